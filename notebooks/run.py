@@ -1,0 +1,59 @@
+"""Run the notebooks whose cells changed since their outputs were saved, in place, and clean what need not be kept.
+
+    python notebooks/run.py [--all] [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parent
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def fingerprint(notebook: nbformat.NotebookNode) -> str:
+    """sha256 of all cells' types and sources: what the saved outputs belong to."""
+    text = "\x00".join(f"{cell.cell_type}\x01{cell.source}" for cell in notebook.cells)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """No widget state (it is stale without a kernel), no timestamps, no versions of this machine."""
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"},
+                                            "recipe": {"outputs_of": fingerprint(notebook)}})
+    for cell in notebook.cells:
+        kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = nbformat.from_dict(kept)
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output["data"].pop("application/vnd.jupyter.widget-view+json", None)
+
+
+def run(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
+    clean(notebook)
+    nbformat.write(notebook, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="such as 00_start_here; default: all that changed")
+    parser.add_argument("--all", action="store_true", help="also those that did not change")
+    chosen = parser.parse_args()
+    paths = [HERE / f"{Path(name).stem}.ipynb" for name in chosen.names] or sorted(HERE.glob("*.ipynb"))
+    for path in paths:
+        saved = nbformat.read(path, as_version=4)
+        if chosen.all or chosen.names or saved.metadata.get("recipe", {}).get("outputs_of") != fingerprint(saved):
+            print(f"{path.name}: running", file=sys.stderr)
+            run(path)
+
+
+if __name__ == "__main__":
+    main()

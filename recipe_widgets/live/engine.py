@@ -1,0 +1,129 @@
+"""One trainer thread and one painter thread for all live sessions of a process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Protocol
+
+PAINT_EVERY = 0.1  # seconds: more repaints than that no one can see, and Jupyter drops floods of messages
+
+
+class Worker(Protocol):
+    """What the engine drives: a session."""
+
+    @property
+    def light(self) -> bool:
+        """Whether its next turn trains nothing (a stop, a pause), so that it need not queue."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether an order waits to be obeyed."""
+        ...
+
+    def turn(self) -> bool:
+        """Train for a moment; False when it wants no more. Called on the trainer thread only."""
+        ...
+
+    def paint(self) -> bool:
+        """Draw what is new; False when nothing was. Called on the painter thread only."""
+        ...
+
+
+class Engine:
+    """Runs sessions one after the other: the first in the queue computes until it wants no more.
+
+    The threads are daemons named "recipe-trainer" and "recipe-painter". They start with the first session and end with
+    the last.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._open: list[Worker] = []
+        self._queue: deque[Worker] = deque()
+        self._threads: list[threading.Thread] = []
+        self._generation = 0
+        self._repaint = False
+
+    def open(self, worker: Worker) -> None:
+        with self._changed:
+            self._open.append(worker)
+            if not self._threads:
+                self._generation += 1
+                for name, body in (("recipe-trainer", self._train), ("recipe-painter", self._paint)):
+                    self._threads.append(threading.Thread(target=body, args=(self._generation,), name=name, daemon=True))
+                for thread in self._threads:
+                    thread.start()
+
+    def close(self, worker: Worker, wait: bool = True) -> None:
+        """Forget a session; with the last one both threads end, and `wait` waits for that (5 s at most)."""
+        with self._changed:
+            if worker in self._open:
+                self._open.remove(worker)
+            if worker in self._queue:
+                self._queue.remove(worker)
+            ending = self._threads if wait and not self._open else []
+            if not self._open:
+                self._threads = []
+                self._generation += 1
+            self._changed.notify_all()
+        for thread in ending:
+            if thread is not threading.current_thread():
+                thread.join(5.0)
+
+    def want(self, worker: Worker) -> None:
+        """Queue a session for the compute slot."""
+        with self._changed:
+            if worker in self._open and worker not in self._queue:
+                self._queue.append(worker)
+            self._changed.notify_all()
+
+    def ahead_of(self, worker: Worker) -> int:
+        """How many sessions compute before this one gets its turn."""
+        with self._changed:
+            return self._queue.index(worker) if worker in self._queue else 0
+
+    def repaint(self) -> None:
+        """Ask for a repaint soon."""
+        self._repaint = True
+        with self._changed:
+            self._changed.notify_all()
+
+    def _train(self, generation: int) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and self._generation == generation:
+                    self._changed.wait()
+                if self._generation != generation:
+                    return
+                worker = next((one for one in self._queue if one.light), self._queue[0])
+            if not worker.turn():
+                with self._changed:
+                    if worker in self._queue and not worker.ordered:
+                        self._queue.remove(worker)
+                    self._repaint = True
+                    self._changed.notify_all()
+
+    def _paint(self, generation: int) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._repaint and self._generation == generation:
+                    self._changed.wait()
+                if self._generation != generation:
+                    return
+                self._repaint = False
+                workers = list(self._open)
+            for worker in workers:
+                worker.paint()
+            self._rest(generation)
+
+    def _rest(self, generation: int) -> None:
+        until = time.monotonic() + PAINT_EVERY
+        with self._changed:
+            while self._generation == generation and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+
+
+ENGINE = Engine()

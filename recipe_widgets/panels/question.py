@@ -1,0 +1,46 @@
+"""Predict, then look: a question with choices."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from recipe_widgets.records import RecipeError
+
+
+class Question:
+    """Asks, waits for a choice, then says what is right about it or wrong.
+
+    Args:
+        replies: what to say to each choice; the right one's begins the sentence that explains.
+        answer: the right choice. It may be chosen again and again.
+    """
+
+    def __init__(self, text: str, replies: Mapping[str, str], answer: str) -> None:
+        if answer not in replies:
+            raise RecipeError("Question.answer", found=repr(answer), expected="one of " + ", ".join(map(repr, replies)))
+        self.text, self.replies, self.answer = text, dict(replies), answer
+        self._buttons = [widgets.Button(description=choice, layout={"width": "auto"}) for choice in replies]
+        self._reply = widgets.HTML()
+        for button in self._buttons:
+            button.on_click(lambda pressed: self.choose(pressed.description))
+        self.widget = widgets.VBox([widgets.HTML(f"<b>{html.escape(text)}</b>"), widgets.HBox(self._buttons), self._reply])
+
+    def choose(self, choice: str) -> str:
+        """Press a button from code; returns the reply."""
+        if choice not in self.replies:
+            raise RecipeError("Question", found=repr(choice), expected="one of " + ", ".join(map(repr, self.replies)))
+        reply = f"{'Yes.' if choice == self.answer else 'No.'} {self.replies[choice]}"
+        self._reply.value = f'<div role="status">{html.escape(choice)}: {html.escape(reply)}</div>'
+        return reply
+
+    def __repr__(self) -> str:
+        return f"Question: {self.text} [{' | '.join(self.replies)}]"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = self.widget._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle

@@ -1,0 +1,92 @@
+"""One training run and its single steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from recipe_widgets.records.errors import RecipeError
+from recipe_widgets.records.history import History
+from recipe_widgets.records.result import drawing
+from recipe_widgets.records.settings import Settings
+
+RunStatus = Literal["running", "done", "stopped", "diverged"]
+
+
+@dataclass(slots=True)
+class Step:
+    """One iteration: one batch, one forward and backward pass, one update.
+
+    Attributes:
+        index: counts from 0. `epoch` counts how often all training data was seen before.
+        loss_tensor: 0-d, detached, on the training device; `loss` waits for it.
+        history: the run's numbers so far, this step's among them.
+    """
+
+    index: int
+    epoch: int
+    loss_tensor: torch.Tensor
+    history: History
+
+    @property
+    def loss(self) -> float:
+        return float(self.loss_tensor)
+
+
+@dataclass
+class Run:
+    """What one training run left behind; whole at any moment, also when it was stopped half-way.
+
+    Attributes:
+        message: why it ended, in plain words; empty while it runs.
+        data_name: the data set's name; the data itself is not kept.
+        threads: `(step, count)`: from that step on, so many threads computed. Sums of floats depend on it in the last bits.
+    """
+
+    settings: Settings
+    history: History = field(default_factory=History)
+    model: nn.Module | None = None
+    status: RunStatus = "running"
+    message: str = ""
+    data_name: str = ""
+    threads: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def steps_done(self) -> int:
+        return len(self.history)
+
+    def __str__(self) -> str:
+        loss = self.history.last("train_loss")
+        end = f": {self.message}" if self.message else ""
+        return f"Run({self.data_name} {self.settings.model}, {self.status} after {self.steps_done} steps, " \
+               f"loss {loss:.4g}{end})"
+
+    __repr__ = __str__
+
+    def plot(self) -> Any:
+        """Its curves as a picture that also carries a text alternative."""
+        return drawing("run", self)
+
+    def to_json(self) -> str:
+        """Everything but the weights."""
+        return json.dumps({"settings": self.settings.to_dict(), "history": self.history.to_dict(),
+                           "status": self.status, "message": self.message, "data_name": self.data_name,
+                           "threads": self.threads})
+
+    @classmethod
+    def from_json(cls, text: str) -> Run:
+        try:
+            values = json.loads(text)
+            settings, history = values["settings"], values["history"]
+            rest = {name: str(values[name]) for name in ("status", "message", "data_name")}
+            threads = [(int(step), int(count)) for step, count in values["threads"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecipeError("Run file", found=repr(error), expected="what run.to_json() wrote") from None
+        if rest["status"] not in ("running", "done", "stopped", "diverged"):
+            raise RecipeError("Run file", found=f"status {rest['status']!r}", expected="running, done, stopped, diverged")
+        return cls(Settings.from_dict(settings), History.from_dict(history), None, threads=threads,
+                   **rest)  # type: ignore[arg-type]

@@ -1,0 +1,186 @@
+"""Every knob a learner can turn, with its range, unit and default in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from recipe_widgets.records.errors import RecipeError
+
+Kind = Literal["hot", "warm", "cold", "fixed"]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """How one setting may be turned.
+
+    Attributes:
+        label: the field's standard name, as a slider shows it.
+        kind: *hot* reaches a running optimiser or module, *warm* takes a new batch iterator, *cold* begins a new run,
+            *fixed* is no slider at all.
+        low, high: the slider's range. `least` and `most` bound what a `Settings` accepts at all.
+        scale: "log" where the quantity is logarithmic, "log2" for powers of two.
+        unit: what the number counts; empty for a pure number.
+        choices: the values of a knob that is not a number.
+    """
+
+    label: str
+    help: str
+    kind: Kind = "cold"
+    low: float | None = None
+    high: float | None = None
+    least: float | None = None
+    most: float | None = None
+    scale: Literal["linear", "log", "log2"] = "linear"
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+
+
+def knob(default: Any, label: str, help: str, kind: Kind = "cold", **more: Any) -> Any:
+    return field(default=default, metadata={"knob": Knob(label, help, kind, **more)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one training run.
+
+    Frozen: make a changed copy with `settings.replace(lr=0.1)`. `a - b` gives the knobs that differ.
+    Every value is checked when the object is made; a slip is a `RecipeError`.
+    """
+
+    model: str = knob("mlp", "model", "what is trained", choices=("linear", "mlp", "convnet"))
+    width: int = knob(128, "width", "units per hidden layer; a ConvNet's stages have width/8, width/4, ... channels",
+                      low=8, high=1024, least=1, most=65536, scale="log2", unit="units")
+    depth: int = knob(1, "depth", "hidden layers of an MLP; a ConvNet has depth + 1 stages",
+                      low=1, high=8, least=1, most=256, unit="layers")
+    activation: str = knob("relu", "activation", "the non-linearity between layers",
+                           choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"))
+    init: str = knob("default", "init", "how the weights begin",
+                     choices=("default", "he", "xavier", "lecun", "normal", "small", "zeros"))
+    norm: str = knob("none", "norm", "normalisation before each activation", choices=("none", "batch", "layer"))
+    dropout: float = knob(0.0, "dropout", "share of hidden units silenced at each step", "hot",
+                          low=0.0, high=0.9, least=0.0, most=0.99)
+
+    optimizer: str = knob("sgd", "optimizer", "the rule that turns gradients into updates",
+                          choices=("sgd", "nesterov", "adam", "adamw", "rmsprop"))
+    lr: float = knob(0.05, "learning rate", "size of one update", "hot",
+                     low=1e-4, high=10.0, least=0.0, most=1e6, scale="log")
+    momentum: float = knob(0.9, "momentum", "how much of the last update is kept; under Adam its first beta", "hot",
+                           low=0.0, high=0.99, least=0.0, most=1.0)
+    weight_decay: float = knob(0.0, "weight decay", "pull of every weight towards zero", "hot",
+                               low=1e-6, high=0.1, least=0.0, most=1e3, scale="log")
+    schedule: str = knob("constant", "schedule", "how the learning rate changes over the run", "hot",
+                         choices=("constant", "step", "exponential", "inverse", "cosine"))
+    warmup: int = knob(0, "warm-up", "steps in which the learning rate climbs from near zero", "hot",
+                       low=0, high=1000, least=0, most=10**9, unit="steps")
+    clip_norm: float = knob(0.0, "gradient clipping", "largest allowed norm of the whole gradient; 0 is off", "hot",
+                            low=0.01, high=100.0, least=0.0, most=1e9, scale="log")
+
+    batch_size: int = knob(64, "batch size", "samples per step", "warm",
+                           low=1, high=1024, least=1, most=2**24, scale="log2", unit="samples")
+    max_steps: int = knob(1000, "steps", "length of the run", "warm",
+                          low=100, high=100_000, least=0, most=10**9, scale="log", unit="steps")
+    seed: int = knob(0, "seed", "where all random numbers of the run come from",
+                     low=0, high=99, least=0, most=2**63 - 1)
+
+    eval_every: int = knob(0, "evaluate every", "steps between looks at the validation set; 0 is once per epoch",
+                           "fixed", least=0, most=10**9, unit="steps")
+    eval_samples: int = knob(0, "evaluate on", "validation samples per look, stratified; 0 is all of them",
+                             "fixed", least=0, most=10**9, unit="samples")
+    device: str = knob("auto", "device", "where it runs; auto takes CUDA, then MPS, then CPU", "fixed")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = _checked(item.name, getattr(self, item.name), type(item.default), item.metadata["knob"])
+            object.__setattr__(self, item.name, value)
+        if self.momentum == 1.0 and self.optimizer in ("adam", "adamw"):
+            raise RecipeError("Settings.momentum", found=1.0, expected=f"less than 1 under {self.optimizer}",
+                              mend="Try momentum=0.9, Adam's usual first beta.")
+
+    @staticmethod
+    def knob(name: str) -> Knob:
+        """Range, unit and help of one setting."""
+        return _KNOBS[_known(name)]
+
+    def replace(self, **changes: Any) -> Settings:
+        """A copy with some knobs turned."""
+        for name in changes:
+            _known(name)
+        return dataclasses.replace(self, **changes)
+
+    def simplest(self) -> Settings:
+        """The same run without regularisation, schedule or clipping: what to begin with (Karpathy's recipe, stage 2)."""
+        return self.replace(dropout=0.0, weight_decay=0.0, schedule="constant", warmup=0, clip_norm=0.0)
+
+    def __sub__(self, other: Settings) -> dict[str, tuple[Any, Any]]:
+        """The knobs that differ: `{name: (mine, theirs)}`."""
+        pairs = {item.name: (getattr(self, item.name), getattr(other, item.name)) for item in fields(self)}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from a mapping; missing knobs take their defaults, unknown ones are an error."""
+        if not isinstance(values, Mapping):
+            raise RecipeError("Settings", found=type(values).__name__, expected="a mapping of knobs to values",
+                              mend='For example {"lr": 0.1, "batch_size": 64}.')
+        return cls().replace(**{str(name): value for name, value in values.items()})
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise RecipeError("Settings file", found=f"text that is not JSON ({error})", expected="a JSON object",
+                              mend="Write one with settings.to_json().") from None
+        return cls.from_dict(values)
+
+
+_KNOBS: dict[str, Knob] = {item.name: item.metadata["knob"] for item in fields(Settings)}
+
+
+def _known(name: str) -> str:
+    if name not in _KNOBS:
+        near = difflib.get_close_matches(name, _KNOBS, n=1)
+        raise RecipeError("Settings", found=f"the knob {name!r}", expected="one of " + ", ".join(_KNOBS),
+                          mend=f"Did you mean {near[0]!r}?" if near else "")
+    return name
+
+
+def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
+    """`value` as a plain Python value of its knob's type, or a `RecipeError`."""
+    what = f"Settings.{name}"
+    if kind is str:
+        if not isinstance(value, str) or (knob.choices and value not in knob.choices):
+            raise RecipeError(what, found=repr(value), expected="one of " + ", ".join(knob.choices or ("a text",)),
+                              mend=_nearest(value, knob.choices))
+        return value
+    wanted = numbers.Integral if kind is int else numbers.Real
+    bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
+    if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
+        raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
+    assert knob.least is not None and knob.most is not None
+    if not knob.least <= value <= knob.most:
+        raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
+    return kind(value)
+
+
+def _nearest(value: Any, choices: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def _example(name: str, knob: Knob) -> str:
+    default = next(item.default for item in fields(Settings) if item.name == name)
+    return f"Try {name}={default!r}" + (f" ({knob.unit})." if knob.unit else ".")

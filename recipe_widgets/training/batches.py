@@ -1,0 +1,39 @@
+"""Which samples make the next batch."""
+
+from __future__ import annotations
+
+import torch
+
+from recipe_widgets.records import generator
+
+
+class BatchIndices:
+    """An endless iterator over index tensors (batch,): every epoch a fresh shuffle, cut into equal batches.
+
+    What is left of an epoch after the last full batch is dropped, so that all steps have the same size; the next
+    shuffle gives every sample a new chance. A batch larger than the data is the whole data.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int, device: torch.device | str = "cpu") -> None:
+        self.n, self.batch_size, self.device = n, min(batch_size, n), device
+        self.generator = generator(seed, "batches")
+        self.epoch = -1
+        self._chunks: tuple[torch.Tensor, ...] = ()
+        self._next = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.n // self.batch_size
+
+    def __iter__(self) -> BatchIndices:
+        return self
+
+    def __next__(self) -> torch.Tensor:
+        if self._next >= len(self._chunks):
+            order = torch.randperm(self.n, generator=self.generator)  # on the CPU: the same order on every device
+            full = self.steps_per_epoch * self.batch_size
+            self._chunks = order[:full].to(self.device).split(self.batch_size)
+            self._next = 0
+            self.epoch += 1
+        self._next += 1
+        return self._chunks[self._next - 1]

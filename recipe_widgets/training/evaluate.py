@@ -1,0 +1,79 @@
+"""Loss and accuracy on a whole split, in eval mode."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from recipe_widgets.data import Split
+from recipe_widgets.data.deal import stratified
+from recipe_widgets.records import RecipeError, generator
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class Evaluation(NamedTuple):
+    """loss: mean over all samples (nats); accuracy: share right, 0 to 1; n: number of samples."""
+
+    loss: float
+    accuracy: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"loss {self.loss:.4f}, accuracy {self.accuracy:.2%} on {self.n:,} samples"
+
+
+@contextlib.contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """`model` in eval mode and without gradients; afterwards each of its modules is back in the mode it had."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross_entropy,
+             batch_size: int = 1000) -> Evaluation:
+    """The loss and accuracy of `model` on all of `split`, such as `data.validation`.
+
+    The mean is over samples, not over batches, so a smaller last batch does not count for more. Modes and gradients of
+    the model stay as they were.
+
+    Raises:
+        RecipeError: the split is empty or none of ours.
+    """
+    if not isinstance(split, Split):
+        raise RecipeError("evaluate(model, split)", found=type(split).__name__, expected="a split such as data.validation",
+                          mend="Make one with Data.from_arrays(x, y).")
+    if len(split.y) == 0:
+        raise RecipeError(f"Split {split.name!r}", found="no samples", expected="at least one")
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    split = split.to(device)
+    loss = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    with eval_mode(model):
+        for x, y in split.batches(batch_size):
+            logits = model(x)
+            loss += loss_fn(logits, y) * len(y)
+            correct += (logits.argmax(1) == y).sum()
+    n = len(split.y)
+    return Evaluation(float(loss) / n, int(correct) / n, n)
+
+
+def stratified_look(split: Split, samples: int) -> Split:
+    """The same `samples` of `split` at every call, each class in proportion; 0, or more than there are: all of them."""
+    if not 0 < samples < split.size:
+        return split
+    looks: dict[int, Split] = split.__dict__.setdefault("_looks", {})
+    if samples not in looks:
+        rows, _ = stratified(split.y, samples, generator(0, "split"))
+        looks[samples] = Split(split.samples.take(rows), split.name, split.mean, split.std)
+    return looks[samples]

@@ -1,0 +1,165 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import nn
+
+from recipe_widgets.data import Data, Split
+from recipe_widgets.models import build_model
+from recipe_widgets.records import History, Probe, RecipeError, Run, Settings, Step
+from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.device import pick_device
+from recipe_widgets.training.diverged import first_bad_step, why_diverged
+from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
+from recipe_widgets.training.optimizers import lr_at, make_optimizer
+
+ACCURACY_EVERY = 10  # steps; counting hits at each step would cost a small model 3 % of its speed
+
+
+class Training:
+    """All that a run in progress consists of; `step()` is one turn of the textbook loop.
+
+    It trains `model` in place, on `settings.device`. Nobody else's generator is used or changed.
+    """
+
+    def __init__(self, model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = ()) -> None:
+        self.device = pick_device(settings.device)
+        self.settings, self.probes = settings, probes
+        self.model = model.to(self.device).train()
+        self.data = data.to(self.device)
+        self.split = self.data.train
+        if len(self.split.y) == 0:
+            raise RecipeError("Training data", found="no samples", expected="at least one")
+        self.history = History()
+        self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed, self.device)
+        self.optimizer = make_optimizer(model.parameters(), settings)
+        self._varies = settings.schedule != "constant" or settings.warmup > 0
+        self._looked_at: Split | None = None
+        self._at_once = self.device.type == "cpu"
+        self.loss = math.nan  # newest loss that is known on the CPU
+        self.done = 0  # steps
+
+    def new_run(self) -> Run:
+        """The record of this training; it grows as the training goes on."""
+        threads = [(0, torch.get_num_threads())]
+        return Run(self.settings, self.history, self.model, data_name=self.data.name, threads=threads)
+
+    def step(self) -> Step:
+        """One batch: forward, loss, zero_grad, backward, update; its numbers go into the history."""
+        index = self.done
+        watching = [probe for probe in self.probes if index % probe.every == 0] if self.probes else ()
+        for probe in watching:
+            probe.before(self.model)
+        x, y = self.split.batch(next(self.batches))
+        logits = self.model(x)
+        loss = nn.functional.cross_entropy(logits, y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self._before_update(index)
+        self.optimizer.step()
+        self.done = index + 1
+        self._record(index, loss.detach(), logits.detach(), y)
+        for probe in watching:
+            for name, value in probe.after(self.model, logits.detach(), y).items():
+                self.history.append(name, index, value)
+        return Step(index, self.batches.epoch, loss.detach(), self.history)
+
+    def _before_update(self, index: int) -> None:
+        if self._varies:
+            lr = lr_at(index, self.settings)
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            self.history.append("lr", index, lr)
+        if self.settings.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+
+    def _record(self, index: int, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> None:
+        if self._at_once:
+            self.loss = loss.item()
+            self.history.append("train_loss", index, self.loss)
+        else:
+            self.history.append_later("train_loss", index, loss)
+        if index % ACCURACY_EVERY == 0:
+            hits = (logits.argmax(1) == y).float().mean()
+            self.history.append_later("train_accuracy", index, hits)
+            if not self._at_once:
+                self.loss = self.history.last("train_loss")
+
+    def finite(self) -> bool:
+        """Whether the newest known loss is a number (steps on a GPU are known up to ten steps later)."""
+        return self.done == 0 or math.isfinite(self.loss) or first_bad_step(self.history) is None
+
+    def evaluate(self) -> Evaluation:
+        """Look at the validation set and write `val_loss` and `val_accuracy` of the newest step."""
+        if self._looked_at is None:
+            self._looked_at = stratified_look(self.data.validation, self.settings.eval_samples)
+        result = evaluate(self.model, self._looked_at)
+        self.history.append("val_loss", self.done - 1, result.loss)
+        self.history.append("val_accuracy", self.done - 1, result.accuracy)
+        return result
+
+    def due(self) -> bool:
+        """Whether the settings ask for a look at the validation set after the step just done.
+
+        After every `eval_every` steps (0: every epoch) and at the end; early in the run also after 10, 20, 40, ...
+        steps, since most happens there.
+        """
+        every = self.settings.eval_every or self.batches.steps_per_epoch
+        early = self.done < every and self.done % 10 == 0 and (self.done // 10).bit_count() == 1
+        return early or self.done % every == 0 or self.done == self.settings.max_steps
+
+
+def advance(training: Training, run: Run) -> Iterator[Step]:
+    """Train and evaluate until the run ends; keeps `run.status` and `run.message` true at every yield."""
+    while training.done < training.settings.max_steps:
+        step = training.step()
+        if not training.finite():
+            inputs = bool(torch.isfinite(training.split.x.float()).all()) if training.split.x.is_floating_point() else True
+            run.status, run.message = "diverged", why_diverged(training.history, training.settings, inputs)
+            yield step
+            return
+        if training.due() and len(training.data.validation.y):
+            training.evaluate()
+        if training.done == training.settings.max_steps:
+            run.status = "done"
+        yield step
+    run.status = "done"
+
+
+def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = ()) -> Iterator[Step]:
+    """Train `model` in place and yield after every iteration; whoever consumes it decides when to stop.
+
+    >>> for step in steps(model, data, Settings(lr=0.1)):      # doctest: +SKIP
+    ...     print(step.index, step.loss)
+
+    At most `settings.max_steps` steps; it looks at the training set only. The numbers are in `step.history`.
+    """
+    training = Training(model, data, settings, probes)
+    for _ in range(settings.max_steps):
+        yield training.step()
+
+
+def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
+          until: Callable[[Step], bool] | None = None) -> Run:
+    """Train to the end of `settings.max_steps` and return the `Run`.
+
+    Args:
+        model: your own module, trained in place; by default the one that `settings` describe.
+        until: called after each step; the run stops when it says True.
+    Returns:
+        a Run that is whole also when it was stopped or diverged: a loss that is no number ends it, with the likely cause.
+        `val_loss` and `val_accuracy` are of the whole validation set (unless `settings.eval_samples` says otherwise).
+    """
+    if model is None:
+        model = build_model(settings, data.shape, data.num_classes)
+    training = Training(model, data, settings, probes)
+    run = training.new_run()
+    for step in advance(training, run):
+        if until is not None and run.status == "running" and until(step):
+            run.status, run.message = "stopped", f"stopped after step {step.index}"
+            break
+    return run
