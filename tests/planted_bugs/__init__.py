@@ -1,0 +1,1 @@
+"""Whole training scripts: buggy ones, their mended twins, and healthy ones."""
