@@ -24,7 +24,7 @@ _WHERE = {
     "load": "data", "Data": "data", "Settings": "records", "Run": "records", "CheckResult": "records",
     "RecipeError": "records", "steps": "training", "train": "training", "evaluate": "training", "LivePanel": "panels",
 }
-__all__ = sorted(_WHERE)  # noqa: PLE0605
+__all__ = sorted(_WHERE)
 
 
 def __getattr__(name: str) -> object:

@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import math
+
 from recipe_widgets.records import Settings
 
+LOG_STEP, LINEAR_STEP = 0.1, 0.01  # of a slider: in powers of ten, and in the knob's unit
 
-def tidy(name: str, value: float) -> float:
-    """A slider's float without the dust of 10 ** x: three significant digits, or three decimals on a linear slider."""
-    return float(f"{value:.3g}") if Settings.knob(name).scale == "log" else round(value, 3)
+
+def slider_range(name: str, value: float) -> tuple[float, float]:
+    """Ends of a slider (of a log slider: powers of ten), widened by whole steps where `value` lies outside."""
+    knob = Settings.knob(name)
+    low, high, step = knob.low or 0.0, knob.high or 1.0, LINEAR_STEP
+    if knob.scale == "log":
+        low, high, step = math.log10(knob.low or 1e-4), math.log10(high), LOG_STEP
+        value = math.log10(value) if value > 0 else low
+    return low - step * max(0, math.ceil((low - value) / step)), high + step * max(0, math.ceil((value - high) / step))
+
+
+def on_grid(name: str, value: float) -> float:
+    """Where a slider in the page can stand that is nearest to `value`."""
+    knob = Settings.knob(name)
+    low = knob.low or 0.0
+    if knob.scale == "log":
+        low = math.log10(knob.low or 1e-4)
+        return float(10 ** (low + LOG_STEP * round((math.log10(max(value, 1e-300)) - low) / LOG_STEP)))
+    return low + LINEAR_STEP * round((value - low) / LINEAR_STEP)
+
+
+def moved_to(name: str, value: float, now: float) -> float:
+    """The setting that a slider's new value means.
+
+    A page that is told 0.3 answers with the next place of its slider, 0.316: that echo is no move of the reader's, so
+    the setting stays `now`. Places of the slider are rounded to two digits (0.0501 is 0.05); numbers set from code are
+    taken as they are.
+    """
+    if math.isclose(value, on_grid(name, now), rel_tol=1e-6, abs_tol=1e-9):
+        return now
+    if not math.isclose(value, on_grid(name, value), rel_tol=1e-6, abs_tol=1e-9):
+        return value
+    return float(f"{value:.2g}") if Settings.knob(name).scale == "log" else round(value, 3)
 
 
 def powers_of_two(name: str, value: int) -> list[int]:

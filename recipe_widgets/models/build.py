@@ -39,7 +39,7 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def _linear(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
+def _linear(_: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     """Flatten, then one matrix: K·(D + 1) parameters for D inputs."""
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), num_classes))
 

@@ -16,7 +16,7 @@ _shown: dict[str, tuple[str, list[Closes]]] = {}
 
 def _cell() -> tuple[str, str] | None:
     """The running cell (its id, or its text where the front end sends none) and this execution of it."""
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None or not hasattr(shell, "get_parent"):
         return None
     parent = shell.get_parent() or {}

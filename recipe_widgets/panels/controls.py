@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from recipe_widgets.live.knobs import powers_of_two, tidy, why_without_effect
+from recipe_widgets.live.knobs import LINEAR_STEP, LOG_STEP, moved_to, powers_of_two, slider_range, why_without_effect
 from recipe_widgets.records import Settings
 
 _STYLE = {"description_width": "110px"}
@@ -24,8 +23,9 @@ class Controls:
             slider.observe(lambda change, name=name: self._moved(name, change["new"]), names="value")
 
     def _moved(self, name: str, value: float) -> None:
-        value = tidy(name, value) if isinstance(value, float) else value
-        if self._quiet or value == getattr(self.settings, name):
+        now = getattr(self.settings, name)
+        value = moved_to(name, value, now) if isinstance(value, float) else value
+        if self._quiet or value == now:
             return
         self.settings = self.settings.replace(**{name: value})
         self._on_change(self.settings)
@@ -51,9 +51,7 @@ def _slider(settings: Settings, name: str) -> widgets.Widget:
     if knob.scale == "log2":
         options = [(f"{size:,} {knob.unit}", size) for size in powers_of_two(name, value)]
         return widgets.SelectionSlider(options=options, value=value, **common)
-    low, high = min(knob.low or 0.0, value), max(knob.high or 1.0, value)
+    low, high = slider_range(name, value)
     if knob.scale == "log":
-        low = knob.low or 1e-4
-        return widgets.FloatLogSlider(value=value, min=math.log10(low), max=math.log10(high), step=0.05,
-                                      readout_format=".3g", **common)
-    return widgets.FloatSlider(value=value, min=low, max=high, step=0.01, readout_format=".2f", **common)
+        return widgets.FloatLogSlider(value=value, min=low, max=high, step=LOG_STEP, readout_format=".2g", **common)
+    return widgets.FloatSlider(value=value, min=low, max=high, step=LINEAR_STEP, readout_format=".2f", **common)

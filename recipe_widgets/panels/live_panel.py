@@ -167,4 +167,6 @@ def _reset(session: Session, controls: Controls) -> None:
 def _discard(session: Session, boxes: list[widgets.Widget], wait: bool = False) -> None:
     session.close(wait)
     for box in boxes:
-        box.close()
+        for part in (box.layout, getattr(box, "style", None), box):  # each is a model of its own in kernel and page
+            if part is not None:
+                part.close()

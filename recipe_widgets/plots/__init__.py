@@ -1,8 +1,8 @@
 """Layer 5: numbers in, pictures out. No pyplot state, no widgets."""
 
-from recipe_widgets.plots.curves import Chart, Curve, charts, describe
+from recipe_widgets.plots.curves import Chart, Curve, charts, describe, thin
 from recipe_widgets.plots.picture import Picture, plot_run
 from recipe_widgets.plots.recipe_map import RecipeMap
 from recipe_widgets.plots.svg import STYLE, curves_svg
 
-__all__ = ["STYLE", "Chart", "Curve", "Picture", "RecipeMap", "charts", "curves_svg", "describe", "plot_run"]
+__all__ = ["STYLE", "Chart", "Curve", "Picture", "RecipeMap", "charts", "curves_svg", "describe", "plot_run", "thin"]

@@ -10,7 +10,7 @@ from torch import nn
 
 
 class Probe(Protocol):
-    """Looks at every `every`-th training step. A probe never changes a run: same numbers with it and without, bit for bit."""
+    """Looks at every `every`-th training step. A probe never changes a run: same bits with it and without."""
 
     every: int
 

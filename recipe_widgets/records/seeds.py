@@ -27,13 +27,13 @@ def generator(seed: int, stream: Stream, device: torch.device | str = "cpu") -> 
 @contextlib.contextmanager
 def rng_guard() -> Iterator[None]:
     """Leave the global generators of `random`, numpy and torch (CPU and every started GPU) as they were, bit for bit."""
-    python, array, cpu = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
+    python, array, cpu = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
     try:
         yield
     finally:
         random.setstate(python)
-        np.random.set_state(array)
+        np.random.set_state(array)  # noqa: NPY002
         torch.random.set_rng_state(cpu)
         for index, state in enumerate(gpus):
             torch.cuda.set_rng_state(state, index)

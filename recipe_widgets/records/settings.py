@@ -170,8 +170,9 @@ def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
     bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
     if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
-    assert knob.least is not None and knob.most is not None
-    if not knob.least <= value <= knob.most:
+    assert knob.least is not None
+    assert knob.most is not None
+    if not knob.least <= float(value) <= knob.most:
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
     return kind(value)
 

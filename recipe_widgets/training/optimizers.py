@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -37,12 +37,14 @@ def lr_at(step: int, settings: Settings) -> float:
     The climb of `warmup` steps comes first and multiplies the schedule.
     """
     done = min(step / settings.max_steps, 1.0) if settings.max_steps else 0.0
-    factor = {
-        "constant": lambda: 1.0,
-        "step": lambda: 1.0 if done < 0.5 else (0.1 if done < 0.75 else 0.01),
-        "exponential": lambda: 0.01**done,
-        "inverse": lambda: 1.0 / (1.0 + 9.0 * done),
-        "cosine": lambda: 0.5 * (1.0 + math.cos(math.pi * done)),
-    }[settings.schedule]()
     climb = min(1.0, (step + 1) / (settings.warmup + 1))
-    return settings.lr * factor * climb
+    return settings.lr * _FACTORS[settings.schedule](done) * climb
+
+
+_FACTORS: dict[str, Callable[[float], float]] = {  # of the share of the run that is done, 0 to 1
+    "constant": lambda _: 1.0,
+    "step": lambda done: 1.0 if done < 0.5 else (0.1 if done < 0.75 else 0.01),
+    "exponential": lambda done: math.pow(0.01, done),
+    "inverse": lambda done: 1.0 / (1.0 + 9.0 * done),
+    "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
+}

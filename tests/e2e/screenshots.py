@@ -1,0 +1,56 @@
+"""Make the README's picture again, from the real thing: python tests/e2e/screenshots.py [--dark] [--width W] [FILE]"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from playwright.sync_api import Page, expect
+
+from tests.e2e.lab import open_notebook, run_all, running_browser, running_lab, slider
+
+README_PICTURE = Path(__file__).parents[2] / "docs" / "live-panel.png"
+
+
+def dark(page: Page) -> None:
+    for item in ("Settings", "Theme", "JupyterLab Dark"):
+        page.get_by_role("menuitem", name=item, exact=True).click()
+    page.wait_for_timeout(1500)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=README_PICTURE)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--page", action="store_true", help="the whole window instead of the panel")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab, running_browser() as browser:
+        page = browser.new_page(viewport={"width": chosen.width, "height": 900}, device_scale_factor=1.25)
+        open_notebook(page, lab, "00_start_here.ipynb")
+        if chosen.dark:
+            dark(page)
+        run_all(page)
+        handle = slider(page, "momentum")
+        handle.scroll_into_view_if_needed()
+        handle.focus()
+        for _ in range(5):
+            handle.press("PageDown")
+        expect(page.locator(".recipe-words")).to_have_text(re.compile("Done with"), timeout=60_000)
+        page.wait_for_timeout(500)
+        panel = page.locator(".jp-OutputArea-output", has=page.locator(".recipe-words")).first
+        chosen.file.parent.mkdir(parents=True, exist_ok=True)
+        if chosen.page:
+            panel.scroll_into_view_if_needed()
+            page.screenshot(path=chosen.file)
+        else:
+            panel.screenshot(path=chosen.file)
+    print(chosen.file)
+
+
+if __name__ == "__main__":
+    main()

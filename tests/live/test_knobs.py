@@ -1,0 +1,32 @@
+import pytest
+
+from recipe_widgets.live.knobs import moved_to, on_grid, powers_of_two, why_without_effect
+from recipe_widgets.records import Settings
+
+
+@pytest.mark.parametrize(("name", "value", "place"), [("lr", 0.05, 10**-1.3), ("lr", 0.1, 0.1), ("lr", 0.3, 10**-0.5),
+                                                      ("dropout", 0.123, 0.12), ("momentum", 0.9, 0.9)])
+def test_the_page_answers_with_the_nearest_place_and_that_is_no_move(name: str, value: float, place: float) -> None:
+    assert on_grid(name, value) == pytest.approx(place)
+    assert moved_to(name, on_grid(name, value), value) == value
+
+
+def test_a_move_in_the_page_gives_round_numbers() -> None:
+    assert moved_to("lr", 10**-1.3, 0.1) == 0.05
+    assert moved_to("lr", 10**-1.2, 0.05) == 0.063
+    assert moved_to("dropout", 0.30000000000000004, 0.0) == 0.3
+
+
+def test_numbers_from_code_are_taken_as_they_are() -> None:
+    assert moved_to("lr", 0.12345, 0.05) == 0.12345
+    assert moved_to("lr", 3.0, 0.05) == 3.0
+    assert moved_to("dropout", 0.123, 0.0) == 0.123
+
+
+def test_batch_sizes_are_powers_of_two_and_the_readers_own() -> None:
+    assert powers_of_two("batch_size", 100) == [1, 2, 4, 8, 16, 32, 64, 100, 128, 256, 512, 1024]
+
+
+def test_a_knob_without_effect_says_why() -> None:
+    assert "no hidden" in why_without_effect(Settings(model="linear"), "dropout")
+    assert why_without_effect(Settings(), "dropout") == ""

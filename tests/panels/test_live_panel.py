@@ -1,0 +1,135 @@
+import gc
+import random
+import threading
+import time
+
+import ipywidgets
+import psutil
+import pytest
+
+from recipe_widgets import Data, LivePanel, RecipeError, Settings
+
+pytestmark = pytest.mark.usefixtures("no_leaked_threads")
+SHORT = Settings(width=16, max_steps=60, batch_size=32)
+
+
+def test_the_promised_use(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT)
+    assert panel.run is None
+    panel.start()
+    run = panel.wait()
+    assert run is panel.run
+    assert run.status == "done"
+    panel.close()
+    panel.close()
+
+
+def test_setting_a_slider_from_code_retrains_with_exactly_that_value(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT)
+    for name, value in (("lr", 0.3), ("batch_size", 128), ("dropout", 0.25), ("momentum", 0.5)):
+        panel.sliders[name].value = value
+        run = panel.wait(60)
+        assert getattr(run.settings, name) == value
+    assert panel.settings - SHORT == {"lr": (0.3, 0.05), "batch_size": (128, 32), "dropout": (0.25, 0.0),
+                                      "momentum": (0.5, 0.9)}
+    assert panel.ghost.settings.momentum == 0.9
+    panel.close()
+
+
+def test_an_echo_of_the_page_does_not_train(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT)
+    panel.sliders["lr"].value = 10**-1.3  # where the page's slider stands for 0.05
+    assert panel.wait(1) is None
+    assert panel.settings.lr == 0.05
+    panel.close()
+
+
+def test_buttons_and_reset(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT.replace(max_steps=10**9))
+    panel.buttons["run"].click()
+    while panel.run is None or panel.run.steps_done < 3:
+        time.sleep(0.002)
+    panel.buttons["stop"].click()
+    assert panel.wait(60).status == "stopped"
+    panel.sliders["lr"].value = 0.2
+    panel.buttons["reset"].click()
+    panel.wait(60)
+    assert (panel.run, panel.sliders["lr"].value, panel.settings.lr) == (None, 0.05, 0.05)
+    panel.close()
+
+
+def test_values_outside_a_slider_widen_it(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT.replace(lr=50.0, batch_size=100))
+    assert panel.sliders["lr"].value == 50.0
+    assert panel.sliders["batch_size"].value == 100
+    panel.close()
+
+
+def test_a_linear_model_has_no_dropout_to_turn(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT.replace(model="linear"))
+    assert panel.sliders["dropout"].disabled
+    assert "no hidden units" in panel.sliders["dropout"].tooltip
+    panel.close()
+
+
+@pytest.mark.parametrize("arguments", [("mnist",), (None,)])
+def test_a_learners_slip_is_one_clear_error(arguments: tuple) -> None:
+    with pytest.raises(RecipeError, match="load"):
+        LivePanel(*arguments)
+
+
+def test_settings_of_another_kind(blobs: Data) -> None:
+    with pytest.raises(RecipeError, match=r"Settings\(lr"):
+        LivePanel(blobs, {"lr": 0.1})  # type: ignore[arg-type]
+
+
+def test_a_picture_before_the_first_run_is_a_clear_error(blobs: Data) -> None:
+    panel = LivePanel(blobs, SHORT)
+    with pytest.raises(RecipeError, match=r"panel\.start"):
+        panel.plot()
+    panel.start()
+    panel.wait(60)
+    bundle, metadata = panel.plot()._repr_mimebundle_()
+    assert "Training loss went from" in bundle["text/plain"]
+    assert metadata["image/png"]["alt"] in bundle["text/plain"]
+    panel.close()
+
+
+def test_a_dropped_panel_goes_with_its_widgets_and_threads(blobs: Data) -> None:
+    before = len(ipywidgets.widgets.widget._instances)
+    for _ in range(5):
+        panel = LivePanel(blobs, SHORT)
+        panel.start()
+    del panel
+    gc.collect()
+    assert len(ipywidgets.widgets.widget._instances) == before
+    for _ in range(500):
+        if not [thread for thread in threading.enumerate() if thread.name.startswith("recipe-")]:
+            break
+        time.sleep(0.01)
+
+
+def test_slider_storm_then_a_hundred_panels_leak_nothing(blobs: Data) -> None:
+    def use(panel: LivePanel, moves: int) -> None:
+        for _ in range(moves):
+            panel.sliders["lr"].value = 10 ** draw.uniform(-4, 1)
+            panel.sliders["batch_size"].value = draw.choice([1, 16, 256, 1024])
+        panel.wait(60)
+        assert panel._session.problem == ""
+
+    draw, process = random.Random(1), psutil.Process()
+    for _ in range(10):  # warm up allocator and caches
+        panel = LivePanel(blobs, SHORT)
+        use(panel, 5)
+        panel.close()
+    before = process.memory_info().rss
+    panel = LivePanel(blobs, SHORT)
+    use(panel, 100)
+    panel.close()
+    for _ in range(100):
+        panel = LivePanel(blobs, SHORT)
+        panel.sliders["dropout"].value = draw.uniform(0, 0.9)
+        assert [thread.name for thread in threading.enumerate()].count("recipe-trainer") <= 1
+        panel.close()
+    gc.collect()
+    assert process.memory_info().rss - before < 30e6
