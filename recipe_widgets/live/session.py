@@ -24,6 +24,7 @@ Phase = Literal["idle", "waiting", "running", "paused", "ended", "closed"]
 SLICE = 0.02  # seconds of training between looks at the queue
 GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
 LOOK_SAMPLES = 1000  # validation samples per look: the curve costs about 2 % of the training then
+REPLACED = "replaced by a run with other settings"
 SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
 
 
@@ -159,18 +160,23 @@ class Session:
 
     def _begin(self, wanted: Settings) -> None:
         """A new run from the same seed; the one before stays as a ghost, if there was something to see."""
-        self._release("replaced by a run with other settings")
+        self._release(REPLACED)
         settings = live_settings(wanted)
         model = build_model(settings, self.data.shape, self.data.num_classes)
         training = Training(model, self.data, settings)
         threads, self._usual = self._threads_for(training)
         set_threads(threads, self._many)
-        if self.run is not None and self.run.steps_done >= GHOST_STEPS:
+        if self.run is not None and self.run.steps_done >= self._worth_keeping():
             self.ghost = self.run
         run = training.new_run()
         self._training, self._crank, self.run = training, advance(training, run), run
         self._pace.start(0)
         self._enter("running")
+
+    def _worth_keeping(self) -> int:
+        """Steps from which on the run before replaces the ghost: stubs that a moving slider leaves do not."""
+        whole = self.run is not None and self.run.message != REPLACED
+        return 2 if whole else max(GHOST_STEPS, (self.ghost.steps_done if self.ghost else 0) // 2)
 
     def _threads_for(self, training: Training) -> tuple[int, float]:
         s = training.settings

@@ -15,8 +15,7 @@ def progress_words(run: Run, n: int, steps_per_second: float) -> str:
     settings, done = run.settings, run.steps_done
     batch = min(settings.batch_size, n)
     per_epoch = n // batch
-    epoch = max(done - 1, 0) // per_epoch + 1
-    text = f"Step {done:,} of {settings.max_steps:,}, epoch {epoch} of {settings.max_steps / per_epoch:.3g}"
+    text = f"Step {done:,} of {settings.max_steps:,}, epoch {done / per_epoch:.2f} of {settings.max_steps / per_epoch:.2f}"
     if steps_per_second > 0:
         left = (settings.max_steps - done) / steps_per_second
         text += f", {steps_per_second * batch:,.0f} img/s, {seconds_words(left)} left"
@@ -28,7 +27,7 @@ def score_words(run: Run) -> str:
     if "val_accuracy" not in history:
         return ""
     samples = f" ({run.settings.eval_samples:,} samples)" if run.settings.eval_samples else ""
-    return f"Validation accuracy {history.last('val_accuracy'):.1%}{samples}"
+    return f"Validation accuracy {history.last('val_accuracy'):.1%}{samples}."
 
 
 def seconds_words(seconds: float) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from recipe_widgets.plots.curves import Chart, Curve, charts, describe
 from recipe_widgets.records import Run
 
-WIDTH, HEIGHT = 420, 250  # of one chart, in SVG units
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
+WIDTH, HEIGHT = 420, 264  # of one chart, in SVG units
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 42, 38
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; lighter ones on dark pages.
 STYLE = """<style>
@@ -20,6 +20,7 @@ STYLE = """<style>
  display:flex;flex-wrap:wrap;gap:8px;font-family:var(--jp-ui-font-family,sans-serif)}
 [data-jp-theme-light="false"] .recipe-curves{--train:#56B4E9;--val:#E69F00}
 .recipe-curves svg{flex:1 1 340px;max-width:560px;min-width:300px;height:auto}
+.recipe-words{min-height:4.2em;line-height:1.4}
 .recipe-curves text{fill:var(--ink);font-size:12px}
 .recipe-curves .grid{stroke:var(--faint);stroke-width:1}
 .recipe-curves path{fill:none;stroke-width:2;stroke-linejoin:round}
@@ -83,10 +84,7 @@ def _axes(chart: Chart) -> Iterator[str]:
 
 
 def _legend(chart: Chart) -> Iterator[str]:
-    shown = {curve.label: curve.role for curve in chart.curves if len(curve.x)}
-    x = WIDTH - RIGHT
-    for label, role in sorted(shown.items(), key=lambda pair: pair[1], reverse=True):
-        yield f'<text x="{x}" y="16" text-anchor="end">{label}</text>'
-        x -= 7 * len(label) + 4
-        yield f'<path class="{role}" d="M{x - 22},12h18"/>'
-        x -= 34
+    x = LEFT
+    for label, role in {curve.label: curve.role for curve in chart.curves if len(curve.x)}.items():
+        yield f'<path class="{role}" d="M{x},30h20"/><text x="{x + 25}" y="34">{label}</text>'
+        x += 25 + 7 * len(label) + 12

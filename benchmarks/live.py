@@ -1,0 +1,110 @@
+"""How soon a slider is answered, while the MLP trains: in the kernel, and in a real browser.
+
+    python benchmarks/live.py [--moves 60] [--no-browser]
+
+kernel   from setting `slider.value` to the first step of the new run in its `History`
+browser  from the key press in Chromium to the first picture of a new curve (a DOM change that the page reports);
+         a JupyterLab of its own, on a copy of notebook 00
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from recipe_widgets import LivePanel, Settings, load
+
+LONG = Settings(max_steps=1_000_000)
+
+
+def in_kernel(moves: int) -> list[float]:
+    """Milliseconds per move."""
+    panel, answers = LivePanel(load("mnist"), LONG), []
+    panel.start()
+    for number in range(moves + 3):
+        time.sleep(0.15)
+        before, start = panel.run, time.perf_counter()
+        name, value = [("lr", 0.01 + 0.001 * number), ("momentum", 0.5 + 0.005 * number), ("dropout", 0.1 + 0.005 * number)][number % 3]
+        panel.sliders[name].value = value
+        while panel.run is before or panel.run is None or panel.run.steps_done < 1:
+            time.sleep(0.0005)
+        if number >= 3:
+            answers.append(1000 * (time.perf_counter() - start))
+    panel.close()
+    return answers
+
+
+# The page itself takes the times: a key press, then the first change of the curves that shows a run's beginning.
+WATCH = """() => {
+    const answers = window.recipeAnswers = [];
+    let pressed = 0;
+    const started = () => { const words = document.querySelector('.recipe-words');
+                            const step = /Step ([\\d,]+) of/.exec(words ? words.innerText : '');
+                            return step ? parseInt(step[1].replaceAll(',', '')) : -1; };
+    let last = started();
+    new MutationObserver(() => {
+        const now = started();
+        if (pressed && now >= 1 && now < last) { answers.push(performance.now() - pressed); pressed = 0; }
+        last = now;
+    }).observe(document.querySelector('.jp-Notebook'), {childList: true, subtree: true, characterData: true});
+    document.addEventListener('keydown', () => { pressed = performance.now(); }, true);
+}"""
+
+
+def in_browser(moves: int) -> list[float]:
+    """Milliseconds per move."""
+    from tests.e2e.lab import open_notebook, running_browser, running_lab, slider
+
+    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab, running_browser() as browser:
+        text = (lab.folder / "00_start_here.ipynb").read_text()
+        (lab.folder / "live.ipynb").write_text(_only_the_panel(text))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        open_notebook(page, lab, "live.ipynb")
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.locator(".recipe-words").wait_for()
+        handle = slider(page, "momentum")
+        handle.focus()
+        handle.press("ArrowLeft")
+        page.wait_for_timeout(4000)
+        page.evaluate(WATCH)
+        for number in range(moves):
+            handle.press("ArrowLeft" if number % 2 else "ArrowRight")
+            page.wait_for_timeout(700 + 37 * (number % 5))
+        return [float(answer) for answer in page.evaluate("window.recipeAnswers")]
+
+
+def _only_the_panel(text: str) -> str:
+    import nbformat
+
+    notebook = nbformat.reads(text, as_version=4)
+    source = ("from recipe_widgets import LivePanel, Settings, load\n"
+              "panel = LivePanel(load('mnist'), Settings(max_steps=1_000_000)); panel")
+    notebook.cells = [nbformat.v4.new_code_cell(source)]
+    return str(nbformat.writes(notebook))
+
+
+def report(name: str, answers: list[float]) -> None:
+    answers = sorted(answers)
+    p95 = answers[min(len(answers) - 1, int(0.95 * len(answers)))]
+    print(f"{name:8} n = {len(answers):3}   median {statistics.median(answers):6.1f} ms   p95 {p95:6.1f} ms   "
+          f"worst {answers[-1]:6.1f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--moves", type=int, default=60)
+    parser.add_argument("--no-browser", action="store_true")
+    chosen = parser.parse_args()
+    report("kernel", in_kernel(chosen.moves))
+    if not chosen.no_browser:
+        report("browser", in_browser(chosen.moves))
+
+
+if __name__ == "__main__":
+    main()
