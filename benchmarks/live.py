@@ -29,7 +29,8 @@ def in_kernel(moves: int) -> list[float]:
     for number in range(moves + 3):
         time.sleep(0.15)
         before, start = panel.run, time.perf_counter()
-        name, value = [("lr", 0.01 + 0.001 * number), ("momentum", 0.5 + 0.005 * number), ("dropout", 0.1 + 0.005 * number)][number % 3]
+        name = ("lr", "momentum", "dropout")[number % 3]
+        value = 0.01 + 0.001 * number if name == "lr" else 0.3 + 0.005 * number
         panel.sliders[name].value = value
         while panel.run is before or panel.run is None or panel.run.steps_done < 1:
             time.sleep(0.0005)

@@ -39,7 +39,7 @@ class Case:
 
 CASES = (
     Case("MLP 784-128-10, batch 64", Settings(model="mlp", batch_size=64, max_steps=2000), 100),
-    Case("ConvNet, batch 128", Settings(model="convnet", batch_size=128, max_steps=60), 15),
+    Case("ConvNet, batch 128", Settings(model="convnet", batch_size=128, max_steps=300), 15),
 )
 
 

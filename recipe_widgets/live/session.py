@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,8 +25,9 @@ from recipe_widgets.training import Training, advance, describe_device, evaluate
 Phase = Literal["idle", "waiting", "running", "paused", "ended", "closed"]
 SLICE = 0.02  # seconds of training between looks at the queue
 GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
-LOOK_SAMPLES = 1000  # validation samples per look: the curve costs about 2 % of the training then
+LOOK_SAMPLES = 500  # validation samples per look: the curve costs about 2 % of the training then
 REPLACED = "replaced by a run with other settings"
+WINDOW = 31  # steps whose median time is watched
 SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
 
 
@@ -74,6 +77,7 @@ class Session:
         self._training: Training | None = None
         self._crank: Iterator[Step] = iter(())
         self._pace, self._usual = _Pace(), math.inf
+        self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
         self._many = torch.get_num_threads()
         self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
         self._turning = threading.RLock()
@@ -171,6 +175,7 @@ class Session:
         run = training.new_run()
         self._training, self._crank, self.run = training, advance(training, run), run
         self._pace.start(0)
+        self._durations.clear()
         self._enter("running")
 
     def _worth_keeping(self) -> int:
@@ -188,20 +193,26 @@ class Session:
     def _train_a_moment(self) -> bool:
         if self.phase != "running" or self.run is None:
             return False
-        until = time.perf_counter() + SLICE
+        before = time.perf_counter()
+        until = before + SLICE
         while self._order is None and self.phase == "running":
             if next(self._crank, None) is None or self.run.status != "running":
                 self._finish()
                 return False
-            if time.perf_counter() > until:
+            now = time.perf_counter()
+            self._durations.append(now - before)
+            before = now
+            if now > until:
                 self._mind_the_neighbours()
                 break
         return self.phase == "running"
 
     def _mind_the_neighbours(self) -> None:
         """Fall back to one thread when something else keeps a core busy; the run notes from which step on."""
-        run, rate = self.run, self._pace.note(self.run.steps_done if self.run else 0)
-        if run is not None and rate and run.threads[-1][1] > 1 and rate * self._usual * SLOWER < 1:
+        run = self.run
+        if run is None or not self._pace.note(run.steps_done) or len(self._durations) < WINDOW:
+            return
+        if run.threads[-1][1] > 1 and statistics.median(self._durations) > SLOWER * self._usual:
             set_threads(1, self._many)
             run.threads.append((run.steps_done, 1))
             self._choices.clear()  # measure anew before the next run
@@ -285,12 +296,12 @@ class _Pace:
     def start(self, steps: int) -> None:
         self._since, self._from, self.steps_per_second = time.perf_counter(), steps, 0.0
 
-    def note(self, steps: int) -> float:
-        """Tell how far the run is; returns steps per second since the last time, about every third of a second."""
+    def note(self, steps: int) -> bool:
+        """Tell how far the run is; True about every third of a second, when the rate is renewed."""
         now = time.perf_counter()
         if now - self._since >= 0.3:
             rate = (steps - self._from) / (now - self._since)
             self.steps_per_second = rate if not self.steps_per_second else 0.6 * self.steps_per_second + 0.4 * rate
             self._since, self._from = now, steps
-            return rate
-        return 0.0
+            return True
+        return False

@@ -41,7 +41,7 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path) -> Iterator[Lab]:
+def running_lab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     """Serve a copy of the notebooks from `folder` on a free port of localhost, with a token; nothing is left behind."""
     work = folder / "notebooks"
     shutil.copytree(NOTEBOOKS, work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -53,9 +53,12 @@ def running_lab(folder: Path) -> Iterator[Lab]:
                                                         "IPYTHONDIR", "RECIPE_STATE", "JUPYTERLAB_SETTINGS_DIR",
                                                         "JUPYTERLAB_WORKSPACES_DIR")}
     # All cells in the page, also those out of sight: the tests look at every one of them.
-    tracker = Path(own["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", "notebook-extension", "tracker.jupyterlab-settings")
-    tracker.parent.mkdir(parents=True)
-    tracker.write_text('{"windowingMode": "none"}')
+    for plugin, text in {"notebook-extension/tracker": '{"windowingMode": "none"}',
+                         "apputils-extension/themes": f'{{"theme": "{theme}"}}',
+                         "apputils-extension/notification": '{"fetchNews": "false"}'}.items():
+        chosen = Path(own["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", f"{plugin}.jupyterlab-settings")
+        chosen.parent.mkdir(parents=True, exist_ok=True)
+        chosen.write_text(text)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
                f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={work}"]
     with (folder / "lab.log").open("wb") as log:

@@ -9,17 +9,11 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.lab import open_notebook, run_all, running_browser, running_lab, slider
 
 README_PICTURE = Path(__file__).parents[2] / "docs" / "live-panel.png"
-
-
-def dark(page: Page) -> None:
-    for item in ("Settings", "Theme", "JupyterLab Dark"):
-        page.get_by_role("menuitem", name=item, exact=True).click()
-    page.wait_for_timeout(1500)
 
 
 def main() -> None:
@@ -29,11 +23,10 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--page", action="store_true", help="the whole window instead of the panel")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab, running_browser() as browser:
+    theme = "JupyterLab Dark" if chosen.dark else "JupyterLab Light"
+    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder), theme) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": chosen.width, "height": 900}, device_scale_factor=1.25)
         open_notebook(page, lab, "00_start_here.ipynb")
-        if chosen.dark:
-            dark(page)
         run_all(page)
         handle = slider(page, "momentum")
         handle.scroll_into_view_if_needed()

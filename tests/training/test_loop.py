@@ -63,7 +63,7 @@ def test_a_run_learns_and_says_that_it_is_done(blobs: Data) -> None:
 
 def test_looks_at_validation_early_then_every_so_often(blobs: Data) -> None:
     run = train(blobs, SHORT.replace(max_steps=100, eval_every=50, eval_samples=9))
-    assert run.history.steps("val_loss") == [9, 19, 39, 49, 99]
+    assert run.history.steps("val_loss") == [9, 39, 49, 99]
 
 
 def test_a_run_that_is_stopped_is_whole(blobs: Data) -> None:

@@ -1,0 +1,106 @@
+"""The package as a whole: what importing it costs, what is pinned where, what the wheel carries."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WIDGET_PACKAGES = ("ipywidgets", "IPython", "matplotlib.pyplot", "ipykernel")
+
+
+def modules_after(code: str) -> set[str]:
+    """The names of all modules that a fresh Python has loaded after running `code`."""
+    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    return set(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize("code", [
+    "import recipe_widgets",
+    "from recipe_widgets import load, Settings, train, steps, evaluate, RecipeError, Data, Run, CheckResult",
+    "from recipe_widgets import Settings, train, Data; import numpy as np\n"
+    "train(Data.from_arrays(np.eye(12, dtype='f4'), np.arange(12) % 2), Settings(max_steps=2)).plot().png()",
+])
+def test_scripts_and_ci_need_no_widgets(code: str) -> None:
+    assert modules_after(code).isdisjoint(WIDGET_PACKAGES)
+
+
+def test_the_test_above_can_fail() -> None:
+    assert set(WIDGET_PACKAGES[:2]) <= modules_after("from recipe_widgets import LivePanel")
+
+
+def test_a_plain_import_loads_none_of_the_layers() -> None:
+    ours = {name for name in modules_after("import recipe_widgets") if name.startswith("recipe_widgets")}
+    assert ours == {"recipe_widgets"}
+
+
+def test_all_names_are_there_and_unknown_ones_are_not() -> None:
+    import recipe_widgets
+
+    for name in recipe_widgets.__all__:
+        assert getattr(recipe_widgets, name) is not None
+    with pytest.raises(AttributeError):
+        recipe_widgets.nothing  # noqa: B018
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().split()
+    return {name.lower().replace("_", "-"): version for name, version in (line.split("==") for line in lines)}
+
+
+def pip_part() -> list[str]:
+    return yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
+
+
+def test_environment_holds_the_versions_of_the_constraints() -> None:
+    pins = dict(line.split("==") for line in pip_part() if "==" in line)
+    assert {"torch", "torchvision", "ipywidgets", "matplotlib", "jupyterlab", "nbval"} <= set(pins)
+    assert pins == {name: constraints()[name] for name in pins}
+    assert "-c constraints.txt" in pip_part()
+
+
+def test_everything_the_project_asks_for_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = project["dependencies"] + [one for group in project["optional-dependencies"].values() for one in group]
+    names = {re.split(r"[><=\[ ]", one)[0].lower().replace("_", "-") for one in asked}
+    assert names <= set(constraints())
+    installs = next(line for line in pip_part() if line.startswith("-e"))
+    assert set(re.search(r"\[(.*)\]", installs).group(1).split(",")) == set(project["optional-dependencies"])
+
+
+def test_make_setup_installs_the_pip_part() -> None:
+    command = re.search(r"sed -n '(.*?)' environment.yml", (ROOT / "Makefile").read_text()).group(1)
+    shown = subprocess.run(["sed", "-n", command, ROOT / "environment.yml"], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == pip_part()
+
+
+def test_the_wheel_carries_code_types_and_data(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path),
+                    str(ROOT)], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"recipe_widgets/py.typed", "recipe_widgets/_embedded/mnist/train-00.png",
+            "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"} <= names
+    tracked = {str(path.relative_to(ROOT / "data")) for path in (ROOT / "data").rglob("*") if path.is_file()}
+    assert {f"recipe_widgets/_embedded/{name}" for name in tracked if "__pycache__" not in name} <= names
+
+
+def test_the_command_line_trains_and_tells_slips(tmp_path: Path) -> None:
+    from recipe_widgets import Run, Settings
+    from recipe_widgets.cli import main
+
+    (tmp_path / "run.json").write_text(Settings(max_steps=12, width=8).to_json())
+    assert main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
+    run = Run.from_json((tmp_path / "out" / "run.json").read_text())
+    assert (run.status, run.steps_done) == ("done", 12)
+    assert main(["train", "--settings", str(tmp_path / "missing.json")]) == 2
+    assert main(["train", "--data", "imagenet"]) == 2
+    (tmp_path / "bad.json").write_text('{"lr": "fast"}')
+    assert main(["train", "--settings", str(tmp_path / "bad.json")]) == 2
