@@ -15,7 +15,7 @@ import torch
 
 from recipe_widgets.data import Data
 from recipe_widgets.live.engine import ENGINE, Engine
-from recipe_widgets.live.threads import choose_threads, set_threads
+from recipe_widgets.live.threads import choose_threads, rest_openmp, set_threads
 from recipe_widgets.live.words import progress_words, score_words, settings_words
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import curves_svg
@@ -88,6 +88,7 @@ class Session:
 
     def order(self, do: Literal["restart", "resume", "pause", "stop", "reset"], settings: Settings | None = None) -> None:
         """Ask for something. Returns at once; the newest order wins."""
+        rest_openmp()
         with self._news:
             if self.phase == "closed":
                 return

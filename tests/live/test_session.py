@@ -186,3 +186,14 @@ def test_closing_in_mid_training_ends_the_threads_and_the_run(blobs: Data) -> No
     session.order("restart")
     session.close()
     assert session.phase == "closed"
+
+
+def test_torch_computes_as_before_after_its_helpers_were_sent_to_rest() -> None:
+    from recipe_widgets.live.threads import rest_openmp
+
+    a = torch.rand(300, 300, generator=torch.Generator().manual_seed(0))
+    before, threads = a @ a, torch.get_num_threads()
+    for _ in range(3):
+        rest_openmp()
+        assert torch.equal(a @ a, before)
+        assert torch.get_num_threads() == threads

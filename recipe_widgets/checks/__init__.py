@@ -1,0 +1,44 @@
+"""Layer 4: checks on any PyTorch model, without ipywidgets.
+
+Each is `check(subject_or_model, batches=None, loss_fn=None, **options) -> CheckResult`; `run_all` runs those that apply.
+A check changes nothing that it looks at.
+"""
+
+from recipe_widgets.checks.dependence import batch_independence, causal_dependence, loop_equals_vectorised
+from recipe_widgets.checks.gradcheck import gradient_check
+from recipe_widgets.checks.loss import loss_reduction, output_scale
+from recipe_widgets.checks.modes import grads_are_cleared, mode_toggles
+from recipe_widgets.checks.overfit import (
+    generalisation_onset,
+    memorises_random_labels,
+    overfit_few,
+    overfit_one_batch,
+)
+from recipe_widgets.checks.report import Report, run_all
+from recipe_widgets.checks.runner import Check, check
+from recipe_widgets.checks.signals import (
+    dead_units,
+    filters_smooth,
+    gradient_norms,
+    recurrent_spectrum,
+    saturation,
+    update_ratio,
+)
+from recipe_widgets.checks.start import (
+    init_scale,
+    input_independent_baseline,
+    loss_at_init,
+    loss_decreases,
+    output_init,
+)
+from recipe_widgets.checks.subject import Subject, subject
+from recipe_widgets.checks.wiring import bias_before_norm, gradients_flow, optimizer_covers_model
+
+__all__ = [
+    "Check", "Report", "Subject", "batch_independence", "bias_before_norm", "causal_dependence", "check", "dead_units",
+    "filters_smooth", "generalisation_onset", "gradient_check", "gradient_norms", "gradients_flow",
+    "grads_are_cleared", "init_scale", "input_independent_baseline", "loop_equals_vectorised", "loss_at_init",
+    "loss_decreases", "loss_reduction", "memorises_random_labels", "mode_toggles", "optimizer_covers_model",
+    "output_init", "output_scale", "overfit_few", "overfit_one_batch", "recurrent_spectrum", "run_all", "saturation",
+    "subject", "update_ratio",
+]

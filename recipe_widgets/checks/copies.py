@@ -1,0 +1,79 @@
+"""Copies of a reader's things to work on, and a guard for those that cannot be copied."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def copied(model: nn.Module, factory: Callable[[], nn.Module] | None = None) -> nn.Module | None:
+    """A deep copy of `model` with its gradients and mode; None when none can be made."""
+    made = together(model)
+    if made is not None:
+        return made[0]  # type: ignore[no-any-return]
+    if factory is None:
+        return None
+    try:
+        fresh = factory()
+        fresh.load_state_dict(model.state_dict())
+    except Exception:
+        return None
+    for mine, theirs in zip(fresh.modules(), model.modules(), strict=False):
+        mine.training = theirs.training
+    return fresh
+
+
+def together(*things: Any) -> tuple[Any, ...] | None:
+    """Deep copies that share what the originals share (an optimiser's copy holds the model copy's parameters)."""
+    memo: dict[int, Any] = {}
+    for thing in things:
+        if isinstance(thing, nn.Module):
+            for module in thing.modules():
+                _detach_results(list(vars(module).values()), memo)
+    try:
+        return copy.deepcopy(things, memo)
+    except Exception:  # whatever the reader's own __deepcopy__ or an open file raises
+        return None
+
+
+def _detach_results(values: list[Any], memo: dict[int, Any]) -> None:
+    """Tensors a forward pass left in the model have a graph, which deepcopy refuses: copy their numbers only."""
+    for value in values:
+        if isinstance(value, torch.Tensor) and not value.is_leaf:
+            memo[id(value)] = value.detach().clone()
+        elif isinstance(value, (list, tuple)):
+            _detach_results([v for v in value if isinstance(v, (torch.Tensor, list, tuple, dict))], memo)
+        elif isinstance(value, dict):
+            _detach_results([v for v in value.values() if isinstance(v, (torch.Tensor, list, tuple))], memo)
+
+
+@contextlib.contextmanager
+def kept(model: nn.Module) -> Iterator[None]:
+    """Parameters, buffers, gradients, modes and hooks of `model` come back as they were, bit for bit."""
+    tensors = [*model.parameters(), *model.buffers()]
+    values = [t.detach().clone() for t in tensors]
+    grads = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
+    modules = [(m, dict(vars(m)), {k: copy.copy(v) for k, v in vars(m).items() if isinstance(v, dict)})
+               for m in model.modules()]
+    try:
+        yield
+    finally:
+        for module, own, inside in modules:  # the dicts hold hooks, parameters, buffers and children
+            vars(module).clear()
+            vars(module).update(own)
+            for name, content in inside.items():
+                own[name].clear()
+                own[name].update(content)
+        with torch.no_grad():
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.copy_(value)
+            for p, wanted, grad, old in grads:
+                p.requires_grad_(wanted)
+                p.grad = grad
+                if grad is not None and old is not None:
+                    grad.copy_(old)

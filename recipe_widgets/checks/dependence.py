@@ -1,0 +1,158 @@
+"""Which output depends on which input: exchange one and look what moves."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from recipe_widgets.checks.losses import output_of, replaced
+from recipe_widgets.checks.runner import CannotTellError, bench, check, duplicate, model_copy, seeded
+from recipe_widgets.checks.subject import Subject, generators_kept
+from recipe_widgets.judge import wiring as judge
+from recipe_widgets.records import CheckResult
+
+
+def _outputs(target: Subject, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The predictions of x, from an untouched copy, with the same random numbers every time."""
+    with seeded(), torch.no_grad():
+        return target.logits(duplicate(model)(x)).double()
+
+
+def _exchanged(x: torch.Tensor, pick: Any, seed: int = 0) -> torch.Tensor:
+    """x with other plausible values at `pick`: the same values in another order, or noise of the same size."""
+    g = torch.Generator().manual_seed(seed)
+    new, part = x.clone(), x[pick]
+    if x.is_floating_point():
+        noise = torch.randn(part.shape, generator=g).to(x) * x.std(correction=0).clamp(min=1e-3)
+        new[pick] = part + noise
+        return new
+    seen = x.unique()
+    shift = torch.randint(1, max(2, len(seen)), part.shape, generator=g).to(x.device)
+    new[pick] = seen[(torch.searchsorted(seen, part.contiguous()) + shift) % len(seen)]
+    return new
+
+
+@check("fail")
+def batch_independence(target: Subject) -> CheckResult:
+    """Does the output of a sample depend on that sample alone? (Norms in eval mode.)
+
+    Source: Karpathy, "use backprop to chart dependencies"; here by exchanging a sample, which also works for integers.
+    """
+    x, _ = target.few
+    if len(x) < 2:
+        raise CannotTellError("needs two samples in a batch")
+    model = model_copy(target).eval()
+    before = _outputs(target, model, x)
+    if before.ndim == 0 or len(before) != len(x):
+        return CheckResult("batch_independence", "warn", f"{len(x)} samples give an output of shape "
+                           f"{tuple(before.shape)}", advice="The output begins with the batch axis.")
+    moved = own = 0.0
+    for row in {0, len(x) // 2, len(x) - 1}:
+        change = (_outputs(target, model, _exchanged(x, row, row)) - before).abs().flatten(1).amax(1)
+        own = max(own, float(change[row]))
+        change[row] = 0
+        moved = max(moved, float(change.max()))
+    return judge.batch_independence(moved, float(before.std()), own)
+
+
+@check("fail")
+def causal_dependence(target: Subject, *, causal: bool | None = None) -> CheckResult:
+    """Does the output at position t depend on inputs up to t only?
+
+    It may fail where the target of a position is the next input (a language model), or with `causal=True`.
+    """
+    x, y = target.few
+    model = model_copy(target).eval()
+    before = _outputs(target, model, x)
+    if x.ndim < 2 or before.ndim < 3 or before.shape[:2] != x.shape[:2] or x.shape[1] < 2 or x.ndim > 3:
+        raise CannotTellError("needs sequences: inputs (N, T, ...) and outputs (N, T, K)")
+    following = x.ndim == y.ndim and x.shape == y.shape and bool(torch.equal(x[:, 1:], y[:, :-1]))
+    scale = float(before.std().clamp(min=1e-12))
+    leak = [float((_outputs(target, model, _exchanged(x, (slice(None), t), t)) - before)[:, :t].abs().max()) / scale
+            for t in range(1, x.shape[1])]
+    return judge.causal_dependence(np.array([0.0, *leak]), following if causal is None else causal)
+
+
+@check("fail")
+def loop_equals_vectorised(target: Subject) -> CheckResult:
+    """Does a batch give what its samples give one by one, and the metric the same for any cut into batches?
+
+    The metric is looked at where `evaluate` and `validation` are given.
+    """
+    x, y = target.few
+    model = model_copy(target).eval()
+    whole = _outputs(target, model, x)
+    single = torch.cat([_outputs(target, model, part) for part in x.split(1)])
+    gap = float("inf") if single.shape != whole.shape else float((single - whole).abs().max())
+    with seeded(1), torch.no_grad():
+        stochastic = not torch.equal(target.logits(duplicate(model)(x)).double(), whole)
+    metric = _metric(target, stochastic)
+    gap = 0.0 if stochastic else gap / max(1e-6, float(whole.abs().max()))
+    return judge.loop_equals_vectorised(_loss_gap(target, x, y), gap, metric)
+
+
+def _loss_gap(target: Subject, x: torch.Tensor, y: torch.Tensor) -> float:
+    output = output_of(target, model_copy(target).eval(), x)
+    try:
+        z = target.logits(output)
+        whole = float(target.loss_fn(replaced(target, output, z), y))
+        parts = [float(target.loss_fn(replaced(target, output, z[i:i + 1]), y[i:i + 1])) for i in range(len(y))]
+    except Exception:  # a loss that needs more than one sample, or other parts of the output
+        return 0.0
+    return abs(float(np.mean(parts)) - whole) / max(1e-9, abs(whole))
+
+
+def _metric(target: Subject, stochastic: bool) -> list[float]:
+    """The reader's metric on all samples at once, and in the reader's own batches; empty when it cannot be had."""
+    if stochastic or target.evaluate is None or target.validation is None:
+        return []
+    with generators_kept(target.validation):
+        pairs = [pair for pair in target.validation if isinstance(pair, (tuple, list)) and len(pair) == 2]
+    try:
+        x, y = (torch.cat([torch.as_tensor(pair[i]) for pair in pairs]) for i in (0, 1))
+    except (TypeError, ValueError, RuntimeError):
+        return []
+    whole = DataLoader(TensorDataset(x, y), len(x))
+    pair: list[float] = []
+    for shake in (0.0, 0.3, 1.0):  # other weights, in case that two ways of counting agree by chance
+        own, all_at_once = (_evaluated(target, batches, shake) for batches in (target.validation, whole))
+        if own is None or all_at_once is None:
+            return []
+        if abs(own - all_at_once) > 1e-4 * max(1e-6, abs(own)):
+            return [all_at_once, own]
+        pair = [all_at_once, own]
+    return pair
+
+
+def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
+    """What the reader's evaluation gives; None when it takes other batches or gives no number."""
+    made, g = bench(dataclasses.replace(target, optimizer=None)), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in made.model.parameters():
+            p.add_(shake * p.abs().mean() * torch.randn(p.shape, generator=g).to(p))
+    if made.evaluate is None or _norms_in_training(made.evaluate, target):
+        return None
+    try:
+        with seeded(), torch.enable_grad(), generators_kept(batches):
+            value = made.evaluate(made.model, batches)
+        return float(value)
+    except (TypeError, ValueError, AttributeError, RuntimeError, ZeroDivisionError):
+        return None
+
+
+def _norms_in_training(evaluate: Any, target: Subject) -> list[nn.Module]:
+    """Norm layers which the reader's evaluation runs in training mode."""
+    model, seen = model_copy(target), []
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.register_forward_pre_hook(lambda module, _: seen.append(module) if module.training else None)
+    if norms:
+        with seeded():
+            evaluate(model, DataLoader(TensorDataset(*target.few), len(target.few[1])))
+    return seen
+

@@ -1,0 +1,106 @@
+"""Do the model's outputs fit its loss, and how does the loss reduce over the batch?"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import torch
+
+from recipe_widgets.checks.losses import loss_facts, output_of, replaced
+from recipe_widgets.checks.runner import CannotTellError, check, model_copy, new_model, to_train
+from recipe_widgets.checks.subject import Subject
+from recipe_widgets.judge import start as judge_start
+from recipe_widgets.judge import wiring as judge
+from recipe_widgets.records import CheckResult
+
+
+@check("fail", "A. Karpathy, Most common neural net mistakes, 2018")
+def output_scale(target: Subject, *, inits: int = 3) -> CheckResult:
+    """Do the outputs have the range which the loss wants: logits, log-probabilities, probabilities?
+
+    What the loss wants is found by probing it; what the model gives is looked at over all batches, several
+    initialisations, and once with inputs a hundred times too large, where logits would explode.
+    """
+    facts = loss_facts(target)
+    models = [to_train(model_copy(target))]
+    if target.factory is not None:
+        models += [to_train(new_model(target, seed)) for seed in range(1, inits)]
+    with torch.no_grad():
+        z = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
+        loud = [target.logits(models[0](x * 100)) for x, _ in target.batches[:1] if x.is_floating_point()]
+    outputs = [part.movedim(facts.axis, 1).flatten(2) if facts.classes and part.ndim > 2 else part
+               for parts in z for part in parts]
+    same = [(p, y) for parts in z for p, (_, y) in zip(parts, target.batches, strict=False)
+            if p.shape == y.shape and y.is_floating_point()]
+    below = float(torch.cat([y.flatten() for _, y in same]).lt(0).float().mean()) if same else 0.0
+    return judge_start.output_scale(_evidence(outputs, loud), facts.kind, facts.classes, below)
+
+
+def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> judge_start.Outputs:
+    def gap(total: torch.Tensor) -> float:
+        return float((total - 1).abs().max())
+
+    def worst(measure: Any) -> float:
+        return max(float(measure(z)) for z in outputs)
+
+    wide = torch.cat([z.flatten() for z in (*outputs, *loud)])
+    columns = [z for z in outputs if z.ndim == 2 and z.shape[1] > 1 and len(z) > 1]
+    return judge_start.Outputs(
+        low=float(wide.min()), high=float(wide.max()), zeros=float((wide == 0).float().mean()),
+        constant=bool((wide == wide[0]).all()),
+        row_sum_gap=worst(lambda z: gap(z.sum(1))) if outputs[0].ndim > 1 else float("inf"),
+        row_exp_gap=worst(lambda z: gap(z.clamp(max=50).exp().sum(1))) if outputs[0].ndim > 1 else float("inf"),
+        column_exp_gap=max((min(gap(z.clamp(max=50).exp().sum(0)), gap(z.sum(0))) for z in columns),
+                           default=float("inf")))
+
+
+@check("fail")
+def loss_reduction(target: Subject) -> CheckResult:
+    """Is the loss a mean over samples? It is called with random outputs: once, twice over, one by one.
+
+    Finds sums, a mean divided once more, a mean over classes, (N, 1) against (N,), and reductions over a wrong axis.
+    """
+    output, y = output_of(target, x=target.few[0]), target.few[1]
+    z = target.logits(output)
+    if not z.is_floating_point() or z.ndim == 0 or len(z) != len(y) or len(y) < 2:
+        raise CannotTellError("needs outputs that begin with the batch axis, and two samples")
+    probe = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
+    probe = probe.log_softmax(1) if loss_facts(target).kind == "nll" else probe
+    probe = probe.sigmoid() if loss_facts(target).kind == "bce" else probe
+
+    def loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
+        part = output if len(labels) == len(y) else _cut(target, output, logits)
+        return float(target.loss_fn(replaced(target, part, logits), labels))
+
+    whole, twice = loss(probe, y), loss(torch.cat([probe, probe]), torch.cat([y, y]))
+    singles = float("inf")
+    with contextlib.suppress(Exception):
+        singles = sum(loss(probe[i:i + 1], y[i:i + 1]) for i in range(len(y))) / len(y)
+    facts = loss_facts(target)
+    classes = facts.classes if target.num_classes else 0
+    scale = facts.scale if facts.kind in ("cross_entropy", "nll") else None
+    return judge.loss_reduction(twice, singles, whole, _squeezed(target, output, probe, y), classes, scale)
+
+
+def _cut(target: Subject, output: Any, logits: torch.Tensor) -> Any:
+    """An output of a dict or a tuple with its other tensors brought to the length of `logits`."""
+    def fit(part: Any) -> Any:
+        old = target.logits(output)
+        if not isinstance(part, torch.Tensor) or part is old or part.ndim == 0 or len(part) != len(old):
+            return part
+        return torch.cat([part, part])[: len(logits)]
+
+    if isinstance(output, dict):
+        return {k: fit(v) for k, v in output.items()}
+    return tuple(fit(v) for v in output) if isinstance(output, (tuple, list)) else output
+
+
+def _squeezed(target: Subject, output: Any, z: torch.Tensor, y: torch.Tensor) -> float | None:
+    """The loss when (N, 1) and (N,) are brought to the same shape; None where they have it already."""
+    if z.ndim == y.ndim or z.numel() != y.numel() or not y.is_floating_point():
+        return None
+    try:
+        return float(target.loss_fn(replaced(target, output, z), y.reshape(z.shape)))
+    except Exception:
+        return None

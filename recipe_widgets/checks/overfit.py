@@ -1,0 +1,156 @@
+"""Can the net learn a handful by heart? With the reader's own settings, and with plain ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import torch
+from torch import nn
+
+from recipe_widgets.checks.losses import loss_facts, output_of, replaced
+from recipe_widgets.checks.runner import (
+    CannotTellError,
+    adam,
+    bench,
+    check,
+    descend,
+    duplicate,
+    model_copy,
+    seeded,
+    to_train,
+)
+from recipe_widgets.checks.subject import Batch, Subject, generators_kept
+from recipe_widgets.judge import overfit as judge
+from recipe_widgets.records import CheckResult
+
+_ALLOWED, _ALLOWED_SEQUENCES = 0.2, 0.5  # share of the loss left; the first steps of a sequence may be unknowable
+
+
+def floor_of(target: Subject, batch: Batch, steps: int = 150) -> float:
+    """The least loss that outputs reach when they are free numbers: soft labels and smoothing have one above zero.
+
+    Raises:
+        CannotTellError: it has none (falls without end, as a policy's does), or it couples the samples.
+    """
+    x, y = batch
+    output = output_of(target, model_copy(target), x)
+    z = target.logits(output).detach().clone().float().requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=0.3)
+    value, facts = torch.zeros(()), loss_facts(target)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        free = z.log_softmax(facts.axis) if facts.kind == "nll" else z.sigmoid() if facts.kind == "bce" else z
+        value = target.loss_fn(replaced(target, output, free), y).reshape(())
+        if not value.requires_grad:
+            raise CannotTellError("the loss does not depend on the outputs")
+        value.backward()
+        optimizer.step()
+    if facts.kind == "other" and float(value.detach()) < -1.0:
+        raise CannotTellError("this loss has no floor: learning by heart means nothing for it")
+    return float(value.detach())
+
+
+def _few(target: Subject, count: int) -> Batch:
+    x = torch.cat([x for x, _ in target.batches if x.shape[1:] == target.x.shape[1:]])[:count]
+    y = torch.cat([y for _, y in target.batches if y.shape[1:] == target.y.shape[1:]])[:count]
+    return x, y
+
+
+def _allowed(target: Subject) -> float:
+    z = target.logits(output_of(target))
+    return _ALLOWED_SEQUENCES if z.ndim > 2 else _ALLOWED
+
+
+def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: float) -> tuple[float, float, list[float]]:
+    """Loss of the batch before and after (the smaller one of both modes), and the losses on the way."""
+    made = bench(target if not plain else dataclasses.replace(target, optimizer=None))
+    model = to_train(made.model)
+    if plain:
+        for module in model.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.p = 0.0
+    optimizer = adam(model, 3e-3) if plain or made.optimizer is None else made.optimizer
+    before = _loss(target, model, batch)
+    losses, best = [], before
+    for _ in range(4):
+        losses += descend(target, model, optimizer, [batch], steps // 4, seconds / 4)
+        best = min(best, _loss(target, model, batch), _loss(target, duplicate(model).eval(), batch))
+        if best < 0.02 * before:
+            break
+    return before, best, losses
+
+
+def _loss(target: Subject, model: nn.Module, batch: Batch) -> float:
+    with seeded(), torch.no_grad():
+        return float(target.loss(duplicate(model), *batch))
+
+
+@check("warn")
+def overfit_one_batch(target: Subject, *, samples: int = 16, steps: int = 400, seconds: float = 3.0) -> CheckResult:
+    """Does the loss of a few samples fall to its floor when the net trains on nothing else, with its own optimiser?"""
+    batch = _few(target, samples)
+    floor = floor_of(target, batch)
+    before, after, losses = _train(target, batch, False, steps, seconds)
+    if after > floor and len(losses) < 60 and judge.left_over(before, after, floor) > _allowed(target):
+        raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
+    return judge.overfit_one_batch(before, after, floor, len(batch[1]), len(losses), _allowed(target), losses)
+
+
+@check("warn")
+def overfit_few(target: Subject, *, samples: int = 16, steps: int = 400, seconds: float = 1.5) -> CheckResult:
+    """The same for 2 and for 16 samples, with the reader's settings and with plain ones: says whether it is a bug, too
+    small a model, or too much regularisation."""
+    own: dict[int, float] = {}
+    plain: dict[int, float] = {}
+    for count in (2, samples):
+        batch = _few(target, count)
+        floor = floor_of(target, batch)
+        for found, simple in ((own, False), (plain, True)):
+            before, after, losses = _train(target, batch, simple, steps, seconds)
+            found[count] = judge.left_over(before, after, floor)
+            if found[count] > _allowed(target) and len(losses) < 60:
+                raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
+        if own[count] <= _allowed(target) and count == samples:
+            break
+    return judge.overfit_few(own, plain, _allowed(target))
+
+
+@check("warn")
+def memorises_random_labels(target: Subject, *, samples: int = 16, steps: int = 300, seconds: float = 3.0) -> CheckResult:
+    """Can the net learn random labels by heart (by Adam, without dropout)? If so, its size is no limit."""
+    x, y = _few(target, samples)
+    if y.is_floating_point() or y.ndim != 1 or len(y.unique()) < 2:
+        raise CannotTellError("needs one class label per sample")
+    shuffled = x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).to(y.device)]
+    floor = floor_of(target, shuffled)
+    before, after, losses = _train(target, shuffled, True, steps, seconds)
+    left = judge.left_over(before, after, floor)
+    if left > 0.3 and len(losses) < 100:
+        raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
+    return judge.memorises_random_labels(left, len(y), 0.3)
+
+
+@check("note")
+def generalisation_onset(target: Subject, *, steps: int = 60, seconds: float = 0.8) -> CheckResult:
+    """From how many training samples on does the validation loss fall? Needs `validation`."""
+    if target.validation is None:
+        raise CannotTellError("needs validation batches")
+    with generators_kept(target.validation):
+        held = [(x, y) for x, y in itertools.islice(target.validation, 2) if isinstance(x, torch.Tensor)]
+    held = [(x.to(target.x.device), y.to(target.x.device)) for x, y in held]
+    total = sum(len(y) for _, y in target.batches)
+    counts = sorted({n for n in (8, 32, 128, total) if n <= total})
+    losses = []
+    base = _held_loss(target, model_copy(target), held)
+    for count in counts:
+        made = bench(target)
+        x, y = _few(target, count)
+        batches = list(zip(x.split(len(target.y)), y.split(len(target.y)), strict=True))
+        descend(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps, seconds)
+        losses.append(_held_loss(target, made.model, held))
+    return judge.generalisation_onset(counts, losses, base)
+
+
+def _held_loss(target: Subject, model: nn.Module, held: list[Batch]) -> float:
+    return sum(_loss(target, model.eval(), batch) for batch in held) / max(1, len(held))

@@ -1,0 +1,181 @@
+"""What flows through the network: activations forward, gradients back, and the real change of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from recipe_widgets.checks.runner import CannotTellError, adam, bench, check, descend, model_copy, play, to_train
+from recipe_widgets.checks.subject import Subject
+from recipe_widgets.judge import signals as judge
+from recipe_widgets.records import CheckResult
+
+_SQUASH = {"tanh": lambda a: a.abs(), "sigmoid": lambda a: (2 * a - 1).abs()}
+
+
+class Activations(TorchDispatchMode):
+    """Calls `see(name, values)` for each relu, tanh and sigmoid, whether a module or a function made it.
+
+    Names count within one forward pass, "relu 1", "relu 2": call `again()` before each.
+    """
+
+    def __init__(self, see: Callable[[str, torch.Tensor], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._see = see
+        self._count: dict[str, int] = {}
+
+    def again(self) -> None:
+        self._count = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        kind = func.overloadpacket.__name__.rstrip("_")
+        if kind in ("relu", "tanh", "sigmoid") and isinstance(out, torch.Tensor) and out.ndim > 1:
+            self._count[kind] = self._count.get(kind, 0) + 1
+            self._see(f"{kind} {self._count[kind]}", out)
+        return out
+
+
+def _by_unit(a: torch.Tensor) -> torch.Tensor:
+    """(values, units): channels of (N, C, ...) with 2, 4 or 5 axes, the last axis of (N, T, C)."""
+    a = a if a.ndim in (2, 3) else a.movedim(1, -1)
+    return a.reshape(-1, a.shape[-1])
+
+
+def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: int) -> int:
+    """Shows `see` all activations over the batches after a few training steps; gives the number of samples."""
+    model = to_train(model_copy(target))
+    if any(p.requires_grad for p in model.parameters()):
+        descend(target, model, adam(model), target.batches, steps, 2.0)
+    mode = Activations(see)
+    with torch.no_grad():
+        for x, _ in target.batches:
+            mode.again()
+            with mode:
+                model(x)
+    return sum(len(y) for _, y in target.batches)
+
+
+@check("warn")
+def dead_units(target: Subject, *, steps: int = 3) -> CheckResult:
+    """Units whose output is exactly zero for all samples of all batches.
+
+    Many zeros alone are healthy: a sparse ReLU layer has no dead units.
+    """
+    largest: dict[str, torch.Tensor] = {}
+
+    def see(name: str, a: torch.Tensor) -> None:
+        top = _by_unit(a).abs().amax(0)
+        if name.startswith(("relu", "tanh")) and largest.setdefault(name, top).shape == top.shape:
+            largest[name] = torch.maximum(largest[name], top)
+
+    samples = _watched(target, see, steps)
+    return judge.dead_units({name: float((top == 0).float().mean()) for name, top in largest.items() if len(top) > 3},
+                            samples)
+
+
+@check("warn")
+def saturation(target: Subject, *, steps: int = 3, level: float = 0.97) -> CheckResult:
+    """tanh and sigmoid units beyond `level` on most samples. Bounded outputs of the network itself do not count."""
+    high: dict[str, list[torch.Tensor]] = {}
+    ends = target.logits(_output(target)).shape
+
+    def see(name: str, a: torch.Tensor) -> None:
+        squash = _SQUASH.get(name.split()[0])
+        if squash is not None and a.shape[1:] != ends[1:]:
+            high.setdefault(name, []).append((squash(_by_unit(a)) > level).float().mean(0))
+
+    _watched(target, see, steps)
+    shares = {name: float((torch.stack(parts).mean(0) > 0.5).float().mean()) for name, parts in high.items()
+              if len({len(part) for part in parts}) == 1}
+    return judge.saturation(shares)
+
+
+def _output(target: Subject) -> Any:
+    with torch.no_grad():
+        return to_train(model_copy(target))(target.x)
+
+
+@check("warn")
+def gradient_norms(target: Subject, *, steps: int = 3) -> CheckResult:
+    """Size of the gradient of each weight tensor after a few steps: does it vanish or explode with depth?"""
+    model = to_train(model_copy(target))
+    descend(target, model, adam(model), target.batches, steps, 2.0)
+    named = {n: p for n, p in model.named_parameters() if p.requires_grad and p.ndim > 1}
+    if not named:
+        raise CannotTellError("no weights require a gradient")
+    total = dict.fromkeys(named, 0.0)
+    for x, y in target.batches[:4]:
+        grads = torch.autograd.grad(target.loss(model, x, y), list(named.values()), allow_unused=True)
+        for n, grad in zip(named, grads, strict=True):
+            total[n] += 0.0 if grad is None else float(grad.pow(2).mean())
+    return judge.gradient_norms({n: (value / len(target.batches[:4])) ** 0.5 for n, value in total.items()})
+
+
+@check("fail")
+def update_ratio(target: Subject, *, steps: int = 12, seconds: float = 2.0) -> CheckResult:
+    """How far the parameters really move in a step of the reader's own training, relative to their size.
+
+    It is the change that is measured, not the gradient: momentum, Adam, clipping and scaled losses all count.
+    """
+    made = bench(target)
+    if made.optimizer is None and made.train_step is None:
+        raise CannotTellError("needs an optimiser")
+    to_train(made.model)
+    named = {n: p for n, p in made.model.named_parameters() if p.requires_grad}
+    if not named:
+        raise CannotTellError("the whole model is frozen")
+    last = {n: p.detach().clone() for n, p in named.items()}
+    ratios: dict[str, list[float]] = {}
+    moved = False
+
+    def look() -> None:
+        nonlocal moved
+        for n, p in named.items():
+            change, size = float((p.detach() - last[n]).norm()), float(last[n].norm())
+            moved = moved or change > 0
+            if p.ndim > 1 and size > 0 and (change > 0 or p.grad is not None):
+                ratios.setdefault(n, []).append(change / size)
+            last[n] = p.detach().clone()
+
+    play(target, made, target.batches, steps, seconds, look)
+    return judge.update_ratio({n: np.array(values) for n, values in ratios.items()}, moved)
+
+
+@check("warn")
+def filters_smooth(target: Subject, *, trained: bool = False) -> CheckResult:
+    """Are the filters of the first convolution smooth? Judged with `trained=True` only; before, they are noise."""
+    first = next((m for m in target.model.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None or min(first.kernel_size) < 3:
+        raise CannotTellError("no convolution of 3x3 or more")
+    w = first.weight.detach().double()
+    w = w - w.mean((2, 3), keepdim=True)
+    pairs = [(w[..., :-1], w[..., 1:]), (w[..., :-1, :], w[..., 1:, :])]
+    correlation = sum(float((a * b).mean()) for a, b in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
+    cells = int(np.prod(first.kernel_size))
+    # Noise, once its mean is taken away, has a correlation of -1 / (cells - 1).
+    return judge.filters_smooth(correlation + 1 / (cells - 1), w.cpu().numpy(), trained)
+
+
+@check("warn")
+def recurrent_spectrum(target: Subject) -> CheckResult:
+    """Spectral radius of the recurrent matrices: much above one explodes, far below one forgets."""
+    radii: dict[str, float] = {}
+    gated = True
+    for path, module in target.model.named_modules():
+        if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+            continue
+        gated = gated and not isinstance(module, (nn.RNN, nn.RNNCell))
+        for name, p in module.named_parameters():
+            if name.startswith("weight_hh"):
+                blocks = p.detach().double().cpu().split(p.shape[1])
+                for i, block in enumerate(blocks):
+                    radii[f"{path}.{name}[{i}]"] = float(torch.linalg.eigvals(block).abs().max())
+    if not radii:
+        raise CannotTellError("no recurrent layer")
+    return judge.recurrent_spectrum(radii, gated)

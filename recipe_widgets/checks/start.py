@@ -1,0 +1,185 @@
+"""The network before it has learnt anything, and its first steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.checks.losses import LossFacts, loss_facts, output_of, replaced
+from recipe_widgets.checks.runner import (
+    CannotTellError,
+    adam,
+    bench,
+    check,
+    descend,
+    duplicate,
+    model_copy,
+    new_model,
+    play,
+    seeded,
+    to_train,
+)
+from recipe_widgets.checks.subject import Subject
+from recipe_widgets.judge import start as judge
+from recipe_widgets.records import CheckResult
+
+
+def fresh_models(target: Subject, inits: int) -> list[nn.Module]:
+    """Fresh initialisations in training mode; the model as it is when there is no factory."""
+    if target.factory is None:
+        return [to_train(model_copy(target))]
+    return [to_train(new_model(target, seed)) for seed in range(inits)]
+
+
+@check("fail")
+def loss_at_init(target: Subject, *, inits: int = 3) -> CheckResult:
+    """Is the first loss that of knowing nothing: ln K for K balanced classes, the spread of the targets in a regression?
+
+    The expectation comes from the loss itself, fed with a uniform guess (or the best constant). Over several
+    initialisations where there is a factory, and per class.
+    """
+    facts = loss_facts(target)
+    losses, by_class = [], {}
+    for model in fresh_models(target, inits):
+        with torch.no_grad():
+            losses += [float(target.loss(model, x, y)) for x, y in target.batches[:4]]
+    if facts.kind in ("cross_entropy", "nll") and target.y.ndim == 1 and facts.classes <= 20:
+        by_class = _per_class(target)
+    return judge.loss_at_init(losses, _expected(target, facts), facts.kind, facts.classes, facts.scale, by_class,
+                              facts.flat, len(target.y))
+
+
+def _expected(target: Subject, facts: LossFacts) -> float | None:
+    """Loss of the best output that does not look at the input."""
+    if facts.kind in ("cross_entropy", "nll"):
+        return math.log(facts.classes)
+    output = output_of(target)
+    z, y = target.logits(output), target.y
+    if facts.kind in ("bce_logits", "bce"):
+        return math.log(2)
+    if facts.kind == "regression":
+        centre = y.to(z).reshape(z.shape).mean(0, keepdim=True).expand_as(z)
+        return float(target.loss_fn(replaced(target, output, centre), y))
+    if facts.kind == "other" and facts.classes:
+        value = float(target.loss_fn(replaced(target, output, torch.zeros_like(z)), y))
+        return value if value > 0 else None
+    return None
+
+
+def _per_class(target: Subject) -> dict[int, float]:
+    model = to_train(model_copy(target))
+    found = {}
+    with torch.no_grad():
+        for label in target.y.unique().tolist():
+            rows = target.y == label
+            if int(rows.sum()) > 1:
+                found[int(label)] = float(target.loss(model, target.x[rows], target.y[rows]))
+    return found
+
+
+@check("fail")
+def output_init(target: Subject, *, inits: int = 3) -> CheckResult:
+    """Are the first outputs small, and near the mean of the targets of a regression?"""
+    facts = loss_facts(target)
+    with torch.no_grad():
+        z = [target.logits(model(x)).flatten().double() for model in fresh_models(target, inits)
+             for x, _ in target.batches[:2]]
+    everything = torch.cat(z)
+    y = torch.cat([y.flatten() for _, y in target.batches]).double() if facts.kind == "regression" else None
+    return judge.output_init(float(everything.mean()), float(everything.std(correction=0)),
+                             None if y is None else float(y.mean()),
+                             None if y is None else float(y.std(correction=0)),
+                             facts.classes if facts.kind in ("cross_entropy", "nll") else 0,
+                             float(everything.min()) if facts.kind == "cross_entropy" else -1.0,
+                             float((everything == 0).double().mean()), _knows(target, facts))
+
+
+def _knows(target: Subject, facts: LossFacts) -> bool:
+    """Is the first loss one that no guess can have?"""
+    loss = _loss_on(target, to_train(model_copy(target)), target.batches[:2])
+    return facts.kind == "cross_entropy" and loss < 0.6 * math.log(max(2, facts.classes))
+
+
+@check("fail")
+def init_scale(target: Subject, *, steps: int = 3) -> CheckResult:
+    """Does the signal keep its size through the layers, and do the units of each layer differ?
+
+    Units that start equal are accused when they are still equal after some steps (a head that starts at zero is fine).
+    """
+    model = to_train(new_model(target, 0)) if target.factory else to_train(model_copy(target))
+    stds: dict[str, float] = {}
+    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd))]
+
+    def spread_of(name: str) -> Callable[..., None]:
+        def see(_module: nn.Module, _args: Any, out: torch.Tensor) -> None:
+            stds.setdefault(name, float(out.std(correction=0)))
+
+        return see
+
+    hooks = [m.register_forward_hook(spread_of(n)) for n, m in layers]
+    with torch.no_grad():
+        model(target.x)
+    for hook in hooks:
+        hook.remove()
+    suspects = [n for n, m in layers if _equal_units(m)]
+    if suspects:
+        trained = duplicate(model)
+        descend(target, trained, adam(trained), target.batches, steps, 3.0)
+        after = dict(trained.named_modules())
+        used = {n for n in suspects if after[n].weight.grad is not None and n in stds}
+        suspects = [n for n in suspects if n in used and _equal_units(after[n])]
+    spread = float(target.x.double().std(correction=0)) if target.x.is_floating_point() else 1.0
+    return judge.init_scale(stds, suspects, spread)
+
+
+def _equal_units(layer: Any) -> bool:
+    """Are all rows of the weights (and the biases) the same?"""
+    w = layer.weight.detach()
+    if len(w) < 2 or not layer.weight.requires_grad or w[0].numel() < 2:
+        return False
+    tolerance = 1e-6 * max(1e-6, float(w.abs().max()))
+    return bool((w - w[:1]).abs().max() <= tolerance)
+
+
+@check("warn")
+def input_independent_baseline(target: Subject, *, steps: int = 60, seconds: float = 2.0) -> CheckResult:
+    """Does training on the inputs beat training on zeros in their place? (Karpathy's second stage.)"""
+    if not target.x.is_floating_point():
+        raise CannotTellError("needs inputs of floats")
+    few = target.batches[:3]
+    before = _loss_on(target, to_train(model_copy(target)), few)
+    ends, count = [], steps
+    for batches in (few, tuple((torch.zeros_like(x), y) for x, y in few)):
+        made = bench(target)
+        optimizer = made.optimizer or adam(made.model)
+        count = len(descend(target, to_train(made.model), optimizer, batches, count, seconds))
+        ends.append(_loss_on(target, made.model, batches))
+    if count < 30:
+        raise CannotTellError(f"only {count} steps in {seconds:g} s: too few to tell")
+    return judge.input_independent_baseline(ends[0], ends[1], before)
+
+
+def _loss_on(target: Subject, model: nn.Module, batches: Any) -> float:
+    """Mean loss, in the mode the model is in, with the same random numbers every time."""
+    model = duplicate(model)
+    with seeded(), torch.no_grad():
+        return sum(float(target.loss(model, x, y)) for x, y in batches) / len(batches)
+
+
+@check("warn")
+def loss_decreases(target: Subject, *, steps: int = 40, seconds: float = 2.5) -> CheckResult:
+    """Do some steps of the reader's own training lower the loss of the batches they are taken on?"""
+    made = bench(target)
+    if made.optimizer is None and made.train_step is None:
+        made.optimizer = adam(made.model)
+    to_train(made.model)
+    few = target.batches
+    before = _loss_on(target, made.model, few)
+    done = play(target, made, few, steps, seconds)
+    after = _loss_on(target, to_train(made.model), few)
+    return judge.loss_decreases(before, after, done, 0.0 if loss_facts(target).kind == "regression" else None)
+
