@@ -16,7 +16,7 @@ $(VENV)/.ready: environment.yml constraints.txt pyproject.toml
 	touch $@
 
 lab: setup
-	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 $(ARGS) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
