@@ -24,8 +24,12 @@ def fingerprint(notebook: nbformat.NotebookNode) -> str:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """No widget state (it is stale without a kernel), no timestamps, no versions of this machine."""
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"},
+    """No widget state (it is stale without a kernel), no timestamps.
+
+    `language_info` stays as the kernel gave it: JupyterLab puts it back when it opens a page without it, and then
+    saves a page that nobody changed.
+    """
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": notebook.metadata["language_info"],
                                             "recipe": {"outputs_of": fingerprint(notebook)}})
     for cell in notebook.cells:
         kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
