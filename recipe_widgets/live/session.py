@@ -15,6 +15,7 @@ import torch
 
 from recipe_widgets.data import Data
 from recipe_widgets.live.engine import ENGINE, Engine
+from recipe_widgets.live.pace import Pace
 from recipe_widgets.live.threads import choose_threads, rest_openmp, set_threads
 from recipe_widgets.live.words import progress_words, score_words, settings_words
 from recipe_widgets.models import build_model
@@ -76,7 +77,7 @@ class Session:
         self._order: Order | None = None
         self._training: Training | None = None
         self._crank: Iterator[Step] = iter(())
-        self._pace, self._usual = _Pace(), math.inf
+        self._pace, self._usual = Pace(), math.inf
         self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
         self._many = torch.get_num_threads()
         self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
@@ -286,23 +287,3 @@ class Session:
             count = self.run.threads[-1][1]
             return f"CPU, {count} of {torch.get_num_threads()} threads train"
         return describe_device(device)
-
-
-class _Pace:
-    """How fast a run goes: an average over the last second or so."""
-
-    def __init__(self) -> None:
-        self.start(0)
-
-    def start(self, steps: int) -> None:
-        self._since, self._from, self.steps_per_second = time.perf_counter(), steps, 0.0
-
-    def note(self, steps: int) -> bool:
-        """Tell how far the run is; True about every third of a second, when the rate is renewed."""
-        now = time.perf_counter()
-        if now - self._since >= 0.3:
-            rate = (steps - self._from) / (now - self._since)
-            self.steps_per_second = rate if not self.steps_per_second else 0.6 * self.steps_per_second + 0.4 * rate
-            self._since, self._from = now, steps
-            return True
-        return False
