@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from recipe_widgets import checks as checks
     from recipe_widgets.data import Data as Data
     from recipe_widgets.data import load as load
     from recipe_widgets.panels import LivePanel as LivePanel
@@ -24,10 +25,13 @@ _WHERE = {
     "load": "data", "Data": "data", "Settings": "records", "Run": "records", "CheckResult": "records",
     "RecipeError": "records", "steps": "training", "train": "training", "evaluate": "training", "LivePanel": "panels",
 }
-__all__ = sorted(_WHERE)
+_MODULES = ("checks",)
+__all__ = sorted([*_WHERE, *_MODULES])
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,6 +1,6 @@
-"""The command line: `recipe train`, `recipe data`; also `python -m recipe_widgets ...`.
+"""The command line: `recipe train`, `recipe check`, `recipe data`; also `python -m recipe_widgets ...`.
 
-Exit status: 0 done, 1 the run diverged, 2 something to mend in what was asked for.
+Exit status: 0 done, 1 the run diverged or a check failed, 2 something to mend in what was asked for.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("--settings", type=Path, help="JSON file of knobs, as Settings.to_json() writes; default: defaults")
     train.add_argument("--data", default="mnist", help="mnist or cifar10")
     train.add_argument("--out", type=Path, help="folder for run.json (settings and history) and weights.pt")
+    check = commands.add_parser("check", help="run every check on your own model, data and loss")
+    check.add_argument("target", help="package.module:function; it returns a dict with model, batches, loss_fn")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    check.add_argument("--html", type=Path, metavar="FILE", help="write the results as a page")
+    check.add_argument("--fail-on", choices=("fail", "warn"), default="fail", help="exit with 1 from this status on")
     data = commands.add_parser("data", help="say what a data set holds; fetch the complete one")
     data.add_argument("name", nargs="?", default="mnist", help="mnist or cifar10")
     data.add_argument("--full", action="store_true", help="the complete set, downloaded once into RECIPE_DATA")
     chosen = parser.parse_args(arguments)
     try:
-        return _train(chosen) if chosen.command == "train" else _data(chosen)
+        return {"train": _train, "check": _check, "data": _data}[chosen.command](chosen)
     except RecipeError as error:
         print(f"recipe {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -49,6 +54,20 @@ def _train(chosen: argparse.Namespace) -> int:
     return 1 if run.status == "diverged" else 0
 
 
+def _check(chosen: argparse.Namespace) -> int:
+    from recipe_widgets.checks.shell import check_named
+
+    report = check_named(chosen.target, progress=sys.stderr.isatty())
+    print(report)
+    if chosen.json:
+        _write(chosen.json, report.to_json())
+    if chosen.html:
+        _write(chosen.html, f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>recipe check</title>'
+                            f"<body>{report._repr_html_()}</body></html>")
+    bad = ("fail",) if chosen.fail_on == "fail" else ("fail", "warn")
+    return int(any(result.status in bad for result in report))
+
+
 def _data(chosen: argparse.Namespace) -> int:
     from recipe_widgets.data import load
 
@@ -63,6 +82,13 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError("--settings", found=f"{path} ({error})", expected="a readable JSON file") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RecipeError("Output file", found=f"{path} ({error.strerror})", expected="a file that can be written") from None
 
 
 def _make(folder: Path) -> None:

@@ -16,6 +16,7 @@ from recipe_widgets.checks.overfit import (
 )
 from recipe_widgets.checks.report import Report, run_all
 from recipe_widgets.checks.runner import Check, check
+from recipe_widgets.checks.shell import check_named
 from recipe_widgets.checks.signals import (
     dead_units,
     filters_smooth,
@@ -35,10 +36,37 @@ from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.wiring import bias_before_norm, gradients_flow, optimizer_covers_model
 
 __all__ = [
-    "Check", "Report", "Subject", "batch_independence", "bias_before_norm", "causal_dependence", "check", "dead_units",
-    "filters_smooth", "generalisation_onset", "gradient_check", "gradient_norms", "gradients_flow",
-    "grads_are_cleared", "init_scale", "input_independent_baseline", "loop_equals_vectorised", "loss_at_init",
-    "loss_decreases", "loss_reduction", "memorises_random_labels", "mode_toggles", "optimizer_covers_model",
-    "output_init", "output_scale", "overfit_few", "overfit_one_batch", "recurrent_spectrum", "run_all", "saturation",
-    "subject", "update_ratio",
+    "Check",
+    "Report",
+    "Subject",
+    "batch_independence",
+    "bias_before_norm",
+    "causal_dependence",
+    "check",
+    "check_named",
+    "dead_units",
+    "filters_smooth",
+    "generalisation_onset",
+    "gradient_check",
+    "gradient_norms",
+    "gradients_flow",
+    "grads_are_cleared",
+    "init_scale",
+    "input_independent_baseline",
+    "loop_equals_vectorised",
+    "loss_at_init",
+    "loss_decreases",
+    "loss_reduction",
+    "memorises_random_labels",
+    "mode_toggles",
+    "optimizer_covers_model",
+    "output_init",
+    "output_scale",
+    "overfit_few",
+    "overfit_one_batch",
+    "recurrent_spectrum",
+    "run_all",
+    "saturation",
+    "subject",
+    "update_ratio",
 ]

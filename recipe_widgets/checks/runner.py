@@ -159,6 +159,13 @@ def seeded(seed: int = 0) -> Iterator[None]:
         yield
 
 
+def loss_on(target: Subject, model: nn.Module, batches: Any) -> float:
+    """Mean loss, in the mode the model is in, by a copy of it, with the same random numbers every time."""
+    model = duplicate(model)
+    with seeded(), torch.no_grad():
+        return sum(float(target.loss(model, x, y)) for x, y in batches) / len(batches)
+
+
 def adam(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
     """A plain optimiser for checks where the reader gave none."""
     parameters = [p for p in model.parameters() if p.requires_grad]

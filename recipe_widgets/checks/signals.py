@@ -10,7 +10,17 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from recipe_widgets.checks.runner import CannotTellError, adam, bench, check, descend, model_copy, play, to_train
+from recipe_widgets.checks.runner import (
+    CannotTellError,
+    adam,
+    bench,
+    check,
+    descend,
+    loss_on,
+    model_copy,
+    play,
+    to_train,
+)
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.judge import signals as judge
 from recipe_widgets.records import CheckResult
@@ -143,8 +153,11 @@ def update_ratio(target: Subject, *, steps: int = 12, seconds: float = 2.0) -> C
                 ratios.setdefault(n, []).append(change / size)
             last[n] = p.detach().clone()
 
+    before = loss_on(target, made.model, target.batches)
     play(target, made, target.batches, steps, seconds, look)
-    return judge.update_ratio({n: np.array(values) for n, values in ratios.items()}, moved)
+    helped = loss_on(target, to_train(made.model), target.batches) < 0.8 * before
+    return judge.update_ratio({n: np.array(values) for n, values in ratios.items()}, moved, helped)
+
 
 
 @check("warn")

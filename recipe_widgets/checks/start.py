@@ -17,15 +17,20 @@ from recipe_widgets.checks.runner import (
     check,
     descend,
     duplicate,
+    loss_on,
     model_copy,
     new_model,
     play,
-    seeded,
     to_train,
 )
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.judge import start as judge
 from recipe_widgets.records import CheckResult
+
+_SAMPLES = 32  # per batch where two trainings are compared: enough to tell inputs from zeros
+
+
+_FEWEST = 30  # steps; the first ones with momentum may well go up
 
 
 def fresh_models(target: Subject, inits: int) -> list[nn.Module]:
@@ -100,7 +105,7 @@ def output_init(target: Subject, *, inits: int = 3) -> CheckResult:
 
 def _knows(target: Subject, facts: LossFacts) -> bool:
     """Is the first loss one that no guess can have?"""
-    loss = _loss_on(target, to_train(model_copy(target)), target.batches[:2])
+    loss = loss_on(target, to_train(model_copy(target)), target.batches[:2])
     return facts.kind == "cross_entropy" and loss < 0.6 * math.log(max(2, facts.classes))
 
 
@@ -150,24 +155,17 @@ def input_independent_baseline(target: Subject, *, steps: int = 60, seconds: flo
     """Does training on the inputs beat training on zeros in their place? (Karpathy's second stage.)"""
     if not target.x.is_floating_point():
         raise CannotTellError("needs inputs of floats")
-    few = target.batches[:3]
-    before = _loss_on(target, to_train(model_copy(target)), few)
+    few = tuple((x[:_SAMPLES], y[:_SAMPLES]) for x, y in target.batches[:3])
+    before = loss_on(target, to_train(model_copy(target)), few)
     ends, count = [], steps
     for batches in (few, tuple((torch.zeros_like(x), y) for x, y in few)):
         made = bench(target)
         optimizer = made.optimizer or adam(made.model)
         count = len(descend(target, to_train(made.model), optimizer, batches, count, seconds))
-        ends.append(_loss_on(target, made.model, batches))
+        ends.append(loss_on(target, made.model, batches))
     if count < 30:
         raise CannotTellError(f"only {count} steps in {seconds:g} s: too few to tell")
     return judge.input_independent_baseline(ends[0], ends[1], before)
-
-
-def _loss_on(target: Subject, model: nn.Module, batches: Any) -> float:
-    """Mean loss, in the mode the model is in, with the same random numbers every time."""
-    model = duplicate(model)
-    with seeded(), torch.no_grad():
-        return sum(float(target.loss(model, x, y)) for x, y in batches) / len(batches)
 
 
 @check("warn")
@@ -178,8 +176,10 @@ def loss_decreases(target: Subject, *, steps: int = 40, seconds: float = 2.5) ->
         made.optimizer = adam(made.model)
     to_train(made.model)
     few = target.batches
-    before = _loss_on(target, made.model, few)
+    before = loss_on(target, made.model, few)
     done = play(target, made, few, steps, seconds)
-    after = _loss_on(target, to_train(made.model), few)
+    after = loss_on(target, to_train(made.model), few)
+    if done < min(steps, _FEWEST) and after >= before:
+        raise CannotTellError(f"only {done} steps in {seconds:g} s: too few to tell")
     return judge.loss_decreases(before, after, done, 0.0 if loss_facts(target).kind == "regression" else None)
 

@@ -61,9 +61,10 @@ def gradient_norms(norms: Mapping[str, float]) -> CheckResult:
     return CheckResult(name, "pass", "gradients of all layers are of a size", **facts)  # type: ignore[arg-type]
 
 
-def update_ratio(ratios: Mapping[str, Array], moved: bool) -> CheckResult:
+def update_ratio(ratios: Mapping[str, Array], moved: bool, helped: bool = False) -> CheckResult:
     """ratios: ‖change of the weights in one step‖ / ‖weights‖ of each tensor, one number per step. moved: did any
-    parameter change at all? Healthy is about 1e-3; outside 1e-4 to 1e-1 is worth a look."""
+    parameter change at all? helped: did these steps lower the loss clearly? Then large ones are a note: a new head
+    that begins with small weights grows fast. Healthy is about 1e-3; outside 1e-4 to 1e-1 is worth a look."""
     name, source = "update_ratio", "CS231n, Ratio of weights to updates"
     if not moved:
         return CheckResult(name, "fail", "no parameter changes in a step", 0.0, "about 1e-3", "of the weights",
@@ -74,6 +75,8 @@ def update_ratio(ratios: Mapping[str, Array], moved: bool) -> CheckResult:
     middle, most = float(np.median(list(typical.values()))), max(typical.values())
     facts = {"expected": "1e-4 to 1e-1", "unit": "of the weights per step", "source": source,
              "details": {"layers": list(typical), "ratio": np.array(list(typical.values()))}}
+    if helped and 1e-1 < middle < 1.0:
+        return CheckResult(name, "note", "the first steps are large, and they help", middle, **facts)  # type: ignore[arg-type]
     if not np.isfinite(most) or middle > 1e-1:
         return CheckResult(name, "warn", "steps are very large", middle, advice="A smaller learning rate.",
                            **facts)  # type: ignore[arg-type]
