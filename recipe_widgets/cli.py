@@ -9,8 +9,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recipe_widgets.records import RecipeError
+
+if TYPE_CHECKING:
+    from recipe_widgets.records import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train = commands.add_parser("train", help="train one model headlessly")
     train.add_argument("--settings", type=Path, help="JSON file of knobs, as Settings.to_json() writes; default: defaults")
     train.add_argument("--data", default="mnist", help="mnist or cifar10")
-    train.add_argument("--out", type=Path, help="folder for run.json (settings and history) and weights.pt")
+    train.add_argument("--out", type=Path,
+                       help="folder for run.json (settings and history), weights.pt and checkpoints")
+    train.add_argument("--resume", action="store_true",
+                       help="go on from the newest whole checkpoint in --out, to the same bit")
     check = commands.add_parser("check", help="run every check on your own model, data and loss")
     check.add_argument("target", help="package.module:function; it returns a dict with model, batches, loss_fn")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
@@ -37,21 +44,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(chosen: argparse.Namespace) -> int:
-    import torch
-
     from recipe_widgets.data import load
     from recipe_widgets.records import Settings
     from recipe_widgets.training import train
 
     settings = Settings.from_json(_read(chosen.settings)) if chosen.settings else Settings()
+    if chosen.resume and not chosen.out:
+        raise RecipeError("--resume", found="no folder", expected="--out, the folder of the run")
     if chosen.out:
         _make(chosen.out)
-    run = train(load(chosen.data), settings)
+    run = train(load(chosen.data), settings, checkpoints=chosen.out and chosen.out / "checkpoints", resume=chosen.resume)
     print(run)
-    if chosen.out and run.model is not None:
-        (chosen.out / "run.json").write_text(run.to_json(), encoding="utf-8")
-        torch.save(run.model.state_dict(), chosen.out / "weights.pt")
+    if chosen.out:
+        _write(chosen.out, run)
     return 1 if run.status == "diverged" else 0
+
+
+def _write(folder: Path, run: Run) -> None:
+    import io
+
+    import torch
+
+    from recipe_widgets.training.checkpoints import write_whole
+
+    assert run.model is not None
+    buffer = io.BytesIO()
+    torch.save(run.model.state_dict(), buffer)
+    write_whole(folder / "run.json", run.to_json())
+    write_whole(folder / "weights.pt", buffer.getvalue())
 
 
 def _check(chosen: argparse.Namespace) -> int:
@@ -60,9 +80,9 @@ def _check(chosen: argparse.Namespace) -> int:
     report = check_named(chosen.target, progress=sys.stderr.isatty())
     print(report)
     if chosen.json:
-        _write(chosen.json, report.to_json())
+        _write_text(chosen.json, report.to_json())
     if chosen.html:
-        _write(chosen.html, f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>recipe check</title>'
+        _write_text(chosen.html, f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>recipe check</title>'
                             f"<body>{report._repr_html_()}</body></html>")
     bad = ("fail",) if chosen.fail_on == "fail" else ("fail", "warn")
     return int(any(result.status in bad for result in report))
@@ -84,7 +104,7 @@ def _read(path: Path) -> str:
         raise RecipeError("--settings", found=f"{path} ({error})", expected="a readable JSON file") from None
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -21,7 +21,7 @@ from recipe_widgets.live.words import progress_words, score_words, settings_word
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import curves_svg
 from recipe_widgets.records import RecipeError, Run, Settings, Step
-from recipe_widgets.training import Training, advance, describe_device, evaluate, pick_device
+from recipe_widgets.training import Training, advance, describe_device, end_with_best, evaluate, pick_device
 
 Phase = Literal["idle", "waiting", "running", "paused", "ended", "closed"]
 SLICE = 0.02  # seconds of training between looks at the queue
@@ -222,6 +222,8 @@ class Session:
     def _finish(self) -> None:
         """The run came to its own end: judge it on the whole validation set."""
         assert self.run is not None
+        if self._training is not None:
+            end_with_best(self._training, self.run)
         if self.run.status == "done" and self.run.model is not None and len(self.data.validation.y):
             self.run.message = f"On the whole validation set: {evaluate(self.run.model, self.data.validation)}."
         self._release()

@@ -93,6 +93,12 @@ class Settings:
                            "fixed", least=0, most=10**9, unit="steps")
     eval_samples: int = knob(0, "evaluate on", "validation samples per look, stratified; 0 is all of them",
                              "fixed", least=0, most=10**9, unit="samples")
+    patience: int = knob(0, "patience", "looks without a lower validation loss before the run stops early and its best "
+                         "weights come back; 0 is off", "fixed", least=0, most=10**9, unit="looks")
+    final: str = knob("last", "final weights", "which weights a run ends with: the last, or those of the lowest "
+                      "validation loss", "fixed", choices=("last", "best"))
+    checkpoint_every: int = knob(0, "checkpoint every", "steps between checkpoints, where a folder for them is named; "
+                                 "0 is once per epoch", "fixed", least=0, most=10**9, unit="steps")
     device: str = knob("auto", "device", "where it runs; auto takes CUDA, then MPS, then CPU", "fixed")
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -12,10 +13,12 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
 from recipe_widgets.records import History, Probe, RecipeError, Run, Settings, Step
 from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.best import Best
 from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
 from recipe_widgets.training.optimizers import lr_at, make_optimizer
+from recipe_widgets.training.saving import Saving
 
 EARLY_LOOKS = frozenset(10 * 4**power for power in range(12))  # steps
 ACCURACY_EVERY = 10  # steps; counting hits at each step would cost a small model 3 % of its speed
@@ -38,6 +41,7 @@ class Training:
         self.history = History()
         self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed, self.device)
         self.optimizer = make_optimizer(model.parameters(), settings)
+        self.best = Best(settings)
         self._varies = settings.schedule != "constant" or settings.warmup > 0
         self._looked_at: Split | None = None
         self._at_once = self.device.type == "cpu"
@@ -101,6 +105,7 @@ class Training:
         result = evaluate(self.model, self._looked_at)
         self.history.append("val_loss", self.done - 1, result.loss)
         self.history.append("val_accuracy", self.done - 1, result.accuracy)
+        self.best.note(self.done - 1, result.loss, self.model)
         return result
 
     def due(self) -> bool:
@@ -116,7 +121,7 @@ class Training:
 
 def advance(training: Training, run: Run) -> Iterator[Step]:
     """Train and evaluate until the run ends; keeps `run.status` and `run.message` true at every yield."""
-    while training.done < training.settings.max_steps:
+    while training.done < training.settings.max_steps and not training.best.exhausted:
         step = training.step()
         if not training.finite():
             inputs = bool(torch.isfinite(training.split.x.float()).all()) if training.split.x.is_floating_point() else True
@@ -127,8 +132,27 @@ def advance(training: Training, run: Run) -> Iterator[Step]:
             training.evaluate()
         if training.done == training.settings.max_steps:
             run.status = "done"
+        elif training.best.exhausted:
+            run.status, run.message = "stopped", _stopped_early(training)
         yield step
-    run.status = "done"
+    if training.done < training.settings.max_steps:
+        run.status, run.message = "stopped", _stopped_early(training)
+    else:
+        run.status = "done"
+
+
+def _stopped_early(training: Training) -> str:
+    best = training.best
+    return f"stopped early: {best.looks_since} looks without a validation loss under the {best.loss:.4g} of step {best.step}"
+
+
+def end_with_best(training: Training, run: Run) -> None:
+    """Give an ended run's model the weights of its best look, where the settings ask for it; says so in `run.message`."""
+    best = training.best
+    if best.weights is not None and best.step < training.done - 1:
+        training.model.load_state_dict(best.weights)
+        back = f"the weights are those of step {best.step} (validation loss {best.loss:.4g})"
+        run.message = f"{run.message}; {back}" if run.message else back
 
 
 def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = ()) -> Iterator[Step]:
@@ -145,22 +169,37 @@ def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Pro
 
 
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
-          until: Callable[[Step], bool] | None = None) -> Run:
+          until: Callable[[Step], bool] | None = None, checkpoints: str | os.PathLike[str] | None = None,
+          resume: bool = False) -> Run:
     """Train to the end of `settings.max_steps` and return the `Run`.
 
     Args:
         model: your own module, trained in place; by default the one that `settings` describe.
         until: called after each step; the run stops when it says True.
+        checkpoints: a folder for the newest three and the best, written every `settings.checkpoint_every` steps.
+        resume: go on from the newest whole checkpoint there, to the same bit; from the beginning where there is none.
+            A model of your own must be built as it was then, and the global random generators are put back too.
     Returns:
         a Run that is whole also when it was stopped or diverged: a loss that is no number ends it, with the likely cause.
         `val_loss` and `val_accuracy` are of the whole validation set (unless `settings.eval_samples` says otherwise).
+        With `settings.patience` or `final="best"` the model ends with the weights of its best look.
     """
+    if resume and checkpoints is None:
+        raise RecipeError("train(resume=True)", found="no folder", expected="checkpoints=, the folder of the run")
+    own = model is not None
     if model is None:
         model = build_model(settings, data.shape, data.num_classes)
     training = Training(model, data, settings, probes)
     run = training.new_run()
+    saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
+    if saving is not None:
+        saving.begin(resume)
     for step in advance(training, run):
-        if until is not None and run.status == "running" and until(step):
+        stop = until is not None and run.status == "running" and until(step)
+        if saving is not None and (stop or saving.due()):
+            saving.save()
+        if stop:
             run.status, run.message = "stopped", f"stopped after step {step.index}"
             break
+    end_with_best(training, run)
     return run

@@ -1,0 +1,51 @@
+"""The best look at the validation set, and when to stop waiting for a better one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.records import Settings
+
+
+class Best:
+    """The look with the lowest validation loss so far; with its weights, when the settings want them back at the end.
+
+    Attributes:
+        step: the step it was taken after; -1 before the first. loss: its mean validation loss (nats).
+        looks_since: how many looks have come since without a lower loss. weights: a copy of the state dict, or None.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.wanted = settings.final == "best" or settings.patience > 0
+        self.patience = settings.patience
+        self.step, self.loss, self.looks_since = -1, math.inf, 0
+        self.weights: dict[str, torch.Tensor] | None = None
+
+    def note(self, step: int, loss: float, model: nn.Module) -> None:
+        """One more look."""
+        if loss < self.loss:  # never true of NaN
+            self.step, self.loss, self.looks_since = step, loss, 0
+            self.weights = weights_of(model) if self.wanted else None
+        else:
+            self.looks_since += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience is at its end."""
+        return 0 < self.patience <= self.looks_since
+
+    def state_dict(self) -> dict[str, Any]:
+        """Without the weights: they lie in the checkpoint of `step`."""
+        return {"step": self.step, "loss": self.loss, "looks_since": self.looks_since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.loss, self.looks_since = state["step"], state["loss"], state["looks_since"]
+
+
+def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of the state dict, on the same device."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}

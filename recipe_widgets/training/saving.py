@@ -1,0 +1,54 @@
+"""A run that writes checkpoints as it goes, and one that goes on from them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from recipe_widgets.records import RecipeError, Run
+from recipe_widgets.training.checkpoints import Checkpoints
+from recipe_widgets.training.state import restore, state_of
+
+if TYPE_CHECKING:
+    from recipe_widgets.training.loop import Training
+
+
+class Saving:
+    """Ties one training and its run to a folder of checkpoints."""
+
+    def __init__(self, folder: str | os.PathLike[str], training: Training, run: Run, own_model: bool) -> None:
+        self.files, self.training, self.run, self.own_model = Checkpoints(folder), training, run, own_model
+        self._every = training.settings.checkpoint_every or training.batches.steps_per_epoch
+        self._data = training.data.sha256
+
+    def begin(self, resume: bool) -> None:
+        """Go on from the newest whole checkpoint, or make sure that there is none.
+
+        Raises:
+            RecipeError: a run lies there already and `resume` was not asked for; or it had other settings, data or model.
+        """
+        if not resume:
+            if there := self.files.steps():
+                raise RecipeError("Folder for checkpoints", found=f"a run of {there[0]} steps in {self.files.folder}",
+                                  expected="none yet", mend="Resume it (--resume, resume=True), or name another folder.")
+            return
+        state = self.files.newest(needs_best=self.training.best.wanted)
+        if state is not None:
+            self._take_up(state)
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        if state["data"] != self._data:
+            raise RecipeError("Resuming a run", found=f"the data {self.training.data.name}, dealt otherwise or another set",
+                              expected="the samples that it began with", mend="Load the same set, split and subset.")
+        restore(self.training, self.run, state)
+
+    def due(self) -> bool:
+        """Whether the step just done is one to keep: every so often, a new best look, and the end of a sound run."""
+        training, run = self.training, self.run
+        if run.status == "diverged":
+            return False  # nobody wants to go on from there
+        return training.done % self._every == 0 or training.best.step == training.done - 1 or run.status != "running"
+
+    def save(self) -> None:
+        state = state_of(self.training, self.run, self.own_model)
+        self.files.save(self.training.done, {**state, "data": self._data}, best=self.training.best.step + 1)
