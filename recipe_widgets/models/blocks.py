@@ -78,16 +78,18 @@ class Block(nn.Module):
         self.stride, self.more, self.residual, self.pieces = stride, out - inputs, residual, pieces(settings)
         made, bias = out * self.pieces, settings.norm in ("none", "weight")
         second = [nn.Conv2d(out, made, 3, padding=1, bias=bias), norm_layer(settings.norm, made, spatial=True)]
-        self.inner = nn.Sequential(*conv(settings, inputs, out, 3, stride), *(layer for layer in second if layer is not None))
+        self.inner = nn.Sequential(*conv(settings, inputs, out, 3, stride),
+                                   *(layer for layer in second if layer is not None))
         self.activation = activation(settings)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.inner(x)
+        y: torch.Tensor = self.inner(x)
         if self.residual:
             x = x[:, :, :: self.stride, :: self.stride] if self.stride > 1 else x
             x = nn.functional.pad(x, (0, 0, 0, 0, 0, self.more)) if self.more else x
             y = y + (x.repeat_interleave(self.pieces, 1) if self.pieces > 1 else x)
-        return self.activation(y)
+        out: torch.Tensor = self.activation(y)
+        return out
 
 
 def resnet(settings: Settings, shape: tuple[int, ...], num_classes: int, residual: bool = True) -> nn.Sequential:
