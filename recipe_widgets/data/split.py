@@ -96,6 +96,14 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
         x = x.index_select(0, index).to(torch.float32)  # always a copy, so what follows may work in place
         return x.mul_(self._scale).add_(self._shift), y.index_select(0, index)
 
+    def raw(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Copies of the samples as they are kept, bytes (n,C,H,W) in most cases, and labels (n,) of `index` int64 (n,)."""
+        return self.x.index_select(0, index), self.y.index_select(0, index)
+
+    def normalise(self, x: torch.Tensor) -> torch.Tensor:
+        """What `batch` does to the samples of `raw`: float32, mean 0 and std 1 per channel. Floats are changed in place."""
+        return x.to(torch.float32).mul_(self._scale).add_(self._shift)
+
     def batches(self, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The whole split in order, normalised; the last batch may be smaller."""
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

@@ -56,4 +56,10 @@ def why_without_effect(settings: Settings, name: str) -> str:
         return "a linear model has no hidden units to silence"
     if name in ("width", "depth", "activation", "norm") and settings.model == "linear":
         return "a linear model has no hidden layer"
+    if name in ("width", "depth") and settings.model == "lenet":
+        return "LeNet-5 has sizes of its own"
+    if name == "momentum" and settings.optimizer in ("adagrad", "adadelta"):
+        return f"{settings.optimizer} has no momentum"
+    if name == "augment_strength" and settings.augment == "none":
+        return "nothing is augmented"
     return ""

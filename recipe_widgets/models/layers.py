@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
+from recipe_widgets.records import Settings
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU,
-    "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "identity": nn.Identity,
+    "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "identity": nn.Identity, "prelu": nn.PReLU,
 }
+MAXOUT_PIECES = 2
+GROUP_SIZE = 8  # channels that GroupNorm takes together, where their number allows
 
 
 class Dropout(nn.Module):
@@ -33,13 +39,60 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+class Maxout(nn.Module):
+    """The largest of each `pieces` neighbouring channels (Goodfellow et al. 2013): (N, C·pieces, ...) to (N, C, ...)."""
+
+    def __init__(self, pieces: int = MAXOUT_PIECES) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        best = x[:, :: self.pieces]
+        for piece in range(1, self.pieces):
+            best = torch.maximum(best, x[:, piece :: self.pieces])
+        return best
+
+    def extra_repr(self) -> str:
+        return f"pieces={self.pieces}"
+
+
+def pieces(settings: Settings) -> int:
+    """How many channels a weighted layer makes for each one that leaves the activation: 2 before maxout, else 1."""
+    return MAXOUT_PIECES if settings.activation == "maxout" else 1
+
+
+def activation(settings: Settings) -> nn.Module:
+    return Maxout() if settings.activation == "maxout" else ACTIVATIONS[settings.activation]()
+
+
 def norm_layer(kind: str, channels: int, spatial: bool) -> nn.Module | None:
-    """Normalisation over `channels`: "batch" (Ioffe & Szegedy 2015), "layer" (Ba et al. 2016), or None for "none".
+    """Normalisation over `channels`: "batch" (Ioffe & Szegedy 2015), "layer" (Ba et al. 2016), "group" (Wu & He 2018,
+    groups of 8 channels where 8 divides them, else one group); None for "none" and "weight".
 
     For images (spatial) "layer" is a GroupNorm with one group: mean and std over channels, height and width of a sample.
     """
-    if kind == "none":
+    if kind in ("none", "weight"):
         return None
     if kind == "batch":
         return nn.BatchNorm2d(channels) if spatial else nn.BatchNorm1d(channels)
+    if kind == "group":
+        return nn.GroupNorm(max(1, channels // GROUP_SIZE) if channels % GROUP_SIZE == 0 else 1, channels)
     return nn.GroupNorm(1, channels) if spatial else nn.LayerNorm(channels)
+
+
+def after(settings: Settings, channels: int, *, spatial: bool) -> Iterator[nn.Module]:
+    """What follows a weighted layer of `channels` outputs: normalisation where asked for, then the activation."""
+    norm = norm_layer(settings.norm, channels, spatial)
+    if norm is not None:
+        yield norm
+    yield activation(settings)
+
+
+def conv(settings: Settings, inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    """Convolution that keeps the size (divided by `stride`), normalisation, activation: (N, outputs, H, W).
+
+    No bias where a norm with one of its own follows.
+    """
+    made = outputs * pieces(settings)
+    bias = settings.norm in ("none", "weight")
+    return [nn.Conv2d(inputs, made, kernel, stride, padding=kernel // 2, bias=bias), *after(settings, made, spatial=True)]

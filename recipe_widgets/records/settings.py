@@ -28,6 +28,7 @@ class Knob:
         scale: "log" where the quantity is logarithmic, "log2" for powers of two.
         unit: what the number counts; empty for a pure number.
         choices: the values of a knob that is not a number.
+        several: whether choices may be joined by "+"; the first choice stands alone and means none of them.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Knob:
     scale: Literal["linear", "log", "log2"] = "linear"
     unit: str = ""
     choices: tuple[str, ...] = ()
+    several: bool = False
 
 
 def knob(default: Any, label: str, help: str, kind: Kind = "cold", **more: Any) -> Any:
@@ -54,21 +56,24 @@ class Settings:
     Every value is checked when the object is made; a slip is a `RecipeError`.
     """
 
-    model: str = knob("mlp", "model", "what is trained", choices=("linear", "mlp", "convnet"))
+    model: str = knob("mlp", "model", "what is trained", choices=("linear", "mlp", "convnet", "lenet", "vgg", "inception",
+                                                                   "resnet", "plainnet", "rnn", "gru"))
     width: int = knob(128, "width", "units per hidden layer; a ConvNet's stages have width/8, width/4, ... channels",
                       low=8, high=1024, least=1, most=65536, scale="log2", unit="units")
-    depth: int = knob(1, "depth", "hidden layers of an MLP; a ConvNet has depth + 1 stages",
+    depth: int = knob(1, "depth", "hidden layers of an MLP or RNN, stages of a ConvNet less one, blocks per ResNet stage",
                       low=1, high=8, least=1, most=256, unit="layers")
     activation: str = knob("relu", "activation", "the non-linearity between layers",
-                           choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"))
+                           choices=("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "maxout", "tanh", "sigmoid",
+                                    "identity"))
     init: str = knob("default", "init", "how the weights begin",
                      choices=("default", "he", "xavier", "lecun", "normal", "small", "zeros"))
-    norm: str = knob("none", "norm", "normalisation before each activation", choices=("none", "batch", "layer"))
+    norm: str = knob("none", "norm", "normalisation before each activation; weight: of the weights instead",
+                     choices=("none", "batch", "layer", "group", "weight"))
     dropout: float = knob(0.0, "dropout", "share of hidden units silenced at each step", "hot",
                           low=0.0, high=0.9, least=0.0, most=0.99)
 
     optimizer: str = knob("sgd", "optimizer", "the rule that turns gradients into updates",
-                          choices=("sgd", "nesterov", "adam", "adamw", "rmsprop"))
+                          choices=("sgd", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "normalized"))
     lr: float = knob(0.05, "learning rate", "size of one update", "hot",
                      low=1e-4, high=10.0, least=0.0, most=1e6, scale="log")
     momentum: float = knob(0.9, "momentum", "how much of the last update is kept; under Adam its first beta", "hot",
@@ -76,11 +81,21 @@ class Settings:
     weight_decay: float = knob(0.0, "weight decay", "pull of every weight towards zero", "hot",
                                low=1e-6, high=0.1, least=0.0, most=1e3, scale="log")
     schedule: str = knob("constant", "schedule", "how the learning rate changes over the run", "hot",
-                         choices=("constant", "step", "exponential", "inverse", "cosine"))
+                         choices=("constant", "step", "halve", "exponential", "epoch", "inverse", "plateau", "cosine",
+                                  "linear", "onecycle"))
     warmup: int = knob(0, "warm-up", "steps in which the learning rate climbs from near zero", "hot",
                        low=0, high=1000, least=0, most=10**9, unit="steps")
     clip_norm: float = knob(0.0, "gradient clipping", "largest allowed norm of the whole gradient; 0 is off", "hot",
                             low=0.01, high=100.0, least=0.0, most=1e9, scale="log")
+    label_smoothing: float = knob(0.0, "label smoothing", "share of each target spread over all classes", "hot",
+                                  low=0.0, high=0.5, least=0.0, most=1.0)
+    augment: str = knob("none", "augmentation", 'what is done to the images of a batch, such as "flip+crop"', "warm",
+                        choices=("none", "flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds"),
+                        several=True)
+    augment_strength: float = knob(1.0, "strength of augmentation", "1 is usual, 0 is off", "warm",
+                                   low=0.0, high=2.0, least=0.0, most=4.0)
+    ema: float = knob(0.0, "averaging", "decay of the moving average of the weights that is judged and kept; 0 is off",
+                      low=0.9, high=0.9999, least=0.0, most=0.999999)
 
     batch_size: int = knob(64, "batch size", "samples per step", "warm",
                            low=1, high=1024, least=1, most=2**24, scale="log2", unit="samples")
@@ -99,6 +114,8 @@ class Settings:
                       "validation loss", "fixed", choices=("last", "best"))
     checkpoint_every: int = knob(0, "checkpoint every", "steps between checkpoints, where a folder for them is named; "
                                  "0 is once per epoch", "fixed", least=0, most=10**9, unit="steps")
+    precision: str = knob("float32", "precision", "numbers of the forward pass; bf16 is faster where the machine has it",
+                          choices=("float32", "bf16"))
     device: str = knob("auto", "device", "where it runs; auto takes CUDA, then MPS, then CPU", "fixed")
 
     def __post_init__(self) -> None:
@@ -122,7 +139,8 @@ class Settings:
 
     def simplest(self) -> Settings:
         """The same run without regularisation, schedule or clipping: what to begin with (Karpathy's recipe, stage 2)."""
-        return self.replace(dropout=0.0, weight_decay=0.0, schedule="constant", warmup=0, clip_norm=0.0)
+        return self.replace(dropout=0.0, weight_decay=0.0, schedule="constant", warmup=0, clip_norm=0.0,
+                            label_smoothing=0.0, augment="none", augment_strength=1.0, ema=0.0)
 
     def __sub__(self, other: Settings) -> dict[str, tuple[Any, Any]]:
         """The knobs that differ: `{name: (mine, theirs)}`."""
@@ -168,10 +186,13 @@ def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
     """`value` as a plain Python value of its knob's type, or a `RecipeError`."""
     what = f"Settings.{name}"
     if kind is str:
-        if not isinstance(value, str) or (knob.choices and value not in knob.choices):
+        parts = value.split("+") if isinstance(value, str) and knob.several else [value]
+        wrong = next((part for part in parts if not isinstance(part, str) or (knob.choices and part not in knob.choices)),
+                     None)
+        if wrong is not None or value is None:
             raise RecipeError(what, found=repr(value), expected="one of " + ", ".join(knob.choices or ("a text",)),
-                              mend=_nearest(value, knob.choices))
-        return value
+                              mend=_nearest(wrong, knob.choices))
+        return _several(what, parts, knob) if knob.several else value
     wanted = numbers.Integral if kind is int else numbers.Real
     bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
     if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
@@ -181,6 +202,13 @@ def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
     if not knob.least <= float(value) <= knob.most:
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
     return kind(value)
+
+
+def _several(what: str, parts: list[str], knob: Knob) -> str:
+    """The chosen names, each once, in the order of the choices; so that equal choices are equal texts."""
+    if len(set(parts)) < len(parts) or (knob.choices[0] in parts and len(parts) > 1):
+        raise RecipeError(what, found=repr("+".join(parts)), expected=f"each name once, {knob.choices[0]!r} alone")
+    return "+".join(name for name in knob.choices if name in parts)
 
 
 def _nearest(value: Any, choices: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """Layer 2: the training loop and what it needs."""
 
+from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.best import Best
 from recipe_widgets.training.checkpoints import Checkpoints
@@ -7,8 +8,9 @@ from recipe_widgets.training.device import describe_device, pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, eval_mode, evaluate
 from recipe_widgets.training.loop import Training, advance, end_with_best, steps, train
-from recipe_widgets.training.optimizers import lr_at, make_optimizer
+from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.schedules import Plateau, lr_at
 
-__all__ = ["BatchIndices", "Best", "Checkpoints", "Evaluation", "Training", "advance", "describe_device", "end_with_best",
-           "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device", "steps", "train",
-           "why_diverged"]
+__all__ = ["Average", "BatchIndices", "Best", "Checkpoints", "Evaluation", "Plateau", "Training", "advance",
+           "describe_device", "end_with_best", "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer",
+           "pick_device", "steps", "train", "why_diverged"]

@@ -70,7 +70,8 @@ class Checkpoints:
             step = state["parts"]["best"]["step"] + 1
             best = state if step in (0, state["done"]) else self.read(step)
             if best is not None:
-                state["best_weights"] = best["parts"]["model"] if step else None
+                judged = best["parts"].get("average", best["parts"])["model"]
+                state["best_weights"] = judged if step else None
                 return state
         return None
 

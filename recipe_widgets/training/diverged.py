@@ -7,7 +7,8 @@ import math
 from recipe_widgets.records import History, Settings
 
 # Learning rates that are sound to fall back to, by optimiser: where most small nets train without trouble.
-SOUND_LR = {"sgd": 0.1, "nesterov": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3}
+SOUND_LR = {"sgd": 0.1, "nesterov": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3,
+            "adagrad": 0.01, "adadelta": 1.0, "normalized": 0.01}
 
 
 def first_bad_step(history: History) -> int | None:
@@ -33,7 +34,7 @@ def why_diverged(history: History, settings: Settings, inputs_finite: bool = Tru
     if step == 0:
         return f"{what}, before any update: the inputs or the initial weights (init={settings.init!r}) are far too large."
     lr, sound = settings.lr, SOUND_LR[settings.optimizer]
-    if settings.momentum > 0.97 and settings.optimizer in ("sgd", "nesterov", "rmsprop") and lr <= sound:
+    if settings.momentum > 0.97 and settings.optimizer in ("sgd", "nesterov", "rmsprop", "normalized") and lr <= sound:
         return f"{what}: momentum {settings.momentum:g} makes each push count " \
                f"{1 / max(1 - settings.momentum, 1e-3):.0f}-fold. Try 0.9."
     if settings.weight_decay * lr > 1:

@@ -10,17 +10,21 @@ import torch
 from torch import nn
 
 from recipe_widgets.data import Data, Split
+from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.records import History, Probe, RecipeError, Run, Settings, Step
+from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.best import Best
 from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
-from recipe_widgets.training.optimizers import lr_at, make_optimizer
+from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.saving import Saving
+from recipe_widgets.training.schedules import Plateau, lr_at
 
 EARLY_LOOKS = frozenset(10 * 4**power for power in range(12))  # steps
+LossOfBatch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 ACCURACY_EVERY = 10  # steps; counting hits at each step would cost a small model 3 % of its speed
 
 
@@ -28,9 +32,14 @@ class Training:
     """All that a run in progress consists of; `step()` is one turn of the textbook loop.
 
     It trains `model` in place, on `settings.device`. Nobody else's generator is used or changed.
+
+    Args:
+        loss_fn: `(logits (n,K), targets, x (n, ...)) -> mean loss`, instead of cross-entropy; targets are labels (n,), or
+            probabilities (n,K) after mixup or cutmix.
     """
 
-    def __init__(self, model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = ()) -> None:
+    def __init__(self, model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = (),
+                 loss_fn: LossOfBatch | None = None) -> None:
         self.device = pick_device(settings.device)
         self.settings, self.probes = settings, probes
         self.model = model.to(self.device).train()
@@ -42,6 +51,11 @@ class Training:
         self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed, self.device)
         self.optimizer = make_optimizer(model.parameters(), settings)
         self.best = Best(settings)
+        self.loss_fn = loss_fn
+        self.augment = None if settings.augment == "none" else Augment(
+            self.split, settings.augment, settings.augment_strength, self.data.num_classes, settings.seed)
+        self.average = Average(self.model, settings.ema) if settings.ema else None
+        self.plateau = Plateau() if settings.schedule == "plateau" else None
         self._varies = settings.schedule != "constant" or settings.warmup > 0
         self._looked_at: Split | None = None
         self._at_once = self.device.type == "cpu"
@@ -59,13 +73,15 @@ class Training:
         watching = [probe for probe in self.probes if index % probe.every == 0] if self.probes else ()
         for probe in watching:
             probe.before(self.model)
-        x, y = self.split.batch(next(self.batches))
-        logits = self.model(x)
-        loss = nn.functional.cross_entropy(logits, y)
+        x, y, targets = self._batch(next(self.batches))
+        logits = self.model(x) if self.settings.precision == "float32" else self._in_bf16(x)
+        loss = self._loss(logits, targets, x)
         self.optimizer.zero_grad()
         loss.backward()
         self._before_update(index)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         self.done = index + 1
         self._record(index, loss.detach(), logits.detach(), y)
         for probe in watching:
@@ -73,9 +89,28 @@ class Training:
                 self.history.append(name, index, value)
         return Step(index, self.batches.epoch, loss.detach(), self.history)
 
+    def _batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Inputs, labels, and what the loss aims at: the labels, unless images were mixed."""
+        if self.augment is not None:
+            return self.augment.batch(rows)
+        x, y = self.split.batch(rows)
+        return x, y, y
+
+    def _in_bf16(self, x: torch.Tensor) -> torch.Tensor:
+        """Matrix products and convolutions in bfloat16; weights, loss and update stay float32."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            logits: torch.Tensor = self.model(x)
+        return logits.float()
+
+    def _loss(self, logits: torch.Tensor, targets: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        if self.loss_fn is not None:
+            return self.loss_fn(logits, targets, x)
+        return nn.functional.cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
+
     def _before_update(self, index: int) -> None:
         if self._varies:
-            lr = lr_at(index, self.settings)
+            lr = lr_at(index, self.settings, self.batches.steps_per_epoch)
+            lr *= self.plateau.factor if self.plateau is not None else 1.0
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
             self.history.append("lr", index, lr)
@@ -98,14 +133,26 @@ class Training:
         """Whether the newest known loss is a number (steps on a GPU are known up to ten steps later)."""
         return self.done == 0 or math.isfinite(self.loss) or first_bad_step(self.history) is None
 
+    @property
+    def judged(self) -> nn.Module:
+        """The model that looks at the validation set judge: the averaged one where there is one."""
+        return self.model if self.average is None else self.average.model
+
+    def finish(self) -> None:
+        """The run has ended: the averaged weights, where there are any, become those of the model."""
+        if self.average is not None and self.average.updates:
+            self.average.copy_to(self.model)
+
     def evaluate(self) -> Evaluation:
         """Look at the validation set and write `val_loss` and `val_accuracy` of the newest step."""
         if self._looked_at is None:
             self._looked_at = stratified_look(self.data.validation, self.settings.eval_samples)
-        result = evaluate(self.model, self._looked_at)
+        result = evaluate(self.judged, self._looked_at)
+        if self.plateau is not None:
+            self.plateau.look(result.loss)
         self.history.append("val_loss", self.done - 1, result.loss)
         self.history.append("val_accuracy", self.done - 1, result.accuracy)
-        self.best.note(self.done - 1, result.loss, self.model)
+        self.best.note(self.done - 1, result.loss, self.judged)
         return result
 
     def due(self) -> bool:
@@ -131,6 +178,7 @@ def advance(training: Training, run: Run) -> Iterator[Step]:
         if training.due() and len(training.data.validation.y):
             training.evaluate()
         if training.done == training.settings.max_steps:
+            training.finish()
             run.status = "done"
         elif training.best.exhausted:
             run.status, run.message = "stopped", _stopped_early(training)
@@ -161,21 +209,26 @@ def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Pro
     >>> for step in steps(model, data, Settings(lr=0.1)):      # doctest: +SKIP
     ...     print(step.index, step.loss)
 
-    At most `settings.max_steps` steps; it looks at the training set only. The numbers are in `step.history`.
+    At most `settings.max_steps` steps; it looks at the training set only, so schedule="plateau" finds none. The numbers are
+    in `step.history`. After the last step `model` has the averaged weights where `settings.ema` asks for them.
     """
     training = Training(model, data, settings, probes)
-    for _ in range(settings.max_steps):
-        yield training.step()
+    for index in range(settings.max_steps):
+        step = training.step()
+        if index == settings.max_steps - 1:
+            training.finish()
+        yield step
 
 
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
-          until: Callable[[Step], bool] | None = None, checkpoints: str | os.PathLike[str] | None = None,
-          resume: bool = False) -> Run:
+          until: Callable[[Step], bool] | None = None, loss_fn: LossOfBatch | None = None,
+          checkpoints: str | os.PathLike[str] | None = None, resume: bool = False) -> Run:
     """Train to the end of `settings.max_steps` and return the `Run`.
 
     Args:
         model: your own module, trained in place; by default the one that `settings` describe.
         until: called after each step; the run stops when it says True.
+        loss_fn: `(logits, targets, x) -> mean loss`, instead of cross-entropy.
         checkpoints: a folder for the newest three and the best, written every `settings.checkpoint_every` steps.
         resume: go on from the newest whole checkpoint there, to the same bit; from the beginning where there is none.
             A model of your own must be built as it was then, and the global random generators are put back too.
@@ -189,7 +242,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
     own = model is not None
     if model is None:
         model = build_model(settings, data.shape, data.num_classes)
-    training = Training(model, data, settings, probes)
+    training = Training(model, data, settings, probes, loss_fn)
     run = training.new_run()
     saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
     if saving is not None:
@@ -199,6 +252,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
         if saving is not None and (stop or saving.due()):
             saving.save()
         if stop:
+            training.finish()
             run.status, run.message = "stopped", f"stopped after step {step.index}"
             break
     end_with_best(training, run)
