@@ -97,6 +97,14 @@ class History:
                               mend="Columns appear with their first number.")
         return self._columns[name]
 
+    def copy(self) -> History:
+        """Another history with the same numbers."""
+        self.flush()
+        made = History()
+        for name, (steps, values) in self._columns.items():
+            made._columns[name] = (array("q", steps), array("d", values))
+        return made
+
     def to_dict(self) -> dict[str, dict[str, list[Any]]]:
         """Plain lists; NaN and infinities become the texts "NaN", "Infinity", "-Infinity", which JSON can carry."""
         return {name: {"steps": self.steps(name), "values": [_to_text(v) for v in self.series(name)]}

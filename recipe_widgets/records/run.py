@@ -45,6 +45,9 @@ class Run:
         message: why it ended, in plain words; empty while it runs.
         data_name: the data set's name; the data itself is not kept.
         threads: `(step, count)`: from that step on, so many threads computed. Sums of floats depend on it in the last bits.
+        changes: `(step, knobs)`: after so many steps, these knobs were turned to these values; `settings` are those of the
+            beginning, `newest` those of now.
+        data: what it trained on; not saved with it.
     """
 
     settings: Settings
@@ -54,6 +57,21 @@ class Run:
     message: str = ""
     data_name: str = ""
     threads: list[tuple[int, int]] = field(default_factory=list)
+    changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    data: Any = field(default=None, repr=False, compare=False)
+
+    def settings_at(self, step: int) -> Settings:
+        """What the knobs stood at for the step with this number, counted from 0."""
+        settings = self.settings
+        for at, values in self.changes:
+            if at <= step:
+                settings = settings.replace(**values)
+        return settings
+
+    @property
+    def newest(self) -> Settings:
+        """What the knobs stand at now."""
+        return self.settings_at(self.changes[-1][0]) if self.changes else self.settings
 
     @property
     def steps_done(self) -> int:
@@ -75,7 +93,7 @@ class Run:
         """Everything but the weights."""
         return json.dumps({"settings": self.settings.to_dict(), "history": self.history.to_dict(),
                            "status": self.status, "message": self.message, "data_name": self.data_name,
-                           "threads": self.threads})
+                           "threads": self.threads, "changes": self.changes})
 
     @classmethod
     def from_json(cls, text: str) -> Run:
@@ -84,9 +102,12 @@ class Run:
             settings, history = values["settings"], values["history"]
             rest = {name: str(values[name]) for name in ("status", "message", "data_name")}
             threads = [(int(step), int(count)) for step, count in values["threads"]]
+            changes = [(int(step), dict(knobs)) for step, knobs in values.get("changes", [])]
         except (ValueError, KeyError, TypeError) as error:
             raise RecipeError("Run file", found=repr(error), expected="what run.to_json() wrote") from None
         if rest["status"] not in ("running", "done", "stopped", "diverged"):
             raise RecipeError("Run file", found=f"status {rest['status']!r}", expected="running, done, stopped, diverged")
-        return cls(Settings.from_dict(settings), History.from_dict(history), None, threads=threads,
-                   **rest)  # type: ignore[arg-type]
+        run = cls(Settings.from_dict(settings), History.from_dict(history), None, threads=threads, changes=changes,
+                  **rest)  # type: ignore[arg-type]
+        run.newest  # noqa: B018  unknown knobs are an error here, not later
+        return run

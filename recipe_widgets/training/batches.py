@@ -21,8 +21,9 @@ class BatchIndices:
         self.generator = generator(seed, "batches")
         self.epoch = -1
         self._before = self.generator.get_state()  # of the epoch's shuffle, from which it can be made again
+        self._order = torch.empty(0, dtype=torch.int64)
         self._chunks: tuple[torch.Tensor, ...] = ()
-        self._next = 0
+        self._start = self._next = 0  # of the first chunk in the order; number of the next chunk
 
     @property
     def steps_per_epoch(self) -> int:
@@ -38,20 +39,32 @@ class BatchIndices:
         self._next += 1
         return self._chunks[self._next - 1]
 
+    def resize(self, batch_size: int) -> None:
+        """Go on with batches of another size, from the next sample of this epoch that no batch has used yet."""
+        used = self._start + self._next * self.batch_size
+        self.batch_size = min(batch_size, self.n)
+        if self.epoch >= 0:
+            self._cut(used)
+
     def _shuffle(self) -> None:
         self._before = self.generator.get_state()
-        order = torch.randperm(self.n, generator=self.generator)  # on the CPU: the same order on every device
-        full = self.steps_per_epoch * self.batch_size
-        self._chunks = order[:full].to(self.device).split(self.batch_size)
-        self._next = 0
+        self._order = torch.randperm(self.n, generator=self.generator)  # on the CPU: the same order on every device
+        self._cut(0)
+
+    def _cut(self, start: int) -> None:
+        full = (self.n - start) // self.batch_size * self.batch_size
+        rows = self._order[start:start + full].to(self.device)
+        self._chunks = rows.split(self.batch_size) if full else ()
+        self._start, self._next = start, 0
 
     def state_dict(self) -> dict[str, Any]:
         """Where in which epoch it is; a few kB, whatever the number of samples."""
-        return {"before": self._before, "epoch": self.epoch, "next": self._next}
+        return {"before": self._before, "epoch": self.epoch, "start": self._start, "next": self._next}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was called, on an iterator over as many samples in batches of the same size."""
         self.generator.set_state(state["before"])
         if state["epoch"] >= 0:
             self._shuffle()
+            self._cut(state["start"])
         self.epoch, self._next = state["epoch"], state["next"]

@@ -65,7 +65,7 @@ class Training:
     def new_run(self) -> Run:
         """The record of this training; it grows as the training goes on."""
         threads = [(0, torch.get_num_threads())]
-        return Run(self.settings, self.history, self.model, data_name=self.data.name, threads=threads)
+        return Run(self.settings, self.history, self.model, data_name=self.data.name, threads=threads, data=self.data)
 
     def step(self) -> Step:
         """One batch: forward, loss, zero_grad, backward, update; its numbers go into the history."""

@@ -1,0 +1,132 @@
+"""Knobs turned while a run goes on, a second run that leaves the first at one step, and both done over again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.data import Data
+from recipe_widgets.data.augment import Augment
+from recipe_widgets.models import build_model
+from recipe_widgets.models.layers import Dropout
+from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.training.loop import Training, advance, end_with_best
+from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.schedules import Plateau
+
+Changes = Sequence[tuple[int, Mapping[str, Any]]]  # after so many steps, these knobs stand at these values
+
+
+def cold_knobs(before: Settings, after: Settings) -> tuple[str, ...]:
+    """The knobs among those that differ which no running training can take: they need a new run."""
+    return tuple(name for name in after - before if Settings.knob(name).kind not in ("hot", "warm"))
+
+
+def turn(training: Training, settings: Settings) -> dict[str, Any]:
+    """Let a running training go on with other hot and warm knobs, and say which ones changed to what.
+
+    Optimiser and modules keep their state. A new batch size takes a new cut of the same shuffle, from the next sample
+    that was not used yet.
+
+    Raises:
+        RecipeError: a cold knob differs; nothing has been changed then.
+    """
+    before = training.settings
+    changed = {name: new for name, (new, _) in (settings - before).items()}
+    if cold := cold_knobs(before, settings):
+        raise RecipeError("Knobs of a running training", found=", ".join(f"{name}={changed[name]!r}" for name in cold),
+                          expected="only hot and warm knobs", mend="These begin a new run.")
+    augment = _augment(training, settings) if {"augment", "augment_strength"} & set(changed) else training.augment
+    set_group(training.optimizer, settings)
+    for module in training.model.modules():
+        if isinstance(module, Dropout) and "dropout" in changed:
+            module.p = settings.dropout
+    if "batch_size" in changed:
+        training.batches.resize(settings.batch_size)
+    if "schedule" in changed:
+        training.plateau = Plateau() if settings.schedule == "plateau" else None
+    training.settings, training.augment = settings, augment
+    training._varies = settings.schedule != "constant" or settings.warmup > 0
+    return changed
+
+
+def set_group(optimizer: torch.optim.Optimizer, settings: Settings) -> None:
+    """Give all groups of a running optimiser the numbers that a new one of its kind would begin with."""
+    fresh = make_optimizer([nn.Parameter(torch.zeros(1))], settings).param_groups[0]
+    numbers = {name: value for name, value in fresh.items() if name not in ("params", "fused", "foreach", "capturable")}
+    for group in optimizer.param_groups:
+        group.update(numbers)
+
+
+def _augment(training: Training, settings: Settings) -> Augment | None:
+    if settings.augment == "none":
+        return None
+    made = Augment(training.split, settings.augment, settings.augment_strength, training.data.num_classes, settings.seed)
+    if training.augment is not None:
+        made.generator = training.augment.generator
+    return made
+
+
+def fork(training: Training) -> Training:
+    """A second training in the very same state: weights, optimiser, generators, batches and history are copies.
+
+    Left alone, both go on to the same numbers, bit for bit.
+    """
+    shared = (training.data, training.split, training.settings, training.device, training.probes)
+    memo: dict[int, Any] = {id(thing): thing for thing in shared}
+    if training._looked_at is not None:
+        memo[id(training._looked_at)] = training._looked_at
+    memo[id(training.history)] = training.history.copy()
+    for p in training.model.parameters():
+        p.grad = None  # stale ones, cleared before the next backward pass anyway
+    return copy.deepcopy(training, memo)
+
+
+def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int | None = None,
+           threads: Sequence[tuple[int, int]] = (), model: nn.Module | None = None) -> Run:
+    """Train as a panel did: `changes` are turned at their steps. The same numbers, to the last bit.
+
+    Args:
+        steps: stop after so many, as a run that was stopped did; None: to the end.
+        threads: `(step, count)` as in `run.threads`; sums of floats depend on it in the last bits.
+    """
+    training = Training(model if model is not None else build_model(settings, data.shape, data.num_classes), data, settings)
+    run = training.new_run()
+    before = torch.get_num_threads()
+    try:
+        _replayed(training, run, list(changes), dict(threads), steps)
+    finally:
+        torch.set_num_threads(before)
+    end_with_best(training, run)
+    return run
+
+
+def _replayed(training: Training, run: Run, changes: list[tuple[int, Mapping[str, Any]]], threads: dict[int, int],
+              steps: int | None) -> None:
+    going = advance(training, run)
+    while steps is None or training.done < steps:
+        if training.done in threads:
+            torch.set_num_threads(threads[training.done])
+        for at, values in changes:
+            if at == training.done:
+                turn_noted(training, run, training.settings.replace(**values))
+        if next(going, None) is None or run.status != "running":
+            return
+    run.status, run.message = "stopped", f"stopped after {training.done} steps"
+
+
+def turn_noted(training: Training, run: Run, settings: Settings) -> None:
+    """`turn`, written down in the run; moves at the same step are one."""
+    changed = turn(training, settings)
+    if not changed:
+        return
+    if run.changes and run.changes[-1][0] == training.done:
+        changed = {**run.changes.pop()[1], **changed}
+    base = run.settings_at(training.done)
+    changed = {name: value for name, value in changed.items() if getattr(base, name) != value}
+    if changed:
+        run.changes.append((training.done, changed))
