@@ -66,9 +66,9 @@ def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
     gaps = np.abs(hits - confidence)[counts > 0]
     rows = np.arange(found.n)
     squares = (p**2).sum(1) - 2 * p[rows, found.truth] + 1
+    nll = _nll(np.log(np.maximum(p, 1e-300)), found.truth)
     return Calibration(edges, confidence, hits, counts, float((gaps * counts[counts > 0]).sum() / found.n),
-                       float(gaps.max()), float(top.mean() - found.right.mean()), _nll(np.log(np.maximum(p, 1e-300)), found.truth),
-                       float(squares.mean()))
+                       float(gaps.max()), float(top.mean() - found.right.mean()), nll, float(squares.mean()))
 
 
 def temperature(given: Any, truth: Any) -> float:

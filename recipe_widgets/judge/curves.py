@@ -67,7 +67,7 @@ def _fallen(loss: npt.ArrayLike, seen: Facts) -> CheckResult:
 
 def _error(seen: Facts) -> float:
     """Standard error of a fifth's level (a median's is 1.25 times a mean's), relative to the first level."""
-    return 1.25 * seen.noise / np.sqrt(max(1, seen.n // 5)) * 2**0.5
+    return 1.25 * seen.noise / float(max(1, seen.n // 5)) ** 0.5 * 2**0.5
 
 
 def _shape(status: Status, shape: str, message: str, loss: npt.ArrayLike, seen: Facts, measured: Any = None,
@@ -106,7 +106,8 @@ def noise_level(loss: npt.ArrayLike, batch_size: int | None = None) -> CheckResu
         return CheckResult(name, "warn", "single batches differ by more than the loss has fallen", share, advice=advice,
                            **extra)
     if share > 1:
-        return CheckResult(name, "note", "single batches differ by as much as the loss itself", share, advice=advice, **extra)
+        return CheckResult(name, "note", "single batches differ by as much as the loss itself", share, advice=advice,
+                           **extra)
     return CheckResult(name, "pass", f"neighbouring steps differ by {share:.0%} of the level", share, **extra)
 
 
@@ -145,8 +146,9 @@ def _times(factor: float) -> str:
 
 def _verdict(seen: Facts, ratio: Array, falls: bool) -> tuple[Verdict, str]:
     if seen.bad is not None:
-        first = "before any update, so it is not to blame" if seen.bad == 0 else f"the loss is no number from step {seen.bad} on"
-        return ("unknown" if seen.bad == 0 else "too high"), first
+        if seen.bad == 0:
+            return "unknown", "the loss is no number before any update, so the rate is not to blame"
+        return "too high", f"the loss is no number from step {seen.bad} on"
     if seen.n < LEAST:
         return "unknown", f"{seen.n} steps are too few"
     if not falls:

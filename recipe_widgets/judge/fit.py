@@ -35,40 +35,42 @@ def fit_diagnosis(train_steps: npt.ArrayLike, train_loss: npt.ArrayLike, val_ste
     if len(train) < 10 or len(held) < LEAST_LOOKS:
         return _result("unknown", f"needs 10 training losses and {LEAST_LOOKS} looks at the validation set, has "
                        f"{len(train)} and {len(held)}", steps, train, looks, held)
-    best = int(held.argmin())
-    scale = max(first_level(train), float(held[0])) if min(train.min(), held.min()) >= 0 else float(np.ptp([*train, *held]))
-    end = float(np.median(held[-3:]))
-    shown = _train_at(steps, train, looks)
+    first, shown = first_level(train), _train_at(steps, train, looks)
+    if first > 0 and float(np.median(train[-max(10, len(train) // 10):])) > 1.05 * first:
+        return _result("unknown", "the training loss itself has risen: see curve_shape and lr_verdict", steps, train, looks,
+                       held)
+    best, end = int(held.argmin()), float(np.median(held[-3:]))
+    scale = max(first, float(held[0])) if min(train.min(), held.min()) >= 0 else float(np.ptp([*train, *held]))
     rise, gap = end - float(held[best]), end - float(shown[-1])
     where = f"validation loss was best at step {int(looks[best])} ({held[best]:.4g}) and ends at {end:.4g}"
-    fell = shown[best] - shown[-1] > 0 or gap > 0.1 * scale
     # The validation loss itself wobbles: a rise counts beside that, and beside the whole scale.
-    if rise > max(0.02 * scale, 0.1 * float(held[best]), 3 * _wobble(held)) and best < len(held) - 2 and fell:
-        return _result("overfitting", f"overfitting: {where}, the training loss at {shown[-1]:.4g}", steps, train, looks, held,
-                       best=best, gap=gap)
-    verdict, said = _others(held, best, gap, end / scale if scale else 0.0, where, train_accuracy, val_accuracy)
-    return _result(verdict, said, steps, train, looks, held, best=best, gap=gap)
-
-
-def _others(held: Array, best: int, gap: float, left: float, where: str, train_accuracy: float | None,
-            val_accuracy: npt.ArrayLike) -> tuple[Verdict, str]:
-    """The verdict where the validation loss has not turned up."""
+    turned = rise > max(0.02 * scale, 0.1 * float(held[best]), 3 * _wobble(held)) and best < len(held) - 2
+    if turned and gap > max(0.05 * scale, 0.15 * end):
+        said = f"overfitting: {where}, the training loss at {shown[-1]:.4g}"
+        return _result("overfitting", said, steps, train, looks, held, best=best, gap=gap)
     scores = np.asarray(val_accuracy, np.float64).ravel()
-    falling = _still_falls(held)
-    if train_accuracy is not None and len(scores) and train_accuracy - scores[-1] > 0.1 and not falling:
-        return "overfitting", f"overfitting: {train_accuracy:.0%} right in training, {scores[-1]:.0%} in validation"
-    if falling and best >= len(held) - 2:
+    falls = not turned and (_falls_on(train, 0.05) or (best >= len(held) - 2 and _falls_on(held, 0.02)))
+    if train_accuracy is not None and len(scores) and train_accuracy - scores[-1] > 0.1 and gap > 0.05 * scale and not falls:
+        verdict, said = "overfitting", f"overfitting: {train_accuracy:.0%} right in training, {scores[-1]:.0%} in validation"
+    else:
+        verdict, said = _others(falls, gap, end, scale, where)
+    return _result(verdict, said, steps, train, looks, held, best=best, gap=gap)  # type: ignore[arg-type]
+
+
+def _others(falls: bool, gap: float, end: float, scale: float, where: str) -> tuple[Verdict, str]:
+    """The verdict where the validation loss has not turned up."""
+    if falls:
         return "still improving", f"still improving: {where}"
-    if left > 0.7 and gap < 0.15 * float(held[-1]):
-        return "underfitting", f"underfitting: training and validation loss both hang at {left:.0%} of the first loss"
+    if end > 0.4 * scale and gap < 0.15 * end:
+        return "underfitting", f"underfitting: training and validation loss both hang at {end / scale:.0%} of the first loss"
     return "good", f"a good fit: {where}"
 
 
-def _still_falls(held: Array) -> bool:
-    """Does the last third go on down, by more than a fiftieth of its level and than the wobble?"""
-    third = max(2, len(held) // 3)
-    before, after = float(np.median(held[-2 * third:-third])), float(np.median(held[-third:]))
-    return before - after > max(0.02 * abs(before), 2 * _wobble(held[-2 * third:]))
+def _falls_on(curve: Array, share: float) -> bool:
+    """Does the last third of a curve lie below the one before, by that share of its level and beyond the wobble?"""
+    third = max(2, len(curve) // 3)
+    before, after = float(np.median(curve[-2 * third:-third])), float(np.median(curve[-third:]))
+    return bool(before - after > max(share * abs(before), 3 * _wobble(curve[-2 * third:]) / third**0.5))
 
 
 def _wobble(held: Array) -> float:
@@ -95,8 +97,8 @@ def _pair(steps: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Array, Array]:
 
 def _result(verdict: Verdict, message: str, steps: Array, train: Array, looks: Array, held: Array,
             best: int | None = None, gap: float | None = None) -> CheckResult:
-    status: dict[Verdict, Status] = {"overfitting": "warn", "underfitting": "warn", "still improving": "note", "good": "pass",
-                                     "unknown": "skip"}
+    status: dict[Verdict, Status] = {"overfitting": "warn", "underfitting": "warn", "still improving": "note",
+                                     "good": "pass", "unknown": "skip"}
     details: dict[str, Any] = {"verdict": verdict, "train_steps": steps, "train_loss": train, "val_steps": looks,
                                "val_loss": held, "best_step": None if best is None else int(looks[best])}
     return CheckResult("fit_diagnosis", status[verdict], message, gap, None,

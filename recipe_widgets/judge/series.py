@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +46,8 @@ def facts(loss: npt.ArrayLike) -> Facts:
     bad = int(wrong[0]) if len(wrong) else None
     seen = values[:bad]
     if len(seen) < 5:
-        return Facts(len(values), bad, *_nothing())
+        nan = float("nan")
+        return Facts(len(values), bad, nan, (), nan, nan, nan, nan, nan, 0, True)
     start = first_level(seen)
     fifths = tuple(float(np.median(part)) for part in np.array_split(seen, 5))
     bounded = bool(seen.min() >= 0)
@@ -59,10 +59,6 @@ def facts(loss: npt.ArrayLike) -> Facts:
     late = max(0.0, middle - fifths[-1]) / fall if fall > 0.01 * scale else 0.0
     return Facts(len(values), bad, start, fifths, (fifths[-1] - base) / scale, (min(start, *fifths) - base) / scale,
                  (float(seen.max()) - start) / scale, spread(seen[len(seen) // 2:]) / scale, late, len(jumps(seen)), bounded)
-
-
-def _nothing() -> Iterator[object]:
-    yield from (float("nan"), (), *(float("nan"),) * 5, 0, True)
 
 
 def first_level(values: Array) -> float:
