@@ -4,7 +4,9 @@ Each is `check(subject_or_model, batches=None, loss_fn=None, **options) -> Check
 A check changes nothing that it looks at.
 """
 
+from recipe_widgets.checks.curves import curve_shape, fit_diagnosis, lr_verdict, noise_level
 from recipe_widgets.checks.dependence import batch_independence, causal_dependence, loop_equals_vectorised
+from recipe_widgets.checks.finder import lr_finder
 from recipe_widgets.checks.gradcheck import gradient_check
 from recipe_widgets.checks.loss import loss_reduction, output_scale
 from recipe_widgets.checks.modes import grads_are_cleared, mode_toggles
@@ -33,6 +35,7 @@ from recipe_widgets.checks.start import (
     output_init,
 )
 from recipe_widgets.checks.subject import Subject, subject
+from recipe_widgets.checks.timing import timing
 from recipe_widgets.checks.wiring import bias_before_norm, gradients_flow, optimizer_covers_model
 
 __all__ = [
@@ -44,8 +47,10 @@ __all__ = [
     "causal_dependence",
     "check",
     "check_named",
+    "curve_shape",
     "dead_units",
     "filters_smooth",
+    "fit_diagnosis",
     "generalisation_onset",
     "gradient_check",
     "gradient_norms",
@@ -57,8 +62,11 @@ __all__ = [
     "loss_at_init",
     "loss_decreases",
     "loss_reduction",
+    "lr_finder",
+    "lr_verdict",
     "memorises_random_labels",
     "mode_toggles",
+    "noise_level",
     "optimizer_covers_model",
     "output_init",
     "output_scale",
@@ -68,5 +76,6 @@ __all__ = [
     "run_all",
     "saturation",
     "subject",
+    "timing",
     "update_ratio",
 ]

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from recipe_widgets.checks import dependence, gradcheck, loss, modes, overfit, signals, start, wiring
+from recipe_widgets.checks import curves, dependence, gradcheck, loss, modes, overfit, signals, start, wiring
 from recipe_widgets.checks.runner import Check
 from recipe_widgets.checks.subject import Subject, subject
+from recipe_widgets.checks.timing import timing
 from recipe_widgets.records import CheckResult, RecipeError, rng_guard
 
 # Order of the recipe: wiring of loss and outputs, start, dependencies, gradients, the loop, memorising, signals.
@@ -26,8 +27,10 @@ IN_ORDER: tuple[Check, ...] = (
     modes.mode_toggles, modes.grads_are_cleared, signals.update_ratio, start.loss_decreases,
     start.input_independent_baseline, overfit.overfit_one_batch, overfit.overfit_few, overfit.memorises_random_labels,
     overfit.generalisation_onset, signals.dead_units, signals.saturation, signals.gradient_norms,
-    signals.filters_smooth, signals.recurrent_spectrum,
+    signals.filters_smooth, signals.recurrent_spectrum, curves.curve_shape, curves.noise_level, curves.lr_verdict,
+    curves.fit_diagnosis, timing,
 )
+_AS_NOTES = frozenset({timing})  # says more about the machine than about the program: here it only notes
 _MARKS = {"fail": "✗", "warn": "!", "note": "i", "pass": "✓", "skip": "–"}
 
 
@@ -92,7 +95,7 @@ def run_all(model_or_factory: Any, batches: Any = None, loss_fn: Callable[..., A
         model_or_factory: a model, a function that makes one (better: then fresh initialisations can be looked at), or
             a `Subject`.
         only, more: which checks, and further ones of the same signature.
-        options: as of `subject()`: optimizer, num_classes, validation, train_step, ...
+        options: as of `subject()`: optimizer, num_classes, validation, train_step, history, ...
 
     A check that breaks becomes a `skip` with the reason; it never stops the rest. Nothing that is handed in changes.
 
@@ -113,6 +116,8 @@ def run_all(model_or_factory: Any, batches: Any = None, loss_fn: Callable[..., A
 def _safely(check: Check, name: str, target: Subject) -> CheckResult:
     try:
         result = check(target)
+        if check in _AS_NOTES and result.status == "warn":
+            result = dataclasses.replace(result, status="note")
     except Exception as error:  # a broken check, or input which this one cannot use
         result = CheckResult(name, "skip", f"could not look: {type(error).__name__}: {error}")
     if isinstance(result, CheckResult):

@@ -38,6 +38,8 @@ class Subject:
         train_step: `(model, optimizer, x, y) -> loss`, the reader's own. `train_epoch`: `(model, optimizer, batches)`.
         evaluate: `(model, batches) -> number`; it is handed `validation`, just as it was given.
         augment: `(x, y) -> (x, y)`.
+        history: the curve of a training of this model: a `Run`, a `History`, columns or losses.
+        source: the batches as they were given, which `timing` reads again.
         problem: why the model cannot process its first batch; empty when it can.
     """
 
@@ -54,6 +56,8 @@ class Subject:
     evaluate: Callable[..., Any] | None = None
     validation: Any = None
     augment: Callable[..., Any] | None = None
+    history: Any = None
+    source: Any = None
     problem: str = ""
 
     @property
@@ -88,7 +92,7 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
             num_classes: int | None = None, factory: Callable[[], nn.Module] | None = None, data: Any = None,
             train_step: Callable[..., Any] | None = None, train_epoch: Callable[..., Any] | None = None,
             evaluate: Callable[..., Any] | None = None, validation: Any = None,
-            augment: Callable[..., Any] | None = None) -> Subject:
+            augment: Callable[..., Any] | None = None, history: Any = None) -> Subject:
     """A `Subject` of a model (or of a function that makes one), its batches and its loss.
 
     Args:
@@ -107,7 +111,7 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
         taken = _taken(batches, model)
         _labels_in_range(taken, num_classes)
         made = Subject(model, taken, loss_fn, factory, optimizer, adapter, num_classes, data, train_step, train_epoch,
-                       evaluate, validation, augment)
+                       evaluate, validation, augment, history, batches)
         problem = _first_pass(made)
     object.__setattr__(made, "problem", problem)
     return made
@@ -139,7 +143,7 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
         raise RecipeError("Batches", found=type(batches).__name__, expected="an iterable of pairs (x, y)",
                           mend="A DataLoader, a list such as [(x, y)], or data.train.")
     with generators_kept(batches):
-        found = [_pair(pair, number) for number, pair in enumerate(itertools.islice(_pairs(batches), MOST_BATCHES))]
+        found = [_pair(pair, number) for number, pair in enumerate(itertools.islice(pairs_of(batches), MOST_BATCHES))]
     if not found:
         raise RecipeError("Batches", found="none", expected="at least one pair (x, y)",
                           mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
@@ -147,7 +151,8 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
     return tuple((x.detach().to(where, copy=True), y.detach().to(where, copy=True)) for x, y in found)
 
 
-def _pairs(batches: Any) -> Iterator[Any]:
+def pairs_of(batches: Any) -> Iterator[Any]:
+    """Any batches as an iterator; of a split of ours, some random ones."""
     split = batches.train if isinstance(batches, Data) else batches
     if not isinstance(split, Split):
         return iter(batches)

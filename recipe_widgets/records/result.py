@@ -74,7 +74,7 @@ class CheckResult:
         return f'<div class="recipe-check recipe-{self.status}">{head}<br>{text}{advice}{source}</div>'
 
     def plot(self) -> Any:
-        """A matplotlib `Figure` of the evidence."""
+        """The evidence as a picture: `.figure` is matplotlib's, `.alt` the same in words."""
         return drawing("check", self)
 
 

@@ -1,0 +1,118 @@
+"""Where the time of a training step goes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from recipe_widgets.checks.runner import Bench, CannotTellError, adam, bench, check, to_train
+from recipe_widgets.checks.subject import Batch, Subject, generators_kept, pairs_of
+from recipe_widgets.data import Data, Split
+from recipe_widgets.judge import timing as judge
+from recipe_widgets.records import CheckResult, RecipeError
+
+
+@check("warn")
+def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batch_size: int = 64, seconds: float = 4.0,
+           clock: Callable[[], float] = time.perf_counter) -> CheckResult:
+    """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and what dominates.
+
+    Medians over `steps` steps after one to warm up. On a GPU, which computes behind Python's back, it waits for the
+    device after each part; so the parts are true, and their sum is at most a little more than a step that does not wait.
+
+    Args:
+        epochs: length of the whole run. batch_size: samples per step where the batches are a split of ours.
+        seconds: stop early after that long. clock: seconds from any zero.
+    """
+    if steps < 1:
+        raise RecipeError("timing(steps=)", found=steps, expected="1 or more")
+    made = bench(target)
+    made.optimizer = made.optimizer if isinstance(made.optimizer, torch.optim.Optimizer) else adam(to_train(made.model))
+    to_train(made.model)
+    parts: list[tuple[float, ...]] = []
+    with generators_kept(target.source):
+        batches = _batches(target, steps + 1, batch_size)
+        began = clock()
+        for _ in range(steps + 1):
+            before = clock()
+            x, y = next(batches)
+            _wait(target)
+            parts.append((clock() - before, *_step(target, made, x, y, clock)))
+            if clock() - began > seconds:
+                break
+    typical = np.median(np.array(parts[1:] or parts), axis=0) * 1000
+    ms = dict(zip(("data", "forward", "backward", "step"), typical.tolist(), strict=True))
+    if not _readable(target):
+        del ms["data"]
+    return judge.timing(ms, _per_epoch(target.source, batch_size), epochs)
+
+
+def _step(target: Subject, made: Bench, x: Any, y: Any, clock: Callable[[], float]) -> Iterator[float]:
+    """Seconds of the forward pass, the backward pass and the update of one step."""
+    times = [clock()]
+
+    def lap() -> None:
+        _wait(target)
+        times.append(clock())
+
+    loss = target.loss(made.model, x, y)
+    lap()
+    made.optimizer.zero_grad()
+    if not loss.requires_grad:
+        raise CannotTellError("the loss has no gradient")
+    loss.backward()
+    lap()
+    made.optimizer.step(lambda: loss) if isinstance(made.optimizer, torch.optim.LBFGS) else made.optimizer.step()
+    lap()
+    yield from np.diff(times).tolist()
+
+
+def _wait(target: Subject) -> None:
+    """Until the device has computed all it was given."""
+    kind = target.x.device.type
+    if kind == "cuda":
+        torch.cuda.synchronize(target.x.device)
+    elif kind == "mps":
+        torch.mps.synchronize()
+
+
+def _readable(target: Subject) -> bool:
+    """Whether the batches can be read a second time; an iterator that is used up cannot."""
+    source = target.source
+    return source is not None and iter_again(source)
+
+
+def iter_again(source: Any) -> bool:
+    return isinstance(source, (Data, Split)) or not hasattr(source, "__next__")
+
+
+def _batches(target: Subject, count: int, batch_size: int) -> Iterator[Batch]:
+    """Batches on the model's device, round and round; the source is read again where it can be."""
+    if not _readable(target):
+        yield from itertools.cycle(target.batches)
+    where = target.x.device
+    split = target.source.train if isinstance(target.source, Data) else target.source
+    if isinstance(split, Split):
+        rows = torch.arange(count * min(batch_size, split.size), device=split.x.device) % split.size
+        pairs: Iterator[Any] = (split.batch(part) for part in itertools.cycle(rows.split(min(batch_size, split.size))))
+    else:
+        pairs = itertools.chain.from_iterable(pairs_of(target.source) for _ in itertools.repeat(None))
+    for x, y, *_ in pairs:
+        yield torch.as_tensor(x).to(where), torch.as_tensor(y).to(where)
+
+
+def _per_epoch(source: Any, batch_size: int) -> int | None:
+    """Batches in an epoch, where that is known."""
+    split = source.train if isinstance(source, Data) else source
+    if isinstance(split, Split):
+        return math.ceil(split.size / batch_size)
+    try:
+        return len(source)
+    except (TypeError, NotImplementedError):
+        return None

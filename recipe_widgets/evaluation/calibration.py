@@ -1,0 +1,101 @@
+"""Do stated probabilities come true?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recipe_widgets.evaluation.answers import Floats, Ints, answers
+from recipe_widgets.records import RecipeError
+from recipe_widgets.records.result import drawing
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The reliability diagram's numbers, one per bin of the winning probability, all (bins,).
+
+    Attributes:
+        edges: (bins + 1,). confidence: mean winning probability, accuracy: share right; both NaN in an empty bin.
+        counts: samples. ece: expected calibration error, the mean |accuracy - confidence| over samples; mce: the largest
+            one. overconfidence: mean confidence minus accuracy. nll: nats. brier: mean squared distance, 0 to 2.
+    """
+
+    edges: Floats
+    confidence: Floats
+    accuracy: Floats
+    counts: Ints
+    ece: float
+    mce: float
+    overconfidence: float
+    nll: float
+    brier: float
+
+    def __str__(self) -> str:
+        side = "over" if self.overconfidence > 0 else "under"
+        return (f"expected calibration error {self.ece:.2%}, {side}confident by {abs(self.overconfidence):.2%} on average, "
+                f"NLL {self.nll:.4f} nats, Brier score {self.brier:.4f} ({int(self.counts.sum()):,} samples)")
+
+    def plot(self) -> Any:
+        """The reliability diagram."""
+        return drawing("calibration", self)
+
+
+def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
+    """How far stated probabilities are from the shares that come true (C. Guo et al. 2017).
+
+    Args:
+        given: probabilities (N, K) or a model; truth: labels (N,) or a split; see `answers`.
+        bins: equally wide, of the winning probability.
+    Raises:
+        RecipeError: labels or logits in place of probabilities; fewer than one bin.
+    """
+    if bins < 1:
+        raise RecipeError("calibration(bins=)", found=bins, expected="1 or more", mend="Try bins=15.")
+    found = answers(given, truth)
+    p = found.probabilities
+    top = p.max(1)
+    edges = np.linspace(0, 1, bins + 1)
+    which = np.clip(np.searchsorted(edges, top, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(which, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(which, top, bins) / counts
+        hits = np.bincount(which, found.right, bins) / counts
+    gaps = np.abs(hits - confidence)[counts > 0]
+    rows = np.arange(found.n)
+    squares = (p**2).sum(1) - 2 * p[rows, found.truth] + 1
+    nll = _nll(np.log(np.maximum(p, 1e-300)), found.truth)
+    return Calibration(edges, confidence, hits, counts, float((gaps * counts[counts > 0]).sum() / found.n),
+                       float(gaps.max()), float(top.mean() - found.right.mean()), nll, float(squares.mean()))
+
+
+def temperature(given: Any, truth: Any) -> float:
+    """The number to divide logits by so that the probabilities fit best (least NLL): above 1 the model is overconfident.
+
+    Fit it on the validation set, never on the test set (C. Guo et al. 2017).
+
+    Args:
+        given: logits or probabilities (N, K), or a model; truth: labels (N,) or a split.
+    Returns:
+        the temperature, between 1/100 and 100; an end of it where no finite one is best.
+    """
+    found = answers(given, truth)
+    scores = found.scores if found.scores is not None else found.probabilities  # the latter says what is missing
+    stated = scores.min() >= 0 and np.abs(scores.sum(1) - 1).max() < 1e-3
+    logits = np.log(np.maximum(scores, 1e-30)) if stated else scores
+    from scipy.optimize import minimize_scalar
+
+    best = minimize_scalar(lambda t: _nll(_log_softmax(logits / math.exp(t)), found.truth),
+                           bounds=(-math.log(100), math.log(100)), method="bounded", options={"xatol": 1e-6})
+    return math.exp(float(best.x))
+
+
+def _log_softmax(z: Floats) -> Floats:
+    z = z - z.max(1, keepdims=True)
+    return np.asarray(z - np.log(np.exp(z).sum(1, keepdims=True)))
+
+
+def _nll(log_p: Floats, y: Ints) -> float:
+    return float(-log_p[np.arange(len(y)), y].mean())

@@ -1,0 +1,50 @@
+"""A share with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from recipe_widgets.evaluation.answers import answers
+from recipe_widgets.records import RecipeError
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """`value` = `hits` / `n`, between `low` and `high` with the confidence `level` (all 0 to 1)."""
+
+    value: float
+    low: float
+    high: float
+    hits: int
+    n: int
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return (f"{self.value:.2%} ({self.level:.0%} interval {self.low:.2%} to {self.high:.2%}; "
+                f"{self.hits:,} of {self.n:,})")
+
+
+def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
+    """Wilson's score interval, good near 0 and 1 and for few samples, too (E. B. Wilson 1927; statsmodels).
+
+    Raises:
+        RecipeError: no samples, more hits than samples, a level outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise RecipeError("level", found=repr(level), expected="a number between 0 and 1", mend="Try level=0.95.")
+    if n < 1 or not 0 <= hits <= n:
+        raise RecipeError("proportion(hits, n)", found=f"{hits} of {n}", expected="0 <= hits <= n and n >= 1")
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
+    return Proportion(hits / n, max(0.0, float(low)), min(1.0, float(high)), int(hits), int(n), level)
+
+
+def accuracy(given: Any, truth: Any, level: float = 0.95) -> Proportion:
+    """Share of right answers with Wilson's interval; `given` and `truth` as of `answers`.
+
+    The interval speaks of other samples from the same source, not of other seeds of the training.
+    """
+    found = answers(given, truth)
+    return proportion(int(found.right.sum()), found.n, level)
