@@ -6,8 +6,10 @@ from recipe_widgets.training.device import describe_device, pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, eval_mode, evaluate
 from recipe_widgets.training.loop import Training, advance, steps, train
+from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau, lr_at
 
-__all__ = ["Average", "BatchIndices", "Evaluation", "Plateau", "Training", "advance", "describe_device", "eval_mode",
-           "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device", "steps", "train", "why_diverged"]
+__all__ = ["Average", "BatchIndices", "Evaluation", "ManySeeds", "Plateau", "Training", "advance", "describe_device", "eval_mode",
+           "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device", "steps", "train", "train_many",
+           "why_diverged"]
