@@ -8,10 +8,36 @@ from recipe_widgets.training.device import describe_device, pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, eval_mode, evaluate
 from recipe_widgets.training.loop import Training, advance, end_with_best, steps, train
+from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau, lr_at
 from recipe_widgets.training.turning import cold_knobs, fork, replay, turn, turn_noted
 
-__all__ = ["Average", "BatchIndices", "Best", "Checkpoints", "Evaluation", "Plateau", "Training", "advance", "cold_knobs",
-           "describe_device", "end_with_best", "eval_mode", "evaluate", "first_bad_step", "fork", "lr_at", "make_optimizer",
-           "pick_device", "replay", "steps", "train", "turn", "turn_noted", "why_diverged"]
+__all__ = [
+    "Average",
+    "BatchIndices",
+    "Best",
+    "Checkpoints",
+    "Evaluation",
+    "ManySeeds",
+    "Plateau",
+    "Training",
+    "advance",
+    "cold_knobs",
+    "describe_device",
+    "end_with_best",
+    "eval_mode",
+    "evaluate",
+    "first_bad_step",
+    "fork",
+    "lr_at",
+    "make_optimizer",
+    "pick_device",
+    "replay",
+    "steps",
+    "train",
+    "train_many",
+    "turn",
+    "turn_noted",
+    "why_diverged",
+]

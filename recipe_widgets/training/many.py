@@ -1,0 +1,138 @@
+"""The same run from several seeds, at once where the model allows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+
+from recipe_widgets.data import Data
+from recipe_widgets.models import build_model
+from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.diverged import why_diverged
+from recipe_widgets.training.loop import ACCURACY_EVERY, Training
+from recipe_widgets.training.schedules import lr_at
+from recipe_widgets.training.stacked import Stack, stackable
+
+
+class ManySeeds:
+    """Runs that differ in nothing but their seed. `step()` is one step of each of them.
+
+    Linear models and MLPs without normalisation train as one stack of matrices; others take turns. Each run equals the one
+    that `train` makes of its seed, but for the last bits of sums.
+
+    Args:
+        shared_batches: all see the batches of the first seed, which is faster; then the runs differ in their first weights
+            and dropout masks only.
+    Attributes:
+        runs: one per seed. A run that diverges ends; the others go on.
+        stacked: whether they are computed at once.
+    """
+
+    def __init__(self, data: Data, settings: Settings, seeds: Sequence[int], *, shared_batches: bool = False) -> None:
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise RecipeError("train_many(seeds=)", found=repr(list(seeds)), expected="at least one seed, each once",
+                              mend="For example seeds=range(8).")
+        self.settings, self.shared = settings, shared_batches
+        each = [settings.replace(seed=int(seed)) for seed in seeds]
+        self.members = [Training(build_model(one, data.shape, data.num_classes), data, one) for one in each]
+        first = self.members[0]
+        self.split, self.device = first.split, first.device
+        if shared_batches:
+            for member in self.members:
+                member.batches = BatchIndices(len(self.split.y), settings.batch_size, each[0].seed, self.device)
+        self.runs = [member.new_run() for member in self.members]
+        self.stacked = stackable(settings)
+        self._stack = Stack([member.model for member in self.members], settings, shared_batches) if self.stacked else None
+        self._varies = settings.schedule != "constant" or settings.warmup > 0
+        self.done = 0
+
+    @property
+    def running(self) -> list[int]:
+        """Which runs still go on."""
+        return [k for k, run in enumerate(self.runs) if run.status == "running"]
+
+    def step(self) -> None:
+        """One step of every run that goes on; looks at the validation set when it is due, and ends runs."""
+        if self._stack is not None:
+            self._step_at_once(self._stack)
+        else:
+            for k in self.running:
+                self.members[k].step()
+        self.done += 1
+        for k in self.running:
+            self._look(k)
+
+    def _step_at_once(self, stack: Stack) -> None:
+        index, lr = self.done, self.settings.lr
+        if self._varies:
+            lr = lr_at(index, self.settings, self.members[0].batches.steps_per_epoch)
+        x, y = self._batch()
+        losses, logits = stack.step(x, y, lr)
+        known = losses.tolist() if self.device.type == "cpu" else [None] * len(losses)
+        hits = (logits.argmax(2) == y).float().mean(1) if index % ACCURACY_EVERY == 0 else None
+        for k in self.running:
+            member, loss = self.members[k], known[k]
+            member.done = index + 1
+            if loss is None:
+                member.history.append_later("train_loss", index, losses[k])
+            else:
+                member.loss = loss
+                member.history.append("train_loss", index, loss)
+            if self._varies:
+                member.history.append("lr", index, lr)
+            if hits is not None:
+                member.history.append_later("train_accuracy", index, hits[k])
+                member.loss = loss if loss is not None else member.history.last("train_loss")
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """x (K, B, D) and y (K, B) of own batches, gathered and normalised in one go; x (B, D) of shared ones."""
+        k = len(self.members)
+        if self.shared:
+            x, y = self.split.batch(next(self.members[0].batches))
+            return x.flatten(1), y.expand(k, -1)
+        rows = torch.cat([next(member.batches) for member in self.members])
+        x, y = self.split.batch(rows)
+        return x.view(k, len(rows) // k, -1), y.view(k, -1)
+
+    def _look(self, k: int) -> None:
+        member, run = self.members[k], self.runs[k]
+        if not (math.isfinite(member.loss) or member.finite()):
+            run.status, run.message = "diverged", why_diverged(member.history, member.settings)
+            return
+        if member.due() and len(member.data.validation.y):
+            member.evaluate()
+        if member.done == self.settings.max_steps:
+            member.finish()
+            run.status = "done"
+
+    def finish(self) -> None:
+        """Give every model memory of its own; after that no more steps."""
+        if self._stack is not None:
+            self._stack.detach()
+            self._stack = None
+
+
+def train_many(data: Data, settings: Settings, seeds: Sequence[int], *, shared_batches: bool = False,
+               until: Callable[[ManySeeds], bool] | None = None) -> list[Run]:
+    """Train the same settings from each of `seeds` and return their runs, in that order.
+
+    Args:
+        shared_batches: see `ManySeeds`.
+        until: called after each step of all; the runs stop when it says True.
+    Raises:
+        RecipeError: no seeds, or one of them twice.
+    """
+    many = ManySeeds(data, settings, seeds, shared_batches=shared_batches)
+    while many.running and many.done < settings.max_steps:
+        many.step()
+        if until is not None and many.running and until(many):
+            for k in many.running:
+                many.members[k].finish()
+                many.runs[k].status, many.runs[k].message = "stopped", f"stopped after step {many.done - 1}"
+    for k in many.running:  # a run of no steps at all
+        many.runs[k].status = "done"
+    many.finish()
+    return many.runs
