@@ -50,16 +50,20 @@ def powers_of_two(name: str, value: int) -> list[int]:
     return sorted({2**k for k in range(32) if low <= 2**k <= high} | {value})
 
 
-def why_without_effect(settings: Settings, name: str) -> str:
-    """Why turning this knob changes nothing, or "" when it does."""
-    if name == "dropout" and settings.model == "linear":
-        return "a linear model has no hidden units to silence"
-    if name in ("width", "depth", "activation", "norm") and settings.model == "linear":
-        return "a linear model has no hidden layer"
-    if name in ("width", "depth") and settings.model == "lenet":
-        return "LeNet-5 has sizes of its own"
-    if name == "momentum" and settings.optimizer in ("adagrad", "adadelta"):
+_HIDDEN = {"linear": ("width", "depth", "activation", "norm", "dropout"), "lenet": ("width", "depth")}
+_WITHOUT_MOMENTUM = ("adagrad", "adadelta")
+
+
+def why_without_effect(settings: Settings, name: str, shape: tuple[int, ...] = (1, 28, 28)) -> str:
+    """Why turning this knob changes nothing on samples of that shape, or "" when it does."""
+    if settings.model == "linear" and name in _HIDDEN["linear"]:
+        return "a linear model has no hidden units to silence" if name == "dropout" else "a linear model has no hidden layer"
+    if settings.model == "lenet" and name in _HIDDEN["lenet"]:
+        return "LeNet-5 has its own widths and layers"
+    if name == "momentum" and settings.optimizer in _WITHOUT_MOMENTUM:
         return f"{settings.optimizer} has no momentum"
+    if name in ("augment", "augment_strength") and len(shape) != 3:
+        return "only images can be augmented"
     if name == "augment_strength" and settings.augment == "none":
-        return "nothing is augmented"
+        return "no augmentation is chosen"
     return ""

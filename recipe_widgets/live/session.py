@@ -13,71 +13,63 @@ from typing import Any, Literal
 
 import torch
 
-from recipe_widgets.data import Data
+from recipe_widgets.live.band import Band, compare_seeds
+from recipe_widgets.live.diagnosis import diagnose
 from recipe_widgets.live.engine import ENGINE, Engine
+from recipe_widgets.live.frame import Frame, Phase
+from recipe_widgets.live.guess import Guess
+from recipe_widgets.live.lanes import DataLane, DataSource, Lane, Source, as_source, live_settings
 from recipe_widgets.live.pace import Pace
+from recipe_widgets.live.speaking import Speaking
 from recipe_widgets.live.threads import choose_threads, rest_openmp, set_threads
-from recipe_widgets.live.words import progress_words, score_words, settings_words
-from recipe_widgets.models import build_model
-from recipe_widgets.plots import curves_svg
-from recipe_widgets.records import RecipeError, Run, Settings, Step
-from recipe_widgets.training import Training, advance, describe_device, end_with_best, evaluate, pick_device
+from recipe_widgets.records import RecipeError, Run, Settings, Tree
 
-Phase = Literal["idle", "waiting", "running", "paused", "ended", "closed"]
+Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds"]
 SLICE = 0.02  # seconds of training between looks at the queue
 GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
-LOOK_SAMPLES = 500  # validation samples per look: the curve costs about 1 % of the training then
 REPLACED = "replaced by a run with other settings"
+LEFT = "the other branch goes on"
 WINDOW = 31  # steps whose median time is watched
 SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
-
-
-@dataclass(frozen=True)
-class Frame:
-    """All that a view shows; made by the painter."""
-
-    curves: str
-    words: str
-    status: str
-    phase: Phase
+KEPT = 8  # runs before the newest ones that stay in the list, besides the pinned ones
 
 
 @dataclass(frozen=True)
 class Order:
     """What a reader asked for last. Later orders replace earlier ones that nobody has read yet."""
 
-    do: Literal["restart", "resume", "pause", "stop", "reset"]
+    do: Do
     settings: Settings
 
 
-def live_settings(settings: Settings) -> Settings:
-    """Looks at the validation set made cheap and frequent enough for a moving curve, where the reader set none."""
-    if settings.eval_every or settings.eval_samples:
-        return settings
-    every = min(max(400 * 64 // settings.batch_size, 10), 500)
-    return settings.replace(eval_every=every, eval_samples=LOOK_SAMPLES)
+class Session(Speaking):
+    """One stream of runs from one source.
 
+    Any thread may call `order`, `wait`, `close`, `pin`, `remove` and read `run`, `other`, `ghost`, `tree`, `phase`; they
+    only store or look. Training happens on the engine's trainer thread, painting on its painter thread.
 
-class Session:
-    """One stream of runs on one data set.
-
-    Any thread may call `order`, `wait`, `close` and read `run`, `ghost`, `phase`; they only store or look. Training
-    happens on the engine's trainer thread, painting on its painter thread.
+    Attributes:
+        run: the newest run. other: the branch with the old settings beside it, after a fork. ghost: the run before.
+        band: the newest comparison over seeds. tree: all runs that are kept.
     """
 
-    def __init__(self, data: Data, settings: Settings, view: Callable[[Frame], None] | None = None,
+    def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
                  engine: Engine = ENGINE) -> None:
-        self.data, self.first_settings, self.view, self.engine = data, settings, view, engine
+        self.source: Source = as_source(source)
+        self.first_settings, self.view, self.engine = settings, view, engine
         self.settings = settings  # the newest a reader asked for
-        self.run: Run | None = None
-        self.ghost: Run | None = None
+        self.tree = Tree()
         self.phase: Phase = "idle"
-        self.problem = ""
+        self.problem = self.note = ""
+        self.band: Band | None = None
+        self.guess: Guess | None = None
+        self._lanes: list[Lane] = []
+        self._before: list[Run] = []  # runs that are over, oldest first
+        self._seeds: Iterator[tuple[float, Band]] | None = None
+        self._seeds_done = 0.0
         self._news = threading.Condition()
         self._order: Order | None = None
-        self._training: Training | None = None
-        self._crank: Iterator[Step] = iter(())
-        self._pace, self._usual = Pace(), math.inf
+        self.pace, self._usual = Pace(), math.inf
         self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
         self._many = torch.get_num_threads()
         self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
@@ -85,17 +77,29 @@ class Session:
         self._painted: tuple[Any, ...] = ()
         engine.open(self)
 
+    @property
+    def run(self) -> Run | None:
+        return self._lanes[-1].run if self._lanes else None
+
+    @property
+    def other(self) -> Run | None:
+        return self._lanes[0].run if len(self._lanes) > 1 else None
+
+    @property
+    def ghost(self) -> Run | None:
+        return self._before[-1] if self._before else None
+
     # --- any thread -------------------------------------------------------------------------------------------------
 
-    def order(self, do: Literal["restart", "resume", "pause", "stop", "reset"], settings: Settings | None = None) -> None:
+    def order(self, do: Do, settings: Settings | None = None) -> None:
         """Ask for something. Returns at once; the newest order wins."""
         rest_openmp()
         with self._news:
             if self.phase == "closed":
                 return
             self.settings = settings or (self.first_settings if do == "reset" else self.settings)
-            if do == "pause" and self._order is not None and self._order.do == "restart":
-                return  # the run that was asked for has not begun: nothing to pause
+            if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop", "reset"):
+                return  # what was asked for has not begun: nothing to pause
             self._order = Order(do, self.settings)
             if self.phase != "running":
                 self.phase = "waiting"
@@ -119,6 +123,32 @@ class Session:
         if wait:
             with self._turning:
                 self._release("the panel was closed")
+
+    def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
+        """Keep a run and show it beside the newer ones (or no longer); a name replaces the one it has.
+
+        Raises:
+            RecipeError: there is no such run.
+        """
+        branch = self.tree[number]
+        branch.pinned, branch.name = pinned, name or branch.name
+        self._painted = ()
+        self.engine.repaint()
+
+    def remove(self, number: int) -> None:
+        """Forget a run that is over.
+
+        Raises:
+            RecipeError: there is no such run, or it is one of the newest.
+        """
+        run = self.tree[number].run
+        if run in [lane.run for lane in self._lanes]:
+            raise RecipeError(f"Run {number}", found="the newest one", expected="one that is over",
+                              mend="Reset clears everything.")
+        self.tree.remove(number)
+        self._before = [one for one in self._before if one is not run]
+        self._painted = ()
+        self.engine.repaint()
 
     @property
     def ordered(self) -> bool:
@@ -148,57 +178,128 @@ class Session:
                 return False
 
     def _obey(self, order: Order) -> None:
-        self.problem = ""
-        if order.do == "restart":
-            self._begin(order.settings)
-        elif order.do == "resume" and self.run is not None and self.run.status == "running":
-            self._enter("running")
-            self._pace.start(self.run.steps_done)
+        self.problem = self.note = ""
+        going = self.run is not None and self.run.status == "running"
+        if order.do in ("restart", "continue", "fork"):
+            self._move(order)
+        elif order.do == "seeds":
+            self._compare(order.settings)
+        elif order.do == "resume" and (going or self._seeds is not None):
+            self._go_on()
         elif order.do == "resume":
             self._begin(order.settings)
-        elif order.do == "pause" and self.run is not None and self.run.status == "running":
+        elif order.do == "pause" and (going or self._seeds is not None):
             self._enter("paused")
         else:
             self._release("stopped by hand")
             if order.do == "reset":
-                self.run = self.ghost = None
-            self._enter("ended" if self.run is not None else "idle")
+                self._lanes, self._before, self.tree, self.band = [], [], Tree(), None
+            self._enter("ended" if self._lanes else "idle")
+
+    def _move(self, order: Order) -> None:
+        """A knob was turned: begin anew, go on with it, or let both go on; what cannot be done begins anew and says why."""
+        lane = self._lanes[-1] if self._lanes else None
+        why = "" if lane is None or order.do == "restart" else lane.why_not(order.settings)
+        if order.do == "fork" and not why and lane is not None:
+            why = "" if self.source.forks else "your own training cannot be copied"
+            why = why or ("" if lane.run.status == "running" else "that run is over")
+        if lane is None or order.do == "restart" or why:
+            self._begin(order.settings)
+            self.note = f"A new run, since {why}." if why else ""
+        elif order.do == "continue":
+            lane.turn(order.settings)
+            self._go_on()
+        else:
+            self._fork(lane, order.settings)
+
+    def _go_on(self) -> None:
+        self._enter("running")
+        self.pace.start(self.run.steps_done if self.run else 0)
 
     def _begin(self, wanted: Settings) -> None:
-        """A new run from the same seed; the one before stays as a ghost, if there was something to see."""
+        """A new run from the same seed; the ones before stay as ghosts, if there was something to see."""
         self._release(REPLACED)
-        settings = live_settings(wanted)
-        model = build_model(settings, self.data.shape, self.data.num_classes)
-        training = Training(model, self.data, settings)
-        threads, self._usual = self._threads_for(training)
-        set_threads(threads, self._many)
-        if self.run is not None and self.run.steps_done >= self._worth_keeping():
-            self.ghost = self.run
-        run = training.new_run()
-        self._training, self._crank, self.run = training, advance(training, run), run
-        self._pace.start(0)
+        lane = self.source.begin(wanted)
+        self._retire(self._lanes)
+        self._usual = self._set_threads(lane)
+        self._lanes = [lane]
+        self.tree.add(lane.run)
         self._durations.clear()
+        self.pace.start(0)
         self._enter("running")
 
-    def _worth_keeping(self) -> int:
-        """Steps from which on the run before replaces the ghost: stubs that a moving slider leaves do not."""
-        whole = self.run is not None and self.run.message != REPLACED
+    def _fork(self, lane: Lane, wanted: Settings) -> None:
+        """The old settings go on beside the new ones. A fork just made, of which nobody has seen much, is made anew."""
+        if len(self._lanes) > 1:
+            old, young = self._lanes
+            made = self.tree.of(young.run)
+            fresh = made is not None and young.run.steps_done - made.at_step < GHOST_STEPS
+            gone, lane = (young, old) if fresh else (old, young)
+            self._end(gone, LEFT)
+            self._retire([gone])
+        branch = lane.fork()
+        branch.turn(wanted)
+        self.tree.add(branch.run, lane.run, lane.run.steps_done)
+        self._lanes = [lane, branch]
+        self._durations.clear()
+        self._go_on()
+
+    def _retire(self, lanes: list[Lane]) -> None:
+        """Runs that are over join those before, or go where there was nothing to see."""
+        for lane in lanes:
+            branch, run = self.tree.of(lane.run), lane.run
+            if branch is None:
+                continue
+            if run.steps_done - branch.at_step >= self._worth_keeping(run) or branch.pinned:
+                self._before.append(run)
+            else:
+                self.tree.remove(branch.number)
+        loose = [run for run in self._before if (b := self.tree.of(run)) is not None and not b.pinned]
+        for run in loose[:-KEPT]:
+            self._before = [one for one in self._before if one is not run]
+            self.tree.remove(self.tree.of(run).number)  # type: ignore[union-attr]
+
+    def _worth_keeping(self, run: Run) -> int:
+        """Steps from which on a run becomes the ghost: stubs that a moving slider leaves do not."""
+        whole = run.message not in (REPLACED, LEFT)
         return 2 if whole else max(GHOST_STEPS, (self.ghost.steps_done if self.ghost else 0) // 2)
 
-    def _threads_for(self, training: Training) -> tuple[int, float]:
-        s = training.settings
-        key = (s.model, s.width, s.depth, s.norm, s.batch_size, s.device)
+    def _set_threads(self, lane: Lane) -> float:
+        """Choose how many threads this run computes with; returns its usual seconds per step, as far as known."""
+        if not isinstance(lane, DataLane) or lane.training is None:
+            return math.inf
+        s = lane.training.settings
+        key = (s.model, s.width, s.depth, s.norm, s.batch_size, s.device, self.source.name)
         if key not in self._choices:
-            self._choices[key] = choose_threads(training, self._many)
-        return self._choices[key]
+            self._choices[key] = choose_threads(lane.training, self._many)
+        threads, usual = self._choices[key]
+        set_threads(threads, self._many)
+        lane.run.threads[:] = [(0, threads)]
+        return usual
+
+    def _compare(self, wanted: Settings) -> None:
+        """Train these settings and those of the run beside or before, from the same seeds."""
+        old = self.other or self.ghost
+        if not isinstance(self.source, DataSource) or old is None or not wanted - old.newest:
+            self.note = "Turn a knob first: two settings that differ are needed to compare."
+            if not isinstance(self.source, DataSource):
+                self.note = "Your own training cannot be begun from other seeds by the panel."
+            self._enter("ended" if self._lanes else "idle")
+            return
+        self._release("stopped to compare seeds")
+        steps = max(run.steps_done for run in (self.run, old) if run is not None)
+        self._seeds = compare_seeds(self.source.data, old.newest, wanted, max(steps, GHOST_STEPS))
+        self._seeds_done = 0.0
+        set_threads(self._many, self._many)
+        self._enter("running")
 
     def _train_a_moment(self) -> bool:
-        if self.phase != "running" or self.run is None:
+        if self.phase != "running":
             return False
         before = time.perf_counter()
         until = before + SLICE
         while self._order is None and self.phase == "running":
-            if next(self._crank, None) is None or self.run.status != "running":
+            if not self._step():
                 self._finish()
                 return False
             now = time.perf_counter()
@@ -209,31 +310,45 @@ class Session:
                 break
         return self.phase == "running"
 
+    def _step(self) -> bool:
+        """One step of everything that goes on; False when nothing does."""
+        if self._seeds is not None:
+            self._seeds_done, self.band = next(self._seeds, (1.0, self.band))
+            return self._seeds_done < 1.0
+        going = [lane for lane in self._lanes if lane.run.status == "running"]
+        for lane in going:
+            lane.step()
+        return any(lane.run.status == "running" for lane in going)
+
     def _mind_the_neighbours(self) -> None:
         """Fall back to one thread when something else keeps a core busy; the run notes from which step on."""
         run = self.run
-        if run is None or not self._pace.note(run.steps_done) or len(self._durations) < WINDOW:
+        if run is None or self._seeds is not None or not self.pace.note(run.steps_done) or len(self._durations) < WINDOW:
             return
-        if run.threads[-1][1] > 1 and statistics.median(self._durations) > SLOWER * self._usual:
+        if run.threads[-1][1] > 1 and statistics.median(self._durations) > SLOWER * self._usual * len(self._lanes):
             set_threads(1, self._many)
-            run.threads.append((run.steps_done, 1))
+            for lane in self._lanes:
+                lane.run.threads.append((lane.run.steps_done, 1))
             self._choices.clear()  # measure anew before the next run
 
     def _finish(self) -> None:
-        """The run came to its own end: judge it on the whole validation set."""
-        assert self.run is not None
-        if self._training is not None:
-            end_with_best(self._training, self.run)
-        if self.run.status == "done" and self.run.model is not None and len(self.data.validation.y):
-            self.run.message = f"On the whole validation set: {evaluate(self.run.model, self.data.validation)}."
-        self._release()
+        """All came to their own end: judge them on the whole validation set."""
+        if self._seeds is None:
+            for lane in self._lanes:
+                lane.finish()
+        self._seeds = None
         self._enter("ended")
 
+    def _end(self, lane: Lane, why: str) -> None:
+        if lane.run.status == "running":
+            lane.run.status, lane.run.message = "stopped", why
+        lane.release()
+
     def _release(self, why: str = "") -> None:
-        """Let go of optimiser and batches; the run and its model stay."""
-        if self.run is not None and self.run.status == "running":
-            self.run.status, self.run.message = "stopped", why
-        self._training, self._crank = None, iter(())
+        """Let go of optimisers and batches; runs and models stay."""
+        for lane in self._lanes:
+            self._end(lane, why)
+        self._seeds = None
 
     def _enter(self, phase: Phase) -> None:
         with self._news:
@@ -246,8 +361,9 @@ class Session:
 
     def paint(self) -> bool:
         """Hand a new frame to the view, if anything changed since the last one."""
-        view, run = self.view, self.run
-        now = (id(run), run.steps_done if run else 0, self.phase, self.settings, self.problem, self.waiting_for)
+        view = self.view
+        state = [(id(lane.run), lane.run.steps_done, lane.run.status) for lane in self._lanes]
+        now = (state, self.phase, self.settings, self.problem, self.note, self.waiting_for, self._seeds_done, self.guess)
         if view is None or now == self._painted:
             return False
         self._painted = now
@@ -259,33 +375,23 @@ class Session:
 
     def frame(self) -> Frame:
         """What there is to see now."""
-        return Frame(curves_svg(self.run, self.ghost), self.words(), self.device_words(), self.phase)
+        listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
+        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed))
 
     @property
     def waiting_for(self) -> int:
         """How many other panels compute first."""
         return self.engine.ahead_of(self) if self.phase == "waiting" else 0
 
-    def words(self) -> str:
-        """The plain-words line."""
-        run, phase = self.run, self.phase
-        if self.problem:
-            return self.problem
-        if self.waiting_for:
-            return f"Waits for another panel to finish training. Then: {settings_words(self.settings)}."
-        if run is None:
-            return f"Press Run, or move a slider. Set: {settings_words(self.settings)}."
-        head = {"running": "Training", "paused": "Paused", "waiting": "Starting"}.get(phase, run.status.capitalize())
-        state = f"{head} with {settings_words(run.settings)}."
-        if run.status == "diverged":
-            return f"{state} {run.message}"
-        speed = self._pace.steps_per_second if phase == "running" else 0.0
-        progress = progress_words(run, len(self.data.train.y), speed)
-        return " ".join(part for part in (state, progress + ".", score_words(run), run.message) if part)
+    @property
+    def comparing(self) -> float:
+        """Share of a comparison over seeds that is done; 1 when none goes on."""
+        return self._seeds_done if self._seeds is not None else 1.0
 
-    def device_words(self) -> str:
-        device = pick_device(self.settings.device)
-        if device.type == "cpu" and self.run is not None and self.run.threads:
-            count = self.run.threads[-1][1]
-            return f"CPU, {count} of {torch.get_num_threads()} threads train"
-        return describe_device(device)
+    @property
+    def data(self) -> Any:
+        """The `Data` of the runs, where they have one."""
+        return getattr(self.source, "data", None)
+
+
+__all__ = ["Frame", "Session", "live_settings"]

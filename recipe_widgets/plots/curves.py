@@ -1,23 +1,52 @@
-"""What a run's curves show: numbers first, then drawn as SVG text (live) or with matplotlib (standing still)."""
+"""What runs' curves show: numbers first, then drawn as SVG text (live) or with matplotlib (standing still)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from recipe_widgets.records import Run
 
 BINS = 240  # points per curve: more than that cannot be seen in a picture of this size
+Part = Literal["new", "other", "ghost", "pinned"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run in the picture: the newest, the other branch of a fork, the run before, or one that was pinned."""
+
+    run: Run
+    part: Part
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """A band, or where low and high are the middle a line, in the chart "loss" or "accuracy". All (n,), in its unit."""
+
+    label: str
+    role: str  # "new", "old", "guess"
+    chart: str
+    x: np.ndarray
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: `x` in steps, `y` in the chart's unit, both float64 (n,); gaps where a value is no number are dropped."""
+    """One line: `x` in steps, `y` in the chart's unit, both float64 (n,); gaps where a value is no number are dropped.
+
+    Attributes:
+        role: "train" or "val" of the newest run; "other-train", "ghost-val" and so on; "pin1-val" of a pinned one.
+    """
 
     label: str
-    role: str  # "train", "val": its colour; "ghost-train", "ghost-val": the run before
+    role: str
     x: np.ndarray
     y: np.ndarray
 
@@ -33,27 +62,54 @@ class Chart:
     low: float
     high: float
     curves: tuple[Curve, ...]
+    ribbons: tuple[Ribbon, ...] = ()
 
 
-def charts(run: Run | None, ghost: Run | None = None) -> tuple[Chart, Chart]:
-    """The loss chart (log axis, nats) and the accuracy chart (per cent) of a run and the run before it."""
-    runs = [(one, prefix) for one, prefix in ((ghost, "ghost-"), (run, "")) if one is not None]
-    longest = max([one.settings.max_steps for one, _ in runs] or [100])
-    loss = [_curve(one, f"{kind}_loss", f"{prefix}{kind}", 1.0) for one, prefix in runs for kind in ("train", "val")]
-    hits = [_curve(one, f"{kind}_accuracy", f"{prefix}{kind}", 100.0) for one, prefix in runs for kind in ("train", "val")]
-    low, high = _log_limits([curve.y for curve in loss])
-    return (Chart("loss", "nats", True, longest, low, high, tuple(loss)),
-            Chart("accuracy", "%", False, longest, 0.0, 100.0, tuple(hits)))
+def charts(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> tuple[Chart, Chart]:
+    """The loss chart (log axis, nats) and the accuracy chart (per cent)."""
+    longest = max([_length(one.run) for one in shown] or [100])
+    loss = [curve for one, number in _numbered(shown) for curve in _curves(one, number, "loss", 1.0)]
+    hits = [curve for one, number in _numbered(shown) for curve in _curves(one, number, "accuracy", 100.0)]
+    bands = {title: tuple(r for r in ribbons if r.chart == title) for title in ("loss", "accuracy")}
+    low, high = _log_limits([curve.y for curve in loss] + [r.middle for r in bands["loss"]])
+    return (Chart("loss", "nats", True, longest, low, high, tuple(loss), bands["loss"]),
+            Chart("accuracy", "%", False, longest, 0.0, 100.0, tuple(hits), bands["accuracy"]))
 
 
-_LABELS = {"train": "training batches", "val": "validation", "ghost-train": "run before", "ghost-val": "run before"}
+def _length(run: Run) -> float:
+    """Steps on the axis. A run without a known end grows in steps: 100, 200, 500, 1000, ..."""
+    planned = run.newest.max_steps
+    if planned < 10**9:
+        return planned
+    decade = 10.0 ** math.floor(math.log10(max(run.steps_done, 100)))
+    return next(decade * f for f in (1, 2, 5, 10) if decade * f >= run.steps_done)
 
 
-def _curve(run: Run, column: str, role: str, factor: float) -> Curve:
-    x, y = run.history.arrays(column)
+def _numbered(shown: Sequence[Shown]) -> list[tuple[Shown, int]]:
+    pins = 0
+    found = []
+    for one in shown:
+        pins += one.part == "pinned"
+        found.append((one, (pins - 1) % 4 + 1))
+    return found
+
+
+def _curves(one: Shown, number: int, column: str, factor: float) -> list[Curve]:
+    prefix = {"new": "", "other": "other-", "ghost": "ghost-", "pinned": f"pin{number}-"}[one.part]
+    kinds = ["val"] if one.part == "pinned" and f"val_{column}" in one.run.history else ["train", "val"]
+    return [_curve(one, f"{kind}_{column}", f"{prefix}{kind}", factor) for kind in kinds]
+
+
+_KINDS = {"train": "training batches", "val": "validation"}
+
+
+def _curve(one: Shown, column: str, role: str, factor: float) -> Curve:
+    x, y = one.run.history.arrays(column)
     kept = np.isfinite(y)
     x, y = thin(x[kept].astype(float), y[kept] * factor)
-    return Curve(_LABELS[role], role, x, y)
+    kind = _KINDS[role.rsplit("-")[-1]]
+    label = {"ghost": one.label, "pinned": one.label}.get(one.part) or (f"{one.label}, {kind}" if one.label else kind)
+    return Curve(label, role, x, y)
 
 
 def thin(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +148,13 @@ def describe(run: Run | None) -> str:
     if "val_accuracy" in history:
         text += f"; validation accuracy is {history.last('val_accuracy'):.1%}"
     return f"{text}. Run {run.status}. {run.message}".strip()
+
+
+def describe_all(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
+    """All curves in words, the newest run's first."""
+    if not shown:
+        return describe(None)
+    parts = [describe(shown[-1].run)]
+    parts += [f"{one.label or 'another run'}: {describe(one.run)}" for one in reversed(shown[:-1])]
+    parts += list(dict.fromkeys(f"Also shown: {ribbon.label}." for ribbon in ribbons))
+    return " ".join(parts)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from recipe_widgets.plots.curves import charts, describe
+from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all
 from recipe_widgets.records import Run
 from recipe_widgets.records.result import register_drawing
 
-COLOURS = {"train": "#0072B2", "val": "#D55E00"}
+COLOURS = {"train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
+           "pin3": "#56B4E9", "pin4": "#8a6d00", "new": "#D55E00", "old": "#009E73", "guess": "#222222"}
+_LINES = {"ghost": "--", "pin1": ":", "pin2": ":", "pin3": ":", "pin4": ":"}
 
 
 class Picture:
@@ -40,22 +43,39 @@ class Picture:
 
 def plot_run(run: Run, ghost: Run | None = None) -> Picture:
     """Loss and accuracy of a run over its steps; the run before it, when given, is dashed and pale."""
+    before = [Shown(ghost, "ghost", "run before")] if ghost is not None else []
+    return plot_shown([*before, Shown(run, "new")])
+
+
+def plot_shown(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> Picture:
+    """The same picture as the live one, standing still. The newest run is the last one."""
     figure = Figure(figsize=(9.5, 3.2), layout="constrained")
-    for axes, chart in zip(figure.subplots(1, 2), charts(run, ghost), strict=True):
+    both = charts(shown, ribbons)
+    for axes, chart in zip(figure.subplots(1, 2), both, strict=True):
+        for ribbon in chart.ribbons:
+            axes.fill_between(ribbon.x, ribbon.low, ribbon.high, color=COLOURS[ribbon.role], alpha=0.25)
+            axes.plot(ribbon.x, ribbon.middle, color=COLOURS[ribbon.role], label=ribbon.label,
+                      linestyle=":" if ribbon.role == "guess" else "-")
         for curve in chart.curves:
-            before = curve.role.startswith("ghost-")
-            axes.plot(curve.x, curve.y, color=COLOURS[curve.role.removeprefix("ghost-")], label=curve.label,
-                      alpha=0.35 if before else 1, linestyle="--" if before else "-",
+            part, _, kind = curve.role.rpartition("-")
+            axes.plot(curve.x, curve.y, color=COLOURS[part if part in COLOURS else kind], label=curve.label,
+                      alpha=0.35 if part == "ghost" else 1, linestyle=_LINES.get(part, "-"),
                       marker="." if len(curve.x) == 1 else None)
         axes.set(xlabel="step", ylabel=f"{chart.title} ({chart.unit})", xlim=(0, chart.x_max), ylim=(chart.low, chart.high))
         if chart.log:
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
-        handles, labels = axes.get_legend_handles_labels()
-        unique = dict(zip(labels, handles, strict=True))
-        axes.legend(unique.values(), unique.keys(), frameon=False, fontsize=8)
+    _legend(figure)
+    run = shown[-1].run
     figure.suptitle(f"{run.data_name} {run.settings.model}: {run.status} after {run.steps_done} steps", fontsize=10)
-    return Picture(figure, describe(run))
+    return Picture(figure, describe_all(shown, ribbons))
+
+
+def _legend(figure: Figure) -> None:
+    """One for both charts, each label once."""
+    unique = {label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(unique.values(), unique.keys(), frameon=False, fontsize=8, ncols=min(4, max(1, len(unique))),
+                  loc="outside lower center")
 
 
 register_drawing("run", plot_run)

@@ -4,44 +4,78 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from recipe_widgets.plots.curves import Chart, Curve, charts, describe
-from recipe_widgets.records import Run
+from recipe_widgets.plots.curves import Chart, Ribbon, Shown, charts, describe_all
 
-WIDTH, HEIGHT = 420, 264  # of one chart, in SVG units
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 42, 38
+WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; lighter ones on dark pages.
 STYLE = """<style>
-.recipe-curves{--train:#0072B2;--val:#D55E00;--ink:var(--jp-ui-font-color1,#222);--faint:var(--jp-border-color2,#ccc);
- display:flex;flex-wrap:wrap;gap:8px;font-family:var(--jp-ui-font-family,sans-serif)}
-[data-jp-theme-light="false"] .recipe-curves{--train:#56B4E9;--val:#E69F00}
-.recipe-curves svg{flex:1 1 340px;max-width:560px;min-width:300px;height:auto}
+.recipe-curves{--train:#0072B2;--val:#D55E00;--old:#009E73;--pin2:#CC79A7;--pin3:#56B4E9;--pin4:#8a6d00;
+ --ink:var(--jp-ui-font-color1,#222);--faint:var(--jp-border-color2,#ccc);font-family:var(--jp-ui-font-family,sans-serif)}
+[data-jp-theme-light="false"] .recipe-curves{--train:#56B4E9;--val:#E69F00;--old:#2fd3a3;--pin3:#7aa6ff;--pin4:#F0E442}
+.recipe-charts{display:flex;flex-wrap:wrap;gap:8px}
+.recipe-curves svg.chart{flex:1 1 340px;max-width:560px;min-width:300px;height:auto}
+.recipe-legend{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:12px;color:var(--ink);min-height:1.5em}
+.recipe-legend svg{width:26px;height:10px;margin-right:5px}
 .recipe-words{min-height:4.2em;line-height:1.4}
+.recipe-diagnosis{min-height:2.8em;line-height:1.4}
 .recipe-curves text{fill:var(--ink);font-size:12px}
 .recipe-curves .grid{stroke:var(--faint);stroke-width:1}
 .recipe-curves path{fill:none;stroke-width:2;stroke-linejoin:round}
 .recipe-curves .train{stroke:var(--train)}.recipe-curves .val{stroke:var(--val);stroke-width:2.5}
 .recipe-curves .ghost-train{stroke:var(--train);opacity:.35;stroke-dasharray:5 4}
 .recipe-curves .ghost-val{stroke:var(--val);opacity:.35;stroke-dasharray:5 4}
+.recipe-curves .other-train{stroke:var(--old);stroke-width:1.5}
+.recipe-curves .other-val{stroke:var(--old);stroke-width:2.5;stroke-dasharray:9 3}
+.recipe-curves .pin1-train,.recipe-curves .pin1-val{stroke:var(--old);stroke-dasharray:2 3}
+.recipe-curves .pin2-train,.recipe-curves .pin2-val{stroke:var(--pin2);stroke-dasharray:2 3}
+.recipe-curves .pin3-train,.recipe-curves .pin3-val{stroke:var(--pin3);stroke-dasharray:2 3}
+.recipe-curves .pin4-train,.recipe-curves .pin4-val{stroke:var(--pin4);stroke-dasharray:2 3}
+.recipe-curves .band-new{fill:var(--val);opacity:.25;stroke:none}
+.recipe-curves .band-old{fill:var(--old);opacity:.25;stroke:none}
+.recipe-curves .line-new{stroke:var(--val)}.recipe-curves .line-old{stroke:var(--old)}
+.recipe-curves .line-guess{stroke:var(--ink);stroke-dasharray:1 4;stroke-linecap:round;stroke-width:3}
 </style>"""
 
 
-def curves_svg(run: Run | None, ghost: Run | None = None) -> str:
-    """Both charts of a run as HTML text, with a text alternative. The style sheet `STYLE` must stand on the page once."""
-    alternative = html.escape(describe(run), quote=True)
-    drawn = "".join(_chart(chart, alternative) for chart in charts(run, ghost))
-    return f'<div class="recipe-curves" role="group" aria-label="{alternative}">{drawn}</div>'
+def curves_svg(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
+    """Both charts as HTML text, with a text alternative. The style sheet `STYLE` must stand on the page once."""
+    alternative = html.escape(describe_all(shown, ribbons), quote=True)
+    both = charts(shown, ribbons)
+    drawn = "".join(_chart(chart, alternative) for chart in both)
+    return (f'<div class="recipe-curves" role="group" aria-label="{alternative}">{_legend(both)}'
+            f'<div class="recipe-charts">{drawn}</div></div>')
 
 
 def _chart(chart: Chart, alternative: str) -> str:
-    head = (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{chart.title}: {alternative}">'
+    head = (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{chart.title}: {alternative}">'
             f'<text x="{LEFT}" y="16" font-weight="bold">{chart.title} ({chart.unit}{", log" if chart.log else ""})</text>')
-    lines = "".join(f'<path class="{curve.role}" d="{_path(chart, curve)}"/>' for curve in chart.curves if len(curve.x))
-    return head + "".join(_axes(chart)) + "".join(_legend(chart)) + lines + "</svg>"
+    areas = "".join(_area(chart, ribbon) for ribbon in chart.ribbons)
+    lines = "".join(f'<path class="{curve.role}" d="{_path(chart, curve.x, curve.y)}"/>' for curve in chart.curves
+                    if len(curve.x))
+    return head + "".join(_axes(chart)) + areas + lines + "</svg>"
+
+
+def _area(chart: Chart, ribbon: Ribbon) -> str:
+    line = f'<path class="line-{ribbon.role}" d="{_path(chart, ribbon.x, ribbon.middle)}"/>'
+    if ribbon.low is ribbon.high:
+        return line
+    back = _path(chart, ribbon.x[::-1], ribbon.low[::-1]).replace("M", "L")
+    return f'<path class="band-{ribbon.role}" d="{_path(chart, ribbon.x, ribbon.high)}{back}Z"/>{line}'
+
+
+def _legend(both: Sequence[Chart]) -> str:
+    """One legend for both charts; it wraps where the page is narrow."""
+    entries = {curve.label: curve.role for chart in both for curve in chart.curves if len(curve.x)}
+    entries |= {ribbon.label: f"line-{ribbon.role}" for chart in both for ribbon in chart.ribbons if len(ribbon.x)}
+    parts = [f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{role}" d="M0,5h26"/></svg>'
+             f"{html.escape(label)}</span>" for label, role in entries.items()]
+    return f'<div class="recipe-legend">{"".join(parts)}</div>'
 
 
 def _x(chart: Chart, x: np.ndarray) -> np.ndarray:
@@ -55,8 +89,8 @@ def _y(chart: Chart, y: np.ndarray) -> np.ndarray:
     return TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 
-def _path(chart: Chart, curve: Curve) -> str:
-    points = np.stack([_x(chart, curve.x), _y(chart, curve.y)], axis=1)
+def _path(chart: Chart, x: np.ndarray, y: np.ndarray) -> str:
+    points = np.stack([_x(chart, x), _y(chart, y)], axis=1)
     return "M" + "L".join([f"{x:.1f},{y:.1f}" for x, y in points.tolist()])
 
 
@@ -81,10 +115,3 @@ def _axes(chart: Chart) -> Iterator[str]:
         anchor = "end" if share == 1 else "middle"
         yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">{share * chart.x_max:,.0f}</text>'
     yield f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">step</text>'
-
-
-def _legend(chart: Chart) -> Iterator[str]:
-    x = LEFT
-    for label, role in {curve.label: curve.role for curve in chart.curves if len(curve.x)}.items():
-        yield f'<path class="{role}" d="M{x},30h20"/><text x="{x + 25}" y="34">{label}</text>'
-        x += 25 + 7 * len(label) + 12

@@ -1,0 +1,60 @@
+"""What is the matter with a run, in plain words: the judgements of the checks, the gravest first."""
+
+from __future__ import annotations
+
+import math
+
+from recipe_widgets.judge import curves, fit
+from recipe_widgets.records import CheckResult, Run
+
+FIRST = 100  # steps before anything is said
+CHANCE = 1.5  # times the share that guessing gets right: below, nothing was learnt
+
+
+def diagnose(run: Run | None) -> str:
+    """One or two sentences with the number seen, the number expected and what to try; "" while it is too early."""
+    if run is None or run.steps_done < min(FIRST, run.settings.max_steps):
+        return ""
+    if run.status == "diverged":
+        return ""  # the words above say why already
+    found = [result for result in results(run) if result.status in ("warn", "fail")]
+    if found:
+        return " ".join(_sentence(result) for result in found[:2])
+    fitted = next((r for r in results(run) if r.name == "fit_diagnosis" and r.status in ("pass", "note")), None)
+    return _sentence(fitted) if fitted is not None else ""
+
+
+def results(run: Run) -> list[CheckResult]:
+    """All judgements on a run, the gravest kind first."""
+    history = run.history
+    at, loss = history.arrays("train_loss")
+    if run.changes:  # a turned knob bends the curve: only what came after it is judged
+        since = run.changes[-1][0]
+        if len(at) - since >= FIRST:
+            at, loss = at[since:], loss[since:]
+    found = [curves.lr_verdict(loss, history.arrays("update_ratio")[1], lr=run.newest.lr), curves.curve_shape(loss)]
+    if found[0].status == "warn":
+        found = found[:1]  # both speak of the same cause
+    looks, val = history.arrays("val_loss")
+    _, hits = history.arrays("train_accuracy")
+    if len(looks):
+        known = float(hits[-20:].mean()) if len(hits) >= 5 else None
+        found.append(fit.fit_diagnosis(at.astype(float), loss, looks.astype(float), val, known,
+                                       history.arrays("val_accuracy")[1]))
+    else:
+        found.append(curves.noise_level(loss, run.newest.batch_size))
+    return found
+
+
+def _sentence(result: CheckResult) -> str:
+    text = result.message[:1].upper() + result.message[1:]
+    numbers = [f"{word} {_short(value)}" for word, value in (("seen", result.measured), ("expected", result.expected))
+               if value is not None and not (isinstance(value, float) and not math.isfinite(value))]
+    unit = f" {result.unit}" if result.unit and numbers else ""
+    seen = f" ({', '.join(numbers)}{unit})" if numbers else ""
+    advice = f" {result.advice}" if result.advice and not result.ok else ""
+    return f"{text}{seen}.{advice}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

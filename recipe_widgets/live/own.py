@@ -1,0 +1,198 @@
+"""A reader's own training under a live panel: any generator that yields a loss, or numbers by name, per step."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.records import History, RecipeError, Run, Settings, Step
+
+Steps = Iterator[Any] | Callable[[], Iterator[Any]]
+HOT = ("lr", "momentum", "weight_decay", "dropout")
+
+
+class OwnSource:
+    """Runs of a generator.
+
+    Args:
+        steps: a generator, which runs once, or a function that makes a new one, which can begin again. It yields one loss
+            (a number or a 0-d tensor) per step, or a dict of numbers such as {"train_loss": ..., "val_accuracy": ...}.
+        model, optimizer: what the hot sliders reach. They are put back to where they were when a run begins again.
+    """
+
+    forks = False
+    size = 0
+
+    def __init__(self, steps: Steps, model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None,
+                 name: str = "your own training") -> None:
+        self.again = callable(steps) and not isinstance(steps, Iterator)
+        if not self.again and not isinstance(steps, Iterator):
+            raise RecipeError("LivePanel(steps=)", found=type(steps).__name__,
+                              expected="a generator, or a function that makes one", mend="Use `yield loss` in the loop.")
+        if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+            raise RecipeError("LivePanel(optimizer=)", found=type(optimizer).__name__, expected="a torch.optim.Optimizer")
+        self.steps, self.model, self.optimizer, self.name = steps, model, optimizer, name
+        self._begun = False
+        self._first = self._state() if self.again else None
+
+    def settings(self) -> Settings:
+        """Where the optimiser and the dropout layers stand now; the steps of a generator are not known."""
+        group = self.optimizer.param_groups[0] if self.optimizer is not None else {}
+        momentum = group.get("momentum", group.get("betas", (0.0,))[0])
+        found: dict[str, Any] = {"lr": group.get("lr", 0.0), "momentum": momentum,
+                                 "weight_decay": group.get("weight_decay", 0.0), "max_steps": 10**9}
+        if drops := self._dropouts():
+            found["dropout"] = min(drops[0].p, 0.99)
+        return Settings().replace(**{name: float(v) if name != "max_steps" else v for name, v in found.items()})
+
+    def without_effect(self, settings: Settings, knob: str) -> str:  # noqa: ARG002  as of every source
+        group = self.optimizer.param_groups[0] if self.optimizer is not None else {}
+        reach = {"lr": "lr" in group, "momentum": "momentum" in group or "betas" in group,
+                 "weight_decay": "weight_decay" in group, "dropout": bool(self._dropouts())}
+        if reach.get(knob):
+            return ""
+        if knob == "dropout":
+            return "the model has no dropout layer" if self.model is not None else "no model was handed in"
+        if knob in HOT:
+            return f"the optimiser has no {Settings.knob(knob).label}" if group else "no optimiser was handed in"
+        return "your own training decides that"
+
+    def begin(self, settings: Settings) -> OwnLane:
+        """A new run; the state of model and optimiser goes back to the first one where the steps can begin again."""
+        if self.again:
+            self._restore()
+            going = self.steps()  # type: ignore[operator]
+        elif self._begun:
+            raise RecipeError("Restart", found="a generator that was begun already",
+                              expected="a function that makes a new one", mend="LivePanel(steps=my_function, ...).")
+        else:
+            going = self.steps
+        self._begun = True
+        run = Run(settings, History(), self.model, data_name=self.name, threads=[(0, torch.get_num_threads())])
+        self.apply(settings)
+        return OwnLane(self, iter(going), run)
+
+    def apply(self, settings: Settings) -> None:
+        """Let optimiser and dropout layers stand where the settings say."""
+        for group in self.optimizer.param_groups if self.optimizer is not None else ():
+            group["lr"] = settings.lr
+            if "weight_decay" in group:
+                group["weight_decay"] = settings.weight_decay
+            if "betas" in group:
+                group["betas"] = (settings.momentum, *group["betas"][1:])
+            elif "momentum" in group:
+                group["momentum"] = settings.momentum
+        for drop in self._dropouts():
+            drop.p = settings.dropout
+
+    def _dropouts(self) -> list[Any]:
+        modules = self.model.modules() if self.model is not None else ()
+        return [m for m in modules if isinstance(getattr(m, "p", None), float) and "dropout" in type(m).__name__.lower()]
+
+    def _state(self) -> tuple[Any, Any]:
+        return (copy.deepcopy(self.model.state_dict()) if self.model is not None else None,
+                copy.deepcopy(self.optimizer.state_dict()) if self.optimizer is not None else None)
+
+    def _restore(self) -> None:
+        if self._first is None:
+            return
+        weights, state = self._first
+        if self.model is not None:
+            self.model.load_state_dict(weights)
+        if self.optimizer is not None:
+            self.optimizer.load_state_dict(copy.deepcopy(state))
+
+
+class OwnLane:
+    """One run of a reader's generator."""
+
+    def __init__(self, source: OwnSource, going: Iterator[Any], run: Run) -> None:
+        self.source, self.run, self._going = source, run, going
+
+    def step(self) -> None:
+        try:
+            given = next(self._going)
+        except StopIteration:
+            self.run.status = "done"
+            return
+        step = self.run.steps_done
+        for name, value in numbers_of(given).items():
+            self.run.history.append(name, step, value)
+        if not math.isfinite(self.run.history.last("train_loss")):
+            self.run.status, self.run.message = "diverged", f"The loss is no number at step {step}."
+
+    def why_not(self, settings: Settings) -> str:  # noqa: ARG002  as of every lane
+        return "" if self.run.status == "running" else "that run is over"
+
+    def turn(self, settings: Settings) -> None:
+        changed = {name: new for name, (new, _) in (settings - self.run.newest).items()}
+        self.source.apply(settings)
+        if changed:
+            self.run.changes.append((self.run.steps_done, changed))
+
+    def fork(self) -> OwnLane:
+        raise RecipeError("Fork", found="your own training", expected="one of our models",
+                          mend="A generator cannot be copied in mid-run.")
+
+    def finish(self) -> None:
+        return
+
+    def release(self) -> None:
+        close = getattr(self._going, "close", None)
+        if close is not None:
+            close()
+
+
+def numbers_of(given: Any) -> dict[str, float]:
+    """What a step yielded, by name; the training loss first.
+
+    Raises:
+        RecipeError: it is neither a number, nor a dict of numbers with a loss.
+    """
+    expected = 'a loss, or a dict such as {"train_loss": loss}'
+    if isinstance(given, Step):
+        given = given.loss
+    if not isinstance(given, Mapping):
+        given = {"train_loss": given}
+    try:
+        found = {str(name): float(value) for name, value in given.items()}
+    except (TypeError, ValueError, RuntimeError):
+        raise RecipeError("LivePanel(steps=), what it yields", found=repr(given)[:100], expected=expected) from None
+    loss = found.pop("train_loss", found.pop("loss", None))
+    if loss is None:
+        raise RecipeError("LivePanel(steps=), what it yields", found=f"a dict of {', '.join(found) or 'nothing'}",
+                          expected=expected)
+    return {"train_loss": loss, **found}
+
+
+def loop(model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.Tensor],
+         optimizer: torch.optim.Optimizer) -> Callable[[], Iterator[dict[str, float]]]:
+    """A function that makes the plain loop over `loader`, epoch after epoch; for classes with the share right."""
+    def going() -> Iterator[dict[str, float]]:
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        while True:
+            empty = True
+            for batch in loader:
+                empty = False
+                x, y = (part.to(device) for part in batch)
+                model.train()
+                output = model(x)
+                loss = loss_fn(output, y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                numbers = {"train_loss": float(loss.detach())}
+                if isinstance(output, torch.Tensor) and output.ndim == 2 and y.shape == output.shape[:1] \
+                        and not y.is_floating_point():
+                    numbers["train_accuracy"] = float((output.argmax(1) == y).float().mean())
+                yield numbers
+            if empty:
+                raise RecipeError("Loader", found="no batches", expected="at least one",
+                                  mend="An iterator that was used up gives nothing: hand in a DataLoader or a list.")
+
+    return going

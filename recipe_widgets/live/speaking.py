@@ -1,0 +1,113 @@
+"""How a session tells of itself: its words and its picture. It only looks, from any thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from recipe_widgets.live.frame import Phase
+from recipe_widgets.live.pictures import bands
+from recipe_widgets.live.words import cause_words, knob_words, progress_words, score_words, settings_words
+from recipe_widgets.plots import Ribbon, Shown, curves_svg
+from recipe_widgets.records import Branch, Run, Settings, Tree
+from recipe_widgets.training import describe_device, pick_device
+
+if TYPE_CHECKING:
+    from recipe_widgets.live.band import Band
+    from recipe_widgets.live.guess import Guess
+    from recipe_widgets.live.lanes import Source
+    from recipe_widgets.live.pace import Pace
+
+
+class Speaking:
+    """The part of `Session` that words and pictures are made by."""
+
+    source: Source
+    settings: Settings
+    first_settings: Settings
+    tree: Tree
+    phase: Phase
+    problem: str
+    note: str
+    band: Band | None
+    guess: Guess | None
+    pace: Pace
+
+    if TYPE_CHECKING:
+        @property
+        def run(self) -> Run | None: ...
+        @property
+        def other(self) -> Run | None: ...
+        @property
+        def ghost(self) -> Run | None: ...
+        @property
+        def waiting_for(self) -> int: ...
+        @property
+        def comparing(self) -> float: ...
+
+    def shown(self) -> list[Shown]:
+        """The runs in the picture, the newest last."""
+        run, other, ghost = self.run, self.other, self.ghost
+        found = [Shown(b.run, "pinned", b.title) for b in self.tree if b.pinned and b.run not in (run, other)]
+        if ghost is not None and not any(one.run is ghost for one in found):
+            found.append(Shown(ghost, "ghost", "run before"))
+        if other is not None and run is not None:
+            found.append(Shown(other, "other", f"old: {knob_words(other.newest, run.newest)}"))
+            found.append(Shown(run, "new", f"new: {knob_words(run.newest, other.newest)}"))
+        elif run is not None:
+            found.append(Shown(run, "new", ""))
+        return found
+
+    def ribbons(self) -> list[Ribbon]:
+        """Bands over seeds, and the reader's guess."""
+        return [*bands(self.band), *(self.guess.lines(self.run) if self.guess is not None else ())]
+
+    def picture(self) -> str:
+        return curves_svg(self.shown(), self.ribbons())
+
+    def title(self, branch: Branch) -> str:
+        """A line in the list of runs."""
+        run = branch.run
+        came = f", left run {branch.parent} after step {branch.at_step:,}" if branch.parent is not None else ""
+        score = f", {run.history.last('val_accuracy'):.1%}" if "val_accuracy" in run.history else ""
+        own = knob_words(run.newest, self.first_settings)
+        return f"{branch.title}: {own if own != 'the same settings' else 'as it began'}{came} ({run.status}, " \
+               f"{run.steps_done:,} steps{score})"
+
+    def words(self) -> str:
+        """The plain-words line."""
+        run, phase = self.run, self.phase
+        if self.problem:
+            return self.problem
+        if self.waiting_for:
+            return f"Waits for another panel to finish training. Then: {settings_words(self.settings)}."
+        if self.comparing < 1.0:
+            return f"Comparing from several seeds: {self.comparing:.0%} done. Stop ends it."
+        if run is None:
+            return f"{self.note} Press Run, or move a slider. Set: {settings_words(self.settings)}.".strip()
+        head = {"running": "Training", "paused": "Paused", "waiting": "Starting"}.get(phase, run.status.capitalize())
+        state = f"{head} with {settings_words(run.newest, self.first_settings)}."
+        if run.status == "diverged":
+            return f"{state} {self.note} {run.message}"
+        speed = self.pace.steps_per_second if phase == "running" else 0.0
+        progress = progress_words(run, self.source.size, speed)
+        parts = (state, self.note, progress + ".", score_words(run), run.message, self._compared())
+        return " ".join(part for part in parts if part)
+
+    def _compared(self) -> str:
+        """What a fork or a comparison says."""
+        run, other, said = self.run, self.other, []
+        branch = self.tree.of(run) if run is not None else None
+        if run is not None and other is not None and branch is not None:
+            said.append(cause_words(run, other, branch.at_step))
+        if self.band is not None:
+            said.append(self.band.verdict)
+        return " ".join(said)
+
+    def device_words(self) -> str:
+        device = pick_device(self.settings.device)
+        if device.type == "cpu" and self.run is not None and self.run.threads:
+            count = self.run.threads[-1][1]
+            return f"CPU, {count} of {torch.get_num_threads()} threads train"
+        return describe_device(device)
