@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +15,15 @@ from recipe_widgets.records.errors import RecipeError
 from recipe_widgets.records.history import History
 from recipe_widgets.records.result import drawing
 from recipe_widgets.records.settings import Settings
+
+# Writing scripts is done in a higher layer, which registers itself here when it is imported.
+_export: list[Callable[[Any, Any], str]] = []
+
+
+def register_export(write: Callable[[Any, Any], str]) -> None:
+    """Let `export` hand in the function behind `run.to_script()`."""
+    _export[:] = [write]
+
 
 RunStatus = Literal["running", "done", "stopped", "diverged"]
 
@@ -88,6 +99,15 @@ class Run:
     def plot(self) -> Any:
         """Its curves as a picture that also carries a text alternative."""
         return drawing("run", self)
+
+    def to_script(self, data: Any = None) -> str:
+        """A standalone script in plain PyTorch; the last number it prints is the last `train_loss`.
+
+        data: the `Data`, for a run that was read from a file.
+        """
+        if not _export:
+            importlib.import_module("recipe_widgets." + "export")  # registers; by name, as it is of a higher layer
+        return _export[0](self, data)
 
     def to_json(self) -> str:
         """Everything but the weights."""

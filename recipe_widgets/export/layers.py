@@ -1,0 +1,54 @@
+"""A model as Python text: PyTorch's own layers by their constructors, ours by the text of their classes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from typing import Any
+
+import torch
+from torch import nn
+
+_WIDTH = 100  # characters of one line of the script
+
+
+def model_code(model: nn.Module) -> tuple[list[str], str]:
+    """Class definitions, and the expression that makes the model (with weights still to be drawn)."""
+    ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")}
+    return [class_code(kind) for kind in sorted(ours, key=lambda kind: kind.__name__)], expression(model, "")
+
+
+def class_code(kind: type[nn.Module]) -> str:
+    """A class that takes its parts by name and computes as the original does."""
+    doc = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
+    forward = re.sub(r'\n\s*""".*?"""', "", inspect.getsource(kind.forward), count=1, flags=re.S)
+    forward = textwrap.indent(textwrap.dedent(forward), "    ")
+    return (f"class {kind.__name__}(nn.Module):\n" + textwrap.indent("\n".join(textwrap.wrap(f'"""{doc}"""', _WIDTH)), "    ")
+            + "\n\n    def __init__(self, **parts):\n        super().__init__()\n        for name, part in parts.items():\n"
+              f"            setattr(self, name, part)\n\n{forward}")
+
+
+def expression(module: nn.Module, indent: str) -> str:
+    """The call that makes `module`."""
+    deeper = indent + "    "
+    if type(module) is nn.Sequential:
+        line = f"nn.Sequential({', '.join(expression(child, deeper) for child in module)})"
+        if "\n" not in line and len(line) <= _WIDTH and indent:
+            return line
+        inner = "".join(f"{deeper}{expression(child, deeper)},\n" for child in module)
+        return f"nn.Sequential(\n{inner}{indent})"
+    if isinstance(module, (nn.RNN, nn.GRU)):
+        more = f', "{module.nonlinearity}"' if isinstance(module, nn.RNN) else ""
+        return f"nn.{type(module).__name__}({module.input_size}, {module.hidden_size}, {module.num_layers}{more}, " \
+               f"batch_first=True)"
+    if type(module).__module__.startswith("torch."):
+        return f"nn.{module!r}"
+    parts = {name: value for name, value in vars(module).items() if not name.startswith("_") and name != "training"}
+    values = [f"{name}={_value(value)}" for name, value in parts.items()]
+    values += [f"{name}={expression(child, deeper)}" for name, child in module.named_children()]
+    return f"{type(module).__name__}({', '.join(values)})"
+
+
+def _value(value: Any) -> str:
+    return "masks" if isinstance(value, torch.Generator) else repr(value)

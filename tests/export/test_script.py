@@ -1,0 +1,84 @@
+"""Exported scripts are run as a stranger would: a fresh Python, without this package, on the numbers they print."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recipe_widgets import Data, RecipeError, Settings, train
+from recipe_widgets.export import save_script
+from recipe_widgets.records import Run
+from recipe_widgets.training import replay
+
+MLP = Settings(width=16, max_steps=60, batch_size=32)
+CONV = Settings(model="convnet", width=16, max_steps=25, batch_size=32)
+SESSIONS = [
+    (MLP, []),
+    (MLP.replace(dropout=0.3, activation="tanh", init="xavier"), [(7, {"lr": 0.3}), (20, {"batch_size": 100, "dropout": 0.1})]),
+    (MLP.replace(optimizer="adam", lr=0.003, norm="batch", depth=2, seed=5),
+     [(10, {"momentum": 0.5, "weight_decay": 0.01}), (30, {"schedule": "cosine"}), (40, {"clip_norm": 0.5, "warmup": 50})]),
+    (CONV, [(5, {"lr": 0.01})]),
+    (CONV.replace(optimizer="nesterov", momentum=0.0, init="he", label_smoothing=0.1), [(9, {"momentum": 0.8})]),
+    (CONV.replace(optimizer="adamw", lr=0.002, norm="group", schedule="linear"), [(12, {"batch_size": 7})]),
+    (Settings(model="resnet", width=16, norm="batch", max_steps=8, batch_size=32), []),
+    (Settings(model="inception", width=16, max_steps=8, batch_size=32, activation="maxout"), []),
+    (Settings(model="rnn", width=16, activation="tanh", max_steps=20, batch_size=32, dropout=0.2), [(3, {"dropout": 0.5})]),
+    (Settings(model="linear", optimizer="rmsprop", lr=0.001, max_steps=20, batch_size=32), []),
+]
+
+
+def last_number(script: Path) -> float:
+    """What the script prints last, in a Python that cannot import this package."""
+    blocked = "import sys, runpy; sys.modules['recipe_widgets'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", blocked, str(script)], capture_output=True, text=True, cwd=script.parent)
+    assert done.returncode == 0, done.stderr
+    return float(re.findall(r"[-+.\de]+", done.stdout.strip().splitlines()[-1])[-1])
+
+
+@pytest.mark.parametrize(("settings", "changes"), SESSIONS)
+def test_the_script_ends_with_the_same_loss(blobs: Data, tmp_path: Path, settings: Settings, changes: list) -> None:
+    run = replay(blobs, settings, changes)
+    script = save_script(run, tmp_path)
+    assert last_number(script) == pytest.approx(run.history.last("train_loss"), rel=1e-6)
+    text = script.read_text()
+    assert "recipe_widgets" not in text
+    assert len(text.splitlines()) < 150
+
+
+def test_the_text_alone_finds_its_data(blobs: Data, tmp_path: Path) -> None:
+    run = train(blobs, MLP)
+    script = tmp_path / "alone.py"
+    script.write_text(run.to_script())
+    assert last_number(script) == pytest.approx(run.history.last("train_loss"), rel=1e-6)
+
+
+def test_a_stopped_run_trains_as_many_steps(blobs: Data, tmp_path: Path) -> None:
+    run = train(blobs, MLP, until=lambda step: step.index == 33)
+    assert last_number(save_script(run, tmp_path)) == pytest.approx(run.history.last("train_loss"), rel=1e-6)
+
+
+def test_a_saved_run_needs_its_data_handed_in(blobs: Data) -> None:
+    run = Run.from_json(train(blobs, MLP).to_json())
+    with pytest.raises(RecipeError, match="to_script\\(data\\)"):
+        run.to_script()
+    assert "torch" in run.to_script(blobs)
+
+
+@pytest.mark.parametrize("changes", [{"augment": "flip"}, {"ema": 0.9}, {"norm": "weight"}, {"schedule": "plateau"}])
+def test_what_a_script_cannot_tell_of_is_said(blobs: Data, changes: dict) -> None:
+    run = train(blobs, MLP.replace(model="convnet", max_steps=1, **changes))
+    with pytest.raises(RecipeError, match="cannot tell"):
+        run.to_script()
+
+
+def test_names_cannot_put_code_into_the_script(tmp_path: Path) -> None:
+    import numpy as np
+
+    evil = '"""\nimport os; os.abort()\n"""'
+    data = Data.from_arrays(np.eye(12, dtype="f4"), np.arange(12) % 2, name=evil)
+    script = save_script(train(data, MLP.replace(max_steps=2, batch_size=4)), tmp_path, name="../" + evil)
+    assert script.parent == tmp_path
+    assert "abort()" not in script.read_text().replace("os-abort", "")
+    assert last_number(script) > 0
