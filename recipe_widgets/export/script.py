@@ -18,6 +18,7 @@ from recipe_widgets.models import build_model
 from recipe_widgets.models.build import CONVOLUTIONAL
 from recipe_widgets.records import RecipeError, Run, Settings, generator
 from recipe_widgets.records.run import register_export
+from recipe_widgets.records.seeds import Stream
 from recipe_widgets.records.state import state_folder
 
 _CANNOT = {"ema": (0.0,), "augment": ("none",), "precision": ("float32",)}  # knob: values a script can tell of
@@ -67,9 +68,10 @@ def save_script(run: Run, folder: str | Path, data: Data | None = None, name: st
 
 def data_file(data: Data) -> bytes:
     """Train and validation split as they were dealt, and the number of each sample in the original set, as an npz."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, split in (("train", data.train), ("val", data.validation)):
-        arrays |= {f"x_{name}": split.x.cpu().numpy(), f"y_{name}": split.y.cpu().numpy(), f"index_{name}": split.index.numpy()}
+        parts = {"x": split.x, "y": split.y, "index": split.index}
+        arrays |= {f"{part}_{name}": values.cpu().numpy() for part, values in parts.items()}
     arrays |= {name: np.asarray(_home(getattr(data.train, f"_{name}"))) for name in ("scale", "shift")}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
@@ -109,7 +111,7 @@ def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
 def _lines(run: Run, data: Data, beside: str, elsewhere: str) -> Iterator[str]:
     s = run.settings
     shown = build_model(s, data.shape, data.num_classes)
-    yield f'"""{_slug(data.name)}, {s.model}: {run.steps_done} steps with seed {s.seed}. Prints the last training loss last.\n'
+    yield f'"""{_slug(data.name)}, {s.model}: {run.steps_done} steps, seed {s.seed}. Prints the last training loss last.\n'
     yield f'Needs torch, numpy, and the data beside it: {beside}\n"""\n'
     yield "import math\nimport sys\nfrom pathlib import Path\n\nimport numpy as np\nimport torch\nfrom torch import nn\n"
     yield f"STEPS = {run.steps_done}"
@@ -131,7 +133,7 @@ def _lines(run: Run, data: Data, beside: str, elsewhere: str) -> Iterator[str]:
     yield from _training_lines(run)
 
 
-_STREAMS = ("init", "batches", "dropout")
+_STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout")
 
 
 def _knobs(s: Settings) -> str:
@@ -205,7 +207,8 @@ def _training_lines(run: Run) -> Iterator[str]:
     yield f"optimizer = torch.optim.{kind}(model.parameters(), {numbers}{fused})\n"
     yield "\ndef turn(changes):\n    knobs.update(changes)\n    for group in optimizer.param_groups:"
     yield f"        group.update({numbers})"
-    yield "    for layer in model.modules():\n        if type(layer).__name__ == 'Dropout':\n            layer.p = knobs['dropout']\n"
+    yield "    for layer in model.modules():\n        if type(layer).__name__ == 'Dropout':"
+    yield "            layer.p = knobs['dropout']\n"
     if varies:
         yield from _schedule_lines({one.schedule for one in every})
     yield "\nshuffle, order, at = torch.Generator().manual_seed(BATCHES), None, 0\nmodel.train()"
@@ -223,7 +226,8 @@ def _training_lines(run: Run) -> Iterator[str]:
         yield "    if knobs['clip_norm']:\n        nn.utils.clip_grad_norm_(model.parameters(), knobs['clip_norm'])"
     yield "    optimizer.step()\n    if step % 100 == 0:\n        print(f'step {step}: loss {loss.item():.4f}')\n"
     yield "model.eval()\nwith torch.no_grad():"
-    yield "    right = sum(int((model(inputs(x)).argmax(1) == y).sum()) for x, y in zip(x_val.split(1000), y_val.split(1000)))"
+    yield "    pairs = zip(x_val.split(1000), y_val.split(1000))"
+    yield "    right = sum(int((model(inputs(x)).argmax(1) == y).sum()) for x, y in pairs)"
     yield "if len(y_val):\n    print(f'validation accuracy {right / len(y_val):.2%} on {len(y_val)} samples')"
     yield "print(f'last training loss {loss.item()}')"
 

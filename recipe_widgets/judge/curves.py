@@ -67,7 +67,7 @@ def _fallen(loss: npt.ArrayLike, seen: Facts) -> CheckResult:
 
 def _error(seen: Facts) -> float:
     """Standard error of a fifth's level (a median's is 1.25 times a mean's), relative to the first level."""
-    return 1.25 * seen.noise / float(max(1, seen.n // 5)) ** 0.5 * 2**0.5
+    return float(1.25 * seen.noise / max(1, seen.n // 5) ** 0.5 * 2**0.5)
 
 
 def _shape(status: Status, shape: str, message: str, loss: npt.ArrayLike, seen: Facts, measured: Any = None,

@@ -50,6 +50,16 @@ def powers_of_two(name: str, value: int) -> list[int]:
     return sorted({2**k for k in range(32) if low <= 2**k <= high} | {value})
 
 
+def places(name: str, value: float) -> list[tuple[str, float]]:
+    """Labels and values of a slider with fixed places: powers of two; or off, 1, 3, 10, ... where a log knob may be off."""
+    knob = Settings.knob(name)
+    if knob.scale == "log2":
+        return [(f"{size:,} {knob.unit}", size) for size in powers_of_two(name, int(value))]
+    low, high = round(math.log10(knob.low or 1e-6)), round(math.log10(knob.high or 1.0))
+    marks = {0.0, *(float(f"{f}e{power}") for power in range(low, high + 1) for f in (1, 3)), value}
+    return [(f"{mark:g}" if mark else "off", mark) for mark in sorted(m for m in marks if m <= max(knob.high or 1.0, value))]
+
+
 _HIDDEN = {"linear": ("width", "depth", "activation", "norm", "dropout"), "lenet": ("width", "depth")}
 _WITHOUT_MOMENTUM = ("adagrad", "adadelta")
 

@@ -135,6 +135,17 @@ class Session(Speaking):
         self._painted = ()
         self.engine.repaint()
 
+    def switch(self, source: Any) -> None:
+        """Let the next run come from another source: another data set."""
+        self.source = as_source(source)
+
+    def take_up(self, tree: Tree) -> None:
+        """Show the runs of a sitting that was saved, the newest as the ghost. Only for a session that has none yet."""
+        self.tree = tree
+        self._before = [branch.run for branch in tree]
+        self._painted = ()
+        self.engine.repaint()
+
     def remove(self, number: int) -> None:
         """Forget a run that is over.
 

@@ -103,6 +103,8 @@ class Speaking:
             said.append(cause_words(run, other, branch.at_step))
         if self.band is not None:
             said.append(self.band.verdict)
+        if self.guess is not None and run is not None and self.phase == "ended" and run.status != "running":
+            said.append(self.guess.reply(run))
         return " ".join(said)
 
     def device_words(self) -> str:

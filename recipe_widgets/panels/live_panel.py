@@ -4,38 +4,52 @@ from __future__ import annotations
 
 import html
 import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+import torch
+from torch import nn
 
 from recipe_widgets.data import Data
-from recipe_widgets.live import Frame, Session
+from recipe_widgets.live import DataSource, Frame, Guess, OwnSource, Session, loop
 from recipe_widgets.panels.cells import replace_in_cell
-from recipe_widgets.panels.controls import Controls
-from recipe_widgets.plots import STYLE
-from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.panels.controls import Controls, chosen_knobs
+from recipe_widgets.panels.predict import Predict
+from recipe_widgets.panels.tools import Tools
+from recipe_widgets.plots import STYLE, plot_shown
+from recipe_widgets.records import RecipeError, Run, Settings, Tree
+from recipe_widgets.records.tree import session_values
 
-KNOBS = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four: always shown
+MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
+         "fork": "let old and new go on side by side"}
 
 
 class _View:
     """The widgets that show a frame. Only the painter thread writes to them."""
 
     def __init__(self, frame: Frame) -> None:
-        self.curves, self.words, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.curves, self.words, self.diagnosis, self.status = (widgets.HTML() for _ in range(4))
         names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"), ("reset", "Reset", "undo"))
         self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
                         for key, label, icon in names}
+        self.hold = False  # a guess is asked for before Run
+        self.tools: Tools | None = None
         self.show(frame)
 
     def show(self, frame: Frame) -> None:
         self.curves.value = frame.curves
         self.words.value = f'<div class="recipe-words" role="status">{html.escape(frame.words)}</div>'
+        self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
         self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
         active = frame.phase in ("running", "waiting")
+        self.buttons["run"].disabled = self.hold
         self.buttons["pause"].disabled = not active
         self.buttons["stop"].disabled = not active and frame.phase != "paused"
         self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"
+        if self.tools is not None:
+            self.tools.show(frame)
 
 
 class LivePanel:
@@ -44,39 +58,134 @@ class LivePanel:
     >>> panel = LivePanel(data, Settings(lr=0.1))                             # doctest: +SKIP
     >>> panel.start(); panel.wait(); panel.run.history.last("train_loss")     # doctest: +SKIP
 
-    Moving a slider trains anew from the same seed; the curves before stay as a pale ghost. Everything also works
-    from code: `panel.sliders["lr"].value = 0.5`. The kernel stays free while it trains.
+    Moving a knob trains anew from the same seed (mode "restart"), goes on with the new value ("continue"), or lets the old
+    and the new setting go on side by side from the same weights on the same batches ("fork"). Earlier runs stay as ghosts.
+    Everything also works from code: `panel.sliders["lr"].value = 0.5`. The kernel stays free while it trains.
 
     A panel that is shown lives until its cell runs again, or until `close()`; one that was never shown goes with the
     last variable that holds it.
+
+    Args:
+        data: a `Data`, or several to choose from.
+        knobs: names of further settings to show beside the four; by default all others, folded away.
+        steps, model, optimizer: instead of data, a reader's own training: see `OwnSource`.
+        mode: what a moved knob does at first.
+        predict: a column of the history, such as "val_accuracy", whose end is to be guessed before Run.
+        points: guess its course at so many places instead of its end only.
+    Raises:
+        RecipeError: data or settings of another kind, an unknown knob, mode or column.
     """
 
-    def __init__(self, data: Data, settings: Settings | None = None) -> None:
-        if not isinstance(data, Data):
-            raise RecipeError("LivePanel(data, settings)", found=type(data).__name__, expected="a Data",
-                              mend='Use load("mnist"), or Data.from_arrays(x, y).')
+    def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None, *,
+                 knobs: Iterable[str] | None = None, steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
+                 model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None, mode: str = "restart",
+                 predict: str | None = None, points: int = 1) -> None:
         if settings is not None and not isinstance(settings, Settings):
             raise RecipeError("LivePanel(data, settings)", found=type(settings).__name__, expected="Settings",
                               mend="For example Settings(lr=0.1).")
-        self._session = session = Session(data, settings or Settings())
-        self._controls = Controls(session.settings, KNOBS, lambda new: session.order("restart", new))
+        if mode not in MODES:
+            raise RecipeError("LivePanel(mode=)", found=repr(mode), expected="one of " + ", ".join(MODES))
+        opened, folded = chosen_knobs(() if steps is not None and knobs is None else knobs)
+        sources = _sources(data, steps, model, optimizer)
+        source = sources[0]
+        if settings is None:
+            settings = source.settings() if isinstance(source, OwnSource) else Settings()
+        self._predict = Predict(predict, points, settings.max_steps) if predict is not None else None
+        self._session = session = Session(source, settings)
+        self._mode = widgets.ToggleButtons(options=list(MODES), value=mode, description="a moved knob:",
+                                           tooltips=list(MODES.values()),
+                                           style={"button_width": "auto", "description_width": "auto"})
+        own = isinstance(source, OwnSource)
+        if own and mode == "restart":
+            self._mode.value = "continue"
+        chooser = self._mode
+        self._controls = Controls(settings, opened, folded, lambda now, name: session.source.without_effect(now, name),
+                                  lambda new: session.order(chooser.value, new))
+        self._tools = Tools(session, self._controls, own)
         self._view = view = _View(session.frame())
+        view.tools = self._tools
         session.view = view.show
         _wire(view, session, self._controls)
-        self.widget = widgets.VBox([widgets.HTML(STYLE), self._controls.box(), widgets.HBox([*view.buttons.values()]),
-                                    view.words, view.curves, view.status])
-        self._finalizer = weakref.finalize(self, _discard, session, self._all_widgets())
+        self._data = _data_menu(sources, session, self._controls) if len(sources) > 1 else None
+        if self._predict is not None:
+            _ask(self._predict, view, session)
+        above = [part for part in (self._data, self._predict.widget if self._predict else None) if part is not None]
+        self.widget = widgets.VBox([widgets.HTML(STYLE), *above, *self._controls.parts(),
+                                    widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode,
+                                    view.words, view.diagnosis, view.curves, view.status, self._tools.widget])
+        self._finalizer = weakref.finalize(self, _discard, session, self._all_widgets)
         self._finalizer.atexit = False
+
+    @classmethod
+    def for_model(cls, model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.Tensor],
+                  optimizer: torch.optim.Optimizer | None = None, **options: Any) -> LivePanel:
+        """A panel on a reader's own model and batches: `loader` yields pairs (x, y), epoch after epoch.
+
+        optimizer: Adam at 1e-3 by default. Its sliders reach the running optimiser; Run begins again from the weights the
+        model had when the panel was made.
+        """
+        for what, given, ok in (("model", model, isinstance(model, nn.Module)), ("loss_fn", loss_fn, callable(loss_fn)),
+                                ("loader", loader, isinstance(loader, Iterable) and not isinstance(loader, (str, Data)))):
+            if not ok:
+                raise RecipeError(f"LivePanel.for_model({what}=)", found=type(given).__name__,
+                                  expected={"model": "an nn.Module", "loss_fn": "a function (output, y) -> loss",
+                                            "loader": "an iterable of pairs (x, y)"}[what])
+        chosen = optimizer if optimizer is not None else torch.optim.Adam(model.parameters(), lr=1e-3)
+        return cls(steps=loop(model, loader, loss_fn, chosen), model=model, optimizer=chosen, **options)
+
+    @classmethod
+    def open(cls, file: str | Path, data: Data, **options: Any) -> LivePanel:
+        """A panel that shows the runs of a session saved with `save`; the next run begins with the newest settings.
+
+        Raises:
+            RecipeError: no such file, not a session, or one of another data set.
+        """
+        text = _read(file)
+        about, tree = session_values(text), Tree.from_json(text)
+        if about.get("data") != data.name:
+            raise RecipeError("Session file", found=f"runs on {about.get('data')!r}", expected=f"runs on {data.name!r}",
+                              mend="Load that data set first.")
+        newest = tree.branches[-1].run.newest if len(tree) else None
+        panel = cls(data, newest, **options)
+        panel._session.take_up(tree)
+        if about.get("sha256") and about["sha256"] != data.sha256:
+            panel._session.note = "The saved runs were trained on other samples of this data set: numbers will differ."
+        return panel
+
+    def save(self, file: str | Path) -> Path:
+        """Write all runs of this session, how they came from one another, and their numbers, as JSON."""
+        data, path = self._session.data, Path(file)
+        text = self._session.tree.to_json(self._session.source.name, data.sha256 if data is not None else "")
+        try:
+            part = path.with_name(f".{path.name}.part")
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise RecipeError("panel.save(file)", found=f"{path} ({error.strerror})", expected="a file that can be written"
+                              ) from None
+        return path
 
     @property
     def sliders(self) -> dict[str, widgets.Widget]:
-        """The sliders by the name of their setting."""
+        """The sliders and menus by the name of their setting, those of folded groups among them."""
+        self._controls.open_all()
         return dict(self._controls.sliders)
 
     @property
     def buttons(self) -> dict[str, widgets.Button]:
-        """run, pause, stop, reset."""
-        return dict(self._view.buttons)
+        """run, pause, stop, reset, and those of the folded tools."""
+        return {**self._view.buttons, **self._tools.buttons}
+
+    @property
+    def mode(self) -> str:
+        """What a moved knob does: "restart", "continue" or "fork"."""
+        return str(self._mode.value)
+
+    @mode.setter
+    def mode(self, value: str) -> None:
+        if value not in MODES:
+            raise RecipeError("panel.mode", found=repr(value), expected="one of " + ", ".join(MODES))
+        self._mode.value = value
 
     @property
     def settings(self) -> Settings:
@@ -89,14 +198,29 @@ class LivePanel:
         return self._session.run
 
     @property
+    def other(self) -> Run | None:
+        """The branch with the old settings, after a fork."""
+        return self._session.other
+
+    @property
     def ghost(self) -> Run | None:
         """The run before, shown pale."""
         return self._session.ghost
 
     @property
+    def runs(self) -> Tree:
+        """All runs that are kept, oldest first."""
+        return self._session.tree
+
+    @property
     def words(self) -> str:
         """The plain-words line."""
         return self._session.words()
+
+    @property
+    def diagnosis(self) -> str:
+        """What is the matter, and what to try."""
+        return self._session.frame().diagnosis
 
     def start(self) -> None:
         """Press Run from code: train anew with the sliders' settings."""
@@ -118,6 +242,30 @@ class LivePanel:
         """Stop, clear the curves, and put the sliders back to where they began."""
         _reset(self._session, self._controls)
 
+    def turn(self, **knobs: Any) -> None:
+        """Turn knobs from code, as moving their sliders at once would: in the panel's mode."""
+        new = self.settings.replace(**knobs)
+        self._controls.show(new)
+        self._session.order(self._mode.value, new)
+
+    def compare_seeds(self) -> None:
+        """Is that difference real? Train these settings and those before from 8 paired seeds."""
+        self._session.order("seeds", self.settings)
+
+    def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
+        """Keep a run (its number is in `panel.runs`) and show it beside the newer ones."""
+        self._session.pin(number, name, pinned)
+
+    def remove(self, number: int) -> None:
+        """Forget a run that is over."""
+        self._session.remove(number)
+
+    def predict(self, column: str, values: float | Sequence[float], steps: Sequence[float] | None = None) -> None:
+        """Guess a column's end (one value) or course (values at steps) before the run; the answer is laid over it."""
+        course = (float(values),) if isinstance(values, (int, float)) else tuple(float(v) for v in values)
+        at = tuple(float(s) for s in steps) if steps is not None else (float(self.settings.max_steps),)
+        self._session.guess = Guess(column, at, course)
+
     def wait(self, timeout: float | None = None) -> Run | None:
         """Block until the run has ended or pauses, `timeout` seconds at most, and return it.
 
@@ -128,27 +276,70 @@ class LivePanel:
     def close(self) -> None:
         """Stop training, end the threads and take the panel off the page. A second call does nothing."""
         if self._finalizer.detach():
-            _discard(self._session, self._all_widgets(), wait=True)
+            _discard(self._session, self._all_widgets, wait=True)
 
-    def _all_widgets(self) -> list[widgets.Widget]:
-        return [*self._controls.sliders.values(), *self._view.buttons.values(), *self.widget.children, self.widget]
+    @property
+    def _all_widgets(self) -> Callable[[], list[widgets.Widget]]:
+        """A function, since folded groups make theirs later; it does not hold the panel itself."""
+        controls, tools, box, view = self._controls, self._tools, self.widget, self._view
+        predict = self._predict
+
+        def gather() -> list[widgets.Widget]:
+            return [*controls.everything(), *tools.everything(), *(predict.everything() if predict else []),
+                    *view.buttons.values(), *box.children, box]
+
+        return gather
 
     def plot(self) -> Any:
         """The curves as a picture that stands still, for readers without a kernel."""
         if self.run is None:
             raise RecipeError("LivePanel.plot()", found="no run yet", expected="one", mend="Call panel.start() first.")
-        from recipe_widgets.plots import plot_run
-
-        return plot_run(self.run, self.ghost)
+        return plot_shown(self._session.shown(), self._session.ribbons())
 
     def __repr__(self) -> str:
-        return f"LivePanel({self._session.data.name}, {self._session.phase}: {self.run or 'no run yet'})"
+        return f"LivePanel({self._session.source.name}, {self._session.phase}: {self.run or 'no run yet'})"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         replace_in_cell(self)
         bundle = self.widget._repr_mimebundle_(**options)
         bundle["text/plain"] = repr(self)
         return bundle
+
+
+def _sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
+    if steps is not None:
+        return [OwnSource(steps, model, optimizer)]
+    many = list(data) if isinstance(data, (list, tuple)) and data else [data]
+    for one in many:
+        if not isinstance(one, Data):
+            raise RecipeError("LivePanel(data, settings)", found=type(one).__name__, expected="a Data",
+                              mend='Use load("mnist"), or Data.from_arrays(x, y).')
+    return [DataSource(one) for one in many]
+
+
+def _data_menu(sources: list[Any], session: Session, controls: Controls) -> widgets.Dropdown:
+    """Which of several data sets; another one begins a new run."""
+    menu = widgets.Dropdown(options=[(source.name, number) for number, source in enumerate(sources)], value=0,
+                            description="data set", style={"description_width": "130px"})
+
+    def changed(change: Any) -> None:
+        session.switch(sources[change["new"]])
+        session.order("restart", controls.settings)
+
+    menu.observe(changed, names="value")
+    return menu
+
+
+def _ask(predict: Predict, view: _View, session: Session) -> None:
+    """Run waits for the guess."""
+    view.hold = True
+    view.buttons["run"].disabled = True
+
+    def locked(guess: Guess) -> None:
+        session.guess, view.hold = guess, False
+        view.buttons["run"].disabled = False
+
+    predict.on_lock(locked)
 
 
 def _wire(view: _View, session: Session, controls: Controls) -> None:
@@ -164,9 +355,16 @@ def _reset(session: Session, controls: Controls) -> None:
     session.order("reset")
 
 
-def _discard(session: Session, boxes: list[widgets.Widget], wait: bool = False) -> None:
+def _read(file: str | Path) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError("Session file", found=f"{file} ({error})", expected="a file that panel.save() wrote") from None
+
+
+def _discard(session: Session, boxes: Callable[[], list[widgets.Widget]], wait: bool = False) -> None:
     session.close(wait)
-    for box in boxes:
+    for box in boxes():
         for part in (box.layout, getattr(box, "style", None), box):  # each is a model of its own in kernel and page
             if part is not None:
                 part.close()

@@ -16,7 +16,8 @@ MLP = Settings(width=16, max_steps=60, batch_size=32)
 CONV = Settings(model="convnet", width=16, max_steps=25, batch_size=32)
 SESSIONS = [
     (MLP, []),
-    (MLP.replace(dropout=0.3, activation="tanh", init="xavier"), [(7, {"lr": 0.3}), (20, {"batch_size": 100, "dropout": 0.1})]),
+    (MLP.replace(dropout=0.3, activation="tanh", init="xavier"),
+     [(7, {"lr": 0.3}), (20, {"batch_size": 100, "dropout": 0.1})]),
     (MLP.replace(optimizer="adam", lr=0.003, norm="batch", depth=2, seed=5),
      [(10, {"momentum": 0.5, "weight_decay": 0.01}), (30, {"schedule": "cosine"}), (40, {"clip_norm": 0.5, "warmup": 50})]),
     (CONV, [(5, {"lr": 0.01})]),
