@@ -49,7 +49,8 @@ def results(run: Run) -> list[CheckResult]:
 def _sentence(result: CheckResult) -> str:
     text = result.message[:1].upper() + result.message[1:]
     numbers = [f"{word} {_short(value)}" for word, value in (("seen", result.measured), ("expected", result.expected))
-               if value is not None and not (isinstance(value, float) and not math.isfinite(value))]
+               if value is not None and result.expected is not None
+               and not (isinstance(value, float) and not math.isfinite(value))]
     unit = f" {result.unit}" if result.unit and numbers else ""
     seen = f" ({', '.join(numbers)}{unit})" if numbers else ""
     advice = f" {result.advice}" if result.advice and not result.ok else ""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CHROMIUM_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -92,6 +92,8 @@ def running_browser() -> Iterator[Browser]:
 
 def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     page.set_default_timeout(PATIENCE)
+    # On a busy machine JupyterLab asks which kernel to take before it has read the notebook's own choice.
+    page.add_locator_handler(page.locator(".jp-Dialog button.jp-mod-accept", has_text="Select"), lambda button: button.click())
     page.goto(lab.address(notebook))
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute("data-status", "idle", timeout=PATIENCE)
@@ -101,12 +103,23 @@ def run_all(page: Page) -> None:
     """Forget the saved outputs, then Run > Run All Cells, and wait until every code cell has its number."""
     page.get_by_role("menuitem", name="Edit", exact=True).click()
     page.get_by_role("menuitem", name="Clear Outputs of All Cells", exact=True).click()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    press_run_all(page)
     page.wait_for_function("""() => {
         const prompts = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(p => p.innerText);
         return prompts.length > 0 && prompts.every(p => /\\[\\d+\\]/.test(p));
     }""", timeout=4 * PATIENCE)
+
+
+def press_run_all(page: Page) -> None:
+    """Run > Run All Cells; again where the kernel was only chosen by then."""
+    begun = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(p => /\\[(\\d+|\\*)\\]/.test(p.innerText))"
+    for _ in range(3):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(begun, timeout=10_000)
+            return
+        page.locator(".jp-Notebook").first.click(trial=True)  # lets a question for the kernel be answered
 
 
 def slider(page: Page, label: str) -> Locator:
