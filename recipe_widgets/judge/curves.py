@@ -174,7 +174,8 @@ def _of_flat(seen: Facts, early: float, ratio: float | None) -> tuple[Verdict, s
         return "too high", "large steps, and the loss does not fall"
     if ratio is not None and ratio > 1e-3:
         return "unknown", "steps are of a healthy size, but the loss does not fall: look for a bug"
-    return "low", f"the loss does not fall in {seen.n} steps"
+    doubt = "" if ratio is not None else " (or the rate is so high that all units died at once; update_ratio tells)"
+    return "low", f"the loss does not fall in {seen.n} steps{doubt}"
 
 
 def _of_fallen(seen: Facts, leaps: bool, ratio: float | None) -> tuple[Verdict, str]:

@@ -70,7 +70,7 @@ def _falls_on(curve: Array, scale: float) -> bool:
     """Does the last third of a curve lie below the one before, by a fiftieth of its level and beyond the wobble?"""
     third = max(2, len(curve) // 3)
     before, after = float(np.median(curve[-2 * third:-third])), float(np.median(curve[-third:]))
-    return bool(before - after > max(0.02 * abs(before), 0.002 * scale, 3 * _wobble(curve[-2 * third:]) / third**0.5))
+    return bool(before - after > max(0.02 * abs(before), 0.002 * scale, 5 * _wobble(curve[-2 * third:]) / third**0.5))
 
 
 def _wobble(held: Array) -> float:

@@ -62,9 +62,15 @@ def facts(loss: npt.ArrayLike) -> Facts:
 
 
 def first_level(values: Array) -> float:
-    """Where a series begins: the median of its first five numbers, or the first where those leap up at once."""
+    """Where a series begins: the median of its first five numbers, or the first where those leap up at once.
+
+    It is no leap where the curve is so noisy to its end that many of its steps lie down there again.
+    """
     head, first = float(np.median(values[:5])), float(values[0])
-    return first if head > first + 0.5 * abs(first) else head
+    if head <= first + 0.5 * abs(first):
+        return head
+    wild = spread(values[len(values) // 2:]) > (head - first) / 3
+    return head if wild and float((values[1:] <= first + 0.2 * abs(first)).mean()) > 0.2 else first
 
 
 def spread(values: Array) -> float:

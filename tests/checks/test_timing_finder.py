@@ -142,10 +142,22 @@ def test_timing_stops_early_and_knows_what_it_cannot_know():
         checks.timing(mlp(), batches(), CE, steps=0)
 
 
+def test_a_source_that_runs_dry_is_not_asked_for_ever():
+    class Once:
+        def __init__(self):
+            self.left = iter(batches())
+
+        def __iter__(self):
+            return self.left
+
+    assert checks.timing(mlp(), Once(), CE).details["ms"]["forward"] > 0
+    assert checks.lr_finder(mlp(), Once(), CE).measured is not None
+
+
 def test_timing_of_our_own_data(blobs):
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     got = checks.timing(model, blobs, CE, batch_size=50)
-    assert got.details["steps_per_epoch"] == -(-blobs.train.size // 50)
+    assert got.details["steps_per_epoch"] == blobs.train.size // 50
     assert set(got.details["ms"]) == {"data", "forward", "backward", "step"}
 
 

@@ -29,7 +29,7 @@ CURVES = {
     "rising": np.where(T < 100, falling()[T], falling()[100] + 0.006 * (T - 100)) + noise(),
     "exploding": 2.3 * np.exp(T / 60) + noise(),
     "jumps": falling() + np.where((T % 80 > 55) & (T > 100), 1.2, 0.0) + noise(),
-    "noisy": 2.3 - 0.001 * T + np.abs(noise(2.5)),
+    "noisy": np.tile([0.2, 4.4, 2.3, 0.2, 4.4], 60) * (1 - 0.0004 * T),  # the level falls by an eighth
     "not a number": np.where(T < 120, falling(), np.nan),
     "too short": falling()[:20],
 }
