@@ -123,6 +123,8 @@ def curve_shape(evidence: Evidence) -> CheckResult:
 @curve_check("warn")
 def noise_level(evidence: Evidence, *, batch_size: int | None = None) -> CheckResult:
     """How much do the losses of neighbouring steps differ, relative to their level?"""
+    if not evidence.falls:
+        return CheckResult("noise_level", "skip", "this loss need not fall")
     size = batch_size if batch_size is not None or evidence.settings is None else evidence.settings.batch_size
     return judge.noise_level(evidence.values("train_loss"), size)
 

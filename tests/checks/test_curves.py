@@ -93,7 +93,8 @@ def test_a_loss_below_zero_need_not_fall_unless_asked():
     policy = np.cos(np.arange(200) / 9)
     assert checks.curve_shape(policy).ok
     assert checks.curve_shape(policy, falls=True).status == "warn"
-    assert checks.lr_verdict(policy).status == "skip"
+    for check in (checks.lr_verdict, checks.noise_level, checks.fit_diagnosis):
+        assert check(policy).status == "skip"
 
 
 def test_in_run_all_the_curve_comes_with_history():
