@@ -152,6 +152,8 @@ def test_confusion_and_classes_by_hand():
     assert table.recalls[2] == ev.proportion(3, 5)
     assert "class" in str(table)
     assert np.isnan(ev.per_class([0, 0], [0, 2]).recall[1])
+    assert ev.confusion([0, 1], [0, 0], names="abcd").counts.shape == (4, 4)
+    assert ev.confusion([0], [0]).counts.tolist() == [[1, 0], [0, 0]]
 
 
 def test_worst_mistakes():
