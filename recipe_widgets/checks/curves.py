@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from recipe_widgets.checks.losses import loss_facts
-from recipe_widgets.checks.runner import Check
+from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.judge import curves as judge
 from recipe_widgets.judge import fit as judge_fit
@@ -79,11 +79,15 @@ def _home(values: Any) -> Any:
 
 
 def curve_check(worst: Status) -> Callable[[Callable[..., CheckResult]], Check]:
-    """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses; or a `Subject` whose
-    `history` it reads."""
+    """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses; or, as every check
+    does, a model with batches and a loss, whose `history` it reads."""
     def wrap(gather: Callable[..., CheckResult]) -> Check:
         @functools.wraps(gather)
-        def run(given: Any, *, falls: bool | None = None, **options: Any) -> CheckResult:
+        def run(given: Any, batches: Any = None, loss_fn: Any = None, *, falls: bool | None = None,
+                **options: Any) -> CheckResult:
+            own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
+            if batches is not None or own:
+                given = as_subject(given, batches, loss_fn, own)
             if not isinstance(given, Subject):
                 return gather(Evidence(given, falls), **options)
             if given.history is None:
@@ -119,6 +123,8 @@ def curve_shape(evidence: Evidence) -> CheckResult:
 @curve_check("warn")
 def noise_level(evidence: Evidence, *, batch_size: int | None = None) -> CheckResult:
     """How much do the losses of neighbouring steps differ, relative to their level?"""
+    if not evidence.falls:
+        return CheckResult("noise_level", "skip", "this loss need not fall")
     size = batch_size if batch_size is not None or evidence.settings is None else evidence.settings.batch_size
     return judge.noise_level(evidence.values("train_loss"), size)
 

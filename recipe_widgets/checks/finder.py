@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,8 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.checks.runner import CannotTellError, adam, bench, check, to_train
-from recipe_widgets.checks.subject import Subject, generators_kept, pairs_of, subject
-from recipe_widgets.checks.timing import iter_again
+from recipe_widgets.checks.subject import Subject, endless, generators_kept, subject
 from recipe_widgets.data import Data, Split
 from recipe_widgets.judge.lr_range import lr_range
 from recipe_widgets.models import build_model
@@ -92,7 +90,7 @@ def _gather(target: Subject, *, low: float, high: float, steps: int) -> CheckRes
     rates = np.geomspace(low, high, steps)
     losses: list[float] = []
     with generators_kept(target.source):
-        for rate, (x, y) in zip(rates, _stream(target), strict=False):
+        for rate, (x, y) in zip(rates, endless(target), strict=False):
             for group, share in zip(optimizer.param_groups, shares, strict=True):
                 group["lr"] = float(rate) * share
             optimizer.zero_grad()
@@ -115,14 +113,6 @@ def _same_kind(target: Subject, model: nn.Module) -> torch.optim.Optimizer:
     if not isinstance(given, torch.optim.Optimizer):
         return adam(model)
     return type(given)([p for p in model.parameters() if p.requires_grad], **given.defaults)
-
-
-def _stream(target: Subject) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches on the model's device without end: from the source where it can be read again, else the few taken."""
-    again = target.source is not None and iter_again(target.source)
-    for _ in itertools.count():
-        for x, y, *_rest in pairs_of(target.source) if again else target.batches:
-            yield torch.as_tensor(x).to(target.x.device), torch.as_tensor(y).to(target.x.device)
 
 
 def _enough(losses: list[float]) -> bool:

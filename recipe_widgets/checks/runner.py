@@ -21,7 +21,7 @@ from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.records import CheckResult, RecipeError, Status, rng_guard
 
 Check = Callable[..., CheckResult]
-_SUBJECT_OPTIONS = frozenset(inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
+SUBJECT_OPTIONS = frozenset(inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
 _ORDER: tuple[Status, ...] = ("skip", "pass", "note", "warn", "fail")
 
 
@@ -40,8 +40,8 @@ def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResul
     def wrap(gather: Callable[..., CheckResult]) -> Check:
         @functools.wraps(gather)
         def run(subject_or_model: Any, batches: Any = None, loss_fn: Any = None, **options: Any) -> CheckResult:
-            own = {name: options.pop(name) for name in list(options) if name in _SUBJECT_OPTIONS}
-            target = _subject(subject_or_model, batches, loss_fn, own)
+            own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
+            target = as_subject(subject_or_model, batches, loss_fn, own)
             result = _guarded(gather, target, options)
             if _ORDER.index(result.status) > _ORDER.index(worst):
                 result = dataclasses.replace(result, status=worst)
@@ -53,7 +53,7 @@ def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResul
     return wrap
 
 
-def _subject(given: Any, batches: Any, loss_fn: Any, options: dict[str, Any]) -> Subject:
+def as_subject(given: Any, batches: Any, loss_fn: Any, options: dict[str, Any]) -> Subject:
     if isinstance(given, Subject):
         if batches is not None or loss_fn is not None:
             raise RecipeError("Check", found="a Subject and batches or a loss besides", expected="one or the other")

@@ -16,6 +16,7 @@ from torch import nn
 from recipe_widgets.checks.copies import copied, kept
 from recipe_widgets.data import Data, Split
 from recipe_widgets.records import RecipeError, generator, rng_guard
+from recipe_widgets.training import BatchIndices
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 MOST_BATCHES = 8
@@ -143,7 +144,7 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
         raise RecipeError("Batches", found=type(batches).__name__, expected="an iterable of pairs (x, y)",
                           mend="A DataLoader, a list such as [(x, y)], or data.train.")
     with generators_kept(batches):
-        found = [_pair(pair, number) for number, pair in enumerate(itertools.islice(pairs_of(batches), MOST_BATCHES))]
+        found = [_pair(pair, number) for number, pair in enumerate(itertools.islice(_pairs(batches), MOST_BATCHES))]
     if not found:
         raise RecipeError("Batches", found="none", expected="at least one pair (x, y)",
                           mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
@@ -151,13 +152,40 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
     return tuple((x.detach().to(where, copy=True), y.detach().to(where, copy=True)) for x, y in found)
 
 
-def pairs_of(batches: Any) -> Iterator[Any]:
-    """Any batches as an iterator; of a split of ours, some random ones."""
+def _pairs(batches: Any) -> Iterator[Any]:
     split = batches.train if isinstance(batches, Data) else batches
     if not isinstance(split, Split):
         return iter(batches)
     order = torch.randperm(split.size, generator=generator(0, "check"))[: MOST_BATCHES * _OURS]
     return (split.batch(rows.to(split.x.device)) for rows in order.split(_OURS))
+
+
+def rereadable(source: Any) -> bool:
+    """Whether batches can be read a second time; an iterator, which is used up, cannot."""
+    return source is not None and (isinstance(source, (Data, Split)) or not hasattr(source, "__next__"))
+
+
+def endless(target: Subject, batch_size: int = _OURS) -> Iterator[Batch]:
+    """Batches on the model's device, round and round: the source as often as need be, or the few that were taken.
+
+    batch_size: of random batches of a split of ours; other sources have their own.
+    """
+    for number, pair in enumerate(_round_and_round(target, batch_size)):
+        x, y = _pair(pair, number)
+        yield x.to(target.x.device), y.to(target.x.device)
+
+
+def _round_and_round(target: Subject, batch_size: int) -> Iterator[Any]:
+    split = target.source.train if isinstance(target.source, Data) else target.source
+    if isinstance(split, Split):
+        yield from map(split.batch, BatchIndices(split.size, batch_size, 0, split.x.device))
+    dry = not rereadable(target.source)
+    while not dry:
+        dry = True  # a source that gives nothing the second time must not be asked for ever
+        for pair in target.source:
+            dry = False
+            yield pair
+    yield from itertools.cycle(target.batches)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,14 +10,14 @@ import numpy as np
 import torch
 
 from recipe_widgets.checks.runner import Bench, CannotTellError, adam, bench, check, to_train
-from recipe_widgets.checks.subject import Batch, Subject, generators_kept, pairs_of
+from recipe_widgets.checks.subject import Subject, endless, generators_kept, rereadable
 from recipe_widgets.data import Data, Split
 from recipe_widgets.judge import timing as judge
 from recipe_widgets.records import CheckResult, RecipeError
 
 
 @check("warn")
-def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batch_size: int = 64, seconds: float = 4.0,
+def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batch_size: int = 64, seconds: float = 2.0,
            clock: Callable[[], float] = time.perf_counter) -> CheckResult:
     """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and what dominates.
 
@@ -37,7 +35,7 @@ def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batc
     to_train(made.model)
     parts: list[tuple[float, ...]] = []
     with generators_kept(target.source):
-        batches = _batches(target, steps + 1, batch_size)
+        batches = endless(target, batch_size)
         began = clock()
         for _ in range(steps + 1):
             before = clock()
@@ -48,7 +46,7 @@ def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batc
                 break
     typical = np.median(np.array(parts[1:] or parts), axis=0) * 1000
     ms = dict(zip(("data", "forward", "backward", "step"), typical.tolist(), strict=True))
-    if not _readable(target):
+    if not rereadable(target.source):
         del ms["data"]
     return judge.timing(ms, _per_epoch(target.source, batch_size), epochs)
 
@@ -82,36 +80,11 @@ def _wait(target: Subject) -> None:
         torch.mps.synchronize()
 
 
-def _readable(target: Subject) -> bool:
-    """Whether the batches can be read a second time; an iterator that is used up cannot."""
-    source = target.source
-    return source is not None and iter_again(source)
-
-
-def iter_again(source: Any) -> bool:
-    return isinstance(source, (Data, Split)) or not hasattr(source, "__next__")
-
-
-def _batches(target: Subject, count: int, batch_size: int) -> Iterator[Batch]:
-    """Batches on the model's device, round and round; the source is read again where it can be."""
-    if not _readable(target):
-        yield from itertools.cycle(target.batches)
-    where = target.x.device
-    split = target.source.train if isinstance(target.source, Data) else target.source
-    if isinstance(split, Split):
-        rows = torch.arange(count * min(batch_size, split.size), device=split.x.device) % split.size
-        pairs: Iterator[Any] = (split.batch(part) for part in itertools.cycle(rows.split(min(batch_size, split.size))))
-    else:
-        pairs = itertools.chain.from_iterable(pairs_of(target.source) for _ in itertools.repeat(None))
-    for x, y, *_ in pairs:
-        yield torch.as_tensor(x).to(where), torch.as_tensor(y).to(where)
-
-
 def _per_epoch(source: Any, batch_size: int) -> int | None:
     """Batches in an epoch, where that is known."""
     split = source.train if isinstance(source, Data) else source
     if isinstance(split, Split):
-        return math.ceil(split.size / batch_size)
+        return max(1, split.size // batch_size)
     try:
         return len(source)
     except (TypeError, NotImplementedError):

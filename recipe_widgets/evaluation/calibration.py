@@ -87,9 +87,12 @@ def temperature(given: Any, truth: Any) -> float:
     logits = np.log(np.maximum(scores, 1e-30)) if stated else scores
     from scipy.optimize import minimize_scalar
 
-    best = minimize_scalar(lambda t: _nll(_log_softmax(logits / math.exp(t)), found.truth),
-                           bounds=(-math.log(100), math.log(100)), method="bounded", options={"xatol": 1e-6})
-    return math.exp(float(best.x))
+    def nll(log_t: float) -> float:
+        return _nll(_log_softmax(logits / math.exp(log_t)), found.truth)
+
+    ends = -math.log(100), math.log(100)
+    best = float(minimize_scalar(nll, bounds=ends, method="bounded", options={"xatol": 1e-6}).x)
+    return math.exp(min((*ends, best), key=nll))
 
 
 def _log_softmax(z: Floats) -> Floats:

@@ -49,7 +49,7 @@ def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Con
     labels = _names(names, found.classes)
     from sklearn.metrics import confusion_matrix
 
-    counts = confusion_matrix(found.truth, found.labels, labels=range(found.classes))
+    counts = confusion_matrix(found.truth, found.labels, labels=range(len(labels)))
     return Confusion(np.asarray(counts, np.int64), labels)
 
 
@@ -83,8 +83,8 @@ def per_class(given: Any, truth: Any, names: Sequence[str] | None = None) -> Cla
     from sklearn.metrics import precision_recall_fscore_support
 
     precision, recall, f1, support = precision_recall_fscore_support(
-        found.truth, found.labels, labels=range(found.classes), zero_division=np.nan)
-    hits = np.bincount(found.truth[found.right], minlength=found.classes)
+        found.truth, found.labels, labels=range(len(labels)), zero_division=np.nan)
+    hits = np.bincount(found.truth[found.right], minlength=len(labels))
     intervals = tuple(proportion(int(h), int(n)) if n else None for h, n in zip(hits, support, strict=True))
     return ClassTable(labels, precision, recall, f1, np.asarray(support, np.int64), intervals)
 
@@ -130,8 +130,9 @@ def worst_mistakes(given: Any, truth: Any, most: int = 16, names: Sequence[str] 
 
 
 def _names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+    """One name per class, two at least; names of classes that nobody saw count, too."""
     if names is None:
-        return tuple(map(str, range(classes)))
+        return tuple(map(str, range(max(2, classes))))
     if len(names) < classes:
         raise RecipeError("names", found=f"{len(names)} names", expected=f"one for each of {classes} classes")
-    return tuple(map(str, names))[:classes] if len(names) == classes else tuple(map(str, names))
+    return tuple(map(str, names))

@@ -137,8 +137,9 @@ def kappa(a: Any, b: Any, level: float = 0.95) -> Kappa:
     from scipy.stats import norm
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    found = cohens_kappa(table[np.ix_(used, used)])
-    half = float(norm.ppf(0.5 + level / 2)) * float(found.std_kappa)
+    with np.errstate(invalid="ignore", divide="ignore"):  # in full agreement the variance is 0, or a rounding below it
+        found = cohens_kappa(table[np.ix_(used, used)])
+    half = float(norm.ppf(0.5 + level / 2)) * float(np.nan_to_num(found.std_kappa))
     value = float(found.kappa)
     return Kappa(value, max(-1.0, value - half), min(1.0, value + half), agreement, len(first), level)
 

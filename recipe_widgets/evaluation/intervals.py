@@ -38,7 +38,8 @@ def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
-    return Proportion(hits / n, max(0.0, float(low)), min(1.0, float(high)), int(hits), int(n), level)
+    value = hits / n  # rounding may put an end beyond it
+    return Proportion(value, min(value, max(0.0, float(low))), max(value, min(1.0, float(high))), int(hits), int(n), level)
 
 
 def accuracy(given: Any, truth: Any, level: float = 0.95) -> Proportion:

@@ -6,6 +6,7 @@ exact fact; all else warns at most. Losses that need not fall (a GAN's, a policy
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -41,7 +42,7 @@ def curve_shape(loss: npt.ArrayLike, *, falls: bool = True) -> CheckResult:
                       seen, advice="A lower learning rate; clip the gradient's norm.")
     if not falls:
         return _shape("pass", "not asked to fall", "the loss stays finite", loss, seen)
-    if seen.left > 1.05 and seen.left - 1 > 3 * _error(seen):
+    if seen.left > 1.05 + 3 * _first_error(seen):
         return _shape("warn", "rising", "the loss ends above where it began", loss, seen,
                       advice="Look at the sign of the loss, and lower the learning rate.")
     if seen.left > NO_FALL:
@@ -67,7 +68,12 @@ def _fallen(loss: npt.ArrayLike, seen: Facts) -> CheckResult:
 
 def _error(seen: Facts) -> float:
     """Standard error of a fifth's level (a median's is 1.25 times a mean's), relative to the first level."""
-    return float(1.25 * seen.noise / max(1, seen.n // 5) ** 0.5 * 2**0.5)
+    return 1.25 * seen.noise * math.sqrt(2 / max(1, seen.n // 5))
+
+
+def _first_error(seen: Facts) -> float:
+    """Standard error of the first level, the median of five steps."""
+    return 1.25 * seen.noise / math.sqrt(5)
 
 
 def _shape(status: Status, shape: str, message: str, loss: npt.ArrayLike, seen: Facts, measured: Any = None,
@@ -76,7 +82,7 @@ def _shape(status: Status, shape: str, message: str, loss: npt.ArrayLike, seen: 
     expected = {"not a number": "finite", "too short": f"{LEAST} steps"}.get(shape)
     level = seen.left if np.isfinite(seen.left) and measured is None else measured
     values = np.asarray(loss, np.float64).ravel()
-    details = {"train_loss": values, "shape": shape, "jumps": jumps(values[:seen.bad]).astype(int)}
+    details = {"train_loss": values, "shape": shape, "jumps": jumps(values[:seen.bad])}
     return CheckResult("curve_shape", status, message, level, expected, unit, advice, _CS231N, details)
 
 
@@ -162,13 +168,14 @@ def _verdict(seen: Facts, ratio: Array, falls: bool) -> tuple[Verdict, str]:
 
 def _of_flat(seen: Facts, early: float, ratio: float | None) -> tuple[Verdict, str]:
     """The verdict on a curve that does not fall. early: largest update of the first fifth."""
-    if seen.peak > max(0.05, 6 * seen.noise) or seen.left > 1.05 + 3 * _error(seen):
+    if seen.peak > max(0.05, 6 * seen.noise) or seen.left > 1.05 + 3 * _first_error(seen):
         return "too high", "the loss leapt up and never came down"
     if early > 0.03:
         return "too high", "large steps, and the loss does not fall"
     if ratio is not None and ratio > 1e-3:
         return "unknown", "steps are of a healthy size, but the loss does not fall: look for a bug"
-    return "low", f"the loss does not fall in {seen.n} steps"
+    doubt = "" if ratio is not None else " (or the rate is so high that all units died at once; update_ratio tells)"
+    return "low", f"the loss does not fall in {seen.n} steps{doubt}"
 
 
 def _of_fallen(seen: Facts, leaps: bool, ratio: float | None) -> tuple[Verdict, str]:

@@ -49,7 +49,7 @@ def fit_diagnosis(train_steps: npt.ArrayLike, train_loss: npt.ArrayLike, val_ste
         said = f"overfitting: {where}, the training loss at {shown[-1]:.4g}"
         return _result("overfitting", said, steps, train, looks, held, best=best, gap=gap)
     scores = np.asarray(val_accuracy, np.float64).ravel()
-    falls = not turned and (_falls_on(train, 0.05) or (best >= len(held) - 2 and _falls_on(held, 0.02)))
+    falls = not turned and (_falls_on(train, scale) or (best >= len(held) - 2 and _falls_on(held, scale)))
     if train_accuracy is not None and len(scores) and train_accuracy - scores[-1] > 0.1 and gap > 0.05 * scale and not falls:
         verdict, said = "overfitting", f"overfitting: {train_accuracy:.0%} right in training, {scores[-1]:.0%} in validation"
     else:
@@ -61,16 +61,16 @@ def _others(falls: bool, gap: float, end: float, scale: float, where: str) -> tu
     """The verdict where the validation loss has not turned up."""
     if falls:
         return "still improving", f"still improving: {where}"
-    if end > 0.4 * scale and gap < 0.15 * end:
+    if end > 0.33 * scale and gap < 0.15 * end:
         return "underfitting", f"underfitting: training and validation loss both hang at {end / scale:.0%} of the first loss"
     return "good", f"a good fit: {where}"
 
 
-def _falls_on(curve: Array, share: float) -> bool:
-    """Does the last third of a curve lie below the one before, by that share of its level and beyond the wobble?"""
+def _falls_on(curve: Array, scale: float) -> bool:
+    """Does the last third of a curve lie below the one before, by a fiftieth of its level and beyond the wobble?"""
     third = max(2, len(curve) // 3)
     before, after = float(np.median(curve[-2 * third:-third])), float(np.median(curve[-third:]))
-    return bool(before - after > max(share * abs(before), 3 * _wobble(curve[-2 * third:]) / third**0.5))
+    return bool(before - after > max(0.02 * abs(before), 0.002 * scale, 5 * _wobble(curve[-2 * third:]) / third**0.5))
 
 
 def _wobble(held: Array) -> float:

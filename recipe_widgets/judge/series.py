@@ -62,9 +62,15 @@ def facts(loss: npt.ArrayLike) -> Facts:
 
 
 def first_level(values: Array) -> float:
-    """Where a series begins: the median of its first five numbers, or the first where those leap up at once."""
+    """Where a series begins: the median of its first five numbers, or the first where those leap up at once.
+
+    It is no leap where the curve is so noisy to its end that many of its steps lie down there again.
+    """
     head, first = float(np.median(values[:5])), float(values[0])
-    return first if head > first + 0.5 * abs(first) else head
+    if head <= first + 0.5 * abs(first):
+        return head
+    wild = spread(values[len(values) // 2:]) > (head - first) / 3
+    return head if wild and float((values[1:] <= first + 0.2 * abs(first)).mean()) > 0.2 else first
 
 
 def spread(values: Array) -> float:
@@ -74,21 +80,25 @@ def spread(values: Array) -> float:
     return float(1.4826 * np.median(np.abs(np.diff(values))) / np.sqrt(2))
 
 
-def jumps(values: Array, window: int = 15) -> Array:
+def jumps(values: Array, window: int = 15) -> npt.NDArray[np.int64]:
     """Where (indices) the level leaps up and does not belong to the noise.
 
     A leap: the median of the next few steps lies far above the median of the `window` before, in units of the noise
     there, and by a third of that level.
     """
-    found: list[int] = []
     ahead = max(3, window // 5)
-    for i in range(window, len(values) - ahead):
-        before = values[i - window:i]
-        level, noise = float(np.median(before)), spread(before)
-        rise = float(np.median(values[i:i + ahead])) - level
-        if rise > 6 * noise and rise > abs(level) / 3 and (not found or i - found[-1] > window):
-            found.append(i)
-    return np.array(found, dtype=np.float64)
+    if len(values) < window + ahead:
+        return np.array([], np.int64)
+    before = np.lib.stride_tricks.sliding_window_view(values[:-ahead], window)
+    after = np.lib.stride_tricks.sliding_window_view(values[window:], ahead)
+    level = np.median(before, axis=1)
+    noise = 1.4826 * np.median(np.abs(np.diff(before, axis=1)), axis=1) / np.sqrt(2)
+    rise = np.median(after, axis=1) - level
+    found: list[int] = []
+    for i in np.flatnonzero((rise > 6 * noise) & (rise > np.abs(level) / 3)) + window:
+        if not found or i - found[-1] > window:
+            found.append(int(i))
+    return np.array(found, np.int64)
 
 
 def smooth(values: npt.ArrayLike, points: int = 60) -> tuple[Array, Array]:

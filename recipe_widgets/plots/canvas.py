@@ -86,6 +86,14 @@ def legend(axes: Axes) -> None:
         axes.legend(frameon=False, fontsize=8)
 
 
+def legend_below(axes: Axes) -> None:
+    """Under the axes, where bars do not run into it."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        axes.get_figure(root=True).legend(  # type: ignore[union-attr]
+            handles, labels, frameon=False, fontsize=8, ncols=4, loc="outside lower center")
+
+
 def card(title: str, lines: Sequence[str], alt: str) -> Picture:
     """Words where there is nothing to draw."""
     wrapped = [part for line in lines for part in textwrap.wrap(line, 88) or [""]]

@@ -7,6 +7,7 @@ becomes a gallery, `{"layers": names, ...: array}` bars by layer, a mapping of n
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,13 +17,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe_widgets.plots import training
-from recipe_widgets.plots.canvas import BLUE, GREEN, GREY, ORANGE, YELLOW, bars, card, gallery, legend, line_at, sheet
+from recipe_widgets.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    YELLOW,
+    bars,
+    card,
+    gallery,
+    legend_below,
+    line_at,
+    sheet,
+)
 from recipe_widgets.plots.picture import Picture
 from recipe_widgets.records import CheckResult
 from recipe_widgets.records.result import register_drawing
 
 Draw = Callable[[CheckResult], Picture]
 Array = npt.NDArray[np.float64]
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 COLOURS = {"pass": GREEN, "note": BLUE, "skip": GREY, "warn": YELLOW, "fail": ORANGE}
 MARKS = {"pass": "✓", "note": "i", "skip": "–", "warn": "!", "fail": "✗"}
 
@@ -48,8 +62,8 @@ def plot_check(result: CheckResult) -> Picture:
         if keys <= set(details):
             try:
                 return draw(result)
-            except (TypeError, ValueError, IndexError, KeyError):
-                continue  # evidence of another shape than its name promises: draw what there is
+            except Exception:  # evidence of another shape than its name promises: draw what there is
+                continue
     return _anything(result)
 
 
@@ -97,7 +111,9 @@ def _named_bars(result: CheckResult, key: str, names: list[str], values: Array) 
     bars(axes, names, values, label, log, COLOURS[result.status])
     for value, text in lines:
         line_at(axes, value, f"{text} ({value:g})", colour="black")
-    legend(axes)
+    if "share" in label:
+        axes.set_xlim(0, 1)
+    legend_below(axes)
     order = np.argsort(values)
     ends = f"{label}: from {values[order[0]]:.3g} ({names[order[0]]}) to {values[order[-1]]:.3g} ({names[order[-1]]})."
     return Picture(figure, alt_of(result, ends))
@@ -128,14 +144,14 @@ def _first_losses(result: CheckResult) -> Picture:
     bars(axes, names, values, f"first loss{f' ({result.unit})' if result.unit else ''}")
     if _is_number(result.expected):
         line_at(axes, float(str(result.expected)), f"expected {float(str(result.expected)):.3g}", colour="black")
-    legend(axes)
+    legend_below(axes)
     return Picture(figure, alt_of(result, f"First losses from {values.min():.3g} to {values.max():.3g}."))
 
 
 def _few(result: CheckResult) -> Picture:
     details = result.details
     names = [f"{n} samples" for n in details["samples"]]
-    figure, axes = sheet(title_of(result), height=2.2)
+    figure, axes = sheet(title_of(result), height=2.3)
     for offset, (key, colour, hatch) in enumerate((("own", BLUE, ""), ("plain", GREY, "//"))):
         values = np.asarray(details[key], np.float64)
         places = np.arange(len(values)) + (offset - 0.5) * 0.36
@@ -144,7 +160,7 @@ def _few(result: CheckResult) -> Picture:
     axes.set_yticks(np.arange(len(names)), names)
     axes.set(xlabel="share of the loss left (0: learnt by heart)")
     axes.invert_yaxis()
-    legend(axes)
+    legend_below(axes)
     words = ", ".join(f"{name} {value:.2g}" for name, value in zip(names, details["own"], strict=True))
     return Picture(figure, alt_of(result, f"Loss left with your settings: {words}."))
 
@@ -201,13 +217,26 @@ def _anything(result: CheckResult) -> Picture:
             figure, axes = sheet(title_of(result))
             _line_or_histogram(axes, key.replace("_", " "), series)
             return Picture(figure, alt_of(result, f"{len(series)} numbers from {series.min():.3g} to {series.max():.3g}."))
-    if _is_number(result.measured) and _is_number(result.expected):
-        values = np.array([result.measured, result.expected], np.float64)
-        figure, axes = sheet(title_of(result), height=1.7)
-        bars(axes, ["measured", "expected"], values, result.unit or "value", colour=COLOURS[result.status])
-        return Picture(figure, alt_of(result, f"Measured {values[0]:.4g}, expected {values[1]:.4g}."))
-    lines = [f"{word}: {value:.4g}" if isinstance(value, float) else f"{word}: {value}"
-             for word, value in (("measured", result.measured), ("expected", result.expected)) if value is not None]
+    bound = _NUMBER.search(str(result.expected))
+    if _is_number(result.measured) and bound and (float(str(result.measured)) or float(bound[0])):
+        return _measured(result, float(str(result.measured)), float(bound[0]))
+    return _words(result)
+
+
+def _measured(result: CheckResult, measured: float, bound: float) -> Picture:
+    """One number beside what was expected, which may be a bound: "below 0.3"."""
+    figure, axes = sheet(title_of(result), height=1.6)
+    bars(axes, ["measured"], np.array([measured]), result.unit or "value", colour=COLOURS[result.status])
+    line_at(axes, bound, f"expected {_short(result.expected)}", colour="black")
+    axes.set_xlim(min(0.0, 1.15 * measured, 1.15 * bound), max(0.0, 1.15 * measured, 1.15 * bound))
+    legend_below(axes)
+    return Picture(figure, alt_of(result, f"Measured {measured:.4g}, expected {_short(result.expected)}."))
+
+
+def _words(result: CheckResult) -> Picture:
+    """A card: the numbers and facts as text."""
+    lines = [f"{word}: {_short(getattr(result, word))}" for word in ("measured", "expected")
+             if getattr(result, word) is not None]
     lines += [f"{key.replace('_', ' ')}: {value}" for key, value in result.details.items()
               if isinstance(value, (str, int, float, bool)) or (isinstance(value, (list, tuple)) and len(value) < 9)]
     lines += [f"→ {result.advice}"] if result.advice and not result.ok else []
@@ -222,6 +251,10 @@ def _line_or_histogram(axes: Axes, name: str, series: Array) -> None:
         axes.plot(np.arange(len(series)), series, color=BLUE)
         axes.set(xlabel="number", ylabel=name)
     axes.grid(alpha=0.3)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _series(value: Any) -> Array:

@@ -36,9 +36,8 @@ def plot_confusion(found: Confusion) -> Picture:
     image = axes.imshow(np.nan_to_num(found.shares), cmap="cividis", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     places = np.arange(k)
-    names = found.names[:k]
-    axes.set_xticks(places, names, rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(places, names, fontsize=8)
+    axes.set_xticks(places, found.names, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(places, found.names, fontsize=8)
     axes.set(xlabel="answer", ylabel="truth")
     if k <= 20:
         for t in range(k):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.judge.series import smooth
 from recipe_widgets.judge.timing import SLOW_MS
-from recipe_widgets.plots.canvas import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, head, legend, line_at, sheet
+from recipe_widgets.plots.canvas import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, head, legend, legend_below, line_at, sheet
 from recipe_widgets.records import CheckResult
 
 Array = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ def _draw_ratio(axes: Axes, ratio: Array) -> None:
         axes.plot(np.arange(len(ratio)), shown, color=PINK)
         axes.axhspan(1e-4, 1e-1, color=GREEN, alpha=0.12, label="healthy, 1e-4 to 1e-1")
         legend(axes)
-    axes.set(xlabel="look", ylabel="change of the weights per step / weights")
+    axes.set(xlabel="look", ylabel="update / weights, per step")
     axes.grid(alpha=0.3)
 
 
@@ -98,7 +98,7 @@ def draw_range_test(result: CheckResult, title: str, _colour: str) -> tuple[Figu
 def draw_timing(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str]:
     """One bar, cut into the parts of a step."""
     ms = {str(part): float(value) for part, value in result.details["ms"].items()}
-    figure, axes = sheet(title, height=1.9)
+    figure, axes = sheet(title, height=1.8)
     left, colours = 0.0, dict(zip(("data", "forward", "backward", "step"), (YELLOW, BLUE, PINK, GREEN), strict=True))
     hatches = {"data": "//", "forward": "", "backward": "..", "step": "xx"}
     for part, value in ms.items():
@@ -108,5 +108,5 @@ def draw_timing(result: CheckResult, title: str, _colour: str) -> tuple[Figure, 
     if left > SLOW_MS / 5:
         line_at(axes, SLOW_MS, f"{SLOW_MS:g} ms: trouble", colour="black")
     axes.set(xlabel="milliseconds per step", yticks=[])
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.45))
+    legend_below(axes)
     return figure, ", ".join(f"{part} {value:.3g} ms" for part, value in ms.items()) + "."
