@@ -1,11 +1,14 @@
 """Layer 4: checks on any PyTorch model, without ipywidgets.
 
 Each is `check(subject_or_model, batches=None, loss_fn=None, **options) -> CheckResult`; `run_all` runs those that apply.
+Checks of data need no model: `check(data, **options)`, where data is our `Data`, (x, y), {"train": (x, y), ...} or batches.
 A check changes nothing that it looks at.
 """
 
 from recipe_widgets.checks.dependence import batch_independence, causal_dependence, loop_equals_vectorised
 from recipe_widgets.checks.gradcheck import gradient_check
+from recipe_widgets.checks.images import duplicates, input_range, outliers
+from recipe_widgets.checks.labels import class_balance, label_alignment, label_errors
 from recipe_widgets.checks.loss import loss_reduction, output_scale
 from recipe_widgets.checks.modes import grads_are_cleared, mode_toggles
 from recipe_widgets.checks.overfit import (
@@ -24,6 +27,7 @@ from recipe_widgets.checks.signals import (
     saturation,
     update_ratio,
 )
+from recipe_widgets.checks.splits import augmentation_keeps_label, split_leak, train_eval_preprocessing
 from recipe_widgets.checks.start import (
     init_scale,
     input_independent_baseline,
@@ -35,10 +39,12 @@ from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.wiring import bias_before_norm, gradients_flow, optimizer_covers_model
 
 __all__ = [
-    "Check", "Report", "Subject", "batch_independence", "bias_before_norm", "causal_dependence", "check", "dead_units",
-    "filters_smooth", "generalisation_onset", "gradient_check", "gradient_norms", "gradients_flow",
-    "grads_are_cleared", "init_scale", "input_independent_baseline", "loop_equals_vectorised", "loss_at_init",
-    "loss_decreases", "loss_reduction", "memorises_random_labels", "mode_toggles", "optimizer_covers_model",
-    "output_init", "output_scale", "overfit_few", "overfit_one_batch", "recurrent_spectrum", "run_all", "saturation",
-    "subject", "update_ratio",
+    "Check", "Report", "Subject", "augmentation_keeps_label", "batch_independence", "bias_before_norm",
+    "causal_dependence", "check", "class_balance", "dead_units", "duplicates", "filters_smooth",
+    "generalisation_onset", "gradient_check", "gradient_norms", "gradients_flow", "grads_are_cleared", "init_scale",
+    "input_independent_baseline", "input_range", "label_alignment", "label_errors", "loop_equals_vectorised",
+    "loss_at_init", "loss_decreases", "loss_reduction", "memorises_random_labels", "mode_toggles",
+    "optimizer_covers_model", "outliers", "output_init", "output_scale", "overfit_few", "overfit_one_batch",
+    "recurrent_spectrum", "run_all", "saturation", "split_leak", "subject", "train_eval_preprocessing",
+    "update_ratio",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from recipe_widgets.checks.runner import CannotTellError
 from recipe_widgets.checks.subject import generators_kept
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.arrays import as_array
@@ -28,7 +29,7 @@ class Part:
         x: (N, ...); images have their channels first. y: (N, ...) or None; texts were numbered by `names`.
         batches: where each batch began, when the samples came as batches; their order is the order of training.
         complete: False when only the first samples of an iterable were taken.
-        of_images: x holds images (N,C,H,W).
+        of_images: x holds images (N,C,H,W). given: x as it was handed in.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Part:
     batches: tuple[int, ...] = ()
     complete: bool = True
     of_images: bool = False
+    given: Any = None
 
     @property
     def size(self) -> int:
@@ -49,11 +51,6 @@ class Part:
         if self.y is None or self.y.ndim != 1 or self.y.is_floating_point() or self.y.is_complex():
             return None
         return self.y.long()
-
-    def take(self, rows: torch.Tensor) -> Part:
-        """Some rows, as a copy."""
-        y = None if self.y is None else self.y[rows]
-        return Part(self.name, self.x[rows], y, self.names, (), self.complete, self.of_images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +138,7 @@ def made(name: str, x: Any, y: Any, batches: tuple[int, ...] = (), complete: boo
         raise RecipeError(f"Samples of {name}", found=f"x {array.shape} and y {tuple(labels.shape)}",
                           expected="the same first length")
     array, of_images = _as_images(array)
-    return Part(name, _tensor(array), labels, names, batches, complete, of_images)
+    return Part(name, _tensor(array), labels, names, batches, complete, of_images, x)
 
 
 def _labels(y: Any, name: str) -> tuple[torch.Tensor, tuple[str, ...]]:
@@ -243,8 +240,6 @@ def classes_of(part: Part, num_classes: int | None = None) -> torch.Tensor:
     Raises:
         RecipeError: labels out of range. CannotTellError: no class labels.
     """
-    from recipe_widgets.checks.runner import CannotTellError
-
     labels = part.labels
     if labels is None:
         raise CannotTellError("needs one class label per sample, y (N,) of whole numbers")
@@ -261,5 +256,3 @@ def classes_of(part: Part, num_classes: int | None = None) -> torch.Tensor:
                           "return_inverse=True)[1].")
     return labels
 
-
-Gather = Callable[..., Any]

@@ -34,10 +34,11 @@ class Subject:
         optimizer: the optimiser itself, or `model -> optimizer`, or None.
         adapter: `output -> logits`, for models that return a tuple or a dict.
         num_classes: where there are classes.
-        data: what the data checks look at.
+        data: what the data checks look at: our `Data`, (x, y), {"train": ..., "validation": ...} or batches.
         train_step: `(model, optimizer, x, y) -> loss`, the reader's own. `train_epoch`: `(model, optimizer, batches)`.
         evaluate: `(model, batches) -> number`; it is handed `validation`, just as it was given.
-        augment: `(x, y) -> (x, y)`.
+        augment: `(x, y) -> (x, y)`. preprocess_train, preprocess_eval: `raw samples -> x`, the two pipelines.
+        source: the batches as they were given, where they can be run through again.
         problem: why the model cannot process its first batch; empty when it can.
     """
 
@@ -54,6 +55,9 @@ class Subject:
     evaluate: Callable[..., Any] | None = None
     validation: Any = None
     augment: Callable[..., Any] | None = None
+    preprocess_train: Callable[..., Any] | None = None
+    preprocess_eval: Callable[..., Any] | None = None
+    source: Any = None
     problem: str = ""
 
     @property
@@ -88,7 +92,8 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
             num_classes: int | None = None, factory: Callable[[], nn.Module] | None = None, data: Any = None,
             train_step: Callable[..., Any] | None = None, train_epoch: Callable[..., Any] | None = None,
             evaluate: Callable[..., Any] | None = None, validation: Any = None,
-            augment: Callable[..., Any] | None = None) -> Subject:
+            augment: Callable[..., Any] | None = None, preprocess_train: Callable[..., Any] | None = None,
+            preprocess_eval: Callable[..., Any] | None = None) -> Subject:
     """A `Subject` of a model (or of a function that makes one), its batches and its loss.
 
     Args:
@@ -107,7 +112,8 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
         taken = _taken(batches, model)
         _labels_in_range(taken, num_classes)
         made = Subject(model, taken, loss_fn, factory, optimizer, adapter, num_classes, data, train_step, train_epoch,
-                       evaluate, validation, augment)
+                       evaluate, validation, augment, preprocess_train, preprocess_eval,
+                       None if isinstance(batches, Iterator) else batches)
         problem = _first_pass(made)
     object.__setattr__(made, "problem", problem)
     return made

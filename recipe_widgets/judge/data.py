@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -123,7 +122,7 @@ def _offset_and_scales(mean: Array, std: Array, image: bool, common: Mapping[str
 
 
 def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarity: Array | None = None,
-               by_chance: bool = False, clash: int = 0, searched: str = "", names: Sequence[str] = ()) -> CheckResult:
+               by_chance: bool = False, clash: int = 0, sampled: bool = False) -> CheckResult:
     """Samples that occur more than once.
 
     Args:
@@ -131,9 +130,10 @@ def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarit
         sizes: samples per split, in the order in which the pairs count them.
         similarity: (n,) of the near pairs.
         by_chance: samples have so few possible values that copies are to be expected.
-        clash: pairs whose labels differ.
+        clash: pairs of equal samples whose labels differ.
+        sampled: the samples were drawn by a loader, which may repeat some on purpose.
     """
-    name, names = "duplicates", tuple(sizes)
+    name, names, serious = "duplicates", tuple(sizes), False
     total = max(1, sum(sizes.values()))
     facts = {"exact": exact, "near": near, "similarity": similarity, "splits": names, "sizes": dict(sizes)}
     across = int((exact[:, 0] != exact[:, 2]).sum()) if len(exact) else 0
@@ -144,9 +144,10 @@ def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarit
     common = {"measured": copies + alike, "expected": 0, "unit": "copies", "details": facts, "source": _BARZ,
               "advice": "Keep one of each; decide before splitting, and look at the pairs in details."}
     if not said:
-        return CheckResult(name, "pass", f"no copies{searched}", **common)  # type: ignore[arg-type]
-    serious = not by_chance and (across or copies + alike > 0.01 * total or clash)
-    text = ", ".join(said) + f" among {total} samples{searched}"
+        return CheckResult(name, "pass", "no copies", **common)  # type: ignore[arg-type]
+    if not by_chance:
+        serious = bool(across or clash) if sampled else bool(across or copies + alike > 0.01 * total or clash)
+    text = ", ".join(said) + f" among {total} samples"
     if by_chance:
         text += "; the samples have few possible values, so copies are to be expected"
     return CheckResult(name, "warn" if serious else "note", text, **common)  # type: ignore[arg-type]
@@ -156,7 +157,7 @@ _BARZ = "B. Barz, J. Denzler, Do We Train on Test Data? Purging CIFAR of Near-Du
 
 
 def split_leak(exact: Array, near: Array, held: int, *, names: tuple[str, str] = ("train", "validation"),
-               by_chance: bool = False, similarity: Array | None = None, searched: str = "") -> CheckResult:
+               by_chance: bool = False, similarity: Array | None = None) -> CheckResult:
     """Are samples of one split in the other?
 
     Args:
@@ -176,126 +177,37 @@ def split_leak(exact: Array, near: Array, held: int, *, names: tuple[str, str] =
                            **common)
     if alike:
         return CheckResult(name, "warn" if alike > 0.005 * held else "note", f"{alike} of {held} samples of {second} have a "
-                           f"near copy in {first}{searched}", alike, **common)
-    return CheckResult(name, "pass", f"no sample of {second} is in {first}{searched}", 0, **common)
+                           f"near copy in {first}", alike, **common)
+    return CheckResult(name, "pass", f"no sample of {second} is in {first}", 0, **common)
 
 
-def outliers(scores: Mapping[str, Array], *, blank: Sequence[int] = (), cutoff: float = 8.0, most: int = 50,
-             shown: Sequence[int] | None = None) -> CheckResult:
+def outliers(scores: Mapping[str, Array], places: Array, *, blank: Sequence[int] | Array = (), cutoff: float = 8.0,
+             most: int = 50, names: Sequence[str] = ()) -> CheckResult:
     """Samples that stand out along simple axes.
 
     Args:
         scores: axis -> robust z (N,): distance from the median in units of 1.4826 times the median absolute deviation.
-        blank: rows without any content (constant images).
+        places: (N, 2): split and row of each sample. names: of the splits.
+        blank: numbers of samples without any content (constant images).
     """
-    name = "outliers"
-    worst = np.max([np.abs(v) for v in scores.values()], axis=0) if scores else np.zeros(0)
+    worst = np.max([np.abs(v) for v in scores.values()], axis=0) if scores else np.zeros(len(places))
     order = np.argsort(-worst, kind="stable")[:most]
-    axes = list(scores)
-    per_axis = {axis: np.flatnonzero(np.abs(v) > cutoff) for axis, v in scores.items()}
-    facts = {"rows": order, "score": worst[order], "scores": {axis: scores[axis][order] for axis in axes},
-             "blank": np.asarray(blank, dtype=np.int64), "beyond": per_axis}
-    common: dict[str, Any] = {"expected": f"|z| below {cutoff:g}", "unit": "robust z", "details": facts, "source": _KARPATHY,
+    facts = {"rows": places[order], "score": worst[order], "scores": {axis: v[order] for axis, v in scores.items()},
+             "blank": places[np.asarray(blank, dtype=np.int64)], "splits": tuple(names),
+             "beyond": {axis: places[np.abs(v) > cutoff] for axis, v in scores.items()}}
+    top, beyond = float(worst.max(initial=0.0)), int((worst > cutoff).sum())
+    common: dict[str, Any] = {"measured": top, "expected": f"below {cutoff:g}", "unit": "robust z", "details": facts,
+                              "source": _KARPATHY,
                               "advice": "Look at these samples: extremes often show a fault of preprocessing."}
-    beyond = int((worst > cutoff).sum())
-    top = float(worst.max(initial=0.0))
     if len(blank):
-        return CheckResult(name, "warn", f"{len(blank)} blank samples, the first is {blank[0]}", top, **common)
-    if beyond:
-        axis = max(axes, key=lambda a: float(np.abs(scores[a]).max(initial=0.0)))
-        return CheckResult(name, "note", f"{beyond} of {len(worst)} samples stand out, most by {axis} (sample "
-                           f"{int(order[0])})", top, **common)
-    return CheckResult(name, "pass", "no sample stands out", top, **common)
-
-
-def label_errors(ranked: Mapping[str, Mapping[str, Array]], *, samples: int, issues: int, accuracy: float, chance: float,
-                 overlap: Sequence[tuple[str, str, float]] = (), confused: Array | None = None) -> CheckResult:
-    """Labels that disagree with confident out-of-sample predictions.
-
-    Args:
-        ranked: split -> {rows, given, suggested, quality}: the most suspicious first.
-        issues: how many cleanlab counts as wrong. accuracy: of the predictions. chance: share of the largest class.
-        overlap: pairs of classes that the predictions cannot tell apart, with the share of mutual confusion.
-        confused: the confident joint (K, K).
-    """
-    name, share = "label_errors", issues / max(1, samples)
-    facts = {"ranked": dict(ranked), "accuracy": accuracy, "joint": confused, "overlap": tuple(overlap), "issues": issues}
-    common: dict[str, Any] = {"measured": share, "expected": f"below {_NOISE:g}", "unit": "of the labels", "details": facts,
-                              "source": _NORTHCUTT, "advice": "Look at the samples of details['ranked'], worst first."}
-    if accuracy < chance + 0.5 * (1 - chance) and not overlap:
-        return CheckResult(name, "skip", f"the predictions are too weak to judge labels by (accuracy {accuracy:.2f}, the "
-                           f"largest class has {chance:.2f})", details=facts, source=_NORTHCUTT)
-    if overlap:
-        pairs = few([f"{a} and {b}" for a, b, _ in overlap], 3)
-        return CheckResult(name, "warn", f"classes cannot be told apart: {pairs}: one class under two names?", **{
-            **common, "measured": overlap[0][2], "expected": "below 0.3", "unit": "of the two classes are confused",
-            "advice": "Merge them, or look at how the labels are written."})
-    if share > _NOISE and issues >= 5:
-        return CheckResult(name, "warn", f"about {issues} of {samples} labels look wrong", **common)
-    if issues:
-        return CheckResult(name, "note", f"about {issues} of {samples} labels may be wrong", **common)
-    return CheckResult(name, "pass", f"no label of {samples} contradicts a confident prediction", **common)
-
-
-_NORTHCUTT = "C. Northcutt, L. Jiang, I. Chuang, Confident Learning, 2021"
-_NOISE = 0.08
-
-
-def label_alignment(accuracy: float, chance: float, samples: int, classes: int, *, learners: Mapping[str, float]
-                    ) -> CheckResult:
-    """Do the labels have anything to do with the inputs?
-
-    Args:
-        accuracy: best out-of-sample accuracy of a few plain learners, on `samples` samples. chance: of the largest
-            class alone.
-    """
-    name = "label_alignment"
-    spread = math.sqrt(max(1e-9, chance * (1 - chance)) / max(1, samples))
-    sigmas = (accuracy - chance) / spread
-    common: dict[str, Any] = {"measured": accuracy, "expected": f"above {chance:.3g}", "unit": "accuracy",
-                              "details": {"learners": dict(learners), "chance": chance}, "source": _KARPATHY}
-    if samples < 100 or samples < 10 * classes:
-        return CheckResult(name, "skip", f"{samples} samples of {classes} classes are too few to tell")
-    if sigmas < 3:
-        return CheckResult(name, "warn", "the labels have nothing to do with the inputs: no plain learner beats chance",
-                           advice="Shuffle inputs and labels by the same order; look at some pairs.", **common)
-    return CheckResult(name, "pass", "the labels go with the inputs", **common)
-
-
-def augmentation_keeps_label(*, permuted: float, changed_labels: float, before: float, after: float, samples: int,
-                             moved: Mapping[tuple[str, str], float] | None = None, hidden: float = 0.0, chance: float = 0.0,
-                             problem: str = "") -> CheckResult:
-    """Does an augmented sample still show what its label says?
-
-    Args:
-        permuted: share of the samples that became an exact copy of another sample with another label.
-        changed_labels: share of labels that the augmentation changed.
-        before, after: accuracy of a learner trained on plain samples, on held-out plain and augmented ones.
-        moved: (class, predicted class) -> share of that class's augmented samples that went there, beyond before.
-        hidden: share of the inputs' values that became one constant.
-        problem: what is wrong with the form of the output (shape, NaN).
-    """
-    name = "augmentation_keeps_label"
-    facts = {"before": before, "after": after, "moved": dict(moved or {}), "hidden": hidden}
-    common: dict[str, Any] = {"details": facts, "source": _KARPATHY}
-    if problem:
-        return CheckResult(name, "fail", f"the augmentation {problem}", **common)
-    if permuted > 0.05:
-        return CheckResult(name, "fail", f"the augmentation exchanges samples, not their labels: {permuted:.0%} became a "
-                           "sample of another label", permuted, 0.0, "of the samples", "A flip or roll runs over the batch "
-                           "axis; images are (N, C, H, W), mirror with x.flip(-1).", **common)
-    drop = before - after
-    noise = math.sqrt(2 * 0.25 / max(1, samples))
-    if before < chance + 0.3 * (1 - chance):
-        return CheckResult(name, "skip", f"no learner knows the plain samples well enough to judge (accuracy {before:.2f})",
+        return CheckResult("outliers", "warn", f"{len(blank)} blank samples, the first is {_where(places[blank[0]], names)}",
                            **common)
-    swapped = [(pair, share) for pair, share in (moved or {}).items() if share > 0.3]
-    number = {"measured": after, "expected": f"about {before:.2f}", "unit": "accuracy on augmented samples"}
-    if swapped and drop > max(0.08, 3 * noise):
-        said = few([f"{a} becomes {b}" for (a, b), _ in sorted(swapped, key=lambda item: -item[1])], 3)
-        return CheckResult(name, "warn", f"the augmentation changes what the samples show: {said}", advice="Leave out flips and "
-                           "turns that make one class look like another.", **number, **common)  # type: ignore[arg-type]
-    if drop > max(0.35, 4 * noise):
-        return CheckResult(name, "warn", "the augmentation is so strong that the samples are hardly recognised",
-                           advice="Look at some augmented samples; make it weaker.", **number, **common)  # type: ignore[arg-type]
-    return CheckResult(name, "pass", "augmented samples still show their class", **number, **common)  # type: ignore[arg-type]
+    if beyond:
+        axis = max(scores, key=lambda a: float(np.abs(scores[a]).max(initial=0.0)))
+        return CheckResult("outliers", "note", f"{beyond} of {len(worst)} samples stand out, most by {axis}: "
+                           f"{_where(places[order[0]], names)}", **common)
+    return CheckResult("outliers", "pass", "no sample stands out", **common)
+
+
+def _where(place: Array, names: Sequence[str]) -> str:
+    return f"{names[int(place[0])]} {int(place[1])}" if len(names) else str(int(place[1]))
