@@ -46,7 +46,7 @@ def data_check(worst: Status, *names: str) -> Callable[[Callable[..., CheckResul
 
 def _looked(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: dict[str, Any], name: str) -> Looked:
     """Of the first arguments of a check; what else they hold goes to the options."""
-    if isinstance(data, Subject) or isinstance(data, nn.Module) or (callable(data) and not hasattr(data, "__iter__")):
+    if isinstance(data, (Subject, nn.Module)) or (callable(data) and not hasattr(data, "__iter__")):
         batches, loss_fn = (*more, None, None)[:2]
         own = {key: options.pop(key) for key in list(options) if key in _SUBJECT_OPTIONS}
         target = _subject(data, options.pop("batches", batches), options.pop("loss_fn", loss_fn), own)
@@ -75,7 +75,8 @@ def looked_at(target: Subject) -> Looked:
         source = target.source
         ours = source if isinstance(source, (Data, Split)) else None
         fed = [] if source is None or ours is not None else _quietly("train", source)
-        fed = (fed or [_of_batches(target)]) + ([] if target.validation is None else _quietly("validation", target.validation))
+        held = [] if target.validation is None else _quietly("validation", target.validation)
+        fed = (fed or [_of_batches(target)]) + held
         data = ours if target.data is None else target.data
         parts = fed if data is None else parts_of(data, why="checks of the data", most=_MOST, seconds=_SECONDS)
         _seen[target] = Looked(tuple(parts), tuple(fed), target.num_classes, quick=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from recipe_widgets.records import CheckResult
 
 Array = npt.NDArray[Any]
 _QUICK = 4096  # images that are searched for near copies when it must be quick
+_DETAIL = 16  # pixels a side from which on two images cannot look alike by chance
 
 
 @data_check("warn")
@@ -37,10 +39,8 @@ def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = Non
     pairs, similarity = np.zeros((0, 4), np.int64), np.zeros(0)
     if near:
         pairs, similarity = near_copies(looked, mirrored, progress)
-    result = judge.duplicates(exact, pairs, {part.name: part.size for part in looked.parts}, similarity=similarity,
-                              by_chance=few_values(looked.parts[0]), clash=_clashes(exact, looked.parts),
-                              sampled=looked.parts is looked.fed or looked.parts == looked.fed)
-    return result
+    return judge.duplicates(exact, pairs, {part.name: part.size for part in looked.parts}, similarity=similarity,
+                            by_chance=few_values(looked.parts[0]), clash=_clashes(exact, looked.parts))
 
 
 def copies(parts: Sequence[Part]) -> list[list[tuple[int, int]]]:
@@ -70,7 +70,7 @@ def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[
     """Near copies (n, 4) that are no exact ones, and their similarity (n,); of the parts that hold images of one kind."""
     first = looked.parts[0]
     parts = [part for part in looked.parts if part.of_images and part.x.shape[1:] == first.x.shape[1:]]
-    if not first.of_images or min(first.x.shape[2:]) < 6 or (looked.quick and sum(p.size for p in parts) > _QUICK):
+    if not first.of_images or min(first.x.shape[2:]) < _DETAIL or (looked.quick and sum(p.size for p in parts) > _QUICK):
         return np.zeros((0, 4), np.int64), np.zeros(0)
     key = f"near {mirrored}"
     if key not in looked.shared:
@@ -78,7 +78,8 @@ def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[
         split = np.repeat(number, [part.size for part in parts])
         row = np.concatenate([np.arange(part.size) for part in parts])
         x = torch.cat([part.x.float() if part.x.dtype != parts[0].x.dtype else part.x for part in parts])
-        pairs, similarity = (found.numpy() for found in near_pairs(x, mirrored=mirrored, progress=progress and not looked.quick))
+        found = near_pairs(x, mirrored=mirrored, progress=progress and not looked.quick)
+        pairs, similarity = found[0].numpy(), found[1].numpy()
         other = ~(x[pairs[:, 0]] == x[pairs[:, 1]]).flatten(1).all(1).numpy() if len(pairs) else np.zeros(0, bool)
         a, b = pairs[other].T if len(pairs) else (pairs[:, 0], pairs[:, 1])
         looked.shared[key] = np.stack([split[a], row[a], split[b], row[b]], 1).astype(np.int64), similarity[other]
@@ -90,14 +91,17 @@ def few_values(part: Part) -> bool:
     rows = part.x[torch.linspace(0, part.size - 1, min(part.size, 1000)).long()].reshape(-1, part.x[0].numel() or 1)
     columns = rows[:, torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 256)).long()]
     bits = sum(float(np.log2(len(np.unique(column)))) for column in columns.numpy().T)
-    return bits < 2 * np.log2(max(2, part.size)) + 10
+    return bits < 2 * math.log2(max(2, part.size)) + 10
 
 
 def _clashes(exact: Array, parts: Sequence[Part]) -> int:
     """Pairs of equal samples whose class labels differ."""
     labels = [part.labels for part in parts]
-    return sum(1 for s, r, t, q in exact.tolist()
-               if labels[s] is not None and labels[t] is not None and int(labels[s][r]) != int(labels[t][q]))  # type: ignore[index]
+    count = 0
+    for s, r, t, q in exact.tolist():
+        one, other = labels[s], labels[t]
+        count += one is not None and other is not None and int(one[r]) != int(other[q])
+    return count
 
 
 @data_check("warn")

@@ -50,7 +50,7 @@ def sortedness(y: Array, starts: Sequence[int]) -> float:
     even = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
     chi, chance = float(((table - even) ** 2 / even).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
     most = table.sum() * (min(table.shape) - 1)
-    return max(0.0, (chi - chance) / max(1e-9, most - chance))
+    return max(0.0, (chi - chance) / max(1e-9, float(most) - chance))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +79,8 @@ def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 
     Source: Northcutt, Jiang, Chuang, Confident Learning, 2021; Northcutt, Athalye, Mueller, Pervasive Label Errors, 2021.
     """
     if looked.quick:
-        made = quick_predictions(looked)
-        parts: Sequence[Part] = looked.fed or looked.parts
+        parts: Sequence[Part] = looked.parts[:1]
+        made = quick_predictions(looked, parts[0])
     else:
         parts = [part for part in looked.parts if part.y is not None]
         plan = learner.Plan(epochs, seconds, _mirrored(parts, mirrored))
@@ -103,8 +103,8 @@ def _given(probabilities: Any, parts: Sequence[Part]) -> Array | None:
     return found
 
 
-def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Plan, folds: int, given: Array | None = None, *,
-                progress: bool = False, quick: bool = False) -> Predicted:
+def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Plan, folds: int,
+                given: Array | None = None, *, progress: bool = False, quick: bool = False) -> Predicted:
     """Out-of-sample predictions of all splits in one pool; samples without a label are left out."""
     if not parts:
         raise CannotTellError("needs labels")
@@ -146,19 +146,19 @@ def _for_net(part: Part, count: int, quick: bool) -> bool:
 def as_table(x: torch.Tensor) -> Array:
     """Samples as rows of a table (N, D), large images as at most 16 pixels a side."""
     if x.ndim == 4 and max(x.shape[2:]) > 16:
-        size = [min(16, s) for s in x.shape[2:]]
+        size = (min(16, x.shape[2]), min(16, x.shape[3]))
         x = torch.cat([torch.nn.functional.adaptive_avg_pool2d(part.float(), size) for part in x.split(1000)])
     return x.reshape(len(x), -1).double().numpy()
 
 
-def quick_predictions(looked: Looked) -> Predicted:
-    """Of the training batches of a model, made once for all checks."""
-    if "predicted" not in looked.shared:
-        part = (looked.fed or looked.parts)[0]
-        if not part.x.is_floating_point() and part.x.dtype != torch.uint8:
+def quick_predictions(looked: Looked, part: Part) -> Predicted:
+    """Of some samples of one part, made once for all checks."""
+    key = f"predicted {id(part)}"
+    if key not in looked.shared:
+        if not part.x.is_floating_point() and not part.of_images:
             raise CannotTellError("needs inputs of numbers that can be compared, not of words or class numbers")
-        looked.shared["predicted"] = predictions([part], looked.num_classes, learner.Plan(), 3, quick=True)
-    return looked.shared["predicted"]  # type: ignore[no-any-return]
+        looked.shared[key] = predictions([part], looked.num_classes, learner.Plan(), 3, quick=True)
+    return looked.shared[key]  # type: ignore[no-any-return]
 
 
 def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: float) -> CheckResult:
@@ -182,12 +182,15 @@ def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: f
     guess = small.argmax(1)
     joint = np.zeros((len(present),) * 2)
     np.add.at(joint, (inside, guess), 1)
-    label = [names[k] if k < len(names) else str(k) for k in present]
+    label = [names[k] if k < len(names) else str(k) for k in present.tolist()]
     ranked = {split: _ranked(made, k, quality, present[guess], issues, most) for k, split in enumerate(splits)}
-    accuracy = float((guess == inside).mean())
-    return judge.label_errors({k: v for k, v in ranked.items() if len(v["rows"])}, samples=len(y), issues=int(issues.sum()),
-                              accuracy=accuracy, chance=float(joint.sum(1).max() / joint.sum()),
-                              overlap=overlapping(joint, label), confused=joint)
+    rows, accuracy = np.arange(len(y)), float((guess == inside).mean())
+    # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is sure.
+    sure = issues & (small[rows, inside] < 0.15 * small[rows, guess])
+    return judge.label_errors({k: v for k, v in ranked.items() if len(v["rows"])}, samples=len(y),
+                              issues=int(issues.sum()), sure=int(sure.sum()), accuracy=accuracy,
+                              chance=float(joint.sum(1).max() / joint.sum()), overlap=overlapping(joint, label),
+                              confused=joint)
 
 
 def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array, most: float) -> dict[str, Array]:
@@ -211,7 +214,9 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
             if own + other >= 20 and min(shares) > 0.2 and other / (own + other) > 0.35:
                 found.append((names[a], names[b], float(other / (own + other))))
                 kept += other
-    return sorted(found, key=lambda pair: -pair[2]) if kept > 0.8 * joint.sum() and len(joint) > 2 else []
+    each = [name for pair in found for name in pair[:2]]  # a class like several others: the learner is weak
+    sure = kept > 0.8 * joint.sum() and len(joint) > 2 and len(set(each)) == len(each)
+    return sorted(found, key=lambda pair: -pair[2]) if sure else []
 
 
 @data_check("warn")
@@ -221,9 +226,9 @@ def label_alignment(looked: Looked, *, seconds: float = 6.0) -> CheckResult:
     Plain learners are trained by cross-validation; where the labels go with the inputs, one of them gives a held-out
     sample's own label more than its share.
     """
-    shown = looked if looked.fed else Looked(looked.parts[:1], looked.parts[:1], looked.num_classes, shared=looked.shared)
-    made = quick_predictions(shown)
-    part, gain = shown.fed[0], gain_of(made)
+    part = (looked.fed or looked.parts)[0]
+    made = quick_predictions(looked, part)
+    gain = gain_of(made)
     known = float(gain.mean()) > 4 * float(gain.std()) / np.sqrt(len(gain))
     if not known and part.of_images and min(part.x.shape[2:]) >= 6:
         rows = torch.from_numpy(made.row)

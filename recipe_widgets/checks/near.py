@@ -15,7 +15,7 @@ from tqdm import tqdm
 Tensor = torch.Tensor
 _SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
 _NEIGHBOURS, _BLOCK, _MOST = 8, 1000, 80_000
-SURE = 0.73  # similarity from which two photographs are the same: of the 10,000 test images of CIFAR-10 4 % have one in train
+SURE = 0.73  # from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
 
 
 def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = False) -> tuple[Tensor, Tensor]:
@@ -58,13 +58,13 @@ def _sized(x: Tensor) -> Tensor:
     """Images of at most 32 pixels a side, uint8 where they were and fit."""
     if max(x.shape[2:]) <= _FULL:
         return x
-    size = tuple(min(_FULL, s) for s in x.shape[2:])
+    size = (min(_FULL, x.shape[2]), min(_FULL, x.shape[3]))
     return torch.cat([F.adaptive_avg_pool2d(part.float(), size) for part in x.split(_BLOCK)])
 
 
 def _descriptors(x: Tensor) -> tuple[Tensor, Tensor]:
     """Small pictures (N,C,h,w) without their mean, and which have no content."""
-    size = tuple(min(_SIDE, s) for s in x.shape[2:])
+    size = (min(_SIDE, x.shape[2]), min(_SIDE, x.shape[3]))
     small = torch.cat([F.adaptive_avg_pool2d(part.float(), size) for part in x.split(4096)])
     small = small - small.mean((2, 3), keepdim=True)
     norm = small.flatten(1).norm(dim=1)
@@ -128,7 +128,7 @@ def _shifts(a: Tensor, b: Tensor, most: int) -> Tensor:
     """Cross-correlation (n, (2 most + 1)²) of the grey gradients: how well a(p) fits b(p + shift)."""
     size = [s + most for s in a.shape[2:]]
     fa, fb = (torch.fft.rfft2(_gradients(z.mean(1, keepdim=True)), s=size) for z in (a, b))
-    full = torch.fft.irfft2((fa.conj() * fb).sum(1), s=size)
+    full: Tensor = torch.fft.irfft2((fa.conj() * fb).sum(1), s=size)
     places = torch.arange(-most, most + 1)
     return full[:, places % size[0]][:, :, places % size[1]].flatten(1)
 

@@ -30,10 +30,10 @@ from recipe_widgets.checks.runner import Check
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.records import CheckResult, RecipeError, rng_guard
 
-# Order of the recipe: the data, then wiring of loss and outputs, start, dependencies, gradients, the loop, memorising, signals.
+# Order of the recipe: data, wiring of loss and outputs, start, dependencies, gradients, the loop, memorising, signals.
 IN_ORDER: tuple[Check, ...] = (
-    labels.class_balance, images.input_range, splits.split_leak, images.duplicates, images.outliers, labels.label_alignment,
-    labels.label_errors, splits.augmentation_keeps_label, splits.train_eval_preprocessing,
+    labels.class_balance, images.input_range, splits.split_leak, images.duplicates, images.outliers,
+    labels.label_alignment, labels.label_errors, splits.augmentation_keeps_label, splits.train_eval_preprocessing,
     loss.loss_reduction, loss.output_scale, start.loss_at_init, start.output_init, start.init_scale,
     dependence.batch_independence, dependence.causal_dependence, dependence.loop_equals_vectorised,
     wiring.optimizer_covers_model, wiring.gradients_flow, gradcheck.gradient_check, wiring.bias_before_norm,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,7 +165,8 @@ def _as_images(x: Any) -> tuple[Any, bool]:
         last = x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3)
         x = x.transpose(0, 3, 1, 2) if last else x
         return x, min(x.shape[2:]) >= 2
-    if x.ndim == 3 and min(x.shape[1:]) >= 4 and (x.dtype == np.uint8 or (x.dtype.kind == "f" and x.shape[1] == x.shape[2])):
+    grey = x.ndim == 3 and min(x.shape[1:]) >= 4
+    if grey and (x.dtype == np.uint8 or (x.dtype.kind == "f" and x.shape[1] == x.shape[2])):
         return x[:, None], True
     return x, False
 
@@ -190,20 +191,22 @@ def _collected(name: str, batches: Any, several: bool, most: int | None, seconds
         raise RecipeError("Samples", found="no batches", expected="at least one pair (x, y)",
                           mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
     starts = tuple(int(s) for s in np.cumsum([0, *map(len, xs[:-1])]))
-    x, y = _joined(xs), None if any(part is None for part in ys) else _joined(ys)  # type: ignore[arg-type]
-    if x is None:
+    joined, labels = _joined(xs), _joined(ys)
+    if joined is None:
         raise RecipeError(f"Samples of {name}, x", found="batches of different shapes", expected="samples of one shape",
                           mend="Pad or crop them to one size.")
-    return made(name, x, y, starts, complete)
+    return made(name, joined, labels, starts, complete)
 
 
-def _joined(parts: list[torch.Tensor]) -> torch.Tensor | None:
-    if len({part.shape[1:] for part in parts}) > 1 or len({part.dtype for part in parts}) > 1:
+def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """One tensor of all; None where one is missing or of another shape or type."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or len({(part.shape[1:], part.dtype) for part in known}) > 1:
         return None
-    return torch.cat(parts)
+    return torch.cat(known)
 
 
-def _checked(name: str, batches: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
+def _checked(name: str, batches: Any) -> Generator[tuple[torch.Tensor, torch.Tensor | None]]:
     for number, pair in enumerate(batches):
         if not isinstance(pair, (tuple, list)) or len(pair) < 2:
             raise RecipeError(f"Batch {number} of {name}", found=type(pair).__name__, expected="a pair (x, y)",
@@ -213,7 +216,8 @@ def _checked(name: str, batches: Any) -> Iterator[tuple[torch.Tensor, torch.Tens
         with contextlib.suppress(RecipeError):  # labels of another kind (dicts, texts): the samples alone
             y = _tensor(as_array(pair[1], f"Batch {number} of {name}, y"))
         if x.ndim == 0 or (y is not None and (y.ndim == 0 or len(y) != len(x))):
-            raise RecipeError(f"Batch {number} of {name}", found=f"x {tuple(x.shape)}, y {None if y is None else tuple(y.shape)}",
+            shown = None if y is None else tuple(y.shape)
+            raise RecipeError(f"Batch {number} of {name}", found=f"x {tuple(x.shape)}, y {shown}",
                               expected="the same first length", mend="Both begin with the batch axis N.")
         if len(x):
             yield x, y

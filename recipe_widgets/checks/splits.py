@@ -57,7 +57,7 @@ def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., 
         return _batches_alike(looked)
     part = next((p for p in looked.parts[1:] if p.size >= 8), looked.parts[0])
     raw = part.given[:samples]
-    runs = []
+    runs: list[torch.Tensor] = []
     for pipeline in (preprocess_train, preprocess_train, preprocess_eval, preprocess_eval):
         with seeded(len(runs)):
             runs.append(torch.as_tensor(np.asarray(pipeline(_copy(raw)))).detach().double().cpu())
@@ -66,7 +66,8 @@ def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., 
     if shapes[0] != shapes[1]:
         return judge.train_eval_preprocessing(shapes=shapes, random=(False, False))
     random = (not torch.equal(train, again), not torch.equal(evaluated, once_more))
-    return judge.train_eval_preprocessing(shapes=shapes, random=random, train=_channels(train), evaluated=_channels(evaluated))
+    return judge.train_eval_preprocessing(shapes=shapes, random=random, train=_channels(train),
+                                          evaluated=_channels(evaluated))
 
 
 def _copy(raw: Any) -> Any:
@@ -76,16 +77,18 @@ def _copy(raw: Any) -> Any:
 def _channels(x: torch.Tensor) -> Array:
     """(C, values): per channel of images (n,C,H,W) or column of tables, in the same order for both pipelines."""
     x = x[:, None] if x.ndim == 3 or x.ndim == 1 else x
-    return x.reshape(len(x), x.shape[1], -1).transpose(0, 1).reshape(x.shape[1], -1).numpy()
+    values: Array = x.reshape(len(x), x.shape[1], -1).transpose(0, 1).reshape(x.shape[1], -1).numpy()
+    return values
 
 
 def _batches_alike(looked: Looked) -> CheckResult:
     if len(looked.fed) < 2:
-        raise CannotTellError("needs the two pipelines (preprocess_train, preprocess_eval), or training and validation batches")
+        raise CannotTellError("needs preprocess_train and preprocess_eval, or training and validation batches")
     train, held = looked.fed[:2]
     if not train.x.is_floating_point() or train.x.shape[1:] != held.x.shape[1:] or min(train.size, held.size) < 32:
         raise CannotTellError("needs at least 32 samples of numbers, of one shape, from each")
-    finite(train), finite(held)
+    for part in (train, held):
+        finite(part)
     return judge.inputs_alike(channel_statistics(train.x), channel_statistics(held.x), min(train.size, held.size))
 
 
@@ -107,11 +110,11 @@ def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | No
     x, y = part.x[rows], y[rows]
     new, labels, problem = _augmented(x, y, augment, draws)
     if problem or labels is None:
-        return judge.augmentation_keeps_label(permuted=0, changed_labels=0, before=0, after=0, samples=len(y), problem=problem)
+        return judge.augmentation_keeps_label(permuted=0, before=0, after=0, samples=len(y), problem=problem)
     twice, old = y.repeat(draws), x.repeat(draws, *[1] * (x.ndim - 1))
     permuted = _exchanged(old, new, twice, labels)
     if permuted > 0.05:
-        return judge.augmentation_keeps_label(permuted=permuted, changed_labels=0, before=0, after=0, samples=len(y))
+        return judge.augmentation_keeps_label(permuted=permuted, before=0, after=0, samples=len(y))
     return _recognised(part, x, y, new.reshape(draws, *x.shape), labels.reshape(draws, -1), seconds)
 
 
@@ -128,7 +131,8 @@ def _plain(looked: Looked) -> Part:
 
 def _sample(y: Array) -> Array:
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).numpy()
-    return order[y[order] >= 0][:_SHOWN]
+    known: Array = order[y[order] >= 0]
+    return known[:_SHOWN]
 
 
 def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], draws: int
@@ -190,8 +194,8 @@ def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor,
                 if share > 0.1:
                     moved[name[a], name[b]] = share
     return judge.augmentation_keeps_label(
-        permuted=0, changed_labels=float((drawn != truth).mean()), before=float((plain == truth).mean()),
-        after=float((aug == drawn).mean()), samples=len(truth), moved=moved, chance=float(np.bincount(truth).max() / len(truth)))
+        permuted=0, before=float((plain == truth).mean()), after=float((aug == drawn).mean()), samples=len(truth),
+        moved=moved, chance=float(np.bincount(truth).max() / len(truth)))
 
 
 def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int, seconds: float

@@ -13,7 +13,7 @@ from recipe_widgets.records import CheckResult
 
 Array = npt.NDArray[Any]
 _KARPATHY = "A. Karpathy, A Recipe for Training Neural Networks, 2019"
-_RARE = 0.1  # share of an even share below which a class is rare
+_RARE = 0.1  # share of the largest class below which a class is rare
 
 
 def class_balance(counts: Mapping[str, Array], *, names: Sequence[str] = (), sorted_runs: float = 0.0,
@@ -46,8 +46,7 @@ def class_balance(counts: Mapping[str, Array], *, names: Sequence[str] = (), sor
                            "DataLoader(..., shuffle=True).", _KARPATHY, facts)
     ratio = float(train.max() / train.min()) if train.min() else float(train.max())
     empty = [label[k] for k in np.flatnonzero(total == 0)]
-    share = train / train.sum() * len(train)
-    rare = [label[k] for k in np.flatnonzero((share < _RARE) & (train > 0))]
+    rare = [label[k] for k in np.flatnonzero((train < _RARE * train.max()) & (train > 0))]
     if rare:
         return CheckResult(name, "warn", f"{_classes(rare)} rare: {int(train[train > 0].min())} samples against "
                            f"{int(train.max())} of the largest class", ratio, "below 10", "largest / smallest class",
@@ -99,30 +98,31 @@ def input_range(channels: Mapping[str, Array], *, broken: Sequence[int] = (), wh
         what = ": scaled twice, or by another data set's statistics?" if image else ""
         return CheckResult(name, "warn", f"the inputs are nearly constant, {centre:.3g} ± {spread:.2g}{what}", spread,
                            advice=advice, **common)  # type: ignore[arg-type]
-    return _offset_and_scales(mean[live], std[live], image, common)
+    return _offset_and_scales(mean[live], std[live], common)
 
 
 _BENGIO = "Y. Bengio, Practical Recommendations for Gradient-Based Training, 2012"
 _LARGE, _SMALL = 20.0, 0.03
 
 
-def _offset_and_scales(mean: Array, std: Array, image: bool, common: Mapping[str, Any]) -> CheckResult:
-    far = float(np.max(np.abs(mean) / std))
-    widest = float(std.max() / std.min())
+def _offset_and_scales(mean: Array, std: Array, common: Mapping[str, Any]) -> CheckResult:
+    """Columns that hardly vary, such as the border pixels of digits, count by a tenth of the spread of all."""
     spread = float(np.sqrt(np.mean(std**2)))
+    far = float(np.max(np.abs(mean) / np.maximum(std, 0.1 * spread)))
+    widest = float(std.max() / np.median(std))
     if far > 30:
         return CheckResult("input_range", "warn", f"inputs lie far from zero: up to {far:.3g} standard deviations", far,
                            "below 10", "|mean| / std", "Subtract the mean of the training set; float32 loses what is "
                            "small beside something large.", _BENGIO, common["details"])
-    if widest > (30 if image else 300):
-        return CheckResult("input_range", "warn", f"the columns differ in scale by a factor of {widest:.3g}", widest,
-                           "below 10", "largest / smallest std", "Standardise each column by the training set.", _BENGIO,
+    if widest > 100:
+        return CheckResult("input_range", "warn", f"one column is {widest:.3g} times as wide as the others", widest,
+                           "below 10", "largest / median std", "Standardise each column by the training set.", _BENGIO,
                            common["details"])
     return CheckResult("input_range", "pass", "the inputs are in a sane range", spread, **common)
 
 
 def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarity: Array | None = None,
-               by_chance: bool = False, clash: int = 0, sampled: bool = False) -> CheckResult:
+               by_chance: bool = False, clash: int = 0) -> CheckResult:
     """Samples that occur more than once.
 
     Args:
@@ -131,12 +131,11 @@ def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarit
         similarity: (n,) of the near pairs.
         by_chance: samples have so few possible values that copies are to be expected.
         clash: pairs of equal samples whose labels differ.
-        sampled: the samples were drawn by a loader, which may repeat some on purpose.
     """
-    name, names, serious = "duplicates", tuple(sizes), False
+    name, names = "duplicates", tuple(sizes)
     total = max(1, sum(sizes.values()))
     facts = {"exact": exact, "near": near, "similarity": similarity, "splits": names, "sizes": dict(sizes)}
-    across = int((exact[:, 0] != exact[:, 2]).sum()) if len(exact) else 0
+    across = sum(int((pairs[:, 0] != pairs[:, 2]).sum()) for pairs in (exact, near) if len(pairs))
     copies, alike = (len({(a, b) for a, b in pairs[:, 2:].tolist()}) if len(pairs) else 0 for pairs in (exact, near))
     said = [text for text in (f"{copies} exact copies" if copies else "", f"{alike} near copies" if alike else "",
                               f"{across} copies across splits" if across else "",
@@ -145,8 +144,8 @@ def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarit
               "advice": "Keep one of each; decide before splitting, and look at the pairs in details."}
     if not said:
         return CheckResult(name, "pass", "no copies", **common)  # type: ignore[arg-type]
-    if not by_chance:
-        serious = bool(across or clash) if sampled else bool(across or copies + alike > 0.01 * total or clash)
+    # Copies inside a split may be meant (rare samples taken more often); across splits they never are.
+    serious = bool(across or clash) and not by_chance
     text = ", ".join(said) + f" among {total} samples"
     if by_chance:
         text += "; the samples have few possible values, so copies are to be expected"

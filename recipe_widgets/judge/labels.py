@@ -18,17 +18,19 @@ _NORTHCUTT = "C. Northcutt, L. Jiang, I. Chuang, Confident Learning, 2021"
 _NOISE = 0.08  # share of wrong labels from which on it is more than the usual few
 
 
-def label_errors(ranked: Mapping[str, Mapping[str, Array]], *, samples: int, issues: int, accuracy: float, chance: float,
-                 overlap: Sequence[tuple[str, str, float]] = (), confused: Array | None = None) -> CheckResult:
+def label_errors(ranked: Mapping[str, Mapping[str, Array]], *, samples: int, issues: int, sure: int, accuracy: float,
+                 chance: float, overlap: Sequence[tuple[str, str, float]] = (), confused: Array | None = None
+                 ) -> CheckResult:
     """Labels that disagree with confident out-of-sample predictions.
 
     Args:
         ranked: split -> {rows, given, suggested, quality}: the most suspicious first.
-        issues: how many cleanlab counts as wrong. accuracy: of the predictions. chance: share of the largest class.
+        issues: how many cleanlab counts as wrong. sure: those of them whose given label is all but ruled out.
+        accuracy: of the predictions. chance: share of the largest class.
         overlap: pairs of classes that the predictions cannot tell apart, with the share of mutual confusion.
         confused: the confident joint (K, K).
     """
-    name, share = "label_errors", issues / max(1, samples)
+    name, share = "label_errors", sure / max(1, samples)
     facts = {"ranked": dict(ranked), "accuracy": accuracy, "joint": confused, "overlap": tuple(overlap), "issues": issues}
     common: dict[str, Any] = {"measured": share, "expected": f"below {_NOISE:g}", "unit": "of the labels", "details": facts,
                               "source": _NORTHCUTT, "advice": "Look at the samples of details['ranked'], worst first."}
@@ -40,7 +42,7 @@ def label_errors(ranked: Mapping[str, Mapping[str, Array]], *, samples: int, iss
         return CheckResult(name, "warn", f"classes cannot be told apart: {pairs}: one class under two names?", **{
             **common, "measured": overlap[0][2], "expected": "below 0.3", "unit": "of the two classes are confused",
             "advice": "Merge them, or look at how the labels are written."})
-    if share > _NOISE and issues >= 5:
+    if share > _NOISE and sure >= 5:
         return CheckResult(name, "warn", f"about {issues} of {samples} labels look wrong", **common)
     if issues:
         return CheckResult(name, "note", f"about {issues} of {samples} labels may be wrong", **common)
@@ -66,14 +68,13 @@ def label_alignment(gain: Array, *, classes: int, accuracy: float, learner: str 
     return CheckResult(name, "pass", "the labels go with the inputs", **common)
 
 
-def augmentation_keeps_label(*, permuted: float, changed_labels: float, before: float, after: float, samples: int,
+def augmentation_keeps_label(*, permuted: float, before: float, after: float, samples: int,
                              moved: Mapping[tuple[str, str], float] | None = None, hidden: float = 0.0, chance: float = 0.0,
                              problem: str = "") -> CheckResult:
     """Does an augmented sample still show what its label says?
 
     Args:
         permuted: share of the samples that became an exact copy of another sample with another label.
-        changed_labels: share of labels that the augmentation changed.
         before, after: accuracy of a learner trained on plain samples, on held-out plain and augmented ones.
         moved: (class, predicted class) -> share of that class's augmented samples that went there, beyond before.
         hidden: share of the inputs' values that became one constant.
@@ -93,12 +94,15 @@ def augmentation_keeps_label(*, permuted: float, changed_labels: float, before: 
     if before < chance + 0.3 * (1 - chance):
         return CheckResult(name, "skip", f"no learner knows the plain samples well enough to judge (accuracy {before:.2f})",
                            **common)
-    swapped = [(pair, share) for pair, share in (moved or {}).items() if share > 0.3]
+    moved = moved or {}
+    # A mirror exchanges classes; where only few pixels are left, all classes go to the one that looks like nothing.
+    swapped = [((a, b), share) for (a, b), share in moved.items() if share > 0.3 and (moved.get((b, a), 0) > 0.1 or
+                                                                                   len(moved) <= 2)]
     number = {"measured": after, "expected": f"about {before:.2f}", "unit": "accuracy on augmented samples"}
     if swapped and drop > max(0.08, 3 * noise):
         said = few([f"{a} becomes {b}" for (a, b), _ in sorted(swapped, key=lambda item: -item[1])], 3)
-        return CheckResult(name, "warn", f"the augmentation changes what the samples show: {said}", advice="Leave out flips and "
-                           "turns that make one class look like another.", **number, **common)  # type: ignore[arg-type]
+        return CheckResult(name, "warn", f"the augmentation changes what the samples show: {said}", advice="Leave out "
+                           "flips and turns that make one class look like another.", **number, **common)  # type: ignore[arg-type]
     if drop > max(0.35, 4 * noise):
         return CheckResult(name, "warn", "the augmentation is so strong that the samples are hardly recognised",
                            advice="Look at some augmented samples; make it weaker.", **number, **common)  # type: ignore[arg-type]
@@ -127,8 +131,8 @@ def train_eval_preprocessing(*, shapes: tuple[tuple[int, ...], tuple[int, ...]],
         return CheckResult(name, "pass", "both pipelines give the same", **common)
     order = _order(train, evaluated)
     if order:
-        return CheckResult(name, "fail" if not random[0] else "warn", f"evaluation has its channels in another order, {order}",
-                           **common)
+        return CheckResult(name, "warn" if random[0] else "fail", "evaluation has its channels in another order, "
+                           f"{order}", **common)
     if not random[0] and (scale := _affine(train, evaluated)):
         return CheckResult(name, "fail", f"evaluation scales otherwise: {scale}", **common)
     return _alike(name, _moments(train), _moments(evaluated), train.shape[1], common)
@@ -148,11 +152,13 @@ def _moments(channels: Array) -> dict[str, Array]:
 def _alike(name: str, train: Mapping[str, Array], held: Mapping[str, Array], samples: int, common: dict[str, Any]
            ) -> CheckResult:
     """By mean and spread; columns that hardly vary count by the spread of all."""
-    spread = np.maximum(np.maximum(train["std"], held["std"]), 0.1 * float(np.sqrt(np.mean(np.square(train["std"])))) + 1e-12)
+    least = 0.1 * float(np.sqrt(np.mean(np.square(train["std"])))) + 1e-12
+    spread = np.maximum(np.maximum(train["std"], held["std"]), least)
     shift = float(np.median(np.abs(train["mean"] - held["mean"]) / spread))
     ratio = float(np.exp(np.median(np.abs(np.log((held["std"] + 1e-9) / (train["std"] + 1e-9))))))
     noise = 3 / math.sqrt(max(1, samples))
-    number: dict[str, Any] = {"measured": max(shift, ratio - 1), "expected": "about 0", "unit": "difference in mean or spread"}
+    number: dict[str, Any] = {"measured": max(shift, ratio - 1), "expected": "about 0",
+                              "unit": "difference in mean or spread"}
     if shift > 0.5 + noise or ratio > 1.6 + noise:
         return CheckResult(name, "warn", f"inputs differ between training and evaluation: means by {shift:.2g} standard "
                            f"deviations, spreads by a factor of {ratio:.2g}", **number, **common)
