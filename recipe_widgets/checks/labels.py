@@ -50,7 +50,7 @@ def sortedness(y: Array, starts: Sequence[int]) -> float:
     even = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
     chi, chance = float(((table - even) ** 2 / even).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
     most = table.sum() * (min(table.shape) - 1)
-    return max(0.0, (chi - chance) / max(1e-9, float(most) - chance))
+    return float(max(0.0, (chi - chance) / max(1e-9, most - chance)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Predicted:
 
 
 @data_check("warn")
-def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 230.0, epochs: float = 8.0, folds: int = 2,
+def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 220.0, epochs: float = 8.0, folds: int = 2,
                  mirrored: bool | None = None, most: float = 0.05, progress: bool = True) -> CheckResult:
     """Which labels disagree with confident predictions of a learner that never saw the sample?
 
@@ -186,7 +186,7 @@ def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: f
     ranked = {split: _ranked(made, k, quality, present[guess], issues, most) for k, split in enumerate(splits)}
     rows, accuracy = np.arange(len(y)), float((guess == inside).mean())
     # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is sure.
-    sure = issues & (small[rows, inside] < 0.15 * small[rows, guess])
+    sure = issues & (small[rows, inside] < 0.2 * small[rows, guess])
     return judge.label_errors({k: v for k, v in ranked.items() if len(v["rows"])}, samples=len(y),
                               issues=int(issues.sum()), sure=int(sure.sum()), accuracy=accuracy,
                               chance=float(joint.sum(1).max() / joint.sum()), overlap=overlapping(joint, label),

@@ -1,12 +1,11 @@
 """Near copies among images: other brightness or contrast, shifted, mirrored, compressed.
 
-Candidates are neighbours in whitened 8x8 pictures (plain ones find any two smooth skies alike); each is then laid over
-its partner at full size. The thresholds were set on CIFAR-10, where the pairs were looked at.
+Candidates are neighbours in whitened 8x8 pictures (plain ones find any two smooth skies alike) and in whitened spectra,
+which a shift leaves alone; each is then laid over its partner at full size. The thresholds were set on CIFAR-10, where
+the pairs were looked at.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch.nn import functional as F
@@ -14,7 +13,7 @@ from tqdm import tqdm
 
 Tensor = torch.Tensor
 _SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
-_NEIGHBOURS, _BLOCK, _MOST = 8, 1000, 80_000
+_NEIGHBOURS, _BLOCK, _MOST = 8, 1000, 60_000
 SURE = 0.73  # from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
 
 
@@ -26,17 +25,26 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = Fals
         mirrored: whether a mirror image counts as a copy; by default for colour images (mirrored digits are others).
     """
     mirrored = x.shape[1] == 3 if mirrored is None else mirrored
+    pictures = _sized(x)
     small, flat = _descriptors(x)
     if len(x) < 2 or int((~flat).sum()) < 2:
         return torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0)
     rows = (~flat).nonzero().flatten()
-    value, partner = _neighbours(small[rows], mirrored, progress)
-    pairs, value = _distinct(rows, partner, value, _floor(value[:, 0], 0.5, 1.5))
-    pictures = _sized(x)
-    similarity = torch.cat([0.5 * v + 0.25 * laid_over(pictures[p[:, 0]], pictures[p[:, 1]], mirrored).sum(1)
-                            for p, v in _chunks(pairs, value, progress)] or [torch.zeros(0)])
-    best = torch.full((len(x),), 0.0).scatter_reduce(0, pairs.flatten(), similarity.repeat_interleave(2), "amax")
-    found = similarity >= _floor(best[rows], SURE, 5.0)
+    views = _whitened(small[rows].flatten(1), *[small[rows].flip(3).flatten(1)] * mirrored)
+    spectrum = _whitened(_spectra(pictures)[rows])
+    nearest = [_neighbours(ways, progress) for ways in (views, spectrum)]
+
+    def compared(pairs: Tensor, shown: bool) -> Tensor:
+        parts = tqdm(pairs.split(_BLOCK), desc="comparing", disable=not shown, leave=False)
+        return torch.cat([_similarity(views, pictures, rows, part, mirrored) for part in parts if len(part)]
+                         or [torch.zeros(0)])
+
+    some = torch.linspace(0, len(rows) - 1, min(len(rows), 500)).long()
+    usual = torch.stack([compared(torch.stack([some, partner[some, 0]], 1), False) for _, partner in nearest]).amax(0)
+    pairs = torch.unique(torch.cat([_distinct(*found, _MOST) for found in nearest]), dim=0)
+    similarity = compared(pairs, progress)
+    pairs = rows[pairs]
+    found = similarity >= _floor(usual, SURE, 4.0)
     pairs, similarity = pairs[found], similarity[found]
     order = similarity.argsort(descending=True, stable=True)
     return pairs[order], similarity[order]
@@ -49,9 +57,12 @@ def _floor(best: Tensor, least: float, spreads: float) -> float:
     return min(0.97, max(least, middle + spreads * spread))
 
 
-def _chunks(pairs: Tensor, value: Tensor, progress: bool) -> Iterator[tuple[Tensor, Tensor]]:
-    parts = list(zip(pairs.split(_BLOCK), value.split(_BLOCK), strict=True))
-    yield from tqdm(parts, desc="comparing", disable=not progress, leave=False)
+def _similarity(views: list[Tensor], pictures: Tensor, rows: Tensor, pairs: Tensor, mirrored: bool) -> Tensor:
+    """(n,): 1 for the same picture. A close fit at full size may stand alone, a fair one needs the small picture's word."""
+    a, b = pairs.T
+    small = torch.stack([(way[a].float() * views[0][b].float()).sum(1) for way in views]).amax(0)
+    fit = laid_over(pictures[rows[a]], pictures[rows[b]], mirrored).mean(1)
+    return torch.maximum(0.5 * small + 0.5 * fit, fit - 0.05)
 
 
 def _sized(x: Tensor) -> Tensor:
@@ -71,35 +82,50 @@ def _descriptors(x: Tensor) -> tuple[Tensor, Tensor]:
     return small, norm <= 1e-4 * norm.median().clamp(min=1e-12)
 
 
-def _neighbours(small: Tensor, mirrored: bool, progress: bool) -> tuple[Tensor, Tensor]:
-    """Cosine and row (n, k) of the nearest in whitened coordinates, either way round."""
-    flat = small.flatten(1)
-    sample = flat[torch.linspace(0, len(flat) - 1, min(len(flat), 10_000)).long()]
-    values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
-    whiten = vectors * (values.clamp(min=0) + 0.02 * values.mean()).rsqrt()
-    kind = torch.bfloat16 if len(flat) > 5000 else torch.float32
-    ways = [F.normalize(way @ whiten, dim=1).to(kind) for way in (flat, small.flip(3).flatten(1))[: 1 + mirrored]]
-    base, k = ways[0].T.contiguous(), min(_NEIGHBOURS, len(flat) - 1)
+def _spectra(pictures: Tensor) -> Tensor:
+    """Sizes of the lowest frequencies of each image under a window, (N, D): alike for shifted and for mirrored images."""
+    side = min(16, *pictures.shape[2:])
+    window = torch.hann_window(side + 2)[1:-1].sqrt()
     found = []
-    for start in tqdm(range(0, len(flat), _BLOCK), desc="searching", disable=not progress, leave=False):
+    for part in pictures.split(4096):
+        z = F.adaptive_avg_pool2d(part.float(), side)
+        z = (z - z.mean((2, 3), keepdim=True)) * window[:, None] * window
+        size = torch.fft.rfft2(z).abs()[..., :6]
+        up, down = size[:, :, 1:6], size[:, :, -5:].flip(2)  # a mirror exchanges these two
+        found.append(torch.cat([size[:, :, :1], up + down, (up - down).abs()], 2).flatten(1))
+    spectra = F.normalize(torch.cat(found), dim=1)
+    return spectra - spectra.mean(0)
+
+
+def _whitened(*ways: Tensor) -> list[Tensor]:
+    """Unit vectors (N, D) in coordinates in which those of the first way are uncorrelated."""
+    sample = ways[0][torch.linspace(0, len(ways[0]) - 1, min(len(ways[0]), 10_000)).long()]
+    values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
+    whiten = vectors * (values.clamp(min=0) + 0.02 * values.mean()).clamp(min=1e-20).rsqrt()
+    kind = torch.bfloat16 if len(sample) > 5000 else torch.float32
+    return [F.normalize(way @ whiten, dim=1).to(kind) for way in ways]
+
+
+def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
+    """Cosine and row (n, k) of the nearest ones of the first way, for the best of all ways."""
+    base, k = ways[0].T.contiguous(), min(_NEIGHBOURS, len(ways[0]) - 1)
+    found = []
+    for start in tqdm(range(0, len(ways[0]), _BLOCK), desc="searching", disable=not progress, leave=False):
         cosine = ways[0][start:start + _BLOCK] @ base
-        if mirrored:
-            cosine = torch.maximum(cosine, ways[1][start:start + _BLOCK] @ base)
+        for way in ways[1:]:
+            cosine = torch.maximum(cosine, way[start:start + _BLOCK] @ base)
         cosine.diagonal(start).fill_(-2)
         found.append(cosine.float().topk(k, 1))
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
 
 
-def _distinct(rows: Tensor, partner: Tensor, value: Tensor, least: float) -> tuple[Tensor, Tensor]:
-    """Each pair once, the most alike ones where there are too many to compare."""
-    wanted = value >= least
+def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
+    """Pairs (n, 2), the smaller first, each once: those that are nearer than usual, the nearest where they are many."""
+    wanted = value >= _floor(value[:, 0], 0.5, 1.5)
     one = torch.arange(len(partner))[:, None].expand_as(partner)[wanted]
     other, value = partner[wanted], value[wanted]
-    key, where = torch.unique(torch.minimum(one, other) * len(partner) + torch.maximum(one, other), return_inverse=True)
-    best = torch.full((len(key),), -2.0).scatter_reduce(0, where, value, "amax")
-    top = best.topk(min(_MOST, len(best))).indices
-    key, best = key[top], best[top]
-    return torch.stack([rows[key // len(partner)], rows[key % len(partner)]], 1), best
+    top = value.topk(min(most, len(value))).indices
+    return torch.stack([torch.minimum(one, other)[top], torch.maximum(one, other)[top]], 1)
 
 
 def laid_over(a: Tensor, b: Tensor, mirrored: bool) -> Tensor:

@@ -56,15 +56,13 @@ def test_near_copies_are_found(photos, how):
     assert natural <= 12, natural
 
 
-def test_mirrored_digits_are_no_copies():
-    x = load("mnist").train.x[:400]
-    pairs, _ = near_pairs(torch.cat([x, x[:20].flip(3)]))
-    assert not {(k, 400 + k) for k in range(20)} & {tuple(p) for p in pairs.tolist()} - symmetric(x)
-    assert len(near_pairs(x)[0]) <= 4
-
-
-def symmetric(x):
-    return {(k, 400 + k) for k in range(20) if float((x[k].float() - x[k].flip(2).float()).abs().mean()) < 10}
+def test_digits_are_alike_by_nature():
+    x = load("mnist").train.x[:1000]
+    pairs, _ = near_pairs(torch.cat([x, x[:20].flip(3), (x[20:40] // 2)]))
+    found = {tuple(pair) for pair in pairs.tolist()}
+    assert not {(k, 1000 + k) for k in range(20)} & found  # a mirrored digit is another one
+    assert sum((20 + k, 1020 + k) in found for k in range(20)) >= 19
+    assert sum(b < 1000 for _, b in found) <= 3
 
 
 def test_laid_over_knows_the_shift():
@@ -106,7 +104,7 @@ def test_split_leak_in_every_form(photos, form):
 
     if form == "data":
         ours = [Data.from_arrays(*train, validation=held, test=clean) for held in (clean, leaky)]
-        assert [checks.split_leak(d).status for d in ours] == ["fail", "fail"]  # here validation or test is copied
+        assert [checks.split_leak(d).status for d in ours] == ["pass", "fail"]
         assert ours[0].vault_log()[0]["kind"] == "audit"
         assert not ours[0].vault.opened
         return
