@@ -1,6 +1,7 @@
 """Layer 4: checks on any PyTorch model, without ipywidgets.
 
 Each is `check(subject_or_model, batches=None, loss_fn=None, **options) -> CheckResult`; `run_all` runs those that apply.
+Checks of data need no model: `check(data, **options)`, where data is our `Data`, (x, y), {"train": (x, y), ...} or batches.
 A check changes nothing that it looks at.
 """
 
@@ -8,6 +9,8 @@ from recipe_widgets.checks.curves import curve_shape, fit_diagnosis, lr_verdict,
 from recipe_widgets.checks.dependence import batch_independence, causal_dependence, loop_equals_vectorised
 from recipe_widgets.checks.finder import lr_finder
 from recipe_widgets.checks.gradcheck import gradient_check
+from recipe_widgets.checks.images import duplicates, input_range, outliers
+from recipe_widgets.checks.labels import class_balance, label_alignment, label_errors
 from recipe_widgets.checks.loss import loss_reduction, output_scale
 from recipe_widgets.checks.modes import grads_are_cleared, mode_toggles
 from recipe_widgets.checks.overfit import (
@@ -27,6 +30,7 @@ from recipe_widgets.checks.signals import (
     saturation,
     update_ratio,
 )
+from recipe_widgets.checks.splits import augmentation_keeps_label, split_leak, train_eval_preprocessing
 from recipe_widgets.checks.start import (
     init_scale,
     input_independent_baseline,
@@ -42,13 +46,16 @@ __all__ = [
     "Check",
     "Report",
     "Subject",
+    "augmentation_keeps_label",
     "batch_independence",
     "bias_before_norm",
     "causal_dependence",
     "check",
     "check_named",
+    "class_balance",
     "curve_shape",
     "dead_units",
+    "duplicates",
     "filters_smooth",
     "fit_diagnosis",
     "generalisation_onset",
@@ -58,6 +65,9 @@ __all__ = [
     "grads_are_cleared",
     "init_scale",
     "input_independent_baseline",
+    "input_range",
+    "label_alignment",
+    "label_errors",
     "loop_equals_vectorised",
     "loss_at_init",
     "loss_decreases",
@@ -68,6 +78,7 @@ __all__ = [
     "mode_toggles",
     "noise_level",
     "optimizer_covers_model",
+    "outliers",
     "output_init",
     "output_scale",
     "overfit_few",
@@ -75,7 +86,9 @@ __all__ = [
     "recurrent_spectrum",
     "run_all",
     "saturation",
+    "split_leak",
     "subject",
     "timing",
+    "train_eval_preprocessing",
     "update_ratio",
 ]

@@ -13,14 +13,29 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from recipe_widgets.checks import curves, dependence, gradcheck, loss, modes, overfit, signals, start, wiring
+from recipe_widgets.checks import (
+    curves,
+    dependence,
+    gradcheck,
+    images,
+    labels,
+    loss,
+    modes,
+    overfit,
+    signals,
+    splits,
+    start,
+    wiring,
+)
 from recipe_widgets.checks.runner import Check
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.timing import timing
 from recipe_widgets.records import CheckResult, RecipeError, rng_guard
 
-# Order of the recipe: wiring of loss and outputs, start, dependencies, gradients, the loop, memorising, signals.
+# Order of the recipe: data, wiring of loss and outputs, start, dependencies, gradients, the loop, memorising, signals.
 IN_ORDER: tuple[Check, ...] = (
+    labels.class_balance, images.input_range, splits.split_leak, images.duplicates, images.outliers,
+    labels.label_alignment, labels.label_errors, splits.augmentation_keeps_label, splits.train_eval_preprocessing,
     loss.loss_reduction, loss.output_scale, start.loss_at_init, start.output_init, start.init_scale,
     dependence.batch_independence, dependence.causal_dependence, dependence.loop_equals_vectorised,
     wiring.optimizer_covers_model, wiring.gradients_flow, gradcheck.gradient_check, wiring.bias_before_norm,

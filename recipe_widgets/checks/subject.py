@@ -35,12 +35,12 @@ class Subject:
         optimizer: the optimiser itself, or `model -> optimizer`, or None.
         adapter: `output -> logits`, for models that return a tuple or a dict.
         num_classes: where there are classes.
-        data: what the data checks look at.
+        data: what the data checks look at: our `Data`, (x, y), {"train": ..., "validation": ...} or batches.
         train_step: `(model, optimizer, x, y) -> loss`, the reader's own. `train_epoch`: `(model, optimizer, batches)`.
         evaluate: `(model, batches) -> number`; it is handed `validation`, just as it was given.
-        augment: `(x, y) -> (x, y)`.
+        augment: `(x, y) -> (x, y)`. preprocess_train, preprocess_eval: `raw samples -> x`, the two pipelines.
         history: the curve of a training of this model: a `Run`, a `History`, columns or losses.
-        source: the batches as they were given, which `timing` reads again.
+        source: the batches as they were given, which `timing` and the checks of data read again.
         problem: why the model cannot process its first batch; empty when it can.
     """
 
@@ -58,6 +58,8 @@ class Subject:
     validation: Any = None
     augment: Callable[..., Any] | None = None
     history: Any = None
+    preprocess_train: Callable[..., Any] | None = None
+    preprocess_eval: Callable[..., Any] | None = None
     source: Any = None
     problem: str = ""
 
@@ -93,7 +95,8 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
             num_classes: int | None = None, factory: Callable[[], nn.Module] | None = None, data: Any = None,
             train_step: Callable[..., Any] | None = None, train_epoch: Callable[..., Any] | None = None,
             evaluate: Callable[..., Any] | None = None, validation: Any = None,
-            augment: Callable[..., Any] | None = None, history: Any = None) -> Subject:
+            augment: Callable[..., Any] | None = None, preprocess_train: Callable[..., Any] | None = None,
+            preprocess_eval: Callable[..., Any] | None = None, history: Any = None) -> Subject:
     """A `Subject` of a model (or of a function that makes one), its batches and its loss.
 
     Args:
@@ -112,7 +115,7 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
         taken = _taken(batches, model)
         _labels_in_range(taken, num_classes)
         made = Subject(model, taken, loss_fn, factory, optimizer, adapter, num_classes, data, train_step, train_epoch,
-                       evaluate, validation, augment, history, batches)
+                       evaluate, validation, augment, history, preprocess_train, preprocess_eval, batches)
         problem = _first_pass(made)
     object.__setattr__(made, "problem", problem)
     return made

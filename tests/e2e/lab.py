@@ -93,7 +93,7 @@ def running_browser() -> Iterator[Browser]:
 def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     page.set_default_timeout(PATIENCE)
     # On a busy machine JupyterLab asks which kernel to take before it has read the notebook's own choice.
-    page.add_locator_handler(page.locator(".jp-Dialog button.jp-mod-accept", has_text="Select"), lambda button: button.click())
+    page.add_locator_handler(page.locator(".jp-Dialog button.jp-mod-accept", has_text="Select"), lambda one: one.click())
     page.goto(lab.address(notebook))
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute("data-status", "idle", timeout=PATIENCE)

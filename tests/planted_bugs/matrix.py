@@ -20,8 +20,6 @@ from recipe_widgets.records import rng_guard
 
 from .catalogue import Program, programs
 
-DATA_KEYS = ("raw", "preprocess_train", "preprocess_eval")
-
 
 @dataclass
 class Row:
@@ -45,7 +43,10 @@ def run(program: Program) -> Row:
     """All checks on one program."""
     row, start = Row(program), time.monotonic()
     with rng_guard():
-        parts = {k: v for k, v in program.build().items() if k not in DATA_KEYS}
+        parts = program.build()
+        raw = parts.pop("raw", None)
+        if raw is not None:
+            parts["data"] = {"train": (raw["train_x"], raw["train_y"]), "validation": (raw["val_x"], raw["val_y"])}
         try:
             report = checks.run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"), progress=False, **parts)
             row.said = {r.name: (r.status, r.message) for r in report}

@@ -1,0 +1,248 @@
+"""Checks of labels: their balance, whether they belong to the inputs, and which of them look wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from recipe_widgets.checks import learner
+from recipe_widgets.checks.datacheck import data_check
+from recipe_widgets.checks.runner import CannotTellError
+from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
+from recipe_widgets.judge import data as judge_data
+from recipe_widgets.judge import labels as judge
+from recipe_widgets.records import CheckResult, RecipeError, generator
+
+Array = npt.NDArray[Any]
+_QUICK, _IMAGES = 1500, 600  # samples that are enough for a quick look; images from which on a net learns
+
+
+@data_check("fail")
+def class_balance(looked: Looked) -> CheckResult:
+    """Are all classes there, in similar shares, and mixed over the batches?
+
+    `class_balance(data)`, `class_balance(x, y)`. A class that other splits have and the training split lacks is a fact;
+    shares and order only warn. Source: Karpathy, "become one with the data"; CS231n.
+    """
+    parts = looked.fed or looked.parts
+    labels = {part.name: classes_of(part, looked.num_classes) for part in parts if part.y is not None}
+    if not labels:
+        raise CannotTellError("there are no labels")
+    known = {name: y[y != -100] for name, y in labels.items()}
+    classes = max(looked.num_classes or 0, *(int(y.max()) + 1 for y in known.values() if len(y)))
+    counts = {name: np.bincount(y.numpy(), minlength=classes) for name, y in known.items()}
+    first = parts[0]
+    runs = sortedness(labels[first.name].numpy(), first.batches) if len(first.batches) > 2 and first.name in labels else 0.0
+    return judge_data.class_balance(counts, names=first.names, sorted_runs=runs, complete=first.complete)
+
+
+def sortedness(y: Array, starts: Sequence[int]) -> float:
+    """How far batches differ in their classes: 0 as by chance, 1 as much as they can. y (N,), starts (B,)."""
+    table = np.stack([np.bincount(part, minlength=int(y.max()) + 1) for part in np.split(np.maximum(y, 0), starts[1:])])
+    table = table[:, table.sum(0) > 0].astype(float)
+    if min(table.shape) < 2 or table.sum() < 5 * table.shape[1]:
+        return 0.0
+    even = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
+    chi, chance = float(((table - even) ** 2 / even).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
+    most = table.sum() * (min(table.shape) - 1)
+    return float(max(0.0, (chi - chance) / max(1e-9, most - chance)))
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Out-of-sample probabilities (N, K) of pooled samples; `split` and `row` (N,) say whose they are."""
+
+    probabilities: Array
+    y: Array
+    split: Array
+    row: Array
+    learner: str
+
+
+@data_check("warn")
+def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 220.0, epochs: float = 8.0, folds: int = 2,
+                 mirrored: bool | None = None, most: float = 0.05, progress: bool = True) -> CheckResult:
+    """Which labels disagree with confident predictions of a learner that never saw the sample?
+
+    Args:
+        probabilities: out-of-sample probabilities (N, K) of your own model, for all splits one after the other;
+            otherwise a small ConvNet learns on images by cross-validation, logistic regression and a forest on tables.
+        seconds, epochs, folds: how long it may learn in all, and how; fewer epochs are taken where time is short.
+        mirrored: whether mirror images keep their label; by default where the images are in colour.
+        most: share of each split that `details["ranked"]` lists, the most suspicious first.
+
+    Source: Northcutt, Jiang, Chuang, Confident Learning, 2021; Northcutt, Athalye, Mueller, Pervasive Label Errors, 2021.
+    """
+    if looked.quick:
+        parts: Sequence[Part] = looked.parts[:1]
+        made = quick_predictions(looked, parts[0])
+    else:
+        parts = [part for part in looked.parts if part.y is not None]
+        plan = learner.Plan(epochs, seconds, _mirrored(parts, mirrored))
+        made = predictions(parts, looked.num_classes, plan, folds, _given(probabilities, parts), progress=progress)
+    return judged(made, [part.name for part in parts], parts[0].names if parts else (), most)
+
+
+def _mirrored(parts: Sequence[Part], wanted: bool | None) -> bool:
+    return bool(parts) and parts[0].of_images and parts[0].x.shape[1] == 3 if wanted is None else wanted
+
+
+def _given(probabilities: Any, parts: Sequence[Part]) -> Array | None:
+    if probabilities is None:
+        return None
+    found = np.asarray(probabilities, dtype=np.float64)
+    total = sum(part.size for part in parts)
+    if found.ndim != 2 or len(found) != total or not np.isfinite(found).all() or found.min() < 0:
+        raise RecipeError("label_errors(probabilities=)", found=f"shape {found.shape}",
+                          expected=f"({total}, classes) of probabilities")
+    return found
+
+
+def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Plan, folds: int,
+                given: Array | None = None, *, progress: bool = False, quick: bool = False) -> Predicted:
+    """Out-of-sample predictions of all splits in one pool; samples without a label are left out."""
+    if not parts:
+        raise CannotTellError("needs labels")
+    for part in parts:
+        finite(part)
+    labels = [classes_of(part, num_classes) for part in parts]
+    shapes = {(part.x.shape[1:], part.x.dtype) for part in parts}
+    if len(shapes) > 1:
+        raise RecipeError("Samples", found=f"splits of different kinds, {', '.join(f'{tuple(s)} {d}' for s, d in shapes)}",
+                          expected="one shape and type")
+    y = torch.cat(labels)
+    split = torch.cat([torch.full((part.size,), k) for k, part in enumerate(parts)])
+    row = torch.cat([torch.arange(part.size) for part in parts])
+    known = (y != -100).nonzero().flatten()
+    if quick:
+        known = known[torch.randperm(len(known), generator=generator(0, "check"))[:_QUICK].sort().values]
+    y, split, row = y[known], split[known], row[known]
+    classes = int(y.max()) + 1
+    if given is not None:
+        return Predicted(given[known.numpy()], y.numpy(), split.numpy(), row.numpy(), "given")
+    sizes = torch.bincount(y)
+    if int((sizes > 1).sum()) < 2 or len(y) < 20:
+        raise CannotTellError(f"{len(y)} samples of {int((sizes > 0).sum())} classes are too few to learn from")
+    x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts])
+    x = x if len(known) == len(x) else x[known]
+    number = torch.from_numpy(learner.folds_of(y.numpy(), max(2, folds)))
+    if _for_net(parts[0], len(y), quick):
+        p = learner.image_probabilities(x, y, classes, number, plan, progress=progress)
+        return Predicted(p, y.numpy(), split.numpy(), row.numpy(), "convnet")
+    table = as_table(x)
+    p = learner.table_probabilities(table, y.numpy(), classes, number.numpy())
+    return Predicted(p, y.numpy(), split.numpy(), row.numpy(), "forest and logistic regression")
+
+
+def _for_net(part: Part, count: int, quick: bool) -> bool:
+    return part.of_images and not quick and count >= _IMAGES and min(part.x.shape[2:]) >= 8
+
+
+def as_table(x: torch.Tensor) -> Array:
+    """Samples as rows of a table (N, D), large images as at most 16 pixels a side."""
+    if x.ndim == 4 and max(x.shape[2:]) > 16:
+        size = (min(16, x.shape[2]), min(16, x.shape[3]))
+        x = torch.cat([torch.nn.functional.adaptive_avg_pool2d(part.float(), size) for part in x.split(1000)])
+    return x.reshape(len(x), -1).double().numpy()
+
+
+def quick_predictions(looked: Looked, part: Part) -> Predicted:
+    """Of some samples of one part, made once for all checks."""
+    key = f"predicted {id(part)}"
+    if key not in looked.shared:
+        if not part.x.is_floating_point() and not part.of_images:
+            raise CannotTellError("needs inputs of numbers that can be compared, not of words or class numbers")
+        looked.shared[key] = predictions([part], looked.num_classes, learner.Plan(), 3, quick=True)
+    return looked.shared[key]  # type: ignore[no-any-return]
+
+
+def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: float) -> CheckResult:
+    """Confident learning by cleanlab on predictions."""
+    try:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError:
+        raise RecipeError("label_errors", found="no cleanlab", expected="it installed",
+                          mend="pip install recipe_widgets[data]") from None
+    p, y = made.probabilities, made.y
+    present = np.flatnonzero(np.bincount(y, minlength=p.shape[1]))
+    if len(present) < 2:
+        raise CannotTellError("all labels are of one class")
+    if int(y.max()) >= p.shape[1]:
+        raise RecipeError("label_errors(probabilities=)", found=f"{p.shape[1]} columns", expected=f"{int(y.max()) + 1}")
+    inside, small = np.searchsorted(present, y), p[:, present] + 1e-9
+    small = small / small.sum(1, keepdims=True)
+    issues = find_label_issues(inside, small, filter_by="both", n_jobs=1)
+    quality = get_label_quality_scores(inside, small, method="self_confidence")
+    guess = small.argmax(1)
+    joint = np.zeros((len(present),) * 2)
+    np.add.at(joint, (inside, guess), 1)
+    label = [names[k] if k < len(names) else str(k) for k in present.tolist()]
+    ranked = {split: _ranked(made, k, quality, present[guess], issues, most) for k, split in enumerate(splits)}
+    rows, accuracy = np.arange(len(y)), float((guess == inside).mean())
+    # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is sure.
+    sure = issues & (small[rows, inside] < 0.2 * small[rows, guess])
+    return judge.label_errors({k: v for k, v in ranked.items() if len(v["rows"])}, samples=len(y),
+                              issues=int(issues.sum()), sure=int(sure.sum()), accuracy=accuracy,
+                              chance=float(joint.sum(1).max() / joint.sum()), overlap=overlapping(joint, label),
+                              confused=joint)
+
+
+def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array, most: float) -> dict[str, Array]:
+    mine = np.flatnonzero(made.split == split)
+    count = min(len(mine), max(100, int(issues[mine].sum()), int(np.ceil(most * len(mine)))))
+    order = mine[np.argsort(quality[mine], kind="stable")[:count]]
+    return {"rows": made.row[order], "given": made.y[order], "suggested": guess[order], "quality": quality[order],
+            "issue": issues[order]}
+
+
+def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Pairs of classes that predictions take for one another as often as for themselves, where they know the others.
+
+    joint (K, K): counts of label against prediction.
+    """
+    found, kept = [], float(np.trace(joint))
+    for a in range(len(joint)):
+        for b in range(a + 1, len(joint)):
+            own, other = joint[a, a] + joint[b, b], joint[a, b] + joint[b, a]
+            shares = joint[a, b] / max(1, joint[a].sum()), joint[b, a] / max(1, joint[b].sum())
+            if own + other >= 20 and min(shares) > 0.2 and other / (own + other) > 0.35:
+                found.append((names[a], names[b], float(other / (own + other))))
+                kept += other
+    each = [name for pair in found for name in pair[:2]]  # a class like several others: the learner is weak
+    sure = kept > 0.8 * joint.sum() and len(joint) > 2 and len(set(each)) == len(each)
+    return sorted(found, key=lambda pair: -pair[2]) if sure else []
+
+
+@data_check("warn")
+def label_alignment(looked: Looked, *, seconds: float = 6.0) -> CheckResult:
+    """Do the labels have anything to do with the inputs, or were they shuffled apart?
+
+    Plain learners are trained by cross-validation; where the labels go with the inputs, one of them gives a held-out
+    sample's own label more than its share.
+    """
+    part = (looked.fed or looked.parts)[0]
+    made = quick_predictions(looked, part)
+    gain = gain_of(made)
+    known = float(gain.mean()) > 4 * float(gain.std()) / np.sqrt(len(gain))
+    if not known and part.of_images and min(part.x.shape[2:]) >= 6:
+        rows = torch.from_numpy(made.row)
+        plan = learner.Plan(20.0, seconds, False)
+        p = learner.image_probabilities(part.x[rows], torch.from_numpy(made.y), made.probabilities.shape[1],
+                                        torch.from_numpy(learner.folds_of(made.y, 2)), plan)
+        made = Predicted(p, made.y, made.split, made.row, "convnet")
+        gain = gain_of(made)
+    accuracy = float((made.probabilities.argmax(1) == made.y).mean())
+    return judge.label_alignment(gain, classes=len(np.unique(made.y)), accuracy=accuracy, learner=made.learner)
+
+
+def gain_of(made: Predicted) -> Array:
+    """Probability of the own label less that of a label drawn at random, (N,)."""
+    share = np.bincount(made.y, minlength=made.probabilities.shape[1]) / len(made.y)
+    own = made.probabilities[np.arange(len(made.y)), made.y]
+    return own - made.probabilities @ share

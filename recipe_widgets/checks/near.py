@@ -1,0 +1,178 @@
+"""Near copies among images: other brightness or contrast, shifted, mirrored, compressed.
+
+Candidates are neighbours in whitened 8x8 pictures (plain ones find any two smooth skies alike) and in whitened spectra,
+which a shift leaves alone; each is then laid over its partner at full size. The thresholds were set on CIFAR-10, where
+the pairs were looked at.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+Tensor = torch.Tensor
+_SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
+_NEIGHBOURS, _BLOCK, _MOST = 8, 1000, 60_000
+SURE = 0.73  # from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
+
+
+def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = False) -> tuple[Tensor, Tensor]:
+    """Pairs of rows (n, 2), the smaller first, that look like copies, and their similarity (n,), the highest first.
+
+    Args:
+        x: images (N,C,H,W), bytes or floats.
+        mirrored: whether a mirror image counts as a copy; by default for colour images (mirrored digits are others).
+    """
+    mirrored = x.shape[1] == 3 if mirrored is None else mirrored
+    pictures = _sized(x)
+    small, flat = _descriptors(x)
+    if len(x) < 2 or int((~flat).sum()) < 2:
+        return torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0)
+    rows = (~flat).nonzero().flatten()
+    views = _whitened(small[rows].flatten(1), *[small[rows].flip(3).flatten(1)] * mirrored)
+    spectrum = _whitened(_spectra(pictures)[rows])
+    nearest = [_neighbours(ways, progress) for ways in (views, spectrum)]
+
+    def compared(pairs: Tensor, shown: bool) -> Tensor:
+        parts = tqdm(pairs.split(_BLOCK), desc="comparing", disable=not shown, leave=False)
+        return torch.cat([_similarity(views, pictures, rows, part, mirrored) for part in parts if len(part)]
+                         or [torch.zeros(0)])
+
+    some = torch.linspace(0, len(rows) - 1, min(len(rows), 500)).long()
+    usual = torch.stack([compared(torch.stack([some, partner[some, 0]], 1), False) for _, partner in nearest]).amax(0)
+    pairs = torch.unique(torch.cat([_distinct(*found, _MOST) for found in nearest]), dim=0)
+    similarity = compared(pairs, progress)
+    pairs = rows[pairs]
+    found = similarity >= _floor(usual, SURE, 4.0)
+    pairs, similarity = pairs[found], similarity[found]
+    order = similarity.argsort(descending=True, stable=True)
+    return pairs[order], similarity[order]
+
+
+def _floor(best: Tensor, least: float, spreads: float) -> float:
+    """Where similarity stops being the usual one between neighbours: digits are alike by nature, photographs are not."""
+    middle = float(best.median())
+    spread = 1.4826 * float((best - middle).abs().median())
+    return min(0.97, max(least, middle + spreads * spread))
+
+
+def _similarity(views: list[Tensor], pictures: Tensor, rows: Tensor, pairs: Tensor, mirrored: bool) -> Tensor:
+    """(n,): 1 for the same picture. A close fit at full size may stand alone, a fair one needs the small picture's word."""
+    a, b = pairs.T
+    small = torch.stack([(way[a].float() * views[0][b].float()).sum(1) for way in views]).amax(0)
+    fit = laid_over(pictures[rows[a]], pictures[rows[b]], mirrored).mean(1)
+    return torch.maximum(0.5 * small + 0.5 * fit, fit - 0.05)
+
+
+def _sized(x: Tensor) -> Tensor:
+    """Images of at most 32 pixels a side, uint8 where they were and fit."""
+    if max(x.shape[2:]) <= _FULL:
+        return x
+    size = (min(_FULL, x.shape[2]), min(_FULL, x.shape[3]))
+    return torch.cat([F.adaptive_avg_pool2d(part.float(), size) for part in x.split(_BLOCK)])
+
+
+def _descriptors(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Small pictures (N,C,h,w) without their mean, and which have no content."""
+    size = (min(_SIDE, x.shape[2]), min(_SIDE, x.shape[3]))
+    small = torch.cat([F.adaptive_avg_pool2d(part.float(), size) for part in x.split(4096)])
+    small = small - small.mean((2, 3), keepdim=True)
+    norm = small.flatten(1).norm(dim=1)
+    return small, norm <= 1e-4 * norm.median().clamp(min=1e-12)
+
+
+def _spectra(pictures: Tensor) -> Tensor:
+    """Sizes of the lowest frequencies of each image under a window, (N, D): alike for shifted and for mirrored images."""
+    side = min(16, *pictures.shape[2:])
+    window = torch.hann_window(side + 2)[1:-1].sqrt()
+    found = []
+    for part in pictures.split(4096):
+        z = F.adaptive_avg_pool2d(part.float(), side)
+        z = (z - z.mean((2, 3), keepdim=True)) * window[:, None] * window
+        size = torch.fft.rfft2(z).abs()[..., :6]
+        up, down = size[:, :, 1:6], size[:, :, -5:].flip(2)  # a mirror exchanges these two
+        found.append(torch.cat([size[:, :, :1], up + down, (up - down).abs()], 2).flatten(1))
+    spectra = F.normalize(torch.cat(found), dim=1)
+    return spectra - spectra.mean(0)
+
+
+def _whitened(*ways: Tensor) -> list[Tensor]:
+    """Unit vectors (N, D) in coordinates in which those of the first way are uncorrelated."""
+    sample = ways[0][torch.linspace(0, len(ways[0]) - 1, min(len(ways[0]), 10_000)).long()]
+    values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
+    whiten = vectors * (values.clamp(min=0) + 0.02 * values.mean()).clamp(min=1e-20).rsqrt()
+    kind = torch.bfloat16 if len(sample) > 5000 else torch.float32
+    return [F.normalize(way @ whiten, dim=1).to(kind) for way in ways]
+
+
+def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
+    """Cosine and row (n, k) of the nearest ones of the first way, for the best of all ways."""
+    base, k = ways[0].T.contiguous(), min(_NEIGHBOURS, len(ways[0]) - 1)
+    found = []
+    for start in tqdm(range(0, len(ways[0]), _BLOCK), desc="searching", disable=not progress, leave=False):
+        cosine = ways[0][start:start + _BLOCK] @ base
+        for way in ways[1:]:
+            cosine = torch.maximum(cosine, way[start:start + _BLOCK] @ base)
+        cosine.diagonal(start).fill_(-2)
+        found.append(cosine.float().topk(k, 1))
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+
+
+def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
+    """Pairs (n, 2), the smaller first, each once: those that are nearer than usual, the nearest where they are many."""
+    wanted = value >= _floor(value[:, 0], 0.5, 1.5)
+    one = torch.arange(len(partner))[:, None].expand_as(partner)[wanted]
+    other, value = partner[wanted], value[wanted]
+    top = value.topk(min(most, len(value))).indices
+    return torch.stack([torch.minimum(one, other)[top], torch.maximum(one, other)[top]], 1)
+
+
+def laid_over(a: Tensor, b: Tensor, mirrored: bool) -> Tensor:
+    """Correlation (n, 2) of images and of their gradients where a, perhaps mirrored, lies best over b, both (n,C,H,W).
+
+    The place is found by cross-correlation of the gradients, within an eighth of the side.
+    """
+    a, b = a.float(), b.float()
+    most = max(1, max(a.shape[2:]) // 8)
+    peaks = torch.stack([_shifts(way, b, most) for way in (a, a.flip(3))[: 1 + mirrored]], 1)  # (n, ways, places)
+    best = peaks.flatten(1).argmax(1)
+    way, place = best // peaks.shape[2], best % peaks.shape[2]
+    side = 2 * most + 1
+    a = torch.where((way == 1)[:, None, None, None], a.flip(3), a)
+    moved, inside = _moved(b, place // side - most, place % side - most)
+    edges = inside & _moved(inside[:, None].float(), torch.ones_like(place), torch.ones_like(place))[0][:, 0].bool()
+    return torch.stack([_correlation(a, moved, inside), _correlation(_gradients(a), _gradients(moved), edges)], 1)
+
+
+def _gradients(x: Tensor) -> Tensor:
+    """Differences of neighbours (n, 2C, H, W), zero at the last row and column."""
+    return torch.cat([F.pad(x[..., 1:] - x[..., :-1], (0, 1)), F.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))], 1)
+
+
+def _shifts(a: Tensor, b: Tensor, most: int) -> Tensor:
+    """Cross-correlation (n, (2 most + 1)²) of the grey gradients: how well a(p) fits b(p + shift)."""
+    size = [s + most for s in a.shape[2:]]
+    fa, fb = (torch.fft.rfft2(_gradients(z.mean(1, keepdim=True)), s=size) for z in (a, b))
+    full: Tensor = torch.fft.irfft2((fa.conj() * fb).sum(1), s=size)
+    places = torch.arange(-most, most + 1)
+    return full[:, places % size[0]][:, :, places % size[1]].flatten(1)
+
+
+def _moved(x: Tensor, dy: Tensor, dx: Tensor) -> tuple[Tensor, Tensor]:
+    """x(p + shift) (n,C,H,W) and where that lies inside (n,H,W)."""
+    n, _, H, W = x.shape
+    rows, columns = torch.arange(H) + dy[:, None], torch.arange(W) + dx[:, None]
+    inside = ((rows >= 0) & (rows < H))[:, :, None] & ((columns >= 0) & (columns < W))[:, None, :]
+    at = torch.arange(n)[:, None, None]
+    return x.permute(0, 2, 3, 1)[at, rows.clamp(0, H - 1)[:, :, None], columns.clamp(0, W - 1)[:, None, :]].permute(
+        0, 3, 1, 2), inside
+
+
+def _correlation(a: Tensor, b: Tensor, inside: Tensor) -> Tensor:
+    """Pearson correlation (n,) over the pixels inside, the mean of each channel taken off."""
+    weight = inside[:, None].float()
+    count = weight.sum((2, 3), keepdim=True).clamp(min=1)
+    a, b = ((z - (z * weight).sum((2, 3), keepdim=True) / count) * weight for z in (a, b))
+    power = (a * a).sum((1, 2, 3)) * (b * b).sum((1, 2, 3))
+    return torch.where(power > 1e-12, (a * b).sum((1, 2, 3)) / power.clamp(min=1e-12).sqrt(), 0.0)

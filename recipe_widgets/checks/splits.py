@@ -1,0 +1,216 @@
+"""Checks that compare: split with split, pipeline with pipeline, samples before and after augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from recipe_widgets.checks import learner
+from recipe_widgets.checks.datacheck import data_check
+from recipe_widgets.checks.images import channel_statistics, copies, few_values, near_copies
+from recipe_widgets.checks.labels import as_table
+from recipe_widgets.checks.runner import CannotTellError, seeded
+from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
+from recipe_widgets.judge import data as judge_data
+from recipe_widgets.judge import labels as judge
+from recipe_widgets.records import CheckResult
+
+Array = npt.NDArray[Any]
+_RANK = {"skip": 0, "pass": 1, "note": 2, "warn": 3, "fail": 4}
+_SHOWN = 600  # samples on which augmentation is judged
+
+
+@data_check("fail", "validation")
+def split_leak(looked: Looked, *, near: bool = True, mirrored: bool | None = None, progress: bool = True) -> CheckResult:
+    """Are samples of the training split in another one, as copies or near copies?
+
+    `split_leak(train, validation)`, each (x, y), x, a split or batches; or `split_leak(data)`. Of several other splits the
+    one with most to say is reported. Exact copies are a fact; near ones warn.
+    """
+    if len(looked.parts) < 2:
+        raise CannotTellError("needs two splits")
+    train, by_chance = looked.parts[0], few_values(looked.parts[0])
+    groups = copies(looked.parts)
+    pairs, similarity = near_copies(looked, mirrored, progress) if near else (np.zeros((0, 4), np.int64), np.zeros(0))
+    found = []
+    for split, part in enumerate(looked.parts[1:], 1):
+        exact = [(group[0][1], row) for group in groups if group[0][0] == 0 for where, row in group if where == split]
+        mine = (pairs[:, 0] == 0) & (pairs[:, 2] == split)
+        found.append(judge_data.split_leak(np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], part.size,
+                                      names=(train.name, part.name), by_chance=by_chance, similarity=similarity[mine]))
+    return max(found, key=lambda result: _RANK[result.status])
+
+
+@data_check("fail", "preprocess_train", "preprocess_eval")
+def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., Any] | None = None,
+                             preprocess_eval: Callable[..., Any] | None = None, samples: int = 128) -> CheckResult:
+    """Does a raw sample look the same to the model in training and in evaluation, but for random augmentation?
+
+    `train_eval_preprocessing(raw, preprocess_train, preprocess_eval)`, each pipeline `raw samples (n, ...) -> x`. Without
+    pipelines the inputs of the training and validation batches are compared.
+    """
+    if preprocess_train is None or preprocess_eval is None:
+        return _batches_alike(looked)
+    part = next((p for p in looked.parts[1:] if p.size >= 8), looked.parts[0])
+    raw = part.given[:samples]
+    runs: list[torch.Tensor] = []
+    for pipeline in (preprocess_train, preprocess_train, preprocess_eval, preprocess_eval):
+        with seeded(len(runs)):
+            runs.append(torch.as_tensor(np.asarray(pipeline(_copy(raw)))).detach().double().cpu())
+    train, again, evaluated, once_more = runs
+    shapes = (tuple(train.shape), tuple(evaluated.shape))
+    if shapes[0] != shapes[1]:
+        return judge.train_eval_preprocessing(shapes=shapes, random=(False, False))
+    random = (not torch.equal(train, again), not torch.equal(evaluated, once_more))
+    return judge.train_eval_preprocessing(shapes=shapes, random=random, train=_channels(train),
+                                          evaluated=_channels(evaluated))
+
+
+def _copy(raw: Any) -> Any:
+    return raw.clone() if isinstance(raw, torch.Tensor) else raw.copy()
+
+
+def _channels(x: torch.Tensor) -> Array:
+    """(C, values): per channel of images (n,C,H,W) or column of tables, in the same order for both pipelines."""
+    x = x[:, None] if x.ndim == 3 or x.ndim == 1 else x
+    values: Array = x.reshape(len(x), x.shape[1], -1).transpose(0, 1).reshape(x.shape[1], -1).numpy()
+    return values
+
+
+def _batches_alike(looked: Looked) -> CheckResult:
+    if len(looked.fed) < 2:
+        raise CannotTellError("needs preprocess_train and preprocess_eval, or training and validation batches")
+    train, held = looked.fed[:2]
+    if not train.x.is_floating_point() or train.x.shape[1:] != held.x.shape[1:] or min(train.size, held.size) < 32:
+        raise CannotTellError("needs at least 32 samples of numbers, of one shape, from each")
+    for part in (train, held):
+        finite(part)
+    return judge.inputs_alike(channel_statistics(train.x), channel_statistics(held.x), min(train.size, held.size))
+
+
+@data_check("fail", "augment")
+def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | None = None, seconds: float = 6.0,
+                             draws: int = 2) -> CheckResult:
+    """Does an augmented sample still show what its label says?
+
+    `augmentation_keeps_label((x, y), augment)` with `augment(x, y) -> (x, y)`. Exact: samples exchanged within the batch
+    against their labels. By threshold: a learner that knows plain samples takes augmented ones for another class, or does
+    not recognise them.
+    """
+    if augment is None:
+        raise CannotTellError("needs augment=: (x, y) -> (x, y)")
+    part = _plain(looked)
+    finite(part)
+    y = classes_of(part, looked.num_classes)
+    rows = torch.from_numpy(_sample(y.numpy()))
+    x, y = part.x[rows], y[rows]
+    new, labels, problem = _augmented(x, y, augment, draws)
+    if problem or labels is None:
+        return judge.augmentation_keeps_label(permuted=0, before=0, after=0, samples=len(y), problem=problem)
+    twice, old = y.repeat(draws), x.repeat(draws, *[1] * (x.ndim - 1))
+    permuted = _exchanged(old, new, twice, labels)
+    if permuted > 0.05:
+        return judge.augmentation_keeps_label(permuted=permuted, before=0, after=0, samples=len(y))
+    return _recognised(part, x, y, new.reshape(draws, *x.shape), labels.reshape(draws, -1), seconds)
+
+
+def _plain(looked: Looked) -> Part:
+    """Samples before augmentation: the reader's own, else those of validation, which ought not to be augmented."""
+    shape = looked.fed[0].x.shape[1:] if looked.fed else looked.parts[0].x.shape[1:]
+    own = [part for part in looked.parts if part.labels is not None and (not looked.quick or (
+        part.x.shape[1:] == shape and part.x.is_floating_point() and not any(part is p for p in looked.fed)))]
+    found = own or [part for part in (*looked.fed[1:], *looked.fed[:1]) if part.labels is not None]
+    if not found:
+        raise CannotTellError("needs one class label per sample")
+    return max(found, key=lambda part: min(part.size, _SHOWN))
+
+
+def _sample(y: Array) -> Array:
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).numpy()
+    known: Array = order[y[order] >= 0]
+    return known[:_SHOWN]
+
+
+def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], draws: int
+               ) -> tuple[torch.Tensor, torch.Tensor | None, str]:
+    """Augmented copies of all samples, `draws` times over, their labels, and what is wrong with their form.
+
+    Raises:
+        CannotTellError: it blends labels, as mixup does.
+    """
+    xs, ys = [], []
+    with seeded():
+        for pair in _batches(x, y, draws):
+            out = augment(*(part.clone() for part in pair))
+            if isinstance(out, torch.Tensor):
+                out = (out, pair[1])
+            if not isinstance(out, (tuple, list)) or len(out) != 2 or not all(isinstance(p, torch.Tensor) for p in out):
+                raise CannotTellError("augment does not give (x, y): it may blend labels, as mixup does")
+            new, labels = (p.detach().cpu() for p in out)
+            if labels.shape != pair[1].shape or labels.is_floating_point():
+                raise CannotTellError("augment blends labels, as mixup does")
+            if new.shape != pair[0].shape:
+                raise CannotTellError(f"augment turns samples of shape {tuple(x.shape[1:])} into {tuple(new.shape[1:])}")
+            xs.append(new)
+            ys.append(labels.long())
+    new = torch.cat(xs)
+    bad = new.is_floating_point() and not bool(new.isfinite().all())
+    return new, torch.cat(ys), "gives NaN or infinity" if bad else ""
+
+
+def _batches(x: torch.Tensor, y: torch.Tensor, draws: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    for _ in range(draws):
+        yield from zip(x.split(50), y.split(50), strict=True)
+
+
+def _exchanged(old: torch.Tensor, new: torch.Tensor, y: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of samples that became an exact copy of another one of their batch, whose label is not theirs."""
+    place = {row.numpy().tobytes(): k for k, row in enumerate(old.flatten(1))}
+    hits = [place.get(row.numpy().tobytes()) for row in new.flatten(1)]
+    return float(np.mean([k is not None and int(y[k]) != int(label) for k, label in zip(hits, labels, strict=True)]))
+
+
+def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor, labels: torch.Tensor, seconds: float
+                ) -> CheckResult:
+    """By a learner of the first half, on the second half as it is and augmented."""
+    classes, half = int(max(y.max(), labels.max())) + 1, len(y) // 2
+    if half < 40 or len(y[:half].unique()) < 2:
+        raise CannotTellError(f"{len(y)} samples are too few to learn from")
+    views = [x[half:], *(draw[half:] for draw in new)]
+    probabilities = _views(part, x[:half], y[:half], views, classes, seconds)
+    plain, aug = probabilities[0].argmax(1), np.stack([p.argmax(1) for p in probabilities[1:]])
+    truth, drawn = y[half:].numpy(), labels[:, half:].numpy()
+    moved = {}
+    name = [part.names[k] if k < len(part.names) else f"class {k}" for k in range(classes)]
+    for a in range(classes):
+        mine = truth == a
+        for b in range(classes):
+            if a != b and mine.sum() >= 4:
+                share = float((aug[:, mine] == b).mean() - (plain[mine] == b).mean())
+                if share > 0.1:
+                    moved[name[a], name[b]] = share
+    return judge.augmentation_keeps_label(
+        permuted=0, before=float((plain == truth).mean()), after=float((aug == drawn).mean()), samples=len(truth),
+        moved=moved, chance=float(np.bincount(truth).max() / len(truth)))
+
+
+def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int, seconds: float
+           ) -> list[Array]:
+    """Probabilities (n, K) of each view, by the learner that knows the plain view best."""
+    found: list[list[Array]] = []
+    for model in learner.plain_learners(len(x)):
+        model.fit(as_table(x), y.numpy())
+        rows = [np.zeros((len(view), classes)) for view in views]
+        for row, view in zip(rows, views, strict=True):
+            row[:, model.classes_] = model.predict_proba(as_table(view))
+        found.append(rows)
+    if part.of_images and min(x.shape[2:]) >= 6:
+        torch.manual_seed(0)
+        small = [learner.sized(view) for view in (x, *views)]
+        net = learner.fit(learner.QuickNet(small[0], classes), small[0], y, learner.Plan(40.0, seconds))
+        found.insert(0, [learner.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
+    return found[0] if part.of_images and len(found) > 2 else max(found, key=lambda rows: float(rows[0].max(1).mean()))
