@@ -10,6 +10,6 @@ from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau, lr_at
 
-__all__ = ["Average", "BatchIndices", "Evaluation", "ManySeeds", "Plateau", "Training", "advance", "describe_device", "eval_mode",
-           "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device", "steps", "train", "train_many",
-           "why_diverged"]
+__all__ = ["Average", "BatchIndices", "Evaluation", "ManySeeds", "Plateau", "Training", "advance", "describe_device",
+           "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device", "steps", "train",
+           "train_many", "why_diverged"]
