@@ -72,7 +72,8 @@ def main() -> None:
         table[name] = {"ms_per_step": 1e3 * statistics.median(values), "ratio": statistics.median(ratios),
                        "ratio_low": min(ratios), "ratio_high": max(ratios)}
         row = table[name]
-        print(f"  {name:8}{row['ms_per_step']:8.3f} ms{row['ratio']:8.2f} x   {row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
+        print(f"  {name:8}{row['ms_per_step']:8.3f} ms{row['ratio']:8.2f} x   "
+              f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
     if chosen.json:
         chosen.json.write_text(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "seeds": k,
                                            "rounds": chosen.rounds, "ways": table}, indent=1))

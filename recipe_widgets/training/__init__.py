@@ -1,5 +1,6 @@
 """Layer 2: the training loop and what it needs."""
 
+from recipe_widgets.training.autoencode import encoded, reconstruction_error, train_autoencoder
 from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.device import describe_device, pick_device
@@ -11,5 +12,5 @@ from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau, lr_at
 
 __all__ = ["Average", "BatchIndices", "Evaluation", "ManySeeds", "Plateau", "Training", "advance", "describe_device",
-           "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device", "steps", "train",
-           "train_many", "why_diverged"]
+           "encoded", "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device",
+           "reconstruction_error", "steps", "train", "train_autoencoder", "train_many", "why_diverged"]
