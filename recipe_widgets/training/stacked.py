@@ -97,11 +97,11 @@ class Stack:
             a = act(torch.baddbmm(layer.b, inputs[-1], layer.w))
             outs.append(a)
             if p:
-                mask = torch.empty(a.shape, device=a.device)
+                mask = torch.empty(a.shape)
                 for one, drop in zip(mask, self.drops, strict=True):  # each from its own generator, as it would alone
                     one.bernoulli_(1.0 - p, generator=drop.generator)
-                masks.append(mask.div_(1.0 - p))
-                a = a * mask
+                masks.append(mask.to(a.device).div_(1.0 - p))
+                a = a * masks[-1]
             inputs.append(a)
         return inputs, outs, masks, torch.baddbmm(self.layers[-1].b, inputs[-1], self.layers[-1].w)
 
