@@ -1,6 +1,6 @@
 """What the recipes that come with the package reach: several seeds, their spread, and how long they take.
 
-    python benchmarks/recipes.py [--recipe cifar10_5min] [--seeds 3] [--open-vault WHY] [--json FILE]
+    python benchmarks/recipes.py [--recipe cifar10_5min] [--seeds 0 1 2] [--open-vault WHY] [--json FILE]
 
 Accuracy is that of the validation set, looked at in the end only. With --open-vault the test set is opened once, after the
 last seed, with that reason in the log, and every seed's model is judged on it.
@@ -42,14 +42,14 @@ def spread(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=recipe_names(), default="cifar10_5min")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--open-vault", metavar="WHY", help="also judge on the test set, for this reason")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     data = load(chosen.recipe.split("_")[0])
     where = f"{platform.machine()}, {describe_device(pick_device(recipe(chosen.recipe).device))}, torch {torch.__version__}"
-    print(f"{chosen.recipe} on {data}\n{where}, n = {chosen.seeds} seeds", flush=True)
-    runs, rows = zip(*(one(data, chosen.recipe, seed) for seed in range(chosen.seeds)), strict=True)
+    print(f"{chosen.recipe} on {data}\n{where}, n = {len(chosen.seeds)} seeds", flush=True)
+    runs, rows = zip(*(one(data, chosen.recipe, seed) for seed in chosen.seeds), strict=True)
     print("validation: " + spread([row["validation_accuracy"] for row in rows]))
     if chosen.open_vault:
         test = data.open_vault(chosen.open_vault)
