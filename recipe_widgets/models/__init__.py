@@ -1,6 +1,9 @@
 """Layer 1: plain models built from `Settings`."""
 
+from recipe_widgets.models.autoencoder import Autoencoder, build_autoencoder
 from recipe_widgets.models.build import build_model, count_parameters
 from recipe_widgets.models.layers import Dropout, Maxout
+from recipe_widgets.models.pretrained import new_head, pretrained
 
-__all__ = ["Dropout", "Maxout", "build_model", "count_parameters"]
+__all__ = ["Autoencoder", "Dropout", "Maxout", "build_autoencoder", "build_model", "count_parameters", "new_head",
+           "pretrained"]

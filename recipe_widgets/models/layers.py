@@ -32,8 +32,9 @@ class Dropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0.0:
             return x
-        mask = torch.empty_like(x).bernoulli_(1.0 - self.p, generator=self.generator)
-        return x * mask.div_(1.0 - self.p)
+        # A generator draws on its own device only: masks for a GPU come from the CPU, the same as there.
+        mask = torch.empty_like(x, device=self.generator.device).bernoulli_(1.0 - self.p, generator=self.generator)
+        return x * mask.to(x.device).div_(1.0 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

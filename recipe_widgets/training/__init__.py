@@ -1,5 +1,6 @@
 """Layer 2: the training loop and what it needs."""
 
+from recipe_widgets.training.autoencode import encoded, reconstruction_error, train_autoencoder
 from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.best import Best
@@ -13,6 +14,7 @@ from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau, lr_at
 from recipe_widgets.training.turning import cold_knobs, fork, replay, turn, turn_noted
 
+<<<<<<< HEAD
 __all__ = [
     "Average",
     "BatchIndices",
@@ -41,3 +43,8 @@ __all__ = [
     "turn_noted",
     "why_diverged",
 ]
+=======
+__all__ = ["Average", "BatchIndices", "Evaluation", "ManySeeds", "Plateau", "Training", "advance", "describe_device",
+           "encoded", "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device",
+           "reconstruction_error", "steps", "train", "train_autoencoder", "train_many", "why_diverged"]
+>>>>>>> zoo

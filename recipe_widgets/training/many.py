@@ -45,7 +45,7 @@ class ManySeeds:
                 member.batches = BatchIndices(len(self.split.y), settings.batch_size, each[0].seed, self.device)
         self.runs = [member.new_run() for member in self.members]
         self.stacked = stackable(settings)
-        self._stack = Stack([member.model for member in self.members], settings, shared_batches) if self.stacked else None
+        self._stack = Stack([member.model for member in self.members], settings) if self.stacked else None
         self._varies = settings.schedule != "constant" or settings.warmup > 0
         self.done = 0
 
@@ -88,11 +88,11 @@ class ManySeeds:
                 member.loss = loss if loss is not None else member.history.last("train_loss")
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """x (K, B, D) and y (K, B) of own batches, gathered and normalised in one go; x (B, D) of shared ones."""
+        """x (K, B, D) and y (K, B), gathered and normalised in one go."""
         k = len(self.members)
         if self.shared:
             x, y = self.split.batch(next(self.members[0].batches))
-            return x.flatten(1), y.expand(k, -1)
+            return x.flatten(1).expand(k, -1, -1), y.expand(k, -1)
         rows = torch.cat([next(member.batches) for member in self.members])
         x, y = self.split.batch(rows)
         return x.view(k, len(rows) // k, -1), y.view(k, -1)

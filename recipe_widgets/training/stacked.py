@@ -17,7 +17,7 @@ from recipe_widgets.training.optimizers import make_optimizer
 
 aten = torch.ops.aten
 # Of an activation whose derivative follows from its output: itself in place, and the gradient behind it.
-DERIVATIVES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]] = {
+DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., torch.Tensor]]] = {
     "relu": (torch.relu_, lambda d, a: aten.threshold_backward(d, a, 0)),
     "tanh": (torch.tanh_, lambda d, a: aten.tanh_backward(d, a)),
     "sigmoid": (torch.sigmoid_, lambda d, a: aten.sigmoid_backward(d, a)),
@@ -34,64 +34,48 @@ def stackable(settings: Settings) -> bool:
 
 
 class Layer:
-    """K Linear layers as one: w (K, n_in, n_out), b (K, 1, n_out), and what the update remembers of them.
+    """K Linear layers as one: w (K, n_in, n_out), b (K, 1, n_out), and the motion that the update gives them.
 
-    With `flat`, all K read the same inputs, so w lies in memory as (n_in, K·n_out): one product instead of K. The layers of
-    the models become views of this memory.
+    The layers of the models become views of this memory.
     """
 
-    def __init__(self, linears: Sequence[nn.Linear], flat: bool) -> None:
-        self.k, self.flat = len(linears), flat
-        stacked = torch.stack([linear.weight.detach().t() for linear in linears], 1 if flat else 0).contiguous()
-        self.memory = stacked.flatten(1) if flat else stacked
-        self.w = stacked.transpose(0, 1) if flat else stacked
+    def __init__(self, linears: Sequence[nn.Linear]) -> None:
+        self.w = torch.stack([linear.weight.detach().t() for linear in linears]).contiguous()
         self.b = torch.stack([linear.bias.detach() for linear in linears])[:, None]
         for k, linear in enumerate(linears):
             linear.weight.data, linear.bias.data = self.w[k].t(), self.b[k, 0]
-        self.motion, self.b_motion = torch.zeros_like(self.memory), torch.zeros_like(self.b)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (K, B, n_in), or (B, n_in) when flat; returns (K, B, n_out)."""
-        if self.flat:
-            out = torch.addmm(self.b.view(-1), x, self.memory)
-            return out.view(len(x), self.k, -1).transpose(0, 1)
-        return torch.baddbmm(self.b, x, self.w)
+        self.motion, self.b_motion = torch.zeros_like(self.w), torch.zeros_like(self.b)
 
     def accumulate(self, x: torch.Tensor, d: torch.Tensor, keep: float, decay: float) -> None:
-        """motion ← keep·motion + gradient + decay·weight, the product adding itself to what is there. d: (K, B, n_out)."""
+        """motion ← keep·motion + gradient + decay·weight: the product that makes the gradient adds it to what is there, so
+        the gradient itself is never written. x: (K, B, n_in), d: (K, B, n_out)."""
         if decay:
-            self.motion.mul_(keep).add_(self.memory, alpha=decay)
+            self.motion.mul_(keep).add_(self.w, alpha=decay)
             self.b_motion.mul_(keep).add_(self.b, alpha=decay)
-        beta = 1.0 if decay else keep
-        if self.flat:
-            torch.addmm(self.motion, x.t(), d.transpose(0, 1).reshape(len(x), -1), beta=beta, out=self.motion)
-        else:
-            torch.baddbmm(self.motion, x.transpose(1, 2), d, beta=beta, out=self.motion)
-        self.b_motion.mul_(beta).add_(d.sum(1, keepdim=True))
+            keep = 1.0
+        torch.baddbmm(self.motion, x.transpose(1, 2), d, beta=keep, out=self.motion)
+        self.b_motion.mul_(keep).add_(d.sum(1, keepdim=True))
 
     def move(self, lr: float) -> None:
-        self.memory.add_(self.motion, alpha=-lr)
+        self.w.add_(self.motion, alpha=-lr)
         self.b.add_(self.b_motion, alpha=-lr)
 
 
 class Stack:
-    """K models of the same `settings`, as `build_model` makes them for "linear" and "mlp", trained at once.
+    """K models of the same `settings`, as `build_model` makes them for "linear" and "mlp", trained at once."""
 
-    flat: all of them see the same batches.
-    """
-
-    def __init__(self, models: Sequence[nn.Module], settings: Settings, flat: bool) -> None:
+    def __init__(self, models: Sequence[nn.Module], settings: Settings) -> None:
         self.settings, self.models = settings, models
         linears = [[layer for layer in model.modules() if isinstance(layer, nn.Linear)] for model in models]
-        self.layers = [Layer(row, flat and at == 0) for at, row in enumerate(zip(*linears, strict=True))]
+        self.layers = [Layer(row) for row in zip(*linears, strict=True)]
         drops = [next((m for m in model.modules() if isinstance(m, Dropout)), None) for model in models]
         self.drops = [drop for drop in drops if drop is not None]
         self.plain = settings.optimizer == "sgd" and not settings.clip_norm
-        self.weights = [nn.Parameter(part, requires_grad=False) for layer in self.layers for part in (layer.memory, layer.b)]
+        self.weights = [nn.Parameter(part, requires_grad=False) for layer in self.layers for part in (layer.w, layer.b)]
         self.optimizer = None if self.plain else make_optimizer(self.weights, settings)
 
     def step(self, x: torch.Tensor, y: torch.Tensor, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """One update of every model. x: (K, B, D), or (B, D) when flat; y: (K, B). Returns losses (K,) and logits (K, B, C)."""
+        """One update of every model. x: (K, B, D), y: (K, B). Returns losses (K,) and logits (K, B, C)."""
         inputs, outs, masks, logits = self._forward(x)
         logp = logits.log_softmax(2)
         hits = logp.gather(2, y[:, :, None]).squeeze(2)
@@ -110,16 +94,16 @@ class Stack:
         act, p = DERIVATIVES.get(self.settings.activation, DERIVATIVES["identity"])[0], self.settings.dropout
         inputs, outs, masks = [x], [], []
         for layer in self.layers[:-1]:
-            a = act(layer.forward(inputs[-1]))
+            a = act(torch.baddbmm(layer.b, inputs[-1], layer.w))
             outs.append(a)
             if p:
-                mask = torch.empty(a.shape, device=a.device)
+                mask = torch.empty(a.shape)
                 for one, drop in zip(mask, self.drops, strict=True):  # each from its own generator, as it would alone
                     one.bernoulli_(1.0 - p, generator=drop.generator)
-                masks.append(mask.div_(1.0 - p))
-                a = a * mask
+                masks.append(mask.to(a.device).div_(1.0 - p))
+                a = a * masks[-1]
             inputs.append(a)
-        return inputs, outs, masks, self.layers[-1].forward(inputs[-1])
+        return inputs, outs, masks, torch.baddbmm(self.layers[-1].b, inputs[-1], self.layers[-1].w)
 
     def _backward(self, inputs: list[torch.Tensor], outs: list[torch.Tensor], masks: list[torch.Tensor],
                   d: torch.Tensor) -> None:
@@ -148,9 +132,7 @@ class Stack:
 
     def _clip(self) -> None:
         """Each model's whole gradient to at most `clip_norm`, as `clip_grad_norm_` does for one."""
-        grads = [part for layer in self.layers
-                 for part in ((layer.motion.view(len(layer.motion), layer.k, -1).transpose(0, 1) if layer.flat
-                               else layer.motion), layer.b_motion)]
+        grads = [part for layer in self.layers for part in (layer.motion, layer.b_motion)]
         norm = torch.stack([grad.square().sum((1, 2)) for grad in grads]).sum(0).sqrt_()
         share = (self.settings.clip_norm / (norm + 1e-6)).clamp_(max=1.0).view(-1, 1, 1)
         for grad in grads:

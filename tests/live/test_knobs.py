@@ -30,3 +30,7 @@ def test_batch_sizes_are_powers_of_two_and_the_readers_own() -> None:
 def test_a_knob_without_effect_says_why() -> None:
     assert "no hidden" in why_without_effect(Settings(model="linear"), "dropout")
     assert why_without_effect(Settings(), "dropout") == ""
+    assert "LeNet-5" in why_without_effect(Settings(model="lenet"), "width")
+    assert "no momentum" in why_without_effect(Settings(optimizer="adagrad"), "momentum")
+    assert "augmented" in why_without_effect(Settings(), "augment_strength")
+    assert why_without_effect(Settings(augment="flip"), "augment_strength") == ""

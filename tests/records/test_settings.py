@@ -82,5 +82,15 @@ def test_every_knob_has_a_range_that_holds_its_default() -> None:
 
 
 def test_simplest_leaves_nothing_that_regularises() -> None:
-    wild = Settings(dropout=0.5, weight_decay=0.1, schedule="cosine", clip_norm=1.0, warmup=10)
+    wild = Settings(dropout=0.5, weight_decay=0.1, schedule="cosine", clip_norm=1.0, warmup=10, label_smoothing=0.1,
+                    augment="flip+crop", augment_strength=2.0, ema=0.99)
     assert set(wild.simplest() - Settings()) == set()
+
+
+def test_knobs_are_hot_warm_or_cold() -> None:
+    kinds = {"hot": {"lr", "momentum", "weight_decay", "dropout", "clip_norm", "label_smoothing", "schedule", "warmup"},
+             "warm": {"batch_size", "max_steps", "augment", "augment_strength"},
+             "fixed": {"eval_every", "eval_samples", "device"}}
+    for item in dataclasses.fields(Settings):
+        expected = next((kind for kind, names in kinds.items() if item.name in names), "cold")
+        assert Settings.knob(item.name).kind == expected, item.name

@@ -93,3 +93,28 @@ def test_a_loss_of_ones_own(blobs: Data) -> None:
     run = train(blobs, SHORT.replace(init="zeros"), loss_fn=brier)
     assert run.history.series("train_loss")[0] == pytest.approx(2 / 3, rel=1e-6)
     assert seen[0] == (32, 1, 8, 8)
+
+
+def test_a_training_goes_on_from_its_extra_state(blobs: Data, tmp_path) -> None:
+    settings = SHORT.replace(augment=ALL, ema=0.9, schedule="plateau", eval_every=3, max_steps=20)
+    whole = Training(build_model(settings, blobs.shape, 3), blobs, settings)
+    for step in range(20):
+        if step == 9:
+            torch.save({"extra": whole.extra_state(), "model": whole.model.state_dict(),
+                        "optimizer": whole.optimizer.state_dict()}, tmp_path / "state.pt")
+        whole.step()
+        whole.evaluate()
+    again = Training(build_model(settings.replace(seed=8), blobs.shape, 3), blobs, settings)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    again.model.load_state_dict(state["model"])
+    again.optimizer.load_state_dict(state["optimizer"])
+    again.load_extra_state(state["extra"])
+    for _ in range(9):
+        next(again.batches)
+    again.done = 9
+    for _ in range(11):
+        again.step()
+        again.evaluate()
+    assert again.history.series("train_loss") == whole.history.series("train_loss")[9:]
+    assert again.history.series("val_loss") == whole.history.series("val_loss")[9:]
+    assert again.history.series("lr") == whole.history.series("lr")[9:]

@@ -15,7 +15,7 @@ def mixup(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor,
         x: float (N,C,H,W). targets: float (N,K), rows sum to 1. partner: int64 (N,). share: float (N,), 0 to 1.
     """
     mine = share.to(x.dtype).view(-1, 1, 1, 1)
-    return mine * x + (1 - mine) * x[partner], _mixed(targets, partner, share)
+    return mine * x + (1 - mine) * x.index_select(0, partner), _mixed(targets, partner, share)
 
 
 def cutmix(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor, corner: tuple[torch.Tensor, torch.Tensor],
@@ -28,7 +28,7 @@ def cutmix(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor, corner
     """
     where = box(*corner, *side, size=(x.shape[2], x.shape[3]))
     kept = 1 - (side[0] * side[1]).to(targets.dtype) / (x.shape[2] * x.shape[3])
-    return torch.where(where, x[partner], x), _mixed(targets, partner, kept)
+    return torch.where(where, x.index_select(0, partner), x), _mixed(targets, partner, kept)
 
 
 def backgrounds(x: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
@@ -41,4 +41,4 @@ def backgrounds(x: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
 
 def _mixed(targets: torch.Tensor, partner: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     mine = share.to(targets.dtype).view(-1, 1)
-    return mine * targets + (1 - mine) * targets[partner]
+    return mine * targets + (1 - mine) * targets.index_select(0, partner)

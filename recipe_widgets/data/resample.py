@@ -1,0 +1,80 @@
+"""Other training sets from the same data: bootstrap samples, disjoint parts, some of the classes.
+
+All keep the mean and std of the data they come from, so that a model, or the members of an ensemble, can be moved from one
+to another and judged on the same validation set.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from recipe_widgets.data import deal
+from recipe_widgets.data.dataset import Data
+from recipe_widgets.data.split import Samples, Split
+from recipe_widgets.data.vault import Vault
+from recipe_widgets.records import RecipeError
+
+
+def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
+    """`share` of the number of training samples, drawn with replacement (Efron 1979): at 1.0 some 63 % of them occur."""
+    if isinstance(share, bool) or not isinstance(share, numbers.Real) or not 0 < share <= 10:
+        raise RecipeError("bootstrap(share=)", found=repr(share), expected="a number above 0, up to 10", mend="Try 1.0.")
+    have = data.train.size
+    count = max(1, round(have * float(share)))
+    rows = torch.randint(have, (count,), generator=deal.split_generator(seed))
+    return _with_train(data, rows, f"{count} training samples drawn with replacement, seed {seed}")
+
+
+def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
+    """The training samples dealt into `count` disjoint sets of nearly equal size, each class in proportion."""
+    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= data.train.size:
+        raise RecipeError("parts(count=)", found=repr(count), expected=f"a whole number from 1 to {data.train.size}",
+                          mend="Try 3.")
+    draw, left = deal.split_generator(seed), torch.arange(data.train.size)
+    made = []
+    for k in range(int(count), 0, -1):
+        chosen, rest = deal.stratified(data.train.y.cpu()[left], round(len(left) / k), draw)
+        made.append(_with_train(data, left[chosen], f"part {count - k + 1} of {count} of the training samples, seed {seed}"))
+        left = left[rest]
+    return made
+
+
+def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
+    """The samples of some classes, given by name or number, which become 0, 1, ... in the order given.
+
+    All three splits are filtered; the test set lies in a new, closed vault.
+    """
+    chosen = [_number(data, one) for one in classes]
+    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
+        raise RecipeError("only_classes", found=repr(list(classes)), expected="two classes or more, each once",
+                          mend=f"The classes are {', '.join(data.classes)}.")
+    new = torch.full((data.num_classes,), -1)
+    new[chosen] = torch.arange(len(chosen))
+    train, validation, test = (_relabelled(split, new) for split in (data.train, data.validation, data.vault.sealed()))
+    names = tuple(data.classes[number] for number in chosen)
+    return Data(data.name, names, train, validation, Vault(data.name, test), data.source, data.licence,
+                (*data.notes, "only the classes " + ", ".join(names)))
+
+
+def _number(data: Data, one: int | str) -> int:
+    if isinstance(one, str) and one in data.classes:
+        return data.classes.index(one)
+    if isinstance(one, numbers.Integral) and not isinstance(one, bool) and 0 <= one < data.num_classes:
+        return int(one)
+    raise RecipeError("only_classes", found=repr(one), expected="a class's name, or its number from 0",
+                      mend=f"The classes are {', '.join(data.classes)}.")
+
+
+def _relabelled(split: Split, new: torch.Tensor) -> Split:
+    labels = new.to(split.y.device)[split.y]
+    taken = split.samples.take((labels >= 0).nonzero().flatten().cpu())
+    return Split(Samples(taken.x, labels[labels >= 0], taken.index, taken.origin), split.name, split.mean, split.std)
+
+
+def _with_train(data: Data, rows: torch.Tensor, note: str) -> Data:
+    train = Split(data.train.samples.take(rows), "train", data.mean, data.std)
+    return replace(data, train=train, notes=(*data.notes, note), _copies={})

@@ -1,0 +1,108 @@
+"""Several models as one: averaged probabilities, what that gains, and how much the members differ."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from recipe_widgets.data import Split
+from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.training import eval_mode
+
+SUBSETS = 200  # choices of k members that are looked at, where there are more
+
+
+class Ensemble(nn.Module):
+    """The mean of the members' probabilities, as log-probabilities (N, K): cross-entropy and `evaluate` work as usual."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if not members:
+            raise RecipeError("Ensemble", found="no members", expected="at least one model")
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, ...); members return logits (N, K)."""
+        logs = torch.stack([member(x).log_softmax(1) for member in self.members])
+        return logs.logsumexp(0) - math.log(len(logs))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What averaging gains on one split.
+
+    Attributes:
+        members: accuracy of each member alone, 0 to 1.
+        accuracy, lowest, highest: by size of ensemble, k = 1, 2, ..., over its choices of members.
+        loss: mean cross-entropy of the averaged probabilities, by size (nats).
+        disagreement: (M, M), share of samples on which two members name different classes.
+        n: samples.
+    """
+
+    members: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+    loss: tuple[float, ...]
+    disagreement: torch.Tensor
+    n: int
+
+    @property
+    def diversity(self) -> float:
+        """Mean disagreement of two different members; 0 for one member."""
+        m = len(self.members)
+        return float(self.disagreement.sum()) / (m * (m - 1)) if m > 1 else 0.0
+
+    def __str__(self) -> str:
+        return (f"one model {self.accuracy[0]:.2%}, {len(self.members)} averaged {self.accuracy[-1]:.2%} on {self.n:,} "
+                f"samples; two members disagree on {self.diversity:.2%}")
+
+
+def probabilities(models: Sequence[nn.Module], split: Split, batch_size: int = 1000) -> torch.Tensor:
+    """(M, N, K) float64 on the CPU: each model's probabilities on all of `split`, in eval mode."""
+    found = []
+    for model in models:
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        with eval_mode(model):
+            found.append(torch.cat([model(x).double().softmax(1).cpu() for x, _ in split.to(device).batches(batch_size)]))
+    return torch.stack(found)
+
+
+def gain(models: Sequence[nn.Module], split: Split) -> Gain:
+    """Accuracy and loss of averages of 1, 2, ... members; all choices of k members, or 200 random ones where there are more.
+
+    Raises:
+        RecipeError: no models, or an empty split.
+    """
+    if not models or not split.size:
+        raise RecipeError("gain(models, split)", found=f"{len(models)} models, {split.size} samples",
+                          expected="some of each")
+    return gain_of(probabilities(models, split), split.y.cpu())
+
+
+def gain_of(probs: torch.Tensor, y: torch.Tensor) -> Gain:
+    """`gain` from probabilities (M, N, K) and labels (N,)."""
+    m, n, _ = probs.shape
+    rows: list[tuple[float, float, float, float]] = []
+    for k in range(1, m + 1):
+        means = [probs[list(chosen)].mean(0) for chosen in _choices(m, k)]
+        scores = [float((mean.argmax(1) == y).double().mean()) for mean in means]
+        losses = [-float(mean[torch.arange(n), y].clamp_min(1e-300).log().mean()) for mean in means]
+        rows.append((sum(scores) / len(scores), min(scores), max(scores), sum(losses) / len(losses)))
+    named = probs.argmax(2)
+    alone = tuple(float(share) for share in (named == y).double().mean(1))
+    differ = (named[:, None] != named[None]).double().mean(2)
+    accuracy, lowest, highest, loss = zip(*rows, strict=True)
+    return Gain(alone, accuracy, lowest, highest, loss, differ, n)
+
+
+def _choices(m: int, k: int) -> list[tuple[int, ...]]:
+    if math.comb(m, k) <= SUBSETS:
+        return list(itertools.combinations(range(m), k))
+    draw = generator(0, "check")
+    return [tuple(torch.randperm(m, generator=draw)[:k].tolist()) for _ in range(SUBSETS)]

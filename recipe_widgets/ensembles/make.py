@@ -1,0 +1,62 @@
+"""Members that differ by seed or by training set, and one student that learns from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from recipe_widgets.data import Data, bootstrap, parts
+from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.training import train
+
+
+def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 1.0, disjoint: bool = False) -> list[Run]:
+    """Train each member on a training set of its own (Breiman 1996) and from a seed of its own: settings.seed, +1, ...
+
+    Args:
+        share: size of each bootstrap sample, in training sets.
+        disjoint: deal the training samples into `members` parts without overlap instead.
+    """
+    if isinstance(members, bool) or not isinstance(members, int) or members < 1:
+        raise RecipeError("bagging(members=)", found=repr(members), expected="a whole number from 1", mend="Try 3.")
+    seeds = [settings.seed + k for k in range(members)]
+    sets = parts(data, members, settings.seed) if disjoint else [bootstrap(data, seed, share) for seed in seeds]
+    return [train(own, settings.replace(seed=seed)) for own, seed in zip(sets, seeds, strict=True)]
+
+
+def models_of(runs: Sequence[Run]) -> list[nn.Module]:
+    """The models of runs that did not diverge."""
+    return [run.model for run in runs if run.model is not None and run.status != "diverged"]
+
+
+def distill(teacher: nn.Module, data: Data, settings: Settings, *, temperature: float = 4.0, share: float = 0.9,
+            model: nn.Module | None = None) -> Run:
+    """Train a student that `settings` describe (or `model`) on the teacher's softened probabilities (Hinton et al. 2015).
+
+    The loss is share·T²·KL(teacher at T ‖ student at T) + (1 - share)·cross-entropy with the labels; T² keeps both parts'
+    gradients of one size. The teacher sees the same batch, augmented or not, in eval mode, and does not change.
+
+    Args:
+        teacher: a module that maps inputs to logits or log-probabilities (N, K), such as an `Ensemble`.
+    """
+    if not (temperature > 0 and 0 <= share <= 1):
+        raise RecipeError("distill", found=f"temperature={temperature!r}, share={share!r}",
+                          expected="a temperature above 0 and a share from 0 to 1", mend="Try temperature=4, share=0.9.")
+    modes = [(module, module.training) for module in teacher.modules()]
+    teacher.eval()
+
+    def loss(logits: torch.Tensor, targets: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            soft = (teacher(x) / temperature).softmax(1)
+        kl = F.kl_div((logits / temperature).log_softmax(1), soft, reduction="batchmean")
+        return share * temperature**2 * kl + (1 - share) * F.cross_entropy(
+            logits, targets, label_smoothing=settings.label_smoothing)
+
+    try:
+        return train(data, settings, model, loss_fn=loss)
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -1,0 +1,79 @@
+"""Learning without labels: train an autoencoder, and use what it learnt as features."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from recipe_widgets.data import Data, Split
+from recipe_widgets.data.dataset import assemble
+from recipe_widgets.data.split import Samples
+from recipe_widgets.models import build_autoencoder
+from recipe_widgets.records import History, Run, Settings
+from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.device import pick_device
+from recipe_widgets.training.evaluate import eval_mode
+from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.schedules import lr_at
+
+
+def train_autoencoder(data: Data, settings: Settings) -> Run:
+    """Train an autoencoder to give images back; labels are not looked at.
+
+    `train_loss` and, after every epoch and at the end, `val_loss`: mean squared error per pixel of normalised images, so
+    that 1 is what the mean image of each channel gets.
+    """
+    device = pick_device(settings.device)
+    model, data = build_autoencoder(settings, data.shape).to(device).train(), data.to(device)
+    optimizer, history = make_optimizer(model.parameters(), settings), History()
+    batches = BatchIndices(data.train.size, settings.batch_size, settings.seed, device)
+    run = Run(settings, history, model, data_name=data.name, threads=[(0, torch.get_num_threads())])
+    every = settings.eval_every or batches.steps_per_epoch
+    for index in range(settings.max_steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr_at(index, settings, batches.steps_per_epoch)
+        x, _ = data.train.batch(next(batches))
+        loss = nn.functional.mse_loss(model(x), x)
+        optimizer.zero_grad()
+        loss.backward()
+        if settings.clip_norm:
+            nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+        optimizer.step()
+        history.append("train_loss", index, loss.item())
+        if not math.isfinite(history.last("train_loss")):
+            run.status = "diverged"
+            run.message = f"The loss became {loss.item()} at step {index}. Try a lower learning rate."
+            return run
+        if data.validation.size and ((index + 1) % every == 0 or index == settings.max_steps - 1):
+            history.append("val_loss", index, reconstruction_error(model, data.validation))
+    run.status = "done"
+    return run
+
+
+def reconstruction_error(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
+    """Mean squared error per pixel on all of `split`, in eval mode."""
+    total = 0.0
+    with eval_mode(model):
+        for x, _ in split.batches(batch_size):
+            total += float(nn.functional.mse_loss(model(x), x)) * len(x)
+    return total / split.size
+
+
+def encoded(encoder: nn.Module, data: Data, batch_size: int = 1000) -> Data:
+    """`data` with each sample replaced by its features, a table (N, D) of float32, standardised anew; labels stay.
+
+    encoder: maps batches to (N, D), such as `run.model.encoder`, or a classifier without its head. The test set is encoded
+    unseen, into a new, closed vault.
+    """
+    device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
+
+    def features(split: Split) -> Samples:
+        with eval_mode(encoder):
+            x = torch.cat([encoder(x).flatten(1).float() for x, _ in split.to(device).batches(batch_size)])
+        return Samples(x.to(data.device), split.y.to(data.device), split.index, split.origin)
+
+    splits = (features(split) for split in (data.train, data.validation, data.vault.sealed()))
+    return assemble(*splits, name=data.name, classes=data.classes, source=data.source, licence=data.licence,
+                    notes=(*data.notes, "features of an encoder instead of the samples"))
