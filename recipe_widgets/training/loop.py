@@ -18,6 +18,7 @@ from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
 from recipe_widgets.training.optimizers import lr_at, make_optimizer
+from recipe_widgets.training.processes import count
 from recipe_widgets.training.saving import Saving
 
 EARLY_LOOKS = frozenset(10 * 4**power for power in range(12))  # steps
@@ -60,7 +61,7 @@ class Training:
         for probe in watching:
             probe.before(self.model)
         x, y = self.split.batch(next(self.batches))
-        logits = self.model(x)
+        logits = self.forward(x)
         loss = nn.functional.cross_entropy(logits, y)
         self.optimizer.zero_grad()
         loss.backward()
@@ -72,6 +73,11 @@ class Training:
             for name, value in probe.after(self.model, logits.detach(), y).items():
                 self.history.append(name, index, value)
         return Step(index, self.batches.epoch, loss.detach(), self.history)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, K) of the training forward pass."""
+        logits: torch.Tensor = self.model(x)
+        return logits
 
     def _before_update(self, index: int) -> None:
         if self._varies:
@@ -102,11 +108,14 @@ class Training:
         """Look at the validation set and write `val_loss` and `val_accuracy` of the newest step."""
         if self._looked_at is None:
             self._looked_at = stratified_look(self.data.validation, self.settings.eval_samples)
-        result = evaluate(self.model, self._looked_at)
+        result = self._look(self._looked_at)
         self.history.append("val_loss", self.done - 1, result.loss)
         self.history.append("val_accuracy", self.done - 1, result.accuracy)
         self.best.note(self.done - 1, result.loss, self.model)
         return result
+
+    def _look(self, split: Split) -> Evaluation:
+        return evaluate(self.model, split)
 
     def due(self) -> bool:
         """Whether the settings ask for a look at the validation set after the step just done.
@@ -168,6 +177,15 @@ def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Pro
         yield training.step()
 
 
+def _kind() -> type[Training]:
+    """How to train: in one process, or in those that torchrun has started."""
+    if count() == 1:
+        return Training
+    from recipe_widgets.training.distributed import DistributedTraining
+
+    return DistributedTraining
+
+
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
           until: Callable[[Step], bool] | None = None, checkpoints: str | os.PathLike[str] | None = None,
           resume: bool = False) -> Run:
@@ -189,7 +207,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
     own = model is not None
     if model is None:
         model = build_model(settings, data.shape, data.num_classes)
-    training = Training(model, data, settings, probes)
+    training = _kind()(model, data, settings, probes)
     run = training.new_run()
     saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
     if saving is not None:

@@ -71,7 +71,7 @@ class Choice:
         chosen: Value = trial.suggest_categorical(self.name, self.values)  # type: ignore[assignment]
         return chosen
 
-    def grid(self, points: int) -> list[Value]:
+    def grid(self, _: int) -> list[Value]:
         return list(self.values)
 
     def narrowed(self, values: Sequence[Any]) -> Choice:

@@ -93,7 +93,7 @@ class Tuning:
         with storage_errors(self.storage), tqdm(total=self.trials, unit="trial", disable=not progress) as bar:
             seen: Any = None
             for _ in self.turns():
-                if progress and (now := self._one_finished) != seen:
+                if progress and (now := self.ended_here) != seen:
                     seen, bar.n = now, self.tally().finished
                     bar.set_postfix_str(self.words(), refresh=True)
             bar.n = self.tally().finished
@@ -109,7 +109,7 @@ class Tuning:
     def stopped(self) -> bool:
         return self._over.is_set()
 
-    _one_finished = 0  # trials that this worker has ended
+    ended_here = 0  # trials that this worker has ended, one way or another
 
     def _one_trial(self) -> Iterator[None]:
         with quiet_optuna():
@@ -132,7 +132,7 @@ class Tuning:
             told = True
             raise
         finally:
-            self._one_finished += 1
+            self.ended_here += 1
             if not told:
                 interrupted(self.study, trial.number, self.retries)
 
@@ -228,10 +228,11 @@ class Tuning:
 
     def plot(self, kind: Literal["history", "importances", "slice", "parallel", "curves"] = "history") -> Any:
         """A picture: value by trial, weight of each knob, value by knob, all knobs at once, or validation by step."""
-        return drawing("tuning", self, kind)
+        return drawing(f"tuning {kind}", self)
 
     def __repr__(self) -> str:
-        return f"Tuning({self.name}, {self.tally().finished} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
+        done = self.tally().finished
+        return f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
 
 
 def tune(data: Data, searched: Space | None = None, base: Settings | None = None, *, trials: int = 50,
@@ -298,6 +299,6 @@ def _agree(study: optuna.Study, mine: dict[str, Any], name: str) -> None:
         if key not in held:
             study.set_user_attr(key, value)
         elif held[key] != value:
-            differing = ", ".join(sorted(k for k in value if held[key].get(k) != value[k])) if key == "base" else key
-            raise RecipeError("Tuning", found=f"another search named {name!r} in this storage: its {key} differ ({differing})",
+            differing = f"{key} ({', '.join(k for k in value if held[key].get(k) != value[k])})" if key == "base" else key
+            raise RecipeError("Tuning", found=f"another search named {name!r} in this storage, of another {differing}",
                               expected="the same data, space, base and metric", mend="Take another name.")
