@@ -1,6 +1,6 @@
 """The command line: `recipe train`, `recipe tune`, `recipe data`; also `python -m recipe_widgets ...`.
 
-Exit status: 0 done, 1 the run diverged, 2 something to mend in what was asked for.
+Exit status: 0 done, 1 the run diverged, 2 something to mend in what was asked for, 130 stopped by hand.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         return {"train": _train, "data": _data, "tune": cli_tune.run}[chosen.command](chosen)
+    except KeyboardInterrupt:
+        print(f"\nrecipe {chosen.command}: stopped by hand; what is written stays", file=sys.stderr)
+        return 130
     except RecipeError as error:
         print(f"recipe {chosen.command}: {error}", file=sys.stderr)
         return 2

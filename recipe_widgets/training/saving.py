@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from recipe_widgets.records import RecipeError, Run
@@ -34,6 +35,9 @@ class Saving:
                                   expected="none yet", mend="Resume it (--resume, resume=True), or name another folder.")
             return
         state = self.files.newest(needs_best=self.training.best.wanted) if rank() == 0 else None
+        if self.files.broken:
+            names, done = ", ".join(dict.fromkeys(self.files.broken)), state["done"] if state else 0
+            warnings.warn(f"Not whole, so not used: {names}. Goes on from step {done}.", stacklevel=3)
         content = from_first(packed(state) if state is not None and count() > 1 else None)
         state = unpacked(content) if content is not None else state
         if state is not None:

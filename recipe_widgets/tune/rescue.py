@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import threading
 from collections.abc import Iterable
@@ -54,7 +55,7 @@ def rescue(study: optuna.Study, heartbeat: int, retries: int) -> None:
 
     with quiet_optuna():
         optuna.storages.fail_stale_trials(study)
-        trials = study.get_trials(deepcopy=True)
+        trials = study.get_trials(deepcopy=False)
         long_ago = datetime.datetime.now() - datetime.timedelta(seconds=2 * heartbeat)
         for trial in trials:
             started = trial.datetime_start
@@ -65,14 +66,14 @@ def rescue(study: optuna.Study, heartbeat: int, retries: int) -> None:
             ended = trial.datetime_complete
             lost = trial.state == State.FAIL and ERROR not in trial.user_attrs and trial.number not in queued
             if lost and ended and ended < long_ago:
-                Retry(retries)(study, trial)
+                Retry(retries)(study, copy.deepcopy(trial))
 
 
 def interrupted(study: optuna.Study, number: int, retries: int) -> None:
     """Mark the running trial `number` as failed and queue it again: its worker was told to stop."""
-    trial = next(t for t in study.get_trials(deepcopy=True) if t.number == number)
+    trial = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
     if _fail(study, trial):
-        Retry(retries)(study, trial)
+        Retry(retries)(study, copy.deepcopy(trial))
 
 
 def _fail(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:

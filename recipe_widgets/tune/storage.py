@@ -81,11 +81,34 @@ def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.st
 def _open(url: str, heartbeat: int, retries: int) -> optuna.storages.RDBStorage:
     import optuna
 
-    # Two workers write to one SQLite file in turn; a connection that a network dropped is made again.
-    more: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    # Workers write to one SQLite file in turn; a connection that a network dropped is made again.
+    lite = url.startswith("sqlite")
+    more: dict[str, Any] = {"connect_args": {"timeout": 60}} if lite else {"pool_pre_ping": True}
     with quiet_optuna():
-        return optuna.storages.RDBStorage(url, engine_kwargs=more, heartbeat_interval=heartbeat,
-                                          grace_period=2 * heartbeat, heartbeat_stale_trial_callback=Retry(retries))
+        storage = optuna.storages.RDBStorage(url, engine_kwargs=more, heartbeat_interval=heartbeat,
+                                             grace_period=2 * heartbeat, heartbeat_stale_trial_callback=Retry(retries))
+    if lite:
+        _one_at_a_time(storage.engine)
+    return storage
+
+
+def _one_at_a_time(engine: Any) -> None:
+    """Make every transaction on a SQLite file take the lock when it begins.
+
+    Otherwise two workers may both read that a trial is running, and both mark it as dead and queue it again: SQLite knows
+    no SELECT FOR UPDATE, on which Optuna relies. (SQLAlchemy's manual, "Serializable isolation" of pysqlite.)
+    """
+    from sqlalchemy import event
+
+    def connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver opens no transaction by itself
+
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", begin)
+    engine.dispose()  # connections of before
 
 
 def _made_by_another(error: Exception) -> bool:

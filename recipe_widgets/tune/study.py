@@ -18,15 +18,15 @@ from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.records.result import drawing
 from recipe_widgets.training import Training, advance, end_with_best, evaluate
 from recipe_widgets.tune.engines import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
+from recipe_widgets.tune.opening import agree, open_study, with_looks
 from recipe_widgets.tune.rescue import ERROR, Heartbeat, Tally, interrupted, rescue, tally
 from recipe_widgets.tune.space import Space, size_of, space
-from recipe_widgets.tune.storage import hidden, open_storage, quiet_optuna, without_secrets
+from recipe_widgets.tune.storage import hidden, quiet_optuna
 
 if TYPE_CHECKING:
     import optuna
 
 Metric = Literal["val_loss", "val_accuracy"]
-LOOKS, LOOK_SAMPLES = 8, 1000  # looks at the validation set per trial, and their samples, where the base names none
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Tuning:
 
     def __init__(self, data: Data, searched: Space, base: Settings, *, trials: int, sampler: Sampler, pruner: Pruner,
                  metric: Metric, storage: str | None, name: str, heartbeat: int, retries: int, grid_points: int) -> None:
-        self.data, self.space, self.base, self.metric = data, searched, _with_looks(base), metric
+        self.data, self.space, self.base, self.metric = data, searched, with_looks(base), metric
         self.storage, self.name, self.retries, self.heartbeat = storage, name, retries, heartbeat
         grid = searched.grid(grid_points)
         self.trials = min(trials, size_of(grid)) if sampler == "grid" else trials
@@ -56,9 +56,9 @@ class Tuning:
         self._over = threading.Event()
         with quiet_optuna():
             engine = make_sampler(sampler, grid, self.base.seed, shared=storage is not None)
-            self.study = _open_study(storage, name, metric, engine, make_pruner(pruner, self.base.max_steps), heartbeat,
+            self.study = open_study(storage, name, metric, engine, make_pruner(pruner, self.base.max_steps), heartbeat,
                                      retries)
-        _agree(self.study, {"space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
+        agree(self.study, {"space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
                             "data": data.sha256}, name)
 
     # --- the work ---------------------------------------------------------------------------------------------------
@@ -268,37 +268,3 @@ def tune(data: Data, searched: Space | None = None, base: Settings | None = None
                     metric=metric, storage=storage, name=name, heartbeat=heartbeat, retries=retries,
                     grid_points=grid_points)
     return tuning.run(progress) if start else tuning
-
-
-def _with_looks(base: Settings) -> Settings:
-    """Looks at the validation set often enough for pruning, where the reader set none."""
-    if base.eval_every or base.eval_samples:
-        return base
-    return base.replace(eval_every=max(1, base.max_steps // LOOKS), eval_samples=LOOK_SAMPLES)
-
-
-def _open_study(storage: str | None, name: str, metric: Metric, sampler: Any, pruner: Any, heartbeat: int,
-                retries: int) -> optuna.Study:
-    import optuna
-
-    kept = open_storage(storage, heartbeat, retries)
-    try:
-        return optuna.create_study(storage=kept, study_name=name, sampler=sampler, pruner=pruner, load_if_exists=True,
-                                   direction="minimize" if metric == "val_loss" else "maximize")
-    except Exception as error:
-        if storage is None:
-            raise
-        raise RecipeError("Storage", found=f"{hidden(storage)} ({without_secrets(str(error), storage)})",
-                          expected="a database that can be written") from None
-
-
-def _agree(study: optuna.Study, mine: dict[str, Any], name: str) -> None:
-    """All workers of one search look for the same thing; the first one writes down what it is."""
-    held = study.user_attrs
-    for key, value in mine.items():
-        if key not in held:
-            study.set_user_attr(key, value)
-        elif held[key] != value:
-            differing = f"{key} ({', '.join(k for k in value if held[key].get(k) != value[k])})" if key == "base" else key
-            raise RecipeError("Tuning", found=f"another search named {name!r} in this storage, of another {differing}",
-                              expected="the same data, space, base and metric", mend="Take another name.")

@@ -158,7 +158,9 @@ def test_a_torn_or_changed_file_is_never_believed(blobs: Data, tmp_path: Path) -
     files = Checkpoints(tmp_path)
     assert files.newest()["done"] == files.steps()[1]
     assert newest.name in files.broken[0]
-    same(train(blobs, SHORT, checkpoints=tmp_path, resume=True), train(blobs, SHORT))
+    with pytest.warns(UserWarning, match=rf"{newest.name}.*from step {files.steps()[1]}"):
+        resumed = train(blobs, SHORT, checkpoints=tmp_path, resume=True)
+    same(resumed, train(blobs, SHORT))
 
 
 def test_the_best_weights_need_a_whole_file(blobs: Data, tmp_path: Path) -> None:
@@ -168,7 +170,9 @@ def test_the_best_weights_need_a_whole_file(blobs: Data, tmp_path: Path) -> None
     state = files.newest(needs_best=True)
     assert state["done"] == files.steps()[0]
     files.path(state["parts"]["best"]["step"] + 1).write_bytes(b"gone")
-    same(train(blobs, settings, checkpoints=tmp_path, resume=True), train(blobs, settings))
+    with pytest.warns(UserWarning, match="Not whole"):
+        resumed = train(blobs, settings, checkpoints=tmp_path, resume=True)
+    same(resumed, train(blobs, settings))
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
