@@ -75,7 +75,8 @@ def together(settings: Settings) -> Iterator[None]:
             raise
         raise _lost(str(error).splitlines()[0]) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is _told_to_end:
+            signal.signal(signal.SIGTERM, before)
         _leave()
 
 
@@ -111,6 +112,7 @@ def _peer_is_gone(error: RuntimeError) -> bool:
 
 
 def _lost(said: str) -> RecipeError:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # this process ends too, but says so first
     return RecipeError("Training in several processes", found=f"one that ended before the others ({said})",
                        expected="all to live until the end",
                        mend="Give the same command with --out and --resume: it goes on from the newest whole checkpoint.")
