@@ -1,11 +1,11 @@
 """Layer 5: numbers in, pictures out. No pyplot state, no widgets."""
 
-from recipe_widgets.plots import tuning as _tuning  # registers the pictures of a search
+import recipe_widgets.plots.tuning  # noqa: F401  # registers the pictures of a search
 from recipe_widgets.plots.board import Dot, board_svg
 from recipe_widgets.plots.curves import Chart, Curve, charts, describe, thin
 from recipe_widgets.plots.picture import Picture, plot_run
 from recipe_widgets.plots.recipe_map import RecipeMap
 from recipe_widgets.plots.svg import STYLE, curves_svg
 
-__all__ = ["STYLE", "Chart", "Curve", "Dot", "Picture", "RecipeMap", "_tuning", "board_svg", "charts", "curves_svg",
+__all__ = ["STYLE", "Chart", "Curve", "Dot", "Picture", "RecipeMap", "board_svg", "charts", "curves_svg",
            "describe", "plot_run", "thin"]

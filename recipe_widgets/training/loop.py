@@ -201,6 +201,9 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
         a Run that is whole also when it was stopped or diverged: a loss that is no number ends it, with the likely cause.
         `val_loss` and `val_accuracy` are of the whole validation set (unless `settings.eval_samples` says otherwise).
         With `settings.patience` or `final="best"` the model ends with the weights of its best look.
+
+    In processes that torchrun started (inside `processes.together`) all must call this alike, `until` too; the first one
+    writes the checkpoints.
     """
     if resume and checkpoints is None:
         raise RecipeError("train(resume=True)", found="no folder", expected="checkpoints=, the folder of the run")

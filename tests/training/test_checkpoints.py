@@ -206,6 +206,26 @@ def test_resume_needs_a_folder(blobs: Data) -> None:
         train(blobs, SHORT, resume=True)
 
 
+def test_the_command_line_resumes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    from recipe_widgets.cli import main
+
+    def command(steps: int, out: str, *more: str) -> int:
+        settings = Settings(width=8, max_steps=steps, eval_every=6, eval_samples=50)
+        (tmp_path / "run.json").write_text(settings.to_json())
+        return main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / out), *more])
+
+    assert command(12, "a") == 0
+    assert command(18, "a") == 2
+    assert "Resume it (--resume" in capsys.readouterr().err
+    assert command(18, "a", "--resume") == 0
+    assert command(18, "b", "--resume") == 0  # nothing there yet: begins
+    runs = [Run.from_json((tmp_path / out / "run.json").read_text()) for out in "ab"]
+    assert runs[0].history.to_dict() == runs[1].history.to_dict()
+    saved = [torch.load(tmp_path / out / "weights.pt", weights_only=True) for out in "ab"]
+    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+    assert main(["train", "--resume"]) == 2
+
+
 # --- early stopping ------------------------------------------------------------------------------------------------
 
 WILD = SHORT.replace(lr=1.0, momentum=0.99, eval_every=5, max_steps=400, seed=1)
