@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from recipe_widgets.tune.storage import Retry, quiet_optuna
+from recipe_widgets.tune.storage import Retry, backend, quiet_optuna
 
 if TYPE_CHECKING:
     import optuna
@@ -97,11 +97,7 @@ class Heartbeat:
     """
 
     def __init__(self, study: optuna.Study, trial: optuna.Trial, seconds: int, worker: str) -> None:
-        from optuna.storages import RDBStorage
-
-        storage = study._storage
-        inner = getattr(storage, "_backend", storage)
-        self._storage = inner if isinstance(inner, RDBStorage) else None
+        self._storage = backend(study)
         self._trial, self._seconds, self._worker = trial, seconds, worker
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="recipe-heartbeat", daemon=True)

@@ -93,15 +93,18 @@ def _open(url: str, heartbeat: int, retries: int) -> optuna.storages.RDBStorage:
 
 
 def _one_at_a_time(engine: Any) -> None:
-    """Make every transaction on a SQLite file take the lock when it begins.
+    """Make every transaction on a SQLite file take the lock when it begins, and hold it for a moment only.
 
     Otherwise two workers may both read that a trial is running, and both mark it as dead and queue it again: SQLite knows
-    no SELECT FOR UPDATE, on which Optuna relies. (SQLAlchemy's manual, "Serializable isolation" of pysqlite.)
+    no SELECT FOR UPDATE, on which Optuna relies. (SQLAlchemy's manual, "Serializable isolation" of pysqlite.) A trial makes
+    fourteen transactions; with a write-ahead log none of them waits for the disk (10 ms each), see `settle`.
     """
     from sqlalchemy import event
 
     def connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver opens no transaction by itself
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
 
     def begin(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -109,6 +112,26 @@ def _one_at_a_time(engine: Any) -> None:
     event.listen(engine, "connect", connect)
     event.listen(engine, "begin", begin)
     engine.dispose()  # connections of before
+    engine.connect().close()
+
+
+def settle(study: optuna.Study) -> None:
+    """Bring what was written to a SQLite file onto the disk, so that a power cut takes no finished trial either."""
+    engine = getattr(backend(study), "engine", None)
+    if engine is not None and engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()  # outside of a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        finally:
+            connection.close()
+
+
+def backend(study: optuna.Study) -> optuna.storages.RDBStorage | None:
+    """The database behind a study's cache; None in memory."""
+    import optuna
+
+    storage = getattr(study._storage, "_backend", study._storage)
+    return storage if isinstance(storage, optuna.storages.RDBStorage) else None
 
 
 def _made_by_another(error: Exception) -> bool:

@@ -21,7 +21,7 @@ from recipe_widgets.tune.engines import GRID_POINTS, Pruner, Sampler, make_prune
 from recipe_widgets.tune.opening import agree, open_study, with_looks
 from recipe_widgets.tune.rescue import ERROR, Heartbeat, Tally, interrupted, rescue, tally
 from recipe_widgets.tune.space import Space, size_of, space
-from recipe_widgets.tune.storage import hidden, quiet_optuna
+from recipe_widgets.tune.storage import hidden, quiet_optuna, settle
 
 if TYPE_CHECKING:
     import optuna
@@ -143,6 +143,7 @@ class Tuning:
         state = State.FAIL if value is None else (State.PRUNED if math.isnan(value) else State.COMPLETE)
         with quiet_optuna():
             self.study.tell(trial, value if state == State.COMPLETE else None, state=state, skip_if_finished=True)
+        settle(self.study)
 
     def _train(self, trial: optuna.Trial) -> Generator[None, None, float | None]:
         """One run. Its value; NaN where it was pruned or diverged; None where the reader stopped it."""
