@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-TRIALS, REPEATS = 16, 3
+TRIALS, REPEATS = 12, 2
 
 
 def work(url: str, folder: str) -> None:

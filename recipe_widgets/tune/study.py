@@ -112,6 +112,8 @@ class Tuning:
     ended_here = 0  # trials that this worker has ended, one way or another
 
     def _one_trial(self) -> Iterator[None]:
+        from optuna.exceptions import UpdateFinishedTrialError
+
         with quiet_optuna():
             trial = self.study.ask()
         told = False
@@ -125,6 +127,8 @@ class Tuning:
         except (RecipeError, torch.OutOfMemoryError) as error:  # these knobs cannot be trained; others can
             trial.set_user_attr(ERROR, str(error).splitlines()[0])
             self._tell(trial, None)
+            told = True
+        except UpdateFinishedTrialError:  # this worker slept so long that another took it for dead and has its trial
             told = True
         except Exception as error:
             trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}".splitlines()[0])
@@ -150,13 +154,11 @@ class Tuning:
         settings = self.space.suggest(trial, self.base)
         model = build_model(settings, self.data.shape, self.data.num_classes)
         training = Training(model, self.data, settings)
-        run, looks = training.new_run(), 0
+        run = training.new_run()
         for _ in advance(training, run):
             if self._over.is_set():
                 return None
-            seen = len(training.history.steps(self.metric)) if self.metric in training.history else 0
-            if seen > looks and run.status == "running":
-                looks = seen
+            if training.due() and run.status == "running":  # it has just looked at the validation set
                 trial.report(training.history.last(self.metric), training.done)
                 if trial.should_prune():
                     trial.set_user_attr("why", f"pruned after {training.done} steps")

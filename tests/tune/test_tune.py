@@ -111,6 +111,16 @@ def test_a_generator_that_is_dropped_queues_its_trial_again(blobs: Data) -> None
     assert [t.state.name for t in found.study.get_trials()] == ["FAIL", "WAITING"]
 
 
+def test_a_worker_that_was_taken_for_dead_goes_on_with_another_trial(blobs: Data) -> None:
+    found = tune(blobs, space("lr"), BASE, trials=2, pruner="none", sampler="random", start=False)
+    turns = found.turns()
+    next(turns)
+    found.study._storage.set_trial_state_values(0, optuna.trial.TrialState.FAIL)  # by another worker's rescue
+    for _ in turns:
+        pass
+    assert [t.state.name for t in found.study.get_trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
+
+
 def test_an_unforeseen_error_is_noted_and_goes_through(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     from recipe_widgets.tune import study
 
