@@ -38,13 +38,14 @@ def work(url: str, folder: str) -> None:
     Path(folder, f"ready-{os.getpid()}").touch()
     while not Path(folder, "go").exists():
         time.sleep(0.002)
+    before = time.process_time()
     tuning.run()
-    Path(folder, f"done-{os.getpid()}").write_text(str(max(trial.datetime_complete.timestamp() for trial in
-                                                           tuning.study.get_trials())))
+    end = max(trial.datetime_complete.timestamp() for trial in tuning.study.get_trials())
+    Path(folder, f"done-{os.getpid()}").write_text(json.dumps([end, time.process_time() - before]))
 
 
-def seconds(workers: int) -> float:
-    """Wall time of all trials with so many workers."""
+def seconds(workers: int) -> tuple[float, float]:
+    """Wall time of all trials with so many workers, and the share of it in which each had a core for itself."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "worker", f"sqlite:///{folder}/t.db", folder]
         running = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(workers)]
@@ -54,15 +55,18 @@ def seconds(workers: int) -> float:
         Path(folder, "go").touch()
         codes = [process.wait() for process in running]
         assert codes == [0] * workers
-        return max(float(path.read_text()) for path in Path(folder).glob("done-*")) - start
+        ends = [json.loads(path.read_text()) for path in Path(folder).glob("done-*")]
+        wall = max(end for end, _ in ends) - start
+        return wall, sum(cpu for _, cpu in ends) / workers / wall
 
 
 def main() -> None:
     pairs = [(seconds(1), seconds(2)) for _ in range(REPEATS)]
-    gains = [one / two for one, two in pairs]
-    print(json.dumps({"trials": TRIALS, "repeats": REPEATS, "one_worker_s": round(statistics.median(a for a, _ in pairs), 2),
-                      "two_workers_s": round(statistics.median(b for _, b in pairs), 2),
-                      "gain_median": round(statistics.median(gains), 2), "gain_min": round(min(gains), 2)}))
+    gains = [one / two for (one, _), (two, _) in pairs]
+    middle = {f"{name}_{what}": round(statistics.median(pair[which][field] for pair in pairs), 2)
+              for which, name in enumerate(("one_worker", "two_workers")) for field, what in enumerate(("s", "core_share"))}
+    print(json.dumps({"trials": TRIALS, "repeats": REPEATS, **middle, "gain_median": round(statistics.median(gains), 2),
+                      "gain_min": round(min(gains), 2)}))
 
 
 if __name__ == "__main__":
