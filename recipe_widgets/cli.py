@@ -1,6 +1,6 @@
-"""The command line: `recipe train`, `recipe check`, `recipe data`; also `python -m recipe_widgets ...`.
+"""The command line: `recipe train`, `check`, `tune`, `data`; also `python -m recipe_widgets ...`.
 
-Exit status: 0 done, 1 the run diverged or a check failed, 2 something to mend in what was asked for.
+Exit status: 0 done, 1 the run diverged or a check failed, 2 something to mend in what was asked for, 130 stopped by hand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recipe_widgets import cli_tune
+from recipe_widgets.cli_tune import make, read
 from recipe_widgets.records import RecipeError
 
 if TYPE_CHECKING:
@@ -35,9 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = commands.add_parser("data", help="say what a data set holds; fetch the complete one")
     data.add_argument("name", nargs="?", default="mnist", help="mnist or cifar10")
     data.add_argument("--full", action="store_true", help="the complete set, downloaded once into RECIPE_DATA")
+    cli_tune.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
-        return {"train": _train, "check": _check, "data": _data}[chosen.command](chosen)
+        return {"train": _train, "check": _check, "data": _data, "tune": cli_tune.run}[chosen.command](chosen)
+    except KeyboardInterrupt:
+        print(f"\nrecipe {chosen.command}: stopped by hand; what is written stays", file=sys.stderr)
+        return 130
     except RecipeError as error:
         print(f"recipe {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -47,16 +53,20 @@ def _train(chosen: argparse.Namespace) -> int:
     from recipe_widgets.data import load
     from recipe_widgets.records import Settings
     from recipe_widgets.training import train
+    from recipe_widgets.training.processes import rank, together
 
-    settings = Settings.from_json(_read(chosen.settings)) if chosen.settings else Settings()
+    settings = Settings.from_json(read(chosen.settings)) if chosen.settings else Settings()
     if chosen.resume and not chosen.out:
         raise RecipeError("--resume", found="no folder", expected="--out, the folder of the run")
     if chosen.out:
-        _make(chosen.out)
-    run = train(load(chosen.data), settings, checkpoints=chosen.out and chosen.out / "checkpoints", resume=chosen.resume)
-    print(run)
-    if chosen.out:
-        _write(chosen.out, run)
+        make(chosen.out)
+    with together(settings):
+        run = train(load(chosen.data), settings, checkpoints=chosen.out and chosen.out / "checkpoints",
+                    resume=chosen.resume)
+        if rank() == 0:
+            print(run)
+        if chosen.out and rank() == 0:
+            _write(chosen.out, run)
     return 1 if run.status == "diverged" else 0
 
 
@@ -97,22 +107,8 @@ def _data(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("--settings", found=f"{path} ({error})", expected="a readable JSON file") from None
-
-
 def _write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RecipeError("Output file", found=f"{path} ({error.strerror})", expected="a file that can be written") from None
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecipeError("--out", found=f"{folder} ({error.strerror})", expected="a folder that can be made") from None

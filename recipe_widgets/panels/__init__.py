@@ -2,5 +2,6 @@
 
 from recipe_widgets.panels.live_panel import LivePanel
 from recipe_widgets.panels.question import Question
+from recipe_widgets.panels.tuning_board import TuningBoard
 
-__all__ = ["LivePanel", "Question"]
+__all__ = ["LivePanel", "Question", "TuningBoard"]

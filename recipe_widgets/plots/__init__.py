@@ -1,5 +1,7 @@
 """Layer 5: numbers in, pictures out. No pyplot state, no widgets."""
 
+import recipe_widgets.plots.tuning  # noqa: F401  # registers the pictures of a search
+from recipe_widgets.plots.board import Dot, board_svg
 from recipe_widgets.plots.checks import plot_check
 from recipe_widgets.plots.curves import Chart, Curve, Ribbon, Shown, charts, describe, thin
 from recipe_widgets.plots.evaluation import plot_calibration, plot_confusion, plot_mistakes
@@ -11,10 +13,12 @@ __all__ = [
     "STYLE",
     "Chart",
     "Curve",
+    "Dot",
     "Picture",
     "RecipeMap",
     "Ribbon",
     "Shown",
+    "board_svg",
     "charts",
     "curves_svg",
     "describe",

@@ -14,7 +14,6 @@ from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau, lr_at
 from recipe_widgets.training.turning import cold_knobs, fork, replay, turn, turn_noted
 
-<<<<<<< HEAD
 __all__ = [
     "Average",
     "BatchIndices",
@@ -27,6 +26,7 @@ __all__ = [
     "advance",
     "cold_knobs",
     "describe_device",
+    "encoded",
     "end_with_best",
     "eval_mode",
     "evaluate",
@@ -35,16 +35,13 @@ __all__ = [
     "lr_at",
     "make_optimizer",
     "pick_device",
+    "reconstruction_error",
     "replay",
     "steps",
     "train",
+    "train_autoencoder",
     "train_many",
     "turn",
     "turn_noted",
     "why_diverged",
 ]
-=======
-__all__ = ["Average", "BatchIndices", "Evaluation", "ManySeeds", "Plateau", "Training", "advance", "describe_device",
-           "encoded", "eval_mode", "evaluate", "first_bad_step", "lr_at", "make_optimizer", "pick_device",
-           "reconstruction_error", "steps", "train", "train_autoencoder", "train_many", "why_diverged"]
->>>>>>> zoo

@@ -21,6 +21,7 @@ from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
 from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.processes import count
 from recipe_widgets.training.saving import Saving
 from recipe_widgets.training.schedules import Plateau, lr_at
 
@@ -75,7 +76,7 @@ class Training:
         for probe in watching:
             probe.before(self.model)
         x, y, targets = self._batch(next(self.batches))
-        logits = self.model(x) if self.settings.precision == "float32" else self._in_bf16(x)
+        logits = self.forward(x)
         loss = self._loss(logits, targets, x)
         self.optimizer.zero_grad()
         loss.backward()
@@ -97,10 +98,19 @@ class Training:
         x, y = self.split.batch(rows)
         return x, y, y
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, K) of the training forward pass."""
+        logits: torch.Tensor = self._through(x) if self.settings.precision == "float32" else self._in_bf16(x)
+        return logits
+
+    def _through(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(x)
+        return logits
+
     def _in_bf16(self, x: torch.Tensor) -> torch.Tensor:
         """Matrix products and convolutions in bfloat16; weights, loss and update stay float32."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits: torch.Tensor = self.model(x)
+            logits = self._through(x)
         return logits.float()
 
     def _loss(self, logits: torch.Tensor, targets: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -168,13 +178,16 @@ class Training:
         """Look at the validation set and write `val_loss` and `val_accuracy` of the newest step."""
         if self._looked_at is None:
             self._looked_at = stratified_look(self.data.validation, self.settings.eval_samples)
-        result = evaluate(self.judged, self._looked_at)
+        result = self._look(self._looked_at)
         if self.plateau is not None:
             self.plateau.look(result.loss)
         self.history.append("val_loss", self.done - 1, result.loss)
         self.history.append("val_accuracy", self.done - 1, result.accuracy)
         self.best.note(self.done - 1, result.loss, self.judged)
         return result
+
+    def _look(self, split: Split) -> Evaluation:
+        return evaluate(self.judged, split)
 
     def due(self) -> bool:
         """Whether the settings ask for a look at the validation set after the step just done.
@@ -241,6 +254,15 @@ def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Pro
         yield step
 
 
+def _kind() -> type[Training]:
+    """How to train: in one process, or in those that torchrun has started."""
+    if count() == 1:
+        return Training
+    from recipe_widgets.training.distributed import DistributedTraining
+
+    return DistributedTraining
+
+
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
           until: Callable[[Step], bool] | None = None, loss_fn: LossOfBatch | None = None,
           checkpoints: str | os.PathLike[str] | None = None, resume: bool = False) -> Run:
@@ -257,13 +279,16 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
         a Run that is whole also when it was stopped or diverged: a loss that is no number ends it, with the likely cause.
         `val_loss` and `val_accuracy` are of the whole validation set (unless `settings.eval_samples` says otherwise).
         With `settings.patience` or `final="best"` the model ends with the weights of its best look.
+
+    In processes that torchrun started (inside `processes.together`) all must call this alike, `until` too; the first one
+    writes the checkpoints.
     """
     if resume and checkpoints is None:
         raise RecipeError("train(resume=True)", found="no folder", expected="checkpoints=, the folder of the run")
     own = model is not None
     if model is None:
         model = build_model(settings, data.shape, data.num_classes)
-    training = Training(model, data, settings, probes, loss_fn)
+    training = _kind()(model, data, settings, probes, loss_fn)
     run = training.new_run()
     saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
     if saving is not None:

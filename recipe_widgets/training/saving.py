@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from recipe_widgets.records import RecipeError, Run
-from recipe_widgets.training.checkpoints import Checkpoints
-from recipe_widgets.training.state import restore, state_of
+from recipe_widgets.training.checkpoints import Checkpoints, packed, unpacked
+from recipe_widgets.training.processes import count, from_first, gathered, rank
+from recipe_widgets.training.state import generator_states, restore, set_generators, state_of
 
 if TYPE_CHECKING:
     from recipe_widgets.training.loop import Training
@@ -32,7 +34,12 @@ class Saving:
                 raise RecipeError("Folder for checkpoints", found=f"a run of {there[0]} steps in {self.files.folder}",
                                   expected="none yet", mend="Resume it (--resume, resume=True), or name another folder.")
             return
-        state = self.files.newest(needs_best=self.training.best.wanted)
+        state = self.files.newest(needs_best=self.training.best.wanted) if rank() == 0 else None
+        if self.files.broken:
+            names, done = ", ".join(dict.fromkeys(self.files.broken)), state["done"] if state else 0
+            warnings.warn(f"Not whole, so not used: {names}. Goes on from step {done}.", stacklevel=3)
+        content = from_first(packed(state) if state is not None and count() > 1 else None)
+        state = unpacked(content) if content is not None else state
         if state is not None:
             self._take_up(state)
 
@@ -41,6 +48,12 @@ class Saving:
             raise RecipeError("Resuming a run", found=f"the data {self.training.data.name}, dealt otherwise or another set",
                               expected="the samples that it began with", mend="Load the same set, split and subset.")
         restore(self.training, self.run, state)
+        if len(state["ranks"]) == count():
+            set_generators(self.training, state["ranks"][rank()])
+        elif count() > 1:
+            from recipe_widgets.training.distributed import draw_apart
+
+            draw_apart(self.training, self.training.done)  # another number of processes: new numbers for all
 
     def due(self) -> bool:
         """Whether the step just done is one to keep: every so often, a new best look, and the end of a sound run."""
@@ -50,5 +63,9 @@ class Saving:
         return training.done % self._every == 0 or training.best.step == training.done - 1 or run.status != "running"
 
     def save(self) -> None:
-        state = state_of(self.training, self.run, self.own_model)
-        self.files.save(self.training.done, {**state, "data": self._data}, best=self.training.best.step + 1)
+        """Write a checkpoint; of several processes all must call this, and the first one writes."""
+        ranks = gathered(generator_states(self.training))
+        if rank() == 0:
+            state = state_of(self.training, self.run, self.own_model)
+            self.files.save(self.training.done, {**state, "data": self._data, "ranks": ranks},
+                            best=self.training.best.step + 1)

@@ -158,7 +158,9 @@ def test_a_torn_or_changed_file_is_never_believed(blobs: Data, tmp_path: Path) -
     files = Checkpoints(tmp_path)
     assert files.newest()["done"] == files.steps()[1]
     assert newest.name in files.broken[0]
-    same(train(blobs, SHORT, checkpoints=tmp_path, resume=True), train(blobs, SHORT))
+    with pytest.warns(UserWarning, match=rf"{newest.name}.*from step {files.steps()[1]}"):
+        resumed = train(blobs, SHORT, checkpoints=tmp_path, resume=True)
+    same(resumed, train(blobs, SHORT))
 
 
 def test_the_best_weights_need_a_whole_file(blobs: Data, tmp_path: Path) -> None:
@@ -168,7 +170,9 @@ def test_the_best_weights_need_a_whole_file(blobs: Data, tmp_path: Path) -> None
     state = files.newest(needs_best=True)
     assert state["done"] == files.steps()[0]
     files.path(state["parts"]["best"]["step"] + 1).write_bytes(b"gone")
-    same(train(blobs, settings, checkpoints=tmp_path, resume=True), train(blobs, settings))
+    with pytest.warns(UserWarning, match="Not whole"):
+        resumed = train(blobs, settings, checkpoints=tmp_path, resume=True)
+    same(resumed, train(blobs, settings))
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
@@ -200,6 +204,26 @@ def test_a_full_disk_is_one_clear_error_and_the_old_files_stay(tmp_path: Path, m
 def test_resume_needs_a_folder(blobs: Data) -> None:
     with pytest.raises(RecipeError, match="checkpoints="):
         train(blobs, SHORT, resume=True)
+
+
+def test_the_command_line_resumes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    from recipe_widgets.cli import main
+
+    def command(steps: int, out: str, *more: str) -> int:
+        settings = Settings(width=8, max_steps=steps, eval_every=6, eval_samples=50)
+        (tmp_path / "run.json").write_text(settings.to_json())
+        return main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / out), *more])
+
+    assert command(12, "a") == 0
+    assert command(18, "a") == 2
+    assert "Resume it (--resume" in capsys.readouterr().err
+    assert command(18, "a", "--resume") == 0
+    assert command(18, "b", "--resume") == 0  # nothing there yet: begins
+    runs = [Run.from_json((tmp_path / out / "run.json").read_text()) for out in "ab"]
+    assert runs[0].history.to_dict() == runs[1].history.to_dict()
+    saved = [torch.load(tmp_path / out / "weights.pt", weights_only=True) for out in "ab"]
+    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+    assert main(["train", "--resume"]) == 2
 
 
 # --- early stopping ------------------------------------------------------------------------------------------------

@@ -1,0 +1,85 @@
+"""The live board of a search: the best so far, trials as they come, a stop button."""
+
+from __future__ import annotations
+
+import html
+import weakref
+from typing import Any
+
+import ipywidgets as widgets
+
+from recipe_widgets.live.search import Board, Search
+from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.plots import STYLE
+from recipe_widgets.records import RecipeError
+from recipe_widgets.tune import Tuning
+
+
+class TuningBoard:
+    """Shows a search that `tune(..., start=False)` prepared, and runs it while the kernel stays free.
+
+    >>> board = TuningBoard(tune(data, space("lr"), start=False)); board.start()     # doctest: +SKIP
+    >>> board.wait().best                                                            # doctest: +SKIP
+    """
+
+    def __init__(self, tuning: Tuning) -> None:
+        if not isinstance(tuning, Tuning):
+            raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__, expected="a Tuning",
+                              mend="Make one with tune(data, space(...), start=False).")
+        self.tuning = tuning
+        self._search = search = Search(tuning)
+        self._chart, self._words = widgets.HTML(), widgets.HTML()
+        self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
+                        for key, label, icon in (("start", "Start", "play"), ("stop", "Stop", "stop"))}
+        self.buttons["start"].on_click(lambda _: search.start())
+        self.buttons["stop"].on_click(lambda _: search.stop())
+        show = _shower(self._chart, self._words, self.buttons)
+        show(search.board())
+        search.view = show
+        self.widget = widgets.VBox([widgets.HTML(STYLE), widgets.HBox([*self.buttons.values()]), self._words, self._chart])
+        self._finalizer = weakref.finalize(self, search.close, wait=False)
+        self._finalizer.atexit = False
+
+    @property
+    def words(self) -> str:
+        """The plain-words line."""
+        return self._search.board().words
+
+    def start(self) -> None:
+        """Press Start from code."""
+        self._search.start()
+
+    def stop(self) -> None:
+        """Press Stop from code; `start()` goes on."""
+        self._search.stop()
+
+    def wait(self, timeout: float | None = None) -> Tuning:
+        """Block until the search has ended, `timeout` seconds at most, and return it."""
+        return self._search.wait(timeout)
+
+    def close(self) -> None:
+        """Stop, end the threads and take the board off the page."""
+        if self._finalizer.detach():
+            self._search.close()
+            for part in (*self.widget.children, *self.buttons.values(), self.widget):
+                part.close()
+
+    def __repr__(self) -> str:
+        return f"TuningBoard({self.words})"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        replace_in_cell(self)
+        bundle = self.widget._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+
+def _shower(chart: widgets.HTML, words: widgets.HTML, buttons: dict[str, widgets.Button]) -> Any:
+    """What the painter calls; holds the widgets but not the panel, so that a dropped panel can go."""
+    def show(board: Board) -> None:
+        chart.value = board.chart
+        words.value = f'<div class="recipe-words" role="status">{html.escape(board.words)}</div>'
+        active = board.phase in ("running", "waiting")
+        buttons["start"].disabled, buttons["stop"].disabled = active, not active
+
+    return show

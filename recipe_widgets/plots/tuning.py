@@ -1,0 +1,118 @@
+"""Pictures of a search over settings: Optuna's own, in this project's style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from recipe_widgets.plots.picture import COLOURS, Picture
+from recipe_widgets.records.result import register_drawing
+
+if TYPE_CHECKING:
+    from recipe_widgets.tune import Tuning
+
+WORDS = {"val_loss": "validation loss (nats)", "val_accuracy": "validation accuracy (share right)"}
+
+
+@contextmanager
+def _pyplot_left_alone() -> Iterator[None]:
+    """Optuna draws with pyplot and a style sheet of its own; afterwards pyplot's settings and figures are as before."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    shown = set(plt.get_fignums())
+    with mpl.rc_context(), plt.ioff():
+        try:
+            yield
+        finally:
+            for number in set(plt.get_fignums()) - shown:
+                plt.close(number)
+
+
+def _drawn(name: str, tuning: Tuning, **more: Any) -> Figure:
+    """The figure of Optuna's plot of that name; not for threads beside a live panel: pyplot is one for all."""
+    import optuna
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from recipe_widgets.tune.storage import quiet_optuna
+
+    with quiet_optuna(), _pyplot_left_alone():
+        axes = getattr(optuna.visualization.matplotlib, name)(tuning.study, **more)
+        figure: Figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _in_our_style(figure: Figure, title: str, size: tuple[float, float] = (7.5, 3.6)) -> None:
+    figure.set_size_inches(*size)
+    figure.set_facecolor("white")
+    for axes in figure.axes:
+        axes.set_title("")
+        axes.set_facecolor("white")
+        axes.grid(visible=True, color="#bbbbbb", alpha=0.3)
+        for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels(), *axes.get_yticklabels()):
+            text.set_color("#222222")
+            text.set_fontsize(9)
+    figure.suptitle(title, fontsize=10)
+
+
+def _recoloured(figure: Figure) -> None:
+    """Points blue, lines orange: the colours that the colour-blind tell apart."""
+    for axes in figure.axes:
+        for points in axes.collections:
+            if len(points.get_facecolor()) == 1:  # one colour for all: no scale
+                points.set_facecolor(COLOURS["train"])
+        for line in axes.lines:
+            line.set_color(COLOURS["val"])
+        for bar in axes.patches:
+            bar.set_facecolor(COLOURS["train"])
+
+
+def _picture(name: str, title: str, tuning: Tuning, alt: str, **more: Any) -> Picture:
+    figure = _drawn(name, tuning, **more)
+    _in_our_style(figure, title)
+    if name != "plot_parallel_coordinate":
+        _recoloured(figure)
+    return Picture(figure, alt)
+
+
+def plot_history(tuning: Tuning) -> Picture:
+    """The value of each whole trial, and the best so far."""
+    return _picture("plot_optimization_history", f"{tuning.name}: trial by trial", tuning,
+                    f"{len(tuning.ranked())} whole trials; {tuning.words()}.", target_name=WORDS[tuning.metric])
+
+
+def plot_importances(tuning: Tuning) -> Picture:
+    """How much each knob matters, as bars that sum to 1."""
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in tuning.importances().items())
+    return _picture("plot_param_importances", f"{tuning.name}: weight of each knob", tuning, f"Importances: {shares}.")
+
+
+def plot_slice(tuning: Tuning) -> Picture:
+    """Value against each knob."""
+    return _picture("plot_slice", f"{tuning.name}: knob by knob", tuning,
+                    f"{WORDS[tuning.metric]} of {len(tuning.ranked())} whole trials against each of "
+                    f"{', '.join(tuning.space.names)}; {tuning.words()}.", target_name=WORDS[tuning.metric])
+
+
+def plot_parallel(tuning: Tuning) -> Picture:
+    """Each trial as a line through all its knobs."""
+    return _picture("plot_parallel_coordinate", f"{tuning.name}: all knobs at once", tuning,
+                    f"{len(tuning.ranked())} whole trials as lines; {tuning.words()}.", target_name=WORDS[tuning.metric])
+
+
+def plot_curves(tuning: Tuning) -> Picture:
+    """What each trial reported on its way, the pruned ones too."""
+    pruned = sum(trial.state == "pruned" for trial in tuning.table())
+    return _picture("plot_intermediate_values", f"{tuning.name}: on the way", tuning,
+                    f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
+
+
+_KINDS: dict[str, Callable[[Tuning], Picture]] = {
+    "history": plot_history, "importances": plot_importances, "slice": plot_slice, "parallel": plot_parallel,
+    "curves": plot_curves}
+for _kind, _draw in _KINDS.items():
+    register_drawing(f"tuning {_kind}", _draw)

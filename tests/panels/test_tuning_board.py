@@ -1,0 +1,78 @@
+"""The live board of a search."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from recipe_widgets import Data, LivePanel, RecipeError, Settings
+from recipe_widgets.panels import TuningBoard
+from recipe_widgets.tune import space, tune
+
+BASE = Settings(width=8, max_steps=60, batch_size=32, eval_every=20)
+pytestmark = pytest.mark.usefixtures("no_leaked_threads")
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+    return true()
+
+
+def prepared(data: Data, trials: int) -> TuningBoard:
+    return TuningBoard(tune(data, space("lr", "momentum"), BASE, trials=trials, sampler="random", start=False))
+
+
+def test_a_search_runs_on_the_board_as_it_does_without(blobs: Data) -> None:
+    board = prepared(blobs, 6)
+    assert "Press Start" in board.words
+    assert board.buttons["stop"].disabled
+    board.buttons["start"].click()
+    found = board.wait(60)
+    plain = tune(blobs, space("lr", "momentum"), BASE, trials=6, sampler="random")
+    assert [(t.knobs, t.state) for t in found.table()] == [(t.knobs, t.state) for t in plain.table()]
+    chart = board.widget.children[3]
+    assert until(lambda: chart.value.count("<circle") == len(found.ranked()))
+    assert until(lambda: "Done. 6 of 6 trials" in board.widget.children[2].value)
+    board.close()
+
+
+def test_stop_ends_the_search_soon_and_start_goes_on(blobs: Data) -> None:
+    board = prepared(blobs, 400)
+    board.start()
+    assert until(lambda: board.tuning.tally().finished >= 2)
+    board.buttons["stop"].click()
+    board.wait(20)
+    stopped_at = board.tuning.tally().finished
+    assert stopped_at < 400
+    assert until(lambda: "Stopped." in board.words)
+    board.tuning.trials = stopped_at + 2
+    board.start()
+    assert board.wait(60).tally().finished == stopped_at + 2
+    board.close()
+
+
+def test_another_panel_waits_its_turn(blobs: Data) -> None:
+    board, panel = prepared(blobs, 8), LivePanel(blobs, BASE)
+    board.start()
+    panel.start()
+    assert panel.wait(60).status == "done"
+    assert board.tuning.tally().finished == 8
+    panel.close()
+    board.close()
+
+
+def test_an_error_is_shown_and_the_page_lives_on(blobs: Data) -> None:
+    board = TuningBoard(tune(blobs, space("lr"), BASE, trials=2, start=False))
+    board.tuning._train = None
+    board.start()
+    board.wait(20)
+    assert "TypeError" in board.words
+    board.close()
+    board.close()
+
+
+def test_it_wants_a_tuning() -> None:
+    with pytest.raises(RecipeError, match="start=False"):
+        TuningBoard("search")
