@@ -44,7 +44,7 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = Fals
     pairs = torch.unique(torch.cat([_distinct(*found, _MOST) for found in nearest]), dim=0)
     similarity = compared(pairs, progress)
     pairs = rows[pairs]
-    found = similarity >= _floor(usual, SURE, 4.0)
+    found = similarity >= _floor(usual, SURE, 2.5)
     pairs, similarity = pairs[found], similarity[found]
     order = similarity.argsort(descending=True, stable=True)
     return pairs[order], similarity[order]
