@@ -75,5 +75,5 @@ def why_without_effect(settings: Settings, name: str, shape: tuple[int, ...] = (
     if name in ("augment", "augment_strength") and len(shape) != 3:
         return "only images can be augmented"
     if name == "augment_strength" and settings.augment == "none":
-        return "no augmentation is chosen"
+        return "no image is augmented"
     return ""
