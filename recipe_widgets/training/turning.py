@@ -114,7 +114,11 @@ def _replayed(training: Training, run: Run, changes: list[tuple[int, Mapping[str
         for at, values in changes:
             if at == training.done:
                 turn_noted(training, run, training.settings.replace(**values))
-        if next(going, None) is None or run.status != "running":
+                if run.status == "done":  # more steps were asked for at its end
+                    run.status, going = "running", advance(training, run)
+        next(going, None)
+        more = run.status == "done" and any(at == training.done for at, _ in changes)
+        if run.status != "running" and not more:
             return
     run.status, run.message = "stopped", f"stopped after {training.done} steps"
 
