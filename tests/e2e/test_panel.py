@@ -22,7 +22,8 @@ from tests.e2e.lab import (
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
 CELLS = [
-    "from recipe_widgets import LivePanel, Settings, load\npanel = LivePanel(load('mnist'), Settings(max_steps=100_000)); panel",
+    "from recipe_widgets import LivePanel, Settings, load\n"
+    "panel = LivePanel(load('mnist'), Settings(max_steps=100_000)); panel",
     "asked = LivePanel(load('mnist'), Settings(max_steps=200), knobs=['optimizer'], predict='val_accuracy'); asked",
     """import torch
 model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Dropout(0.1), torch.nn.Linear(16, 2))

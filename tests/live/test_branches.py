@@ -1,5 +1,6 @@
 """Knobs turned in a live run: go on, fork, compare seeds, keep runs, a reader's own generator. No test depends on speed."""
 
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -242,7 +243,7 @@ def test_a_readers_own_loop_gets_curves_and_hot_sliders() -> None:
 
 
 def test_a_readers_own_loop_begins_again_from_its_first_weights() -> None:
-    model, _, source = own(p=0.0)
+    _, _, source = own(p=0.0)
     session = Session(source, source.settings())
     firsts = []
     for _ in range(2):
@@ -288,10 +289,8 @@ def test_a_storm_of_everything_never_fails(session: Session) -> None:
             time.sleep(draw.uniform(0, 0.01))
         numbers = [number for number, _, _ in session.frame().runs]
         if numbers and draw.random() < 0.1:
-            try:
+            with contextlib.suppress(RecipeError):  # the newest one cannot be removed, one that went cannot be pinned
                 draw.choice([session.pin, session.remove])(draw.choice(numbers))
-            except RecipeError as error:
-                assert "newest" in str(error) or "number" in str(error)
         assert session.problem == ""
     session.order("restart", SHORT.replace(lr=0.123))
     run = session.wait(60)
