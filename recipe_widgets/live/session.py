@@ -27,8 +27,8 @@ from recipe_widgets.records import RecipeError, Run, Settings, Tree
 Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds"]
 SLICE = 0.02  # seconds of training between looks at the queue
 GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
-REPLACED = "replaced by a run with other settings"
-LEFT = "the other branch goes on"
+REPLACED = "Replaced by a run with other settings."
+LEFT = "The other branch goes on."
 WINDOW = 31  # steps whose median time is watched
 SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
 KEPT = 8  # runs before the newest ones that stay in the list, besides the pinned ones
@@ -202,7 +202,7 @@ class Session(Speaking):
         elif order.do == "pause" and (going or self._seeds is not None):
             self._enter("paused")
         else:
-            self._release("stopped by hand")
+            self._release("Stopped by hand.")
             if order.do == "reset":
                 self._lanes, self._before, self.tree, self.band = [], [], Tree(), None
             self._enter("ended" if self._lanes else "idle")
@@ -297,7 +297,7 @@ class Session(Speaking):
                 self.note = "Your own training cannot be begun from other seeds by the panel."
             self._enter("ended" if self._lanes else "idle")
             return
-        self._release("stopped to compare seeds")
+        self._release("Stopped to compare seeds.")
         steps = max(run.steps_done for run in (self.run, old) if run is not None)
         self._seeds = compare_seeds(self.source.data, old.newest, wanted, max(steps, GHOST_STEPS))
         self._seeds_done = 0.0

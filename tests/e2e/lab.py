@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CHROMIUM_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -92,11 +92,11 @@ def running_browser() -> Iterator[Browser]:
 
 def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     page.set_default_timeout(PATIENCE)
-    # On a busy machine JupyterLab asks which kernel to take before it has read the notebook's own choice.
-    page.add_locator_handler(page.locator(".jp-Dialog button.jp-mod-accept", has_text="Select"), lambda one: one.click())
     page.goto(lab.address(notebook))
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute("data-status", "idle", timeout=PATIENCE)
+    # Before the kernel has answered JupyterLab would ask which one to take.
+    expect(page.locator(".jp-StatusBar-TextItem", has_text="| Idle").first).to_be_visible(timeout=PATIENCE)
 
 
 def run_all(page: Page) -> None:
@@ -111,15 +111,8 @@ def run_all(page: Page) -> None:
 
 
 def press_run_all(page: Page) -> None:
-    """Run > Run All Cells; again where the kernel was only chosen by then."""
-    begun = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(p => /\\[(\\d+|\\*)\\]/.test(p.innerText))"
-    for _ in range(3):
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        with contextlib.suppress(TimeoutError):
-            page.wait_for_function(begun, timeout=10_000)
-            return
-        page.locator(".jp-Notebook").first.click(trial=True)  # lets a question for the kernel be answered
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
 def slider(page: Page, label: str) -> Locator:
