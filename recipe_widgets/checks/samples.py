@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def parts_of(data: Any, labels: Any = None, *, why: str = "a check of the sample
     if not parts or not any(part.size for part in parts):
         raise RecipeError("Samples", found="none", expected="at least one sample",
                           mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
-    return parts
+    return tuple(replace(part, names=data.classes) for part in parts) if isinstance(data, Data) else parts
 
 
 def _named(data: Any, why: str) -> list[tuple[str, Any]]:

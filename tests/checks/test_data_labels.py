@@ -225,4 +225,6 @@ def test_our_own_data(blobs):
                             torch.nn.functional.cross_entropy, num_classes=3, progress=False,
                             only=[checks.class_balance, checks.split_leak, checks.duplicates, checks.outliers])
     assert [r.status for r in report] == ["pass"] * 4, report
-    assert checks.class_balance(blobs).details["counts"]["test"].sum() == 100
+    got = checks.class_balance(blobs)
+    assert got.details["counts"]["test"].sum() == 100
+    assert got.details["names"] == ("top", "middle", "low")
