@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import gc
 import os
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -73,7 +74,8 @@ def together(settings: Settings) -> Iterator[None]:
     except RuntimeError as error:
         if not _peer_is_gone(error):
             raise
-        raise _lost(str(error).splitlines()[0]) from None
+        said = re.sub(r"^\[[^]]*\] ", "", str(error).splitlines()[0]).partition(". ")[0]  # without source line and advice
+        raise _lost(said) from None
     finally:
         if signal.getsignal(signal.SIGTERM) is _told_to_end:
             signal.signal(signal.SIGTERM, before)
