@@ -17,7 +17,7 @@ GROUPS = {
     "Data and targets": ("augment", "augment_strength", "label_smoothing"),
     "Run": ("max_steps", "seed"),
 }
-_STYLE = {"description_width": "130px"}
+_STYLE = {"description_width": "112px"}
 _LAYOUT = {"width": "min(100%, 440px)"}
 WhyNot = Callable[[Settings, str], str]
 
@@ -36,10 +36,12 @@ class Controls:
         self._groups = {title: [n for n in members if n in set(folded)] for title, members in GROUPS.items()}
         self._groups = {title: members for title, members in self._groups.items() if members}
         self._folds: widgets.Accordion | None = None
+        self._more: widgets.Accordion | None = None
         if self._groups:
             self._folds = widgets.Accordion([widgets.VBox() for _ in self._groups], titles=tuple(self._groups),
                                             selected_index=None)
             self._folds.observe(lambda change: self._unfold(change["new"]), names="selected_index")
+            self._more = widgets.Accordion([self._folds], titles=("More knobs",), selected_index=None)
 
     def open_all(self) -> None:
         """Make the widgets of all groups, as opening each would."""
@@ -92,11 +94,11 @@ class Controls:
 
     def parts(self) -> list[widgets.Widget]:
         """What stands on the page."""
-        return [self._open, *([self._folds] if self._folds is not None else [])]
+        return [self._open, *([self._more] if self._more is not None else [])]
 
     def everything(self) -> list[widgets.Widget]:
         """All widgets, for closing them."""
-        folds = [*self._folds.children, self._folds] if self._folds is not None else []
+        folds = [*self._folds.children, self._folds, self._more] if self._folds is not None else []
         return [*self.sliders.values(), self._open, *folds]
 
 

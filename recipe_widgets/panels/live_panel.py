@@ -92,9 +92,10 @@ class LivePanel:
             settings = source.settings() if isinstance(source, OwnSource) else Settings()
         self._predict = Predict(predict, points, settings.max_steps) if predict is not None else None
         self._session = session = Session(source, settings)
-        self._mode = widgets.ToggleButtons(options=list(MODES), value=mode, description="a moved knob:",
-                                           tooltips=list(MODES.values()),
-                                           style={"button_width": "auto", "description_width": "auto"})
+        self._mode = widgets.ToggleButtons(options=list(MODES), value=mode, tooltips=list(MODES.values()),
+                                           style={"button_width": "auto"})
+        self._mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
+                                      layout={"flex_flow": "row wrap"})
         own = isinstance(source, OwnSource)
         if own and mode == "restart":
             self._mode.value = "continue"
@@ -111,7 +112,7 @@ class LivePanel:
             _ask(self._predict, view, session)
         above = [part for part in (self._data, self._predict.widget if self._predict else None) if part is not None]
         self.widget = widgets.VBox([widgets.HTML(STYLE), *above, *self._controls.parts(),
-                                    widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode,
+                                    widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode_row,
                                     view.words, view.diagnosis, view.curves, view.status, self._tools.widget])
         self._finalizer = weakref.finalize(self, _discard, session, self._all_widgets)
         self._finalizer.atexit = False
@@ -282,11 +283,11 @@ class LivePanel:
     def _all_widgets(self) -> Callable[[], list[widgets.Widget]]:
         """A function, since folded groups make theirs later; it does not hold the panel itself."""
         controls, tools, box, view = self._controls, self._tools, self.widget, self._view
-        predict = self._predict
+        predict, modes = self._predict, self._mode_row
 
         def gather() -> list[widgets.Widget]:
             return [*controls.everything(), *tools.everything(), *(predict.everything() if predict else []),
-                    *view.buttons.values(), *box.children, box]
+                    *view.buttons.values(), *modes.children, *box.children, box]
 
         return gather
 
@@ -320,7 +321,7 @@ def _sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
 def _data_menu(sources: list[Any], session: Session, controls: Controls) -> widgets.Dropdown:
     """Which of several data sets; another one begins a new run."""
     menu = widgets.Dropdown(options=[(source.name, number) for number, source in enumerate(sources)], value=0,
-                            description="data set", style={"description_width": "130px"})
+                            description="data set", style={"description_width": "112px"})
 
     def changed(change: Any) -> None:
         session.switch(sources[change["new"]])

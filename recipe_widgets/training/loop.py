@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -148,26 +147,6 @@ class Training:
     def judged(self) -> nn.Module:
         """The model that looks at the validation set judge: the averaged one where there is one."""
         return self.model if self.average is None else self.average.model
-
-    def extra_state(self) -> dict[str, Any]:
-        """What a checkpoint needs beyond model, optimiser and batches: tensors and plain values only."""
-        kept: dict[str, Any] = {}
-        if self.augment is not None:
-            kept["augmentation"] = self.augment.generator.get_state()
-        if self.average is not None:
-            kept["average"] = self.average.state_dict()
-        if self.plateau is not None:
-            kept["plateau"] = self.plateau.state_dict()
-        return kept
-
-    def load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `extra_state` of a training with the same settings gave."""
-        if self.augment is not None:
-            self.augment.generator.set_state(state["augmentation"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        if self.plateau is not None:
-            self.plateau.load_state_dict(state["plateau"])
 
     def finish(self) -> None:
         """The run has ended: the averaged weights, where there are any, become those of the model."""

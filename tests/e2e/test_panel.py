@@ -77,6 +77,7 @@ def test_continue_turns_the_run_itself(page: Page) -> None:
 
 def test_folded_knobs_train_too(page: Page) -> None:
     page.locator(".widget-toggle-button", has_text="restart").first.click()
+    page.locator(".jupyter-widget-Collapse-header", has_text="More knobs").first.click()
     page.locator(".jupyter-widget-Collapse-header", has_text="Optimiser").first.click()
     first = page.locator(".jp-CodeCell").first
     first.locator(".widget-dropdown", has_text="optimizer").locator("select").select_option("adam")
