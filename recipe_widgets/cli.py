@@ -1,6 +1,7 @@
-"""The command line: `recipe train`, `recipe data`; also `python -m recipe_widgets ...`.
+"""The command line: `recipe train`, `recipe data`, `recipe watch`; also `python -m recipe_widgets ...`.
 
-Exit status: 0 done, 1 the run diverged, 2 something to mend in what was asked for.
+Exit status: 0 done, 1 the run diverged, 2 something to mend in what was asked for. `recipe watch` passes on the status
+of the script, and gives 3 where `--fail-on` is met.
 """
 
 from __future__ import annotations
@@ -23,9 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = commands.add_parser("data", help="say what a data set holds; fetch the complete one")
     data.add_argument("name", nargs="?", default="mnist", help="mnist or cifar10")
     data.add_argument("--full", action="store_true", help="the complete set, downloaded once into RECIPE_DATA")
+    watch = commands.add_parser("watch", help="run a training script unchanged and say what is wrong with it")
+    watch.add_argument("--json", type=Path, help="file for the findings")
+    watch.add_argument("--html", type=Path, help="file for a page of them")
+    watch.add_argument("--steps", type=int, help="stop watching after so many optimiser steps")
+    watch.add_argument("--fail-on", choices=("error", "warning"), help="exit with status 3 on a finding this bad")
+    watch.add_argument("script", type=Path)
+    watch.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
     chosen = parser.parse_args(arguments)
     try:
-        return _train(chosen) if chosen.command == "train" else _data(chosen)
+        return {"train": _train, "data": _data, "watch": _watch}[chosen.command](chosen)
     except RecipeError as error:
         print(f"recipe {chosen.command}: {error}", file=sys.stderr)
         return 2
@@ -56,6 +64,13 @@ def _data(chosen: argparse.Namespace) -> int:
     print(data)
     print(f"source: {data.source}\nlicence: {data.licence}")
     return 0
+
+
+def _watch(chosen: argparse.Namespace) -> int:
+    from recipe_widgets.watch import run_script
+
+    return run_script(chosen.script, chosen.arguments, chosen.steps, json=chosen.json, html=chosen.html,
+                      fail_on=chosen.fail_on)
 
 
 def _read(path: Path) -> str:
