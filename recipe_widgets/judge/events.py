@@ -71,7 +71,7 @@ def cleared_too_early(g: Gradients) -> CheckResult | None:
 
 def never_stepped(g: Gradients) -> CheckResult | None:
     """An optimiser was made, its parameters got gradients, and it never took a step."""
-    if not g.steps and g.backwards >= 5 and not g.changed:
+    if not g.steps and g.backwards >= 5 and not g.changed and " " not in g.kind:
         return CheckResult("optimizer_steps", "fail", f"{g.kind} never takes a step: {g.backwards} backward passes, and "
                            "its parameters stay as they are", 0, g.backwards, "steps", "Call optimizer.step() after "
                            "backward.", _TRAINCHECK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def split_leak(overlap: int, size: int, train_size: int, own_copies: float, cont
     samples. own_copies: share of copies within the evaluation. continuous: equal samples cannot be chance.
     clean_phase: another evaluation has no such samples."""
     share = overlap / max(1, size)
-    if overlap < 3 or share < 0.01 or size < 10:
+    if overlap < 3 or share < 0.01 or size < 10 or (not continuous and own_copies > 0.02):
         return None
     facts = {"measured": overlap, "expected": 0, "unit": f"of {size} samples", "source": "Kaufman et al., Leakage in data "
              "mining, 2012", "advice": "Split first, then copy, oversample or augment the training part only."}
@@ -136,7 +137,7 @@ def sorted_classes(batches: Sequence[Labels]) -> CheckResult | None:
     largest = np.mean([np.bincount(b - b.min()).max() / len(b) for b in full])
     stays, chance = float((whole[1:] == whole[:-1]).mean()), float((counts**2).sum())
     blocks = 1 + int(sum(np.bincount(a - a.min()).argmax() + a.min() != np.bincount(b - b.min()).argmax() + b.min()
-                         for a, b in zip(full, full[1:], strict=False)))
+                         for a, b in itertools.pairwise(full)))
     if largest > 0.85 and stays > 0.9 and stays > chance + 0.3 and blocks < 0.5 * len(full):
         return CheckResult("class_order", "warn", f"the training batches are sorted by class: {largest:.0%} of a batch are "
                            "of one class", largest, chance, "of a batch", "Shuffle: DataLoader(..., shuffle=True).",
@@ -208,7 +209,7 @@ def information(train: float, test: float, chance: float, repeats: bool) -> Chec
 def uninformative(probe: float, model: float, chance: float, samples: int) -> CheckResult | None:
     """probe: accuracy of a small probe on held-out training samples; model: the script's own accuracy."""
     noise = 3 * math.sqrt(chance * (1 - chance) / max(1, samples)) + 0.02
-    if samples < 200 or probe > chance + noise or model > chance + noise:
+    if samples < 100 or probe > chance + noise or model > chance + noise:
         return None
     return CheckResult("label_alignment", "warn", "the labels have nothing to do with the inputs, as far as a probe and the "
                        "script's own accuracy can tell", probe, chance, "accuracy of a probe", "Are inputs and labels "

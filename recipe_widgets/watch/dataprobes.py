@@ -103,20 +103,23 @@ def told(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, int]:
     return best, float(torch.bincount(y).max() / len(y)), len(x) - cut
 
 
-def flipped(x: torch.Tensor, y: torch.Tensor, axis: int) -> tuple[dict[tuple[int, int], float], float]:
-    """What a probe that knows the pictures takes their mirror images for; its accuracy on the pictures."""
+def flipped(x: torch.Tensor, y: torch.Tensor, axis: int, train: tuple[torch.Tensor, torch.Tensor]
+            ) -> tuple[dict[tuple[int, int], float], float]:
+    """What a probe that knows the pictures takes the mirror images of a class for, where training samples with that
+    label look so, too; its accuracy on the pictures. train: augmented samples with the labels they are trained on."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     x, y = standardised(x)[order], y[order]
     cut, classes = int(0.6 * len(x)), int(y.max()) + 1
     net = fitted(x[:cut], y[:cut], classes, 250)
     plain = accuracy(net, x[cut:], y[cut:])
     with torch.no_grad():
-        taken = net(x[cut:].flip(axis)).argmax(1)
+        mirror, seen = net(x[cut:].flip(axis)).argmax(1), net(standardised(train[0])).argmax(1)
     moved = {}
     for a in range(classes):
-        mine = taken[y[cut:] == a]
-        if len(mine) >= 8:
-            moved |= {(a, b): float((mine == b).double().mean()) for b in range(classes)}
+        mine, trained = mirror[y[cut:] == a], seen[train[1] == a]
+        for b in range(classes):
+            if len(mine) >= 8 and len(trained) >= 8 and float((trained == b).double().mean()) > 0.15:
+                moved[a, b] = float((mine == b).double().mean())
     return moved, plain
 
 
@@ -182,3 +185,29 @@ def carries(thing: Any, name: str, depth: int = 5, seen: set[int] | None = None)
         return True
     parts = list(thing)[:50] if isinstance(thing, (list, tuple)) else list(getattr(thing, "__dict__", {}).values())
     return any(carries(part, name, depth - 1, seen) for part in parts)
+
+
+def indices_of(loader: LoaderSeen) -> tuple[Any, list[int]]:
+    """The data set at the bottom, and the indices of it that the loader reads."""
+    data = loader.dataset
+    chosen = list(range(len(data))) if loader.chosen is None else [int(i) for i in loader.chosen]
+    while hasattr(data, "indices") and hasattr(data, "dataset"):
+        chosen = [int(data.indices[i]) for i in chosen]
+        data = data.dataset
+    return data, chosen
+
+
+def same_samples(a: Any, b: Any) -> bool:
+    """Do two data sets hold the same samples in the same order?"""
+    if a is b:
+        return True
+    if type(a) is not type(b) or len(a) != len(b):
+        return False
+    mine, theirs = getattr(a, "__dict__", {}), getattr(b, "__dict__", {})
+    for name, value in mine.items():
+        other = theirs.get(name)
+        if isinstance(value, (torch.Tensor, np.ndarray)) and len(value.shape) and len(value) == len(a) and value.size:
+            return type(other) is type(value) and value.shape == other.shape and bool((value == other).all())
+        if isinstance(value, list) and len(value) == len(a) and value == other and len(value) > 1:
+            return True
+    return False

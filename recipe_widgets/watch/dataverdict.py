@@ -12,6 +12,7 @@ import numpy as np
 from recipe_widgets.judge import seen_data as judge
 from recipe_widgets.records import CheckResult
 from recipe_widgets.watch import dataprobes
+from recipe_widgets.watch.dataprobes import same_samples
 from recipe_widgets.watch.evidence import Forward, Inputs, Phase
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def data_findings(v: Verdict) -> None:
-    for part in (_inputs, _labels, _passes, _draws, _workers, _metric, _probes):
+    for part in (_inputs, _labels, _indices, _passes, _draws, _workers, _metric, _probes):
         with v.part():
             part(v)
 
@@ -57,7 +58,7 @@ def _labels(v: Verdict) -> None:
 
 def _train_line(v: Verdict) -> Any:
     trained = [loader for loader in v.r.loaders if loader.trained]
-    return trained[-1].at if trained else v.line_of(0)
+    return trained[-1].at if trained else v.step_line()
 
 
 def _contradictions(pairs: Sequence[tuple[Any, Any]]) -> CheckResult | None:
@@ -109,6 +110,18 @@ def _passes(v: Verdict) -> None:
             v.say(said, p.at)
             break
     _changing(v, passes)
+
+
+def _indices(v: Verdict) -> None:
+    """Loaders of training and of evaluation that read the same samples of one data set."""
+    used = [one for one in v.r.loaders if one.dataset is not None and hasattr(one.dataset, "__getitem__")]
+    for test in (one for one in used if one.evaluated and not one.trained):
+        for train in (one for one in used if one.trained):
+            with contextlib.suppress(TypeError, IndexError, AttributeError):
+                (a, first), (b, second) = dataprobes.indices_of(train), dataprobes.indices_of(test)
+                if same_samples(a, b):
+                    both = len(set(first) & set(second))
+                    v.say(judge.split_leak(both, len(set(second)), len(set(first)), 0.0, True, False), test.at)
 
 
 def _continuous(v: Verdict) -> bool:
@@ -237,10 +250,10 @@ def _probes(v: Verdict) -> None:
             other = dataprobes.told(test[0].float(), test[1])[0]
             v.say(judge.information(told, other, chance, v.repeats()), at)
     if test is not None and len(test[0]) >= 80:
-        _flips(v, test)
+        _flips(v, test, (x, y))
 
 
-def _flips(v: Verdict, test: Any) -> None:
+def _flips(v: Verdict, test: Any, train: Any) -> None:
     seen = v.r.seen
     batch = {at: f for at, f in seen.flips.items() if 0 in f[2] and f[1] == 4}
     if batch and not any(f[1] == 1 for f in seen.flips.values()):
@@ -257,4 +270,4 @@ def _flips(v: Verdict, test: Any) -> None:
         at = next((loader.at for loader in v.r.loaders if loader.trained and
                    dataprobes.carries(loader.dataset, "RandomHorizontalFlip")), None)
     if at is not None and test[0].ndim == 4 and test[0].is_floating_point() and time.monotonic() < v.until:
-        v.say(judge.flip_swaps(*dataprobes.flipped(test[0], test[1], axis)), at)
+        v.say(judge.flip_swaps(*dataprobes.flipped(test[0], test[1], axis, train)), at)

@@ -147,6 +147,7 @@ class LoaderSeen:
     batch_size: int | None
     drop_last: bool
     at: Place | None
+    chosen: Any = None  # indices of the sampler
     trained: int = 0
     evaluated: int = 0
     passes: int = 0

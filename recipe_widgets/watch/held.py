@@ -63,7 +63,7 @@ class Held:
     def _zero(self) -> bool:
         return all(p.grad is None or not bool(p.grad.any()) for p in self.reps)
 
-    def observe(self, at: Place | None = None) -> None:
+    def observe(self) -> None:
         """Were the gradients cleared since the last look?"""
         if self.state == "clean" or not self.reps:
             return
@@ -103,7 +103,7 @@ class Held:
     def zeroed(self, at: Place | None) -> None:
         self.facts.zeroed += 1
         self.zero_at = at
-        self.observe(at)
+        self.observe()
 
     def clipped(self, scaled: bool) -> None:
         self.observe()
@@ -178,6 +178,40 @@ class Held:
         """The last look: did anything change at all?"""
         self.facts.changed = any(not torch.equal(p.detach(), old) for p, old in self.first) or not self.first
         self.first, self.before, self.reps = [], [], []
+
+
+class _Hand:
+    """Stands for the optimiser that is not there."""
+
+    def __init__(self, params: list[torch.Tensor]) -> None:
+        self.param_groups: list[dict[str, Any]] = [{"params": params}]
+        self.defaults: dict[str, Any] = {}
+        self.state: dict[Any, Any] = {}
+
+
+class ByHand(Held):
+    """Parameters that the script moves itself: a step has been taken when one of them is no longer what it was."""
+
+    def __init__(self, params: list[torch.Tensor], at: Place | None) -> None:
+        self.hand = _Hand(params)
+        super().__init__(self.hand, at)  # type: ignore[arg-type]
+        self.facts.kind = "the update by hand"
+        self.ids = {id(p) for p in params}
+        self.old: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def moved(self) -> bool:
+        """Called before each backward: was there an update since the last one?"""
+        changed = any(not torch.equal(p.detach(), value) for p, value in self.old)
+        if changed:
+            self.facts.steps += 1
+            self.facts.stale += self.state == "mixed"
+            if self.lines:
+                self.facts.groups[tuple(sorted(((k, v) for k, v in self.lines.items()), key=str))] += 1
+            self.lines.clear()
+            self.state = "used" if self.state in ("fresh", "mixed") else self.state
+        if changed or not self.old:
+            self.old = [(p, p.detach().clone()) for p in self.reps]
+        return changed
 
 
 def held_by(helds: list[Held], params: Any) -> list[Held]:

@@ -87,7 +87,7 @@ class Modules:
         if not torch.is_grad_enabled():
             return
         if isinstance(module, _WEIGHTED) and args and isinstance(args[0], torch.Tensor):
-            self._first(module, args[0])
+            self._first(args[0])
         if isinstance(module, _NORM) and module.training and module.running_mean is not None:
             own = list(module.parameters(recurse=False))
             if own and not any(p.requires_grad for p in own):
@@ -123,7 +123,7 @@ class Modules:
     def _name(root: nn.Module, module: nn.Module) -> str:
         return next((name for name, m in root.named_modules() if m is module), type(module).__name__)
 
-    def _first(self, module: nn.Module, x: torch.Tensor) -> None:
+    def _first(self, x: torch.Tensor) -> None:
         """What enters the first layer with weights."""
         if self.first_done or x.ndim < 2 or x.grad_fn is not None or not x.is_floating_point():
             self.first_done = True
@@ -208,7 +208,7 @@ def _flat(thing: Any) -> list[torch.Tensor]:
     return tensors(thing)
 
 
-def _copied(thing: Any, rows: int = 16) -> Any:
+def _copied(thing: Any) -> Any:
     if isinstance(thing, torch.Tensor):
         return thing.detach().clone()
     if isinstance(thing, dict):

@@ -213,7 +213,7 @@ class Patches:
             def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
                 if r.active and r.light and cls not in r.seen.functions and not torch.compiler.is_compiling():
                     r.guard(_applied, r, cls, args)
-                return old.__func__(cls, *args, **kwargs)
+                return old.__get__(None, cls)(*args, **kwargs)
 
             return classmethod(apply)
 
@@ -272,7 +272,7 @@ def _loader(r: Recorder, loader: Any) -> None:
     r.loaders.append(LoaderSeen(
         len(r.loaders) + 1, weakref.ref(loader), loader.dataset if len(r.loaders) < 8 else None, loader.num_workers,
         loader.worker_init_fn is not None, not isinstance(sampler, SequentialSampler), loader.batch_size,
-        loader.drop_last, place(4)))
+        loader.drop_last, place(4), getattr(sampler, "indices", None)))
 
 
 def _iterated(r: Recorder, iterator: Any, loader: Any) -> None:

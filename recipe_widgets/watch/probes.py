@@ -107,7 +107,7 @@ def _mixed(model: nn.Module, args: Any, kwargs: Any, before: torch.Tensor, axis:
                      None)
         if after is None or not bool(after.isfinite().all()):
             return None
-        gap = (after - before).abs().movedim(axis, 0).flatten(1).amax(1)
+        gap = (after - before).abs().movedim(axis, 0).reshape(n, -1).amax(1)
         own = max(own, float(gap[row]))
         gap[row] = 0
         moved = max(moved, float(gap.max()))

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +15,9 @@ from torch import nn
 
 from recipe_widgets.watch import graph
 from recipe_widgets.watch.evidence import Forward, LoaderSeen, ModelSeen, Phase, Seen
-from recipe_widgets.watch.held import Held, held_by
-from recipe_widgets.watch.losses import Call, looked_at
+from recipe_widgets.watch.held import ByHand, Held, held_by
 from recipe_widgets.watch.looker import Looker
+from recipe_widgets.watch.losses import Call, looked_at
 from recipe_widgets.watch.modules import Modules
 from recipe_widgets.watch.places import Place, place
 from recipe_widgets.watch.rows import Fingerprints
@@ -56,11 +55,10 @@ class Recorder:
         self.others: list[torch.Tensor] = []
         self.in_backward = False
         self.factor, self.scaler_used = 1.0, False
-        self.passes: Counter[Any] = Counter()
+        self.unscaled: weakref.WeakSet[Any] = weakref.WeakSet()
         self.marks: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self.loader_now = 0
         self.own, self.began, self.full_steps = 0.0, time.perf_counter(), schedule()
-        self.first_step_at = 0.0
         self.train_draws: set[Any] = set()  # (line, step) of random numbers that a training pass followed
         self.fresh_draws: list[Any] = []
         self.taken: dict[int, tuple[weakref.ref[Any], int]] = {}
@@ -123,17 +121,31 @@ class Recorder:
             held.ids = {id(p) for p in held.params()}
             self.modules.after_step(held)
         held.after_step(self.full)
-        self.t += 1
-        if self.t == 1:
-            self.first_step_at = time.perf_counter()
-        self._settle()
         self.calls, self.others = [], []
+        self._stepped()
+
+    def _stepped(self) -> None:
+        self.t += 1
+        self._settle()
         rows = self.seen.train.rows
         self.full = self.t in self.full_steps
         self.light = self.full or self.t < LIGHT_STEPS or (self.t < _LIGHT_MOST and rows < _LIGHT_ROWS)
         self.look()
         if self.last_step is not None and self.t >= self.last_step:
             self.let_go()
+
+    def _by_hand(self, root: torch.Tensor) -> None:
+        """A script without optimisers, which moves its parameters itself."""
+        if not self.helds:
+            leaves = list(graph.walk(root).leaves.values())
+            if not leaves:
+                return
+            self.helds.append(ByHand(leaves, place(5)))
+            self.full = self.light = True
+            self.look()
+        held = self.helds[0]
+        if isinstance(held, ByHand) and held.moved():
+            self._stepped()
 
     def zeroed(self, optimizer: torch.optim.Optimizer) -> None:
         held = self.held(optimizer)
@@ -154,8 +166,6 @@ class Recorder:
 
     def _unscaled(self, held: Held) -> bool:
         return held.ref() in self.unscaled
-
-    unscaled: weakref.WeakSet[Any] = weakref.WeakSet()
 
     # where to look closely
 
@@ -244,6 +254,8 @@ class Recorder:
     def before_backward(self, roots: Any) -> None:
         self.in_backward = True
         root = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
+        if not self.helds or isinstance(self.helds[0], ByHand):
+            self._by_hand(root)
         for held in self.helds:
             if held.ref() is not None:
                 held.before_backward()
@@ -330,16 +342,22 @@ class Recorder:
             key = (call.at or at, call.function)
             self.seen.losses.setdefault(key, []).append(loss)
             labels = y if labels is None else labels
+            self._example_labels(fired, y)
         if labels is not None and len(fired) == 1:
             self._labelled(fired[0], labels)
+
+    def _example_labels(self, fired: list[Forward], y: torch.Tensor | None) -> None:
+        """The labels that belong to a model's kept inputs: those of the same step."""
+        for f in fired:
+            model = self.modules.numbered(f.number)
+            if y is not None and model is not None and model.example is not None and model.example_y is None \
+                    and len(fired) == 1:
+                model.example_y = y.detach().clone()
 
     def _labelled(self, f: Forward, y: torch.Tensor) -> None:
         if not f.tensors or len(y) != f.samples or not f.entry:
             return
         x = f.tensors[0]
-        model = self.modules.numbered(f.number)
-        if model is not None and model.example is not None and model.example_y is None:
-            model.example_y = y.detach().clone()
         if y.ndim == 1 and not y.is_floating_point() and y.dtype != torch.bool:
             array = y.detach().cpu().numpy().astype(np.int64)
             self.seen.labels.append(array)

@@ -14,7 +14,6 @@ from recipe_widgets.judge import seen_run as run
 from recipe_widgets.records import CheckResult, rng_guard
 from recipe_widgets.watch import probes
 from recipe_widgets.watch.dataverdict import data_findings
-from recipe_widgets.watch.held import Held
 from recipe_widgets.watch.recorder import Recorder
 from recipe_widgets.watch.report import Finding
 
@@ -126,7 +125,7 @@ class Verdict:
         r = self.r
         for m in r.modules.all:
             runs = [(mode, n) for mode, n in m.runs]
-            self.say(events.modes(runs, m.sensitive), self.line_of(m.number))
+            self.say(events.modes(runs, m.sensitive), self.step_line())
         trained = {m.number for m in r.modules.all if m.trained}
         phases = [p for p in r.seen.phases if any(f.number in trained for f in p.forwards)]
         rare = len({p.step for p in phases}) <= max(3, 0.34 * r.t)
@@ -142,7 +141,7 @@ class Verdict:
         for at, what in r.seen.fresh_dropout.items():
             self.say(run.dropout_ignores_mode(what), at)
 
-    def line_of(self, number: int) -> Any:
+    def step_line(self) -> Any:
         for h in reversed(self.r.helds):
             if h.facts.steps:
                 return h.step_at
@@ -282,7 +281,7 @@ class Verdict:
             if h.facts.steps < 20 or h.facts.stale or h.facts.lost:
                 continue
             mine = [v for t, v, at in curve if at == h.back_at]
-            self.say(run.step_size(h.facts.kind, {k: v for k, v in h.ratios.items()}, mine, h.looks,
+            self.say(run.step_size(h.facts.kind, h.ratios, mine, h.looks,
                                    several=len([g for g in self.r.helds if g.facts.steps]) > 1), h.made_at)
 
     def curve(self) -> None:
