@@ -185,7 +185,7 @@ def overlapping(pairs: Mapping[tuple[int, int], float], rest: float) -> CheckRes
     """pairs: two classes -> how often their samples lie among the other's (0.5: one class under two names).
     rest: accuracy of neighbours otherwise."""
     bad = sorted((pair for pair, share in pairs.items() if share > 0.3), key=lambda pair: -pairs[pair])
-    if not bad or rest < 0.8:
+    if not bad or rest < 0.88:
         return None
     return CheckResult("label_errors", "warn", f"classes {bad[0][0]} and {bad[0][1]} cannot be told apart, while the "
                        f"others can" + (f" ({len(bad)} such pairs)" if len(bad) > 1 else ""), pairs[bad[0]], "below 0.1",

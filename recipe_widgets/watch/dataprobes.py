@@ -48,13 +48,23 @@ def confusions(x: torch.Tensor, y: torch.Tensor) -> tuple[dict[tuple[int, int], 
     near = F.one_hot(y[neighbours(x)], classes).double().mean(1)
     seen = [k for k in range(classes) if int((y == k).sum()) >= 10]
     mean = {k: near[y == k].mean(0) for k in seen}
-    pairs = {(a, b): float((mean[a][b] + mean[b][a]) / 2) for a in seen for b in seen if a < b}
+    pairs = {(a, b): _alike(mean[a], mean[b], a, b, int((y == a).sum()), int((y == b).sum()))
+             for a in seen for b in seen if a < b}
     merged = torch.arange(classes)
     for (a, b), share in pairs.items():
         if share > 0.3:
             merged[b] = merged[a]
     votes = torch.zeros(len(y), classes, dtype=torch.float64).index_add_(1, merged, near)
     return pairs, float((votes.argmax(1) == merged[y]).double().mean())
+
+
+def _alike(of_a: torch.Tensor, of_b: torch.Tensor, a: int, b: int, many_a: int, many_b: int) -> float:
+    """How much two classes lie among one another; 0 when neighbours tell anything about which of the two it is."""
+    by_chance = many_a / (many_a + many_b)
+    told = [float(near[a] / (near[a] + near[b]).clamp(min=1e-9)) for near in (of_a, of_b)]
+    if min(many_a, many_b) < 15 or max(abs(share - by_chance) for share in told) > 0.12:
+        return 0.0
+    return float((of_a[b] + of_b[a]) / 2)
 
 
 def _net(shape: tuple[int, ...], classes: int) -> nn.Module:

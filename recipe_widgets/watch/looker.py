@@ -20,8 +20,18 @@ _T = torch.Tensor
 _MOST_CALLS = 3_000_000
 
 
+def _unstacked() -> list[Any]:
+    """Takes all modes off the stack; the lowest comes first."""
+    return [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())][::-1]
+
+
+def _stack(modes: list[Any]) -> None:
+    for mode in modes:
+        torch._C._push_on_torch_function_stack(mode)
+
+
 class Looker(TorchFunctionMode):
-    """Lies at the bottom of the stack of modes, so that modes of the script come and go above it."""
+    """Lies low in the stack of modes, so that modes of the script come and go above it."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -48,22 +58,21 @@ class Looker(TorchFunctionMode):
         return table
 
     def open(self) -> None:
-        """At the bottom of the stack."""
         if self.is_open or self.seen_calls > _MOST_CALLS:
             return
-        above = [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())]
-        torch._C._push_on_torch_function_stack(self)
-        for mode in reversed(above):
-            torch._C._push_on_torch_function_stack(mode)
+        stack = _unstacked()
+        # The mode of set_default_device insists on being the lowest; `with torch.device` takes the uppermost away.
+        at = 1 if stack and stack[0] is getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) else 0
+        _stack([*stack[:at], self, *stack[at:]])
         self.is_open = True
 
     def close(self) -> None:
         if not self.is_open:
             return
-        above = [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())]
-        for mode in reversed([m for m in above if m is not self]):
-            torch._C._push_on_torch_function_stack(mode)
-        self.is_open = False
+        stack = _unstacked()
+        _stack([mode for mode in stack if mode is not self])
+        # While one of our own handlers runs, torch has set us aside and brings us back: then a later close() does it.
+        self.is_open = all(mode is not self for mode in stack)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
