@@ -29,6 +29,7 @@ lint: setup
 bench: setup
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/watch.py
 
 notebooks: setup
 	$(BIN)/python notebooks/run.py $(ARGS)

@@ -178,3 +178,11 @@ def output_bias(seen: Sequence[LossSeen]) -> CheckResult | None:
                            mean, advice="Give the last layer a bias, started at the mean of the targets, or "
                            "standardise them.", source=_KARPATHY)
     return None
+
+
+def divergence(times: int) -> CheckResult | None:
+    """kl_div was given probabilities where it wants their logarithms, so many times."""
+    if times < 2:
+        return None
+    return CheckResult("output_scale", "fail", "kl_div gets probabilities as its input, but wants their logarithms", times,
+                       0, "calls", "Use log_softmax for the input; the target stays as it is.")

@@ -189,6 +189,7 @@ class Seen:
     draws: dict[Any, list[tuple[int, int, int]]] = field(default_factory=dict)
     seeds: dict[Any, list[tuple[int, int]]] = field(default_factory=dict)
     batch_softmax: dict[Any, str] = field(default_factory=dict)
+    divergences: dict[Any, int] = field(default_factory=dict)
     detached: dict[Any, int] = field(default_factory=dict)
     compared: bool = False
     rounded: bool = False

@@ -44,6 +44,8 @@ class Looker(TorchFunctionMode):
         table: dict[Any, Callable[..., None]] = dict.fromkeys(KINDS, self._loss)
         for functions, handler in (
             ((F.dropout, F.alpha_dropout, F.feature_dropout if hasattr(F, "feature_dropout") else F.dropout2d), self._drop),
+            ((F.scaled_dot_product_attention,), self._attention),
+            ((F.kl_div,), self._divergence),
             ((_T.flip, torch.flip, torch.fliplr, torch.flipud), self._flip),
             ((_T.view, _T.reshape, torch.reshape), self._view),
             ((F.relu, torch.relu, _T.relu, torch.tanh, _T.tanh, torch.sigmoid, _T.sigmoid, F.tanh, F.sigmoid), self._act),
@@ -127,6 +129,20 @@ class Looker(TorchFunctionMode):
         if "train" not in words and "dropout(" in text(at, 3).replace("2d", "").replace("3d", ""):
             self.recorder.seen.fresh_dropout[at] = "F.dropout without training=self.training"
 
+    def _attention(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+        root = self.recorder.root_module
+        if self.recorder.depth and root is not None and not root.training and kwargs.get("dropout_p", 0.0) > 0:
+            self.recorder.seen.fresh_dropout[place(4)] = "attention with dropout_p, whatever the mode"
+
+    def _divergence(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+        """kl_div wants logarithms first."""
+        z = kwargs.get("input", args[0] if args else None)
+        if isinstance(z, torch.Tensor) and z.requires_grad and z.ndim >= 2 and bool((z >= 0).all()):
+            sums = z.detach().sum(-1)
+            if bool(((sums - 1).abs() < 1e-3).all()):
+                at = place(4)
+                self.recorder.seen.divergences[at] = self.recorder.seen.divergences.get(at, 0) + 1
+
     def _flip(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         dims = kwargs.get("dims", args[1:] if len(args) > 1 else ())
         dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
@@ -142,7 +158,9 @@ class Looker(TorchFunctionMode):
         if not self.recorder.full or len(old) < 3 or len(new) < len(old) or old == new or not args[0].is_contiguous():
             return
         before, after = [d for d in old if d > 1], [d for d in new if d > 1]
-        if len(set(before)) == len(before) and sorted(before) == sorted(after) and before != after:
+        moved = [d for d in before if before.count(d) == 1 and sorted(before) == sorted(after)
+                 and before.index(d) != after.index(d)]
+        if moved:
             self.recorder.seen.tears.setdefault(place(4), (old, new))
 
     def _act(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:

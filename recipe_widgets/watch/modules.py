@@ -30,7 +30,7 @@ class Modules:
         self._known: dict[int, tuple[weakref.ref[nn.Module], ModelSeen | None]] = {}
         self._parts: dict[int, set[int]] = {}
         self._sensitive: dict[int, list[tuple[nn.Module, str]]] = {}
-        self.first_done = False
+        self.first_done, self.root_grad = False, True
 
     def of(self, root: nn.Module) -> ModelSeen | None:
         """None for modules without parameters: losses, transforms."""
@@ -85,6 +85,8 @@ class Modules:
         if isinstance(module, _DROPOUT) and module.training:
             self._dropout(root, module)
         if not torch.is_grad_enabled():
+            if self.root_grad and module._parameters:
+                self._registered(root, module)
             return
         if isinstance(module, _WEIGHTED) and args and isinstance(args[0], torch.Tensor):
             self._first(args[0])
@@ -138,7 +140,7 @@ class Modules:
 
     def begins(self, root: nn.Module) -> None:
         self.recorder.root_module = root if self.of(root) is not None else None
-        self.first_done = False
+        self.first_done, self.root_grad = False, torch.is_grad_enabled()
 
     def graph(self, found: graph.Graph, pending: list[Forward]) -> None:
         """What the graph of a loss says about the models of this pass."""
@@ -187,13 +189,19 @@ class Modules:
             for name, m in root.named_modules():
                 w = getattr(m, "weight", None)
                 if isinstance(m, _WEIGHTED) and w is not None and w.requires_grad and len(w) > 1 and w[0].numel() > 1 \
-                        and id(w) in held.ids and torch.equal(w[0], w[1]) and bool((w == w[:1]).all()):
+                        and id(w) in held.ids and _same(w[:2]) and _same(w):
                     recorder.seen.constant.setdefault(name, []).append(recorder.t)
 
     def kept(self) -> list[tuple[ModelSeen, nn.Module]]:
         """Models that were trained and still live, the most trained first."""
         alive = [(s, m) for s in self.all if s.trained and (m := s.module()) is not None]
         return sorted(alive, key=lambda pair: -pair[0].trained)[:_KEEP]
+
+
+def _same(w: torch.Tensor) -> bool:
+    """Are all rows equal, but for rounding?"""
+    with torch.no_grad():
+        return bool((w - w[:1]).abs().max() <= 1e-4 * w.abs().max())
 
 
 def _filled(x: torch.Tensor) -> list[float]:

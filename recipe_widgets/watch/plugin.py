@@ -1,7 +1,6 @@
 """A pytest fixture: `def test_training(recipe_watch): train(); recipe_watch.check()`.
 
-It is registered as a pytest plugin when the package is installed; otherwise
-`pytest_plugins = ["recipe_widgets.watch.plugin"]` in conftest.py.
+Switched on by `pytest_plugins = ["recipe_widgets.watch.plugin"]` in conftest.py.
 """
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-try:
-    import pytest
-except ImportError:  # pragma: no cover - only tests need it
-    pytest = None  # type: ignore[assignment]
+import pytest
+
+from recipe_widgets.watch.runner import Watching
 
 
 class Guarded:
@@ -33,17 +31,13 @@ class Guarded:
         self.report().raise_for(severity)
 
 
-if pytest is not None:
-
-    @pytest.fixture
-    def recipe_watch() -> Iterator[Guarded]:
-        """Watches the test's training from its first line."""
-        from recipe_widgets.watch.runner import Watching
-
-        watching = Watching("")
-        watching.begin()
-        guarded = Guarded(watching)
-        try:
-            yield guarded
-        finally:
-            guarded.report()
+@pytest.fixture
+def recipe_watch() -> Iterator[Guarded]:
+    """Watches the test's training from its first line."""
+    watching = Watching("")
+    watching.begin()
+    guarded = Guarded(watching)
+    try:
+        yield guarded
+    finally:
+        guarded.report()

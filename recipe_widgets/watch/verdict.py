@@ -198,8 +198,8 @@ class Verdict:
         for at, (old, new) in r.seen.tears.items():
             self.say(run.torn_axes(old, new), at)
         for name, steps in r.seen.constant.items():
-            if len(steps) >= 3 and max(steps) >= 5 and max(steps) >= 0.5 * max(t for t in r.full_steps if t <= r.t):
-                self.say(wiring_constant(name), None)
+            if len(steps) >= 4 and max(steps) >= 10:
+                self.say(wiring_constant(name), next((m.at for m in r.modules.all if m.trained), None))
         for name, (p, at) in r.seen.dropouts.items():
             self.say(run.strong_dropout(name, p), at)
         for name, at in r.seen.frozen.get("norms", {}).items():
@@ -261,6 +261,8 @@ class Verdict:
             self.say(seen_loss.classes_regressed(seen, r.seen.compared), at)
             self.say(seen_loss.first_loss(seen, bool(r.seen.loads)), at)
             self.say(seen_loss.output_bias(seen), at)
+        for at, times in r.seen.divergences.items():
+            self.say(seen_loss.divergence(times), at)
 
     def activations(self) -> None:
         acts = [a for a in self.r.seen.acts.values() if a.samples >= 32]

@@ -266,20 +266,16 @@ def test_default_device_may_be_set_and_unset():
     assert report.problem == ""
 
 
-def test_fixture(pytester_or_plugin):
-    pytester_or_plugin.report()
-    pytester_or_plugin.check("warning")
+def test_fixture(recipe_watch):
+    loop(clear=False)
+    with pytest.raises(AssertionError, match="grads_are_cleared"):
+        recipe_watch.check()
 
 
-@pytest.fixture
-def pytester_or_plugin():
-    from recipe_widgets.watch.plugin import Guarded
-    from recipe_widgets.watch.runner import Watching
-
-    watching = Watching()
-    watching.begin()
-    yield (guarded := Guarded(watching))
-    guarded.report()
+def test_fixture_is_silent_on_a_healthy_loop(recipe_watch):
+    loop(clear=True)
+    recipe_watch.check("warning")
+    assert recipe_watch.report().steps == 20
 
 
 def test_compiled_models_are_left_alone(script, capsys):
