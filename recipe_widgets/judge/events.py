@@ -97,7 +97,7 @@ def foreign_gradients(g: Gradients, eval_lines: frozenset[object] = frozenset())
         return CheckResult("grads_are_cleared", "fail", f"up to {bursts} backward passes at {line}, which no step follows "
                            f"there, leave gradients that enter {steps} later steps", steps, 0, "steps",
                            "Evaluate under torch.no_grad(), or clear the gradients afterwards.", _TRAINCHECK,
-                           {"line": str(line)})
+                           {"line": line})
     return None
 
 

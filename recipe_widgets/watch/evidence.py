@@ -201,7 +201,7 @@ class Seen:
     frozen: dict[str, Any] = field(default_factory=dict)
     eval_lines: set[Any] = field(default_factory=set)
     batches: list[float] = field(default_factory=list)  # share of the largest class of each training batch
-    loose: dict[str, Any] = field(default_factory=dict)
+    biases: set[str] = field(default_factory=set)
 
 
 def named(module: nn.Module) -> dict[int, str]:

@@ -87,8 +87,8 @@ class Held:
         """True when the pass reached its parameters."""
         if not self.reps:
             self._choose()
-            if not self.reps:
-                return False
+            if not self.reps:  # all its gradients are zero so far
+                return bool(self.with_grad)
             touched = True
         else:
             now = self._marks()

@@ -31,6 +31,7 @@ class Modules:
         self._parts: dict[int, set[int]] = {}
         self._sensitive: dict[int, list[tuple[nn.Module, str]]] = {}
         self.first_done, self.root_grad = False, True
+        self.before: Any = None  # the layer with weights that was called last
 
     def of(self, root: nn.Module) -> ModelSeen | None:
         """None for modules without parameters: losses, transforms."""
@@ -90,6 +91,13 @@ class Modules:
             return
         if isinstance(module, _WEIGHTED) and args and isinstance(args[0], torch.Tensor):
             self._first(args[0])
+        if isinstance(module, _NORM):
+            before, self.before = self.before, None
+            if before is not None and before.bias is not None and args and isinstance(args[0], torch.Tensor) \
+                    and graph.last_operation(args[0]) in ("Convolution", "Addmm", "Linear"):
+                recorder.seen.biases.add(self._name(root, before))
+        elif isinstance(module, _WEIGHTED):
+            self.before = module
         if isinstance(module, _NORM) and module.training and module.running_mean is not None:
             own = list(module.parameters(recurse=False))
             if own and not any(p.requires_grad for p in own):

@@ -274,6 +274,9 @@ class Recorder:
         for held in reached:
             held.back_at = at
         if not reached and self.helds:
+            for f in self.pending:
+                if f.fired and (stray := self.modules.numbered(f.number)) is not None and stray.number not in self.keep:
+                    self._keep(stray)  # does an optimiser hold another instance of it?
             return
         value = float(root.detach().reshape(-1)[0]) if root.device.type == "cpu" or self.light else float("nan")
         self._curve(value, at)

@@ -175,6 +175,8 @@ def _plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else str(value)
+    if hasattr(value, "_fields"):  # a place
+        return str(value)
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value[:50]]
     if isinstance(value, dict):

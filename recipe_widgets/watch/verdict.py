@@ -19,17 +19,19 @@ from recipe_widgets.watch.report import Finding
 
 # A finding on the left explains those on the right, which are then left out.
 _EXPLAINS = {
-    "grads_are_cleared": {"update_ratio", "curve", "evaluation_trains", "dead_units", "saturation"},
-    "optimizer_steps": {"update_ratio", "curve", "schedule", "optimizer_covers_model", "label_alignment"},
-    "optimizer_covers_model": {"update_ratio", "curve", "gradients_flow", "frozen"},
-    "loss_sign": {"curve", "update_ratio", "loss_reduction", "output_scale"},
-    "output_scale": {"curve", "loss_at_init", "loss_reduction", "update_ratio", "dead_units"},
-    "loss_reduction": {"curve", "update_ratio", "loss_at_init", "dead_units", "output_scale", "clipping"},
-    "gradients_flow": {"curve", "update_ratio"},
-    "input_range": {"loss_at_init", "dead_units", "saturation", "curve", "update_ratio", "train_eval_preprocessing"},
-    "init_scale": {"loss_at_init", "curve", "update_ratio", "gradients_flow", "dead_units"},
-    "loss_at_init": {"dead_units", "saturation", "curve", "update_ratio"},
-    "batch_independence": {"causal_dependence", "output_scale", "label_alignment"},
+    "grads_are_cleared": {"learning_rate", "update_ratio", "curve", "evaluation_trains", "dead_units", "saturation"},
+    "optimizer_steps": {"learning_rate", "update_ratio", "curve", "schedule", "optimizer_covers_model", "label_alignment"},
+    "optimizer_covers_model": {"learning_rate", "update_ratio", "curve", "gradients_flow", "frozen"},
+    "loss_sign": {"learning_rate", "curve", "update_ratio", "loss_reduction", "output_scale"},
+    "output_scale": {"learning_rate", "curve", "loss_at_init", "loss_reduction", "update_ratio", "dead_units"},
+    "loss_reduction": {"learning_rate", "curve", "update_ratio", "loss_at_init", "dead_units", "output_scale", "clipping"},
+    "gradients_flow": {"learning_rate", "curve", "update_ratio"},
+    "input_range": {"learning_rate", "loss_at_init", "dead_units", "saturation", "curve", "update_ratio",
+                    "train_eval_preprocessing"},
+    "gradient_check": {"curve", "update_ratio", "learning_rate", "dead_units"},
+    "init_scale": {"learning_rate", "loss_at_init", "curve", "update_ratio", "gradients_flow", "dead_units"},
+    "loss_at_init": {"learning_rate", "dead_units", "saturation", "curve", "update_ratio"},
+    "batch_independence": {"learning_rate", "causal_dependence", "output_scale", "label_alignment"},
     "learning_rate": {"curve", "dead_units", "saturation", "label_alignment", "update_ratio"},
     "accumulation": {"curve", "update_ratio", "loss_reduction", "dead_units", "learning_rate"},
     "clipping": {"curve", "update_ratio", "learning_rate"},
@@ -39,7 +41,7 @@ _EXPLAINS = {
     "augmentation_keeps_label": {"train_eval_preprocessing", "label_errors"},
     "train_eval_preprocessing": {"augmentation_keeps_label"},
     "evaluation_trains": {"mode_toggles", "split_leak", "metric_recount"},
-    "loss_fits_targets": {"output_init", "loss_reduction", "output_scale"},
+    "loss_fits_targets": {"learning_rate", "output_init", "loss_reduction", "output_scale"},
     "weight_decay": {"curve", "update_ratio", "learning_rate", "dead_units", "label_alignment"},
 }
 
@@ -205,6 +207,8 @@ class Verdict:
         for name, at in r.seen.frozen.get("norms", {}).items():
             self.say(run.frozen_norm(name, len(r.seen.frozen["norms"])), at)
             break
+        if r.seen.biases:
+            self.say(wiring.bias_before_norm(sorted(r.seen.biases)), next((m.at for m in r.modules.all if m.trained), None))
         frozen = list(r.seen.frozen.get("random", {}))
         if frozen:
             self.say(run.frozen_random(frozen), r.seen.frozen["random"][frozen[0]])
