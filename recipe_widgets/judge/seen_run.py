@@ -151,8 +151,8 @@ def step_size(kind: str, ratios: Mapping[str, Sequence[float]], losses: Sequence
     early = float(np.median([np.median(v[:6]) for v in ratios.values()]))
     if early > 0.1 and max(finite[:50]) > 3 * abs(finite[0]) and last > 0.8 * finite[0]:
         return CheckResult("learning_rate", "warn", "the first steps are very large: the loss jumps from "
-                           f"{finite[0]:.3g} to {max(finite[:50]):.3g} and does not recover", early, "about 1e-3", "of the weights per step",
-                           "A smaller learning rate.", "CS231n, Ratio of weights to updates")
+                           f"{finite[0]:.3g} to {max(finite[:50]):.3g} and does not recover", early, "about 1e-3",
+                           "of the weights per step", "A smaller learning rate.", "CS231n, Ratio of weights to updates")
     if middle > 0.1 and (last > 0.6 * first or len(finite) < len(losses)) and last > 1e-3:
         return CheckResult("learning_rate", "warn", "steps are very large, and the loss does not come down", middle,
                            "about 1e-3", "of the weights per step", "A smaller learning rate.",

@@ -151,7 +151,9 @@ def _by_hand(z: torch.Tensor, y: torch.Tensor, slope: torch.Tensor, tolerance: f
             return kind, scale
     if y.numel() == z.numel() and y.shape != z.shape and n > 1 and z.numel() == n:
         for expected in (z - y.mean(), z.sigmoid() - y.mean()):
-            if _multiple(slope, expected, tolerance) is not None and float(y.std()) > 1e-6:
+            # without their means, since two nearly constant things agree anyway
+            if _multiple(slope, expected, tolerance) is not None and float(y.std()) > 1e-6 \
+                    and _multiple(slope - slope.mean(), expected - expected.mean(), tolerance) is not None:
                 return "broadcast", None
     if y.numel() == z.numel():
         y = y.reshape(z.shape)

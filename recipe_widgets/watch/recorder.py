@@ -76,7 +76,7 @@ class Recorder:
 
     def guard(self, entry: Callable[..., Any], *arguments: Any) -> Any:
         """Runs one of our own entries; an error of ours ends the watching, not the script."""
-        if not self.active or threading.get_ident() != self.thread:
+        if not self.active or threading.get_ident() != self.thread or _inside_transform():
             return None
         start = time.perf_counter()
         try:
@@ -433,6 +433,11 @@ def tensors(thing: Any, depth: int = 3) -> list[torch.Tensor]:
         return [t for part in thing[:64] for t in tensors(part, depth - 1)]
     inside = getattr(thing, "__dict__", None)
     return tensors(list(inside.values()), depth - 1) if inside and hasattr(thing, "__dataclass_fields__") else []
+
+
+def _inside_transform() -> bool:
+    """Within torch.func.grad or vmap tensors are no plain tensors: nothing is looked at there."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _line(error: BaseException) -> str:
