@@ -170,10 +170,11 @@ def missing_classes(train: Labels, test: Labels) -> CheckResult | None:
                        "Shuffle before splitting, or split by class.", details={"share": among})
 
 
-def label_noise(rate: float, classes: int, uniform: float) -> CheckResult | None:
-    """rate: share of samples whose label differs from that of all their neighbours, in regions that are pure otherwise.
-    uniform: share of other classes among those wrong labels that occur about equally."""
-    if classes < 3 or rate < 0.12 or uniform < 0.5:
+def label_noise(rate: float, anywhere: float, classes: int, uniform: float) -> CheckResult | None:
+    """rate: share of samples whose label differs from that of all their neighbours, where these agree. anywhere: share
+    whose label differs from most neighbours, at any place; noise is the same everywhere, while hard classes are
+    confused at their borders. uniform: how evenly wrong labels spread over the other classes, 0 to 1."""
+    if classes < 3 or rate < 0.12 or uniform < 0.5 or anywhere > rate + 0.08:
         return None
     return CheckResult("label_errors", "warn", f"about {rate:.0%} of the training labels look wrong: neighbours that agree "
                        "among themselves disagree with them", rate, "below 0.05", "of the samples",

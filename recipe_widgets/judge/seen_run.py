@@ -62,7 +62,7 @@ def frozen_norm(name: str, count: int) -> CheckResult:
 
 
 def frozen_random(names: Sequence[str]) -> CheckResult:
-    return CheckResult("frozen", "warn", f"{few(names)} is frozen at its random initial values, between layers that learn",
+    return CheckResult("frozen", "warn", f"{few(names)} is frozen at its random initial values, below layers that learn",
                        len(names), 0, "tensors", "Freeze pretrained layers only.")
 
 

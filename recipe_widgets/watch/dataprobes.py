@@ -26,20 +26,22 @@ def neighbours(x: torch.Tensor, k: int = _K) -> torch.Tensor:
     return far.topk(k, largest=False).indices
 
 
-def noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, int]:
-    """Rate of labels that differ from those of all k neighbours, where these agree; how evenly the wrong ones spread over
-    the other classes (entropy, 0 to 1); number of such places."""
+def noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, int]:
+    """Rate of labels that differ from those of all k neighbours, where these agree; the rate at which labels differ from
+    most neighbours anywhere; how evenly the wrong ones spread over the other classes (entropy, 0 to 1); number of places
+    where neighbours agree."""
     near = y[neighbours(x)]
     pure = (near == near[:, :1]).all(1)
+    anywhere = float((near.mode(1).values != y).double().mean())
     own, others = y[pure], near[pure, 0]
     wrong = own != others
     if not bool(wrong.any()):
-        return 0.0, 0.0, int(pure.sum())
+        return 0.0, anywhere, 0.0, int(pure.sum())
     classes = int(y.max()) + 1
     share = torch.bincount((own[wrong] - others[wrong]) % classes, minlength=classes)[1:].double()
     share = share[share > 0] / share.sum()
     even = float(-(share * share.log()).sum() / max(1e-9, np.log(max(2, classes - 1))))
-    return float(wrong.double().mean()), even, int(pure.sum())
+    return float(wrong.double().mean()), anywhere, even, int(pure.sum())
 
 
 def confusions(x: torch.Tensor, y: torch.Tensor) -> tuple[dict[tuple[int, int], float], float]:

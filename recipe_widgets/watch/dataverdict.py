@@ -234,9 +234,9 @@ def _probes(v: Verdict) -> None:
     classes = int(y.max()) + 1
     at = _train_line(v)
     x = x.float()
-    rate, even, places = dataprobes.noise(x, y)
+    rate, anywhere, even, places = dataprobes.noise(x, y)
     if places >= 60:
-        v.say(judge.label_noise(rate, classes, even), at)
+        v.say(judge.label_noise(rate, anywhere, classes, even), at)
     pairs, rest = dataprobes.confusions(x, y)
     if classes >= 3:
         v.say(judge.overlapping(pairs, rest), at)

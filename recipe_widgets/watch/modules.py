@@ -175,14 +175,14 @@ class Modules:
         return mark is not None and mark[0]() is p and mark[1] == p._version
 
     def _frozen(self, seen: ModelSeen, found: graph.Graph) -> None:
-        """Frozen weights at random values between layers that learn."""
+        """Frozen weights at random values beside layers that learn."""
         root = seen.module()
         if root is None:
             return
         named = [(n, p) for n, p in root.named_parameters() if p.ndim >= 2]
         learns = [i for i, (_, p) in enumerate(named) if id(p) in found.leaves]
         for i, (name, p) in enumerate(named):
-            if not p.requires_grad and learns and learns[0] < i < learns[-1] and self._fresh(p):
+            if not p.requires_grad and learns and i < learns[-1] and self._fresh(p):
                 layer = name.rpartition(".")[0]
                 if layer in seen.called and isinstance(root.get_submodule(layer), _WEIGHTED):
                     self.recorder.seen.frozen.setdefault("random", {})[name] = seen.at
