@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from recipe_widgets.judge.start import Outputs, output_scale
 from recipe_widgets.records import CheckResult
+from recipe_widgets.records.result import Status
 
 _KARPATHY = "A. Karpathy, A Recipe for Training Neural Networks, 2019"
 
@@ -100,7 +101,7 @@ def reduction(seen: Sequence[LossSeen], passes: int, sgd: bool, clipped: bool) -
                            scales[-1], 1.0, "times the gradient of the mean loss",
                            "Sum over the classes, mean over the samples.", _KARPATHY)
     if s.samples >= 4 and _all(known, lambda k: float(k.samples)):
-        status = "warn" if sgd and not clipped else "note"
+        status: Status = "warn" if sgd and not clipped else "note"
         return CheckResult(name, status, "the loss is a sum over the batch: the step grows with the batch size",
                            scales[-1], 1.0, "times the gradient of the mean loss", "Take the mean.", _KARPATHY)
     return None

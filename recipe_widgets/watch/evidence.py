@@ -103,13 +103,13 @@ class Inputs:
     @property
     def mean(self) -> np.ndarray:
         assert self.total is not None
-        return (self.total / self.count).cpu().numpy()  # type: ignore[no-any-return]
+        return (self.total / self.count).cpu().numpy()
 
     @property
     def std(self) -> np.ndarray:
         assert self.square is not None
         var = self.square / self.count - (self.total / self.count) ** 2  # type: ignore[operator]
-        return var.clamp(min=0).sqrt().cpu().numpy()  # type: ignore[no-any-return]
+        return var.clamp(min=0).sqrt().cpu().numpy()
 
 
 @dataclass
@@ -126,12 +126,19 @@ class Store:
         if self.rows >= most or self.numbers + x.numel() > room or (self.shape and tuple(x.shape[1:]) != self.shape):
             return
         self.shape = tuple(x.shape[1:])
-        self.x.append(x.detach().to("cpu", copy=True))
+        half = x.dtype in (torch.float16, torch.bfloat16)
+        self.x.append(x.detach().to("cpu", torch.float32 if half else x.dtype, copy=True))
         self.y.append(y.detach().to("cpu", copy=True))
         self.rows, self.numbers = self.rows + len(x), self.numbers + x.numel()
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor] | None:
-        return (torch.cat(self.x), torch.cat(self.y)) if self.x else None
+        """Each sample once, though it may have come in several epochs."""
+        if not self.x:
+            return None
+        x, y = torch.cat(self.x), torch.cat(self.y)
+        first = {row.tobytes(): i for i, row in reversed(list(enumerate(x.flatten(1).numpy())))}
+        keep = sorted(first.values())
+        return x[keep], y[keep]
 
 
 @dataclass
@@ -207,3 +214,17 @@ class Seen:
 def named(module: nn.Module) -> dict[int, str]:
     """Names of the parameters."""
     return {id(p): name for name, p in module.named_parameters()}
+
+
+def tensors(thing: Any, depth: int = 3) -> list[torch.Tensor]:
+    """The tensors in nested tuples, lists, dicts and records, in order."""
+    if isinstance(thing, torch.Tensor):
+        return [thing]
+    if depth == 0 or thing is None or isinstance(thing, (str, int, float, nn.Module)):
+        return []
+    if isinstance(thing, dict):
+        thing = list(thing.values())
+    if isinstance(thing, (tuple, list)):
+        return [t for part in thing[:64] for t in tensors(part, depth - 1)]
+    inside = getattr(thing, "__dict__", None)
+    return tensors(list(inside.values()), depth - 1) if inside and hasattr(thing, "__dataclass_fields__") else []

@@ -14,7 +14,7 @@ from recipe_widgets.watch.losses import KINDS, Call
 from recipe_widgets.watch.places import place, text
 
 if TYPE_CHECKING:
-    from recipe_widgets.watch.recorder import Recorder
+    from recipe_widgets.watch.state import State
 
 _T = torch.Tensor
 _MOST_CALLS = 3_000_000
@@ -33,7 +33,7 @@ def _stack(modes: list[Any]) -> None:
 class Looker(TorchFunctionMode):
     """Lies low in the stack of modes, so that modes of the script come and go above it."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: State) -> None:
         super().__init__()
         self.recorder, self.is_open, self.seen_calls = recorder, False, 0
         self.predicted: list[torch.Tensor] = []

@@ -45,7 +45,7 @@ def looked_at(call: Call, step: int, value: float, factor: float, scalars: list[
     if not call.got or not call.z.is_floating_point() or call.z.numel() > 20 * _MOST:
         return None
     z = call.z.detach().float()
-    slope = sum(call.got[1:], call.got[0]).float() / factor  # type: ignore[call-overload]
+    slope = sum(call.got[1:], call.got[0]).float() / factor
     coarse = call.z.dtype in (torch.float16, torch.bfloat16)
     kind, y, scale = _recognised(call, z, slope, 0.05 if coarse else 0.01)
     classes = z.shape[1] if kind in ("cross_entropy", "nll", "coupled") and z.ndim > 1 else 0

@@ -10,12 +10,13 @@ from torch import nn
 from torch.nn.modules import batchnorm, conv, dropout
 
 from recipe_widgets.watch import graph
-from recipe_widgets.watch.evidence import Forward, ModelSeen
+from recipe_widgets.watch.evidence import Forward, ModelSeen, tensors
+from recipe_widgets.watch.graph import Graph
 from recipe_widgets.watch.held import Held
 from recipe_widgets.watch.places import place
 
 if TYPE_CHECKING:
-    from recipe_widgets.watch.recorder import Recorder
+    from recipe_widgets.watch.state import State
 
 _DROPOUT, _NORM = dropout._DropoutNd, batchnorm._NormBase
 _WEIGHTED = (nn.Linear, conv._ConvNd)
@@ -25,7 +26,7 @@ _KEEP = 4  # models that are kept for the probes at the end
 class Modules:
     """The models of a run."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: State) -> None:
         self.recorder, self.all = recorder, list[ModelSeen]()
         self._known: dict[int, tuple[weakref.ref[nn.Module], ModelSeen | None]] = {}
         self._parts: dict[int, set[int]] = {}
@@ -69,7 +70,7 @@ class Modules:
         if rows is None or len(rows) < 2:
             return
         if seen.example is None:
-            if sum(t.numel() for t in _flat(args) + _flat(kwargs)) < 8_000_000:
+            if sum(t.numel() for t in tensors(args) + tensors(kwargs)) < 8_000_000:
                 seen.example = (_copied(args), _copied(kwargs))
                 seen.first_row = rows[0]
         elif rows[0] != seen.first_row:
@@ -150,7 +151,7 @@ class Modules:
         self.recorder.root_module = root if self.of(root) is not None else None
         self.first_done, self.root_grad = False, torch.is_grad_enabled()
 
-    def graph(self, found: graph.Graph, pending: list[Forward]) -> None:
+    def graph(self, found: Graph, pending: list[Forward]) -> None:
         """What the graph of a loss says about the models of this pass."""
         held = {i for h in self.recorder.helds for i in h.ids}
         for f in pending:
@@ -174,7 +175,7 @@ class Modules:
         mark = self.recorder.marks.get(id(p))
         return mark is not None and mark[0]() is p and mark[1] == p._version
 
-    def _frozen(self, seen: ModelSeen, found: graph.Graph) -> None:
+    def _frozen(self, seen: ModelSeen, found: Graph) -> None:
         """Frozen weights at random values beside layers that learn."""
         root = seen.module()
         if root is None:
@@ -215,13 +216,7 @@ def _same(w: torch.Tensor) -> bool:
 def _filled(x: torch.Tensor) -> list[float]:
     """For each picture, the share of pixels that have its most frequent value."""
     flat = x.detach()[:64].flatten(1)
-    return (flat == flat.mode(1, keepdim=True).values).float().mean(1).tolist()  # type: ignore[no-any-return]
-
-
-def _flat(thing: Any) -> list[torch.Tensor]:
-    from recipe_widgets.watch.recorder import tensors
-
-    return tensors(thing)
+    return (flat == flat.mode(1, keepdim=True).values).float().mean(1).tolist()
 
 
 def _copied(thing: Any) -> Any:

@@ -12,8 +12,7 @@ from torch import nn
 from recipe_widgets.checks.copies import copied
 from recipe_widgets.judge import wiring
 from recipe_widgets.records import CheckResult
-from recipe_widgets.watch.evidence import ModelSeen
-from recipe_widgets.watch.recorder import tensors
+from recipe_widgets.watch.evidence import ModelSeen, tensors
 
 _ROWS = 16
 

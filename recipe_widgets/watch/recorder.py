@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,171 +9,15 @@ import torch
 from torch import nn
 
 from recipe_widgets.watch import graph
-from recipe_widgets.watch.evidence import Forward, LoaderSeen, ModelSeen, Phase, Seen
-from recipe_widgets.watch.held import ByHand, Held, held_by
-from recipe_widgets.watch.looker import Looker
+from recipe_widgets.watch.evidence import Forward, ModelSeen, Phase, tensors
+from recipe_widgets.watch.held import ByHand
 from recipe_widgets.watch.losses import Call, looked_at
-from recipe_widgets.watch.modules import Modules
 from recipe_widgets.watch.places import Place, place
-from recipe_widgets.watch.rows import Fingerprints
-
-LIGHT_STEPS = 40  # the first steps are all looked at, up to _LIGHT_ROWS samples
-_LIGHT_MOST, _LIGHT_ROWS = 160, 1500
+from recipe_widgets.watch.steps import Steps
 
 
-def schedule(most: int = 10**8) -> set[int]:
-    """Steps with a full look: 0, 1, 2, 3, 5, 8, 12, 18, ..."""
-    found, at = {0, 1, 2}, 3.0
-    while at < most:
-        found.add(int(at))
-        at *= 1.5
-    return found
-
-
-class Recorder:
-    """The state of watching. `guard(entry, ...)` is the only way in."""
-
-    def __init__(self, last_step: int | None = None) -> None:
-        self.active, self.problem = True, ""
-        self.thread, self.pid = threading.get_ident(), os.getpid()
-        self.t, self.last_step = 0, last_step
-        self.depth, self.full, self.light, self.quiet = 0, False, False, False
-        self.seen, self.prints = Seen(), Fingerprints()
-        self.looker, self.modules = Looker(self), Modules(self)
-        self.helds: list[Held] = []
-        self.loaders: list[LoaderSeen] = []
-        self.schedulers: list[dict[str, Any]] = []
-        self.pending: list[Forward] = []
-        self.phase: Phase | None = None
-        self.current: Forward | None = None
-        self.calls: list[Call] = []
-        self.others: list[torch.Tensor] = []
-        self.in_backward = False
-        self.factor, self.scaler_used = 1.0, False
-        self.unscaled: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.marks: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
-        self.loader_now = 0
-        self.own, self.began, self.full_steps = 0.0, time.perf_counter(), schedule()
-        self.train_draws: set[Any] = set()  # (line, step) of random numbers that a training pass followed
-        self.fresh_draws: list[Any] = []
-        self.taken: dict[int, tuple[weakref.ref[Any], int]] = {}
-        self.root_module: nn.Module | None = None
-        self.keep: dict[int, nn.Module] = {}
-        self.root_now: Any = None
-        self.graph_now: Any = None
-        self.scalars_now: list[str] = []
-        self.made_by_now: list[str] = []
-
-    def taken_at(self, state: Any) -> int | None:
-        """The step at which this state dict was taken from its module."""
-        known = self.taken.get(id(state))
-        return known[1] if known is not None and known[0]() is state else None
-
-    def guard(self, entry: Callable[..., Any], *arguments: Any) -> Any:
-        """Runs one of our own entries; an error of ours ends the watching, not the script."""
-        if not self.active or threading.get_ident() != self.thread or _inside_transform():
-            return None
-        start = time.perf_counter()
-        try:
-            return entry(*arguments)
-        except Exception as error:
-            self.let_go(f"{type(error).__name__}: {error} ({_line(error)})")
-            return None
-        finally:
-            self.own += time.perf_counter() - start
-
-    def let_go(self, why: str = "") -> None:
-        self.problem, self.active = self.problem or why, False
-        self.looker.close()
-
-    # optimisers
-
-    def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
-        held = Held(optimizer, place(3))
-        held.ids = {id(p) for p in held.params()}
-        self.helds.append(held)
-        self.full = self.light = True
-        self.look()
-
-    def held(self, optimizer: torch.optim.Optimizer) -> Held | None:
-        for held in reversed(self.helds):
-            if held.ref() is optimizer:
-                return held
-        return None
-
-    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
-        held = self.held(optimizer)
-        if held is None:  # made before the watching began
-            self.optimizer_made(optimizer)
-            held = self.helds[-1]
-        held.before_step(place(3), self.full)
-
-    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
-        held = self.held(optimizer)
-        if held is None:
-            return
-        if self.full:
-            held.ids = {id(p) for p in held.params()}
-            self.modules.after_step(held)
-        held.after_step(self.full)
-        self.calls, self.others = [], []
-        self._stepped()
-
-    def _stepped(self) -> None:
-        self.t += 1
-        self._settle()
-        rows = self.seen.train.rows
-        self.full = self.t in self.full_steps
-        self.light = self.full or self.t < LIGHT_STEPS or (self.t < _LIGHT_MOST and rows < _LIGHT_ROWS)
-        self.look()
-        if self.last_step is not None and self.t >= self.last_step:
-            self.let_go()
-
-    def _by_hand(self, root: torch.Tensor) -> None:
-        """A script without optimisers, which moves its parameters itself."""
-        if not self.helds:
-            leaves = list(graph.walk(root).leaves.values())
-            if not leaves:
-                return
-            self.helds.append(ByHand(leaves, place(5)))
-            self.full = self.light = True
-            self.look()
-        held = self.helds[0]
-        if isinstance(held, ByHand) and held.moved():
-            self._stepped()
-
-    def zeroed(self, optimizer: torch.optim.Optimizer) -> None:
-        held = self.held(optimizer)
-        if held is not None:
-            held.zeroed(place(3))
-
-    def module_zeroed(self, module: nn.Module) -> None:
-        for held in held_by(self.helds, module.parameters()):
-            held.zeroed(place(3))
-
-    def clipped(self, parameters: Any, limit: Any) -> None:
-        params = [parameters] if isinstance(parameters, torch.Tensor) else parameters
-        if float(limit) == float("inf"):
-            return
-        for held in held_by(self.helds, params[:3] + params[-3:]):
-            held.clip_at = place(3)
-            held.clipped(self.factor != 1.0 and not self._unscaled(held))
-
-    def _unscaled(self, held: Held) -> bool:
-        return held.ref() in self.unscaled
-
-    # where to look closely
-
-    def look(self, evaluation: bool = False) -> None:
-        """Opens or closes the close look at every torch call."""
-        if (self.light or evaluation) and self.active and not self.quiet:
-            self.looker.open()
-        else:
-            self.looker.close()
-
-    def _eval_budget(self) -> bool:
-        phases = len(self.seen.phases)
-        return phases < 60 or phases * 10 < self.t
+class Recorder(Steps):
+    """`guard(entry, ...)` is the only way in."""
 
     # forward
 
@@ -372,42 +211,6 @@ class Recorder:
             if bool(((flat == 0) | (flat == 1)).all()):
                 self.seen.labels.append(flat.cpu().numpy().astype(np.int64))
 
-    # phases
-
-    def _settle(self) -> None:
-        """Passes with gradients that no backward followed for two steps were evaluations."""
-        old = [f for f in self.pending if f.step < self.t - 1 and not f.fired]
-        if old:
-            self._loose(old)
-            self.pending = [f for f in self.pending if f.step >= self.t - 1]
-
-    def _loose(self, forwards: list[Forward]) -> None:
-        by_step: dict[int, list[Forward]] = {}
-        for f in forwards:
-            if f.number in {m.number for m in self.modules.all if m.trained}:
-                by_step.setdefault(f.step, []).append(f)
-        for step, group in by_step.items():
-            phase = Phase(step, group[0].at, group)
-            model = self.modules.numbered(group[0].number)
-            if model is not None and group[0].training:
-                phase.loose_dropout, phase.loose_norm = model.sensitive_kinds
-            self.seen.phases.append(phase)
-
-    def _close_phase(self) -> None:
-        if self.phase is not None:
-            for f in self.phase.forwards:
-                f.tensors, f.outputs = [], []
-            if len(self.seen.phases) < 3000:
-                self.seen.phases.append(self.phase)
-            self.phase = None
-
-    def printed(self, line: str) -> None:
-        from recipe_widgets.watch.metrics import numbers
-
-        phase = self.phase or (self.seen.phases[-1] if self.seen.phases and self.seen.phases[-1].step == self.t else None)
-        if phase is not None and len(phase.printed) < 40:
-            phase.printed.extend((text, value, digits, place(3)) for text, value, digits in numbers(line))
-
     def close(self) -> None:
         """The script is done."""
         self.looker.close()
@@ -419,29 +222,3 @@ class Recorder:
         for held in self.helds:
             held.observe()
             held.close()
-
-
-def tensors(thing: Any, depth: int = 3) -> list[torch.Tensor]:
-    """The tensors in nested tuples, lists, dicts and records, in order."""
-    if isinstance(thing, torch.Tensor):
-        return [thing]
-    if depth == 0 or thing is None or isinstance(thing, (str, int, float, nn.Module)):
-        return []
-    if isinstance(thing, dict):
-        thing = list(thing.values())
-    if isinstance(thing, (tuple, list)):
-        return [t for part in thing[:64] for t in tensors(part, depth - 1)]
-    inside = getattr(thing, "__dict__", None)
-    return tensors(list(inside.values()), depth - 1) if inside and hasattr(thing, "__dataclass_fields__") else []
-
-
-def _inside_transform() -> bool:
-    """Within torch.func.grad or vmap tensors are no plain tensors: nothing is looked at there."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
-
-
-def _line(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
