@@ -129,6 +129,12 @@ class Patches:
                     if r.full or r.looker.is_open:
                         r.guard(r.modules.nested, self, args)
                     return old(self, *args, **kwargs)
+                if r.sparse and r.just_stepped and torch.is_grad_enabled():  # late in a run only some are looked at
+                    r.just_stepped, r.depth = False, 1
+                    try:
+                        return old(self, *args, **kwargs)
+                    finally:
+                        r.depth = 0
                 r.guard(r.before_forward, self)
                 r.guard(r.modules.begins, self)
                 r.looker.ordinal = 0

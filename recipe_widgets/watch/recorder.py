@@ -107,7 +107,7 @@ class Recorder(Steps):
         self.made_by_now = [graph.last_operation(c.z) for c in self.calls] if self.light else []
 
     def after_backward(self) -> None:
-        self.in_backward = False
+        self.in_backward, self.just_stepped = False, True
         at, root = place(3), self.root_now
         reached = [h for h in self.helds if h.ref() is not None and h.after_backward(at)]
         for held in reached:

@@ -20,6 +20,7 @@ from recipe_widgets.watch.modules import Modules
 from recipe_widgets.watch.rows import Fingerprints
 
 LIGHT_STEPS = 40  # the first steps are all looked at, up to LIGHT_ROWS samples
+SPARSE_FROM = 400  # from here on, only every fourth step's forward pass is looked at
 LIGHT_MOST, LIGHT_ROWS = 160, 1500
 
 
@@ -51,6 +52,7 @@ class State:
         self.calls: list[Call] = []
         self.others: list[torch.Tensor] = []
         self.in_backward = False
+        self.sparse, self.just_stepped = False, False
         self.factor, self.scaler_used = 1.0, False
         self.unscaled: weakref.WeakSet[Any] = weakref.WeakSet()
         self.marks: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}

@@ -12,7 +12,7 @@ from recipe_widgets.watch.evidence import Forward, Phase
 from recipe_widgets.watch.held import ByHand, Held, held_by
 from recipe_widgets.watch.metrics import numbers
 from recipe_widgets.watch.places import place
-from recipe_widgets.watch.state import LIGHT_MOST, LIGHT_ROWS, LIGHT_STEPS, State
+from recipe_widgets.watch.state import LIGHT_MOST, LIGHT_ROWS, LIGHT_STEPS, SPARSE_FROM, State
 
 
 class Steps(State):
@@ -55,6 +55,7 @@ class Steps(State):
         rows = self.seen.train.rows
         self.full = self.t in self.full_steps
         self.light = self.full or self.t < LIGHT_STEPS or (self.t < LIGHT_MOST and rows < LIGHT_ROWS)
+        self.sparse = self.t >= SPARSE_FROM and self.t % 4 != 0 and not self.light
         self.look()
         if self.last_step is not None and self.t >= self.last_step:
             self.let_go()
