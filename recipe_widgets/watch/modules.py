@@ -102,7 +102,7 @@ class Modules:
         if isinstance(module, _NORM) and module.training and module.running_mean is not None:
             own = list(module.parameters(recurse=False))
             if own and not any(p.requires_grad for p in own):
-                recorder.seen.frozen.setdefault("norms", {})[self._name(root, module)] = place(4)
+                recorder.seen.frozen.setdefault("norms", {})[self._name(root, module)] = (place(4), {id(p) for p in own})
         own_params = module._parameters
         if own_params:
             self._registered(root, module)
@@ -186,7 +186,7 @@ class Modules:
             if not p.requires_grad and learns and i < learns[-1] and self._fresh(p):
                 layer = name.rpartition(".")[0]
                 if layer in seen.called and isinstance(root.get_submodule(layer), _WEIGHTED):
-                    self.recorder.seen.frozen.setdefault("random", {})[name] = seen.at
+                    self.recorder.seen.frozen.setdefault("random", {})[name] = (seen.at, {id(p)})
 
     def after_step(self, held: Held) -> None:
         """Layers whose units are all the same."""

@@ -114,8 +114,11 @@ class Verdict:
 
     def schedules(self) -> None:
         r = self.r
+        inner = {id(part) for s in r.schedulers for part in getattr(s["keep"], "_schedulers", ())}
         for s in r.schedulers:
             scheduler, optimizer = s["keep"], s["optimizer"]()
+            if id(scheduler) in inner:  # stepped by the schedule it is part of, when its turn comes
+                continue
             held = r.held(optimizer) if optimizer is not None else None
             if held is None or s["kind"] in ("SWALR", "SequentialLR", "ChainedScheduler"):
                 continue
@@ -204,14 +207,15 @@ class Verdict:
                 self.say(wiring_constant(name), next((m.at for m in r.modules.all if m.trained), None))
         for name, (p, at) in r.seen.dropouts.items():
             self.say(run.strong_dropout(name, p), at)
-        for name, at in r.seen.frozen.get("norms", {}).items():
-            self.say(run.frozen_norm(name, len(r.seen.frozen["norms"])), at)
-            break
+        learnt = {i for h in r.helds for i in h.with_grad}  # frozen for a while only, as a GAN's discriminator is
+        norms = {n: at for n, (at, ids) in r.seen.frozen.get("norms", {}).items() if not ids & learnt}
+        for name, at in list(norms.items())[:1]:
+            self.say(run.frozen_norm(name, len(norms)), at)
         if r.seen.biases:
             self.say(wiring.bias_before_norm(sorted(r.seen.biases)), next((m.at for m in r.modules.all if m.trained), None))
-        frozen = list(r.seen.frozen.get("random", {}))
+        frozen = [n for n, (_, ids) in r.seen.frozen.get("random", {}).items() if not ids & learnt]
         if frozen:
-            self.say(run.frozen_random(frozen), r.seen.frozen["random"][frozen[0]])
+            self.say(run.frozen_random(frozen), r.seen.frozen["random"][frozen[0]][0])
 
     def detached(self, m: Any, module: Any) -> None:
         """Layers in use that never get a gradient."""
