@@ -30,6 +30,7 @@ bench: setup
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/tuning.py
+	$(BIN)/python benchmarks/watch.py
 
 notebooks: setup
 	$(BIN)/python notebooks/run.py $(ARGS)

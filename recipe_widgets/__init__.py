@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from recipe_widgets.training import evaluate as evaluate
     from recipe_widgets.training import steps as steps
     from recipe_widgets.training import train as train
+    from recipe_widgets.watch import watch as watch
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "load": "data", "Data": "data", "Settings": "records", "Run": "records", "CheckResult": "records",
     "RecipeError": "records", "steps": "training", "train": "training", "evaluate": "training", "LivePanel": "panels",
+    "watch": "watch",
 }
 _MODULES = ("checks",)
 __all__ = sorted([*_WHERE, *_MODULES])

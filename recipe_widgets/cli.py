@@ -1,6 +1,7 @@
-"""The command line: `recipe train`, `check`, `tune`, `data`; also `python -m recipe_widgets ...`.
+"""The command line: `recipe train`, `check`, `watch`, `tune`, `data`; also `python -m recipe_widgets ...`.
 
 Exit status: 0 done, 1 the run diverged or a check failed, 2 something to mend in what was asked for, 130 stopped by hand.
+`recipe watch` passes on the status of the script, and gives 3 where `--fail-on` is met.
 """
 
 from __future__ import annotations
@@ -37,10 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = commands.add_parser("data", help="say what a data set holds; fetch the complete one")
     data.add_argument("name", nargs="?", default="mnist", help="mnist or cifar10")
     data.add_argument("--full", action="store_true", help="the complete set, downloaded once into RECIPE_DATA")
+    watch = commands.add_parser("watch", help="run a training script unchanged and say what is wrong with it")
+    watch.add_argument("--json", type=Path, help="file for the findings")
+    watch.add_argument("--html", type=Path, help="file for a page of them")
+    watch.add_argument("--steps", type=int, help="stop watching after so many optimiser steps")
+    watch.add_argument("--fail-on", choices=("error", "warning"), help="exit with status 3 on a finding this bad")
+    watch.add_argument("script", type=Path)
+    watch.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
     cli_tune.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
-        return {"train": _train, "check": _check, "data": _data, "tune": cli_tune.run}[chosen.command](chosen)
+        return {"train": _train, "check": _check, "watch": _watch, "data": _data, "tune": cli_tune.run}[
+            chosen.command](chosen)
     except KeyboardInterrupt:
         print(f"\nrecipe {chosen.command}: stopped by hand; what is written stays", file=sys.stderr)
         return 130
@@ -105,6 +114,13 @@ def _data(chosen: argparse.Namespace) -> int:
     print(data)
     print(f"source: {data.source}\nlicence: {data.licence}")
     return 0
+
+
+def _watch(chosen: argparse.Namespace) -> int:
+    from recipe_widgets.watch import run_script
+
+    return run_script(chosen.script, chosen.arguments, chosen.steps, json=chosen.json, html=chosen.html,
+                      fail_on=chosen.fail_on)
 
 
 def _write_text(path: Path, text: str) -> None:
