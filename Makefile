@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 ARGS ?=
 
-.PHONY: setup lab test lint bench notebooks screenshots clean
+.PHONY: setup lab test lint bench bug-matrix notebooks screenshots clean
 
 setup: $(VENV)/.ready
 
@@ -31,6 +31,9 @@ bench: setup
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/watch.py
+
+bug-matrix: setup
+	$(BIN)/python -m tests.planted_bugs.matrix --write $(ARGS)
 
 notebooks: setup
 	$(BIN)/python notebooks/run.py $(ARGS)

@@ -1,7 +1,8 @@
 """Which check finds which planted bug, and which healthy program is accused.
 
-`python -m tests.planted_bugs.matrix` runs all checks on all programs and prints Markdown; names as arguments select
-programs. A bug is found when a check that is responsible for it fails or warns (where the right answer is a note: notes).
+`python -m tests.planted_bugs.matrix` runs all checks on all programs and prints Markdown (`--write` puts it into MATRIX.md
+and the README, too); names as arguments select programs. A bug is found when a check that is responsible for it fails or
+warns (where the right answer is a note: notes).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -19,6 +21,9 @@ from recipe_widgets import RecipeError, checks
 from recipe_widgets.records import rng_guard
 
 from .catalogue import Program, programs
+
+HERE = Path(__file__).parent
+MARKS = "<!-- bug matrix -->", "<!-- end of bug matrix -->"
 
 
 @dataclass
@@ -84,11 +89,38 @@ def figures(buggy: Sequence[Row], healthy: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def by_number(buggy: Sequence[Row]) -> str:
+    """One line per number: what is wrong, and which checks found it."""
+    lines = ["| bug | what is wrong | found by |", "| --- | --- | --- |"]
+    for number in sorted({row.program.bug or 0 for row in buggy}):
+        rows = [row for row in buggy if row.program.bug == number]
+        found = sorted({name for row in rows for name in row.found})
+        causes = "; ".join(dict.fromkeys(row.program.cause for row in rows))
+        unseen = "" if any(row.program.visible for row in rows) else "only `recipe watch` can see it"
+        lines.append(f"| {number} | {causes} | {', '.join(f'`{name}`' for name in found) or unseen or '**missed**'} |")
+    return "\n".join(lines)
+
+
+def write(done: dict[str, list[Row]]) -> None:
+    """MATRIX.md with every program, and the short table between the README's marks."""
+    healthy = done.get("healthy", []) + done.get("twins", [])
+    said = figures(done.get("buggy", []), healthy).replace("\n", "  \n")
+    parts = [f"## {kind}\n\n{table(rows)}\n" for kind, rows in done.items()]
+    (HERE / "MATRIX.md").write_text("# Which check finds which planted bug\n\nMade by `make bug-matrix`.\n\n" + said + "\n\n"
+                                    + "\n".join(parts), encoding="utf-8")
+    readme = HERE.parents[1] / "README.md"
+    head, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    short = f"{said}\n\n<details><summary>All numbers</summary>\n\n{by_number(done.get('buggy', []))}\n\n</details>"
+    readme.write_text(f"{head}{MARKS[0]}\n{short}\n{MARKS[1]}{tail}", encoding="utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", help="parts of names of programs; none: all")
     parser.add_argument("--kinds", default="buggy,healthy,twins")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--write", action="store_true")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     done: dict[str, list[Row]] = {}
@@ -101,6 +133,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 _tell(done[kind][-1])
         print(f"\n{kind}\n\n{table(done[kind])}\n")
     print(figures(done.get("buggy", []), done.get("healthy", []) + done.get("twins", [])))
+    if args.write:
+        write(done)
 
 
 def _tell(row: Row) -> None:
