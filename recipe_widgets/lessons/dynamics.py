@@ -15,7 +15,7 @@ from torch import nn
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import LINES, PALETTE
 from recipe_widgets.lessons.photos import bytes_of
-from recipe_widgets.models import build_model
+from recipe_widgets.models import Dropout, build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import Checkpoints, eval_mode, evaluate, steps, train
@@ -85,13 +85,14 @@ class Dynamics:
         for lr in self.probabilities:
             j = self.jitter(lr) * 100
             end = self.probabilities[lr][:, -1][:, np.arange(len(self.y)), self.y].mean(1)
-            parts.append(f"learning rate {lr:g}: the right class ends at {end.mean():.2f} ({end.min():.2f} to {end.max():.2f}), "
-                         f"and moves {j.mean():.1f} ({j.min():.1f} to {j.max():.1f}) points per {self.every} steps")
+            parts.append(f"learning rate {lr:g}: the right class ends at {end.mean():.2f} ({end.min():.2f} to "
+                         f"{end.max():.2f}), and moves {j.mean():.1f} ({j.min():.1f} to {j.max():.1f}) points per {self.every} steps")
         return f"{self.data.name}, {len(self.y)} samples, {len(next(iter(self.probabilities.values())))} seeds. " + \
             "; ".join(parts) + "."
 
 
-def dynamics(data: Data, settings: Settings, lrs: Sequence[float], *, n: int = 24, every: int = 5, seeds: int = 3) -> Dynamics:
+def dynamics(data: Data, settings: Settings, lrs: Sequence[float], *, n: int = 24, every: int = 5,
+             seeds: int = 3) -> Dynamics:
     """Train with each learning rate and write down what the net thinks of the same `n` validation samples. Where the loss
     is no number any more, every class counts as equally likely."""
     x, y = data.validation.batch(torch.arange(min(n, data.validation.size)))
@@ -179,11 +180,11 @@ def estimates(data: Data, settings: Settings, looks: int = 12, batches: int = 40
 
 def _left_on(model: nn.Module, data: Data) -> float:
     """Accuracy with the model in training mode, as when `eval()` was forgotten; its masks come from a copied generator."""
-    kept = [(m, m.generator.get_state()) for m in model.modules() if isinstance(getattr(m, "generator", None), torch.Generator)]
+    kept = [(module.generator, module.generator.get_state()) for module in model.modules() if isinstance(module, Dropout)]
     with torch.no_grad():
         right = sum(int((model(x).argmax(1) == y).sum()) for x, y in data.validation.batches(1000))
-    for module, state in kept:
-        module.generator.set_state(state)  # type: ignore[union-attr,operator]
+    for generator, state in kept:
+        generator.set_state(state)
     return right / data.validation.size
 
 

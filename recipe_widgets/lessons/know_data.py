@@ -50,7 +50,8 @@ def class_shares(*sets: Data) -> Picture:
 def imbalanced(data: Data, label: int, keep: float, seed: int = 0) -> Data:
     """The training split with only the share `keep` of one class; validation stays as it is."""
     if not 0 < keep <= 1 or not 0 <= label < data.num_classes:
-        raise RecipeError("imbalanced", found=f"label {label}, keep {keep}", expected="a class number, and a share in (0, 1]")
+        raise RecipeError("imbalanced", found=f"label {label}, keep {keep}",
+                          expected="a class number, and a share in (0, 1]")
     y = data.train.y.cpu()
     rare = (y == label).nonzero().flatten()
     drop = rare[torch.randperm(len(rare), generator=generator(seed, "check"))][round(keep * len(rare)):]
@@ -163,8 +164,8 @@ class Planted:
     def __str__(self) -> str:
         found = [h / p for h, p in zip(self.hits, self.planted, strict=True)]
         right = [h / max(1, f) for h, f in zip(self.hits, self.flagged, strict=True)]
-        return (f"{self.share:.0%} of the labels were changed. Found: {min(found):.0%} to {max(found):.0%} of them; of the labels "
-                f"under suspicion {min(right):.0%} to {max(right):.0%} were changed ones ({len(found)} seeds).")
+        return (f"{self.share:.0%} of the labels were changed. Found: {min(found):.0%} to {max(found):.0%} of them; of the "
+                f"labels under suspicion {min(right):.0%} to {max(right):.0%} were changed ones ({len(found)} seeds).")
 
 
 def planted_labels(data: Data, n: int = 2000, share: float = 0.03, seeds: int = 3, epochs: float = 8.0) -> Planted:
@@ -219,3 +220,32 @@ def strip(data: Data, rows: Sequence[int], title: str) -> Picture:
     axes.set_title(title, fontsize=10)
     labels = ", ".join(_label(data, data.train, int(row)) for row in rows)
     return Picture(figure, f"{title}. Labels: {labels}.", colours=96)
+
+
+FAULTS = {"copies": "some of the validation samples are in the training set too",
+          "missing class": "a class that validation has is not in the training set",
+          "wrong labels": "labels were changed", "dark pictures": "some pictures hold next to nothing"}
+
+
+def mystery(data: Data, count: int = 200, seed: int = 0) -> Data:
+    """`data` with one fault in its training set: `count` validation samples took the places of training samples."""
+    train, held = data.train, data.validation
+    draw = generator(seed, "check")
+    places, copied = (torch.randperm(split.size, generator=draw)[:count] for split in (train, held))
+    x, y = train.x.clone(), train.y.clone()
+    x[places], y[places] = held.x[copied[:len(places)]], held.y[copied[:len(places)]]
+    return with_train(data, torch.arange(train.size), x=x, y=y)
+
+
+def check_mystery(puzzle: Data, answer: str) -> str:
+    """Judge the exercise by looking at the puzzle, not at a list of answers."""
+    if answer not in FAULTS:
+        return f"{answer!r} is none of the names: " + ", ".join(map(repr, FAULTS)) + "."
+    parts = {"train": tuple(puzzle.train), "validation": tuple(puzzle.validation)}
+    found = {"copies": not checks.split_leak(parts, near=False).ok,
+             "missing class": checks.class_balance(parts).status == "fail",
+             "dark pictures": len(checks.outliers(parts).details["blank"]) > 0}
+    found["wrong labels"] = not any(found.values())
+    if found[answer]:
+        return f"Right: {FAULTS[answer]}."
+    return f"No: that would mean that {FAULTS[answer]}, and no check finds that. Try another one of this notebook's checks."

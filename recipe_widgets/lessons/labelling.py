@@ -96,8 +96,8 @@ class Labelling:
     def __str__(self) -> str:
         found = self.accuracy(0)
         if found is None:
-            return (f"No labels yet: only a person can give them. With {len(self.rows)} labels and one mistake it would read "
-                    f"like this: {proportion(len(self.rows) - 1, len(self.rows))}. That line is an example, no measurement.")
+            return (f"No labels yet: only a person can give them. With {len(self.rows)} labels and one mistake it would "
+                    f"read like this: {proportion(len(self.rows) - 1, len(self.rows))}. That line is an example, no measurement.")
         lines = [f"You, round 1: {found}"]
         again = self.accuracy(1)
         if again is not None:
@@ -125,7 +125,8 @@ def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
         RecipeError: more samples than there are, or more classes than keys.
     """
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= data.validation.size:
-        raise RecipeError("labelling(count=)", found=repr(count), expected=f"a whole number from 1 to {data.validation.size}")
+        raise RecipeError("labelling(count=)", found=repr(count),
+                          expected=f"a whole number from 1 to {data.validation.size}")
     if data.num_classes > len(KEYS):
         raise RecipeError("labelling", found=f"{data.num_classes} classes", expected=f"at most {len(KEYS)}",
                           mend="Take some of them with only_classes(data, [...]).")
@@ -162,4 +163,5 @@ def how_many(least: float = 0.9, level: float = 0.95, most: int = 2000) -> str:
     n = next((n for n in range(1, most) if proportion(n, n, level).low >= least), None)
     if n is None:
         return f"Even {most:,} right answers in a row do not show that you are above {least:.0%}."
-    return f"{n} right answers in a row are needed before the {level:.0%} interval lies above {least:.0%}: {proportion(n, n)}."
+    return (f"{n} right answers in a row are needed before the {level:.0%} interval lies above {least:.0%}: "
+            f"{proportion(n, n)}.")

@@ -115,12 +115,13 @@ class Dice:
     def plot(self) -> Picture:
         """One histogram per loss, with the value by hand."""
         figure = Figure(figsize=(10, 2.6), layout="constrained")
-        for number, (axes, (name, values)) in enumerate(zip(figure.subplots(1, len(LOSSES)), self.values.items(), strict=True)):
+        panels = zip(figure.subplots(1, len(LOSSES)), self.values.items(), strict=True)
+        for number, (axes, (name, values)) in enumerate(panels):
             by_hand = at_zero(name, self.data.num_classes)
             axes.hist(values, 20, color=PALETTE[number])
             axes.axvline(by_hand, color="black", linestyle="--")
-            axes.set(xlabel=f"{name} loss{' (nats)' if name == 'softmax' else ''}", ylabel="initialisations" if not number else "",
-                     title=f"outputs 0: {by_hand:.3f}")
+            axes.set(xlabel=f"{name} loss{' (nats)' if name == 'softmax' else ''}",
+                     ylabel="initialisations" if not number else "", title=f"outputs 0: {by_hand:.3f}")
             axes.title.set_fontsize(9)
         figure.suptitle(f"{self.data.name}, {self.settings.model}, init {self.settings.init}: {self.rolls} rolls "
                         "(dashed: all outputs zero)", fontsize=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,8 +51,8 @@ def spread(band: Comparison[str]) -> str:
     lines = []
     for label in band.runs:
         scores = np.array(band.scores(label)) * 100
-        lines.append(f"{label}: {scores.mean():.1f} % on the validation set, {scores.min():.1f} to {scores.max():.1f} % over "
-                     f"{len(scores)} seeds, standard deviation {scores.std(ddof=1):.2f} points. A difference between two "
+        lines.append(f"{label}: {scores.mean():.1f} % on the validation set, {scores.min():.1f} to {scores.max():.1f} % "
+                     f"over {len(scores)} seeds, standard deviation {scores.std(ddof=1):.2f} points. A difference between two "
                      f"single runs below about {2 * np.sqrt(2) * scores.std(ddof=1):.1f} points says nothing.")
     return "\n".join(lines)
 
@@ -71,14 +72,15 @@ def templates(run: Run, data: Data) -> Picture:
         axes.set_title(name, fontsize=8)
         axes.set_axis_off()
     share = run.history.last("val_accuracy")
-    figure.suptitle(f"{data.name}: one template per class, {share:.0%} right (red: for the class, blue: against)", fontsize=10)
+    figure.suptitle(f"{data.name}: one template per class, {share:.0%} right (red: for the class, blue: against)",
+                    fontsize=10)
     return Picture(figure, f"Weights of a linear classifier of {data.name} as {len(weights)} images, one per class; "
                            f"{share:.1%} of the validation samples are right.", colours=96)
 
 
 def parameters(*widths: int) -> str:
     """Weights and biases of a fully connected net, layer by layer: parameters(16384, 1000, 10)."""
-    parts = [(a, b, a * b + b) for a, b in zip(widths, widths[1:], strict=False)]
+    parts = [(a, b, a * b + b) for a, b in itertools.pairwise(widths)]
     lines = [f"{a:>7,} x {b:<6,} weights + {b:<6,} biases = {n:>12,}" for a, b, n in parts]
     return "\n".join([*lines, f"{'-'.join(map(str, widths))} in all: {sum(n for *_, n in parts):,}"])
 
@@ -114,7 +116,7 @@ class Ladder:
     def verdict(self) -> str:
         """Does each step up the ladder lower the training loss? Paired by seed, 95 % interval."""
         labels, words = list(self.sizes), []
-        for small, large in zip(labels, labels[1:], strict=False):
+        for small, large in itertools.pairwise(labels):
             gap = paired(self.losses(small), self.losses(large))
             words.append(f"{small} to {large}: {gap.difference:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) nats, "
                          f"{'down' if gap.high < 0 else 'UP' if gap.low > 0 else 'no clear difference'}")
@@ -226,8 +228,8 @@ def simple_first(data: Data, fancy: Settings, seeds: int = 4) -> Comparison[str]
 
 def check_parameters(guess: int, *widths: int) -> str:
     """Judge the exercise: how many numbers does the net hold?"""
-    right = sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
-    weights = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    right = sum(a * b + b for a, b in itertools.pairwise(widths))
+    weights = sum(a * b for a, b in itertools.pairwise(widths))
     if guess == right:
         return f"Right: {right:,}."
     if guess == weights:

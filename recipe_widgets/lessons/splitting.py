@@ -151,9 +151,10 @@ class Subsets:
 
     def __str__(self) -> str:
         labels = list(next(iter(self.scores.values())))
-        lines = [f"{'samples':>9}" + "".join(f"{label:>16}" for label in labels) + f"   one epoch   (n = {self.seeds} seeds)"]
+        head = "".join(f"{label:>18}" for label in labels)
+        lines = [f"{'samples':>9}{head}   one epoch   (n = {self.seeds} seeds)"]
         for n, found in self.scores.items():
-            cells = "".join(f"{f'{np.mean(v):.0%} ({min(v):.0%} to {max(v):.0%})':>16}" for v in found.values())
+            cells = "".join(f"{f'{np.mean(v):.0%} ({min(v):.0%} to {max(v):.0%})':>18}" for v in found.values())
             lines.append(f"{n:>9,}{cells}   {self.epochs[n]:>6.2f} s")
         full = max(self.scores)
         same = [n for n in self.scores if n != full and self.best(n) == self.best(full)]

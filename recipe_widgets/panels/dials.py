@@ -13,7 +13,6 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
 
 
-
 class Dials:
     """`draw(**values) -> Picture`, drawn anew when a slider moves.
 
@@ -33,7 +32,8 @@ class Dials:
                 raise RecipeError(f"Dials(sliders={name!r})", found="no values", expected="at least one")
             first = (start or {}).get(name, next(iter(values)))
             if first not in list(values):
-                raise RecipeError(f"Dials(start={name!r})", found=repr(first), expected="one of " + ", ".join(map(str, values)))
+                raise RecipeError(f"Dials(start={name!r})", found=repr(first),
+                                  expected="one of " + ", ".join(map(str, values)))
             self.sliders[name] = widgets.SelectionSlider(
                 options=[(_text(value), value) for value in values], value=first, continuous_update=True,
                 description=(labels or {}).get(name, name.replace("_", " ")), layout={"width": "480px"},

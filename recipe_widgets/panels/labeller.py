@@ -68,7 +68,8 @@ class Labeller:
         if row is None:
             self._picture.value = "<p>Round done.</p>"
             said = [str(self.labels)]
-            said += [f"Row {r}: the data set says {theirs}, you said {mine}" for r, theirs, mine in self.labels.mistakes(turn)]
+            said += [f"Row {r}: the data set says {theirs}, you said {mine}"
+                     for r, theirs, mine in self.labels.mistakes(turn)]
         else:
             address = data_url(contact_sheet(bytes_of(self.data.validation.x[row:row + 1]), 1))
             self._picture.value = (f'<img width="192" height="192" style="image-rendering:pixelated" src="{address}" '
