@@ -80,7 +80,8 @@ class SampleTable:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
-        return Picture(figure, f"{len(rows)} {self.split.name} images.", colours=48)
+        first = ", ".join(self.label(int(row)) for row in rows[:columns])
+        return Picture(figure, f"{len(rows)} {self.split.name} images; labels of the first: {first}.", colours=48)
 
     def ends(self, by: str, count: int = 12, label: str = "all") -> Picture:
         """The `count` lowest (first row) and highest (second row) along one column, and how all others spread."""

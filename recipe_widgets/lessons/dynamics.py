@@ -86,7 +86,8 @@ class Dynamics:
             j = self.jitter(lr) * 100
             end = self.probabilities[lr][:, -1][:, np.arange(len(self.y)), self.y].mean(1)
             parts.append(f"learning rate {lr:g}: the right class ends at {end.mean():.2f} ({end.min():.2f} to "
-                         f"{end.max():.2f}), and moves {j.mean():.1f} ({j.min():.1f} to {j.max():.1f}) points per {self.every} steps")
+                         f"{end.max():.2f}), and moves {j.mean():.1f} ({j.min():.1f} to {j.max():.1f}) points per "
+                         f"{self.every} steps")
         return f"{self.data.name}, {len(self.y)} samples, {len(next(iter(self.probabilities.values())))} seeds. " + \
             "; ".join(parts) + "."
 

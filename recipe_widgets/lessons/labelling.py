@@ -96,8 +96,9 @@ class Labelling:
     def __str__(self) -> str:
         found = self.accuracy(0)
         if found is None:
-            return (f"No labels yet: only a person can give them. With {len(self.rows)} labels and one mistake it would "
-                    f"read like this: {proportion(len(self.rows) - 1, len(self.rows))}. That line is an example, no measurement.")
+            n = len(self.rows)
+            return (f"No labels yet: only a person can give them. With {n} labels and one mistake it would read like this: "
+                    f"{proportion(n - 1, n)}. That line is an example, no measurement.")
         lines = [f"You, round 1: {found}"]
         again = self.accuracy(1)
         if again is not None:

@@ -51,9 +51,10 @@ def spread(band: Comparison[str]) -> str:
     lines = []
     for label in band.runs:
         scores = np.array(band.scores(label)) * 100
+        deviation = scores.std(ddof=1)
         lines.append(f"{label}: {scores.mean():.1f} % on the validation set, {scores.min():.1f} to {scores.max():.1f} % "
-                     f"over {len(scores)} seeds, standard deviation {scores.std(ddof=1):.2f} points. A difference between two "
-                     f"single runs below about {2 * np.sqrt(2) * scores.std(ddof=1):.1f} points says nothing.")
+                     f"over {len(scores)} seeds, standard deviation {deviation:.2f} points. A difference between two "
+                     f"single runs below about {2 * np.sqrt(2) * deviation:.1f} points says nothing.")
     return "\n".join(lines)
 
 
