@@ -15,7 +15,7 @@ from recipe_widgets import checks
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.compare import PALETTE
-from recipe_widgets.lessons.photos import bytes_of, contact_sheet, photos
+from recipe_widgets.lessons.photos import bytes_of, photos
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import CheckResult, RecipeError, generator
 
@@ -208,18 +208,6 @@ def extremes(data: Data, result: CheckResult, axes: Sequence[str] = (), count: i
         captions.append(f"{_label(data, split, int(rows[k][1]))}\n{names[worst]} {table[worst, k]:+.0f}")
     return photos(np.stack(images), captions, f"{data.name}: farthest from the median, in units of the usual spread",
                   alt=f"Outliers: {'; '.join(c.replace(chr(10), ', ') for c in captions)}.")
-
-
-def strip(data: Data, rows: Sequence[int], title: str) -> Picture:
-    """A row of training images."""
-    images = bytes_of(data.train.x[torch.as_tensor(list(rows))])
-    figure = Figure(figsize=(9, 9 / max(1, len(images)) + 0.4), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(contact_sheet(images, len(images)), interpolation="nearest")
-    axes.set_axis_off()
-    axes.set_title(title, fontsize=10)
-    labels = ", ".join(_label(data, data.train, int(row)) for row in rows)
-    return Picture(figure, f"{title}. Labels: {labels}.", colours=96)
 
 
 FAULTS = {"copies": "some of the validation samples are in the training set too",

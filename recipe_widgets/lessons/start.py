@@ -39,7 +39,8 @@ def show_batch(data: Data, count: int = 16, seed: int = 0, augment: str = "none"
     figure.suptitle(f"What the network sees: {low:.2f} (black) to {high:.2f} (white), mean {mean:.2f}, std {std:.2f}",
                     fontsize=9)
     names = ", ".join(data.classes[label] for label in y.tolist())
-    return Picture(figure, f"{len(x)} training images with their labels: {names}.", colours=0 if len(image) == 1 else 128)
+    return Picture(figure, f"{len(x)} training images with their labels: {names}.",
+                   colours=0 if len(image) == 1 and augment == "none" else 128)
 
 
 def compare_loops(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:

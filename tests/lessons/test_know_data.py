@@ -80,7 +80,7 @@ def test_losses_are_those_of_each_sample(blobs: Data) -> None:
 def test_pictures_have_words_and_are_small(noise: Data) -> None:
     table = browsing.sample_table(noise)
     for picture in (table.ends("brightness", 5), table.sheet(table.rows()[:30]), know_data.class_shares(noise),
-                    know_data.strip(noise, [0, 1], "two"), inputs.spoiled_pictures(noise, build_model(
+                    inputs.spoiled_pictures(noise, build_model(
                         Settings(width=8), noise.shape, 3), 2, 2, 4)):
         assert picture.png().startswith(b"\x89PNG")
         assert len(picture.png()) < 60_000
