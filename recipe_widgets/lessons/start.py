@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.data import Data
+from recipe_widgets.data.augment import Augment
 from recipe_widgets.lessons.compare import PALETTE, Comparison, compare
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
@@ -16,11 +17,17 @@ from recipe_widgets.records import RecipeError, Run, Settings
 from recipe_widgets.training import BatchIndices, train
 
 
-def show_batch(data: Data, count: int = 16, seed: int = 0) -> Picture:
-    """The first `count` samples of the first training batch, decoded from exactly what enters `model(x)` and the loss."""
+def show_batch(data: Data, count: int = 16, seed: int = 0, augment: str = "none") -> Picture:
+    """The first `count` samples of the first training batch, decoded from exactly what enters `model(x)` and the loss.
+
+    augment: as in `Settings`, such as "flip+crop".
+    """
     if len(data.shape) != 3:
         raise RecipeError("show_batch", found=f"samples of shape {data.shape}", expected="images (C, H, W)")
-    x, y = data.train.batch(next(BatchIndices(data.train.size, count, seed)))  # (count, C, H, W) float32, (count,)
+    rows = next(BatchIndices(data.train.size, count, seed))
+    x, y = data.train.batch(rows)  # (count, C, H, W) float32, (count,)
+    if augment != "none":
+        x, y, _ = Augment(data.train, augment, 1.0, data.num_classes, seed).batch(rows)
     low, high = float(x.min()), float(x.max())
     figure = Figure(figsize=(9, 0.6 + 1.3 * -(-len(x) // 8)), layout="constrained")
     for axes, image, label in zip(figure.subplots(-(-len(x) // 8), 8, squeeze=False).flat, x, y.tolist(), strict=False):
@@ -32,7 +39,8 @@ def show_batch(data: Data, count: int = 16, seed: int = 0) -> Picture:
     figure.suptitle(f"What the network sees: {low:.2f} (black) to {high:.2f} (white), mean {mean:.2f}, std {std:.2f}",
                     fontsize=9)
     names = ", ".join(data.classes[label] for label in y.tolist())
-    return Picture(figure, f"{len(x)} training images with their labels: {names}.")
+    return Picture(figure, f"{len(x)} training images with their labels: {names}.",
+                   colours=0 if len(image) == 1 and augment == "none" else 128)
 
 
 def compare_loops(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:

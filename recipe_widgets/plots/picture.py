@@ -24,13 +24,14 @@ class Picture:
     It never touches pyplot, so it is safe beside live panels.
     """
 
-    def __init__(self, figure: Figure, alt: str) -> None:
-        self.figure, self.alt = figure, alt
+    def __init__(self, figure: Figure, alt: str, colours: int = 0) -> None:
+        """colours: keep so many only (2 to 256), which makes a PNG of photographs three times smaller; 0 keeps all."""
+        self.figure, self.alt, self.colours = figure, alt, colours
 
     def png(self, dpi: int = 80) -> bytes:
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
-        return buffer.getvalue()
+        return fewer_colours(buffer.getvalue(), self.colours) if self.colours else buffer.getvalue()
 
     def __repr__(self) -> str:
         return f"[picture] {self.alt}"
@@ -39,6 +40,16 @@ class Picture:
         """A PNG, which code-hosting pages show too (they strip images out of HTML), and the words."""
         png = base64.b64encode(self.png()).decode()
         return {"image/png": png, "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
+
+
+def fewer_colours(png: bytes, colours: int) -> bytes:
+    """The same picture with a palette of its own."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def plot_run(run: Run, ghost: Run | None = None) -> Picture:

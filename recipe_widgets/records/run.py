@@ -18,11 +18,17 @@ from recipe_widgets.records.settings import Settings
 
 # Writing scripts is done in a higher layer, which registers itself here when it is imported.
 _export: list[Callable[[Any, Any], str]] = []
+_replay: list[Callable[[Any, int], Any]] = []
 
 
 def register_export(write: Callable[[Any, Any], str]) -> None:
     """Let `export` hand in the function behind `run.to_script()`."""
     _export[:] = [write]
+
+
+def register_replay(again: Callable[[Any, int], Any]) -> None:
+    """Let `training` hand in the function behind `run.at(step)`."""
+    _replay[:] = [again]
 
 
 RunStatus = Literal["running", "done", "stopped", "diverged"]
@@ -99,6 +105,16 @@ class Run:
     def plot(self) -> Any:
         """Its curves as a picture that also carries a text alternative."""
         return drawing("run", self)
+
+    def at(self, step: int) -> Run:
+        """The run as it stood after `step` steps, model and all: trained again from its seed, to the same numbers.
+
+        Raises:
+            RecipeError: it never got that far; its data is not at hand; or it trained a model of the reader's own.
+        """
+        if not _replay:
+            importlib.import_module("recipe_widgets." + "training")
+        return _replay[0](self, step)  # type: ignore[no-any-return]
 
     def to_script(self, data: Any = None) -> str:
         """A standalone script in plain PyTorch; the last number it prints is the last `train_loss`.

@@ -1,0 +1,176 @@
+"""Thousands of pictures: filter, sort, page through, press one for its details."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from torch import nn
+
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
+from recipe_widgets.lessons.photos import contact_sheet, data_url
+from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.plots import Picture
+
+COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
+_numbers = itertools.count()
+
+
+class DataBrowser:
+    """All pictures of the training or validation split, a page at a time.
+
+    Each picture is a button: press it, by mouse or with Tab and Enter, and its label, its number in the original set and
+    what was measured on it appear below. From code: `browser.sort.value = "loss"`, `browser.press(3)`, `browser.rows`.
+
+    Args:
+        model: adds the column "loss", the model's cross-entropy of each sample.
+    """
+
+    def __init__(self, data: Data, model: nn.Module | None = None, split: str = "train") -> None:
+        self.data, self.model = data, model
+        self._tables: dict[str, SampleTable] = {}
+        self._name = f"recipe-tiles-{next(_numbers)}"
+        self.split = _choice("split", ["train", "validation"], split)
+        self.label = _choice("label", ["all", *data.classes], "all")
+        self.sort = _choice("sort by", list(self.table.columns), "row")
+        self.descending = widgets.ToggleButton(description="highest first", layout={"width": "auto"})
+        self.limits = widgets.FloatRangeSlider(description="between", min=0, max=1, value=(0, 1), readout_format=".3g",
+                                               continuous_update=False, layout={"width": "430px"})
+        self.page = widgets.BoundedIntText(value=1, min=1, max=1, description="page", layout={"width": "150px"})
+        self.buttons = {"back": widgets.Button(description="◀ page", layout={"width": "auto"}),
+                        "on": widgets.Button(description="page ▶", layout={"width": "auto"})}
+        self._words, self._style, self.details = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        shared = widgets.Layout(width="34px", height="34px", margin="0", padding="0")
+        self.tiles = [widgets.Button(layout=shared) for _ in range(PAGE)]
+        for number, tile in enumerate(self.tiles):
+            tile.add_class(f"{self._name}-{number}")
+            tile.on_click(lambda _, number=number: self.press(number))
+        grid = widgets.GridBox(self.tiles, layout={"grid_template_columns": f"repeat({COLUMNS}, 34px)", "grid_gap": "2px",
+                                                   "overflow": "auto"})
+        self.widget = widgets.VBox([
+            widgets.HBox([self.split, self.label, self.sort, self.descending], layout={"flex_flow": "row wrap"}),
+            widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
+                         layout={"flex_flow": "row wrap"}),
+            self._words, self._style, grid, self.details])
+        self.rows = self.table.rows()
+        self._wire()
+        self._new_column()
+
+    @property
+    def table(self) -> SampleTable:
+        """The split that is shown, with its columns."""
+        name = str(self.split.value)
+        if name not in self._tables:
+            self._tables[name] = sample_table(self.data, name, self.model)
+        return self._tables[name]
+
+    def _wire(self) -> None:
+        for part in (self.split, self.sort):
+            part.observe(lambda _: self._new_column(), names="value")
+        for part in (self.label, self.descending, self.limits):
+            part.observe(lambda _: self._select(), names="value")
+        self.page.observe(lambda _: self._show(), names="value")
+        self.buttons["back"].on_click(lambda _: self.turn(-1))
+        self.buttons["on"].on_click(lambda _: self.turn(1))
+
+    def _new_column(self) -> None:
+        values = self.table.columns[str(self.sort.value)]
+        low, high = float(values.min()), float(values.max())
+        with self.limits.hold_trait_notifications():
+            self.limits.min, self.limits.max = min(low, self.limits.min), max(high, self.limits.max)
+            self.limits.value = (low, high)
+            self.limits.min, self.limits.max = low, high
+            self.limits.step = max(high - low, 1e-6) / 200
+        self._select()
+
+    def _select(self) -> None:
+        """The rows that are asked for, from their first page on."""
+        low, high = self.limits.value
+        step = self.limits.step
+        low = -np.inf if low <= self.limits.min + step / 2 else low  # at the end of the slider nothing is cut off
+        high = np.inf if high >= self.limits.max - step / 2 else high
+        self.rows = self.table.rows(str(self.sort.value), descending=bool(self.descending.value),
+                                    label=str(self.label.value), low=low, high=high)
+        self.page.max = self.pages
+        self.page.value = 1
+        self._show()
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-len(self.rows) // PAGE))
+
+    @property
+    def shown(self) -> list[int]:
+        """Rows of the page that is shown."""
+        start = (int(self.page.value) - 1) * PAGE
+        return [int(row) for row in self.rows[start:start + PAGE]]
+
+    def turn(self, by: int) -> None:
+        """Some pages on or back."""
+        self.page.value = min(self.pages, max(1, self.page.value + by))
+
+    def _show(self) -> None:
+        shown, table, by = self.shown, self.table, str(self.sort.value)
+        for number, tile in enumerate(self.tiles):
+            there = number < len(shown)
+            tile.disabled = not there
+            tile.tooltip = f"{table.label(shown[number])}, row {shown[number]}" if there else ""
+        self._style.value = self._sheet(shown)
+        unit = "" if by == "row" else f" ({UNITS[by]})"
+        self._words.value = (f'<div role="status">{len(self.rows):,} of {table.split.size:,} pictures, sorted by '
+                             f"{html.escape(by + unit)}; page {self.page.value} of {self.pages:,}.</div>")
+
+    def _sheet(self, shown: list[int]) -> str:
+        """CSS that paints each button with its part of one contact sheet."""
+        if not shown:
+            return ""
+        pixels = contact_sheet(self.table.images(np.array(shown)), COLUMNS)
+        rows = -(-len(shown) // COLUMNS)
+        every = f'[class*="{self._name}-"]'
+        css = [f"{every}{{background-image:url({data_url(pixels)});background-size:{34 * COLUMNS}px {34 * rows}px;"
+               f"image-rendering:pixelated;border:1px solid transparent}} {every}:disabled{{visibility:hidden}} "
+               f"{every}:focus,{every}:hover{{outline:3px solid #D55E00}}"]
+        css += [f".{self._name}-{k}{{background-position:-{34 * (k % COLUMNS)}px -{34 * (k // COLUMNS)}px}}"
+                for k in range(len(shown))]
+        return f"<style>{''.join(css)}</style>"
+
+    def press(self, number: int) -> str:
+        """Press a picture of the page from code; returns what is said about it."""
+        shown = self.shown
+        if not 0 <= number < len(shown):
+            return ""
+        row = shown[number]
+        facts = self.table.facts(row)
+        pixels = contact_sheet(self.table.images(np.array([row])), 1)
+        lines = "".join(f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in facts.items())
+        self.details.value = (f'<div role="status" style="display:flex;gap:12px"><img width="160" height="160" '
+                              f'style="image-rendering:pixelated" alt="{html.escape(facts["label"])}" '
+                              f'src="{data_url(pixels)}"><ul style="line-height:1.5">{lines}</ul></div>')
+        return "; ".join(f"{name}: {value}" for name, value in facts.items())
+
+    def plot(self) -> Picture:
+        """The page as a picture that stands still."""
+        return self.table.sheet(np.array(self.shown), COLUMNS)
+
+    def close(self) -> None:
+        """Take the browser off the page."""
+        for part in (*self.tiles, *self.widget.children, self.widget):
+            part.close()
+
+    def __repr__(self) -> str:
+        return f"DataBrowser({self.data.name} {self.split.value}: {len(self.rows):,} pictures, sorted by {self.sort.value})"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        replace_in_cell(self)
+        bundle = self.widget._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+
+def _choice(label: str, options: list[str], value: str) -> widgets.Dropdown:
+    return widgets.Dropdown(options=options, value=value, description=label, layout={"width": "200px"},
+                            style={"description_width": "60px"})

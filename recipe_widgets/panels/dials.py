@@ -1,0 +1,74 @@
+"""Sliders over a picture that a function makes: the panel for lessons that need no training."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.plots import Picture
+from recipe_widgets.records import RecipeError
+
+
+class Dials:
+    """`draw(**values) -> Picture`, drawn anew when a slider moves.
+
+    From code: `dials.sliders["score"].value = 2`; `dials.plot()` is the picture as it stands.
+
+    Args:
+        sliders: name -> a list of values, of which each is one stop. start: name -> value to begin with; else the first.
+        labels: name -> words beside the slider, with their unit.
+    """
+
+    def __init__(self, draw: Callable[..., Picture], sliders: Mapping[str, Sequence[Any]],
+                 start: Mapping[str, Any] | None = None, labels: Mapping[str, str] | None = None) -> None:
+        self._draw = draw
+        self.sliders: dict[str, widgets.SelectionSlider] = {}
+        for name, values in sliders.items():
+            if not values:
+                raise RecipeError(f"Dials(sliders={name!r})", found="no values", expected="at least one")
+            first = (start or {}).get(name, next(iter(values)))
+            if first not in list(values):
+                raise RecipeError(f"Dials(start={name!r})", found=repr(first),
+                                  expected="one of " + ", ".join(map(str, values)))
+            self.sliders[name] = widgets.SelectionSlider(
+                options=[(_text(value), value) for value in values], value=first, continuous_update=True,
+                description=(labels or {}).get(name, name.replace("_", " ")), layout={"width": "480px"},
+                style={"description_width": "200px"})
+        self._image, self._words = widgets.Image(format="png"), widgets.HTML()
+        self.widget = widgets.VBox([*self.sliders.values(), self._image, self._words])
+        self.picture = self._redraw()
+        for slider in self.sliders.values():
+            slider.observe(lambda _: self._redraw(), names="value")
+
+    def _redraw(self) -> Picture:
+        self.picture = self._draw(**{name: slider.value for name, slider in self.sliders.items()})
+        self._image.value = self.picture.png()
+        self._words.value = f'<div role="status"><small>{html.escape(self.picture.alt)}</small></div>'
+        return self.picture
+
+    def plot(self) -> Picture:
+        """The picture as it stands, for readers without a kernel."""
+        return self.picture
+
+    def close(self) -> None:
+        """Take it off the page."""
+        for part in (*self.widget.children, self.widget):
+            part.close()
+
+    def __repr__(self) -> str:
+        where = ", ".join(f"{name} {_text(slider.value)}" for name, slider in self.sliders.items())
+        return f"{type(self).__name__}({where})"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        replace_in_cell(self)
+        bundle = self.widget._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,62 @@
+"""Two panels on losses: what they push, and where they begin."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets as widgets
+
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.losses import Dice, loss_shapes
+from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.panels.dials import Dials
+from recipe_widgets.plots import Picture
+from recipe_widgets.records import Settings
+
+
+class LossShapes(Dials):
+    """Softmax, hinge, L2 and Huber loss against the score of the right class, with a slider for that score."""
+
+    def __init__(self, classes: int = 10, score: float = 0.0) -> None:
+        stops = [k / 2 for k in range(-8, 17)]
+        super().__init__(lambda score: loss_shapes(score, classes), {"score": stops}, {"score": score},
+                         {"score": "score of the right class"})
+
+
+class LossDice:
+    """Draws a network's weights anew at each press and shows its first losses. From code: `dice.roll(100)`."""
+
+    def __init__(self, data: Data, settings: Settings, rolls: int = 20) -> None:
+        self.dice, self.rolls = Dice(data, settings), rolls
+        self.button = widgets.Button(description=f"Roll {rolls} more", icon="random", layout={"width": "auto"})
+        self._image, self._words = widgets.Image(format="png"), widgets.HTML()
+        self.widget = widgets.VBox([self.button, self._image, self._words])
+        self.button.on_click(lambda _: self.roll())
+        self.roll()
+
+    def roll(self, times: int | None = None) -> Picture:
+        """Roll `times` more, and show the histograms of all rolls."""
+        self.dice.roll(self.rolls if times is None else times)
+        picture = self.dice.plot()
+        self._image.value = picture.png()
+        self._words.value = f'<div role="status"><small>{html.escape(picture.alt)}</small></div>'
+        return picture
+
+    def plot(self) -> Picture:
+        """The histograms as they stand, for readers without a kernel."""
+        return self.dice.plot()
+
+    def close(self) -> None:
+        """Take it off the page."""
+        for part in (*self.widget.children, self.widget):
+            part.close()
+
+    def __repr__(self) -> str:
+        return f"LossDice({self.dice.data.name}, {self.dice.rolls} rolls)"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        replace_in_cell(self)
+        bundle = self.widget._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle
