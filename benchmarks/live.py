@@ -1,8 +1,9 @@
 """How soon a slider is answered, while the MLP trains: in the kernel, and in a real browser.
 
-    python benchmarks/live.py [--moves 60] [--no-browser]
+    python benchmarks/live.py [--moves 60] [--no-browser] [--rounds 5]
 
 kernel   from setting `slider.value` to the first step of the new run in its `History`
+beside   steps per second of a live MLP alone, and beside one busy process, in turns
 browser  from the key press in Chromium to the first picture of a new curve (a DOM change that the page reports);
          a JupyterLab of its own, on a copy of notebook 00
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +40,34 @@ def in_kernel(moves: int) -> list[float]:
             answers.append(1000 * (time.perf_counter() - start))
     panel.close()
     return answers
+
+
+def beside_a_busy_process(rounds: int, seconds: float = 2.0) -> list[float]:
+    """Steps per second alone over steps per second beside it, one ratio per round."""
+    panel, ratios = LivePanel(load("mnist"), LONG), []
+    panel.start()
+    time.sleep(1.0)
+    for _ in range(rounds):
+        alone = _rate(panel, seconds)
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            time.sleep(1.0)  # the session notices a neighbour within a second
+            ratios.append(alone / _rate(panel, seconds))
+        finally:
+            busy.kill()
+            busy.wait()
+        time.sleep(0.3)
+        panel.start()  # chooses its threads anew
+        time.sleep(1.0)
+    panel.close()
+    return ratios
+
+
+def _rate(panel: LivePanel, seconds: float) -> float:
+    assert panel.run is not None
+    before, start = panel.run.steps_done, time.perf_counter()
+    time.sleep(seconds)
+    return (panel.run.steps_done - before) / (time.perf_counter() - start)
 
 
 # The page itself takes the times: a key press, then the first change of the curves that shows a run's beginning.
@@ -100,9 +130,13 @@ def report(name: str, answers: list[float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moves", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-browser", action="store_true")
     chosen = parser.parse_args()
     report("kernel", in_kernel(chosen.moves))
+    ratios = sorted(beside_a_busy_process(chosen.rounds))
+    print(f"beside   n = {len(ratios):3}   {statistics.median(ratios):.2f} times slower beside one busy process "
+          f"({ratios[0]:.2f} to {ratios[-1]:.2f})")
     if not chosen.no_browser:
         report("browser", in_browser(chosen.moves))
 
