@@ -40,7 +40,8 @@ def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = Non
     if near:
         pairs, similarity = near_copies(looked, mirrored, progress)
     return judge.duplicates(exact, pairs, {part.name: part.size for part in looked.parts}, similarity=similarity,
-                            by_chance=few_values(looked.parts[0]), clash=_clashes(exact, looked.parts))
+                            by_chance=few_values(looked.parts[0]), clash=_clashes(exact, looked.parts),
+                            only_exact=not (near and searchable(looked)))
 
 
 def copies(parts: Sequence[Part]) -> list[list[tuple[int, int]]]:
@@ -70,7 +71,7 @@ def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[
     """Near copies (n, 4) that are no exact ones, and their similarity (n,); of the parts that hold images of one kind."""
     first = looked.parts[0]
     parts = [part for part in looked.parts if part.of_images and part.x.shape[1:] == first.x.shape[1:]]
-    if not first.of_images or min(first.x.shape[2:]) < _DETAIL or (looked.quick and sum(p.size for p in parts) > _QUICK):
+    if not searchable(looked):
         return np.zeros((0, 4), np.int64), np.zeros(0)
     key = f"near {mirrored}"
     if key not in looked.shared:
@@ -84,6 +85,13 @@ def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[
         a, b = pairs[other].T if len(pairs) else (pairs[:, 0], pairs[:, 1])
         looked.shared[key] = np.stack([split[a], row[a], split[b], row[b]], 1).astype(np.int64), similarity[other]
     return looked.shared[key]  # type: ignore[no-any-return]
+
+
+def searchable(looked: Looked) -> bool:
+    """Are there images with detail enough for near copies, and time to look for them?"""
+    first = looked.parts[0]
+    return first.of_images and min(first.x.shape[2:]) >= _DETAIL and not (
+        looked.quick and sum(part.size for part in looked.parts) > _QUICK)
 
 
 def few_values(part: Part) -> bool:

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ _WIDTHS = (32, 64, 128)
 
 @dataclass
 class Plan:
-    """How long a net learns: `epochs`, or fewer where `seconds` (per net) do not suffice; and whether mirror images
+    """How long a net learns: `epochs`, or fewer where `seconds` do not suffice; and whether mirror images
     keep their label."""
 
     epochs: float = 8.0
@@ -113,22 +113,21 @@ def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan, tick: Callable[[int], A
     windows = border.unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)
     turned = torch.randint(2, (len(x),), generator=draw).bool()
     net.to(memory_format=torch.channels_last).train()
-    epoch = 0
-    while done < total:
+    epoch, share = 0, 0.0
+    while share < 1:
         for rows in torch.randperm(len(x), generator=draw)[: len(x) // batch * batch].split(batch):
             at = torch.randint(2 * _PAD + 1, (2, len(rows)), generator=draw)
             images = windows[rows, :, at[0], at[1]]
             if plan.mirrored:  # each image alternates, which beats a toss
                 images = torch.where((turned[rows] ^ bool(epoch % 2))[:, None, None, None], images.flip(3), images)
             for group, lr in zip(optimizer.param_groups, base, strict=True):
-                group["lr"] = lr * _rate(done / total)
+                group["lr"] = lr * _rate(share)
             _step(net, optimizer, images, y[rows])
             done += 1
             tick(len(rows))
-            if done == 20:  # by now the speed is known
-                pace = (time.monotonic() - start) / done
-                total = max(40, min(total, int(plan.seconds / pace)))
-            if done >= total:
+            # Where the machine is slow or busy, the time says how far the training is; a few steps are taken at any rate.
+            share = max(done / total, (time.monotonic() - start) / plan.seconds if done >= 40 else 0.0)
+            if share >= 1:
                 break
         epoch += 1
     return net
@@ -184,7 +183,8 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
     x = sized(x)
     count = int(folds.max()) + 1
     lanes = max(1, min(count, os.cpu_count() or 1, torch.get_num_threads()))
-    plan = Plan(plan.epochs, plan.seconds * lanes / count, plan.mirrored, plan.seed)
+    looking = (1 + plan.mirrored) / 3 / (count - 1)  # a prediction costs a third of a training step
+    plan = replace(plan, seconds=plan.seconds * lanes / count * plan.epochs / (plan.epochs + looking))
     out = torch.zeros(len(x), classes)
     with rng_guard():
         torch.manual_seed(plan.seed)

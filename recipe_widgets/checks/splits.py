@@ -11,7 +11,7 @@ import torch
 
 from recipe_widgets.checks import learner
 from recipe_widgets.checks.datacheck import data_check
-from recipe_widgets.checks.images import channel_statistics, copies, few_values, near_copies
+from recipe_widgets.checks.images import channel_statistics, copies, few_values, near_copies, searchable
 from recipe_widgets.checks.labels import as_table
 from recipe_widgets.checks.runner import CannotTellError, seeded
 from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
@@ -41,7 +41,8 @@ def split_leak(looked: Looked, *, near: bool = True, mirrored: bool | None = Non
         exact = [(group[0][1], row) for group in groups if group[0][0] == 0 for where, row in group if where == split]
         mine = (pairs[:, 0] == 0) & (pairs[:, 2] == split)
         found.append(judge_data.split_leak(np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], part.size,
-                                      names=(train.name, part.name), by_chance=by_chance, similarity=similarity[mine]))
+                                      names=(train.name, part.name), by_chance=by_chance, similarity=similarity[mine],
+                                      only_exact=not (near and searchable(looked))))
     return max(found, key=lambda result: _RANK[result.status])
 
 

@@ -122,7 +122,7 @@ def _offset_and_scales(mean: Array, std: Array, common: Mapping[str, Any]) -> Ch
 
 
 def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarity: Array | None = None,
-               by_chance: bool = False, clash: int = 0) -> CheckResult:
+               by_chance: bool = False, clash: int = 0, only_exact: bool = False) -> CheckResult:
     """Samples that occur more than once.
 
     Args:
@@ -130,7 +130,7 @@ def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarit
         sizes: samples per split, in the order in which the pairs count them.
         similarity: (n,) of the near pairs.
         by_chance: samples have so few possible values that copies are to be expected.
-        clash: pairs of equal samples whose labels differ.
+        clash: pairs of equal samples whose labels differ. only_exact: near ones were not looked for.
     """
     name, names = "duplicates", tuple(sizes)
     total = max(1, sum(sizes.values()))
@@ -143,7 +143,7 @@ def duplicates(exact: Array, near: Array, sizes: Mapping[str, int], *, similarit
     common = {"measured": copies + alike, "expected": 0, "unit": "copies", "details": facts, "source": _BARZ,
               "advice": "Keep one of each; decide before splitting, and look at the pairs in details."}
     if not said:
-        return CheckResult(name, "pass", "no copies", **common)  # type: ignore[arg-type]
+        return CheckResult(name, "pass", "no exact copies" if only_exact else "no copies", **common)  # type: ignore[arg-type]
     # Copies inside a split may be meant (rare samples taken more often); across splits they never are.
     serious = bool(across or clash) and not by_chance
     text = ", ".join(said) + f" among {total} samples"
@@ -156,12 +156,12 @@ _BARZ = "B. Barz, J. Denzler, Do We Train on Test Data? Purging CIFAR of Near-Du
 
 
 def split_leak(exact: Array, near: Array, held: int, *, names: tuple[str, str] = ("train", "validation"),
-               by_chance: bool = False, similarity: Array | None = None) -> CheckResult:
+               by_chance: bool = False, similarity: Array | None = None, only_exact: bool = False) -> CheckResult:
     """Are samples of one split in the other?
 
     Args:
         exact, near: pairs (n, 2): row in the first split, row in the second.
-        held: samples of the second split.
+        held: samples of the second split. only_exact: near copies were not looked for.
     """
     name, (first, second) = "split_leak", names
     facts = {"exact": exact, "near": near, "similarity": similarity, "splits": names}
@@ -177,7 +177,8 @@ def split_leak(exact: Array, near: Array, held: int, *, names: tuple[str, str] =
     if alike:
         return CheckResult(name, "warn" if alike > 0.005 * held else "note", f"{alike} of {held} samples of {second} have a "
                            f"near copy in {first}", alike, **common)
-    return CheckResult(name, "pass", f"no sample of {second} is in {first}", 0, **common)
+    what = "exact copy of a sample" if only_exact else "sample"
+    return CheckResult(name, "pass", f"no {what} of {second} is in {first}", 0, **common)
 
 
 def outliers(scores: Mapping[str, Array], places: Array, *, blank: Sequence[int] | Array = (), cutoff: float = 8.0,
