@@ -24,7 +24,7 @@ def class_code(kind: type[nn.Module]) -> str:
     doc = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
     forward = re.sub(r'\n\s*""".*?"""', "", inspect.getsource(kind.forward), count=1, flags=re.S)
     forward = textwrap.indent(textwrap.dedent(forward), "    ")
-    doc = textwrap.indent("\n".join(textwrap.wrap(f'"""{doc}"""', _WIDTH)), "    ")
+    doc = f'    """{textwrap.shorten(doc, _WIDTH - 10, placeholder=" ...")}"""'
     return (f"class {kind.__name__}(nn.Module):\n{doc}"
             "\n\n    def __init__(self, **parts):\n        super().__init__()\n        for name, part in parts.items():\n"
               f"            setattr(self, name, part)\n\n{forward}")

@@ -90,7 +90,7 @@ def test_simplest_leaves_nothing_that_regularises() -> None:
 def test_knobs_are_hot_warm_or_cold() -> None:
     kinds = {"hot": {"lr", "momentum", "weight_decay", "dropout", "clip_norm", "label_smoothing", "schedule", "warmup"},
              "warm": {"batch_size", "max_steps", "augment", "augment_strength"},
-             "fixed": {"eval_every", "eval_samples", "device"}}
+             "fixed": {"eval_every", "eval_samples", "device", "patience", "final", "checkpoint_every"}}
     for item in dataclasses.fields(Settings):
         expected = next((kind for kind, names in kinds.items() if item.name in names), "cold")
         assert Settings.knob(item.name).kind == expected, item.name
