@@ -71,7 +71,7 @@ def loss_shapes(score: float = 2.0, classes: int = 10) -> Picture:
             axes.plot([score], [here[part]], "o", color=PALETTE[number])
         words.append(f"{name} {here[0]:.2f}, push {here[1]:+.2f}")
     left.set(xlabel="score of the right class (others: 0)", ylabel="loss (softmax: nats)", ylim=(0, 15))
-    right.set(xlabel="score of the right class (others: 0)", ylabel="push on that score (- dloss / dscore)", ylim=(-6, 10))
+    right.set(xlabel="score of the right class (others: 0)", ylabel="push on that score", ylim=(-6, 10))
     for axes in (left, right):
         axes.axvline(score, color="0.6", linewidth=0.8)
         axes.grid(alpha=0.3)
