@@ -230,7 +230,10 @@ class Heads:
         return found
 
     def plot(self) -> Picture:
-        return self.runs.plot(f"Shares alone give {self.knows:.2f} nats; band: lowest to highest of {self.runs.seeds} seeds")
+        title = f"Shares alone give {self.knows:.2f} nats; band: lowest to highest of {self.runs.seeds} seeds"
+        picture = self.runs.plot(title)
+        picture.colours = 64
+        return picture
 
     def __str__(self) -> str:
         lines = []
