@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def fingerprint(notebook: nbformat.NotebookNode) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def is_progress(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is a progress bar (tqdm's) and nothing else: of use only to the one who waits."""
+    text = re.sub(r"[^\r\n]*\d+%\|[^\r\n]*", "", output.get("text", "x"))
+    return output.get("name") == "stderr" and not text.strip()
+
+
 def clean(notebook: nbformat.NotebookNode) -> None:
     """No widget state (it is stale without a kernel), no timestamps.
 
@@ -34,6 +41,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         cell.metadata = nbformat.from_dict(kept)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not is_progress(output)]
         for output in cell.get("outputs", []):
             if "data" in output:
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)

@@ -38,6 +38,17 @@ def test_cells_are_short_and_quiet(notebook: nbformat.NotebookNode) -> None:
                 assert output.get("name") != "stderr", output.get("text")
 
 
+def test_progress_bars_are_not_kept_but_warnings_are() -> None:
+    def stream(name: str, text: str) -> nbformat.NotebookNode:
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    assert runner.is_progress(stream("stderr", "\rlearning:  40%|####      | 4/10 [00:01<00:02,  2.1it/s]\r        \r"))
+    assert runner.is_progress(stream("stderr", "\n"))
+    assert not runner.is_progress(stream("stderr", "UserWarning: 40% is a lot"))
+    assert not runner.is_progress(stream("stdout", "\n"))
+    assert not runner.is_progress(nbformat.v4.new_output("execute_result", {"text/plain": "1"}))
+
+
 def test_no_widget_state_and_no_large_pictures(notebook: nbformat.NotebookNode) -> None:
     assert "widgets" not in notebook.metadata
     for cell in notebook.cells:

@@ -81,7 +81,7 @@ class SampleTable:
         axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
         first = ", ".join(self.label(int(row)) for row in rows[:columns])
-        return Picture(figure, f"{len(rows)} {self.split.name} images; labels of the first: {first}.", colours=48)
+        return Picture(figure, f"{len(rows)} {self.split.name} images; labels of the first: {first}.", colours=64)
 
     def ends(self, by: str, count: int = 12, label: str = "all") -> Picture:
         """The `count` lowest (first row) and highest (second row) along one column, and how all others spread."""

@@ -75,6 +75,13 @@ class Pairs:
         kept = self.pairs[:, 0] != self.pairs[:, 2]
         return Pairs(self.data, self.result, self.pairs[kept], self.similarity[kept])
 
+    @property
+    def contradictions(self) -> Pairs:
+        """Those whose halves have different labels: at least one of the two is wrong, or the class is a matter of taste."""
+        y = [split.y.cpu().numpy() for split in _splits(self.data, "labels of near copies")]
+        kept = np.array([y[s][r] != y[t][q] for s, r, t, q in self.pairs.tolist()], bool)
+        return Pairs(self.data, self.result, self.pairs[kept], self.similarity[kept])
+
     def __len__(self) -> int:
         return len(self.pairs)
 
@@ -147,6 +154,14 @@ def suspects(data: Data, result: CheckResult, count: int = 16) -> Picture:
         raise RecipeError("suspects", found="no label under suspicion", expected="some")
     return photos(np.stack(images), captions, f"{data.name}: the {len(images)} labels that a net finds least likely",
                   alt=f"Images whose label is most doubtful: {'; '.join(c.replace(chr(10), ', ') for c in captions)}.")
+
+
+def trust(result: CheckResult) -> str:
+    """How far to believe `checks.label_errors`: as far as the nets that judge."""
+    right, issues = float(result.details["accuracy"]), int(result.details["issues"])
+    words = f"The nets that judge are right on {right:.1%} of samples they never saw, and doubt {issues:,} labels. "
+    return words + ("So most of those at the top deserve a look." if right > 0.95 else
+                    "Nets that err so often themselves are mostly wrong when they doubt: believe your eyes.")
 
 
 @dataclass(frozen=True)

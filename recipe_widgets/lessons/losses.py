@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.data import Data
+from recipe_widgets.judge.spread import paired
 from recipe_widgets.lessons.compare import LINES, PALETTE, Comparison, compare
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
@@ -71,7 +72,7 @@ def loss_shapes(score: float = 2.0, classes: int = 10) -> Picture:
             axes.plot([score], [here[part]], "o", color=PALETTE[number])
         words.append(f"{name} {here[0]:.2f}, push {here[1]:+.2f}")
     left.set(xlabel="score of the right class (others: 0)", ylabel="loss (softmax: nats)", ylim=(0, 15))
-    right.set(xlabel="score of the right class (others: 0)", ylabel="push on that score (- dloss / dscore)", ylim=(-6, 10))
+    right.set(xlabel="score of the right class (others: 0)", ylabel="push on that score", ylim=(-6, 10))
     for axes in (left, right):
         axes.axvline(score, color="0.6", linewidth=0.8)
         axes.grid(alpha=0.3)
@@ -229,7 +230,10 @@ class Heads:
         return found
 
     def plot(self) -> Picture:
-        return self.runs.plot(f"Shares alone give {self.knows:.2f} nats; band: lowest to highest of {self.runs.seeds} seeds")
+        title = f"Shares alone give {self.knows:.2f} nats; band: lowest to highest of {self.runs.seeds} seeds"
+        picture = self.runs.plot(title)
+        picture.colours = 64
+        return picture
 
     def __str__(self) -> str:
         lines = []
@@ -238,17 +242,33 @@ class Heads:
             lines.append(f"{label}: first loss {np.mean(first):.2f} ({min(first):.2f} to {max(first):.2f}) nats, under "
                          f"{self.knows:.2f} after {min(steps)} to {max(steps)} steps, at the end {np.mean(end):.1%} "
                          f"({min(end):.1%} to {max(end):.1%}) right")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.verdicts()])
+
+    def verdicts(self) -> list[str]:
+        """Each other head against the first, paired by seed, with the 95 % interval of the difference."""
+        usual, *others = self.runs.runs
+        words = []
+        for label in others:
+            steps = paired(self.steps_to(usual), self.steps_to(label))
+            end = paired(np.array(self.runs.scores(usual)) * 100, np.array(self.runs.scores(label)) * 100)
+            sooner = ("sooner" if steps.high < 0 else "later" if steps.low > 0 else "not clearly sooner")
+            better = ("better" if end.low > 0 else "worse" if end.high < 0 else "neither better nor worse")
+            words.append(f"With {label}: {sooner} under the shares' loss ({steps.difference:+.1f} steps, {steps.low:+.1f} "
+                         f"to {steps.high:+.1f}), and at the end {better} ({end.difference:+.1f} points, {end.low:+.1f} to "
+                         f"{end.high:+.1f}).")
+        return words
 
 
 def heads(data: Data, settings: Settings, seeds: int = 5) -> Heads:
-    def run(seed: int, knows: bool) -> Run:
+    """The same net with three last layers: torch's, one whose bias knows the shares, and one with small weights as well."""
+    def run(seed: int, weights: float | None) -> Run:
         chosen = settings.replace(seed=seed)
         model = build_model(chosen, data.shape, data.num_classes)
-        return train(data, chosen, good_head(model, data) if knows else model)
+        return train(data, chosen, model if weights is None else good_head(model, data, weights))
 
-    kinds: Mapping[str, Callable[[int], Run]] = {"as torch makes it": lambda seed: run(seed, False),
-                                                 "bias = log share, small weights": lambda seed: run(seed, True)}
+    kinds: Mapping[str, Callable[[int], Run]] = {
+        "torch's head": lambda seed: run(seed, None), "bias = log share": lambda seed: run(seed, 1.0),
+        "bias = log share, weights x 0.1": lambda seed: run(seed, 0.1)}
     return Heads(compare(kinds, seeds), entropy(data))
 
 

@@ -59,24 +59,29 @@ def spread(band: Comparison[str]) -> str:
 
 
 def templates(run: Run, data: Data) -> Picture:
-    """The weights of a linear classifier as pictures, one per class: red is evidence for the class, blue against it."""
+    """The weights of a linear classifier as pictures, one per class. Grey pictures: red is evidence for the class, blue
+    against it. Colour pictures: the colours that speak for the class, on grey."""
     assert run.model is not None
     linears = [module for module in run.model.modules() if isinstance(module, nn.Linear)]
     if len(linears) != 1 or len(data.shape) != 3:
         raise RecipeError("templates", found=f"{len(linears)} linear layers on {data.shape}",
                           expected="a linear model of images", mend='Train with Settings(model="linear").')
-    weights = linears[0].weight.detach().cpu().reshape(-1, *data.shape).mean(1).numpy()  # mean over the channels
+    weights = linears[0].weight.detach().cpu().reshape(-1, *data.shape).numpy()  # (K, C, H, W)
     figure = Figure(figsize=(9, 1.5), layout="constrained")
     bound = float(np.quantile(np.abs(weights), 0.995))
+    grey = weights.shape[1] == 1
     for axes, weight, name in zip(figure.subplots(1, len(weights)), weights, data.classes, strict=True):
-        axes.imshow(weight, cmap="RdBu_r", vmin=-bound, vmax=bound)
+        if grey:
+            axes.imshow(weight[0], cmap="RdBu_r", vmin=-bound, vmax=bound)
+        else:
+            axes.imshow(np.clip(0.5 + weight.transpose(1, 2, 0) / (2 * bound), 0, 1))
         axes.set_title(name, fontsize=8)
         axes.set_axis_off()
     share = run.history.last("val_accuracy")
-    figure.suptitle(f"{data.name}: one template per class, {share:.0%} right (red: for the class, blue: against)",
-                    fontsize=10)
+    how = "red: for the class, blue: against" if grey else "colours that speak for the class"
+    figure.suptitle(f"{data.name}: one template per class, {share:.0%} right ({how})", fontsize=10)
     return Picture(figure, f"Weights of a linear classifier of {data.name} as {len(weights)} images, one per class; "
-                           f"{share:.1%} of the validation samples are right.", colours=96)
+                           f"{share:.1%} of the validation samples are right.", colours=128)
 
 
 def parameters(*widths: int) -> str:

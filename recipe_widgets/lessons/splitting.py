@@ -154,7 +154,7 @@ class Subsets:
         head = "".join(f"{label:>18}" for label in labels)
         lines = [f"{'samples':>9}{head}   one epoch   (n = {self.seeds} seeds)"]
         for n, found in self.scores.items():
-            cells = "".join(f"{f'{np.mean(v):.0%} ({min(v):.0%} to {max(v):.0%})':>18}" for v in found.values())
+            cells = "".join(f"{_span(scores):>18}" for scores in found.values())
             lines.append(f"{n:>9,}{cells}   {self.epochs[n]:>6.2f} s")
         full = max(self.scores)
         same = [n for n in self.scores if n != full and self.best(n) == self.best(full)]
@@ -162,6 +162,10 @@ class Subsets:
             f"The same one is best on {', '.join(f'{n:,}' for n in same)} samples." if same else
             "No smaller subset finds the same one: here a subset does not replace the full set."))
         return "\n".join(lines)
+
+
+def _span(scores: Sequence[float]) -> str:
+    return f"{np.mean(scores):.0%} ({min(scores):.0%} to {max(scores):.0%})" if max(scores) else "diverged"
 
 
 def subsets(data: Data, candidates: Mapping[str, Settings], sizes: Sequence[int], seeds: int = 3) -> Subsets:

@@ -108,7 +108,10 @@ def test_planted_copies_are_found_and_counted_per_split(noise: Data) -> None:
     assert know_data.check_mystery(puzzle, "copies").startswith("Right")
     assert know_data.check_mystery(puzzle, "missing class").startswith("No")
     assert "none of the names" in know_data.check_mystery(puzzle, "cats")
-    assert [entry["kind"] for entry in puzzle.vault_log()] == ["audit", "audit"], "looked at, never opened"
+    assert len(found.contradictions) == 0
+    flipped = know_data.with_train(puzzle, torch.arange(200), y=(puzzle.train.y + 1) % 3)
+    assert len(know_data.copies(flipped, progress=False).across.contradictions) == 7
+    assert [entry["kind"] for entry in puzzle.vault_log()] == ["audit"] * 5, "looked at, never opened"
 
 
 def test_faulty_pictures_are_the_multiples_and_blank_or_nearly(noise: Data) -> None:
@@ -129,6 +132,7 @@ def test_suspects_show_the_label_and_the_doubt(blobs: Data) -> None:
     sure = torch.nn.functional.one_hot(truth, 3).double() * 0.94 + 0.02
     result = checks.label_errors(bad, probabilities=sure.numpy())
     picture = know_data.suspects(bad, result, 6)
+    assert "right on 99.0% of samples" in know_data.trust(result), "6 of 600 labels were changed"
     for k in range(6):
         row = int(bad.train.index[k])
         assert f"train {row}, label: {blobs.classes[int(changed[k])]}, net: {blobs.classes[int(y[k])]}" in picture.alt

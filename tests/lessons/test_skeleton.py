@@ -90,10 +90,11 @@ def test_lopsided_data_and_a_head_that_knows(blobs: Data) -> None:
     expected = ((counts + 1).float() / 103).log()
     torch.testing.assert_close(logits, expected.expand(5, 3))
     found = losses.heads(skewed, SMALL.replace(max_steps=30), seeds=2)
-    usual, knowing = found.runs.runs
+    usual, _, knowing = found.runs.runs
     assert max(found.first(knowing)) < min(found.first(usual))
     assert all(5 <= steps <= 30 for steps in found.steps_to(usual))
     assert "first loss" in str(found)
+    assert len(found.verdicts()) == 2
 
 
 def test_expected_loss_exercise() -> None:
