@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from recipe_widgets import cli_tune
 from recipe_widgets.cli_tune import make, read
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.files import write_whole
 
 if TYPE_CHECKING:
     from recipe_widgets.records import Run
@@ -84,8 +85,6 @@ def _write(folder: Path, run: Run) -> None:
 
     import torch
 
-    from recipe_widgets.training.checkpoints import write_whole
-
     assert run.model is not None
     buffer = io.BytesIO()
     torch.save(run.model.state_dict(), buffer)
@@ -125,6 +124,6 @@ def _watch(chosen: argparse.Namespace) -> int:
 
 def _write_text(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise RecipeError("Output file", found=f"{path} ({error.strerror})", expected="a file that can be written") from None

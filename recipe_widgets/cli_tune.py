@@ -88,7 +88,7 @@ def _value(text: str) -> Any:
 
 def write(tuning: Tuning, folder: Path) -> None:
     """best.json, which `recipe train --settings` reads, and trials.json."""
-    from recipe_widgets.training.checkpoints import write_whole
+    from recipe_widgets.records.files import write_whole
 
     rows = [{"number": one.number, "state": one.state, "value": None if one.value != one.value else one.value,
              "knobs": dict(one.knobs), "why": one.why} for one in tuning.table()]

@@ -19,6 +19,7 @@ from recipe_widgets.judge import labels as judge
 from recipe_widgets.records import CheckResult, RecipeError, generator
 
 Array = npt.NDArray[Any]
+_COLUMNS = 256  # of a table that images become
 _QUICK, _IMAGES = 1500, 600  # samples that are enough for a quick look; images from which on a net learns
 
 
@@ -144,9 +145,10 @@ def _for_net(part: Part, count: int, quick: bool) -> bool:
 
 
 def as_table(x: torch.Tensor) -> Array:
-    """Samples as rows of a table (N, D), large images as at most 16 pixels a side."""
-    if x.ndim == 4 and max(x.shape[2:]) > 16:
-        size = (min(16, x.shape[2]), min(16, x.shape[3]))
+    """Samples as rows of a table (N, D), large images as at most 16 pixels a side, in colour 9."""
+    side = max(4, int((_COLUMNS / x.shape[1]) ** 0.5)) if x.ndim == 4 else 0
+    if x.ndim == 4 and max(x.shape[2:]) > side:
+        size = (min(side, x.shape[2]), min(side, x.shape[3]))
         x = torch.cat([torch.nn.functional.adaptive_avg_pool2d(part.float(), size) for part in x.split(1000)])
     return x.reshape(len(x), -1).double().numpy()
 

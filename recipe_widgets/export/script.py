@@ -17,6 +17,7 @@ from recipe_widgets.export.layers import model_code
 from recipe_widgets.models import build_model
 from recipe_widgets.models.build import CONVOLUTIONAL
 from recipe_widgets.records import RecipeError, Run, Settings, generator
+from recipe_widgets.records.files import write_whole
 from recipe_widgets.records.run import register_export
 from recipe_widgets.records.seeds import Stream
 from recipe_widgets.records.state import state_folder
@@ -45,9 +46,7 @@ def script_of(run: Run, data: Data | None = None) -> str:
     cache = state_folder() / "exported" / f"{_slug(chosen.name)}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(cache)
+        write_whole(cache, content)
     return text_of(run, chosen, cache.name, str(cache))
 
 
@@ -57,9 +56,9 @@ def save_script(run: Run, folder: str | Path, data: Data | None = None, name: st
     target, beside = Path(folder), f"{_slug(chosen.name)}.npz"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / beside).write_bytes(data_file(chosen))
+        write_whole(target / beside, data_file(chosen))
         path = target / f"{_slug(name)}.py"
-        path.write_text(text_of(run, chosen, beside, ""), encoding="utf-8")
+        write_whole(path, text_of(run, chosen, beside, ""))
     except OSError as error:
         raise RecipeError("Folder for the script", found=f"{target} ({error.strerror})",
                           expected="a folder that can be written to") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.data.deal import stratified
 from recipe_widgets.evaluation import Kappa, Proportion, accuracy, kappa, proportion
 from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.records.files import write_whole
 from recipe_widgets.records.state import state_folder
 
 KEYS = "0123456789abcdefghijklmnopqrstuvwxyz"  # the key of each class
@@ -110,10 +110,8 @@ class Labelling:
 
     def _save(self) -> None:
         kept = {**_read(self.file), _key(self.data, self.rows): self.texts}
-        part = self.file.with_name(f".{self.file.name}.part")
         try:
-            part.write_text(json.dumps(kept), encoding="utf-8")
-            os.replace(part, self.file)
+            write_whole(self.file, json.dumps(kept))
         except OSError as error:
             raise RecipeError("Labels", found=f"{self.file} ({error.strerror})", expected="a file that can be written",
                               mend="Name another folder in the environment variable RECIPE_STATE.") from None

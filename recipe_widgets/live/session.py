@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from recipe_widgets.live.band import Band, compare_seeds
-from recipe_widgets.live.diagnosis import diagnose
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.guess import Guess
+from recipe_widgets.live.kept import GHOST_STEPS, LEFT, REPLACED, Kept
 from recipe_widgets.live.lanes import DataLane, DataSource, Lane, Source, as_source, live_settings
 from recipe_widgets.live.pace import Pace
 from recipe_widgets.live.speaking import Speaking
-from recipe_widgets.live.threads import choose_threads, rest_openmp, set_threads
+from recipe_widgets.live.threads import Threads, rest_openmp
 from recipe_widgets.records import RecipeError, Run, Settings, Tree
+from recipe_widgets.records.files import write_whole
 
 Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds"]
 SLICE = 0.02  # seconds of training between looks at the queue
-GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
-REPLACED = "Replaced by a run with other settings."
-LEFT = "The other branch goes on."
-WINDOW = 31  # steps whose median time is watched
-SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
-KEPT = 8  # runs before the newest ones that stay in the list, besides the pinned ones
 
 
 @dataclass(frozen=True)
@@ -58,21 +49,17 @@ class Session(Speaking):
         self.source: Source = as_source(source)
         self.first_settings, self.view, self.engine = settings, view, engine
         self.settings = settings  # the newest a reader asked for
-        self.tree = Tree()
+        self.kept = Kept()
         self.phase: Phase = "idle"
         self.problem = self.note = ""
         self.band: Band | None = None
         self.guess: Guess | None = None
         self._lanes: list[Lane] = []
-        self._before: list[Run] = []  # runs that are over, oldest first
         self._seeds: Iterator[tuple[float, Band]] | None = None
         self._seeds_done = 0.0
         self._news = threading.Condition()
         self._order: Order | None = None
-        self.pace, self._usual = Pace(), math.inf
-        self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
-        self._many = torch.get_num_threads()
-        self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
+        self.pace, self.threads = Pace(), Threads()
         self._turning = threading.RLock()
         self._painted: tuple[Any, ...] = ()
         engine.open(self)
@@ -87,7 +74,11 @@ class Session(Speaking):
 
     @property
     def ghost(self) -> Run | None:
-        return self._before[-1] if self._before else None
+        return self.kept.ghost
+
+    @property
+    def tree(self) -> Tree:
+        return self.kept.tree
 
     # --- any thread -------------------------------------------------------------------------------------------------
 
@@ -141,10 +132,23 @@ class Session(Speaking):
 
     def take_up(self, tree: Tree) -> None:
         """Show the runs of a sitting that was saved, the newest as the ghost. Only for a session that has none yet."""
-        self.tree = tree
-        self._before = [branch.run for branch in tree]
+        self.kept = Kept(tree)
         self._painted = ()
         self.engine.repaint()
+
+    def save(self, file: str | Path) -> Path:
+        """Write all runs that are kept, how they came from one another, and their numbers, as JSON.
+
+        Raises:
+            RecipeError: the file cannot be written; one that was there is untouched then.
+        """
+        path = Path(file)
+        try:
+            write_whole(path, self.tree.to_json(self.source.name, self.data.sha256 if self.data is not None else ""))
+        except OSError as error:
+            raise RecipeError("File of the session", found=f"{path} ({error.strerror})",
+                              expected="a file that can be written") from None
+        return path
 
     def remove(self, number: int) -> None:
         """Forget a run that is over.
@@ -152,12 +156,7 @@ class Session(Speaking):
         Raises:
             RecipeError: there is no such run, or it is one of the newest.
         """
-        run = self.tree[number].run
-        if run in [lane.run for lane in self._lanes]:
-            raise RecipeError(f"Run {number}", found="the newest one", expected="one that is over",
-                              mend="Reset clears everything.")
-        self.tree.remove(number)
-        self._before = [one for one in self._before if one is not run]
+        self.kept.remove(number, [lane.run for lane in self._lanes])
         self._painted = ()
         self.engine.repaint()
 
@@ -204,7 +203,7 @@ class Session(Speaking):
         else:
             self._release("Stopped by hand.")
             if order.do == "reset":
-                self._lanes, self._before, self.tree, self.band = [], [], Tree(), None
+                self._lanes, self.kept, self.band = [], Kept(), None
             self._enter("ended" if self._lanes else "idle")
 
     def _move(self, order: Order) -> None:
@@ -231,11 +230,14 @@ class Session(Speaking):
         """A new run from the same seed; the ones before stay as ghosts, if there was something to see."""
         self._release(REPLACED)
         lane = self.source.begin(wanted)
-        self._retire(self._lanes)
-        self._usual = self._set_threads(lane)
+        self.kept.retire(lane.run for lane in self._lanes)
+        if isinstance(lane, DataLane) and lane.training is not None:
+            self.threads.choose(lane.training, lane.run, self.source.name)
+        else:
+            self.threads.forget()
         self._lanes = [lane]
         self.tree.add(lane.run)
-        self._durations.clear()
+        self.threads.begin()
         self.pace.start(0)
         self._enter("running")
 
@@ -247,46 +249,13 @@ class Session(Speaking):
             fresh = made is not None and young.run.steps_done - made.at_step < GHOST_STEPS
             gone, lane = (young, old) if fresh else (old, young)
             self._end(gone, LEFT)
-            self._retire([gone])
+            self.kept.retire([gone.run])
         branch = lane.fork()
         branch.turn(wanted)
         self.tree.add(branch.run, lane.run, lane.run.steps_done)
         self._lanes = [lane, branch]
-        self._durations.clear()
+        self.threads.begin()
         self._go_on()
-
-    def _retire(self, lanes: list[Lane]) -> None:
-        """Runs that are over join those before, or go where there was nothing to see."""
-        for lane in lanes:
-            branch, run = self.tree.of(lane.run), lane.run
-            if branch is None:
-                continue
-            if run.steps_done - branch.at_step >= self._worth_keeping(run) or branch.pinned:
-                self._before.append(run)
-            else:
-                self.tree.remove(branch.number)
-        loose = [run for run in self._before if (b := self.tree.of(run)) is not None and not b.pinned]
-        for run in loose[:-KEPT]:
-            self._before = [one for one in self._before if one is not run]
-            self.tree.remove(self.tree.of(run).number)  # type: ignore[union-attr]
-
-    def _worth_keeping(self, run: Run) -> int:
-        """Steps from which on a run becomes the ghost: stubs that a moving slider leaves do not."""
-        whole = run.message not in (REPLACED, LEFT)
-        return 2 if whole else max(GHOST_STEPS, (self.ghost.steps_done if self.ghost else 0) // 2)
-
-    def _set_threads(self, lane: Lane) -> float:
-        """Choose how many threads this run computes with; returns its usual seconds per step, as far as known."""
-        if not isinstance(lane, DataLane) or lane.training is None:
-            return math.inf
-        s = lane.training.settings
-        key = (s.model, s.width, s.depth, s.norm, s.batch_size, s.device, self.source.name)
-        if key not in self._choices:
-            self._choices[key] = choose_threads(lane.training, self._many)
-        threads, usual = self._choices[key]
-        set_threads(threads, self._many)
-        lane.run.threads[:] = [(0, threads)]
-        return usual
 
     def _compare(self, wanted: Settings) -> None:
         """Train these settings and those of the run beside or before, from the same seeds."""
@@ -301,7 +270,7 @@ class Session(Speaking):
         steps = max(run.steps_done for run in (self.run, old) if run is not None)
         self._seeds = compare_seeds(self.source.data, old.newest, wanted, max(steps, GHOST_STEPS))
         self._seeds_done = 0.0
-        set_threads(self._many, self._many)
+        self.threads.all()
         self._enter("running")
 
     def _train_a_moment(self) -> bool:
@@ -314,10 +283,11 @@ class Session(Speaking):
                 self._finish()
                 return False
             now = time.perf_counter()
-            self._durations.append(now - before)
+            self.threads.note(now - before)
             before = now
             if now > until:
-                self._mind_the_neighbours()
+                if self._seeds is None and self.run is not None and self.pace.note(self.run.steps_done):
+                    self.threads.mind_neighbours([lane.run for lane in self._lanes])
                 break
         return self.phase == "running"
 
@@ -330,17 +300,6 @@ class Session(Speaking):
         for lane in going:
             lane.step()
         return any(lane.run.status == "running" for lane in going)
-
-    def _mind_the_neighbours(self) -> None:
-        """Fall back to one thread when something else keeps a core busy; the run notes from which step on."""
-        run = self.run
-        if run is None or self._seeds is not None or not self.pace.note(run.steps_done) or len(self._durations) < WINDOW:
-            return
-        if run.threads[-1][1] > 1 and statistics.median(self._durations) > SLOWER * self._usual * len(self._lanes):
-            set_threads(1, self._many)
-            for lane in self._lanes:
-                lane.run.threads.append((lane.run.steps_done, 1))
-            self._choices.clear()  # measure anew before the next run
 
     def _finish(self) -> None:
         """All came to their own end: judge them on the whole validation set."""
@@ -383,11 +342,6 @@ class Session(Speaking):
         except Exception as error:  # a page that went away must not end the painter, nor the training
             self.problem = f"Could not draw: {error!r}"
         return True
-
-    def frame(self) -> Frame:
-        """What there is to see now."""
-        listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
-        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed))
 
     @property
     def waiting_for(self) -> int:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from recipe_widgets.live.frame import Phase
+from recipe_widgets.live.diagnosis import diagnose
+from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.pictures import bands
 from recipe_widgets.live.words import cause_words, knob_words, progress_words, score_words, settings_words
 from recipe_widgets.plots import Ribbon, Shown, curves_svg
@@ -26,7 +27,6 @@ class Speaking:
     source: Source
     settings: Settings
     first_settings: Settings
-    tree: Tree
     phase: Phase
     problem: str
     note: str
@@ -39,6 +39,8 @@ class Speaking:
         def run(self) -> Run | None: ...
         @property
         def other(self) -> Run | None: ...
+        @property
+        def tree(self) -> Tree: ...
         @property
         def ghost(self) -> Run | None: ...
         @property
@@ -62,6 +64,11 @@ class Speaking:
     def ribbons(self) -> list[Ribbon]:
         """Bands over seeds, and the reader's guess."""
         return [*bands(self.band), *(self.guess.lines(self.run) if self.guess is not None else ())]
+
+    def frame(self) -> Frame:
+        """What there is to see now."""
+        listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
+        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed))
 
     def picture(self) -> str:
         return curves_svg(self.shown(), self.ribbons())

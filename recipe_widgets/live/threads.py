@@ -14,13 +14,18 @@ import math
 import statistics
 import threading
 import time
+from collections import deque
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from recipe_widgets.records import Run
 from recipe_widgets.training import Training
 
 GAIN = 1.05  # more threads must be at least so many times faster to be worth a core that the page could use
+WINDOW = 31  # steps whose median time is watched
+SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
 STEPS, BUDGET = 10, 0.015  # at most so many steps, or seconds, but at least three steps, per choice
 
 
@@ -88,3 +93,48 @@ def _seconds_per_step(training: Training) -> float:
         training.step()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
+
+
+class Threads:
+    """How many threads the runs of one session compute with, and whether a neighbour has turned up meanwhile."""
+
+    def __init__(self) -> None:
+        self.many = torch.get_num_threads()
+        self._usual = math.inf  # seconds per step, as measured before the run
+        self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
+        self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
+
+    def all(self) -> None:
+        set_threads(self.many, self.many)
+
+    def choose(self, training: Training, run: Run, source: str) -> None:
+        """Set the count that serves this run, measured once per kind of model, and note it there."""
+        s = training.settings
+        key = (s.model, s.width, s.depth, s.norm, s.batch_size, s.device, source)
+        if key not in self._choices:
+            self._choices[key] = choose_threads(training, self.many)
+        threads, self._usual = self._choices[key]
+        set_threads(threads, self.many)
+        run.threads[:] = [(0, threads)]
+
+    def forget(self) -> None:
+        """A run of which no time is known."""
+        self._usual = math.inf
+
+    def begin(self) -> None:
+        """Other steps than before follow."""
+        self._durations.clear()
+
+    def note(self, seconds: float) -> None:
+        """Tell how long a step took."""
+        self._durations.append(seconds)
+
+    def mind_neighbours(self, runs: list[Run]) -> None:
+        """Fall back to one thread when something else keeps a core busy; the runs note from which step on."""
+        if len(self._durations) < WINDOW or not runs[-1].threads or runs[-1].threads[-1][1] == 1:
+            return
+        if statistics.median(self._durations) > SLOWER * self._usual * len(runs):
+            set_threads(1, self.many)
+            for run in runs:
+                run.threads.append((run.steps_done, 1))
+            self._choices.clear()  # measure anew before the next run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,43 +12,19 @@ import torch
 from torch import nn
 
 from recipe_widgets.data import Data
-from recipe_widgets.live import DataSource, Frame, Guess, OwnSource, Session, loop
+from recipe_widgets.live import Guess, OwnSource, Session, loop
+from recipe_widgets.panels import wiring
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.controls import Controls, chosen_knobs
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.tools import Tools
+from recipe_widgets.panels.view import View
 from recipe_widgets.plots import STYLE, plot_shown
 from recipe_widgets.records import RecipeError, Run, Settings, Tree
 from recipe_widgets.records.tree import session_values
 
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
          "fork": "let old and new go on side by side"}
-
-
-class _View:
-    """The widgets that show a frame. Only the painter thread writes to them."""
-
-    def __init__(self, frame: Frame) -> None:
-        self.curves, self.words, self.diagnosis, self.status = (widgets.HTML() for _ in range(4))
-        names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"), ("reset", "Reset", "undo"))
-        self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
-                        for key, label, icon in names}
-        self.hold = False  # a guess is asked for before Run
-        self.tools: Tools | None = None
-        self.show(frame)
-
-    def show(self, frame: Frame) -> None:
-        self.curves.value = frame.curves
-        self.words.value = f'<div class="recipe-words" role="status">{html.escape(frame.words)}</div>'
-        self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
-        self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
-        active = frame.phase in ("running", "waiting")
-        self.buttons["run"].disabled = self.hold
-        self.buttons["pause"].disabled = not active
-        self.buttons["stop"].disabled = not active and frame.phase != "paused"
-        self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"
-        if self.tools is not None:
-            self.tools.show(frame)
 
 
 class LivePanel:
@@ -86,7 +61,7 @@ class LivePanel:
         if mode not in MODES:
             raise RecipeError("LivePanel(mode=)", found=repr(mode), expected="one of " + ", ".join(MODES))
         opened, folded = chosen_knobs(() if steps is not None and knobs is None else knobs)
-        sources = _sources(data, steps, model, optimizer)
+        sources = wiring.sources(data, steps, model, optimizer)
         source = sources[0]
         if settings is None:
             settings = source.settings() if isinstance(source, OwnSource) else Settings()
@@ -103,18 +78,18 @@ class LivePanel:
         self._controls = Controls(settings, opened, folded, lambda now, name: session.source.without_effect(now, name),
                                   lambda new: session.order(chooser.value, new))
         self._tools = Tools(session, self._controls, own)
-        self._view = view = _View(session.frame())
+        self._view = view = View(session.frame())
         view.tools = self._tools
         session.view = view.show
-        _wire(view, session, self._controls)
-        self._data = _data_menu(sources, session, self._controls) if len(sources) > 1 else None
+        wiring.wire(view, session, self._controls)
+        self._data = wiring.data_menu(sources, session, self._controls) if len(sources) > 1 else None
         if self._predict is not None:
-            _ask(self._predict, view, session)
+            wiring.ask(self._predict, view, session)
         above = [part for part in (self._data, self._predict.widget if self._predict else None) if part is not None]
         self.widget = widgets.VBox([widgets.HTML(STYLE), *above, *self._controls.parts(),
                                     widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode_row,
                                     view.words, view.diagnosis, view.curves, view.status, self._tools.widget])
-        self._finalizer = weakref.finalize(self, _discard, session, self._all_widgets)
+        self._finalizer = weakref.finalize(self, wiring.discard, session, self._all_widgets)
         self._finalizer.atexit = False
 
     @classmethod
@@ -141,7 +116,7 @@ class LivePanel:
         Raises:
             RecipeError: no such file, not a session, or one of another data set.
         """
-        text = _read(file)
+        text = wiring.read(file)
         about, tree = session_values(text), Tree.from_json(text)
         if about.get("data") != data.name:
             raise RecipeError("Session file", found=f"runs on {about.get('data')!r}", expected=f"runs on {data.name!r}",
@@ -155,16 +130,7 @@ class LivePanel:
 
     def save(self, file: str | Path) -> Path:
         """Write all runs of this session, how they came from one another, and their numbers, as JSON."""
-        data, path = self._session.data, Path(file)
-        text = self._session.tree.to_json(self._session.source.name, data.sha256 if data is not None else "")
-        try:
-            part = path.with_name(f".{path.name}.part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise RecipeError("panel.save(file)", found=f"{path} ({error.strerror})", expected="a file that can be written"
-                              ) from None
-        return path
+        return self._session.save(file)
 
     @property
     def sliders(self) -> dict[str, widgets.Widget]:
@@ -241,7 +207,7 @@ class LivePanel:
 
     def reset(self) -> None:
         """Stop, clear the curves, and put the sliders back to where they began."""
-        _reset(self._session, self._controls)
+        wiring.reset(self._session, self._controls)
 
     def turn(self, **knobs: Any) -> None:
         """Turn knobs from code, as moving their sliders at once would: in the panel's mode."""
@@ -277,7 +243,7 @@ class LivePanel:
     def close(self) -> None:
         """Stop training, end the threads and take the panel off the page. A second call does nothing."""
         if self._finalizer.detach():
-            _discard(self._session, self._all_widgets, wait=True)
+            wiring.discard(self._session, self._all_widgets, wait=True)
 
     @property
     def _all_widgets(self) -> Callable[[], list[widgets.Widget]]:
@@ -305,67 +271,3 @@ class LivePanel:
         bundle = self.widget._repr_mimebundle_(**options)
         bundle["text/plain"] = repr(self)
         return bundle
-
-
-def _sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
-    if steps is not None:
-        return [OwnSource(steps, model, optimizer)]
-    many = list(data) if isinstance(data, (list, tuple)) and data else [data]
-    for one in many:
-        if not isinstance(one, Data):
-            raise RecipeError("LivePanel(data, settings)", found=type(one).__name__, expected="a Data",
-                              mend='Use load("mnist"), or Data.from_arrays(x, y).')
-    return [DataSource(one) for one in many]
-
-
-def _data_menu(sources: list[Any], session: Session, controls: Controls) -> widgets.Dropdown:
-    """Which of several data sets; another one begins a new run."""
-    menu = widgets.Dropdown(options=[(source.name, number) for number, source in enumerate(sources)], value=0,
-                            description="data set", style={"description_width": "112px"})
-
-    def changed(change: Any) -> None:
-        session.switch(sources[change["new"]])
-        session.order("restart", controls.settings)
-
-    menu.observe(changed, names="value")
-    return menu
-
-
-def _ask(predict: Predict, view: _View, session: Session) -> None:
-    """Run waits for the guess."""
-    view.hold = True
-    view.buttons["run"].disabled = True
-
-    def locked(guess: Guess) -> None:
-        session.guess, view.hold = guess, False
-        view.buttons["run"].disabled = False
-
-    predict.on_lock(locked)
-
-
-def _wire(view: _View, session: Session, controls: Controls) -> None:
-    """Buttons to orders. Nothing here holds the panel itself, so that a dropped panel can go."""
-    view.buttons["run"].on_click(lambda _: session.order("resume", controls.settings))
-    view.buttons["pause"].on_click(lambda _: session.order("pause"))
-    view.buttons["stop"].on_click(lambda _: session.order("stop"))
-    view.buttons["reset"].on_click(lambda _: _reset(session, controls))
-
-
-def _reset(session: Session, controls: Controls) -> None:
-    controls.show(session.first_settings)
-    session.order("reset")
-
-
-def _read(file: str | Path) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("Session file", found=f"{file} ({error})", expected="a file that panel.save() wrote") from None
-
-
-def _discard(session: Session, boxes: Callable[[], list[widgets.Widget]], wait: bool = False) -> None:
-    session.close(wait)
-    for box in boxes():
-        for part in (box.layout, getattr(box, "style", None), box):  # each is a model of its own in kernel and page
-            if part is not None:
-                part.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -138,13 +137,7 @@ class Tools:
         return f"Written: {html.escape(str(path))}, with its data beside it."
 
     def _do_save(self) -> str:
-        data: Any = self._session.data
-        text = self._session.tree.to_json(self._session.source.name, data.sha256 if data is not None else "")
-        path = Path(self._file.value.strip() or "recipe_session.json")
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise RecipeError("File", found=f"{path} ({error.strerror})", expected="a file that can be written") from None
+        path = self._session.save(self._file.value.strip() or "recipe_session.json")
         return f"Written: {html.escape(str(path))}. LivePanel.open(file, data) shows it again."
 
     def everything(self) -> list[widgets.Widget]:

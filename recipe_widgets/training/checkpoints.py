@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.files import write_whole
 
 MAGIC = b"recipe checkpoint 1\n"  # then 32 bytes of sha256, then what torch.save wrote
 KEEP = 3
@@ -119,19 +120,3 @@ def unpacked(content: bytes) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise ValueError("no state of a run")
     return state
-
-
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, also after a crash, sees all of the new content or all of the old."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,8 +7,6 @@ import functools
 import logging
 import os
 import random
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +15,10 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from torch.utils.data import DataLoader, SequentialSampler
+from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from recipe_widgets.watch.evidence import LoaderSeen
-from recipe_widgets.watch.places import place
+from recipe_widgets.watch import hearing
 from recipe_widgets.watch.recorder import Recorder
 
 _current: Recorder | None = None
@@ -91,7 +88,7 @@ class Patches:
         self._after(torch.optim.Optimizer, "__init__", lambda _, o, *a, **k: r.optimizer_made(o))
         self._after(torch.optim.Optimizer, "zero_grad", lambda _, o, *a, **k: r.zeroed(o))
         self._after(nn.Module, "zero_grad", lambda _, m, *a, **k: r.module_zeroed(m))
-        self._after(LRScheduler, "__init__", lambda _, s, *a, **k: _scheduled(r, s))
+        self._after(LRScheduler, "__init__", lambda _, s, *a, **k: hearing.scheduled(r, s))
         for name in ("clip_grad_norm_", "clip_grad_value_"):
             self._clip(name)
 
@@ -152,7 +149,7 @@ class Patches:
         self._loading()
         for name in dir(nn.init):
             if name.endswith("_") and not name.startswith("_"):
-                self._after(nn.init, name, lambda t, *a, **k: _marked(r, t))
+                self._after(nn.init, name, lambda t, *a, **k: hearing.marked(r, t))
 
     def _loading(self) -> None:
         r = self.recorder
@@ -160,20 +157,20 @@ class Patches:
         def make(old: Any) -> Any:
             @functools.wraps(old)
             def load_state_dict(self: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
-                facts = r.guard(_before_load, r, self, state_dict)
+                facts = r.guard(hearing.before_load, r, self, state_dict)
                 result = old(self, state_dict, *args, **kwargs)
-                r.guard(_after_load, r, self, state_dict, facts, result)
+                r.guard(hearing.after_load, r, self, state_dict, facts, result)
                 return result
 
             return load_state_dict
 
         self._replace(nn.Module, "load_state_dict", make)
-        self._after(nn.Module, "state_dict", lambda d, m, *a, **k: _taken(r, d, m))
+        self._after(nn.Module, "state_dict", lambda d, m, *a, **k: hearing.state_taken(r, d, m))
 
         def saving(old: Any) -> Any:
             @functools.wraps(old)
             def save(thing: Any, *args: Any, **kwargs: Any) -> Any:
-                r.guard(_saved, r, thing)
+                r.guard(hearing.state_saved, r, thing)
                 return old(thing, *args, **kwargs)
 
             return save
@@ -196,7 +193,7 @@ class Patches:
         self._replace(torch.autograd, "backward", make)
         self._functions()
         scaler = torch.amp.GradScaler
-        self._after(scaler, "scale", lambda _, s, *a, **k: _scaled(r, s))
+        self._after(scaler, "scale", lambda _, s, *a, **k: hearing.scaled(r, s))
         self._after(scaler, "unscale_", lambda _, s, o, *a, **k: r.unscaled.add(o))
         self._after(scaler, "update", lambda _, s, *a, **k: r.unscaled.clear())
 
@@ -218,7 +215,7 @@ class Patches:
         def make(old: Any) -> Any:
             def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
                 if r.active and r.light and cls not in r.seen.functions and not torch.compiler.is_compiling():
-                    r.guard(_applied, r, cls, args)
+                    r.guard(hearing.applied, r, cls, args)
                 return old.__get__(None, cls)(*args, **kwargs)
 
             return classmethod(apply)
@@ -227,11 +224,11 @@ class Patches:
 
     def _data(self) -> None:
         r = self.recorder
-        self._after(DataLoader, "__init__", lambda _, loader, *a, **k: _loader(r, loader))
-        self._after(_BaseDataLoaderIter, "__init__", lambda _, it, loader, *a, **k: _iterated(r, it, loader))
-        self._after(_BaseDataLoaderIter, "__next__", lambda _, it, *a, **k: _next(r, it))
+        self._after(DataLoader, "__init__", lambda _, loader, *a, **k: hearing.loader_made(r, loader))
+        self._after(_BaseDataLoaderIter, "__init__", lambda _, it, loader, *a, **k: hearing.iterated(r, it, loader))
+        self._after(_BaseDataLoaderIter, "__next__", lambda _, it, *a, **k: hearing.next_batch(r, it))
         for owner, name in ((torch, "manual_seed"), (np.random, "seed"), (random, "seed")):
-            self._after(owner, name, lambda _, *a, n=name, **k: _seeded(r, n, a))
+            self._after(owner, name, lambda _, *a, n=name, **k: hearing.seeded(r, n, a))
 
     def _rest(self) -> None:
         r = self.recorder
@@ -247,92 +244,3 @@ class Patches:
 
         self._replace(builtins, "print", make)
         self._after(logging.Logger, "callHandlers", lambda _, logger, record: r.printed(record.getMessage()))
-
-
-def _scheduled(r: Recorder, scheduler: Any) -> None:
-    plan = {k: float(v) for k, v in vars(scheduler).items() if isinstance(v, (int, float)) and k in (
-        "total_steps", "T_max", "step_size", "gamma", "T_0", "total_iters")}
-    r.schedulers.append({"scheduler": weakref.ref(scheduler), "at": place(4), "kind": type(scheduler).__name__,
-                         "plan": plan, "optimizer": weakref.ref(scheduler.optimizer), "start": scheduler.last_epoch,
-                         "keep": scheduler})
-    del r.schedulers[:-8]
-
-
-def _marked(r: Recorder, t: Any) -> None:
-    if isinstance(t, torch.Tensor):
-        r.marks[id(t)] = (weakref.ref(t), t._version)
-
-
-def _applied(r: Recorder, own: Any, args: tuple[Any, ...]) -> None:
-    if place(4) is not None and sum(a.numel() for a in args if isinstance(a, torch.Tensor)) < 3_000_000:
-        r.seen.functions[own] = (tuple(a.detach().clone() if isinstance(a, torch.Tensor) else a for a in args), place(4))
-
-
-def _scaled(r: Recorder, scaler: Any) -> None:
-    if scaler.is_enabled():
-        r.scaler_used, r.factor = True, float(scaler.get_scale())
-
-
-def _loader(r: Recorder, loader: Any) -> None:
-    sampler = getattr(loader, "sampler", None)
-    r.loaders.append(LoaderSeen(
-        len(r.loaders) + 1, weakref.ref(loader), loader.dataset if len(r.loaders) < 8 else None, loader.num_workers,
-        loader.worker_init_fn is not None, not isinstance(sampler, SequentialSampler), loader.batch_size,
-        loader.drop_last, place(4), getattr(sampler, "indices", None)))
-
-
-def _iterated(r: Recorder, iterator: Any, loader: Any) -> None:
-    for seen in r.loaders:
-        if seen.ref() is loader:
-            iterator._recipe_number = seen.number
-            seen.passes += 1
-
-
-def _next(r: Recorder, iterator: Any) -> None:
-    r.loader_now = getattr(iterator, "_recipe_number", 0)
-
-
-def _seeded(r: Recorder, name: str, args: tuple[Any, ...]) -> None:
-    if r.t and args and isinstance(args[0], int):
-        at = place(4)
-        r.seen.seeds.setdefault((name, at), []).append((r.t, args[0]))
-        r.fresh_draws.append((at, r.t))
-
-
-def _pointers(state: Any) -> dict[str, int]:
-    return {k: v.data_ptr() for k, v in state.items() if isinstance(v, torch.Tensor) and v.numel()}
-
-
-def _before_load(r: Recorder, module: nn.Module, state: Any) -> dict[str, Any]:
-    own = {k: v.data_ptr() for k, v in [*module.named_parameters(), *module.named_buffers()] if v.numel()}
-    given = _pointers(state)
-    alias = sum(own.get(k) == p for k, p in given.items())
-    return {"alias": bool(given) and alias == len(given), "keys": len(given)}
-
-
-def _after_load(r: Recorder, module: nn.Module, state: Any, facts: Any, result: Any) -> None:
-    if facts is None:
-        return
-    missing, unexpected = list(getattr(result, "missing_keys", [])), list(getattr(result, "unexpected_keys", []))
-    taken = r.taken_at(state)
-    r.seen.loads.append(facts | {"missing": missing, "unexpected": unexpected, "step": r.t, "at": place(4),
-                                 "taken": taken, "saved": False})
-
-
-def _taken(r: Recorder, state: Any, module: nn.Module) -> None:
-    """Remembers when a state dict was taken."""
-    if isinstance(state, OrderedDict):
-        r.taken[id(state)] = (weakref.ref(state), r.t)
-
-
-def _saved(r: Recorder, thing: Any) -> None:
-    """A state dict that was taken before later steps, and still is the running weights, is written to a file."""
-    parts = [thing, *(thing.values() if isinstance(thing, dict) else ())]
-    for part in parts[:50]:
-        taken = r.taken_at(part)
-        if taken is None or taken >= r.t:
-            continue
-        live = {p.data_ptr() for held in r.helds for p in held.params()}
-        if any(isinstance(v, torch.Tensor) and v.data_ptr() in live for v in part.values()):
-            r.seen.loads.append({"alias": True, "keys": len(part), "missing": [], "unexpected": [], "step": r.t,
-                                 "at": place(4), "taken": taken, "saved": True})

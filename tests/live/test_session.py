@@ -38,7 +38,7 @@ def test_a_run_equals_the_headless_one_to_the_last_bit(session: Session, blobs: 
     try:
         twin = train(blobs, live_settings(SHORT))
     finally:
-        torch.set_num_threads(session._many)
+        torch.set_num_threads(session.threads.many)
     assert run.history.series("train_loss") == twin.history.series("train_loss")
     assert run.history.series("val_loss") == twin.history.series("val_loss")
     assert run.status == "done"

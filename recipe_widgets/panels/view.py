@@ -1,0 +1,36 @@
+"""What a live panel shows: curves, words, diagnosis and buttons."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets as widgets
+
+from recipe_widgets.live import Frame
+from recipe_widgets.panels.tools import Tools
+
+
+class View:
+    """The widgets that show a frame. Only the painter thread writes to them."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.curves, self.words, self.diagnosis, self.status = (widgets.HTML() for _ in range(4))
+        names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"), ("reset", "Reset", "undo"))
+        self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
+                        for key, label, icon in names}
+        self.hold = False  # a guess is asked for before Run
+        self.tools: Tools | None = None
+        self.show(frame)
+
+    def show(self, frame: Frame) -> None:
+        self.curves.value = frame.curves
+        self.words.value = f'<div class="recipe-words" role="status">{html.escape(frame.words)}</div>'
+        self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
+        self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
+        active = frame.phase in ("running", "waiting")
+        self.buttons["run"].disabled = self.hold
+        self.buttons["pause"].disabled = not active
+        self.buttons["stop"].disabled = not active and frame.phase != "paused"
+        self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"
+        if self.tools is not None:
+            self.tools.show(frame)

@@ -1,0 +1,80 @@
+"""What a live panel is put together from: its sources, and which button asks for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from recipe_widgets.data import Data
+from recipe_widgets.live import DataSource, Guess, OwnSource, Session
+from recipe_widgets.panels.controls import Controls
+from recipe_widgets.panels.predict import Predict
+from recipe_widgets.panels.view import View
+from recipe_widgets.records import RecipeError
+
+
+def sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
+    if steps is not None:
+        return [OwnSource(steps, model, optimizer)]
+    many = list(data) if isinstance(data, (list, tuple)) and data else [data]
+    for one in many:
+        if not isinstance(one, Data):
+            raise RecipeError("LivePanel(data, settings)", found=type(one).__name__, expected="a Data",
+                              mend='Use load("mnist"), or Data.from_arrays(x, y).')
+    return [DataSource(one) for one in many]
+
+
+def data_menu(sources: list[Any], session: Session, controls: Controls) -> widgets.Dropdown:
+    """Which of several data sets; another one begins a new run."""
+    menu = widgets.Dropdown(options=[(source.name, number) for number, source in enumerate(sources)], value=0,
+                            description="data set", style={"description_width": "112px"})
+
+    def changed(change: Any) -> None:
+        session.switch(sources[change["new"]])
+        session.order("restart", controls.settings)
+
+    menu.observe(changed, names="value")
+    return menu
+
+
+def ask(predict: Predict, view: View, session: Session) -> None:
+    """Run waits for the guess."""
+    view.hold = True
+    view.buttons["run"].disabled = True
+
+    def locked(guess: Guess) -> None:
+        session.guess, view.hold = guess, False
+        view.buttons["run"].disabled = False
+
+    predict.on_lock(locked)
+
+
+def wire(view: View, session: Session, controls: Controls) -> None:
+    """Buttons to orders. Nothing here holds the panel itself, so that a dropped panel can go."""
+    view.buttons["run"].on_click(lambda _: session.order("resume", controls.settings))
+    view.buttons["pause"].on_click(lambda _: session.order("pause"))
+    view.buttons["stop"].on_click(lambda _: session.order("stop"))
+    view.buttons["reset"].on_click(lambda _: reset(session, controls))
+
+
+def reset(session: Session, controls: Controls) -> None:
+    controls.show(session.first_settings)
+    session.order("reset")
+
+
+def read(file: str | Path) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError("Session file", found=f"{file} ({error})", expected="a file that panel.save() wrote") from None
+
+
+def discard(session: Session, boxes: Callable[[], list[widgets.Widget]], wait: bool = False) -> None:
+    session.close(wait)
+    for box in boxes():
+        for part in (box.layout, getattr(box, "style", None), box):  # each is a model of its own in kernel and page
+            if part is not None:
+                part.close()
