@@ -1,0 +1,204 @@
+"""The bug clinic without a page: patients, their curves, what the checks say, diagnoses, a score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from recipe_widgets import checks
+from recipe_widgets.checks import Check, Report, run_all
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.clinic.bugs import CASES, Case
+from recipe_widgets.lessons.compare import PALETTE
+from recipe_widgets.plots import Picture, thin
+from recipe_widgets.records import History, RecipeError
+
+# What a patient is examined with: quick, and each able to see one of the bugs or to clear a suspicion.
+EXAMINATION: tuple[Check, ...] = (
+    checks.class_balance, checks.input_range, checks.split_leak, checks.label_alignment, checks.augmentation_keeps_label,
+    checks.train_eval_preprocessing, checks.loss_reduction, checks.output_scale, checks.loss_at_init, checks.output_init,
+    checks.batch_independence, checks.optimizer_covers_model, checks.gradients_flow, checks.gradient_check,
+    checks.bias_before_norm, checks.mode_toggles, checks.grads_are_cleared, checks.update_ratio, checks.loss_decreases,
+    checks.overfit_one_batch, checks.dead_units, checks.saturation,
+)
+_POINTS = {"curves": 2, "checks": 1}
+_ATTEMPTS = 3  # wrong answers until it is told
+
+
+@dataclass
+class Patient:
+    """One run under examination.
+
+    Attributes:
+        sound, broken: curves by seed of the program as it should be, and as it is.
+        report: what the checks said, once they were asked. wrong: diagnoses that were no. points: once it is over.
+    """
+
+    number: int
+    case: Case
+    sound: list[History]
+    broken: list[History]
+    report: Report | None = None
+    wrong: list[str] = field(default_factory=list)
+    points: int | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.points is not None
+
+
+class Clinic:
+    """Broken runs to be diagnosed.
+
+    Args:
+        data: "mnist" and "cifar10", or one of them: patients of the other are left out.
+        seeds: runs of each program; the picture shows their mean, lowest and highest.
+
+    Patients are numbered from 1. Named right by the curves alone: 2 points; after the checks: 1; else 0.
+    """
+
+    def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES) -> None:
+        self.data = {one.name: one for one in data}
+        kept = [case for case in cases if case.data in self.data]
+        if not kept or seeds < 1:
+            raise RecipeError("BugClinic(data)", found=", ".join(self.data) or "no data", expected="mnist, cifar10 or both",
+                              mend='BugClinic(load("mnist"), load("cifar10")).')
+        # In an order of their own, so that a place in the list of choices tells nothing.
+        self.cases = [kept[k] for k in np.random.default_rng(3).permutation(len(kept))]
+        self.seeds = seeds
+        self._patients: dict[int, Patient] = {}
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[Patient]:
+        return (self.patient(number) for number in range(1, len(self) + 1))
+
+    @property
+    def diagnoses(self) -> list[str]:
+        """All that can be named, by alphabet."""
+        return sorted(case.diagnosis for case in self.cases)
+
+    def patient(self, number: int) -> Patient:
+        """Train it, and the sound program beside it, at the first call: about a second per patient."""
+        if not 1 <= number <= len(self):
+            raise RecipeError("BugClinic", found=f"patient {number}", expected=f"1 to {len(self)}")
+        if number not in self._patients:
+            case = self.cases[number - 1]
+            sound = case.base(self.data[case.data])
+            broken = case.plant(sound)
+            self._patients[number] = Patient(number, case, [sound.run(seed) for seed in range(self.seeds)],
+                                             [broken.run(seed) for seed in range(self.seeds)])
+        return self._patients[number]
+
+    def examine(self, number: int, progress: bool = True) -> Report:
+        """What the checks say of its program; kept, so that a second call costs nothing."""
+        patient = self.patient(number)
+        if patient.report is None:
+            program = patient.case.plant(patient.case.base(self.data[patient.case.data]))
+            patient.report = run_all(program.subject(), only=EXAMINATION, progress=progress)
+        return patient.report
+
+    def answer(self, number: int, diagnosis: str) -> str:
+        """Name the bug; the reply says why it is that one, or where to look next."""
+        if diagnosis not in self.diagnoses:
+            raise RecipeError("Diagnosis", found=repr(diagnosis), expected="one of " + "; ".join(self.diagnoses))
+        patient = self.patient(number)
+        case, right = patient.case, diagnosis == patient.case.diagnosis
+        if patient.over:
+            return f"{'Yes' if right else 'No'}; you had finished this one. {explain(case)}"
+        if right:
+            evidence = "checks" if patient.report is not None or patient.wrong else "curves"
+            patient.points = _POINTS[evidence] if len(patient.wrong) < 2 else 0
+            return f"Yes: {diagnosis} ({_points(patient.points)}). {explain(case)}"
+        patient.wrong.append(diagnosis)
+        if len(patient.wrong) >= _ATTEMPTS:
+            patient.points = 0
+            return f"No. It is this: {case.diagnosis}. {explain(case)}"
+        return f"No, not that. {_hint(patient)}"
+
+    @property
+    def points(self) -> int:
+        return sum(patient.points or 0 for patient in self._patients.values())
+
+    @property
+    def score(self) -> str:
+        """For example "Score: 5 of 8 points, 4 of 19 patients"."""
+        over = sum(patient.over for patient in self._patients.values())
+        return f"Score: {self.points} of {2 * over} points, {over} of {len(self)} patients"
+
+    def table(self) -> str:
+        """Every patient that is over: what it had, and what you said."""
+        rows = [f"{p.number:>3}  {_points(p.points or 0):>8}  {p.case.diagnosis}"
+                + (f"   (you first said: {p.wrong[0]})" if p.wrong else "")
+                for p in sorted(self._patients.values(), key=lambda p: p.number) if p.over]
+        return "\n".join([*rows, self.score])
+
+    def plot(self, number: int) -> Picture:
+        """Loss and accuracy of the patient beside those of the sound program."""
+        return curves(self.patient(number), self._program(number).metric)
+
+    def _program(self, number: int) -> Any:
+        case = self.cases[number - 1]
+        return case.base(self.data[case.data])
+
+
+def explain(case: Case) -> str:
+    """Why, the line, and which check tells."""
+    found = f" Checks that find it: {', '.join(case.checks)}." if case.checks else ""
+    return f"{case.why} The line: {case.line}. Right: {case.mended}.{found}"
+
+
+def findings(report: Report) -> list[str]:
+    """What is worth reading in a report: all that did not pass, then how many did."""
+    said = [str(result) for result in report if result.status in ("fail", "warn", "note")]
+    passed = sum(result.status == "pass" for result in report)
+    skipped = sum(result.status == "skip" for result in report)
+    return [*said, f"{passed} checks passed, {skipped} did not apply."]
+
+
+def _hint(patient: Patient) -> str:
+    if patient.report is None:
+        return "Ask for the checks: they see more than the curves."
+    if not patient.case.checks:
+        return "Does any check find something serious? Do the two curves differ at all?"
+    return f"Read again what {patient.case.checks[0]} says."
+
+
+def _points(points: int) -> str:
+    return f"{points} point{'' if points == 1 else 's'}"
+
+
+def curves(patient: Patient, metric: str) -> Picture:
+    """The patient (solid, orange) and the sound program (dashed, blue): mean of the seeds, lowest to highest as a band."""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    ends: list[str] = []
+    for name, runs, colour, line in (("the sound program", patient.sound, PALETTE[0], "--"),
+                                     (f"patient {patient.number}", patient.broken, PALETTE[1], "-")):
+        _band(left, [thin(*run.arrays("train_loss"), bins=50) for run in runs], name, colour, line)
+        last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)], name, colour, line)
+        ends.append(f"{name} begins with a loss of {np.mean([run.series('train_loss')[0] for run in runs]):.3g} and ends at "
+                    f"{last:.0f} %")
+    left.set(xlabel="step", ylabel="training loss (symlog scale)")
+    left.set_yscale("symlog", linthresh=1e-1)
+    right.set(xlabel="step", ylabel=f"{metric} (%)", ylim=(0, 100))
+    left.legend(frameon=False, fontsize=8)
+    what = "photos" if patient.case.data == "cifar10" else "digits"
+    figure.suptitle(f"Patient {patient.number} ({what}): mean of {len(patient.sound)} seeds, band from lowest to highest",
+                    fontsize=10)
+    return Picture(figure, f"Patient {patient.number}, {what}: {'; '.join(ends)} ({metric}).")
+
+
+def _band(axes: Axes, series: list[tuple[Any, Any]], name: str, colour: str, line: str) -> float:
+    length = min(len(x) for x, _ in series)
+    x, ys = series[0][0][:length], np.stack([y[:length] for _, y in series])
+    axes.fill_between(x, ys.min(0), ys.max(0), color=colour, alpha=0.2, linewidth=0)
+    axes.plot(x, ys.mean(0), line, color=colour, label=name)
+    axes.grid(alpha=0.3)
+    return float(ys.mean(0)[-1])
