@@ -34,9 +34,9 @@ class BugClinic(Shown):
         self.buttons["examine"].on_click(lambda _: self.examine())
         self.buttons["answer"].on_click(lambda _: self.answer(self.choice.value))
         self.buttons["next"].on_click(lambda _: self.open(self.number % len(self.clinic) + 1))
+        name_it = widgets.HBox([self.choice, self.buttons["answer"]], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([self.menu, self._picture, widgets.HBox([self.buttons["examine"], self.buttons["next"]]),
-                                    self._evidence, widgets.HBox([self.choice, self.buttons["answer"]],
-                                                                 layout={"flex_flow": "row wrap"}), self._reply, self._score])
+                                    self._evidence, name_it, self._reply, self._score])
         self._opened()
 
     @property

@@ -101,7 +101,7 @@ def view_for_permute(sound: Program) -> Program:
 
 
 def labels_shuffled(sound: Program) -> Program:
-    (x, y), (held_x, held_y) = sound.train, sound.validation
+    x, y = sound.train
     order = torch.randperm(len(x), generator=generator(1, "check"))
     return sound.but(train=(x[order], y))
 
@@ -181,8 +181,8 @@ def unchanged(sound: Program) -> Program:
 CASES: tuple[Case, ...] = (
     Case("softmax_first", "softmax before the cross-entropy", "mnist", p.mlp, softmax_first,
          "nn.Sequential(sound.factory(), nn.Softmax(dim=1))", "sound.factory()",
-         "Cross-entropy takes logits and applies its own softmax. Fed with probabilities, its smallest possible value for ten "
-         "classes is 1.46 and its gradients are small, so the program learns slowly and stops high.",
+         "Cross-entropy takes logits and applies its own softmax. Fed with probabilities, its smallest possible value for "
+         "ten classes is 1.46 and its gradients are small, so the program learns slowly and stops high.",
          ("output_scale", "overfit_one_batch")),
     Case("no_zero_grad", "the gradients are never cleared", "mnist", p.mlp, no_zero_grad,
          "loss.backward()", "optimizer.zero_grad(); loss.backward()",
@@ -190,8 +190,8 @@ CASES: tuple[Case, ...] = (
          "directions that were right long ago.", ("grads_are_cleared",)),
     Case("loss_clipped", "the loss is clipped instead of the gradient", "mnist", p.mlp, loss_clipped,
          "F.cross_entropy(logits, y).clamp(max=1.0)", "nn.utils.clip_grad_norm_(model.parameters(), 1.0) after backward",
-         "Where the loss lies above the bound, clamp is flat: its gradient is exactly zero. At the start the loss is 2.3, so "
-         "nothing is ever learnt.", ("gradients_flow", "loss_at_init")),
+         "Where the loss lies above the bound, clamp is flat: its gradient is exactly zero. At the start the loss is 2.3, "
+         "so nothing is ever learnt.", ("gradients_flow", "loss_at_init")),
     Case("never_eval", "the evaluation runs in training mode", "cifar10", p.convnet, never_eval,
          "hits = [(model(x).argmax(1) == y).float() for x, y in batches]", "model.eval() before it, model.train() after it",
          "Dropout silences half of the features while the model is judged, BatchNorm takes the statistics of the validation "
@@ -202,20 +202,20 @@ CASES: tuple[Case, ...] = (
          "validation numbers are poor, which is easily taken for overfitting.", ("train_eval_preprocessing",)),
     Case("labels_shuffled", "images shuffled without their labels", "mnist", p.mlp, labels_shuffled,
          "return sound.but(train=(x[order], y))", "train=(x[order], y[order])",
-         "The labels have nothing to do with the pictures. The network can only learn them by heart: the training loss falls "
-         "slowly, the validation accuracy stays at that of a guess.", ("label_alignment",)),
+         "The labels have nothing to do with the pictures. The network can only learn them by heart: the training loss "
+         "falls slowly, the validation accuracy stays at that of a guess.", ("label_alignment",)),
     Case("features_detached", "layers get no gradient (detach, or frozen)", "cifar10", p.convnet, features_detached,
          "self.head(self.features(x).detach())", "self.head(self.features(x))",
-         "Only the last layer learns, on top of random features. It is astonishing how far that goes, and that is why nobody "
-         "notices.", ("gradients_flow",)),
+         "Only the last layer learns, on top of random features. It is astonishing how far that goes, and that is why "
+         "nobody notices.", ("gradients_flow",)),
     Case("saturated", "the initial weights saturate the units", "mnist", p.tanh_net, saturated,
          "nn.init.normal_(layer.weight, 0.0, 1.0)", "nn.init.xavier_normal_(layer.weight)",
          "With 784 inputs and weights of std 1 the sums have a std near 28: tanh is at +1 or -1, its slope is almost zero, "
          "and the first loss lies far above ln 10.", ("saturation", "loss_at_init")),
     Case("view_for_permute", "view instead of permute: samples are mixed", "mnist", p.row_reader, view_for_permute,
          "return states.view(n, steps, units)", "return states.permute(1, 0, 2)",
-         "Both give a tensor of the right shape. But view only cuts the memory anew: the states of one picture are handed to "
-         "others.", ("batch_independence",)),
+         "Both give a tensor of the right shape. But view only cuts the memory anew: the states of one picture are handed "
+         "to others.", ("batch_independence",)),
     Case("head_replaced", "the optimiser does not hold all parameters", "mnist", p.mlp, head_replaced,
          "model[-1] = nn.Linear(model[-1].in_features, 10)", "replace the head first, then make the optimiser",
          "The optimiser was made before the head was replaced: it moves a layer that is no longer in the model. The new one "
@@ -251,9 +251,9 @@ CASES: tuple[Case, ...] = (
          "on the mean: a hockey stick.", ("loss_at_init", "output_init")),
     Case("bias_before_norm", "nothing serious: a bias before BatchNorm, which removes it", "cifar10", p.convnet,
          bias_before_norm, "p.conv_layers(bias=True)", "bias=False, if you like",
-         "BatchNorm subtracts the mean, and the bias with it. It costs a little memory and harms nothing: a habit, not a bug. "
-         "A tool that calls it one teaches you to ignore the tool.", ("bias_before_norm",)),
+         "BatchNorm subtracts the mean, and the bias with it. It costs a little memory and harms nothing: a habit, not a "
+         "bug. A tool that calls it one teaches you to ignore the tool.", ("bias_before_norm",)),
     Case("sound", "nothing is wrong", "cifar10", p.mlp, unchanged, "return sound", "nothing to mend",
-         "Both curves are the same program. A plain MLP on photos is simply not better than this; knowing that saves a search "
-         "for a bug that is not there.", ()),
+         "Both curves are the same program. A plain MLP on photos is simply not better than this; knowing that saves a "
+         "search for a bug that is not there.", ()),
 )

@@ -19,7 +19,7 @@ from recipe_widgets.training import BatchIndices
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-BATCH, SAMPLES, HELD = 64, 1600, 800
+BATCH, SAMPLES, HELD = 64, 1024, 600
 
 
 def plain_step(model: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: Loss, x: torch.Tensor, y: torch.Tensor
@@ -153,7 +153,7 @@ def conv_layers(bias: bool = False) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(3, 16, 5, 2, 2, bias=bias), nn.BatchNorm2d(16), nn.ReLU(),
         nn.Conv2d(16, 32, 3, 2, 1, bias=bias), nn.BatchNorm2d(32), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(32 * 4 * 4, 10))
+        nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.7), nn.Linear(32 * 4 * 4, 10))
 
 
 class RowReader(nn.Module):

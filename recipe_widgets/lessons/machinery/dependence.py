@@ -81,7 +81,7 @@ class Charts:
 
 def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, axis: int = 0,
                       names: tuple[str, str] = ("permute", "view")) -> Charts:
-    """Charts of both models on x (N, ...): along samples each must depend on itself alone, along positions on earlier ones."""
+    """Charts of both models on x (N, ...): a sample must depend on itself alone, a position on earlier ones."""
     made = [chart(model, x, axis) for model in (right, wrong)]
     forbidden = ~np.eye(len(made[0]), dtype=bool) if axis == 0 else np.triu(np.ones_like(made[0], dtype=bool), 1)
     shares = tuple(float((m[forbidden] > 0).mean()) for m in made)
@@ -95,6 +95,12 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, ax
     alt = f"Which {what} depends on which, white where exactly zero. " + " ".join(
         f"{name}: {share:.0%} of the entries that must be zero are not." for name, share in zip(names, shares, strict=True))
     return Charts((shares[0], shares[1]), names, Picture(figure, alt))
+
+
+def class_means(x: torch.Tensor, y: torch.Tensor, classes: int) -> torch.Tensor:
+    """(classes, D): the mean of the rows of x (N, D) with each label; a class without rows has zeros."""
+    sums = torch.zeros(classes, x.shape[1]).index_add(0, y, x)
+    return sums / torch.bincount(y, minlength=classes).clamp(min=1)[:, None]
 
 
 def distances_by_loop(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:

@@ -49,7 +49,7 @@ class Swish(nn.Module):
         self.right = right
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = _Swish.apply(x, self.right)  # type: ignore[no-untyped-call]
+        out: torch.Tensor = _Swish.apply(x, self.right)
         return out
 
 
@@ -122,8 +122,8 @@ def draw_error(data: Data, h: float = 1e-5, activation: str = "tanh", dtype: str
     axes.set(xlabel="step size h (relative to the weights)", ylabel="relative error",
              title=f"{dtype}, {differences} differences, {activation}: best at h = {STEPS[best]:.0e}")
     axes.grid(alpha=0.3)
-    return Picture(figure, f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best of 13 "
-                           f"step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, {dtype}, "
+    return Picture(figure, f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best of "
+                           f"13 step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, {dtype}, "
                            f"{differences} differences, {samples} samples).")
 
 
@@ -158,11 +158,12 @@ def pitfalls(data: Data) -> Pitfalls:
     """The same comparison done well and done badly, for a right and for a wrong backward pass."""
     x, y = (few_samples(data, 8)[0].double(), few_samples(data, 8)[1])
 
-    def error(act: nn.Module, h: float = 1e-5, *, extra: nn.Module | None = None, decay: float = 0.0, zero_head: bool = False,
-              steps: int = 0, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> float:
-        net = nn.Sequential(small_net(data, act), extra or nn.Identity()).to(dtype)
+    def error(act: nn.Module, h: float = 1e-5, *, extra: nn.Module | None = None, decay: float = 0.0,
+              zero_head: bool = False, steps: int = 0, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> float:
+        inner = small_net(data, act)
+        net = nn.Sequential(inner, extra or nn.Identity()).to(dtype)
         if zero_head:
-            nn.init.zeros_(net[0][-1].weight)
+            nn.init.zeros_(inner[-1].weight)  # type: ignore[arg-type]
 
         def loss() -> torch.Tensor:
             penalty = sum(p.square().sum() for p in net.parameters()) * decay if decay else 0.0
@@ -180,7 +181,7 @@ def pitfalls(data: Data) -> Pitfalls:
             Row("right gradient, float32, h = 1e-5", error(Swish(), dtype=torch.float32), True),
             Row("right gradient, ReLU, h = 0.3: many kinks on the way", error(nn.ReLU(), 0.3), True),
             Row("right gradient, dropout on: another mask at every look", error(Swish(), extra=nn.Dropout(0.2)), True),
-            Row("wrong gradient, weight decay of 100 on: its gradient drowns the other", error(Swish(False), decay=100.0), False),
+            Row("wrong gradient, weight decay of 100, which drowns it", error(Swish(False), decay=100.0), False),
             Row("wrong gradient, head still at zero: nothing flows back yet", error(Swish(False), zero_head=True), False),
             Row("the same after 5 steps of training", error(Swish(False), zero_head=True, steps=5), False),
             Row("right gradient, loss times 1e-42 in float32, h = 1e-2", error(Swish(), 1e-2, scale=1e-42,
@@ -222,6 +223,6 @@ def kinks(data: Data, h: float = 1e-3, samples: Sequence[int] = (2, 8, 32, 128),
     axes.bar([str(n) for n in samples], [100 * s for s in shares], color=PALETTE[0])
     axes.set(xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 100),
              title=f"More samples, more kinks (h = {h:g}, {directions} directions)")
-    picture = Picture(figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, {shares[-1]:.0%} with "
-                              f"{samples[-1]}.")
+    picture = Picture(figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, "
+                              f"{shares[-1]:.0%} with {samples[-1]}.")
     return FewPoints(tuple(samples), tuple(shares), picture)

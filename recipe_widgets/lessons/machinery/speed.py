@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class PilDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         array = self.split.x[index].permute(1, 2, 0).numpy()
-        return self.prepare(self._image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)), int(self.split.y[index])
+        picture = self._image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
+        return self.prepare(picture), int(self.split.y[index])
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def epoch_both_ways(data: Data, settings: Settings, n: int = 3000) -> Epochs:
         axes.barh(list(seconds), [pair[part] for pair in seconds.values()], left=left, label=label, hatch=hatch,
                   color=PALETTE[1 - part], edgecolor="white")
     factor = sum(seconds["PIL + transforms + DataLoader"]) / sum(seconds["bytes in one tensor"])
-    axes.set(xlabel=f"seconds for {n:,} samples", title=f"{data.name}, {settings.model}: the same epoch, {factor:.1f} times as long")
+    axes.set(xlabel=f"seconds for {n:,} samples",
+             title=f"{data.name}, {settings.model}: the same epoch, {factor:.1f} times as long")
     axes.invert_yaxis()
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(f"{name}: {sum(pair):.2f} s, data {pair[0]:.2f} s" for name, pair in seconds.items())
@@ -121,7 +124,8 @@ class Reading:
     picture: Picture
 
     def __str__(self) -> str:
-        rows = [f"{name:<26} {self.ms[name]:8.1f} ms  {self.kilobytes[name]:8.0f} kB   per 1,000 pictures" for name in self.ms]
+        rows = [f"{name:<26} {self.ms[name]:8.1f} ms  {self.kilobytes[name]:8.0f} kB   per 1,000 pictures"
+                for name in self.ms]
         fast, slow = min(self.ms, key=lambda k: self.ms[k]), max(self.ms, key=lambda k: self.ms[k])
         return "\n".join([*rows, f"{slow} takes {self.ms[slow] / self.ms[fast]:.0f} times as long as {fast}."])
 
@@ -133,15 +137,15 @@ def ways_to_read(data: Data, n: int = 500) -> Reading:
     x = data.train.x[:n]
     arrays = [image.permute(1, 2, 0).numpy().squeeze() for image in x]
     with tempfile.TemporaryDirectory() as folder:
-        sizes, readers = {}, {}
+        sizes: dict[str, int] = {}
+        readers: dict[str, Callable[[], Any]] = {}
         for kind in ("png", "jpeg"):
             for k, array in enumerate(arrays):
                 buffer = io.BytesIO()
                 Image.fromarray(array).save(buffer, kind)
                 Path(folder, f"{k}.{kind}").write_bytes(buffer.getvalue())
                 sizes[f"one {kind} file each"] = sizes.get(f"one {kind} file each", 0) + buffer.tell()
-            readers[f"one {kind} file each"] = lambda kind=kind: [
-                np.asarray(Image.open(Path(folder, f"{k}.{kind}"))) for k in range(n)]
+            readers[f"one {kind} file each"] = partial(_decode, Path(folder), kind, n)
         np.save(Path(folder, "all.npy"), x.numpy())
         readers["one array on disk"] = lambda: torch.from_numpy(np.load(Path(folder, "all.npy"))).float()
         readers["bytes in memory"] = lambda: x.float()
@@ -153,12 +157,19 @@ def ways_to_read(data: Data, n: int = 500) -> Reading:
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     axes = figure.subplots()
     axes.barh(list(ms), list(ms.values()), color=PALETTE[0])
-    axes.set(xlabel="milliseconds to read 1,000 pictures", xscale="log", title=f"{data.name}: storage decides by a factor of "
+    axes.set(xlabel="milliseconds to read 1,000 pictures", xscale="log",
+             title=f"{data.name}: storage decides by a factor of "
              f"{max(ms.values()) / min(ms.values()):.0f}")
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     words = "; ".join(f"{name}: {value:.1f} ms" for name, value in ms.items())
     return Reading(ms, kilobytes, Picture(figure, f"Milliseconds to read 1,000 pictures of {data.name}. {words}."))
+
+
+def _decode(folder: Path, kind: str, n: int) -> list[Any]:
+    from PIL import Image
+
+    return [np.asarray(Image.open(folder / f"{k}.{kind}")) for k in range(n)]
 
 
 def _best_of(read: Callable[[], Any], times: int = 3) -> float:

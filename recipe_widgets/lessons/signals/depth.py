@@ -20,13 +20,13 @@ from recipe_widgets.records import RecipeError
 Std = Callable[[int, int], float]
 # Standard deviation of a weight by n_in and n_out.
 SCHEMES: dict[str, Std] = {
-    "N(0, 1)": lambda n, m: 1.0,
-    "uniform(-1, 1)": lambda n, m: 1 / math.sqrt(3),
-    "0.01": lambda n, m: 0.01,
-    "1/n": lambda n, m: 1 / n,
-    "1/sqrt(n)": lambda n, m: 1 / math.sqrt(n),
+    "N(0, 1)": lambda _n, _m: 1.0,
+    "uniform(-1, 1)": lambda _n, _m: 1 / math.sqrt(3),
+    "0.01": lambda _n, _m: 0.01,
+    "1/n": lambda n, _m: 1 / n,
+    "1/sqrt(n)": lambda n, _m: 1 / math.sqrt(n),
     "Xavier": lambda n, m: math.sqrt(2 / (n + m)),
-    "He": lambda n, m: math.sqrt(2 / n),
+    "He": lambda n, _m: math.sqrt(2 / n),
 }
 STACKABLE = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu")
 LOST, LOUD = 1e-3, 1e3  # times the first layer: below or above it a signal has vanished or exploded
@@ -82,7 +82,9 @@ def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, w
                           "one of " + ", ".join(STACKABLE))
     forward, backward = [], []
     for seed in range(seeds):
-        g, a, sums, outs = rng(seed), x.double(), [], []
+        g, a = rng(seed), x.double()
+        sums: list[torch.Tensor] = []
+        outs: list[float] = []
         for _ in range(depth):
             z = a @ weights(a.shape[1], width, scheme, g)
             z = z.requires_grad_() if not sums else z
@@ -116,7 +118,8 @@ def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation
         axes.grid(alpha=0.3)
         said.append(f"{what} {'of the last layer are' if what == 'activations' else 'of the first layer are'} "
                     f"{share:.2g} times those of the {'first' if what == 'activations' else 'last'}: {word(share)}")
-    figure.suptitle(f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}; {seeds} seeds", fontsize=10)
+    figure.suptitle(f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}; {seeds} seeds",
+                    fontsize=10)
     return Picture(figure, f"{depth} layers, {activation}, {scheme}: " + "; ".join(said) + ".")
 
 
@@ -164,13 +167,13 @@ def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> 
     return "\n".join(rows)
 
 
-def check_std(data: Data, std: float, depth: int = 30, width: int = 256) -> str:
+def check_std(std: float, depth: int = 30, width: int = 256) -> str:
     """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU layers of `width` units."""
     if not isinstance(std, (int, float)) or not math.isfinite(std) or std <= 0:
         return f"Not yet: a positive number is wanted, not {std!r}."
     g = torch.Generator().manual_seed(0)
     x = torch.randn(64, width, generator=g)
-    seen = propagate(x, depth, lambda n, m: float(std), "relu", width)
+    seen = propagate(x, depth, lambda _n, _m: float(std), "relu", width)
     facts_ = f"Over {depth} layers the activations change {seen.kept:.2g}-fold and the gradients {seen.returned:.2g}-fold."
     if seen.kept < 0.2:
         return f"Too small: the signal {word(seen.kept)}. {facts_}"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -59,20 +58,20 @@ def filters_over_time(data: Data, variants: Mapping[str, Settings], at: Sequence
             if step.index + 1 in at:
                 taken[name].append(first_filters(model, data))
     smooth = {name: tuple(smoothness(f) for f in filters) for name, filters in taken.items()}
-    rows = [(name, step, f, s) for name, filters in taken.items()
-            for step, f, s in zip(at, filters, smooth[name], strict=True)]
+    rows = [(name, when, f, s) for name, filters in taken.items()
+            for when, f, s in zip(at, filters, smooth[name], strict=True)]
     figure = Figure(figsize=(count * 0.8 + 2.4, 0.72 * len(rows) + 0.4), layout="constrained")
-    for axes_row, (name, step, filters, value) in zip(figure.subplots(len(rows), count, squeeze=False), rows, strict=True):
+    for axes_row, (name, when, filters, value) in zip(figure.subplots(len(rows), count, squeeze=False), rows, strict=True):
         for axes, w in zip(axes_row, filters[:count], strict=True):
             shown = w.transpose(1, 2, 0)
             span = max(float(np.abs(shown).max()), 1e-12)
             axes.imshow((shown / span + 1).squeeze() / 2, cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
-        axes_row[0].set_ylabel(f"{name}\nstep {step}: {value:.2f}", rotation=0, ha="right", va="center", fontsize=8)
+        axes_row[0].set_ylabel(f"{name}\nstep {when}: {value:.2f}", rotation=0, ha="right", va="center", fontsize=8)
     figure.suptitle(f"First-layer weights on {data.name}; the number is the correlation of neighbours", fontsize=10)
-    words = "; ".join(f"{name} at step {step}: {value:.2f}" for name, step, _, value in rows)
-    return Filters(smooth, tuple(at), Picture(figure, f"First-layer weights of {data.name} networks as pictures. Correlation of "
-                                                      f"neighbouring weights: {words}."))
+    words = "; ".join(f"{name} at step {when}: {value:.2f}" for name, when, _, value in rows)
+    alt = f"First-layer weights of {data.name} networks as pictures. Correlation of neighbouring weights: {words}."
+    return Filters(smooth, tuple(at), Picture(figure, alt))
 
 
 @dataclass(frozen=True)
@@ -94,19 +93,20 @@ class Gallery:
         rows = -(-len(self.runs) // columns)
         figure = Figure(figsize=(9, 2.1 * rows), layout="constrained")
         said = []
-        for number, (axes, (name, run)) in enumerate(zip(figure.subplots(rows, columns, squeeze=False).flat, self.runs.items(),
-                                                         strict=False)):
+        places = figure.subplots(rows, columns, squeeze=False).flat
+        for number, (axes, (name, run)) in enumerate(zip(places, self.runs.items(), strict=False)):
+            letter = chr(65 + number)
             x, y = run.history.arrays("train_loss")
             keep = np.isfinite(y)
             axes.plot(x[keep], y[keep], color="0.75", linewidth=0.7)
             if keep.any():
                 axes.plot(*thin(x[keep], y[keep], bins=40), color=PALETTE[0])
-            axes.set(xlabel="step", ylabel="loss (nats)", title=f"{chr(65 + number)}" + (f": {self.shape(name)}" if named else ""))
+            axes.set(xlabel="step", ylabel="loss (nats)", title=letter + (f": {self.shape(name)}" if named else ""))
             if keep.any() and y[keep].max() > 20 * max(y[keep].min(), 1e-9):
                 axes.set_yscale("log")
             axes.grid(alpha=0.3)
-            said.append(f"{chr(65 + number)} ({name}): {self.shape(name)}" if named else
-                        f"{chr(65 + number)}: from {y[0]:.2g} to {y[-1]:.2g} in {len(y)} steps")
+            said.append(f"{letter} ({name}): {self.shape(name)}" if named else
+                        f"{letter}: from {y[0]:.2g} to {y[-1]:.2g} in {len(y)} steps")
         for axes in figure.axes[len(self.runs):]:
             axes.set_axis_off()
         return Picture(figure, "Training losses. " + "; ".join(said) + ".")
@@ -130,9 +130,3 @@ def curve_variants(steps_: int = 250) -> dict[str, Settings]:
         "exploding: N(0, 1) through 6 layers": base.replace(depth=6, init="normal", lr=1e-3),
     }
 
-
-@torch.no_grad()
-def hidden_noise(model: nn.Module, data: Data) -> float:
-    """Smoothness of the second convolution's filters: noise in hidden layers shows there, too."""
-    convs = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    return smoothness(convs[1].weight.numpy()) if len(convs) > 1 else float("nan")

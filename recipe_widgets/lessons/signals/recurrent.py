@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +45,9 @@ class OverTime:
 def unroll(radius: float, steps: int, kind: str = "tanh", seeds: int = 3) -> OverTime:
     """h ← act(h W + noise) from a random state, W with this spectral radius; then back through all steps. float64."""
     if kind not in KINDS or steps < 1 or radius < 0:
-        raise RecipeError("unroll", found=f"{kind!r}, {steps} steps, radius {radius}", expected="at least one step, a radius "
-                          "from 0, and one of " + ", ".join(KINDS))
-    act = {"tanh": torch.tanh, "relu": torch.relu, "linear": lambda z: z}[kind]
+        raise RecipeError("unroll", found=f"{kind!r}, {steps} steps, radius {radius}", expected="at least one step, "
+                          "a radius from 0, and one of " + ", ".join(KINDS))
+    act: Callable[[torch.Tensor], torch.Tensor] = {"tanh": torch.tanh, "relu": torch.relu}.get(kind, lambda z: z)
     back, states, matrix = [], [], []
     for seed in range(seeds):
         g = rng(seed)
@@ -93,10 +93,10 @@ def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh", cli
     norm = float(np.exp(np.log(np.maximum(seen.matrix, 1e-300)).mean()))
     said = f"the gradient of the recurrent matrix has norm {norm:.2g}"
     if clip:
-        said += f", {clipped(norm, clip):.2g} after clipping at {clip:g}, and {clipped(norm, clip, 'to one'):.2g} where it is " \
-                "divided by its norm instead"
-    return Picture(figure, f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.1e} of the gradient is "
-                           f"left (3 seeds); {said}.")
+        said += f", {clipped(norm, clip):.2g} after clipping at {clip:g}, and {clipped(norm, clip, 'to one'):.2g} where " \
+                "it is divided by its norm instead"
+    return Picture(figure, f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.1e} of the gradient "
+                           f"is left (3 seeds); {said}.")
 
 
 def row_reader(data: Data, settings: Settings, radius: float) -> nn.Module:
@@ -111,7 +111,7 @@ def row_reader(data: Data, settings: Settings, radius: float) -> nn.Module:
 class ClipToOne(Training):
     """The slip: above the threshold the gradient is divided by its norm, so that the step jumps from 10 to 1."""
 
-    def _before_update(self, index: int) -> None:
+    def _before_update(self, index: int) -> None:  # noqa: ARG002
         grads = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.stack([grad.norm() for grad in grads]).norm()
         if norm > self.settings.clip_norm:
@@ -151,7 +151,7 @@ def _seeded(settings: Settings, seeds: int) -> list[Settings]:
 
 
 def check_clip(mine: object) -> str:
-    """Judge the exercise: `mine(grads, threshold)` scales a list of tensors together, to the threshold, only where need be."""
+    """Judge the exercise: `mine(grads, threshold)` scales a list of tensors together, only where they are too long."""
     cases: Mapping[str, tuple[list[torch.Tensor], float]] = {
         "long": ([torch.tensor([30.0, 0.0]), torch.tensor([[40.0]])], 10.0),
         "short": ([torch.tensor([0.3, 0.0]), torch.tensor([[0.4]])], 10.0)}
@@ -166,7 +166,7 @@ def check_clip(mine: object) -> str:
         got[name] = torch.cat([o.flatten() for o in out])
     norm = float(got["long"].norm())
     if not torch.allclose(got["short"], torch.tensor([0.3, 0.0, 0.4])):
-        return f"Not yet: a gradient of norm 0.5 lies below the threshold and must stay; it became {float(got['short'].norm()):.3g}."
+        return f"Not yet: norm 0.5 lies below the threshold and must stay; it became {float(got['short'].norm()):.3g}."
     if abs(norm - 1) < 1e-3:
         return "Not yet: norm 50 became 1, the slip of the lecture: multiply by the threshold, too."
     if abs(norm - 10 * 2**0.5) < 1e-3:

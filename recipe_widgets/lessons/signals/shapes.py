@@ -70,7 +70,8 @@ def facts(name: str, scale: float = 1.0, shift: float = 0.0, n: int = 20_000) ->
     """By drawing n inputs."""
     z = shift + scale * torch.randn(n, generator=torch.Generator().manual_seed(0))
     out, grad = slopes(name, z)
-    return Facts(name, float(out.mean()), float(out.std()), float(grad.abs().mean()), float((grad.abs() < FLAT).float().mean()),
+    size = grad.abs()
+    return Facts(name, float(out.mean()), float(out.std()), float(size.mean()), float((size < FLAT).float().mean()),
                  float((out == 0).float().mean()))
 
 
@@ -85,7 +86,8 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
     left.hist(z.clamp(-8, 8).numpy(), 60, density=True, color="0.8", label="inputs (density)")
     left.plot(line, out, color=PALETTE[0], label="output")
     left.plot(line, grad, "--", color=PALETTE[1], label="slope")
-    left.set(xlabel="input z of the unit", ylabel="output, slope", ylim=(-1.6, 3), title=f"{name}: mean slope {seen.slope:.2f}")
+    left.set(xlabel="input z of the unit", ylabel="output, slope", ylim=(-1.6, 3),
+             title=f"{name}: mean slope {seen.slope:.2f}")
     left.legend(frameon=False, fontsize=8, loc="upper left")
     right.hist(curve(name, z).numpy(), 60, color=PALETTE[0])
     right.axvline(seen.mean, color=PALETTE[1], linestyle="--", label=f"mean {seen.mean:.2f}")
@@ -155,7 +157,8 @@ class Race(Comparison[str]):
         sizes = self.sizes or {}
         axes.set_yticks(range(len(labels)), [f"{label} ({sizes[label]:,} numbers)" if label in sizes else str(label)
                                              for label in labels], fontsize=8)
-        axes.set(xlabel=f"validation accuracy on {self.data_name} (%), dots: seeds, bar: mean", title=title or self.summary())
+        axes.set(xlabel=f"validation accuracy on {self.data_name} (%), dots: seeds, bar: mean",
+                 title=title or self.summary())
         axes.title.set_fontsize(8)
         axes.invert_yaxis()
         axes.grid(axis="x", alpha=0.3)

@@ -17,8 +17,7 @@ from recipe_widgets.lessons.signals.shapes import Race, race
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import Run, Settings
-from recipe_widgets.training import train, train_many
-from recipe_widgets.training.probes import UpdateRatio
+from recipe_widgets.training import UpdateRatio, train, train_many
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(f"{name}: {np.mean(v):.3f}" for name, v in found.items())
-    return Sweep(found, "mean slope", Picture(figure, f"Mean slope of sigmoid units on {data.name} by size of the weights: {words}."))
+    alt = f"Mean slope of sigmoid units on {data.name} by size of the weights: {words}."
+    return Sweep(found, "mean slope", Picture(figure, alt))
 
 
 def saturation_runs(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:
@@ -90,25 +90,39 @@ def dead_share(model: nn.Module, data: Data) -> float:
 
 @dataclass(frozen=True)
 class Dying:
-    """Shares of dead units, and accuracies, by (activation, lr): one per seed."""
+    """Shares of dead units (NaN where the run diverged), and accuracies, by (activation, lr): one per seed."""
 
     dead: Mapping[tuple[str, float], tuple[float, ...]]
     accuracy: Mapping[tuple[str, float], tuple[float, ...]]
     picture: Picture
+    name: str
 
     def __str__(self) -> str:
-        return "\n".join(f"{a:<11} lr {lr:<5g} units never active: {np.mean(d):4.0%} ({min(d):.0%} to {max(d):.0%});  accuracy "
-                         f"{np.mean(self.accuracy[a, lr]):5.1%} ({min(self.accuracy[a, lr]):.1%} to "
-                         f"{max(self.accuracy[a, lr]):.1%}), {len(d)} seeds" for (a, lr), d in self.dead.items())
+        return "\n".join(self._row(a, lr) for a, lr in self.dead)
+
+    def _row(self, activation: str, lr: float) -> str:
+        dead, hits, lost = self.dead[activation, lr], self.accuracy[activation, lr], self.lost(lr, activation)
+        ends = f"{lost} of {len(dead)} seeds diverged" if lost else \
+            f"accuracy {np.mean(hits):5.1%} ({min(hits):.1%} to {max(hits):.1%}), {len(dead)} seeds"
+        known = [d for d in dead if np.isfinite(d)]
+        shares = f"{np.mean(known):4.0%} ({min(known):.0%} to {max(known):.0%})" if known else "unknown"
+        return f"{activation:<11} lr {lr:<5g} units never active: {shares};  {ends}"
+
+    def lost(self, lr: float, *activations: str) -> int:
+        """How many runs at this rate diverged."""
+        return sum(not np.isfinite(d) for a in activations or ("relu", "leaky_relu") for d in self.dead[a, lr])
 
     def verdict(self) -> str:
         """Does the leak rescue? By the numbers."""
-        lrs = sorted({lr for _, lr in self.dead})
+        lrs = [lr for lr in sorted({lr for _, lr in self.dead}) if not self.lost(lr)]
+        if not lrs:
+            return f"{self.name}: at every one of these rates some run diverged."
         worst = max(lrs, key=lambda lr: np.mean(self.dead["relu", lr]))
         relu, leaky = self.accuracy["relu", worst], self.accuracy["leaky_relu", worst]
         said = "every leaky seed beats every ReLU seed" if min(leaky) > max(relu) else "the seeds of both overlap"
-        return f"Most ReLU units are dead at learning rate {worst:g}: {np.mean(self.dead['relu', worst]):.0%}. There, accuracy " \
-               f"is {np.mean(relu):.1%} with ReLU and {np.mean(leaky):.1%} with leaky ReLU: {said}."
+        dead = np.mean(self.dead["relu", worst])
+        return f"{self.name}, learning rate {worst:g}: {dead:.0%} of the ReLU units are dead. Accuracy is " \
+               f"{np.mean(relu):.1%} with ReLU and {np.mean(leaky):.1%} with leaky ReLU: {said}."
 
 
 def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) -> Dying:
@@ -117,7 +131,8 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
     for activation in ("relu", "leaky_relu"):
         for lr in lrs:
             runs = train_many(data, settings.replace(activation=activation, lr=lr), range(seeds))
-            dead[activation, lr] = tuple(dead_share(run.model, data) for run in runs if run.model is not None)
+            dead[activation, lr] = tuple(np.nan if run.status == "diverged" or run.model is None else
+                                         dead_share(run.model, data) for run in runs)
             accuracy[activation, lr] = tuple(Comparison({"": runs}).scores(""))
     figure = Figure(figsize=(7, 2.9), layout="constrained")
     axes = figure.subplots()
@@ -130,7 +145,8 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     words = "; ".join(f"{a} at {lr:g}: {np.mean(d):.0%}" for (a, lr), d in dead.items())
-    return Dying(dead, accuracy, Picture(figure, f"Units of {data.name} networks that no training sample activates: {words}."))
+    alt = f"Units of {data.name} networks that no training sample activates: {words}."
+    return Dying(dead, accuracy, Picture(figure, alt), data.name)
 
 
 def norm_race(data: Data, settings: Settings, init: str, norms: Sequence[str] = ("none", "batch", "layer", "weight"),
@@ -151,7 +167,8 @@ def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
             said = "harms: every seed is below every seed without"
         else:
             said = "makes no difference beyond the seeds' spread"
-        lines.append(f"{seen.data_name}, init {init}: {norm} {said} ({100 * gain:+.1f} points on average, {seen.seeds} seeds)")
+        lines.append(f"{seen.data_name}, init {init}: {norm} {said} ({100 * gain:+.1f} points on average, "
+                     f"{seen.seeds} seeds)")
     return "\n".join(lines)
 
 
@@ -192,5 +209,6 @@ class UpdateSizes:
             for lr, run in self.runs.items()) + ".")
 
     def __str__(self) -> str:
-        best = min(self.runs, key=lambda lr: np.nan_to_num(np.mean(self.runs[lr].history.series("train_loss")[-30:]), nan=1e9))
+        ends = {lr: np.mean(run.history.series("train_loss")[-30:]) for lr, run in self.runs.items()}
+        best = min(ends, key=lambda lr: np.nan_to_num(ends[lr], nan=1e9))
         return f"Lowest loss at lr {best:g}, where an update is {self.ratio(best):.1e} of the weights (rule of thumb: 1e-3)."
