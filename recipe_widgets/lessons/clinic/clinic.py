@@ -14,6 +14,7 @@ from recipe_widgets import checks
 from recipe_widgets.checks import Check, Report, run_all
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.clinic.bugs import CASES, Case
+from recipe_widgets.lessons.clinic.program import Program
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import CheckResult, History, RecipeError
@@ -75,7 +76,7 @@ class Clinic:
             raise RecipeError("BugClinic(data)", found=", ".join(self.data) or "no data", expected="mnist, cifar10 or both",
                               mend='BugClinic(load("mnist"), load("cifar10")).')
         # In an order of their own, so that a place in the list of choices tells nothing.
-        self.cases = [kept[k] for k in np.random.default_rng(3).permutation(len(kept))]
+        self.cases = [kept[k] for k in np.random.default_rng(4).permutation(len(kept))]
         self.seeds = seeds
         self._patients: dict[int, Patient] = {}
 
@@ -96,7 +97,7 @@ class Clinic:
             raise RecipeError("BugClinic", found=f"patient {number}", expected=f"1 to {len(self)}")
         if number not in self._patients:
             case = self.cases[number - 1]
-            sound = case.base(self.data[case.data])
+            sound = self._sound(case)
             broken = case.plant(sound)
             self._patients[number] = Patient(number, case, [sound.run(seed) for seed in range(self.seeds)],
                                              [broken.run(seed) for seed in range(self.seeds)])
@@ -113,7 +114,7 @@ class Clinic:
         """What the checks say of its program; kept, so that a second call costs nothing."""
         patient = self.patient(number)
         if patient.report is None:
-            program = patient.case.plant(patient.case.base(self.data[patient.case.data]))
+            program = patient.case.plant(self._sound(patient.case))
             patient.report = run_all(program.subject(), only=EXAMINATION, progress=progress)
         return patient.report
 
@@ -154,10 +155,9 @@ class Clinic:
 
     def plot(self, number: int) -> Picture:
         """Loss and accuracy of the patient beside those of the sound program."""
-        return curves(self.patient(number), self._program(number).metric)
+        return curves(self.patient(number), self._sound(self.cases[number - 1]))
 
-    def _program(self, number: int) -> Any:
-        case = self.cases[number - 1]
+    def _sound(self, case: Case) -> Program:
         return case.base(self.data[case.data])
 
 
@@ -187,7 +187,7 @@ def _points(points: int) -> str:
     return f"{points} point{'' if points == 1 else 's'}"
 
 
-def curves(patient: Patient, metric: str) -> Picture:
+def curves(patient: Patient, program: Program) -> Picture:
     """The patient (solid, orange) and the sound program (dashed, blue): mean of the seeds, lowest to highest as a band."""
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -198,14 +198,17 @@ def curves(patient: Patient, metric: str) -> Picture:
         last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)], name, colour, line)
         ends.append(f"{name} begins with a loss of {np.mean([run.series('train_loss')[0] for run in runs]):.3g} and ends at "
                     f"{last:.0f} %")
-    left.set(xlabel="step", ylabel="training loss (symlog scale)")
-    left.set_yscale("symlog", linthresh=1e-1)
-    right.set(xlabel="step", ylabel=f"{metric} (%)", ylim=(0, 100))
+    left.set(xlabel="step", ylabel=f"training loss ({program.unit})")
+    losses = np.concatenate([run.series("train_loss") for run in (*patient.sound, *patient.broken)])
+    losses = losses[np.isfinite(losses)]
+    if losses.max() > 20 * losses.min() > 0:
+        left.set_yscale("log")
+    right.set(xlabel="step", ylabel=f"{program.metric} (%)", ylim=(0, 100))
     left.legend(frameon=False, fontsize=8)
     what = "photos" if patient.case.data == "cifar10" else "digits"
     figure.suptitle(f"Patient {patient.number} ({what}): mean of {len(patient.sound)} seeds, band from lowest to highest",
                     fontsize=10)
-    return Picture(figure, f"Patient {patient.number}, {what}: {'; '.join(ends)} ({metric}).")
+    return Picture(figure, f"Patient {patient.number}, {what}: {'; '.join(ends)} ({program.metric}).")
 
 
 def _band(axes: Axes, series: list[tuple[Any, Any]], name: str, colour: str, line: str) -> float:

@@ -49,7 +49,7 @@ class Program:
     Attributes:
         step: `(model, optimizer, loss_fn, x, y) -> loss`. evaluate: `(model, batches) -> 0 to 1`.
         augment: `(x, y) -> (x, y)` on a training batch. shuffle: a new order in each epoch.
-        metric: what `evaluate` gives, in words.
+        metric: what `evaluate` gives, in words. unit: of the loss.
     """
 
     factory: Callable[[], nn.Module]
@@ -64,6 +64,7 @@ class Program:
     steps: int = 150
     classes: int | None = 10
     metric: str = "validation accuracy"
+    unit: str = "nats"
 
     def but(self, **changes: Any) -> Program:
         """The same program with some pieces changed."""
@@ -107,7 +108,7 @@ class Program:
         def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return self.step(model, optimizer, self.loss_fn, x, y)
 
-        epoch = self.batches(-(-len(self.train[1]) // BATCH))
+        epoch = self.batches(max(1, len(self.train[1]) // BATCH))  # no sample twice
         return subject(self.factory, epoch, self.loss_fn, optimizer=self.optimizer, num_classes=self.classes,
                        train_step=train_step, evaluate=self.evaluate, validation=self.held(), augment=self.augment)
 
@@ -188,7 +189,7 @@ def ink(data: Data) -> Program:
 
     train, held = (amounts(pair) for pair in samples(data))
     return Program(ink_net, train, held, sgd(0.003), loss_fn=F.mse_loss, evaluate=within_one, classes=None, steps=40,
-                   metric="share within 1 % of ink")
+                   metric="share within 1 % of ink", unit="squared per cent")
 
 
 def ink_net(bias: bool = True) -> nn.Sequential:

@@ -120,13 +120,13 @@ def curve_gallery(data: Data, variants: Mapping[str, Settings]) -> Gallery:
 
 def curve_variants(steps_: int = 250) -> dict[str, Settings]:
     """Runs whose curves differ in kind."""
-    base = Settings(max_steps=steps_, width=64, momentum=0.0)
+    base = Settings(max_steps=steps_, width=64, momentum=0.0, eval_every=max(1, steps_), eval_samples=100)
     return {
         "a sound run": base.replace(lr=0.1),
         "learning rate far too high": base.replace(lr=30.0),
         "vanishing: 8 sigmoid layers": base.replace(depth=8, activation="sigmoid", lr=0.1),
-        "momentum 0.99 and a high rate": base.replace(lr=0.15, momentum=0.99),
-        "batches of one sample": base.replace(batch_size=1, lr=0.03),
+        "6 linear layers, a high rate": base.replace(depth=6, activation="identity", lr=0.2),
+        "batches of one sample": base.replace(depth=3, batch_size=1, lr=0.08),
         "exploding: N(0, 1) through 6 layers": base.replace(depth=6, init="normal", lr=1e-3),
     }
 
