@@ -1,6 +1,7 @@
 """The bug clinic: every patient is what its file says, and the score counts right."""
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,20 @@ def test_evidence_is_told_and_costs_a_point(ward: dict[str, Data], monkeypatch: 
     assert findings(report)[-1] == "1 checks passed, 0 did not apply."
     assert "output_scale says" in clinic.answer(number, "nothing is wrong")
     assert "(1 point)" in clinic.answer(number, "softmax before the cross-entropy")
+
+
+def test_answers_are_kept_until_one_starts_afresh(ward: dict[str, Data], tmp_path: Path) -> None:
+    file = tmp_path / "clinic.json"
+    first = Clinic(ward["mnist"], seeds=1, cases=SHORT, keep=file)
+    first.answer(first.number_of("b"), "nothing is wrong")
+    first.answer(first.number_of("a"), "nothing is wrong")
+    second = Clinic(ward["mnist"], seeds=1, cases=SHORT, keep=file)
+    assert second.score == first.score == "Score: 2 of 2 points, 1 of 3 patients"
+    assert "(1 point)" in second.answer(second.number_of("a"), "softmax before the cross-entropy")
+    second.afresh()
+    assert Clinic(ward["mnist"], seeds=1, cases=SHORT, keep=file).points == second.points == 0
+    file.write_text("{not JSON")
+    assert Clinic(ward["mnist"], seeds=1, cases=SHORT, keep=file).points == 0
 
 
 def test_the_picture_shows_both_programs(ward: dict[str, Data]) -> None:

@@ -50,7 +50,7 @@ def test_set_moves_all_at_once_or_nothing() -> None:
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> BugClinic:
     monkeypatch.setattr(clinic_module, "EXAMINATION", (output_scale,))
-    monkeypatch.setattr(clinic_module.Clinic.__init__, "__kwdefaults__", {"seeds": 1, "cases": SHORT})
+    monkeypatch.setattr(clinic_module.Clinic.__init__, "__kwdefaults__", {"seeds": 1, "cases": SHORT, "keep": None})
     return BugClinic(made("mnist", (1, 28, 28)), seeds=1)
 
 
@@ -72,6 +72,8 @@ def test_the_clinic_by_its_buttons(page: BugClinic) -> None:
     assert page.number == before % 3 + 1
     assert page._reply.value == page._evidence.value == ""
     assert "Score: 1 of 2" in repr(page)
+    page.buttons["afresh"].click()
+    assert "Score: 0 of 0" in page._score.value
     assert page.plot().alt == clinic.plot(page.number).alt
     page.close()
 

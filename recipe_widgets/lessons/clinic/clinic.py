@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +46,7 @@ class Patient:
 
     Attributes:
         sound, broken: curves by seed of the program as it should be, and as it is.
-        report: what the checks said, once they were asked. wrong: diagnoses that were no. points: once it is over.
+        report: what the checks said, once they were asked.
     """
 
     number: int
@@ -51,6 +54,12 @@ class Patient:
     sound: list[History]
     broken: list[History]
     report: Report | None = None
+
+
+@dataclass
+class Answers:
+    """What was said of one patient: diagnoses that were no, and the points once it is over."""
+
     wrong: list[str] = field(default_factory=list)
     points: int | None = None
 
@@ -65,11 +74,12 @@ class Clinic:
     Args:
         data: "mnist" and "cifar10", or one of them: patients of the other are left out.
         seeds: runs of each program; the picture shows their mean, lowest and highest.
+        keep: a file for the answers, which the next clinic with the same file begins with.
 
     Patients are numbered from 1. Named right by the curves alone: 2 points; after the checks: 1; else 0.
     """
 
-    def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES) -> None:
+    def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES, keep: Path | None = None) -> None:
         self.data = {one.name: one for one in data}
         kept = [case for case in cases if case.data in self.data]
         if not kept or seeds < 1:
@@ -77,8 +87,32 @@ class Clinic:
                               mend='BugClinic(load("mnist"), load("cifar10")).')
         # In an order of their own, so that a place in the list of choices tells nothing.
         self.cases = [kept[k] for k in np.random.default_rng(4).permutation(len(kept))]
-        self.seeds = seeds
+        self.seeds, self.keep = seeds, keep
         self._patients: dict[int, Patient] = {}
+        self._answers = {case.key: Answers() for case in self.cases}
+        if keep is not None and keep.exists():
+            self._read(keep)
+
+    def _read(self, file: Path) -> None:
+        """A file that is damaged counts as none."""
+        try:
+            said = {key: Answers([str(w) for w in one["wrong"]], one["points"]) for key, one in
+                    json.loads(file.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return
+        self._answers |= {key: one for key, one in said.items() if key in self._answers}
+
+    def _save(self) -> None:
+        if self.keep is not None:
+            with contextlib.suppress(OSError):  # answers that cannot be kept are no reason to stop
+                self.keep.write_text(json.dumps({key: vars(one) for key, one in self._answers.items()}), encoding="utf-8")
+
+    def afresh(self) -> None:
+        """Forget all answers, on disk as well."""
+        self._answers = {case.key: Answers() for case in self.cases}
+        for patient in self._patients.values():
+            patient.report = None
+        self._save()
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -123,34 +157,37 @@ class Clinic:
         if diagnosis not in self.diagnoses:
             raise RecipeError("Diagnosis", found=repr(diagnosis), expected="one of " + "; ".join(self.diagnoses))
         patient = self.patient(number)
-        case, right = patient.case, diagnosis == patient.case.diagnosis
-        if patient.over:
+        case, said = patient.case, self._answers[patient.case.key]
+        right = diagnosis == case.diagnosis
+        if said.over:
             return f"{'Yes' if right else 'No'}; you had finished this one. {explain(case)}"
         if right:
-            evidence = "checks" if patient.report is not None or patient.wrong else "curves"
-            patient.points = _POINTS[evidence] if len(patient.wrong) < 2 else 0
-            return f"Yes: {diagnosis} ({_points(patient.points)}). {explain(case)}"
-        patient.wrong.append(diagnosis)
-        if len(patient.wrong) >= _ATTEMPTS:
-            patient.points = 0
-            return f"No. It is this: {case.diagnosis}. {explain(case)}"
-        return f"No, not that. {_hint(patient)}"
+            evidence = "checks" if patient.report is not None or said.wrong else "curves"
+            said.points = _POINTS[evidence] if len(said.wrong) < 2 else 0
+            reply = f"Yes: {diagnosis} ({_points(said.points)}). {explain(case)}"
+        else:
+            said.wrong.append(diagnosis)
+            reply = f"No, not that. {_hint(patient)}"
+            if len(said.wrong) >= _ATTEMPTS:
+                said.points, reply = 0, f"No. It is this: {case.diagnosis}. {explain(case)}"
+        self._save()
+        return reply
 
     @property
     def points(self) -> int:
-        return sum(patient.points or 0 for patient in self._patients.values())
+        return sum(said.points or 0 for said in self._answers.values())
 
     @property
     def score(self) -> str:
         """For example "Score: 5 of 8 points, 4 of 19 patients"."""
-        over = sum(patient.over for patient in self._patients.values())
+        over = sum(said.over for said in self._answers.values())
         return f"Score: {self.points} of {2 * over} points, {over} of {len(self)} patients"
 
     def table(self) -> str:
         """Every patient that is over: what it had, and what you said."""
-        rows = [f"{p.number:>3}  {_points(p.points or 0):>8}  {p.case.diagnosis}"
-                + (f"   (you first said: {p.wrong[0]})" if p.wrong else "")
-                for p in sorted(self._patients.values(), key=lambda p: p.number) if p.over]
+        rows = [f"{number:>3}  {_points(said.points or 0):>8}  {case.diagnosis}"
+                + (f"   (you first said: {said.wrong[0]})" if said.wrong else "")
+                for number, case in enumerate(self.cases, 1) if (said := self._answers[case.key]).over]
         return "\n".join([*rows, self.score])
 
     def plot(self, number: int) -> Picture:

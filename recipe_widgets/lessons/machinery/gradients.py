@@ -154,39 +154,45 @@ class Pitfalls:
         return "\n".join([head, *map(str, self.rows), f"{misled} of {len(self.rows)} ways to look mislead."])
 
 
-def pitfalls(data: Data) -> Pitfalls:
-    """The same comparison done well and done badly, for a right and for a wrong backward pass."""
-    x, y = (few_samples(data, 8)[0].double(), few_samples(data, 8)[1])
+class _Situation:
+    """A small network on a few samples, looked at in some way."""
 
-    def error(act: nn.Module, h: float = 1e-5, *, extra: nn.Module | None = None, decay: float = 0.0,
+    def __init__(self, data: Data) -> None:
+        self.data, (self.x, self.y) = data, few_samples(data, 8)
+
+    def error(self, act: nn.Module, h: float = 1e-5, *, extra: nn.Module | None = None, decay: float = 0.0,
               zero_head: bool = False, steps: int = 0, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> float:
-        inner = small_net(data, act)
+        inner = small_net(self.data, act)
         net = nn.Sequential(inner, extra or nn.Identity()).to(dtype)
         if zero_head:
             nn.init.zeros_(inner[-1].weight)  # type: ignore[arg-type]
 
         def loss() -> torch.Tensor:
             penalty = sum(p.square().sum() for p in net.parameters()) * decay if decay else 0.0
-            return (F.cross_entropy(net(x.to(dtype)), y) + penalty) * scale
+            return (F.cross_entropy(net(self.x.to(dtype)), self.y) + penalty) * scale
 
         for _ in range(steps):
             for p, grad in zip(net.parameters(), torch.autograd.grad(loss(), list(net.parameters())), strict=True):
                 p.data.sub_(0.1 * grad)
         return gradient_error(net, loss, h)
 
+
+def pitfalls(data: Data) -> Pitfalls:
+    """The same comparison done well and done badly, for a right and for a wrong backward pass."""
+    error, single = _Situation(data).error, torch.float32
     with seeded():
         return Pitfalls((
             Row("right gradient, float64, h = 1e-5", error(Swish()), True),
             Row("wrong gradient, float64, h = 1e-5", error(Swish(False)), False),
-            Row("right gradient, float32, h = 1e-5", error(Swish(), dtype=torch.float32), True),
+            Row("right gradient, float32, h = 1e-5", error(Swish(), dtype=single), True),
             Row("right gradient, ReLU, h = 0.3: many kinks on the way", error(nn.ReLU(), 0.3), True),
             Row("right gradient, dropout on: another mask at every look", error(Swish(), extra=nn.Dropout(0.2)), True),
             Row("wrong gradient, weight decay of 100, which drowns it", error(Swish(False), decay=100.0), False),
             Row("wrong gradient, head still at zero: nothing flows back yet", error(Swish(False), zero_head=True), False),
             Row("the same after 5 steps of training", error(Swish(False), zero_head=True, steps=5), False),
-            Row("right gradient, loss times 1e-42 in float32, h = 1e-2", error(Swish(), 1e-2, scale=1e-42,
-                                                                               dtype=torch.float32), True),
-            Row("the same with the loss scaled back to 1", error(Swish(), 1e-2, dtype=torch.float32), True),
+            Row("right gradient, loss times 1e-42 in float32, h = 1e-2", error(Swish(), 1e-2, scale=1e-42, dtype=single),
+                True),
+            Row("the same with the loss scaled back to 1", error(Swish(), 1e-2, dtype=single), True),
         ))
 
 

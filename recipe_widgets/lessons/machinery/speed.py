@@ -154,17 +154,20 @@ def ways_to_read(data: Data, n: int = 500) -> Reading:
         readers["half resolution in memory"] = lambda: half.float()
         sizes |= {"one array on disk": x.numel(), "bytes in memory": x.numel(), "half resolution in memory": half.numel()}
         ms = {name: _best_of(read) * 1e6 / n for name, read in readers.items()}
-    kilobytes = {name: sizes[name] / n for name in ms}
+    return Reading(ms, {name: sizes[name] / n for name in ms}, _reading_picture(ms, data.name))
+
+
+def _reading_picture(ms: dict[str, float], name: str) -> Picture:
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     axes = figure.subplots()
     axes.barh(list(ms), list(ms.values()), color=PALETTE[0])
     axes.set(xlabel="milliseconds to read 1,000 pictures", xscale="log",
-             title=f"{data.name}: small files against one array, a factor of "
+             title=f"{name}: small files against one array, a factor of "
              f"{max(ms.values()) / ms['one array on disk']:.0f}")
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
-    words = "; ".join(f"{name}: {value:.1f} ms" for name, value in ms.items())
-    return Reading(ms, kilobytes, Picture(figure, f"Milliseconds to read 1,000 pictures of {data.name}. {words}."))
+    words = "; ".join(f"{way}: {value:.3g} ms" for way, value in ms.items())
+    return Picture(figure, f"Milliseconds to read 1,000 pictures of {name}. {words}.")
 
 
 def _decode(folder: Path, kind: str, n: int) -> list[Any]:
