@@ -149,6 +149,14 @@ class Grid:
 
         return min(dict.fromkeys(s for s, _ in self.cells), key=distance)
 
+    def verdict(self, activation: str, textbook: str) -> str:
+        """Does the scheme of the textbook keep the signals best here?"""
+        best = self.best(activation)
+        mine, theirs = self.cells[best, activation], self.cells[textbook, activation]
+        said = "and so it is here" if best == textbook else f"here {best} keeps them better"
+        return f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the first layer, as a share " \
+               f"of the last: {mine.returned:.2g} with {best}, {theirs.returned:.2g} with {textbook})."
+
 
 def signal_grid(data: Data, depth: int = 20, activations: tuple[str, ...] = ("sigmoid", "tanh", "relu"), width: int = 128,
                 seeds: int = 3) -> Grid:

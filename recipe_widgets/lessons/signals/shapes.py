@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings, generator
 from recipe_widgets.training import train_many
 
+RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")
 NAMES = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "maxout", "identity")
 FLAT = 0.05  # a slope below this passes next to nothing back
 LEAK = 0.05  # of the leaky ReLU in pictures: PyTorch's 0.01 could not be seen
@@ -148,19 +150,20 @@ class Race(Comparison[str]):
     def dots(self, title: str = "") -> Picture:
         """One row per label: every seed as a dot, the mean as a bar."""
         labels = list(self.runs)
-        figure = Figure(figsize=(7, 0.9 + 0.27 * len(labels)), layout="constrained")
+        figure = Figure(figsize=(7.5, 1.1 + 0.27 * len(labels)), layout="constrained")
         axes = figure.subplots()
         for row, label in enumerate(labels):
             scores = [100 * s for s in self.scores(label)]
             axes.plot(scores, [row] * len(scores), "o", color=PALETTE[0], alpha=0.6)
             axes.plot([100 * self.mean(label)], [row], "|", color=PALETTE[1], markersize=16, markeredgewidth=3)
         sizes = self.sizes or {}
-        axes.set_yticks(range(len(labels)), [f"{label} ({sizes[label]:,} numbers)" if label in sizes else str(label)
-                                             for label in labels], fontsize=8)
+        lost = {label: sum(run.status == "diverged" for run in self.runs[label]) for label in labels}
+        notes = [(f" ({sizes[label]:,} numbers)" if label in sizes else "")
+                 + (f", {lost[label]} diverged" if lost[label] else "") for label in labels]
+        axes.set_yticks(range(len(labels)), [label + note for label, note in zip(labels, notes, strict=True)], fontsize=8)
         axes.set(xlabel=f"validation accuracy on {self.data_name} (%), dots: seeds, bar: mean",
-                 title=title or self.summary())
-        axes.title.set_fontsize(8)
-        axes.invert_yaxis()
+                 ylim=(len(labels) - 0.5, -0.5))
+        axes.set_title(textwrap.fill(title or self.summary(), 80), fontsize=8)
         axes.grid(axis="x", alpha=0.3)
         words = "; ".join(f"{label} {self.mean(label):.1%} ({self.worst(label):.1%} to {self.best(label):.1%})"
                           for label in labels)
@@ -174,7 +177,7 @@ def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 
-def activation_race(data: Data, settings: Settings, names: Sequence[str] = NAMES, seeds: int = 3) -> Race:
+def activation_race(data: Data, settings: Settings, names: Sequence[str] = RACED, seeds: int = 3) -> Race:
     """The same MLP with each activation. Maxout has twice the weights in front of each hidden layer."""
     return race(data, {name: settings.replace(activation=name) for name in names}, seeds)
 

@@ -144,7 +144,8 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
              title=f"{data.name}: large updates kill units ({seeds} seeds)")
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
-    words = "; ".join(f"{a} at {lr:g}: {np.mean(d):.0%}" for (a, lr), d in dead.items())
+    words = "; ".join(f"{a} at {lr:g}: " + (f"{np.mean(d):.0%}" if np.isfinite(d).all() else "some runs diverged")
+                      for (a, lr), d in dead.items())
     alt = f"Units of {data.name} networks that no training sample activates: {words}."
     return Dying(dead, accuracy, Picture(figure, alt), data.name)
 
