@@ -27,7 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.mark.parametrize(("cell", "label", "key", "says"), [
     ("explorer = ActivationExplorer(", "std of the inputs", "ArrowRight", "Inputs of mean 0 and std 2. sigmoid"),
-    ("deep = InitExplorer(", "layers", "ArrowRight", "15 layers, tanh, Xavier"),
+    ("deep = InitExplorer(", "layers", "ArrowRight", "15 layers of 128 tanh units, weights Xavier"),
     ("recurrent = RecurrentExplorer(", "spectral radius", "ArrowLeft", "Spectral radius 0.9, tanh"),
 ])
 def test_a_slider_by_keyboard(page: Page, cell: str, label: str, key: str, says: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from recipe_widgets import Data, RecipeError, checks
+from recipe_widgets import Data, RecipeError, checks, load
 from recipe_widgets.checks import run_all
 from recipe_widgets.lessons.clinic import CASES, Case, Clinic, bugs, findings
 from recipe_widgets.lessons.clinic import clinic as clinic_module
@@ -26,7 +26,8 @@ def made(name: str, shape: tuple[int, ...]) -> Data:
 
 @pytest.fixture(scope="module")
 def ward() -> dict[str, Data]:
-    return {"mnist": made("mnist", (1, 28, 28)), "cifar10": made("cifar10", (3, 32, 32))}
+    """The data of the lesson: only on them is each check known to find its bug."""
+    return {"mnist": load("mnist"), "cifar10": load("cifar10")}
 
 
 def tiny(data: Data) -> programs.Program:

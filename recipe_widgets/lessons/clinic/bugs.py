@@ -240,7 +240,7 @@ CASES: tuple[Case, ...] = (
     Case("too_high", "the learning rate is far too high", "mnist", p.mlp, too_high,
          "p.sgd(2.0)", "p.sgd(0.1)",
          "The first steps throw the weights so far that most ReLU units are never active again. What is left is a "
-         "guess.", ("update_ratio", "loss_decreases")),
+         "guess.", ("loss_decreases", "update_ratio")),
     Case("heavy_decay", "far too much weight decay (not even one batch is learnt by heart)", "mnist", p.mlp, heavy_decay,
          "p.sgd(0.1, weight_decay=3.0)", "p.sgd(0.1)",
          "Each step shrinks all weights by 30 %. The loss cannot even fall on a single batch: had that been tried first, "

@@ -219,10 +219,13 @@ class _Watch:
 
     def __call__(self, step: Step) -> bool:
         if (step.index + 1) % self.every == 0:
-            self._spent += time.perf_counter() - self._began
-            self.seen.append((step.index + 1, self._spent, evaluate(self.model, self.split).accuracy))
-            self._began = time.perf_counter()
+            self.look(step.index + 1)
         return False
+
+    def look(self, steps: int) -> None:
+        self._spent += time.perf_counter() - self._began
+        self.seen.append((steps, self._spent, evaluate(self.model, self.split).accuracy))
+        self._began = time.perf_counter()
 
 
 def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10, look: int = 500) -> Milestones:
@@ -235,7 +238,8 @@ def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10, 
         chosen = settings.replace(seed=seed, eval_every=max(1, settings.max_steps), eval_samples=look)
         net = build_model(chosen, data.shape, data.num_classes)
         watch = _Watch(net, held, every)
-        train(data, chosen, net, until=watch)
+        run = train(data, chosen, net, until=watch)
+        watch.look(run.steps_done)  # the last step is not asked for its opinion
         seen = watch.seen
         best = max(accuracy for *_, accuracy in seen)
         first += [(s, t) for s, t, a in seen if a >= 2 / data.num_classes][:1]

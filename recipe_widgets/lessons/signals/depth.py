@@ -118,9 +118,9 @@ def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation
         axes.grid(alpha=0.3)
         said.append(f"{what} {'of the last layer are' if what == 'activations' else 'of the first layer are'} "
                     f"{share:.2g} times those of the {'first' if what == 'activations' else 'last'}: {word(share)}")
-    figure.suptitle(f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}; {seeds} seeds",
-                    fontsize=10)
-    return Picture(figure, f"{depth} layers, {activation}, {scheme}: " + "; ".join(said) + ".")
+    about = f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}"
+    figure.suptitle(f"{about}; {seeds} seeds", fontsize=10)
+    return Picture(figure, f"{about}: " + "; ".join(said) + ".")
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Grid:
         best = self.best(activation)
         mine, theirs = self.cells[best, activation], self.cells[textbook, activation]
         said = "and so it is here" if best == textbook else f"here {best} keeps them better"
-        return f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the first layer, as a share " \
+        return f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the first layer over those " \
                f"of the last: {mine.returned:.2g} with {best}, {theirs.returned:.2g} with {textbook})."
 
 
