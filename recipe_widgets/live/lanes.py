@@ -8,7 +8,16 @@ from typing import Any, Protocol
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.records import RecipeError, Run, Settings, Step
-from recipe_widgets.training import Training, advance, cold_knobs, end_with_best, evaluate, fork, turn_noted
+from recipe_widgets.training import (
+    Training,
+    UpdateRatio,
+    advance,
+    cold_knobs,
+    end_with_best,
+    evaluate,
+    fork,
+    turn_noted,
+)
 
 LOOK_SAMPLES = 500  # validation samples per look: the curve costs about 1 % of the training then
 
@@ -145,7 +154,8 @@ class DataSource:
 
     def begin(self, settings: Settings) -> DataLane:
         chosen = live_settings(settings)
-        training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data, chosen)
+        training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data, chosen,
+                            probes=[UpdateRatio()])
         return DataLane(training, training.new_run())
 
     def without_effect(self, settings: Settings, knob: str) -> str:

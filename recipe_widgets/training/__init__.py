@@ -11,6 +11,7 @@ from recipe_widgets.training.evaluate import Evaluation, eval_mode, evaluate
 from recipe_widgets.training.loop import Training, advance, end_with_best, steps, train
 from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.probes import UpdateRatio
 from recipe_widgets.training.schedules import Plateau, lr_at
 from recipe_widgets.training.turning import cold_knobs, fork, replay, turn, turn_noted
 
@@ -23,6 +24,7 @@ __all__ = [
     "ManySeeds",
     "Plateau",
     "Training",
+    "UpdateRatio",
     "advance",
     "cold_knobs",
     "describe_device",

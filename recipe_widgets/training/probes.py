@@ -1,0 +1,35 @@
+"""What looks at single steps of a training: see `records.Probe`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+
+class UpdateRatio:
+    """‖change of the weights in one step‖ / ‖weights‖, the median over the weight tensors, every `every`-th step.
+
+    Writes the column `update_ratio`. It is the change that is measured, not lr times the gradient: momentum, Adam and
+    clipping count. About 1e-3 is healthy (CS231n).
+    """
+
+    def __init__(self, every: int = 20) -> None:
+        self.every = every
+        self._before: list[torch.Tensor] = []
+
+    @torch.no_grad()
+    def before(self, model: nn.Module) -> None:
+        self._before = [p.clone() for p in self._weights(model)]
+
+    @torch.no_grad()
+    def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
+        ratios = [(p - old).norm() / old.norm() for p, old in zip(self._weights(model), self._before, strict=True)
+                  if old.any()]
+        self._before = []
+        return {"update_ratio": float(torch.stack(ratios).median())} if ratios else {}
+
+    @staticmethod
+    def _weights(model: nn.Module) -> list[nn.Parameter]:
+        return [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
