@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from recipe_widgets.training import train_many
 
 Expected = Literal["better", "worse", "same"]
 Measure = Callable[[Mapping[str, Any], int], float]
+AtOnce = Callable[[Mapping[str, Any], Sequence[int]], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Ledger:
     percent: bool = True
     what: str = "validation accuracy"
     entries: dict[str, Entry] = field(default_factory=dict)
+    _at_once: AtOnce | None = None
     _known: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,16 +71,15 @@ class Ledger:
     @classmethod
     def of_settings(cls, data: Data, settings: Settings, seeds: int = 3) -> Ledger:
         """Changes are knobs of `settings`; the score is the accuracy on the whole validation set at the end of the run."""
-        ledger = cls(lambda changes, seed: 0.0, seeds)
-
-        def scores(changes: Mapping[str, Any]) -> tuple[float, ...]:
-            runs = train_many(data, settings.replace(**changes), range(seeds))
+        def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
+            runs = train_many(data, settings.replace(**changes), wanted)
             return tuple(0.0 if run.status == "diverged" else run.history.last("val_accuracy") for run in runs)
 
-        ledger._scores = scores  # type: ignore[method-assign]  # all seeds at once
-        return ledger
+        return cls(lambda changes, seed: scores(changes, [seed])[0], seeds, _at_once=scores)
 
     def _scores(self, changes: Mapping[str, Any]) -> tuple[float, ...]:
+        if self._at_once is not None:
+            return self._at_once(changes, range(self.seeds))
         return tuple(float(self.score(changes, seed)) for seed in range(self.seeds))
 
     def _of(self, changes: Mapping[str, Any]) -> tuple[float, ...]:
@@ -124,7 +125,8 @@ class Ledger:
         """Build on it from now on. Only what was measured can be kept."""
         entry = self._entry(name)
         if not entry.a:
-            raise RecipeError("keep", found=f"{name!r}, not measured", expected="a measured change", mend="Call measure first.")
+            raise RecipeError("keep", found=f"{name!r}, not measured", expected="a measured change",
+                              mend="Measure it first.")
         self.entries[name] = replace(entry, kept=True)
 
     def ablate(self) -> dict[str, Paired]:
@@ -150,9 +152,10 @@ class Ledger:
         rows = [f"{self.what}, n = {self.seeds} paired seeds"]
         for entry in self.entries.values():
             found = entry.result
-            numbers = "" if found is None else f"{self.number(found.a)} to {self.number(found.b)}, " \
-                f"{self.number(found.difference, True)} ({self.number(found.low, True)} to {self.number(found.high, True)}): "
-            rows.append(f"{'+' if entry.kept else ' '} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
+            numbers = "" if found is None else f"{self.number(found.a)} to {self.number(found.b)}, " + " ".join((
+                self.number(found.difference, True), f"({self.number(found.low, True)} to {self.number(found.high, True)}): "))
+            mark = "+" if entry.kept else " "
+            rows.append(f"{mark} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
         return "\n".join(rows)
 
     __repr__ = __str__

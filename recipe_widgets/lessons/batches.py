@@ -22,7 +22,7 @@ from recipe_widgets.training import Training, train_many
 
 
 def saved_bytes(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:
-    """Bytes that the forward pass keeps for the backward pass, parameters not counted: what a larger batch costs in memory."""
+    """Bytes that the forward pass keeps for the backward pass, without parameters: what a larger batch costs in memory."""
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept: dict[int, int] = {}
 
@@ -60,10 +60,11 @@ class Ways:
     courses: Mapping[str, Course]
 
     def __str__(self) -> str:
-        rows = [f"{'':>16}  {'samples a step':>14}  {'steps':>7}  {'seconds':>7}  {'kept for backward':>17}  lowest validation loss"]
+        rows = [f"{'':>16}  {'samples a step':>14}  {'steps':>7}  {'seconds':>7}  {'kept for backward':>17}  "
+                "lowest validation loss"]
         for name, c in self.courses.items():
-            rows.append(f"{name:>16}  {c.batch_size:>14,}  {c.steps[-1]:>7,}  {c.seconds[-1]:>7.2f}  {c.memory / 1e6:>14.2f} MB  "
-                        f"{c.best:.3f} nats")
+            rows.append(f"{name:>16}  {c.batch_size:>14,}  {c.steps[-1]:>7,}  {c.seconds[-1]:>7.2f}  "
+                        f"{c.memory / 1e6:>14.2f} MB  {c.best:.3f} nats")
         winner = min(self.courses, key=lambda name: self.courses[name].best)
         fewest = min(self.courses, key=lambda name: self.courses[name].steps[-1])
         return "\n".join([*rows, f"Lowest loss in the same time: {winner}. Fewest steps in it: {fewest}."])
@@ -114,7 +115,7 @@ def _course(data: Data, settings: Settings, seconds: float, clock: Callable[[], 
 
 @dataclass(frozen=True)
 class Noise:
-    """Relative error of a batch's gradient and spread of its loss, by batch size: means over `draws` batches."""
+    """Relative error of a batch's gradient (root mean square) and spread of its loss, by batch size, over `draws` batches."""
 
     gradient: Mapping[int, float]
     loss: Mapping[int, float]
@@ -130,7 +131,7 @@ class Noise:
         share = self.gradient[ends[0]] / self.gradient[ends[1]]
         law = "close to the root law's -0.5" if abs(self.slope + 0.5) < 0.1 else "not the root law's -0.5"
         return f"From {ends[0]} to {ends[1]} samples a batch ({ends[1] // ends[0]} times as many) the gradient's noise falls " \
-               f"{share:.1f}-fold; the slope is {self.slope:.2f}, {law}. Mean of {self.draws} batches each."
+               f"{share:.1f}-fold; the slope is {self.slope:.2f}, {law}. {self.draws} batches or more of each size."
 
     def plot(self) -> Picture:
         figure = Figure(figsize=(7, 3), layout="constrained")
@@ -165,17 +166,18 @@ def gradient_noise(model: nn.Module, data: Data, sizes: Sequence[int], draws: in
     errors: dict[int, float] = {}
     spreads: dict[int, float] = {}
     for size in sizes:
-        found = [gradient(torch.randint(data.train.size, (size,), generator=draw)) for _ in range(draws)]
-        errors[size] = float(np.mean([float((g - whole).norm() / whole.norm()) for g, _ in found]))
+        often = max(draws, min(400, 2048 // size))  # single samples differ most, and cost least
+        found = [gradient(torch.randint(data.train.size, (size,), generator=draw)) for _ in range(often)]
+        errors[size] = float(np.mean([float(((g - whole).norm() / whole.norm()) ** 2) for g, _ in found])) ** 0.5
         spreads[size] = float(np.std([loss for _, loss in found], ddof=1))
     return Noise(errors, spreads, draws)
 
 
 def larger_batches(data: Data, settings: Settings, small: int, large: int, samples: int, seeds: int = 6) -> list[Claim]:
-    """"Larger batch, less noise", and what it costs: runs that see the same `samples` with both batch sizes.
+    """"Larger batch, less noise", and what it costs: runs that see as many `samples` with both batch sizes.
 
-    The noise is the spread of the training loss from step to step in the last quarter (standard deviation of differences /
-    √2, nats). The large batch also gets a learning rate raised in proportion (Goyal et al. 2017).
+    The noise is the spread of the training loss from step to step in the last quarter (standard deviation of
+    differences / √2, nats). The large batch also gets a learning rate raised in proportion (Goyal et al. 2017).
     """
     def runs(size: int, lr: float) -> tuple[list[float], list[float]]:
         made = train_many(data, settings.replace(batch_size=size, lr=lr, max_steps=samples // size), range(seeds))
@@ -185,10 +187,10 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
 
     (a_noise, a), (b_noise, b), (_, scaled) = runs(small, settings.lr), runs(large, settings.lr), \
         runs(large, settings.lr * large / small)
-    names = f"batches of {small}", f"batches of {large}"
+    names, higher = (f"batches of {small}", f"batches of {large}"), f"batches of {large}, lr x {large // small}"
     return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise), "noise of the training loss", more=False,
                   percent=False, unit="nats"),
             Claim("less noise, so a better result after as many samples", *names, tuple(a), tuple(b)),
-            Claim("raising the learning rate with the batch makes up for it", *(names[1], f"{names[1]}, lr x {large // small}"),
-                  tuple(b), tuple(scaled))]
+            Claim("a learning rate raised with the batch helps", names[1], higher, tuple(b), tuple(scaled)),
+            Claim("even so the small batches are better", higher, names[0], tuple(scaled), tuple(a))]
 

@@ -90,7 +90,7 @@ class TwoSweeps:
         found = [Claim("tuned SGD wins", f"Adam at {adam.best_lr:g}", f"SGD at {sgd.best_lr:g}",
                        tuple(adam.scores(adam.best_lr)), tuple(sgd.scores(sgd.best_lr)))]
         if 3e-4 in adam.runs:
-            found.append(Claim("Adam at 3e-4 falls short of tuned SGD", f"Adam at 3e-4, untuned", f"SGD at {sgd.best_lr:g}",
+            found.append(Claim("Adam at 3e-4 falls short of tuned SGD", "Adam at 3e-4, untuned", f"SGD at {sgd.best_lr:g}",
                                tuple(adam.scores(3e-4)), tuple(sgd.scores(sgd.best_lr))))
         return found
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets import checks
-from recipe_widgets.data import Data, Samples, Split
+from recipe_widgets.data import Data, Split
+from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.compare import PALETTE, Comparison, compare
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
@@ -83,8 +84,8 @@ def recall(data: Data, settings: Settings, n: int, seeds: int = 3) -> Recall:
     """Train on `n` samples alone, and on the same labels with the input zeroed."""
     few = data.subset(n)
     kinds = {"real input": few, "zeros": zeroed(few)}
-    runs = compare({name: (lambda seed, one=one: train(one, settings.replace(seed=seed))) for name, one in kinds.items()},
-                   seeds)
+    runs = Comparison({name: [train(one, settings.replace(seed=seed)) for seed in range(seeds)]
+                       for name, one in kinds.items()})
     return Recall(runs, n, label_entropy(few.train.y))
 
 
@@ -143,7 +144,7 @@ class Raised:
     def plot(self) -> Picture:
         """Loss over width, and the first samples with label and prediction of the smallest and the largest net."""
         figure = Figure(figsize=(9.5, 3.0), layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6))
+        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6), squeeze=False)[0]
         axes, widths = left.subplots(), list(self.losses)
         middle = [float(np.mean(self.losses[width])) for width in widths]
         axes.fill_between(widths, [min(v) for v in self.losses.values()], [max(v) for v in self.losses.values()],

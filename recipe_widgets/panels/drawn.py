@@ -17,11 +17,12 @@ STYLE = {"description_width": "130px"}
 LAYOUT = {"width": "min(100%, 460px)"}
 
 
-def picture_html(picture: Picture) -> str:
-    """The picture as an image with its words as text alternative, and the words below it."""
+def picture_html(picture: Picture, said: bool = True) -> str:
+    """The picture as an image with its words as text alternative, and, where `said`, the words below it."""
     alt = html.escape(picture.alt, quote=True)
+    words = f'<div class="recipe-words" role="status">{alt}</div>' if said else ""
     return (f'<img src="data:image/png;base64,{base64.b64encode(picture.png()).decode()}" alt="{alt}" '
-            f'style="max-width:100%;height:auto;background:white"><div class="recipe-words" role="status">{alt}</div>')
+            f'style="max-width:100%;height:auto;background:white">{words}')
 
 
 class Drawn:
