@@ -11,6 +11,6 @@ from recipe_widgets.evaluation.compare import Difference, Kappa, McNemar, bootst
 from recipe_widgets.evaluation.intervals import Proportion, accuracy, proportion
 from recipe_widgets.evaluation.ledger import Entry, Ledger
 
-__all__ = ["Answers", "Calibration", "ClassTable", "Confusion", "Difference", "Entry", "Kappa", "Ledger", "McNemar", "Mistakes",
-           "Proportion", "accuracy", "answers", "bootstrap_difference", "calibration", "confusion", "kappa", "mcnemar",
-           "per_class", "proportion", "temperature", "worst_mistakes"]
+__all__ = ["Answers", "Calibration", "ClassTable", "Confusion", "Difference", "Entry", "Kappa", "Ledger", "McNemar",
+           "Mistakes", "Proportion", "accuracy", "answers", "bootstrap_difference", "calibration", "confusion", "kappa",
+           "mcnemar", "per_class", "proportion", "temperature", "worst_mistakes"]

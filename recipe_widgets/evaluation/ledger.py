@@ -152,8 +152,9 @@ class Ledger:
         rows = [f"{self.what}, n = {self.seeds} paired seeds"]
         for entry in self.entries.values():
             found = entry.result
-            numbers = "" if found is None else f"{self.number(found.a)} to {self.number(found.b)}, " + " ".join((
-                self.number(found.difference, True), f"({self.number(found.low, True)} to {self.number(found.high, True)}): "))
+            numbers = "" if found is None else f"{self.number(found.a)} to {self.number(found.b)}, " \
+                f"{self.number(found.difference, True)} " \
+                f"({self.number(found.low, True)} to {self.number(found.high, True)}): "
             mark = "+" if entry.kept else " "
             rows.append(f"{mark} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
         return "\n".join(rows)

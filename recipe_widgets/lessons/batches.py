@@ -115,7 +115,7 @@ def _course(data: Data, settings: Settings, seconds: float, clock: Callable[[], 
 
 @dataclass(frozen=True)
 class Noise:
-    """Relative error of a batch's gradient (root mean square) and spread of its loss, by batch size, over `draws` batches."""
+    """Relative error of a batch's gradient (root mean square) and spread of its loss, by batch size; `draws` batches."""
 
     gradient: Mapping[int, float]
     loss: Mapping[int, float]
@@ -130,8 +130,8 @@ class Noise:
         ends = min(self.gradient), max(self.gradient)
         share = self.gradient[ends[0]] / self.gradient[ends[1]]
         law = "close to the root law's -0.5" if abs(self.slope + 0.5) < 0.1 else "not the root law's -0.5"
-        return f"From {ends[0]} to {ends[1]} samples a batch ({ends[1] // ends[0]} times as many) the gradient's noise falls " \
-               f"{share:.1f}-fold; the slope is {self.slope:.2f}, {law}. {self.draws} batches or more of each size."
+        return f"From {ends[0]} to {ends[1]} samples a batch ({ends[1] // ends[0]} times as many) the gradient's noise " \
+               f"falls {share:.1f}-fold; the slope is {self.slope:.2f}, {law}. {self.draws} batches or more of each size."
 
     def plot(self) -> Picture:
         figure = Figure(figsize=(7, 3), layout="constrained")
@@ -188,8 +188,8 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
     (a_noise, a), (b_noise, b), (_, scaled) = runs(small, settings.lr), runs(large, settings.lr), \
         runs(large, settings.lr * large / small)
     names, higher = (f"batches of {small}", f"batches of {large}"), f"batches of {large}, lr x {large // small}"
-    return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise), "noise of the training loss", more=False,
-                  percent=False, unit="nats"),
+    return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise), "noise of the training loss",
+                  more=False, percent=False, unit="nats"),
             Claim("less noise, so a better result after as many samples", *names, tuple(a), tuple(b)),
             Claim("a learning rate raised with the batch helps", names[1], higher, tuple(b), tuple(scaled)),
             Claim("even so the small batches are better", higher, names[0], tuple(scaled), tuple(a))]

@@ -47,7 +47,8 @@ def bowl(condition: float = 20.0) -> Surface:
 
 def saddle(_: float = 1.0) -> Surface:
     """½x² + ¼(y² - 1)²: flat at the origin, where it falls to both sides; two minima at y = ±1."""
-    return Surface(lambda w: 0.5 * w[..., 0] ** 2 + 0.25 * (w[..., 1] ** 2 - 1) ** 2, (-1.8, 1e-3), (-2.2, 2.2, -1.8, 1.8))
+    return Surface(lambda w: 0.5 * w[..., 0] ** 2 + 0.25 * (w[..., 1] ** 2 - 1) ** 2, (-1.8, 1e-3),
+                   (-2.2, 2.2, -1.8, 1.8))
 
 
 def banana(condition: float = 20.0) -> Surface:
@@ -70,7 +71,8 @@ def turned(surface: Surface, degrees: float) -> Surface:
     left, right, low, high = surface.span
     wide = max(abs(side) for side in (left, right)) * abs(c) + max(abs(side) for side in (low, high)) * abs(s)
     tall = max(abs(side) for side in (left, right)) * abs(s) + max(abs(side) for side in (low, high)) * abs(c)
-    return Surface(lambda w: surface.loss(w @ back), (c * x - s * y, s * x + c * y), (-wide, wide, -tall, tall), surface.least)
+    return Surface(lambda w: surface.loss(w @ back), (c * x - s * y, s * x + c * y), (-wide, wide, -tall, tall),
+                   surface.least)
 
 
 SURFACES: dict[str, Callable[[float], Surface]] = {"bowl": bowl, "saddle": saddle, "banana": banana, "plateau": plateau}
@@ -189,7 +191,7 @@ def _contours(axes: Axes, surface: Surface) -> None:
 
 
 def constant_push(gamma: float, steps: int = 200) -> Array:
-    """Sizes (steps,) of the updates that momentum makes, at lr 1, while the gradient is always 1: they grow to 1/(1 - γ)."""
+    """Sizes (steps,) of the updates of momentum, at lr 1, while the gradient is always 1: they grow to 1/(1 - γ)."""
     w, state = torch.zeros(1, dtype=torch.float64), {}  # type: tuple[torch.Tensor, dict[str, Any]]
     before, found = 0.0, []
     for _ in range(steps):
@@ -217,7 +219,7 @@ def pure_motion(gamma: float = 1.0, lr: float = 0.01, steps: int = 400) -> Pictu
 
 
 def two_forms(lrs: Sequence[float], gamma: float = 0.9) -> tuple[Array, Array]:
-    """Weights (len(lrs) + 1,) of PyTorch's momentum (lr outside) and the lectures' (lr inside) under the rates `lrs` on ½w²."""
+    """Weights (len(lrs) + 1,) on ½w² under the rates `lrs`: PyTorch's momentum (lr outside), the lectures' (lr inside)."""
     found = []
     for form in (by_hand.momentum, by_hand.momentum_velocity):
         w, state = torch.ones(1, dtype=torch.float64), {}  # type: tuple[torch.Tensor, dict[str, Any]]

@@ -52,9 +52,10 @@ class Claim:
         lost = len(self.a) - found.n
         difference = f"{self._number(found.difference, True)}, 95 % interval {self._number(found.low, True)} to " \
                      f"{self._number(found.high, True)}"
+        more = f", {lost} more diverged" if lost else ""
         return (f'"{self.text}": {self.outcome}. {self.measure[:1].upper() + self.measure[1:]} '
                 f"{self._shown(self.b)} with {self.new}, {self._shown(self.a)} with {self.old}; difference {difference}"
-                f"{' points' if self.percent else ''}; n = {found.n} paired seeds{f', {lost} more diverged' if lost else ''}.")
+                f"{' points' if self.percent else ''}; n = {found.n} paired seeds{more}.")
 
     __repr__ = __str__
 

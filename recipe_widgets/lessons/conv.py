@@ -84,7 +84,8 @@ def pool(image: npt.NDArray[Any], kind: Pooling, size: int = 2) -> Array:
     if kind == "none":
         return x
     if kind not in ("max", "mean") or not 1 <= size <= min(x.shape[-2:]):
-        raise RecipeError("pool", found=f"{kind!r} over {size} pixels", expected="none, max or mean over pixels that are there")
+        raise RecipeError("pool", found=f"{kind!r} over {size} pixels",
+                          expected="none, max or mean over pixels that are there")
     h, w = (side // size for side in x.shape[-2:])
     tiles = x[..., : h * size, : w * size].reshape(*x.shape[:-2], h, size, w, size)
     return np.asarray(tiles.max((-3, -1)) if kind == "max" else tiles.mean((-3, -1)))
@@ -101,7 +102,7 @@ def sample_image(data: Data, number: int = 0) -> Array:
 
 def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0, stride: int = 1,
                      pooling: Pooling = "none", name: str = "own kernel") -> Picture:
-    """Image, kernel, and what comes out, with all sizes. Colours are filtered channel by channel, and shown as one grey sum."""
+    """Image, kernel, and what comes out, with all sizes. Colours are filtered one by one and shown as one grey."""
     kernel = own_kernel(kernel)
     after = convolve(image, kernel, padding, stride)
     out = pool(after, pooling)

@@ -54,7 +54,8 @@ class Families:
     steps: int
 
     def __str__(self) -> str:
-        rows = [f"{'':>22}  {'parameters':>10}  {'ms a step':>9}  {'s in all':>8}  validation accuracy after {self.steps} steps"]
+        rows = [f"{'':>22}  {'parameters':>10}  {'ms a step':>9}  {'s in all':>8}  "
+                f"validation accuracy after {self.steps} steps"]
         for name in self.runs.runs:
             scores = self.runs.scores(name)
             rows.append(f"{name:>22}  {self.parameters[name]:>10,}  {self.ms[name]:>9.1f}  "
@@ -71,7 +72,8 @@ class Families:
         first = f"Best after {self.steps} steps: {best} ({self.runs.mean(best):.1%})."
         if simple == best:
             return f"{first} No faster one comes within the seeds' spread of it."
-        return f"{first} The fastest within the seeds' spread of it: {simple}, {self.ms[best] / self.ms[simple]:.1f} times as fast."
+        gain = self.ms[best] / self.ms[simple]
+        return f"{first} The fastest within the seeds' spread of it: {simple}, {gain:.1f} times as fast."
 
     def plot(self) -> Picture:
         """Accuracy over milliseconds a step; the area of a dot is the number of parameters."""
@@ -101,6 +103,23 @@ def families(data: Data, candidates: Mapping[str, Settings], seeds: int = 2) -> 
     return Families(parameters, ms, runs, next(iter(candidates.values())).max_steps)
 
 
+def shrunk(data: Data, factor: int = 2) -> Data:
+    """The same images with each tile of factor x factor pixels averaged to one, for nets that would take long otherwise.
+
+    Training and validation samples only: the new test set is dealt from the validation samples.
+    """
+    if len(data.shape) != 3 or factor < 1 or any(side % factor for side in data.shape[1:]):
+        raise RecipeError("shrunk", found=f"samples {data.shape}, factor {factor}", expected="images whose sides it divides")
+
+    def small(x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(x.float(), factor).round().to(x.dtype)
+
+    (x, y), (held, truth) = data.train, data.validation
+    half = len(truth) // 2
+    return Data.from_arrays(small(x), y, classes=data.classes, name=f"{data.name}, shrunk", channels_last=False,
+                            validation=(small(held[half:]), truth[half:]), test=(small(held[:half]), truth[:half]))
+
+
 @dataclass(frozen=True)
 class Degrade:
     """Training loss (nats, mean of the last steps) of plain and residual nets by number of layers; one per seed."""
@@ -113,9 +132,10 @@ class Degrade:
         shallow, deep = min(self.plain), max(self.plain)
         plain = self._change(self.plain, shallow, deep)
         residual = self._change(self.residual, shallow, deep)
+        lower = max(self.residual[deep]) < min(self.plain[deep])
         return f"From {shallow} to {deep} layers the training loss after {self.steps} steps {plain} without shortcuts and " \
                f"{residual} with them; at {deep} layers the residual net is " \
-               f"{'lower with every seed' if max(self.residual[deep]) < min(self.plain[deep]) else 'not lower with every seed'}."
+               f"{'lower with every seed' if lower else 'not lower with every seed'}."
 
     @staticmethod
     def _change(losses: Mapping[int, list[float]], a: int, b: int) -> str:

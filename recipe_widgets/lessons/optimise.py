@@ -48,12 +48,13 @@ def equal_to_torch(data: Data, settings: Settings, steps: int = 50, lr: float = 
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(net(x.double()), y).backward()
                 optimizer.step()
-        found[name] = max(float((a - b).abs().max()) for a, b in zip(*(net.parameters() for net in nets), strict=True))
+        pairs = zip(*(net.parameters() for net in nets), strict=True)
+        found[name] = max(float((a - b).detach().abs().max()) for a, b in pairs)
     return found
 
 
 def bias_correction(beta: float = 0.999, steps: Sequence[int] = (1, 2, 10, 100, 1000)) -> str:
-    """What a running mean that begins at zero shows of a constant 1, with 1 - βᵗ corrected, and as the slide without t had it."""
+    """What a running mean that begins at zero shows of a constant 1: raw, by 1 - βᵗ, and by 1 - β for all t."""
     rows = [f"{'step':>6}  {'raw mean':>9}  {'/ (1 - β^t)':>11}  {'/ (1 - β)':>10}"]
     for t in steps:
         raw = 1 - beta**t
@@ -63,7 +64,8 @@ def bias_correction(beta: float = 0.999, steps: Sequence[int] = (1, 2, 10, 100, 
 
 def rates_compared(data: Data, settings: Settings, lrs: Mapping[str, float], seeds: int = 3) -> Comparison[str]:
     """The same run at named learning rates, such as {"too high": 3.0}."""
-    return Comparison({f"{name} ({lr:g})": train_many(data, settings.replace(lr=lr), range(seeds)) for name, lr in lrs.items()})
+    return Comparison({f"{name} ({lr:g})": train_many(data, settings.replace(lr=lr), range(seeds))
+                       for name, lr in lrs.items()})
 
 
 def rate_verdicts(runs: Comparison[str]) -> str:
@@ -100,7 +102,8 @@ class TwoSweeps:
                          f"{widths[name]:.1f} decades" for name, sweep in self.sweeps.items())
         wide = max(widths, key=lambda name: widths[name])
         same = len({round(v, 6) for v in widths.values()}) == 1
-        return f"{ends}. {'Both forgive equally wrong rates' if same else f'{wide} forgives a wrong rate more'}, on this grid."
+        tail = "Both forgive a wrong rate equally" if same else f"{wide} forgives a wrong rate more"
+        return f"{ends}. {tail}, on this grid."
 
     def plot(self) -> Picture:
         figure = Figure(figsize=(7, 3.1), layout="constrained")
@@ -130,10 +133,42 @@ def sgd_and_adam(data: Data, settings: Settings, sgd: Sequence[float], adam: Seq
 
 
 def momentum_effect(data: Data, settings: Settings, seeds: int = 6) -> tuple[Comparison[str], list[Claim]]:
-    """Momentum 0.9 against none at the same learning rate, and against none at ten times the rate, where each gradient counts
-    as much in the long run."""
+    """Momentum 0.9 against none at the same learning rate, and against none at ten times the rate, where each gradient
+    counts as much in the long run."""
     kinds = {"momentum 0.9": settings.replace(momentum=0.9), "no momentum": settings.replace(momentum=0.0),
              "no momentum, lr x 10": settings.replace(momentum=0.0, lr=10 * settings.lr)}
     runs = Comparison({name: train_many(data, one, range(seeds)) for name, one in kinds.items()})
     return runs, [claim("momentum speeds training up", runs, "no momentum", "momentum 0.9"),
                   claim("momentum does what no learning rate can", runs, "no momentum, lr x 10", "momentum 0.9")]
+
+
+def around(data: Data, settings: Settings, lr: float | None, seeds: int = 2, factor: float = 10.0) -> str:
+    """Runs at a suggested learning rate, at a tenth of it and at ten times it: which is best?"""
+    if lr is None:
+        return f"{data.name}: the range test suggests nothing."
+    rates = lr / factor, lr, lr * factor
+    runs = LrSweep({rate: train_many(data, settings.replace(lr=rate), range(seeds)) for rate in rates})
+    words = ", ".join(f"{rate:.2g}: {runs.mean(rate):.1%}" for rate in runs.runs)
+    best = runs.best_lr
+    end = "is the best of the three" if best == lr else f"is beaten by {best:.2g}, {'higher' if best > lr else 'lower'}"
+    return f"{data.name}: {words} (mean of {seeds} seeds). The suggestion {lr:.2g} {end}."
+
+
+def check_beats_adam(data: Data, settings: Settings, lr: float, seeds: int = 2) -> str:
+    """Judge the exercise: SGD with momentum 0.9 at `lr` beats Adam at 3e-4 with every seed."""
+    found = sgd_and_adam(data, settings, [lr], [3e-4], seeds)
+    ours, theirs = found.sweeps["SGD"].scores(lr), found.sweeps["Adam"].scores(3e-4)
+    facts = f"SGD at {lr:g}: {min(ours):.1%} to {max(ours):.1%}; Adam at 3e-4: {min(theirs):.1%} to {max(theirs):.1%} " \
+            f"({seeds} seeds)."
+    if all(a > b for a, b in zip(ours, theirs, strict=True)):
+        return f"Right: better with every seed. {facts}"
+    hint = "The loss still falls from step to step: go higher." if _still_falls(found.sweeps["SGD"].runs[lr]) else \
+        "The loss no longer falls: go lower."
+    return f"Not yet. {facts} {hint}"
+
+
+def _still_falls(runs: Sequence[Any]) -> bool:
+    """Whether the first run's loss is lower in its last fifth than in the fifth before, and never leapt above its start."""
+    loss = np.array(runs[0].history.series("train_loss"))
+    part = max(1, len(loss) // 5)
+    return bool(np.isfinite(loss).all() and loss[-part:].mean() < loss[-2 * part:-part].mean() and loss.max() < 2 * loss[0])

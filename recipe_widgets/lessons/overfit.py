@@ -22,6 +22,8 @@ from recipe_widgets.plots.canvas import head, pixels
 from recipe_widgets.records import CheckResult, RecipeError, Run, Settings, generator
 from recipe_widgets.training import evaluate, train
 
+LEARNT = 0.05  # nats: a loss below it on its own samples counts as learnt by heart
+
 
 def zeroed(data: Data) -> Data:
     """The same labels, and nothing but zeros as input (also after normalisation)."""
@@ -128,8 +130,8 @@ class Raised:
 
     @property
     def enough(self) -> int | None:
-        """The smallest width at which every seed gets under 0.01 nats."""
-        return next((width for width, losses in self.losses.items() if max(losses) < 0.01), None)
+        """The smallest width at which every seed gets under `LEARNT`."""
+        return next((width for width, losses in self.losses.items() if max(losses) < LEARNT), None)
 
     def __str__(self) -> str:
         rows = [f"{'width':>6}  {'parameters':>10}  {'loss on the batch (nats), lowest to highest seed':<48}  right"]
@@ -158,16 +160,19 @@ class Raised:
             truth, small, large = (row[number] for row in (self.labels, self.answers[widths[0]], self.answers[widths[-1]]))
             place.imshow(pixels(self.images[number]), cmap="gray")
             place.set_axis_off()
-            place.set_title(f"{self.classes[truth]}\n{widths[0]}: {self.classes[small]}\n{widths[-1]}: {self.classes[large]}",
-                            fontsize=7)
-        head(figure, f"One batch of {len(self.labels)}: label, then the answers of {widths[0]} and of {widths[-1]} units", 9.5)
-        return Picture(figure, f"Loss on one batch by width: {', '.join(f'{w}: {m:.2g}' for w, m in zip(widths, middle, strict=True))}.")
+            lines = self.classes[truth], f"{widths[0]}: {self.classes[small]}", f"{widths[-1]}: {self.classes[large]}"
+            place.set_title("\n".join(lines), fontsize=7)
+        head(figure, f"One batch of {len(self.labels)}: label, then the answers of {widths[0]} and of {widths[-1]} units",
+             9.5)
+        words = ", ".join(f"{w}: {m:.2g}" for w, m in zip(widths, middle, strict=True))
+        return Picture(figure, f"Loss on one batch by width: {words}.")
 
 
 def raise_capacity(data: Data, settings: Settings, widths: Sequence[int], samples: int = 64, seeds: int = 3) -> Raised:
     """Train on one batch of `samples` (at least 12) at each width, as long as `settings` say."""
     if samples < 12 or not widths:
-        raise RecipeError("raise_capacity", found=f"{samples} samples, {len(widths)} widths", expected="12 or more, one or more")
+        raise RecipeError("raise_capacity", found=f"{samples} samples, {len(widths)} widths",
+                          expected="12 or more, one or more")
     few = data.subset(samples)
     rows = torch.arange(samples)
     x, y = few.train.batch(rows)
@@ -182,6 +187,27 @@ def raise_capacity(data: Data, settings: Settings, widths: Sequence[int], sample
             answers[width] = models[0](x).argmax(1).tolist()
         parameters[width] = count_parameters(models[0])
     return Raised(losses, parameters, answers, few.train.raw(rows)[0].numpy(), y.tolist(), data.classes)
+
+
+def one_batch_check(data: Data, settings: Settings, samples: int = 64) -> CheckResult:
+    """`checks.overfit_one_batch` on the model of `settings` and the first samples."""
+    batches = [data.train.batch(torch.arange(samples))]
+    return checks.overfit_one_batch(build_model(settings, data.shape, data.num_classes), batches,
+                                    nn.functional.cross_entropy, samples=samples)
+
+
+def check_fewest_units(data: Data, width: int, samples: int = 32, steps: int = 200, seeds: int = 3) -> str:
+    """Judge the exercise: `width` units learn the samples by heart with every seed, half as many do not."""
+    settings = Settings(optimizer="adam", lr=3e-3, max_steps=steps, eval_samples=100)
+    half = max(1, width // 2)
+    losses = raise_capacity(data, settings, sorted({half, width}), samples, seeds).losses
+    facts = f"Highest loss of {seeds} seeds: {max(losses[width]):.2g} nats at {width} units"
+    facts += f", {max(losses[half]):.2g} at {half}." if half < width else "."
+    if max(losses[width]) >= LEARNT:
+        return f"Not yet: some seed stays above {LEARNT} nats. {facts} Take more units."
+    if half < width and max(losses[half]) < LEARNT:
+        return f"More than it takes: half as many learn it as well. {facts} Take fewer."
+    return f"Right: {width} learn it, {half} do not. {facts}"
 
 
 @dataclass(frozen=True)
@@ -202,9 +228,9 @@ class Memorised:
         slower = np.mean(self.steps["random labels"]) / np.mean(self.steps["true labels"])
         pace = f"it takes {slower:.1f} times as many steps to reach 99 %" if np.isfinite(slower) else \
             "99 % was not reached by every seed"
-        return f"The net {learnt} {self.n} random labels: {min(random):.0%} to {max(random):.0%} of the training samples right " \
-               f"({min(real):.0%} to {max(real):.0%} with true ones); {pace}. On validation samples it then knows {says}: " \
-               f"{min(held):.0%} to {max(held):.0%}, chance is {self.chance:.0%}. n = {len(random)} seeds."
+        return f"The net {learnt} {self.n} random labels: {min(random):.0%} to {max(random):.0%} of the training samples " \
+               f"right ({min(real):.0%} to {max(real):.0%} with true ones); {pace}. On validation samples it then knows " \
+               f"{says}: {min(held):.0%} to {max(held):.0%}, chance is {self.chance:.0%}. n = {len(random)} seeds."
 
     def plot(self) -> Picture:
         return self.runs.plot(f"{self.n} samples: the training loss alone does not tell truth from noise")

@@ -41,8 +41,8 @@ def show_schedule(settings: Settings, steps_per_epoch: int = 100, others: Sequen
     axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    return Picture(figure, f"Learning rate under the schedule {settings.schedule}: {course[0]:.2g} at first, {middle:.2g} half "
-                           f"way, {end:.2g} at the end of {len(course)} steps; its mean is {course.mean():.2g}.")
+    return Picture(figure, f"Learning rate under the schedule {settings.schedule}: {course[0]:.2g} at first, {middle:.2g} "
+                           f"half way, {end:.2g} at the end of {len(course)} steps; its mean is {course.mean():.2g}.")
 
 
 def compare_schedules(data: Data, settings: Settings, names: Sequence[str], seeds: int = 4) -> Comparison[str]:

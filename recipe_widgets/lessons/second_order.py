@@ -97,7 +97,8 @@ class NewtonCost:
                  for n, s in self.hessian.items()]
         many = 101_770
         most = max(self.hessian)
-        return "\n".join([*rows, f"At {most:,} parameters a Newton step takes {self.hessian[most] / self.gradient[most]:,.0f} times "
+        times = self.hessian[most] / self.gradient[most]
+        return "\n".join([*rows, f"At {most:,} parameters a Newton step takes {times:,.0f} times "
                           f"as long as a gradient; the time grows as n^{self.power:.1f}. The Hessian of an MLP of {many:,} "
                           f"parameters would need {self.memory(many):,.0f} GB."])
 

@@ -17,7 +17,8 @@ from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import Training, train, train_many
 
 
-def seconds_per_step(data: Data, settings: Settings, steps: int = 20, clock: Callable[[], float] = time.perf_counter) -> float:
+def seconds_per_step(data: Data, settings: Settings, steps: int = 20,
+                     clock: Callable[[], float] = time.perf_counter) -> float:
     """Median seconds of a training step, after three to warm up."""
     training = Training(build_model(settings, data.shape, data.num_classes), data, settings)
     times = []
@@ -86,11 +87,14 @@ class ShortLong:
     def __str__(self) -> str:
         first = int(np.argmax(self.short))
         place = 1 + sum(value > self.long[first] for value in self.long)
+        behind, share = 100 * (max(self.long) - self.long[first]), self.short_steps / self.long_steps
+        if not self.rank_correlation > 0.5:
+            return f"Here {self.short_steps} steps tell little of {self.long_steps}: rank correlation " \
+                   f"{self.rank_correlation:.2f}."
         return f"{self.short_steps} steps order {len(self.names)} candidates much as {self.long_steps} steps do: rank " \
-               f"correlation {self.rank_correlation:.2f}. The winner of the short runs ({self.names[first]}) comes in as number " \
-               f"{place} of the long ones, {100 * (max(self.long) - self.long[first]):.1f} points behind the best, at " \
-               f"{self.short_steps / self.long_steps:.0%} of the time." if self.rank_correlation > 0.5 else \
-            f"Here {self.short_steps} steps tell little of {self.long_steps}: rank correlation {self.rank_correlation:.2f}."
+               f"correlation {self.rank_correlation:.2f}. The winner of the short runs ({self.names[first]}) comes in as " \
+               f"number {place} of the long ones, {behind:.1f} points behind the best, at {share:.0%} of " \
+               "the time."
 
     def plot(self) -> Picture:
         figure, axes = sheet(f"Rank correlation {self.rank_correlation:.2f}: each dot is one candidate", width=5.2)

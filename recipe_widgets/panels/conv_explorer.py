@@ -29,7 +29,8 @@ class ConvExplorer(Drawn):
         self.data = many
         common = {"style": STYLE, "layout": LAYOUT}
         super().__init__({
-            "source": widgets.Dropdown(options=[(one.name, n) for n, one in enumerate(many)], description="data set", **common),
+            "source": widgets.Dropdown(options=[(one.name, n) for n, one in enumerate(many)], description="data set",
+                                       **common),
             "number": widgets.IntSlider(min=0, max=99, description="image number", **common),
             "kernel": widgets.Dropdown(options=[*KERNELS, OWN], value="edge", description="kernel", **common),
             "own": widgets.Text(value="0 1 0  1 -4 1  0 1 0", description="your kernel", continuous_update=False, **common),

@@ -16,7 +16,8 @@ def plot_ledger(ledger: Ledger) -> Picture:
         raise RecipeError("Ledger.plot()", found="nothing measured", expected="one change", mend="Call measure first.")
     factor = 100 if ledger.percent else 1
     real = sum(entry.result.real for entry in entries if entry.result is not None)
-    figure, axes = sheet(f"{real} of {len(entries)} changes differ beyond the seeds' spread", height=1.2 + 0.4 * len(entries))
+    title = f"{real} of {len(entries)} changes differ beyond the seeds' spread"
+    figure, axes = sheet(title, height=1.2 + 0.4 * len(entries))
     for place, entry in enumerate(entries):
         found = entry.result
         assert found is not None

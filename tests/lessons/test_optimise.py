@@ -216,3 +216,15 @@ def test_newton_cost_is_measured_by_size() -> None:
     assert list(found.hessian) == [20, 60]
     with pytest.raises(RecipeError):
         second_order.newton_cost((5, 60))
+
+
+def test_the_exercise_is_judged(blobs: Data) -> None:
+    settings = SHORT.replace(max_steps=60)
+    assert optimise.check_beats_adam(blobs, settings, 0.05).startswith("Right")
+    assert "go higher" in optimise.check_beats_adam(blobs, settings, 1e-5)
+    assert "go lower" in optimise.check_beats_adam(blobs, settings, 1e4)
+
+
+def test_rates_around_a_suggestion(blobs: Data) -> None:
+    assert "suggests nothing" in optimise.around(blobs, SHORT, None)
+    assert "The suggestion 1e-05 is beaten by 0.0001, higher" in optimise.around(blobs, SHORT, 1e-5, seeds=1)

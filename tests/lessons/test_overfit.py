@@ -228,3 +228,19 @@ def test_plain_and_residual_nets(blobs: Data) -> None:
     text = str(families.Degrade({8: [1.0, 1.1], 26: [2.0, 2.1]}, {8: [1.0, 1.1], 26: [0.5, 0.6]}, 100))
     assert "rises (1.05 to 2.05 nats) without shortcuts and falls (1.05 to 0.55 nats) with them" in text
     assert "at 26 layers the residual net is lower with every seed" in text
+
+
+def test_shrunk_images_are_means_of_tiles(blobs: Data) -> None:
+    small = families.shrunk(blobs)
+    assert small.shape == (1, 4, 4)
+    tile = blobs.train.x[0, 0, :2, :2].float().mean().round()
+    assert small.train.x[0, 0, 0, 0] == tile
+    assert torch.equal(small.train.y, blobs.train.y)
+    with pytest.raises(RecipeError):
+        families.shrunk(blobs, 3)
+
+
+def test_the_exercise_is_judged(blobs: Data) -> None:
+    assert overfit.check_fewest_units(blobs, 1, steps=5).startswith("Not yet")
+    assert overfit.check_fewest_units(blobs, 64, steps=150).startswith("More than it takes")
+    assert overfit.one_batch_check(blobs, Settings(width=32), samples=16).status == "pass"

@@ -19,7 +19,8 @@ SHORT = Settings(width=8, max_steps=20, batch_size=32)
 def test_every_control_draws_anew(blobs: Data) -> None:
     explorer = ConvExplorer(blobs)
     for name, value, says in (("kernel", "box", "box turns"), ("padding", 1, "2·1"), ("stride", 2, "// 2"),
-                              ("pooling", "max", "max-pooling"), ("number", 3, "box"), ("kernel", "your own", "your own turns")):
+                              ("pooling", "max", "max-pooling"), ("number", 3, "box"),
+                              ("kernel", "your own", "your own turns")):
         explorer.controls[name].value = value
         assert says in explorer.words
     explorer.controls["own"].value = "1 1 1 1"
