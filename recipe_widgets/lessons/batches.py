@@ -177,19 +177,20 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
     """"Larger batch, less noise", and what it costs: runs that see as many `samples` with both batch sizes.
 
     The noise is the spread of the training loss from step to step in the last quarter (standard deviation of
-    differences / √2, nats). The large batch also gets a learning rate raised in proportion (Goyal et al. 2017).
+    differences / √2), as a share of its mean there, since a lower loss also wavers less. The large batch also gets a learning rate raised in proportion (Goyal et al. 2017).
     """
     def runs(size: int, lr: float) -> tuple[list[float], list[float]]:
         made = train_many(data, settings.replace(batch_size=size, lr=lr, max_steps=samples // size), range(seeds))
         curves = [np.array(run.history.series("train_loss")) for run in made]
-        noise = [float(np.diff(c[-max(4, len(c) // 4):]).std() / 2**0.5) for c in curves]
+        ends = [curve[-max(4, len(curve) // 4):] for curve in curves]
+        noise = [float(np.diff(end).std() / 2**0.5 / end.mean()) for end in ends]
         return noise, [run.history.last("val_accuracy") if run.status == "done" else np.nan for run in made]
 
     (a_noise, a), (b_noise, b), (_, scaled) = runs(small, settings.lr), runs(large, settings.lr), \
         runs(large, settings.lr * large / small)
     names, higher = (f"batches of {small}", f"batches of {large}"), f"batches of {large}, lr x {large // small}"
-    return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise), "noise of the training loss",
-                  more=False, percent=False, unit="nats"),
+    return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise), "noise of the training loss (share of its mean)",
+                  more=False),
             Claim("less noise, so a better result after as many samples", *names, tuple(a), tuple(b)),
             Claim("a learning rate raised with the batch helps", names[1], higher, tuple(b), tuple(scaled)),
             Claim("even so the small batches are better", higher, names[0], tuple(scaled), tuple(a))]

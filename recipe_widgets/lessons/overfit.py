@@ -109,11 +109,12 @@ def suspects(data: Data, settings: Settings, n: int = 16) -> dict[str, CheckResu
     cases: dict[str, nn.Module] = {
         "sound": sound,
         "a bug": _Positive(build_model(settings, data.shape, data.num_classes)),
-        "too small": build_model(settings.replace(model="mlp", width=1), data.shape, data.num_classes),
-        "regularised": build_model(settings.replace(model="mlp", dropout=0.95), data.shape, data.num_classes),
+        "too small": build_model(settings.replace(model="mlp", width=1, activation="tanh"), data.shape, data.num_classes),
+        "regularised": build_model(settings.replace(model="mlp", dropout=0.9), data.shape, data.num_classes),
     }
     return {name: checks.overfit_few(model, batches, nn.functional.cross_entropy, samples=n,
-                                     optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=3e-3))
+                                     optimizer=lambda model, decay=1.0 * (name == "regularised"): torch.optim.Adam(
+                                         model.parameters(), lr=3e-3, weight_decay=decay))
             for name, model in cases.items()}
 
 
