@@ -146,7 +146,7 @@ class Noise:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-        head(figure, f"Four times the samples, half the noise: measured slope {self.slope:.2f}")
+        head(figure, f"The gradient's noise falls as the batch size to the power {self.slope:.2f} (root law: -0.5)")
         return Picture(figure, str(self))
 
 
@@ -177,7 +177,8 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
     """"Larger batch, less noise", and what it costs: runs that see as many `samples` with both batch sizes.
 
     The noise is the spread of the training loss from step to step in the last quarter (standard deviation of
-    differences / √2), as a share of its mean there, since a lower loss also wavers less. The large batch also gets a learning rate raised in proportion (Goyal et al. 2017).
+    differences / √2), as a share of its mean there, since a lower loss also wavers less. The large batch also gets a
+    learning rate raised in proportion (Goyal et al. 2017).
     """
     def runs(size: int, lr: float) -> tuple[list[float], list[float]]:
         made = train_many(data, settings.replace(batch_size=size, lr=lr, max_steps=samples // size), range(seeds))
@@ -189,8 +190,8 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
     (a_noise, a), (b_noise, b), (_, scaled) = runs(small, settings.lr), runs(large, settings.lr), \
         runs(large, settings.lr * large / small)
     names, higher = (f"batches of {small}", f"batches of {large}"), f"batches of {large}, lr x {large // small}"
-    return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise), "noise of the training loss (share of its mean)",
-                  more=False),
+    return [Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise),
+                  "noise of the training loss (share of its mean)", more=False),
             Claim("less noise, so a better result after as many samples", *names, tuple(a), tuple(b)),
             Claim("a learning rate raised with the batch helps", names[1], higher, tuple(b), tuple(scaled)),
             Claim("even so the small batches are better", higher, names[0], tuple(scaled), tuple(a))]

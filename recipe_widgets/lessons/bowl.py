@@ -163,7 +163,7 @@ def ranking(paths: Mapping[str, Path]) -> str:
 
 def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> Picture:
     """Left the paths over the lines of equal loss, right the loss over the steps."""
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    figure = Figure(figsize=(8.2, 3.1), layout="constrained")
     plane, curve = figure.subplots(1, 2)
     _contours(plane, surface)
     for number, path in enumerate(paths.values()):
@@ -178,7 +178,7 @@ def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> P
     curve.set(xlabel="step", ylabel="loss above its minimum", yscale="log")
     curve.grid(alpha=0.3)
     figure.legend(*curve.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=4, loc="outside lower center")
-    head(figure, title or ranking(paths), 9.5)
+    head(figure, title or ranking(paths), 8.2)
     return Picture(figure, f"Paths of optimisers from the star. {ranking(paths)} {'; '.join(map(str, paths.values()))}.")
 
 
@@ -186,8 +186,8 @@ def _contours(axes: Axes, surface: Surface) -> None:
     left, right, low, high = surface.span
     x, y = np.meshgrid(np.linspace(left, right, 90), np.linspace(low, high, 90))
     z = surface.loss(torch.tensor(np.stack([x, y], -1))).numpy()
-    levels = np.quantile(z, np.linspace(0.02, 0.98, 12))
-    axes.contour(x, y, z, levels=np.unique(levels), colors="0.75", linewidths=0.8)
+    levels = np.quantile(z, np.linspace(0.04, 0.9, 5))
+    axes.contour(x, y, z, levels=np.unique(levels), colors="0.75", linewidths=0.8, antialiased=False)
 
 
 def constant_push(gamma: float, steps: int = 200) -> Array:

@@ -82,7 +82,7 @@ class Curve:
         return "\n".join(rows)
 
     def plot(self, title: str = "", mark: tuple[str, int] | None = None) -> Picture:
-        """Training (dotted) and validation accuracy over x, lowest to highest seed as a band; `mark` gets a ring."""
+        """Training (dotted) and validation accuracy over x, bars from lowest to highest seed; `mark` gets a ring."""
         figure = Figure(figsize=(7.5, 3.3), layout="constrained")
         axes, words = figure.subplots(), []
         for number, name in enumerate(self.names()):
@@ -90,16 +90,17 @@ class Curve:
             x = np.array(list(line))
             val, train = (np.array([[np.mean(v), min(v), max(v)] for v in (getattr(p, kind) for p in line.values())]).T * 100
                           for kind in ("val", "train"))
-            axes.fill_between(x, val[1], val[2], color=colour, alpha=0.25, linewidth=0)
-            axes.plot(x, val[0], "o" + LINES[number % 4], color=colour, label=f"{name}, validation", markersize=4)
-            axes.plot(x, train[0], ":", color=colour, label=f"{name}, training")
+            axes.errorbar(x, val[0], yerr=np.abs(val[1:] - val[0]), fmt="o" + LINES[number % 3], color=colour, label=name,
+                          markersize=4, capsize=3)
+            axes.plot(x, train[0], ":", color=colour, linewidth=1)
             words.append(f"{name}: " + ", ".join(f"{at}: {v:.0f} %" for at, v in zip(x, val[0], strict=True)))
         if mark is not None and mark in self.points:
             axes.plot(mark[1], np.mean(self.points[mark].val) * 100, "o", color="black", markersize=12, fillstyle="none")
+        axes.plot([], ":", color="0.4", label="training")
         axes.axhline(100 * self.chance, color="0.5", linestyle="--", linewidth=1, label="chance")
         axes.set(xscale="log", xlabel=self.label, ylabel="accuracy (%)", ylim=(0, 102))
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8, ncols=2 if len(self.names()) > 2 else 1)
+        axes.legend(frameon=False, fontsize=8)
         head(figure, title or self.verdict(), 7.5)
         return Picture(figure, f"Validation accuracy by {self.label}. {'; '.join(words)}.")
 

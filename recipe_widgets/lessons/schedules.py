@@ -50,6 +50,14 @@ def compare_schedules(data: Data, settings: Settings, names: Sequence[str], seed
     return Comparison({name: train_many(data, settings.replace(schedule=name), range(seeds)) for name in names})
 
 
+def few(runs: Comparison[str], *names: str) -> Comparison[str]:
+    """Some of a comparison, for a picture with fewer lines."""
+    for name in names:
+        if name not in runs.runs:
+            raise RecipeError("few", found=repr(name), expected="one of " + ", ".join(runs.runs))
+    return Comparison({name: runs.runs[name] for name in names})
+
+
 def train_with_rate(data: Data, settings: Settings, rate: Callable[[int], float]) -> Run:
     """Train with a schedule of your own: `rate(step)` is the learning rate of each step, from 0."""
     training = Training(build_model(settings, data.shape, data.num_classes), data, settings.replace(schedule="constant"))

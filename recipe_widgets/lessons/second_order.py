@@ -120,7 +120,7 @@ def newton_cost(sizes: Sequence[int] = (100, 300, 900), samples: int = 200, clas
 
         gradient[len(w)] = _seconds(lambda loss=loss, w=w: torch.func.grad(loss)(w), 5)  # type: ignore[misc]
         hessian[len(w)] = _seconds(lambda loss=loss, w=w: torch.linalg.solve(  # type: ignore[misc]
-            torch.func.hessian(loss)(w), torch.func.grad(loss)(w)), 2)
+            torch.func.jacrev(torch.func.grad(loss))(w), torch.func.grad(loss)(w)), 2)
     return NewtonCost(hessian, gradient)
 
 

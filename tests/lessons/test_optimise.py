@@ -163,7 +163,9 @@ def test_a_schedule_in_words() -> None:
 def test_schedules_side_by_side(blobs: Data) -> None:
     found = schedules.compare_schedules(blobs, SHORT, ("constant", "cosine"), 2)
     assert isinstance(found, Comparison)
-    assert found.seeds == 2
+    assert list(schedules.few(found, "cosine").runs) == ["cosine"]
+    with pytest.raises(RecipeError, match="linear"):
+        schedules.few(found, "linear")
 
 
 def test_memory_of_a_linear_layer_is_its_input_and_the_log_probabilities() -> None:
