@@ -9,7 +9,8 @@ from recipe_widgets.evaluation.calibration import Calibration, calibration, temp
 from recipe_widgets.evaluation.classes import ClassTable, Confusion, Mistakes, confusion, per_class, worst_mistakes
 from recipe_widgets.evaluation.compare import Difference, Kappa, McNemar, bootstrap_difference, kappa, mcnemar
 from recipe_widgets.evaluation.intervals import Proportion, accuracy, proportion
+from recipe_widgets.evaluation.ledger import Entry, Ledger
 
-__all__ = ["Answers", "Calibration", "ClassTable", "Confusion", "Difference", "Kappa", "McNemar", "Mistakes", "Proportion",
-           "accuracy", "answers", "bootstrap_difference", "calibration", "confusion", "kappa", "mcnemar", "per_class",
-           "proportion", "temperature", "worst_mistakes"]
+__all__ = ["Answers", "Calibration", "ClassTable", "Confusion", "Difference", "Entry", "Kappa", "Ledger", "McNemar",
+           "Mistakes", "Proportion", "accuracy", "answers", "bootstrap_difference", "calibration", "confusion", "kappa",
+           "mcnemar", "per_class", "proportion", "temperature", "worst_mistakes"]

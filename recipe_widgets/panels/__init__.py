@@ -2,26 +2,36 @@
 
 from recipe_widgets.panels.browser import DataBrowser
 from recipe_widgets.panels.bug_clinic import BugClinic
+from recipe_widgets.panels.capacity_explorer import CapacityExplorer
+from recipe_widgets.panels.conv_explorer import ConvExplorer
 from recipe_widgets.panels.dials import Dials
 from recipe_widgets.panels.explorers import ActivationExplorer, GradientExplorer, InitExplorer, RecurrentExplorer
 from recipe_widgets.panels.labeller import Labeller
+from recipe_widgets.panels.learning_curve import LearningCurve
 from recipe_widgets.panels.live_panel import LivePanel
 from recipe_widgets.panels.losses import LossDice, LossShapes
+from recipe_widgets.panels.optimizer_bowl import OptimizerBowl
 from recipe_widgets.panels.question import Question
+from recipe_widgets.panels.schedule_explorer import ScheduleExplorer
 from recipe_widgets.panels.tuning_board import TuningBoard
 
 __all__ = [
     "ActivationExplorer",
     "BugClinic",
+    "CapacityExplorer",
+    "ConvExplorer",
     "DataBrowser",
     "Dials",
     "GradientExplorer",
     "InitExplorer",
     "Labeller",
+    "LearningCurve",
     "LivePanel",
     "LossDice",
     "LossShapes",
+    "OptimizerBowl",
     "Question",
     "RecurrentExplorer",
+    "ScheduleExplorer",
     "TuningBoard",
 ]

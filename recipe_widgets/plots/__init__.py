@@ -1,5 +1,6 @@
 """Layer 5: numbers in, pictures out. No pyplot state, no widgets."""
 
+import recipe_widgets.plots.ledger  # registers the picture of a ledger
 import recipe_widgets.plots.tuning  # noqa: F401  # registers the pictures of a search
 from recipe_widgets.plots.board import Dot, board_svg
 from recipe_widgets.plots.checks import plot_check

@@ -1,0 +1,166 @@
+"""One change at a time, the expectation written first. (Karpathy 2019; TUM, Introduction to Deep Learning.)"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from recipe_widgets.data import Data
+from recipe_widgets.judge.spread import Paired, paired
+from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.result import drawing
+from recipe_widgets.training import train_many
+
+Expected = Literal["better", "worse", "same"]
+Measure = Callable[[Mapping[str, Any], int], float]
+AtOnce = Callable[[Mapping[str, Any], Sequence[int]], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change: what was expected and why, and what it gave.
+
+    Attributes:
+        changes: the one thing that differs. base: what it was added to. a, b: the measure without and with it, by seed.
+        kept: whether later entries build on it.
+    """
+
+    name: str
+    changes: Mapping[str, Any]
+    expected: Expected
+    because: str
+    base: Mapping[str, Any]
+    a: tuple[float, ...] = ()
+    b: tuple[float, ...] = ()
+    kept: bool = False
+
+    @property
+    def result(self) -> Paired | None:
+        return paired(self.a, self.b) if self.a else None
+
+
+@dataclass
+class Ledger:
+    """Propose a change with its expectation, measure it on paired seeds, keep it or not; then the next one.
+
+    >>> ledger = Ledger(lambda changes, seed: accuracy_of(changes, seed))                          # doctest: +SKIP
+    >>> ledger.propose("batch norm", norm="batch", expected="better", because="a higher rate")     # doctest: +SKIP
+    >>> ledger.measure("batch norm"); ledger.keep("batch norm"); print(ledger)                     # doctest: +SKIP
+
+    Args:
+        score: `(changes, seed) -> number`: trains with these changes and gives what is compared, such as an accuracy.
+        seeds: how many, at least 2, the same for all.
+        higher: whether more of the score is better. percent: it is a share, shown in per cent.
+    """
+
+    score: Measure
+    seeds: int = 3
+    higher: bool = True
+    percent: bool = True
+    what: str = "validation accuracy"
+    entries: dict[str, Entry] = field(default_factory=dict)
+    _at_once: AtOnce | None = None
+    _known: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.seeds < 2:
+            raise RecipeError("Ledger(seeds=)", found=self.seeds, expected="2 or more: one seed has no spread")
+
+    @classmethod
+    def of_settings(cls, data: Data, settings: Settings, seeds: int = 3) -> Ledger:
+        """Changes are knobs of `settings`; the score is the accuracy on the whole validation set at the end of the run."""
+        def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
+            runs = train_many(data, settings.replace(**changes), wanted)
+            return tuple(0.0 if run.status == "diverged" else run.history.last("val_accuracy") for run in runs)
+
+        return cls(lambda changes, seed: scores(changes, [seed])[0], seeds, _at_once=scores)
+
+    def _scores(self, changes: Mapping[str, Any]) -> tuple[float, ...]:
+        if self._at_once is not None:
+            return self._at_once(changes, range(self.seeds))
+        return tuple(float(self.score(changes, seed)) for seed in range(self.seeds))
+
+    def _of(self, changes: Mapping[str, Any]) -> tuple[float, ...]:
+        """Measured once for each set of changes."""
+        key = json.dumps(dict(sorted(changes.items())), default=str)
+        if key not in self._known:
+            self._known[key] = self._scores(changes)
+        return self._known[key]
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """All changes that were kept, in order."""
+        return {knob: value for entry in self.entries.values() if entry.kept for knob, value in entry.changes.items()}
+
+    def propose(self, name: str, *, expected: Expected, because: str, **changes: Any) -> Entry:
+        """Write down one change, what you expect of it and why. Nothing runs yet."""
+        if expected not in ("better", "worse", "same") or not because.strip():
+            raise RecipeError("propose(expected=, because=)", found=f"{expected!r}, {because!r}",
+                              expected="better, worse or same, and a reason: written before the run, it teaches")
+        if len(changes) != 1:
+            raise RecipeError("propose", found=f"{len(changes)} changes: {', '.join(changes) or 'none'}",
+                              expected="one at a time", mend="Propose each by itself.")
+        if name in self.entries:
+            raise RecipeError("propose", found=f"a second entry {name!r}", expected="a new name")
+        entry = Entry(name, changes, expected, because, self.base)
+        self.entries[name] = entry
+        return entry
+
+    def _entry(self, name: str) -> Entry:
+        if name not in self.entries:
+            raise RecipeError("Ledger", found=repr(name), expected="one of " + ", ".join(map(repr, self.entries)),
+                              mend="Propose it first.")
+        return self.entries[name]
+
+    def measure(self, name: str) -> Entry:
+        """Run it, and what it was added to, from the same seeds."""
+        entry = self._entry(name)
+        made = replace(entry, a=self._of(entry.base), b=self._of({**entry.base, **entry.changes}))
+        self.entries[name] = made
+        return made
+
+    def keep(self, name: str) -> None:
+        """Build on it from now on. Only what was measured can be kept."""
+        entry = self._entry(name)
+        if not entry.a:
+            raise RecipeError("keep", found=f"{name!r}, not measured", expected="a measured change",
+                              mend="Measure it first.")
+        self.entries[name] = replace(entry, kept=True)
+
+    def ablate(self) -> dict[str, Paired]:
+        """For each kept change: everything kept but this, against everything kept."""
+        whole, kept = self.base, [entry for entry in self.entries.values() if entry.kept]
+        return {entry.name: paired(self._of({k: v for k, v in whole.items() if k not in entry.changes}), self._of(whole))
+                for entry in kept}
+
+    def outcome(self, entry: Entry) -> str:
+        """better, worse, or no difference beyond the seeds' spread; and whether that was expected."""
+        found = entry.result
+        if found is None:
+            return "not measured"
+        seen = "same" if not found.real else "better" if (found.difference > 0) == self.higher else "worse"
+        words = {"same": "no difference beyond the seeds' spread", "better": "better", "worse": "worse"}[seen]
+        return f"{words}, {'as expected' if seen == entry.expected else f'expected {entry.expected}'}"
+
+    def number(self, value: float, sign: bool = False) -> str:
+        return f"{100 * value:{'+' if sign else ''}.1f}{'' if sign else ' %'}" if self.percent else \
+            f"{value:{'+' if sign else ''}.3g}"
+
+    def __str__(self) -> str:
+        rows = [f"{self.what}, n = {self.seeds} paired seeds"]
+        for entry in self.entries.values():
+            found = entry.result
+            numbers = "" if found is None else f"{self.number(found.a)} to {self.number(found.b)}, " \
+                f"{self.number(found.difference, True)} " \
+                f"({self.number(found.low, True)} to {self.number(found.high, True)}): "
+            mark = "+" if entry.kept else " "
+            rows.append(f"{mark} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
+        return "\n".join(rows)
+
+    __repr__ = __str__
+
+    def plot(self) -> Any:
+        """Each measured change as a dot with its interval."""
+        return drawing("ledger", self)

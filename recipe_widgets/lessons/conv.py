@@ -1,0 +1,145 @@
+"""Convolution, looked at: kernels, padding, stride, output size, pooling. (Notebook 05, O8.)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch.nn import functional as F
+
+from recipe_widgets.data import Data
+from recipe_widgets.plots import Picture
+from recipe_widgets.plots.canvas import head
+from recipe_widgets.records import RecipeError
+
+Array = npt.NDArray[np.float64]
+Pooling = Literal["none", "max", "mean"]
+
+KERNELS: dict[str, Array] = {
+    "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], float),
+    "edge": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], float),
+    "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], float),
+    "box": np.full((3, 3), 1 / 9),
+    "gaussian": np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], float) / 16,
+    "vertical edge": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float),
+    "horizontal edge": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], float),
+}
+
+
+def output_size(size: int, kernel: int, padding: int = 0, stride: int = 1) -> int:
+    """Pixels along one side after a convolution or pooling: (size + 2·padding - kernel) // stride + 1.
+
+    Raises:
+        RecipeError: the kernel does not fit into the padded image.
+    """
+    if kernel < 1 or stride < 1 or padding < 0 or size + 2 * padding < kernel:
+        raise RecipeError("output_size", found=f"size {size}, kernel {kernel}, padding {padding}, stride {stride}",
+                          expected="a kernel that fits into the padded image, stride >= 1", mend="Pad more.")
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def sizes(size: int, kernel: int, layers: int, padding: int = 0, stride: int = 1) -> list[int]:
+    """The side of an image before and after each of some equal convolutions: 5x5 on 32 gives 32, 28, 24, 20."""
+    found = [size]
+    for _ in range(layers):
+        found.append(output_size(found[-1], kernel, padding, stride))
+    return found
+
+
+def own_kernel(values: Any) -> Array:
+    """A square kernel (k, k) of finite numbers from nested lists, or from k² numbers in a row."""
+    try:
+        kernel = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        kernel = np.array(np.nan)
+    side = round(kernel.size**0.5)
+    if not np.isfinite(kernel).all() or kernel.ndim not in (1, 2) or side**2 != kernel.size or \
+            (kernel.ndim == 2 and kernel.shape != (side, side)):
+        raise RecipeError("Kernel", found=repr(values), expected="k rows of k numbers",
+                          mend="For example [[0, 1, 0], [1, -4, 1], [0, 1, 0]].")
+    return kernel.reshape(side, side)
+
+
+def convolve(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0, stride: int = 1) -> Array:
+    """What a convolution layer computes: (H, W) or (C, H, W) to (H', W') or (C, H', W'), each channel by itself.
+
+    As in all deep-learning libraries the kernel is not mirrored, so mathematicians call this a cross-correlation.
+    """
+    x = torch.as_tensor(np.asarray(image, np.float64))
+    flat = x.reshape(-1, 1, *x.shape[-2:])
+    for side in x.shape[-2:]:
+        output_size(side, len(kernel), padding, stride)
+    y = F.conv2d(flat, torch.as_tensor(np.asarray(kernel, np.float64))[None, None], padding=padding, stride=stride)
+    return y.reshape(*x.shape[:-2], *y.shape[-2:]).numpy()
+
+
+def pool(image: npt.NDArray[Any], kind: Pooling, size: int = 2) -> Array:
+    """The largest or the mean value of each tile of size x size pixels; (..., H, W) to (..., H // size, W // size)."""
+    x = np.asarray(image, np.float64)
+    if kind == "none":
+        return x
+    if kind not in ("max", "mean") or not 1 <= size <= min(x.shape[-2:]):
+        raise RecipeError("pool", found=f"{kind!r} over {size} pixels",
+                          expected="none, max or mean over pixels that are there")
+    h, w = (side // size for side in x.shape[-2:])
+    tiles = x[..., : h * size, : w * size].reshape(*x.shape[:-2], h, size, w, size)
+    return np.asarray(tiles.max((-3, -1)) if kind == "max" else tiles.mean((-3, -1)))
+
+
+def sample_image(data: Data, number: int = 0) -> Array:
+    """A training image (C, H, W) as numbers from 0 to 1."""
+    if len(data.shape) != 3 or not 0 <= number < data.train.size:
+        raise RecipeError("Image", found=f"number {number} of samples {data.shape}",
+                          expected=f"images, a number below {data.train.size}")
+    image = data.train.x[number].cpu().numpy().astype(np.float64)
+    return np.asarray(image / 255 if data.train.x.dtype == torch.uint8 else image)
+
+
+def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0, stride: int = 1,
+                     pooling: Pooling = "none", name: str = "own kernel") -> Picture:
+    """Image, kernel, and what comes out, with all sizes. Colours are filtered one by one and shown as one grey."""
+    kernel = own_kernel(kernel)
+    after = convolve(image, kernel, padding, stride)
+    out = pool(after, pooling)
+    figure = Figure(figsize=(8.4, 3.0), layout="constrained")
+    before, square, behind = figure.subplots(1, 3, width_ratios=(3, 2, 3))
+    _grey(before, np.asarray(image), f"in: {image.shape[-2]} x {image.shape[-1]}")
+    _numbers(square, kernel, f"{name}, {len(kernel)} x {len(kernel)}, sum {kernel.sum():.3g}")
+    _grey(behind, out, f"out: {out.shape[-2]} x {out.shape[-1]}, {out.min():.2f} to {out.max():.2f}")
+    steps = f"({image.shape[-2]} + 2·{padding} - {len(kernel)}) // {stride} + 1 = {after.shape[-2]}"
+    pooled = f", then {pooling}-pooling 2 x 2: {out.shape[-2]}" if pooling != "none" else ""
+    head(figure, f"Rows that come out: {steps}{pooled}", 8.4)
+    return Picture(figure, f"{name} turns an image of {image.shape[-2]} x {image.shape[-1]} pixels into {out.shape[-2]} x "
+                           f"{out.shape[-1]}: {steps}{pooled}.")
+
+
+def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tuple(KERNELS)) -> Picture:
+    """Many filters on the same images (C, H, W): one row per image, one column per kernel."""
+    figure = Figure(figsize=(1.35 * len(names), 1.3 * len(images) + 0.7), layout="constrained")
+    for row, image in zip(figure.subplots(len(images), len(names), squeeze=False), images, strict=True):
+        for axes, name in zip(row, names, strict=True):
+            _grey(axes, convolve(image, KERNELS[name], padding=1), name)
+    head(figure, "One layer has many filters: each looks for something else in the same image", 1.35 * len(names))
+    return Picture(figure, f"{len(images)} images, each through the kernels {', '.join(names)}.")
+
+
+def _grey(axes: Axes, image: npt.NDArray[Any], title: str) -> None:
+    shown = image.mean(0) if image.ndim == 3 else image
+    axes.imshow(shown, cmap="gray", interpolation="nearest")
+    axes.set_title(title, fontsize=8)
+    axes.set_axis_off()
+
+
+def _numbers(axes: Axes, kernel: Array, title: str) -> None:
+    reach = max(float(np.abs(kernel).max()), 1e-12)
+    axes.imshow(kernel, cmap="PuOr", vmin=-reach, vmax=reach)
+    for (row, column), value in np.ndenumerate(kernel):
+        axes.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=8,
+                  color="white" if abs(value) > 0.6 * reach else "black")
+    axes.set_title(title, fontsize=8)
+    axes.set_axis_off()
