@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.data import Data, balanced, imbalanced
 from recipe_widgets.lessons.compare import PALETTE
-from recipe_widgets.lessons.trials import Trials
+from recipe_widgets.lessons.trials import Trials, quiet_run
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import Run, Settings
-from recipe_widgets.training import eval_mode, train
+from recipe_widgets.training import eval_mode
 from recipe_widgets.training.loop import LossOfBatch
 
 WAYS = ("as it is", "weighted loss", "resampled")
@@ -52,7 +52,8 @@ class Imbalance:
 
     def __str__(self) -> str:
         names = ", ".join(f"{self.classes[k]} ({self.counts[k]})" for k in self.rare)
-        return f"rare classes (training samples): {names}; others up to {max(self.counts)}\n{self.of(True)}\n{self.of(False)}"
+        head = f"rare classes (training samples): {names}; others up to {max(self.counts)}"
+        return f"{head}\n{self.of(True)}\n{self.of(False)}"
 
     def plot(self) -> Picture:
         """Recall by class, the rare ones to the left; a bar per way."""
@@ -81,13 +82,13 @@ def imbalance(data: Data, settings: Settings, rare: Sequence[int | str], share: 
 
     The validation set keeps all classes alike.
     """
-    thin = imbalanced(data, {one: share for one in rare})
+    thin = imbalanced(data, dict.fromkeys(rare, share))
     counts = torch.bincount(thin.train.y, minlength=data.num_classes)
     recalls: dict[str, list[np.ndarray]] = {way: [] for way in WAYS}
     for seed in range(seeds):
         chosen = settings.replace(seed=seed)
-        runs = (train(thin, chosen), train(thin, chosen, loss_fn=weighted_loss(class_weights(counts))),
-                train(balanced(thin, seed), chosen))
+        runs = (quiet_run(thin, chosen), quiet_run(thin, chosen, loss_fn=weighted_loss(class_weights(counts))),
+                quiet_run(balanced(thin, seed), chosen))
         for way, run in zip(WAYS, runs, strict=True):
             recalls[way].append(_recall(run, data))
     numbers = tuple(data.classes.index(one) if isinstance(one, str) else int(one) for one in rare)

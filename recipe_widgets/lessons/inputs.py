@@ -30,7 +30,7 @@ def resized(data: Data, side: int) -> Data:
 
 
 def with_noise_inputs(data: Data, extra: int, seed: int = 0) -> Data:
-    """Samples as a table of their normalised values, and `extra` columns of normal noise that tell nothing about the label."""
+    """Samples as a table of their normalised values, and `extra` columns of normal noise that tell nothing about labels."""
     def table(split: Split) -> torch.Tensor:
         x = torch.cat([x.flatten(1) for x, _ in split.batches(1000)])
         # A generator per split, or the noise of the validation samples would be that of the training samples.

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import PALETTE
+from recipe_widgets.lessons.trials import end_accuracy
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.training import train
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class DataCurve:
         """What the data did so far, and whether the end of the curve still falls beyond the spread of its seeds."""
         wobble = float(np.ptp(self.errors[-1]))
         falls = "still falls" if self.last_gain > wobble else "has flattened within the spread of its seeds"
-        return (f"{self.title}: from {self.sizes[0]:,} to {self.sizes[-1]:,} samples the error went from {self.means[0]:.1%} to "
-                f"{self.means[-1]:.1%} (mean of {self.errors.shape[1]} seeds); ten times the data divide it by "
+        return (f"{self.title}: from {self.sizes[0]:,} to {self.sizes[-1]:,} samples the error went from "
+                f"{self.means[0]:.1%} to {self.means[-1]:.1%} (mean of {self.errors.shape[1]} seeds); ten times the data divide it by "
                 f"{self.per_tenfold:.1f}. The curve {falls}: the last step, from {self.sizes[-2]:,}, took off "
                 f"{100 * self.last_gain:.1f} points.")
 
@@ -60,8 +60,7 @@ def more_data(data: Data, settings: Settings, sizes: Sequence[int], seeds: int =
         raise RecipeError("more_data(sizes=)", found=repr(list(sizes)), expected="two sizes or more, rising")
     errors = []
     for size in sizes:
-        runs = [train(data.subset(size, seed), settings.replace(seed=seed)) for seed in range(seeds)]
-        errors.append([1.0 if run.status == "diverged" else 1 - run.history.last("val_accuracy") for run in runs])
+        errors.append([1 - end_accuracy(data.subset(size, seed), settings.replace(seed=seed)) for seed in range(seeds)])
     return DataCurve(f"{data.name}, {settings.model}", tuple(sizes), np.array(errors))
 
 

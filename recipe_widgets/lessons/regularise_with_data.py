@@ -13,10 +13,10 @@ from recipe_widgets.lessons.inputs import changed, resized, with_noise_inputs
 from recipe_widgets.lessons.more_data import more_data, plot_curves
 from recipe_widgets.lessons.sweeps import sweep, sweeps_beside
 from recipe_widgets.lessons.transfer import autoencoder_of, pretraining, reconstructions, supervised_wins, unlabelled
-from recipe_widgets.lessons.trials import Trials, beside
+from recipe_widgets.lessons.trials import Trials, beside, end_accuracy
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings, generator
-from recipe_widgets.training import train
+from recipe_widgets.training import train_many
 
 __all__ = ["augment_effect", "autoencoder_of", "batch_noise", "beside", "changed", "check_augmentation", "gallery",
            "imbalance", "input_sizes", "keeps_label", "more_data", "noise_inputs", "plot_curves", "pretraining",
@@ -33,12 +33,11 @@ def input_sizes(data: Data, settings: Settings, sides: tuple[int, ...], seeds: i
     """The same images with fewer pixels a side."""
     own = data.shape[-1]
     return Trials(f"{data.name}, {data.train.size} samples", {
-        f"{side}x{side} pixels": _accuracies(data if side == own else resized(data, side), settings, seeds) for side in sides})
+        f"{side}x{side} pixels": _accuracies(data if side == own else resized(data, side), settings, seeds)
+        for side in sides})
 
 
 def _accuracies(data: Data, settings: Settings, seeds: int) -> list[float]:
-    from recipe_widgets.training import train_many
-
     runs = train_many(data, settings, range(seeds))
     return [0.0 if run.status == "diverged" else run.history.last("val_accuracy") for run in runs]
 
@@ -59,7 +58,7 @@ def batch_noise(data: Data, sizes: tuple[int, ...] = (4, 16, 64, 256), draws: in
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False, fontsize=8)
     points = ", ".join(f"{size}: {value:.3f}" for size, value in zip(sizes, spreads, strict=True))
-    return Picture(figure, f"Standard deviation of the mean of a batch by batch size: {points}; it falls as one over the root.")
+    return Picture(figure, f"Standard deviation of the mean of a batch by batch size: {points}; it falls with the root.")
 
 
 def check_augmentation(data: Data, settings: Settings, augment: str, strength: float = 1.0, seeds: int = 3) -> str:
@@ -72,7 +71,7 @@ def check_augmentation(data: Data, settings: Settings, augment: str, strength: f
         kept = keeps_label(data, augment, strength)
         if kept.status in ("warn", "fail"):
             return f"Not yet: {kept.message}. {kept.advice}"
-    runs = {name: [train(data, one.replace(seed=seed)).history.last("val_accuracy") for seed in range(seeds)]
+    runs = {name: [end_accuracy(data, one.replace(seed=seed)) for seed in range(seeds)]
             for name, one in (("none", settings.replace(augment="none")), (augment, chosen))}
     trials = Trials(f"{data.name}, {data.train.size} samples", runs)
     if trials.difference(augment).low > 0:

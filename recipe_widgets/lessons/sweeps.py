@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from recipe_widgets.data import Data
 from recipe_widgets.judge.spread import paired
 from recipe_widgets.lessons.compare import PALETTE
+from recipe_widgets.lessons.trials import points
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import Run, Settings
 from recipe_widgets.training import evaluate, train_many
@@ -49,8 +50,7 @@ class Sweep:
             return f"{self.title}: none of the other values of {self.knob} is better than {base:g} (n = {self.seeds} seeds)."
         found = paired(self.val[self.values.index(base)], self.val[self.values.index(self.best)])
         said = "a gain" if found.low > 0 else "no gain beyond chance"
-        return (f"{self.title}: {self.knob} {self.best:g} against {base:g}: {100 * found.difference:+.1f} points of validation "
-                f"accuracy (95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}, n = {found.n} seeds), {said}; "
+        return (f"{self.title}, validation accuracy with {self.knob} {self.best:g} against {base:g}: {points(found)}, {said}; "
                 f"the gap to training went from {100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points.")
 
     def __str__(self) -> str:

@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from matplotlib.figure import Figure
+from torch import nn
 
 from recipe_widgets.data import Data, few, only_classes
-from recipe_widgets.lessons.trials import Trials
+from recipe_widgets.lessons.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.models import build_model, new_head
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Run, Settings
-from recipe_widgets.training import encoded, eval_mode, train, train_autoencoder
+from recipe_widgets.training import encoded, eval_mode, train_autoencoder
 
 
 def pretraining(data: Data, settings: Settings, new: Sequence[int | str], per_class: int, tune: Settings,
                 draws: int = 4) -> Trials:
     """Train on all other classes, then on `per_class` samples of each of the `new` ones: is that better than from scratch?
 
-    One network is pretrained (by `settings`); each of `draws` takes other samples of the new classes and other first weights,
-    and trains by `tune`. Judged on all validation samples of the new classes.
+    One network is pretrained (by `settings`); each of `draws` takes other samples of the new classes and other first
+    weights, and trains by `tune`. Judged on all validation samples of the new classes.
     """
     wanted = {data.classes.index(one) if isinstance(one, str) else int(one) for one in new}
     others = [k for k in range(data.num_classes) if k not in wanted]
     if len(others) < 2:
         raise RecipeError("pretraining(new=)", found=repr(list(new)), expected="at least two classes left to pretrain on")
-    trunk = train(only_classes(data, others), settings).model
+    trunk = quiet_run(only_classes(data, others), settings).model
     assert trunk is not None
-    target, scores = only_classes(data, list(new)), {}
-    makers = {"from scratch": lambda one: build_model(one, target.shape, target.num_classes),
+    target = only_classes(data, list(new))
+    scores: dict[str, list[float]] = {}
+    makers: dict[str, Callable[[Settings], nn.Module]] = {"from scratch": lambda one: build_model(one, target.shape, target.num_classes),
               "pretrained, head only": lambda one: new_head(trunk, target.num_classes, one, freeze=True),
               "pretrained, all weights": lambda one: new_head(trunk, target.num_classes, one)}
     for way, make in makers.items():
         scores[way] = []
         for seed in range(draws):
             chosen = tune.replace(seed=seed)
-            run = train(few(target, per_class, seed), chosen, make(chosen))
-            scores[way].append(_accuracy(run))
+            scores[way].append(end_accuracy(few(target, per_class, seed), chosen, make(chosen)))
     return Trials(f"{data.name}, {per_class} per class", scores, repeats="draws")
-
-
-def _accuracy(run: Run) -> float:
-    return 0.0 if run.status == "diverged" else run.history.last("val_accuracy")
 
 
 def autoencoder_of(data: Data, settings: Settings) -> Run:
@@ -81,7 +78,7 @@ def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, prob
         ways: dict[str, list[float]] = {"pixels, linear": [], "autoencoder, linear": [], "supervised net": []}
         for seed in range(draws):
             for way, source, chosen in zip(ways, (data, features, data), (probe, probe, net), strict=True):
-                ways[way].append(_accuracy(train(few(source, n, seed), chosen.replace(seed=seed))))
+                ways[way].append(end_accuracy(few(source, n, seed), chosen.replace(seed=seed)))
         made.append(Trials(f"{data.name}, {n} per class", ways, repeats="draws"))
     return made
 

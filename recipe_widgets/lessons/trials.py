@@ -8,11 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import nn
 
+from recipe_widgets.data import Data
 from recipe_widgets.judge.spread import Paired, paired
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
+from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.training import evaluate, train
+from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training.loop import LossOfBatch
+
+GLANCE = 50  # validation samples per look on the way, where only the end counts
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,7 @@ class Trials:
         found, base = self.difference(way, base), base or self.base
         word = ("is better than" if found.low > 0 else "is worse than" if found.high < 0
                 else "is not clearly better or worse than")
-        return (f"{self.title}: {way} {word} {base}: {100 * found.difference:+.1f} points "
-                f"(95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}, {found.n} {self.repeats}).")
+        return f"{self.title}: {way} {word} {base}: {points(found, self.repeats)}."
 
     def verdicts(self) -> str:
         """Every other way against the first. One interval in twenty misses the truth, so beware of many ways."""
@@ -69,11 +75,31 @@ class Trials:
     def __str__(self) -> str:
         wide = max(14, *map(len, self.scores))
         rows = [f"{self.title:>{wide}}     mean   lowest  highest   {self.of}, n = {self.seeds} {self.repeats}"]
-        rows += [f"{way:>{wide}}  {np.mean(row):>7.1%}  {min(row):>7.1%}  {max(row):>7.1%}" for way, row in self.scores.items()]
+        rows += [f"{way:>{wide}}  {np.mean(row):>7.1%}  {min(row):>7.1%}  {max(row):>7.1%}"
+                 for way, row in self.scores.items()]
         return "\n".join(rows)
 
     def plot(self, title: str = "") -> Picture:
         return beside(self, title=title)
+
+
+def points(found: Paired, repeats: str = "seeds") -> str:
+    """A paired difference of shares in points, with its interval."""
+    return (f"{100 * found.difference:+.1f} points (95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}, "
+            f"{found.n} {repeats})")
+
+
+def quiet_run(data: Data, settings: Settings, model: nn.Module | None = None, loss_fn: LossOfBatch | None = None) -> Run:
+    """Train with the barest looks on the way: on small networks they would cost as much as the training."""
+    return train(data, settings.replace(eval_samples=min(GLANCE, settings.eval_samples or GLANCE)), model, loss_fn=loss_fn)
+
+
+def end_accuracy(data: Data, settings: Settings, model: nn.Module | None = None) -> float:
+    """Train, then judge on `settings.eval_samples` validation samples (0: all). 0 for a run that diverged."""
+    run = quiet_run(data, settings, model)
+    if run.status == "diverged" or run.model is None:
+        return 0.0
+    return evaluate(run.model, stratified_look(data.validation, settings.eval_samples)).accuracy
 
 
 def beside(*trials: Trials, title: str = "") -> Picture:
