@@ -41,7 +41,7 @@ MEASURES = (
     Way("Creative augmentation", f"{_DATA}#3.-Creative-augmentation-(R3)"),
     Way("Pretraining, with labels", f"{_DATA}#4.-Pretraining-(R4)"),
     Way("Smaller input, model, batch", f"{_DATA}#6.-Smaller-input,-model-and-batch-(R6)"),
-    Way("Dropout", f"{_MODEL}#2.-Dropout-and-a-myth-(R7)"),
+    Way("Dropout", f"{_MODEL}#2.-Dropout,-and-a-myth-(R7)"),
     Way("Weight decay", f"{_MODEL}#4.-Weight-decay-(R8)"),
     Way("Early stopping", f"{_MODEL}#5.-Early-stopping-(R9)"),
     Way("A larger model, stopped early", f"{_MODEL}#6.-A-larger-model,-stopped-early-(R10)"),

@@ -43,8 +43,8 @@ class DataCurve:
         wobble = float(np.ptp(self.errors[-1]))
         falls = "still falls" if self.last_gain > wobble else "has flattened within the spread of its seeds"
         return (f"{self.title}: from {self.sizes[0]:,} to {self.sizes[-1]:,} samples the error went from "
-                f"{self.means[0]:.1%} to {self.means[-1]:.1%} (mean of {self.errors.shape[1]} seeds); ten times the data divide it by "
-                f"{self.per_tenfold:.1f}. The curve {falls}: the last step, from {self.sizes[-2]:,}, took off "
+                f"{self.means[0]:.1%} to {self.means[-1]:.1%} (mean of {self.errors.shape[1]} seeds); ten times the data "
+                f"divide it by {self.per_tenfold:.1f}. The curve {falls}: the last step, from {self.sizes[-2]:,}, took off "
                 f"{100 * self.last_gain:.1f} points.")
 
     def __str__(self) -> str:

@@ -50,8 +50,8 @@ class Sweep:
             return f"{self.title}: none of the other values of {self.knob} is better than {base:g} (n = {self.seeds} seeds)."
         found = paired(self.val[self.values.index(base)], self.val[self.values.index(self.best)])
         said = "a gain" if found.low > 0 else "no gain beyond chance"
-        return (f"{self.title}, validation accuracy with {self.knob} {self.best:g} against {base:g}: {points(found)}, {said}; "
-                f"the gap to training went from {100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points.")
+        return (f"{self.title}, validation accuracy with {self.knob} {self.best:g} against {base:g}: {points(found)}, {said}"
+                f"; the gap to training went from {100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points.")
 
     def __str__(self) -> str:
         rows = [f"{self.knob:>14}    train  validation  (lowest to highest)   {self.title}, n = {self.seeds} seeds"]

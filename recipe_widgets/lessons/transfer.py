@@ -31,9 +31,10 @@ def pretraining(data: Data, settings: Settings, new: Sequence[int | str], per_cl
     assert trunk is not None
     target = only_classes(data, list(new))
     scores: dict[str, list[float]] = {}
-    makers: dict[str, Callable[[Settings], nn.Module]] = {"from scratch": lambda one: build_model(one, target.shape, target.num_classes),
-              "pretrained, head only": lambda one: new_head(trunk, target.num_classes, one, freeze=True),
-              "pretrained, all weights": lambda one: new_head(trunk, target.num_classes, one)}
+    makers: dict[str, Callable[[Settings], nn.Module]] = {
+        "from scratch": lambda one: build_model(one, target.shape, target.num_classes),
+        "pretrained, head only": lambda one: new_head(trunk, target.num_classes, one, freeze=True),
+        "pretrained, all weights": lambda one: new_head(trunk, target.num_classes, one)}
     for way, make in makers.items():
         scores[way] = []
         for seed in range(draws):
