@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -163,3 +167,12 @@ def test_the_exercise_says_what_is_wrong(clouds: Data) -> None:
         check_regularised(clouds, base, base.replace(lr=0.01))
     assert check_regularised(clouds, base, base.replace(weight_decay=2.0), seeds=3).startswith("Too strong")
     assert check_regularised(clouds, base, base.replace(weight_decay=1e-9), seeds=2).startswith("Not yet")
+
+
+def test_the_links_of_the_path_lead_to_sections_of_our_notebooks() -> None:
+    folder = Path(__file__).parents[2] / "notebooks"
+    for link in {link for way in (*QUESTIONS, *MEASURES) for link in (way.link, way.other_link) if "#" in link}:
+        name, anchor = link.split("#")
+        headings = re.findall(r"^#+ (.+)$", "\n".join(
+            cell.source for cell in nbformat.read(folder / name, as_version=4).cells if cell.cell_type == "markdown"), re.M)
+        assert anchor in {re.sub(r"\s", "-", heading) for heading in headings}, link
