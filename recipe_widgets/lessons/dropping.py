@@ -59,11 +59,12 @@ class Race:
         slower = [f"{rate:g}" for rate in rates if self.speed(rate).low > 0]
         better = [f"{rate:g}" for rate in rates if self.end(rate).low > 0]
         worse = [f"{rate:g}" for rate in rates if self.end(rate).high < 0]
+        unclear = [f"{rate:g}" for rate in rates if f"{rate:g}" not in (*faster, *slower)]
         held = "It holds" if len(faster) == len(rates) else "It holds in part" if faster else "It does not hold"
-        return (f'{self.title}, "dropout speeds up training", {self.seeds} seeds. {held}: to {self.target:.0%} validation '
-                f"accuracy, faster with dropout {_names(faster)}, slower with {_names(slower)}, no clear difference with "
-                f"the rest. After {next(iter(self.runs.values()))[0].settings.max_steps} steps, more accurate with "
-                f"{_names(better)}, less with {_names(worse)}.")
+        steps = next(iter(self.runs.values()))[0].settings.max_steps
+        return (f'{self.title}, "dropout speeds up training", {self.seeds} seeds. {held}: {self.target:.0%} validation accuracy '
+                f"comes sooner at {_names(faster)}, later at {_names(slower)}, neither clearly at {_names(unclear)}. After "
+                f"{steps} steps it is more accurate at {_names(better)}, less at {_names(worse)}.")
 
     def __str__(self) -> str:
         rows = [f"{'dropout':>8}  steps to {self.target:.0%} (mean, lowest, highest)   against none (95 % interval)    "
@@ -98,7 +99,7 @@ class Race:
 
 
 def _names(rates: Sequence[str]) -> str:
-    return ", ".join(rates) if rates else "none"
+    return f"rate {', '.join(rates)}" if rates else "no rate"
 
 
 def dropout_race(data: Data, settings: Settings, rates: Sequence[float], target: float, seeds: int = 8) -> Race:

@@ -53,6 +53,14 @@ class Sweep:
         return (f"{self.title}, validation accuracy with {self.knob} {self.best:g} against {base:g}: {points(found)}, {said}"
                 f"; the gap to training went from {100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points.")
 
+    def smallest(self) -> str:
+        """Is smaller better, as the recipe has it? The smallest value against the largest."""
+        found = paired(self.val[self.values.index(max(self.values))], self.val[self.values.index(min(self.values))])
+        said = ("better, as the recipe says" if found.low > 0 else "worse, against what the recipe says" if found.high < 0
+                else "not clearly better or worse")
+        low, high = min(self.values), max(self.values)
+        return f"{self.title}: {self.knob} {low:g} is {said}, compared with {high:g}: {points(found)}."
+
     def __str__(self) -> str:
         rows = [f"{self.knob:>14}    train  validation  (lowest to highest)   {self.title}, n = {self.seeds} seeds"]
         rows += [f"{value:>14g}  {t.mean():>7.1%}  {v.mean():>10.1%}  ({v.min():.1%} to {v.max():.1%})"

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.data import Data, few, only_classes
+from recipe_widgets.lessons.augmenting import Photos
 from recipe_widgets.lessons.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.models import build_model, new_head
 from recipe_widgets.plots import Picture
@@ -59,13 +60,13 @@ def reconstructions(run: Run, data: Data, count: int = 8) -> Picture:
     for line, images in zip(figure.subplots(2, len(x), squeeze=False), (x, out), strict=True):
         for axes, image in zip(line, images, strict=True):
             shown = ((image - low) / (high - low)).clamp(0, 1).permute(1, 2, 0).squeeze(-1)
-            axes.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1)
+            axes.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.axis("off")
     error = run.history.last("val_loss")
     figure.suptitle(f"{data.name}: through {run.settings.width} numbers and back; squared error {error:.2f} per pixel "
                     "(the mean image has 1)", fontsize=9)
-    return Picture(figure, f"{len(x)} images of {data.name} above, their reconstructions from {run.settings.width} numbers "
-                           f"below; mean squared error {error:.2f}, where the mean image has 1.")
+    return Photos(figure, f"{len(x)} images of {data.name} above, their reconstructions from {run.settings.width} numbers "
+                          f"below; mean squared error {error:.2f}, where the mean image has 1.")
 
 
 def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, probe: Settings, draws: int = 3

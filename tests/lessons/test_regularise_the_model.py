@@ -51,8 +51,8 @@ def test_race_counts_steps_and_judges_the_claim() -> None:
     assert race.speed(0.2).difference == -10
     said = race.verdict()
     assert "It holds in part" in said
-    assert "faster with dropout 0.2, slower with 0.5" in said
-    assert "more accurate with none, less with 0.2, 0.5" in said
+    assert "comes sooner at rate 0.2, later at rate 0.5, neither clearly at no rate" in said
+    assert "more accurate at no rate, less at rate 0.2, 0.5" in said
     assert "It does not hold" in Race("toy", 0.8, {0.0: slow, 0.5: never}).verdict()
     assert "3 never got there" in str(race)
     assert "dropout 0.2: 20 steps to 80%" in race.plot().alt

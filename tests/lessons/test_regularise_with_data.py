@@ -56,12 +56,15 @@ def test_a_curve_that_halves_per_tenfold_is_read_so() -> None:
     assert "from 40.0%" in plot_curves(curve).alt
 
 
-def test_more_data_trains_each_size_and_seed(bars: Data) -> None:
-    curve = more_data(bars, SHORT.replace(max_steps=60), [8, 400], seeds=2)
+def test_more_data_trains_each_size_and_seed() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(900) % 2
+    data = Data.from_arrays((rng.normal(0, 1, (900, 30)) + y[:, None] * 0.4).astype(np.float32), y, name="clouds")
+    curve = more_data(data, SHORT.replace(max_steps=60), [10, 500], seeds=2)
     assert curve.errors.shape == (2, 2)
     assert curve.means[1] < curve.means[0]
     with pytest.raises(RecipeError, match="rising"):
-        more_data(bars, SHORT, [400, 8])
+        more_data(data, SHORT, [500, 10])
 
 
 def test_resized_takes_the_mean_of_each_area() -> None:
@@ -143,6 +146,7 @@ def test_sweep_reads_the_best_value_and_the_gap(blobs: Data) -> None:
     assert "+10.0 points" in by_hand.verdict()
     assert "a gain" in by_hand.verdict()
     assert "none of the other values" in by_hand.verdict(1.0)
+    assert "knob 0 is worse, against what the recipe says, compared with 1: -10.0" in by_hand.smallest()
     assert "train 90%, validation 81%" in sweeps_beside(by_hand).alt
 
 
