@@ -62,9 +62,9 @@ class Race:
         unclear = [f"{rate:g}" for rate in rates if f"{rate:g}" not in (*faster, *slower)]
         held = "It holds" if len(faster) == len(rates) else "It holds in part" if faster else "It does not hold"
         steps = next(iter(self.runs.values()))[0].settings.max_steps
-        return (f'{self.title}, "dropout speeds up training", {self.seeds} seeds. {held}: {self.target:.0%} validation accuracy '
-                f"comes sooner at {_names(faster)}, later at {_names(slower)}, neither clearly at {_names(unclear)}. After "
-                f"{steps} steps it is more accurate at {_names(better)}, less at {_names(worse)}.")
+        return (f'{self.title}, "dropout speeds up training", {self.seeds} seeds. {held}: {self.target:.0%} validation '
+                f"accuracy comes sooner at {_names(faster)}, later at {_names(slower)}, neither clearly at "
+                f"{_names(unclear)}. After {steps} steps it is more accurate at {_names(better)}, less at {_names(worse)}.")
 
     def __str__(self) -> str:
         rows = [f"{'dropout':>8}  steps to {self.target:.0%} (mean, lowest, highest)   against none (95 % interval)    "
