@@ -2,7 +2,7 @@
 
 from recipe_widgets.data.dataset import Data
 from recipe_widgets.data.loading import load
-from recipe_widgets.data.resample import bootstrap, only_classes, parts
+from recipe_widgets.data.resample import balanced, bootstrap, few, imbalanced, only_classes, parts
 from recipe_widgets.data.split import Split
 
-__all__ = ["Data", "Split", "bootstrap", "load", "only_classes", "parts"]
+__all__ = ["Data", "Split", "balanced", "bootstrap", "few", "imbalanced", "load", "only_classes", "parts"]

@@ -1,4 +1,4 @@
-"""Other training sets from the same data: bootstrap samples, disjoint parts, some of the classes.
+"""Other training sets from the same data: bootstrap samples, disjoint parts, some of the classes, rarer or repeated ones.
 
 All keep the mean and std of the data they come from, so that a model, or the members of an ensemble, can be moved from one
 to another and judged on the same validation set.
@@ -7,7 +7,7 @@ to another and judged on the same validation set.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -78,3 +78,40 @@ def _relabelled(split: Split, new: torch.Tensor) -> Split:
 def _with_train(data: Data, rows: torch.Tensor, note: str) -> Data:
     train = Split(data.train.samples.take(rows), "train", data.mean, data.std)
     return replace(data, train=train, notes=(*data.notes, note), _copies={})
+
+
+def few(data: Data, per_class: int, seed: int = 0) -> Data:
+    """`per_class` training samples of each class, with the mean and std of all (`Data.subset` measures them anew)."""
+    least = int(torch.bincount(data.train.y, minlength=data.num_classes).min())
+    if isinstance(per_class, bool) or not isinstance(per_class, numbers.Integral) or not 1 <= per_class <= least:
+        raise RecipeError("few(per_class=)", found=repr(per_class), expected=f"a whole number from 1 to {least}")
+    rows = [own[:int(per_class)] for own in _rows_by_class(data, seed)]
+    return _with_train(data, torch.cat(rows).sort().values, f"{per_class} training samples of each class, seed {seed}")
+
+
+def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> Data:
+    """Only a share, above 0 and up to 1, of the training samples of some classes; validation and test stay as they are."""
+    chosen = {_number(data, one): share for one, share in shares.items()}
+    for share in chosen.values():
+        if isinstance(share, bool) or not isinstance(share, numbers.Real) or not 0 < share <= 1:
+            raise RecipeError("imbalanced(shares=)", found=repr(share), expected="shares above 0, up to 1",
+                              mend='For example imbalanced(data, {"3": 0.05}).')
+    rows = [own[:max(1, round(len(own) * float(chosen.get(k, 1.0)))) if len(own) else 0]
+            for k, own in enumerate(_rows_by_class(data, seed))]
+    named = ", ".join(f"{data.classes[k]} {share:g}" for k, share in chosen.items())
+    return _with_train(data, torch.cat(rows).sort().values, f"share of the training samples kept: {named}, seed {seed}")
+
+
+def balanced(data: Data, seed: int = 0) -> Data:
+    """Every class as often as the most frequent one: rare samples are repeated, each equally often but for one."""
+    rows = _rows_by_class(data, seed)
+    most = max(len(own) for own in rows)
+    repeated = [own[torch.arange(most) % len(own)] for own in rows if len(own)]
+    return _with_train(data, torch.cat(repeated).sort().values, f"rare classes repeated to {most} samples, seed {seed}")
+
+
+def _rows_by_class(data: Data, seed: int) -> list[torch.Tensor]:
+    """Each class's rows of the training split, in random order."""
+    order = torch.randperm(data.train.size, generator=deal.split_generator(seed))
+    labels = data.train.y.cpu()[order]
+    return [order[labels == k] for k in range(data.num_classes)]

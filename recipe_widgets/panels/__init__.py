@@ -1,9 +1,11 @@
 """Layer 7: ipywidgets only."""
 
+from recipe_widgets.panels.augmentation_gallery import AugmentationGallery
 from recipe_widgets.panels.browser import DataBrowser
 from recipe_widgets.panels.bug_clinic import BugClinic
 from recipe_widgets.panels.capacity_explorer import CapacityExplorer
 from recipe_widgets.panels.conv_explorer import ConvExplorer
+from recipe_widgets.panels.decision_walk import DecisionWalk
 from recipe_widgets.panels.dials import Dials
 from recipe_widgets.panels.explorers import ActivationExplorer, GradientExplorer, InitExplorer, RecurrentExplorer
 from recipe_widgets.panels.labeller import Labeller
@@ -17,10 +19,12 @@ from recipe_widgets.panels.tuning_board import TuningBoard
 
 __all__ = [
     "ActivationExplorer",
+    "AugmentationGallery",
     "BugClinic",
     "CapacityExplorer",
     "ConvExplorer",
     "DataBrowser",
+    "DecisionWalk",
     "Dials",
     "GradientExplorer",
     "InitExplorer",

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError
-from recipe_widgets.data import bootstrap, only_classes, parts
+from recipe_widgets.data import balanced, bootstrap, few, imbalanced, only_classes, parts
 
 
 def test_a_bootstrap_sample_holds_the_expected_share(blobs: Data) -> None:
@@ -62,3 +62,28 @@ def test_other_slips_are_told(blobs: Data) -> None:
     for count in (0, 401, 1.5, True):
         with pytest.raises(RecipeError, match="parts"):
             parts(blobs, count)
+
+
+def test_few_takes_so_many_of_each_class_and_keeps_the_moments(blobs: Data) -> None:
+    made = few(blobs, 5, seed=3)
+    assert torch.bincount(made.train.y).tolist() == [5, 5, 5]
+    assert (made.mean, made.validation) == (blobs.mean, blobs.validation)
+    assert torch.equal(made.train.index, few(blobs, 5, seed=3).train.index)
+    assert not torch.equal(made.train.index, few(blobs, 5, seed=4).train.index)
+    with pytest.raises(RecipeError, match="per_class"):
+        few(blobs, 10_000)
+
+
+def test_imbalanced_thins_the_named_classes_and_balanced_repeats_them(blobs: Data) -> None:
+    full = torch.bincount(blobs.train.y)
+    thin = imbalanced(blobs, {"low": 0.1, 0: 0.5})
+    counts = torch.bincount(thin.train.y)
+    assert counts.tolist() == [round(int(full[0]) * 0.5), int(full[1]), round(int(full[2]) * 0.1)]
+    even = balanced(thin)
+    assert torch.bincount(even.train.y).tolist() == [int(full[1])] * 3
+    assert set(even.train.index.tolist()) == set(thin.train.index.tolist())  # nothing new, nothing lost
+    rare = torch.bincount(even.train.index[even.train.y == 2])
+    assert int(rare.max()) - int(rare[rare > 0].min()) <= 1
+    assert even.validation is blobs.validation
+    with pytest.raises(RecipeError, match="shares above 0"):
+        imbalanced(blobs, {"low": 0.0})

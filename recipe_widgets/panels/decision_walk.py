@@ -1,0 +1,56 @@
+"""The decision path, answered by buttons."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets as widgets
+
+from recipe_widgets.lessons.decisions import QUESTIONS, Answer, DecisionPath
+from recipe_widgets.plots import Picture
+
+
+class DecisionWalk:
+    """Asks the questions one by one; yes, no and back are buttons. `.path` is where you are; `.plot()` stands still."""
+
+    def __init__(self, path: DecisionPath | None = None) -> None:
+        self.path = path or DecisionPath()
+        self._places, self._words = widgets.HTML(), widgets.HTML()
+        self.buttons = {name: widgets.Button(description=name.capitalize(), layout={"width": "auto"})
+                        for name in ("yes", "no", "back")}
+        self.buttons["yes"].on_click(lambda _: self.answer("yes"))
+        self.buttons["no"].on_click(lambda _: self.answer("no"))
+        self.buttons["back"].on_click(lambda _: self.back())
+        self.widget = widgets.VBox([self._words, widgets.HBox([*self.buttons.values()]), self._places])
+        self._show()
+
+    def answer(self, value: Answer) -> str:
+        """Press yes or no from code; returns what to do now."""
+        self.path = self.path.answer(value)
+        self._show()
+        return self.path.advice
+
+    def back(self) -> None:
+        """Take the last answer back."""
+        self.path = DecisionPath(self.path.answers[:-1], self.path.facts[:-1])
+        self._show()
+
+    def plot(self) -> Picture:
+        return self.path.plot()
+
+    def _show(self) -> None:
+        said = self.path.advice if self.path.ended else QUESTIONS[self.path.here].ask
+        self._words.value = f'<div role="status" class="recipe-decision"><b>{html.escape(said)}</b></div>'
+        self._places.value = self.path._repr_html_()
+        for name in ("yes", "no"):
+            self.buttons[name].disabled = self.path.ended
+        self.buttons["back"].disabled = not self.path.answers
+
+    def __repr__(self) -> str:
+        return f"DecisionWalk: {self.path.advice}"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = self.widget._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle

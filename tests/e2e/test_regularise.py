@@ -1,0 +1,84 @@
+"""Notebooks 07 and 08 as a learner opens them: set-up and panel cells, the main widget by keyboard and mouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.lab import PATIENCE, Lab, chromium, open_notebook, running_browser, running_lab, slider
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
+              pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Page]]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+
+        def open_one(notebook: str) -> Page:
+            _open(page, lab, notebook)
+            return page
+
+        yield open_one
+
+
+def _open(page: Page, lab: Lab, notebook: str) -> None:
+    open_notebook(page, lab, notebook)
+    page.get_by_role("menuitem", name="Edit", exact=True).click()
+    page.get_by_role("menuitem", name="Clear Outputs of All Cells", exact=True).click()
+
+
+def run_cell(page: Page, text: str) -> Locator:
+    """Run the first code cell that holds this text, and wait for its number."""
+    cell = page.locator(".jp-CodeCell", has_text=text).first
+    cell.locator(".jp-InputArea-editor").first.click()
+    page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=PATIENCE)
+    return cell
+
+
+def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
+    page = opened("07_regularise_with_data.ipynb")
+    run_cell(page, "mnist, cifar = load(")
+    cell = run_cell(page, "choose = AugmentationGallery(")
+    image = cell.locator("img.widget-image")
+    before = image.get_attribute("src")
+    handle = slider(page, "strength")
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(cell.locator(".recipe-gallery")).to_have_text("flip+crop, strength 1.25", timeout=PATIENCE)
+    expect(image).not_to_have_attribute("src", before or "", timeout=PATIENCE)
+    run_cell(page, 'knobs=["augment", "augment_strength"]')
+    handle = slider(page, "learning rate")
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    handle.press("ArrowLeft")
+    expect(page.locator(".recipe-words").first).to_have_text(re.compile(r"(Training|Done) with learning rate 0\.02"),
+                                                             timeout=PATIENCE)
+
+
+def test_the_walk_and_the_panel_of_08(opened: Callable[[str], Page]) -> None:
+    page = opened("08_regularise_the_model.ipynb")
+    run_cell(page, "mnist, cifar = load(")
+    cell = run_cell(page, "walk = DecisionWalk()")
+    words = cell.locator(".recipe-decision")
+    expect(words).to_have_text("Does the training loss go down?", timeout=PATIENCE)
+    yes = cell.locator("button.jupyter-button", has_text="Yes")
+    yes.scroll_into_view_if_needed()
+    yes.focus()
+    page.keyboard.press("Enter")
+    expect(words).to_have_text(re.compile("by heart"), timeout=PATIENCE)
+    cell.locator("button.jupyter-button", has_text="No").click()
+    expect(words).to_have_text(re.compile("larger model"), timeout=PATIENCE)
+    assert cell.locator('a[href*="07_regularise_with_data.ipynb"]').count() >= 4
+    run_cell(page, 'base.replace(dropout=0.5, max_steps=800, eval_every=40), knobs')
+    handle = slider(page, "dropout")
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(page.locator(".recipe-words").first).to_have_text(re.compile(r"Done with .*dropout 0\.51"), timeout=PATIENCE)
