@@ -24,9 +24,9 @@ from recipe_widgets.records import Run
 from recipe_widgets.training import Training
 
 GAIN = 1.05  # more threads must be at least so many times faster to be worth a core that the page could use
-WINDOW = 31  # steps whose median time is watched
+WINDOW, WHILE, FEW = 31, 0.3, 3  # steps whose median time is watched; fewer, but at least so many, if they took seconds
 SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
-STEPS, BUDGET = 10, 0.015  # at most so many steps, or seconds, but at least three steps, per choice
+ROUNDS, STEPS, BUDGET = 3, 10, 0.01  # turns per choice; in each at most so many steps, or seconds, but at least two steps
 
 
 def set_threads(count: int, default: int) -> None:
@@ -71,28 +71,30 @@ _SOFT = 1  # omp_pause_soft: settings are kept
 def choose_threads(training: Training, many: int) -> tuple[int, float]:
     """1 or `many`, whichever serves this model now, and its seconds per step.
 
-    Measured on a copy, so that the run itself is not touched.
+    Measured on a copy, so that the run itself is not touched, and in turns, since a machine's speed drifts.
     """
     if many == 1 or training.device.type != "cpu":
         return many, math.inf
     trial = Training(copy.deepcopy(training.model), training.data, training.settings)
     trial.step()  # the first one also allocates
-    times = {}
-    for count in (1, many):
-        set_threads(count, many)
-        trial.step()
-        times[count] = _seconds_per_step(trial)
-    best = many if times[many] * GAIN < times[1] else 1
-    return best, times[best]
+    times: dict[int, list[float]] = {1: [], many: []}
+    for _ in range(ROUNDS):
+        for count, found in times.items():
+            set_threads(count, many)
+            trial.step()
+            found += _seconds_of_steps(trial)
+    usual = {count: statistics.median(found) for count, found in times.items()}
+    best = many if usual[many] * GAIN < usual[1] else 1
+    return best, usual[best]
 
 
-def _seconds_per_step(training: Training) -> float:
+def _seconds_of_steps(training: Training) -> list[float]:
     times: list[float] = []
-    while len(times) < 3 or (len(times) < STEPS and sum(times) < BUDGET):
+    while len(times) < 2 or (len(times) < STEPS and sum(times) < BUDGET):
         start = time.perf_counter()
         training.step()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return times
 
 
 class Threads:
@@ -131,9 +133,12 @@ class Threads:
 
     def mind_neighbours(self, runs: list[Run]) -> None:
         """Fall back to one thread when something else keeps a core busy; the runs note from which step on."""
-        if len(self._durations) < WINDOW or not runs[-1].threads or runs[-1].threads[-1][1] == 1:
+        newest = list(self._durations)
+        enough = len(newest) == WINDOW or (len(newest) >= FEW and sum(newest) > WHILE)
+        if not enough or not runs[-1].threads or runs[-1].threads[-1][1] == 1:
             return
-        if statistics.median(self._durations) > SLOWER * self._usual * len(runs):
+        late = newest[-FEW:] if sum(newest[-FEW:]) > WHILE else newest  # two threads can stall a hundredfold
+        if statistics.median(late) > SLOWER * self._usual * len(runs):
             set_threads(1, self.many)
             for run in runs:
                 run.threads.append((run.steps_done, 1))
