@@ -12,8 +12,8 @@ from torch import nn
 
 from recipe_widgets.checks.images import image_axes
 from recipe_widgets.data import Data, Split
-from recipe_widgets.lessons.photos import bytes_of, contact_sheet
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.pixels import bytes_of, contact_sheet
 from recipe_widgets.records import RecipeError
 from recipe_widgets.training import eval_mode
 

@@ -14,9 +14,9 @@ from torch import nn
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import LINES, PALETTE
-from recipe_widgets.lessons.photos import bytes_of
 from recipe_widgets.models import Dropout, build_model
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.pixels import bytes_of
 from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import Checkpoints, eval_mode, evaluate, steps, train
 

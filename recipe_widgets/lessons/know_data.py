@@ -15,8 +15,9 @@ from recipe_widgets import checks
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.compare import PALETTE
-from recipe_widgets.lessons.photos import bytes_of, photos
+from recipe_widgets.lessons.photos import photos
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.pixels import bytes_of
 from recipe_widgets.records import CheckResult, RecipeError, generator
 
 Array = npt.NDArray[Any]

@@ -15,6 +15,7 @@ class Frame:
     Attributes:
         curves: HTML text. words: what happens. diagnosis: what is the matter, what to try. status: device and threads.
         runs: (number, title, pinned) of the runs kept, the newest first.
+        inside: HTML of the open tab. steps_done: of the newest run. moment: the past step that is looked at, or None.
     """
 
     curves: str
@@ -23,3 +24,6 @@ class Frame:
     phase: Phase
     diagnosis: str = ""
     runs: tuple[tuple[int, str, bool], ...] = ()
+    inside: str = ""
+    steps_done: int = 0
+    moment: int | None = None

@@ -9,6 +9,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.records import RecipeError, Run, Settings, Step
 from recipe_widgets.training import (
+    Snapshots,
     Training,
     UpdateRatio,
     advance,
@@ -89,10 +90,14 @@ class DataLane:
     def __init__(self, training: Training, run: Run) -> None:
         self.training: Training | None = training
         self.run = run
+        if run.snapshots is None:
+            run.snapshots = Snapshots()
         self._going: Iterator[Step] = advance(training, run)
 
     def step(self) -> None:
         next(self._going, None)
+        if self.training is not None:
+            self.run.snapshots.take(self.training)
 
     def why_not(self, settings: Settings) -> str:
         if self.training is None or self.run.status not in ("running", "done"):
@@ -122,6 +127,7 @@ class DataLane:
         training = fork(self.training)
         run = training.new_run()
         run.settings, run.changes, run.threads = self.run.settings, list(self.run.changes), list(self.run.threads)
+        run.snapshots = self.run.snapshots.copy()
         return DataLane(training, run)
 
     def finish(self) -> None:
@@ -134,6 +140,8 @@ class DataLane:
 
     def release(self) -> None:
         self.training, self._going = None, iter(())
+        if self.run.snapshots is not None:
+            self.run.snapshots.shrink()
 
 
 class DataSource:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from recipe_widgets.live.guess import Guess
     from recipe_widgets.live.lanes import Source
     from recipe_widgets.live.pace import Pace
+    from recipe_widgets.live.travels import Travels
+    from recipe_widgets.live.within import Within
 
 
 class Speaking:
@@ -33,6 +35,8 @@ class Speaking:
     band: Band | None
     guess: Guess | None
     pace: Pace
+    travels: Travels
+    within: Within
 
     if TYPE_CHECKING:
         @property
@@ -68,7 +72,8 @@ class Speaking:
     def frame(self) -> Frame:
         """What there is to see now."""
         listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
-        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed))
+        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed),
+                     self.within.page, self.run.steps_done if self.run else 0, self.travels.goal)
 
     def picture(self) -> str:
         return curves_svg(self.shown(), self.ribbons())
@@ -91,8 +96,13 @@ class Speaking:
             return f"Waits for another panel to finish training. Then: {settings_words(self.settings)}."
         if self.comparing < 1.0:
             return f"Comparing from several seeds: {self.comparing:.0%} done. Stop ends it."
+        if self.travels.going:
+            return f"Going back to step {self.travels.goal:,}: {self.travels.share:.0%} done."
         if run is None:
             return f"{self.note} Press Run, or move a slider. Set: {settings_words(self.settings)}.".strip()
+        if self.travels.goal is not None:
+            return (f"Looking at step {self.travels.goal:,} of {run.steps_done:,}. {self._loss_then(run)} "
+                    "Resume goes on where the run is; Rewind goes on from here.")
         head = {"running": "Training", "paused": "Paused", "waiting": "Starting"}.get(phase, run.status.capitalize())
         state = f"{head} with {settings_words(run.newest, self.first_settings)}."
         if run.status == "diverged":
@@ -101,6 +111,12 @@ class Speaking:
         progress = progress_words(run, self.source.size, speed)
         parts = (state, self.note, progress + ".", score_words(run), run.message, self._compared())
         return " ".join(part for part in parts if part)
+
+    def _loss_then(self, run: Run) -> str:
+        goal = self.travels.goal or 0
+        if not goal:
+            return "Nothing was learnt yet."
+        return f"Its batch had a loss of {run.history.series('train_loss')[goal - 1]:.3g}."
 
     def _compared(self) -> str:
         """What a fork or a comparison says."""

@@ -119,6 +119,12 @@ class Threads:
         set_threads(threads, self.many)
         run.threads[:] = [(0, threads)]
 
+    def go_on(self, run: Run) -> None:
+        """A run that did not begin here computes as it did; its time per step is not known."""
+        set_threads(run.threads[-1][1], self.many)
+        self.forget()
+        self.begin()
+
     def forget(self) -> None:
         """A run of which no time is known."""
         self._usual = math.inf

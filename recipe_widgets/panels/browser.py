@@ -12,9 +12,9 @@ from torch import nn
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
-from recipe_widgets.lessons.photos import contact_sheet, data_url
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.pixels import contact_sheet, data_url
 
 COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
 _numbers = itertools.count()

@@ -10,9 +10,10 @@ import numpy as np
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.labelling import KEYS, ROUNDS, labelling
-from recipe_widgets.lessons.photos import bytes_of, contact_sheet, data_url, photos
+from recipe_widgets.lessons.photos import photos
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
 
 
 class Labeller:

@@ -16,6 +16,7 @@ from recipe_widgets.live import Guess, OwnSource, Session, loop
 from recipe_widgets.panels import wiring
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.controls import Controls, chosen_knobs
+from recipe_widgets.panels.inside import LookInside
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.tools import Tools
 from recipe_widgets.panels.view import View
@@ -78,8 +79,9 @@ class LivePanel:
         self._controls = Controls(settings, opened, folded, lambda now, name: session.source.without_effect(now, name),
                                   lambda new: session.order(chooser.value, new))
         self._tools = Tools(session, self._controls, own)
+        self._inside = None if own else LookInside(session, self._controls)
         self._view = view = View(session.frame())
-        view.tools = self._tools
+        view.folded = [self._tools] if self._inside is None else [self._inside, self._tools]
         session.view = view.show
         wiring.wire(view, session, self._controls)
         self._data = wiring.data_menu(sources, session, self._controls) if len(sources) > 1 else None
@@ -88,7 +90,8 @@ class LivePanel:
         above = [part for part in (self._data, self._predict.widget if self._predict else None) if part is not None]
         self.widget = widgets.VBox([widgets.HTML(STYLE), *above, *self._controls.parts(),
                                     widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode_row,
-                                    view.words, view.diagnosis, view.curves, view.status, self._tools.widget])
+                                    view.words, view.diagnosis, view.curves, view.status,
+                                    *(part.widget for part in view.folded)])
         self._finalizer = weakref.finalize(self, wiring.discard, session, self._all_widgets)
         self._finalizer.atexit = False
 
@@ -215,6 +218,23 @@ class LivePanel:
         self._controls.show(new)
         self._session.order(self._mode.value, new)
 
+    def look(self, tab: str) -> None:
+        """Open the part that looks inside, at "activations", "gradients", "updates", "weights", "predictions",
+        "confusion" or "time"; "" folds it."""
+        if self._inside is None:
+            raise RecipeError("panel.look(tab)", found="a training of your own", expected="a run of one of our models")
+        self._inside.widget.selected_index = 0 if tab else None
+        if tab:
+            self._inside.choose(tab)
+
+    def visit(self, step: int) -> None:
+        """Go back to a past step: the run waits, and the tabs show that moment. `resume()` goes on with the run."""
+        self._session.order("visit", step=step)
+
+    def rewind(self) -> None:
+        """A new run goes on from the step that is visited, with the knobs as they stand."""
+        self._session.order("rewind", self.settings)
+
     def compare_seeds(self) -> None:
         """Is that difference real? Train these settings and those before from 8 paired seeds."""
         self._session.order("seeds", self.settings)
@@ -248,12 +268,13 @@ class LivePanel:
     @property
     def _all_widgets(self) -> Callable[[], list[widgets.Widget]]:
         """A function, since folded groups make theirs later; it does not hold the panel itself."""
-        controls, tools, box, view = self._controls, self._tools, self.widget, self._view
+        controls, folded, box, view = self._controls, self._view.folded, self.widget, self._view
         predict, modes = self._predict, self._mode_row
 
         def gather() -> list[widgets.Widget]:
-            return [*controls.everything(), *tools.everything(), *(predict.everything() if predict else []),
-                    *view.buttons.values(), *modes.children, *box.children, box]
+            parts = [one for part in folded for one in part.everything()]
+            return [*controls.everything(), *parts, *(predict.everything() if predict else []), *view.buttons.values(),
+                    *modes.children, *box.children, box]
 
         return gather
 

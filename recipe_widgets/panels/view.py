@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import html
+from typing import Protocol
 
 import ipywidgets as widgets
 
 from recipe_widgets.live import Frame
-from recipe_widgets.panels.tools import Tools
+
+
+class Folded(Protocol):
+    """A part of the panel that is made when it is opened."""
+
+    widget: widgets.Accordion
+
+    def show(self, frame: Frame) -> None: ...
+
+    def everything(self) -> list[widgets.Widget]: ...
 
 
 class View:
@@ -19,7 +29,7 @@ class View:
         self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
                         for key, label, icon in names}
         self.hold = False  # a guess is asked for before Run
-        self.tools: Tools | None = None
+        self.folded: list[Folded] = []
         self.show(frame)
 
     def show(self, frame: Frame) -> None:
@@ -32,5 +42,5 @@ class View:
         self.buttons["pause"].disabled = not active
         self.buttons["stop"].disabled = not active and frame.phase != "paused"
         self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"
-        if self.tools is not None:
-            self.tools.show(frame)
+        for part in self.folded:
+            part.show(frame)

@@ -56,17 +56,17 @@ def _chart(chart: Chart, alternative: str) -> str:
     head = (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{chart.title}: {alternative}">'
             f'<text x="{LEFT}" y="16" font-weight="bold">{chart.title} ({chart.unit}{", log" if chart.log else ""})</text>')
     areas = "".join(_area(chart, ribbon) for ribbon in chart.ribbons)
-    lines = "".join(f'<path class="{curve.role}" d="{_path(chart, curve.x, curve.y)}"/>' for curve in chart.curves
+    lines = "".join(f'<path class="{curve.role}" d="{chart_path(chart, curve.x, curve.y)}"/>' for curve in chart.curves
                     if len(curve.x))
-    return head + "".join(_axes(chart)) + areas + lines + "</svg>"
+    return head + "".join(chart_axes(chart)) + areas + lines + "</svg>"
 
 
 def _area(chart: Chart, ribbon: Ribbon) -> str:
-    line = f'<path class="line-{ribbon.role}" d="{_path(chart, ribbon.x, ribbon.middle)}"/>'
+    line = f'<path class="line-{ribbon.role}" d="{chart_path(chart, ribbon.x, ribbon.middle)}"/>'
     if ribbon.low is ribbon.high:
         return line
-    back = _path(chart, ribbon.x[::-1], ribbon.low[::-1]).replace("M", "L")
-    return f'<path class="band-{ribbon.role}" d="{_path(chart, ribbon.x, ribbon.high)}{back}Z"/>{line}'
+    back = chart_path(chart, ribbon.x[::-1], ribbon.low[::-1]).replace("M", "L")
+    return f'<path class="band-{ribbon.role}" d="{chart_path(chart, ribbon.x, ribbon.high)}{back}Z"/>{line}'
 
 
 def _legend(both: Sequence[Chart]) -> str:
@@ -89,7 +89,8 @@ def _y(chart: Chart, y: np.ndarray) -> np.ndarray:
     return TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 
-def _path(chart: Chart, x: np.ndarray, y: np.ndarray) -> str:
+def chart_path(chart: Chart, x: np.ndarray, y: np.ndarray) -> str:
+    """The `d` of an SVG path through points in the chart's units."""
     points = np.stack([_x(chart, x), _y(chart, y)], axis=1)
     return "M" + "L".join([f"{x:.1f},{y:.1f}" for x, y in points.tolist()])
 
@@ -105,7 +106,8 @@ def ticks(chart: Chart) -> list[float]:
     return [mark for mark in marks if chart.low * 0.999 <= mark <= chart.high * 1.001][::every]
 
 
-def _axes(chart: Chart) -> Iterator[str]:
+def chart_axes(chart: Chart) -> Iterator[str]:
+    """Grid, labels, and what the axis across counts."""
     for mark in ticks(chart):
         y = float(_y(chart, np.array(mark)))
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 import threading
@@ -103,6 +104,16 @@ class History:
         made = History()
         for name, (steps, values) in self._columns.items():
             made._columns[name] = (array("q", steps), array("d", values))
+        return made
+
+    def until(self, step: int) -> History:
+        """Another history with the numbers of the steps before `step`."""
+        self.flush()
+        made = History()
+        for name, (steps, values) in self._columns.items():
+            count = bisect.bisect_left(steps, step)
+            if count:
+                made._columns[name] = (steps[:count], values[:count])
         return made
 
     def to_dict(self) -> dict[str, dict[str, list[Any]]]:

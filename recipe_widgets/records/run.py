@@ -64,7 +64,7 @@ class Run:
         threads: `(step, count)`: from that step on, so many threads computed. Sums of floats depend on it in the last bits.
         changes: `(step, knobs)`: after so many steps, these knobs were turned to these values; `settings` are those of the
             beginning, `newest` those of now.
-        data: what it trained on; not saved with it.
+        data: what it trained on; not saved with it. snapshots: what `at` begins from; a live run has some.
     """
 
     settings: Settings
@@ -76,6 +76,7 @@ class Run:
     threads: list[tuple[int, int]] = field(default_factory=list)
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     data: Any = field(default=None, repr=False, compare=False)
+    snapshots: Any = field(default=None, repr=False, compare=False)
 
     def settings_at(self, step: int) -> Settings:
         """What the knobs stood at for the step with this number, counted from 0."""

@@ -8,11 +8,13 @@ from recipe_widgets.training.checkpoints import Checkpoints
 from recipe_widgets.training.device import describe_device, pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, eval_mode, evaluate
+from recipe_widgets.training.inside import Inside, look_inside, time_split
 from recipe_widgets.training.loop import Training, advance, end_with_best, steps, train
 from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
-from recipe_widgets.training.probes import UpdateRatio
+from recipe_widgets.training.probes import LayerSizes, UpdateRatio
 from recipe_widgets.training.schedules import Plateau, lr_at
+from recipe_widgets.training.snapshots import Journey, Snapshots
 from recipe_widgets.training.turning import cold_knobs, fork, replay, turn, turn_noted
 
 __all__ = [
@@ -21,8 +23,12 @@ __all__ = [
     "Best",
     "Checkpoints",
     "Evaluation",
+    "Inside",
+    "Journey",
+    "LayerSizes",
     "ManySeeds",
     "Plateau",
+    "Snapshots",
     "Training",
     "UpdateRatio",
     "advance",
@@ -34,12 +40,14 @@ __all__ = [
     "evaluate",
     "first_bad_step",
     "fork",
+    "look_inside",
     "lr_at",
     "make_optimizer",
     "pick_device",
     "reconstruction_error",
     "replay",
     "steps",
+    "time_split",
     "train",
     "train_autoencoder",
     "train_many",

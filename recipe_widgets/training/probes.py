@@ -33,3 +33,34 @@ class UpdateRatio:
     @staticmethod
     def _weights(model: nn.Module) -> list[nn.Parameter]:
         return [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+
+
+class LayerSizes:
+    """By layer, every `every`-th step: the norm of its gradient, and ‖change of its weights‖ / ‖weights‖.
+
+    Writes the columns `gradient <name>` and `update <name>` for weight matrices and filters.
+    """
+
+    def __init__(self, every: int = 20) -> None:
+        self.every = every
+        self._before: dict[str, torch.Tensor] = {}
+
+    @torch.no_grad()
+    def before(self, model: nn.Module) -> None:
+        self._before = {name: p.clone() for name, p in self._weights(model)}
+
+    @torch.no_grad()
+    def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
+        found: dict[str, float] = {}
+        for name, p in self._weights(model):
+            layer, old = name.removesuffix(".weight"), self._before[name]
+            if p.grad is not None:
+                found[f"gradient {layer}"] = float(p.grad.norm())
+            if old.any():
+                found[f"update {layer}"] = float((p - old).norm() / old.norm())
+        self._before = {}
+        return found
+
+    @staticmethod
+    def _weights(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+        return [(name, p) for name, p in model.named_parameters() if p.requires_grad and p.ndim > 1]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +14,6 @@ from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.models.layers import Dropout
 from recipe_widgets.records import RecipeError, Run, Settings
-from recipe_widgets.records.run import register_replay
 from recipe_widgets.training.loop import Training, advance, end_with_best
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau
@@ -137,23 +134,3 @@ def turn_noted(training: Training, run: Run, settings: Settings) -> None:
     changed = {name: value for name, value in changed.items() if getattr(base, name) != value}
     if changed:
         run.changes.append((training.done, changed))
-
-
-def at(run: Run, step: int) -> Run:
-    """What `run.at(step)` does. Its loss is compared with the one on record: a model of the reader's own shows there."""
-    if isinstance(step, bool) or not isinstance(step, numbers.Integral) or not 0 <= step <= run.steps_done:
-        raise RecipeError("run.at(step)", found=repr(step), expected=f"a whole number from 0 to {run.steps_done} steps")
-    if not isinstance(run.data, Data):
-        raise RecipeError("run.at(step)", found="a run without its data", expected="a run made in this session",
-                          mend="Use training.replay(data, run.settings, run.changes, steps=step).")
-    earlier = [(when, values) for when, values in run.changes if when < step]
-    again = replay(run.data, run.settings, earlier, steps=int(step), threads=run.threads)
-    if step:
-        was, now = run.history.series("train_loss")[step - 1], again.history.series("train_loss")[-1]
-        if not math.isclose(was, now, rel_tol=1e-3, abs_tol=1e-6) and not (math.isnan(was) and math.isnan(now)):
-            raise RecipeError("run.at(step)", found=f"a loss of {now:.4g}, on record {was:.4g}", expected="the same",
-                              mend="A model of your own is saved with train(..., checkpoints=folder).")
-    return again
-
-
-register_replay(at)

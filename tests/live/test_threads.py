@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 
 from recipe_widgets import Settings
 from recipe_widgets.live import threads
@@ -69,4 +68,4 @@ def test_one_thread_is_not_asked_twice(two: Threads) -> None:
     for _ in range(WINDOW):
         two.note(9.0)
     two.mind_neighbours([run])
-    assert run.threads == [(0, 1)] and torch.get_num_threads() >= 1
+    assert run.threads == [(0, 1)]

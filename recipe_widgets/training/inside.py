@@ -1,0 +1,121 @@
+"""What goes on inside a network, seen on a fixed batch in evaluation mode; and where the time of a step goes."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.data import Split
+from recipe_widgets.records import rng_guard
+from recipe_widgets.training.evaluate import eval_mode
+from recipe_widgets.training.loop import Training
+from recipe_widgets.training.turning import fork
+
+RECTIFIED = (nn.ReLU, nn.ReLU6)  # zero for a unit that is off
+BOUNDED = {nn.Sigmoid: (0.03, 0.97), nn.Tanh: (-0.97, 0.97)}  # beyond these the slope is next to nothing
+ACTIVE = (*RECTIFIED, *BOUNDED, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.PReLU, nn.Softplus, nn.Hardswish)
+PARTS = ("data", "forward", "backward", "update")  # of a step
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What came out of one layer. dead: share of units that are off for every sample; saturated: share of values whose
+    slope is next to nothing; both NaN where the layer knows no such thing."""
+
+    name: str
+    kind: str
+    mean: float
+    std: float
+    dead: float = math.nan
+    saturated: float = math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """One look. probabilities (n,K) and y (n,) of the batch; weights (F,C,h,w) of the first layer as pictures, or None."""
+
+    layers: tuple[Layer, ...]
+    probabilities: torch.Tensor
+    y: torch.Tensor
+    weights: torch.Tensor | None
+    confusion: torch.Tensor = field(init=False)  # (K,K) counts: label by prediction
+
+    def __post_init__(self) -> None:
+        classes = self.probabilities.shape[1]
+        table = torch.zeros(classes, classes, dtype=torch.int64)
+        pairs = torch.stack([self.y, self.probabilities.argmax(1)])
+        table.index_put_((pairs[0], pairs[1]), torch.ones(len(self.y), dtype=torch.int64), accumulate=True)
+        object.__setattr__(self, "confusion", table)
+
+
+@torch.no_grad()
+def look_inside(model: nn.Module, split: Split) -> Inside:
+    """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers, random numbers."""
+    seen: list[Layer] = []
+    parts: list[tuple[str, Any]] = [(name, m) for name, m in model.named_modules() if isinstance(m, ACTIVE)]
+    parts = parts or [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    hooks = [m.register_forward_hook(lambda m, _, out, name=name: seen.append(_layer(name, m, out))) for name, m in parts]
+    device = next(iter(model.parameters()), torch.zeros(0)).device
+    try:
+        with rng_guard(), eval_mode(model):
+            x, y = split.batch(torch.arange(split.size))
+            probabilities = model(x.to(device)).float().softmax(1).cpu()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Inside(tuple(seen), probabilities, y.cpu(), first_weights(model, tuple(split.x.shape[1:])))
+
+
+def _layer(name: str, module: nn.Module, out: torch.Tensor) -> Layer:
+    values = out.detach().float()
+    units = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[None]  # a channel is a unit
+    dead = float((units <= 0).all(1).float().mean()) if isinstance(module, RECTIFIED) else math.nan
+    saturated = math.nan
+    for kind, (low, high) in BOUNDED.items():
+        if isinstance(module, kind):
+            saturated = float(((values < low) | (values > high)).float().mean())
+    return Layer(name, type(module).__name__, float(values.mean()), float(values.std()), dead, saturated)
+
+
+def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | None:
+    """Weights of the first layer as pictures (F,C,h,w): filters, or rows of a matrix shaped as the images are."""
+    for module in model.modules():
+        weight = getattr(module, "weight", None)
+        if isinstance(module, nn.Conv2d) and weight is not None:
+            return weight.detach().float().cpu().clone() if weight.shape[1] in (1, 3) else None
+        if isinstance(module, nn.Linear) and weight is not None:
+            fits = len(shape) == 3 and shape[0] in (1, 3) and weight.shape[1] == math.prod(shape)
+            return weight.detach().float().cpu().reshape(-1, *shape).clone() if fits else None
+    return None
+
+
+def time_split(training: Training, steps: int = 5) -> dict[str, float]:
+    """Milliseconds per step for data, forward pass, backward pass and update: medians over a few steps of a copy."""
+    trial = fork(training)
+    times: dict[str, list[float]] = {part: [] for part in PARTS}
+    for _ in range(steps):
+        marks = [time.perf_counter()]
+        x, _, targets = trial._batch(next(trial.batches))
+        marks.append(_now(trial))
+        loss = trial._loss(trial.forward(x), targets, x)
+        marks.append(_now(trial))
+        trial.optimizer.zero_grad()
+        loss.backward()
+        marks.append(_now(trial))
+        trial.optimizer.step()
+        marks.append(_now(trial))
+        for part, before, after in zip(PARTS, marks, marks[1:], strict=False):
+            times[part].append(1000 * (after - before))
+    return {part: statistics.median(found) for part, found in times.items()}
+
+
+def _now(training: Training) -> float:
+    if training.device.type == "cuda":
+        torch.cuda.synchronize(training.device)
+    return time.perf_counter()

@@ -1,0 +1,174 @@
+"""Copies of a training on its way, from which any past step is reached again by a short walk, to the same bit."""
+
+from __future__ import annotations
+
+import copy
+import math
+import numbers
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from recipe_widgets.data import Data
+from recipe_widgets.models import build_model
+from recipe_widgets.records import History, RecipeError, Run
+from recipe_widgets.records.run import register_replay
+from recipe_widgets.training.loop import Training, advance, end_with_best
+from recipe_widgets.training.turning import fork, turn_noted
+
+MOST_BYTES = 48 * 2**20  # of the snapshots of one run
+LEFT_BYTES = 8 * 2**20  # of them after the run is over
+SHARE = 0.02  # of the training time, at most, goes into copies
+FIRST = 50  # steps between the first ones; the distance doubles whenever memory is full
+
+
+class Snapshots:
+    """Evenly spaced copies of one training, `most` bytes of them at most; when they are full, every second one goes."""
+
+    def __init__(self, most: int = MOST_BYTES) -> None:
+        self.most, self.every = most, FIRST
+        self._kept: list[Training] = []
+        self._cost, self._next = 0.0, 0.0  # seconds one took; when the next may be taken
+
+    @property
+    def steps(self) -> list[int]:
+        """After how many steps each was taken."""
+        return [one.done for one in self._kept]
+
+    @property
+    def bytes(self) -> int:
+        return sum(size_of(one) for one in self._kept)
+
+    def take(self, training: Training) -> bool:
+        """Copy it, where one is due: true when it was."""
+        now = time.perf_counter()
+        if training.done % self.every or now < self._next or (self._kept and self._kept[-1].done >= training.done):
+            return False
+        size = size_of(training)
+        if size > self.most:
+            return False
+        self._kept.append(frozen(training))
+        self._cost = time.perf_counter() - now
+        self._next = now + self._cost / SHARE
+        while self.bytes > self.most:
+            self.every *= 2
+            self._kept = [one for one in self._kept if one.done % self.every == 0] or self._kept[:1]
+        return True
+
+    def shrink(self, most: int = LEFT_BYTES) -> None:
+        """The run is over: keep fewer."""
+        self.most = most
+        while self._kept and self.bytes > most:
+            self._kept = self._kept[::2] if len(self._kept) > 1 else []
+
+    def copy(self, until: int | None = None) -> Snapshots:
+        """For a branch that leaves after `until` steps (None: now): it shares the past."""
+        made = Snapshots()
+        made.every = self.every
+        made._kept = [one for one in self._kept if until is None or one.done <= until]
+        return made
+
+    def before(self, step: int) -> Training | None:
+        """The newest one that is not later than `step`; not to be trained itself."""
+        return next((one for one in reversed(self._kept) if one.done <= step), None)
+
+
+def size_of(training: Training) -> int:
+    """Bytes of weights, buffers and optimiser state."""
+    tensors = [*training.model.parameters(), *training.model.buffers()]
+    tensors += [v for state in training.optimizer.state.values() for v in state.values() if isinstance(v, torch.Tensor)]
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def frozen(training: Training) -> Training:
+    """A copy without the numbers, which the run has anyway."""
+    history, training.history = training.history, History()
+    try:
+        return fork(training)
+    finally:
+        training.history = history
+
+
+class Journey:
+    """A walk of a copy to a past step of a run: from the newest snapshot before it, else from the seed.
+
+    Attributes:
+        training, run: the copy and its own record; where `walk` has ended, they stand after `step` steps.
+    """
+
+    def __init__(self, run: Run, step: int) -> None:
+        given: Any = step  # whatever a reader hands in
+        if isinstance(given, bool) or not isinstance(given, numbers.Integral) or not 0 <= step <= run.steps_done:
+            raise RecipeError("run.at(step)", found=repr(step), expected=f"a whole number from 0 to {run.steps_done} steps")
+        if not isinstance(run.data, Data):
+            raise RecipeError("run.at(step)", found="a run without its data", expected="a run made in this session",
+                              mend="Use training.replay(data, run.settings, run.changes, steps=step).")
+        self.step, self._was = int(step), run
+        kept = run.snapshots.before(self.step) if isinstance(run.snapshots, Snapshots) else None
+        if kept is not None:
+            self.training = fork(kept)
+            self.training.history = run.history.until(kept.done)
+        else:
+            model = build_model(run.settings, run.data.shape, run.data.num_classes)
+            self.training = Training(model, run.data, run.settings)
+        self.first = self.training.done
+        self.training.loss = self.training.history.last("train_loss")
+        self.run = self.training.new_run()
+        self.run.settings = run.settings
+        self.run.threads[:] = [(at, count) for at, count in run.threads if at <= self.step] or self.run.threads
+        self.run.changes = [(at, copy.copy(knobs)) for at, knobs in run.changes if at < self.first]
+
+    def walk(self) -> Iterator[float]:
+        """Step by step; yields the share that is done. The number of threads is the run's, and put back at the end.
+
+        Raises:
+            RecipeError: the numbers are not those on record: a model of the reader's own shows there.
+        """
+        before = torch.get_num_threads()
+        try:
+            yield from self._walk()
+        finally:
+            torch.set_num_threads(before)
+        self._compare()
+
+    def _walk(self) -> Iterator[float]:
+        training, threads = self.training, dict(self.run.threads)
+        for _, count in [pair for pair in self.run.threads if pair[0] <= self.first][-1:]:
+            torch.set_num_threads(count)
+        going = advance(training, self.run)
+        while training.done < self.step:
+            if training.done in threads:
+                torch.set_num_threads(threads[training.done])
+            for at, values in self._was.changes:
+                if at == training.done:
+                    turn_noted(training, self.run, training.settings.replace(**values))
+                    if self.run.status == "done":  # more steps were asked for at its end
+                        self.run.status, going = "running", advance(training, self.run)
+            if next(going, None) is None:
+                return
+            yield (training.done - self.first) / (self.step - self.first)
+
+    def _compare(self) -> None:
+        if not self.step:
+            return
+        was, now = self._was.history.series("train_loss")[self.step - 1], self.training.history.series("train_loss")[-1]
+        if not math.isclose(was, now, rel_tol=1e-3, abs_tol=1e-6) and not (math.isnan(was) and math.isnan(now)):
+            raise RecipeError("run.at(step)", found=f"a loss of {now:.4g}, on record {was:.4g}", expected="the same",
+                              mend="A model of your own is saved with train(..., checkpoints=folder).")
+
+
+def at(run: Run, step: int) -> Run:
+    """What `run.at(step)` does."""
+    journey = Journey(run, step)
+    for _ in journey.walk():
+        pass
+    again = journey.run
+    if again.status == "running":
+        again.status, again.message = "stopped", f"stopped after {journey.training.done} steps"
+    end_with_best(journey.training, again)
+    return again
+
+
+register_replay(at)

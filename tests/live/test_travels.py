@@ -1,0 +1,152 @@
+"""Back to a past step and on from there; tabs that look inside; neither changes a run."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from recipe_widgets import RecipeError, Settings, load
+from recipe_widgets.live import Session
+from recipe_widgets.live.within import TABS
+from recipe_widgets.training import LayerSizes, replay
+
+LONG = Settings(width=16, max_steps=100_000, dropout=0.2, batch_size=32)
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    made = Session(load("mnist").subset(500), LONG)
+    yield made
+    made.close()
+
+
+def paused_at(session: Session, least: int) -> int:
+    session.order("restart", LONG)
+    until(lambda: session.run is not None and session.run.steps_done > least)
+    session.order("pause")
+    session.wait(20)
+    return session.run.steps_done
+
+
+def visit(session: Session, step: int) -> None:
+    session.order("visit", step=step)
+    session.wait(30)
+
+
+def test_visit_then_resume(session: Session) -> None:
+    done = paused_at(session, 300)
+    run, weights = session.run, [p.clone() for p in session.run.model.parameters()]
+    visit(session, 123)
+    assert session.phase == "paused"
+    assert session.travels.goal == 123
+    assert session.words().startswith(f"Looking at step 123 of {done:,}.")
+    fresh = replay(run.data, run.settings, steps=123, threads=run.threads)
+    there = session.travels.moment.training.model
+    assert all(torch.equal(a, b) for a, b in zip(there.parameters(), fresh.model.parameters(), strict=True))
+    assert session.run is run
+    assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), weights, strict=True))
+    session.order("resume")
+    until(lambda: run.steps_done > done + 20)
+    assert session.travels.goal is None
+
+
+def test_rewind_goes_on_from_there_with_other_knobs(session: Session) -> None:
+    paused_at(session, 200)
+    old = session.run
+    visit(session, 90)
+    session.order("rewind", old.newest.replace(lr=0.01))
+    until(lambda: session.run is not old and session.run.steps_done > 150)
+    session.order("stop")
+    session.wait(20)
+    new = session.run
+    branch = session.tree.of(new)
+    assert (branch.parent, branch.at_step) == (session.tree.of(old).number, 90)
+    assert new.changes == [(90, {"lr": 0.01})]
+    assert session.ghost is old
+    again = replay(new.data, new.settings, new.changes, steps=new.steps_done, threads=new.threads)
+    assert again.history.series("train_loss") == new.history.series("train_loss")
+    assert all(torch.equal(a, b) for a, b in zip(again.model.parameters(), new.model.parameters(), strict=True))
+
+
+def test_rewind_with_a_cold_knob_says_that_it_cannot(session: Session) -> None:
+    paused_at(session, 100)
+    visit(session, 40)
+    session.order("rewind", LONG.replace(width=24))
+    until(lambda: session.run.steps_done > 41 and session.tree.of(session.run).at_step == 40)
+    assert "width" in session.note
+    assert session.run.settings.width == 16
+
+
+def test_rewind_without_a_moment_says_so(session: Session) -> None:
+    done = paused_at(session, 60)
+    session.order("rewind")
+    session.wait(10)
+    assert "past step" in session.note
+    assert session.run.steps_done == done
+
+
+def test_beyond_the_end_is_now(session: Session) -> None:
+    done = paused_at(session, 60)
+    visit(session, done + 1000)
+    assert session.travels.goal is None
+    assert session.phase == "paused"
+
+
+def test_a_newer_order_ends_a_long_journey(session: Session) -> None:
+    done = paused_at(session, 400)
+    session.run.snapshots = None  # from the seed
+    session.order("visit", step=done - 1)
+    session.order("visit", step=7)
+    session.wait(20)
+    assert session.travels.goal == 7
+    assert torch.get_num_threads() == session.threads.many
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_an_open_tab_shows_a_page_and_changes_no_bit(session: Session, tab: str) -> None:
+    short = LONG.replace(max_steps=260)
+    session.look(tab)
+    session.order("restart", short)
+    session.wait(60)
+    run = session.run
+    assert run.status == "done"
+    assert "recipe-inside" in session.within.page or tab == "time"
+    twin = replay(run.data, run.settings, threads=run.threads)
+    assert twin.history.series("train_loss") == run.history.series("train_loss")
+    assert all(torch.equal(a, b) for a, b in zip(twin.model.parameters(), run.model.parameters(), strict=True))
+
+
+def test_a_closed_tab_measures_nothing(session: Session) -> None:
+    session.look("gradients")
+    session.order("restart", LONG)
+    until(lambda: session.run is not None and any(n.startswith("gradient ") for n in session.run.history.names))
+    session.look("")
+    until(lambda: not any(isinstance(p, LayerSizes) for p in session._lanes[-1].training.probes))
+    assert session.within.page == ""
+    before = session.run.steps_done
+    until(lambda: session.run.steps_done > before + 100)
+    column = next(n for n in session.run.history.names if n.startswith("gradient "))
+    assert session.run.history.steps(column)[-1] <= before + 20
+
+
+def test_tabs_of_a_past_moment(session: Session) -> None:
+    paused_at(session, 300)
+    session.look("confusion")
+    until(lambda: session.within.page != "")
+    now = session.within.page
+    visit(session, 0)
+    until(lambda: session.within.page not in ("", now))
+    assert session.within.page != now  # an untrained net is right by chance only
+
+
+def test_no_such_tab(session: Session) -> None:
+    with pytest.raises(RecipeError, match="activations"):
+        session.look("brain")
