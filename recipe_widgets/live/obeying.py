@@ -19,9 +19,10 @@ from recipe_widgets.live.speaking import Speaking
 from recipe_widgets.live.threads import Threads
 from recipe_widgets.live.travels import Travels
 from recipe_widgets.live.within import Within
-from recipe_widgets.records import RecipeError, Run, Settings, Tree
+from recipe_widgets.records import Entry, RecipeError, Run, RunBook, Settings, Tree
 
 Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit", "rewind"]
+BY_HAND = "Stopped by hand."
 SLICE = 0.02  # seconds of training between looks at the queue
 
 
@@ -32,6 +33,7 @@ class Order:
     do: Do
     settings: Settings
     step: int = 0  # to visit
+    against: Settings | None = None  # to compare with over seeds
 
 
 class Obeying(Speaking):
@@ -54,6 +56,8 @@ class Obeying(Speaking):
         self._order: Order | None = None
         self.pace, self.threads = Pace(), Threads()
         self.within, self.travels = Within(), Travels()
+        self.book: RunBook | None = None
+        self.expected = ""  # of the next run, as the reader wrote it
         self._turning = threading.RLock()
         self._painted: tuple[Any, ...] = ()
 
@@ -102,7 +106,7 @@ class Obeying(Speaking):
         elif order.do in ("restart", "continue", "fork"):
             self._move(order)
         elif order.do == "seeds":
-            self._compare(order.settings)
+            self._compare(order.settings, order.against)
         elif order.do == "resume" and (going or self._seeds is not None):
             self._go_on()
         elif order.do == "resume":
@@ -110,7 +114,7 @@ class Obeying(Speaking):
         elif order.do == "pause" and (going or self._seeds is not None):
             self._enter("paused")
         else:
-            self._release("Stopped by hand.")
+            self._release(BY_HAND)
             if order.do == "reset":
                 self._lanes, self.kept, self.band = [], Kept(), None
             self._enter("ended" if self._lanes else "idle")
@@ -131,6 +135,9 @@ class Obeying(Speaking):
         else:
             self._fork(lane, order.settings)
 
+    def _add(self, run: Run, parent: Run | None = None, at_step: int = 0) -> None:
+        self.tree.add(run, parent, at_step).expected = self.expected
+
     def _go_on(self) -> None:
         self._enter("running")
         self.pace.start(self.run.steps_done if self.run else 0)
@@ -145,7 +152,7 @@ class Obeying(Speaking):
         else:
             self.threads.forget()
         self._lanes = [lane]
-        self.tree.add(lane.run)
+        self._add(lane.run)
         self.threads.begin()
         self.pace.start(0)
         self._enter("running")
@@ -161,7 +168,7 @@ class Obeying(Speaking):
             self.kept.retire([gone.run])
         branch = lane.fork()
         branch.turn(wanted)
-        self.tree.add(branch.run, lane.run, lane.run.steps_done)
+        self._add(branch.run, lane.run, lane.run.steps_done)
         self._lanes = [lane, branch]
         self.threads.begin()
         self._go_on()
@@ -196,7 +203,7 @@ class Obeying(Speaking):
         self.kept.retire(one.run for one in self._lanes)
         self.threads.go_on(lane.run)
         self._lanes = [lane]
-        self.tree.add(lane.run, left, at_step)
+        self._add(lane.run, left, at_step)
         self._go_on()
 
     def _look_inside(self) -> None:
@@ -211,18 +218,20 @@ class Obeying(Speaking):
             self.within.look(run, training)
             self.engine.repaint()
 
-    def _compare(self, wanted: Settings) -> None:
-        """Train these settings and those of the run beside or before, from the same seeds."""
+    def _compare(self, wanted: Settings, against: Settings | None = None) -> None:
+        """Train these settings and others (None: those of the run beside or before), from the same seeds."""
         old = self.other or self.ghost
-        if not isinstance(self.source, DataSource) or old is None or not wanted - old.newest:
+        other = against or (old.newest if old is not None else None)
+        if not isinstance(self.source, DataSource) or other is None or not wanted - other:
             self.note = "Turn a knob first: two settings that differ are needed to compare."
             if not isinstance(self.source, DataSource):
                 self.note = "Your own training cannot be begun from other seeds by the panel."
             self._enter("ended" if self._lanes else "idle")
             return
         self._release("Stopped to compare seeds.")
-        steps = max(run.steps_done for run in (self.run, old) if run is not None)
-        self._seeds = compare_seeds(self.source.data, old.newest, wanted, max(steps, GHOST_STEPS))
+        steps = max([run.steps_done for run in (self.run, old) if run is not None] or [0])
+        steps = max(wanted.max_steps, other.max_steps) if against is not None else steps
+        self._seeds = compare_seeds(self.source.data, other, wanted, max(steps, GHOST_STEPS))
         self._seeds_done = 0.0
         self.threads.all()
         self._enter("running")
@@ -270,6 +279,7 @@ class Obeying(Speaking):
         if self._seeds is None:
             for lane in self._lanes:
                 lane.finish()
+                self._write_down(lane.run)
         self._seeds = None
         self.within.again()
         self._look_inside()
@@ -278,7 +288,19 @@ class Obeying(Speaking):
     def _end(self, lane: Lane, why: str) -> None:
         if lane.run.status == "running":
             lane.run.status, lane.run.message = "stopped", why
+            if why == BY_HAND:
+                self._write_down(lane.run)
         lane.release()
+
+    def _write_down(self, run: Run) -> None:
+        """A run has ended: into the ledger with it."""
+        branch = self.tree.of(run)
+        if self.book is None or branch is None or not run.steps_done or run.message == LEFT:
+            return
+        try:
+            self.book.add(Entry.of(run, branch.expected))
+        except RecipeError as error:  # training goes on without it
+            self.note = str(error)
 
     def _release(self, why: str = "") -> None:
         """Let go of optimisers and batches; runs and models stay."""

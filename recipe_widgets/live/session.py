@@ -34,7 +34,8 @@ class Session(Obeying):
 
     # --- any thread -------------------------------------------------------------------------------------------------
 
-    def order(self, do: Do, settings: Settings | None = None, step: int = 0) -> None:
+    def order(self, do: Do, settings: Settings | None = None, step: int = 0,
+              against: Settings | None = None) -> None:
         """Ask for something. Returns at once; the newest order wins."""
         rest_openmp()
         with self._news:
@@ -43,7 +44,7 @@ class Session(Obeying):
             self.settings = settings or (self.first_settings if do == "reset" else self.settings)
             if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop", "reset"):
                 return  # what was asked for has not begun: nothing to pause
-            self._order = Order(do, self.settings, step)
+            self._order = Order(do, self.settings, step, against)
             if self.phase != "running":
                 self.phase = "waiting"
         self.engine.want(self)

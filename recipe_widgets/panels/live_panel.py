@@ -17,11 +17,12 @@ from recipe_widgets.panels import wiring
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.controls import Controls, chosen_knobs
 from recipe_widgets.panels.inside import LookInside
+from recipe_widgets.panels.ledger import LedgerPart
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.tools import Tools
 from recipe_widgets.panels.view import View
 from recipe_widgets.plots import STYLE, plot_shown
-from recipe_widgets.records import RecipeError, Run, Settings, Tree
+from recipe_widgets.records import Entry, RecipeError, Run, Settings, Tree
 from recipe_widgets.records.tree import session_values
 
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
@@ -48,6 +49,7 @@ class LivePanel:
         mode: what a moved knob does at first.
         predict: a column of the history, such as "val_accuracy", whose end is to be guessed before Run.
         points: guess its course at so many places instead of its end only.
+        ledger: the file that ended runs are written to; by default ledger.jsonl in the reader's state folder.
     Raises:
         RecipeError: data or settings of another kind, an unknown knob, mode or column.
     """
@@ -55,7 +57,7 @@ class LivePanel:
     def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None, *,
                  knobs: Iterable[str] | None = None, steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
                  model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None, mode: str = "restart",
-                 predict: str | None = None, points: int = 1) -> None:
+                 predict: str | None = None, points: int = 1, ledger: str | Path | None = None) -> None:
         if settings is not None and not isinstance(settings, Settings):
             raise RecipeError("LivePanel(data, settings)", found=type(settings).__name__, expected="Settings",
                               mend="For example Settings(lr=0.1).")
@@ -81,7 +83,9 @@ class LivePanel:
         self._tools = Tools(session, self._controls, own)
         self._inside = None if own else LookInside(session, self._controls)
         self._view = view = View(session.frame())
-        view.folded = [self._tools] if self._inside is None else [self._inside, self._tools]
+        self._ledger = None if own else LedgerPart(session, self._controls)
+        view.folded = [part for part in (self._inside, self._ledger, self._tools) if part is not None]
+        session.book = None if own else wiring.book_of(ledger)
         session.view = view.show
         wiring.wire(view, session, self._controls)
         self._data = wiring.data_menu(sources, session, self._controls) if len(sources) > 1 else None
@@ -192,6 +196,11 @@ class LivePanel:
         """What is the matter, and what to try."""
         return self._session.frame().diagnosis
 
+    @property
+    def ledger(self) -> list[Entry]:
+        """All runs that ended, of this panel and of others, oldest first."""
+        return self._session.book.entries() if self._session.book is not None else []
+
     def start(self) -> None:
         """Press Run from code: train anew with the sliders' settings."""
         self._session.order("restart", self.settings)
@@ -238,6 +247,10 @@ class LivePanel:
     def compare_seeds(self) -> None:
         """Is that difference real? Train these settings and those before from 8 paired seeds."""
         self._session.order("seeds", self.settings)
+
+    def expect(self, text: str) -> None:
+        """Write down what you expect of the next run, before it: it stands beside its result in the ledger."""
+        self._session.expected = text
 
     def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
         """Keep a run (its number is in `panel.runs`) and show it beside the newer ones."""

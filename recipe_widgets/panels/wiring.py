@@ -13,7 +13,8 @@ from recipe_widgets.live import DataSource, Guess, OwnSource, Session
 from recipe_widgets.panels.controls import Controls
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.view import View
-from recipe_widgets.records import RecipeError
+from recipe_widgets.records import RecipeError, RunBook
+from recipe_widgets.records.state import state_folder
 
 
 def sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
@@ -25,6 +26,16 @@ def sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
             raise RecipeError("LivePanel(data, settings)", found=type(one).__name__, expected="a Data",
                               mend='Use load("mnist"), or Data.from_arrays(x, y).')
     return [DataSource(one) for one in many]
+
+
+def book_of(file: str | Path | None) -> RunBook | None:
+    """The ledger in `file`, or in the reader's state folder; none where that cannot be had."""
+    if file is not None:
+        return RunBook(file)
+    try:
+        return RunBook(state_folder() / "ledger.jsonl")
+    except RecipeError:
+        return None
 
 
 def data_menu(sources: list[Any], session: Session, controls: Controls) -> widgets.Dropdown:

@@ -43,9 +43,10 @@ def activations_html(inside: Inside) -> str:
     for one in inside.layers:
         bar = f'<span class="bar" style="width:{100 * one.std / widest:.0f}px"></span>'
         cells = (f"{one.mean:.3f}", f"{one.std:.3f}", bar, _share(one.dead), _share(one.saturated))
-        rows.append(f"<tr><th>{html.escape(one.name)} ({one.kind})</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+        name = f"<th>layer {html.escape(one.name)} ({one.kind})</th>"
+        rows.append(f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     head = "<tr><th>layer</th><th>mean</th><th>std</th><th></th><th>dead units</th><th>saturated</th></tr>"
-    dead = [f"{one.dead:.0%} of {one.name}" for one in inside.layers if one.dead > 0]
+    dead = [f"{one.dead:.0%} of layer {one.name}" for one in inside.layers if one.dead > 0]
     words = f"Activations on {len(inside.y)} validation samples. " + (
         "Dead for all of them: " + ", ".join(dead) + "." if dead else "No unit is dead for all of them.")
     return _page(f"<table>{head}{''.join(rows)}</table>", words)

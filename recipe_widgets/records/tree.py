@@ -21,6 +21,7 @@ class Branch:
 
     Attributes:
         parent: number of the run it left after `at_step` steps; None for one that began anew.
+        expected: what the reader wrote down before it.
         pinned: kept and shown until it is removed; others go when newer ones come.
     """
 
@@ -30,6 +31,7 @@ class Branch:
     at_step: int = 0
     name: str = ""
     pinned: bool = False
+    expected: str = ""
 
     @property
     def title(self) -> str:
@@ -77,7 +79,7 @@ class Tree:
     def to_json(self, data: str = "", sha256: str = "") -> str:
         """Settings, changes and numbers of every run, without weights. data, sha256: what they trained on."""
         runs = [{"number": b.number, "parent": b.parent, "at_step": b.at_step, "name": b.name, "pinned": b.pinned,
-                 "run": json.loads(b.run.to_json())} for b in self.branches]
+                 "expected": b.expected, "run": json.loads(b.run.to_json())} for b in self.branches]
         return json.dumps({"recipe_session": VERSION, "data": data, "sha256": sha256, "runs": runs})
 
     @classmethod
@@ -109,7 +111,8 @@ def _branch(one: Any, what: str) -> Branch:
     try:
         run = Run.from_json(json.dumps(one["run"]))
         parent = None if one["parent"] is None else int(one["parent"])
-        return Branch(int(one["number"]), run, parent, int(one["at_step"]), str(one["name"])[:200], bool(one["pinned"]))
+        return Branch(int(one["number"]), run, parent, int(one["at_step"]), str(one["name"])[:200], bool(one["pinned"]),
+                      str(one.get("expected", ""))[:500])
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, RecipeError):
             raise

@@ -1,0 +1,118 @@
+"""The panel's ledger and its look inside, driven from code."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from recipe_widgets import Data, LivePanel, RecipeError, Settings
+from recipe_widgets.panels.ledger import line
+
+pytestmark = pytest.mark.usefixtures("no_leaked_threads")
+SHORT = Settings(width=16, max_steps=60, batch_size=32)
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def panel(blobs: Data) -> Iterator[LivePanel]:
+    made = LivePanel(blobs, SHORT)
+    yield made
+    made.close()
+
+
+def ended(panel: LivePanel, **knobs: object) -> None:
+    panel.turn(**knobs) if knobs else panel.start()
+    panel.wait(60)
+
+
+def test_every_ended_run_is_written_with_what_was_expected(panel: LivePanel, tmp_path: Path) -> None:
+    panel.expect("learns fast")
+    ended(panel)
+    panel.expect("faster <script>")
+    ended(panel, lr=0.2)
+    first, second = panel.ledger
+    assert (first.expected, second.expected) == ("learns fast", "faster <script>")
+    assert (first.status, first.steps, second.knobs.lr) == ("done", 60, 0.2)
+    assert (tmp_path / "state" / "ledger.jsonl").exists()
+    part = panel._ledger
+    part.widget.selected_index = 0
+    assert len(part.list.options) == 2
+    assert "expected: faster <script>" in part.list.options[0][0]
+    part.list.value = (0, 1)
+    part.buttons["compare"].click()
+    assert "One thing changed: learning rate 0.05 → 0.2" in part.said.value
+    assert "&lt;script&gt;" in part.said.value
+    assert "<script>" not in part.said.value
+
+
+def test_slips_are_told(panel: LivePanel) -> None:
+    ended(panel)
+    part = panel._ledger
+    part.widget.selected_index = 0
+    part.buttons["compare"].click()
+    assert "expected: two" in part.said.value.lower() or "two" in part.said.value
+    part.buttons["back"].click()
+    assert "one" in part.said.value
+
+
+def test_knobs_of_an_old_run(panel: LivePanel) -> None:
+    ended(panel, lr=0.2)
+    ended(panel, lr=0.01)
+    part = panel._ledger
+    part.widget.selected_index = 0
+    part.list.value = (0,)
+    part.buttons["back"].click()
+    assert panel.settings.lr == 0.2
+
+
+def test_both_from_seeds(panel: LivePanel) -> None:
+    ended(panel)
+    ended(panel, lr=0.2)
+    part = panel._ledger
+    part.widget.selected_index = 0
+    part.list.value = (0, 1)
+    part.buttons["seeds"].click()
+    until(lambda: panel._session.band is not None and panel._session.phase == "ended")
+    assert "n = 8 paired seeds" in panel.words
+    assert "learning rate 0.2" in panel.words
+
+
+def test_a_ledger_that_cannot_be_written_stops_no_training(blobs: Data, tmp_path: Path) -> None:
+    panel = LivePanel(blobs, SHORT, ledger=tmp_path / "nowhere" / "ledger.jsonl")
+    panel.start()
+    run = panel.wait(60)
+    assert run is not None
+    assert run.status == "done"
+    assert "can be written" in panel.words
+    panel.close()
+
+
+def test_look_inside_from_code(panel: LivePanel) -> None:
+    panel.look("activations")
+    ended(panel)
+    inside = panel._inside
+    until(lambda: "Activations on" in inside.page.value)
+    panel.visit(10)
+    until(lambda: panel.words.startswith("Looking at step 10 of 60"))
+    until(lambda: not inside.rewind.disabled)
+    panel.rewind()
+    until(lambda: panel.run is not None and panel.run.status == "done" and len(panel.runs) == 2)
+    assert panel.runs.branches[1].at_step == 10
+    panel.look("")
+    assert panel._session.within.tab == ""
+    with pytest.raises(RecipeError, match="activations"):
+        panel.look("brain")
+
+
+def test_a_line_of_the_list(panel: LivePanel) -> None:
+    ended(panel, lr=0.2)
+    text = line(panel.ledger[0])
+    assert "learning rate 0.2" in text
+    assert "done, 60 steps" in text
