@@ -56,6 +56,7 @@ class Obeying(Speaking):
         self._order: Order | None = None
         self.pace, self.threads = Pace(), Threads()
         self.within, self.travels = Within(), Travels()
+        self.visiting: int | None = None  # the past step that was asked for last
         self.book: RunBook | None = None
         self.expected = ""  # of the next run, as the reader wrote it
         self._turning = threading.RLock()
@@ -89,6 +90,12 @@ class Obeying(Speaking):
                 return self._train_a_moment()
             except Exception as error:  # whatever a model does, the panel lives on and says so
                 text = str(error) if isinstance(error, RecipeError) else f"{type(error).__name__}: {error}"
+                self.visiting = None
+                if self.travels.goal is not None:  # the run itself is well
+                    self.travels.end()
+                    self.problem = f"Could not go back. {text}"
+                    self._enter(self._at_rest())
+                    return False
                 self.problem = f"Training could not go on. {text}"
                 self._release(self.problem)
                 self._enter("ended")
@@ -176,10 +183,13 @@ class Obeying(Speaking):
     def _visit(self, step: int) -> None:
         """Go back to a past step; the run itself waits there where it is."""
         if self._seeds is not None or self.run is None or not isinstance(self._lanes[-1], DataLane):
+            self.visiting = None
             self.note = "Only a run of one of our models can be done over again." if self.run else "No run yet."
             self._enter("running" if self._seeds is not None else "ended" if self._lanes else "idle")
             return
         self.travels.begin(self.run, min(step, self.run.steps_done))
+        if self.travels.goal is None:
+            self.visiting = None
         self.within.again()
         self._enter("running" if self.travels.going else self._at_rest())
 

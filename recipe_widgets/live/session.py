@@ -45,6 +45,7 @@ class Session(Obeying):
             if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop", "reset"):
                 return  # what was asked for has not begun: nothing to pause
             self._order = Order(do, self.settings, step, against)
+            self.visiting = step if do == "visit" else None
             if self.phase != "running":
                 self.phase = "waiting"
         self.engine.want(self)
@@ -135,7 +136,7 @@ class Session(Obeying):
         view = self.view
         state = [(id(lane.run), lane.run.steps_done, lane.run.status) for lane in self._lanes]
         now = (state, self.phase, self.settings, self.problem, self.note, self.waiting_for, self._seeds_done, self.guess,
-               self.within.page, self.travels.goal, self.travels.share)
+               self.within.page, self.visiting, self.travels.share)
         if view is None or now == self._painted:
             return False
         self._painted = now

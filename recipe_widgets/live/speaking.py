@@ -36,6 +36,7 @@ class Speaking:
     guess: Guess | None
     pace: Pace
     travels: Travels
+    visiting: int | None
     within: Within
 
     if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Speaking:
         """What there is to see now."""
         listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
         return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed),
-                     self.within.page, self.run.steps_done if self.run else 0, self.travels.goal)
+                     self.within.page, self.run.steps_done if self.run else 0, self.visiting)
 
     def picture(self) -> str:
         return curves_svg(self.shown(), self.ribbons())

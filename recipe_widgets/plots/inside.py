@@ -59,16 +59,16 @@ def _share(value: float) -> str:
 def sizes_html(history: History, column: str, guide: float | None = None) -> str:
     """One line per layer over the steps: the columns `gradient <layer>` or `update <layer>` of a history."""
     names = [name for name in history.names if name.startswith(column + " ")]
-    what = "Norm of the gradient" if column == "gradient" else "Change of the weights in a step over the weights"
+    what = "Norm of the gradient" if column == "gradient" else "Update over weights"
     if not names:
         return _page("", f"{what}, by layer: measured on every 20th step from now on. Let the run go on.")
     pairs = {name.split(" ", 1)[1]: history.arrays(name) for name in names}
     values = np.concatenate([y[np.isfinite(y) & (y > 0)] for _, y in pairs.values()] + [[guide or 1.0]])
     low, high = 10 ** math.floor(math.log10(values.min())), 10 ** math.ceil(math.log10(values.max()) + 1e-9)
     last = max(float(x[-1]) for x, _ in pairs.values())
-    curves = [Curve(name, f"l{k % 6}", *_good(x, y)) for k, (name, (x, y)) in enumerate(pairs.items())]
+    curves = [Curve(f"layer {name}", f"l{k % 6}", *_good(x, y)) for k, (name, (x, y)) in enumerate(pairs.items())]
     chart = Chart(what, "", True, max(last, 1.0), low, max(high, 10 * low), tuple(curves))
-    newest = ", ".join(f"{name} {y[-1]:.2g}" for name, (_, y) in pairs.items())
+    newest = ", ".join(f"layer {name} {y[-1]:.2g}" for name, (_, y) in pairs.items())
     return _page(_lines(chart, guide), f"{what}, by layer; newest: {newest}."
                  + (f" About {guide:g} is usual (dotted)." if guide else ""))
 

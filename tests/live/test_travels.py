@@ -110,6 +110,28 @@ def test_a_newer_order_ends_a_long_journey(session: Session) -> None:
     assert torch.get_num_threads() == session.threads.many
 
 
+def test_a_journey_that_fails_leaves_the_run(session: Session) -> None:
+    done = paused_at(session, 60)
+    session.run.history._columns["train_loss"][1][29] += 1.0  # another number on record than a walk will give
+    visit(session, 30)
+    assert session.words().startswith("Could not go back.")
+    assert session.phase == "paused"
+    session.order("resume")
+    until(lambda: session.run.steps_done > done)
+
+
+def test_the_slider_stays_where_it_was_put(session: Session) -> None:
+    paused_at(session, 60)
+    frames = []
+    session.view = frames.append
+    for step in (0, 5, 9):
+        session.order("visit", step=step)
+        assert session.frame().moment == step  # also before the trainer has heard of it
+    session.wait(20)
+    session.order("resume")
+    assert session.frame().moment is None
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_an_open_tab_shows_a_page_and_changes_no_bit(session: Session, tab: str) -> None:
     short = LONG.replace(max_steps=260)
