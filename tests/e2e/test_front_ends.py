@@ -78,9 +78,13 @@ def trains(page: Page) -> None:
     expect(words).to_be_visible(timeout=4 * PATIENCE)
     press(page, "Run")
     expect(words).to_contain_text(re.compile(r"Step [1-9]|On the whole"), timeout=PATIENCE)
-    handle = slider(page, "momentum")
-    handle.focus()
-    handle.press("ArrowLeft")
+    place = slider(page, "momentum").bounding_box()
+    assert place is not None
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y, steps=5)
+    page.mouse.up()
     expect(words).to_contain_text(re.compile(r"momentum 0\.[0-8]"), timeout=PATIENCE)
     expect(page.locator(".recipe-curves path.train").first).to_be_attached(timeout=PATIENCE)
 
