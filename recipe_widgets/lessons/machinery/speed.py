@@ -84,7 +84,7 @@ def epoch_both_ways(data: Data, settings: Settings, n: int = 3000) -> Epochs:
                   color=PALETTE[1 - part], edgecolor="white")
     factor = sum(seconds["PIL + transforms + DataLoader"]) / sum(seconds["bytes in one tensor"])
     axes.set(xlabel=f"seconds for {n:,} samples",
-             title=f"{data.name}, {settings.model}: the same epoch, {factor:.1f} times as long")
+             title=f"{data.name}, {settings.model}: through PIL the same epoch takes {factor:.1f} times as long")
     axes.invert_yaxis()
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(f"{name}: {sum(pair):.2f} s, data {pair[0]:.2f} s" for name, pair in seconds.items())
@@ -162,8 +162,7 @@ def _reading_picture(ms: dict[str, float], name: str) -> Picture:
     axes = figure.subplots()
     axes.barh(list(ms), list(ms.values()), color=PALETTE[0])
     axes.set(xlabel="milliseconds to read 1,000 pictures", xscale="log",
-             title=f"{name}: small files against one array, a factor of "
-             f"{max(ms.values()) / ms['one array on disk']:.0f}")
+             title=f"{name}: single files take {max(ms.values()) / ms['one array on disk']:.0f} times as long as one array")
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     words = "; ".join(f"{way}: {value:.3g} ms" for way, value in ms.items())
@@ -206,7 +205,11 @@ class Milestones:
                              f"{span([p[1] for p in pairs], '.2f')} s ({len(pairs)} of {len(self.final)} seeds)")
             else:
                 lines.append(f"{self.name}: {what} not within the run")
-        return "\n".join([*lines, f"{self.name}: best accuracy seen {span(self.final, '.1%')}"])
+        lines.append(f"{self.name}: best accuracy seen {span(self.final, '.1%')}")
+        if len(self.first) == len(self.converged) == len(self.final):
+            shares = [f[0] / c[0] for f, c in zip(self.first, self.converged, strict=True)]
+            lines.append(f"{self.name}: the first pattern took {span(shares, '.0%')} of the steps that convergence took")
+        return "\n".join(lines)
 
 
 class _Watch:
