@@ -69,7 +69,8 @@ def filters_over_time(data: Data, variants: Mapping[str, Settings], at: Sequence
             axes.imshow(grey.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
         axes_row[0].set_ylabel(f"{name}\nstep {when}: {value:.2f}", rotation=0, ha="right", va="center", fontsize=8)
-    figure.suptitle(f"First-layer weights on {data.name}; the number is the correlation of neighbours", fontsize=10)
+    change = "; ".join(f"{name} {values[0]:.2f} to {values[-1]:.2f}" for name, values in smooth.items())
+    figure.suptitle(f"{data.name}: correlation of neighbouring weights, {change}", fontsize=10)
     words = "; ".join(f"{name} at step {when}: {value:.2f}" for name, when, _, value in rows)
     alt = f"First-layer weights of {data.name} networks as pictures. Correlation of neighbouring weights: {words}."
     return Filters(smooth, tuple(at), Picture(figure, alt))

@@ -87,7 +87,8 @@ def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh", cli
     for rule, colour, line in (("to the threshold", PALETTE[0], "-"), ("to one", PALETTE[1], "--")):
         right.plot(norms, [clipped(n, threshold, rule) for n in norms], line, color=colour, label=f"clipped {rule}")
     right.set(xscale="log", yscale="log", xlabel="norm of the gradient", ylabel="norm after clipping",
-              title=f"threshold {threshold:g}" + ("" if clip else " (off in the numbers)"))
+              title=f"a norm above {threshold:g} becomes {threshold:g}, or by the slip 1" if threshold != 1 else
+              "at threshold 1 both rules are the same")
     right.grid(alpha=0.3)
     right.legend(frameon=False, fontsize=8)
     norm = float(np.exp(np.log(np.maximum(seen.matrix, 1e-300)).mean()))

@@ -37,7 +37,7 @@ class Sweep:
 
 
 def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0), seeds: int = 3) -> Sweep:
-    """z(1 - z), the slope of sigmoid, in the first hidden layer, by the factor on Xavier's weights."""
+    """a(1 - a), the slope of sigmoid with output a, in the first hidden layer, by the factor on Xavier's weights."""
     x = few_samples(data, 256)[0]
     found: dict[str, tuple[float, ...]] = {}
     for factor in factors:
@@ -55,7 +55,7 @@ def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.
     means = [np.mean(v) for v in found.values()]
     axes.semilogx(factors, means, "o-", color=PALETTE[0])
     axes.axhline(0.25, color="0.4", linestyle="--", label="largest possible: 0.25")
-    axes.set(xlabel="weights, times Xavier's", ylabel="mean slope z(1 - z)", ylim=(0, 0.27),
+    axes.set(xlabel="weights, times Xavier's", ylabel="mean slope a(1 - a)", ylim=(0, 0.27),
              title=f"{data.name}: the slope falls from {means[0]:.2f} to {means[-1]:.3f}")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
@@ -141,13 +141,19 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
         axes.plot(lrs, values.mean(1), LINES[number], marker="o", color=PALETTE[number], label=activation)
         axes.fill_between(lrs, values.min(1), values.max(1), color=PALETTE[number], alpha=0.2, linewidth=0)
     axes.set(xscale="log", xlabel="learning rate", ylabel="units never active (%)", ylim=(-3, 103),
-             title=f"{data.name}: large updates kill units ({seeds} seeds)")
+             title=_dying_title(data.name, dead, lrs))
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     words = "; ".join(f"{a} at {lr:g}: " + (f"{np.mean(d):.0%}" if np.isfinite(d).all() else "some runs diverged")
                       for (a, lr), d in dead.items())
     alt = f"Units of {data.name} networks that no training sample activates: {words}."
     return Dying(dead, accuracy, Picture(figure, alt), data.name)
+
+
+def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]], lrs: Sequence[float]) -> str:
+    known = [lr for lr in lrs if np.isfinite(dead["relu", lr]).all()]
+    ends = [f"{np.mean(dead['relu', lr]):.0%} at rate {lr:g}" for lr in dict.fromkeys((known[0], known[-1]))] if known else []
+    return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
 
 
 def norm_race(data: Data, settings: Settings, init: str, norms: Sequence[str] = ("none", "batch", "layer", "weight"),
@@ -200,8 +206,10 @@ class UpdateSizes:
             right.plot(*thin(*run.history.arrays("train_loss"), bins=60), **style)
         left.axhspan(1e-4, 1e-1, color=PALETTE[2], alpha=0.12, label="1e-4 to 1e-1")
         left.axhline(1e-3, color="0.4", linestyle=":", linewidth=1)
-        left.set(yscale="log", xlabel="step", ylabel="update / weights, per step", title="Size of the update")
-        right.set(yscale="log", xlabel="step", ylabel="training loss (nats)", title="What it does to the loss")
+        best = self.best
+        left.set(yscale="log", xlabel="step", ylabel="update / weights, per step",
+                 title=f"{self.name}: at lr {best:g} a step is {self.ratio(best):.1e} of the weights")
+        right.set(yscale="log", xlabel="step", ylabel="training loss (nats)", title=f"The loss is lowest with lr {best:g}")
         for axes in (left, right):
             axes.grid(alpha=0.3)
         left.legend(frameon=False, fontsize=7)
@@ -209,7 +217,12 @@ class UpdateSizes:
             f"lr {lr:g}: updates of {self.ratio(lr):.1e} of the weights, last loss {run.history.last('train_loss'):.3g}"
             for lr, run in self.runs.items()) + ".")
 
-    def __str__(self) -> str:
+    @property
+    def best(self) -> float:
+        """The learning rate whose last 30 steps have the lowest mean loss."""
         ends = {lr: np.mean(run.history.series("train_loss")[-30:]) for lr, run in self.runs.items()}
-        best = min(ends, key=lambda lr: np.nan_to_num(ends[lr], nan=1e9))
+        return min(ends, key=lambda lr: float(np.nan_to_num(ends[lr], nan=1e9)))
+
+    def __str__(self) -> str:
+        best = self.best
         return f"Lowest loss at lr {best:g}, where an update is {self.ratio(best):.1e} of the weights (rule of thumb: 1e-3)."
