@@ -70,8 +70,10 @@ class Broken(Comparison[str]):
                 f"{self.seeds} seeds"]
         for label in self.runs:
             first, last = self.ends(label)
+            lost = sum(run.status == "diverged" for run in self.runs[label])
             rows.append(f"{label:<16} {first:>10.3g} {last:>10.3g}   {self.shapes(label):<22} {self.mean(label):.1%} "
-                        f"({self.worst(label):.1%} to {self.best(label):.1%})")
+                        f"({self.worst(label):.1%} to {self.best(label):.1%})"
+                        + (f", {lost} diverged (counted as 0)" if lost else ""))
         return "\n".join(rows)
 
 

@@ -91,7 +91,8 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, ax
     for axes, m, name, share in zip(figure.subplots(1, 2), made, names, shares, strict=True):
         shown = np.log10(np.where(m > 0, m, np.nan) / m.max())
         image = axes.imshow(shown, cmap="viridis", vmin=-4, vmax=0)
-        axes.set(xlabel=f"input of {what}", ylabel=f"output of {what}", title=f"{name}: {share:.0%} {others}")
+        axes.set(xlabel=f"input of {what}", ylabel=f"output of {what}")
+        axes.set_title(f"{name}: {share:.0%} {others}", fontsize=10)
     figure.colorbar(image, ax=figure.axes, label="gradient (log10 of its share of the largest)")
     alt = f"Which {what} depends on which, white where exactly zero. " + " ".join(
         f"{name}: {share:.0%} of the entries that must be zero are not." for name, share in zip(names, shares, strict=True))

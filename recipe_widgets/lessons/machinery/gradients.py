@@ -142,7 +142,7 @@ class Row:
         return (self.error > 1e-2) == self.right
 
     def __str__(self) -> str:
-        return f"{self.situation:<66} {self.error:>8.1e}   {'MISLEADS' if self.misled else 'tells the truth'}"
+        return f"{self.situation:<66} {self.error:>10.1e}   {'MISLEADS' if self.misled else 'tells the truth'}"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Pitfalls:
 
     def __str__(self) -> str:
         misled = sum(row.misled for row in self.rows)
-        head = f"{'situation':<66} {'error':>8}"
+        head = f"{'situation':<66} {'rel. error':>10}"
         return "\n".join([head, *map(str, self.rows), f"{misled} of {len(self.rows)} ways to look mislead."])
 
 
