@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from recipe_widgets.checks import curve_shape
 from recipe_widgets.data import Data
@@ -79,5 +80,5 @@ class Broken(Comparison[str]):
 
 def ways_to_break(data: Data, settings: Settings, seeds: int = 3) -> Broken:
     """The same network with one knob turned far too far; losses in nats."""
-    return Broken({name: train_many(data, settings.replace(**changes), range(seeds)) for name, changes in WAYS.items()},
-                  data.name)
+    bar = tqdm(WAYS.items(), desc=data.name, unit="way", leave=False)
+    return Broken({name: train_many(data, settings.replace(**changes), range(seeds)) for name, changes in bar}, data.name)

@@ -230,7 +230,7 @@ def kinks(data: Data, h: float = 1e-3, samples: Sequence[int] = (2, 8, 32, 128),
     bars = axes.bar([str(n) for n in samples], [100 * s for s in shares], color=PALETTE[0])
     axes.bar_label(bars, fmt="%.0f %%", fontsize=9)
     axes.set(xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 112),
-             title=f"{samples[0]} samples: a kink on {shares[0]:.0%} of the ways; {samples[-1]} samples: on {shares[-1]:.0%}")
+             title=f"{samples[0]} samples: a kink on {shares[0]:.0%} of ways; {samples[-1]} samples: on {shares[-1]:.0%}")
     picture = Picture(figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, "
                               f"{shares[-1]:.0%} with {samples[-1]} (h = {h:g}, {directions} directions).")
     return FewPoints(tuple(samples), tuple(shares), picture)

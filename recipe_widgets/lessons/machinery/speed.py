@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 from recipe_widgets.data import Data, Split
 from recipe_widgets.lessons.compare import PALETTE
@@ -237,7 +238,7 @@ def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10, 
     Looks at `look` validation samples every `every` steps; the time of the looks does not count.
     """
     held, first, converged, final = stratified_look(data.validation, look), [], [], []
-    for seed in range(seeds):
+    for seed in tqdm(range(seeds), desc=data.name, unit="seed", leave=False):
         chosen = settings.replace(seed=seed, eval_every=max(1, settings.max_steps), eval_samples=look)
         net = build_model(chosen, data.shape, data.num_classes)
         watch = _Watch(net, held, every)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
+from tqdm import tqdm
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import LINES, PALETTE, Comparison
@@ -129,7 +130,7 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
     """ReLU and leaky ReLU at several learning rates: how many units end dead for the whole training set?"""
     dead, accuracy = {}, {}
     for activation in ("relu", "leaky_relu"):
-        for lr in lrs:
+        for lr in tqdm(lrs, desc=activation, unit="rate", leave=False):
             runs = train_many(data, settings.replace(activation=activation, lr=lr), range(seeds))
             dead[activation, lr] = tuple(np.nan if run.status == "diverged" or run.model is None else
                                          dead_share(run.model, data) for run in runs)
@@ -152,7 +153,7 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
 
 def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]], lrs: Sequence[float]) -> str:
     known = [lr for lr in lrs if np.isfinite(dead["relu", lr]).all()]
-    ends = [f"{np.mean(dead['relu', lr]):.0%} at rate {lr:g}" for lr in dict.fromkeys((known[0], known[-1]))] if known else []
+    ends = [f"{np.mean(dead['relu', lr]):.0%} at rate {lr:g}" for lr in dict.fromkeys((*known[:1], *known[-1:]))]
     return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
 
 
@@ -174,8 +175,10 @@ def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
             said = "harms: every seed is below every seed without"
         else:
             said = "makes no difference beyond the seeds' spread"
+        note = "".join(f"; {seen.lost(label)} diverged {way} it and count as 0" for way, label in
+                       (("without", plain), ("with", normed)) if seen.lost(label))
         lines.append(f"{seen.data_name}, init {init}: {norm} {said} ({100 * gain:+.1f} points on average, "
-                     f"{seen.seeds} seeds)")
+                     f"{seen.seeds} seeds{note})")
     return "\n".join(lines)
 
 
@@ -212,7 +215,7 @@ class UpdateSizes:
         right.set(yscale="log", xlabel="step", ylabel="training loss (nats)", title=f"The loss is lowest with lr {best:g}")
         for axes in (left, right):
             axes.grid(alpha=0.3)
-        left.legend(frameon=False, fontsize=7)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
         return Picture(figure, f"{self.name}: " + "; ".join(
             f"lr {lr:g}: updates of {self.ratio(lr):.1e} of the weights, last loss {run.history.last('train_loss'):.3g}"
             for lr, run in self.runs.items()) + ".")
