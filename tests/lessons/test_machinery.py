@@ -37,7 +37,7 @@ def test_error_of_central_differences_is_that_of_the_formula() -> None:
     g = torch.Generator().manual_seed(0)
     v = float(torch.randn(1, generator=g))
     assert found == pytest.approx((0.1 * v) ** 2 / (6 + (0.1 * v) ** 2), rel=1e-6)
-    assert float(model.w) == 1.0
+    assert model.w.item() == 1.0
 
 
 def test_step_sizes_have_a_best_in_the_middle(blobs: Data) -> None:
