@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.lab import PATIENCE, chromium, open_notebook, running_browser, running_lab, slider
-from tests.e2e.steps import run_cells
+from tests.e2e.some_cells import run_cells
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
@@ -42,7 +42,7 @@ def test_a_slider_by_keyboard(page: Page, cell: str, label: str, key: str, says:
 def test_a_menu_by_mouse(page: Page) -> None:
     cell = page.locator(".jp-CodeCell", has_text="explorer = ActivationExplorer(")
     cell.locator("select").first.select_option("relu")
-    expect(cell.locator(".recipe-explorer")).to_contain_text("relu: mean slope 0.5", timeout=PATIENCE)
+    expect(cell.locator(".recipe-explorer")).to_contain_text("relu: mean slope 0.4", timeout=PATIENCE)
 
 
 def test_the_panel_trains_with_its_extra_knobs(page: Page) -> None:

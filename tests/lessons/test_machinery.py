@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.lessons import machinery as m
-from recipe_widgets.lessons.machinery import dependence, gradients, speed
+from recipe_widgets.lessons.machinery import breaking, dependence, gradients, speed
 from recipe_widgets.training import evaluate
 
 
@@ -37,7 +37,7 @@ def test_error_of_central_differences_is_that_of_the_formula() -> None:
     g = torch.Generator().manual_seed(0)
     v = float(torch.randn(1, generator=g))
     assert found == pytest.approx((0.1 * v) ** 2 / (6 + (0.1 * v) ** 2), rel=1e-6)
-    assert float(model.w) == 1.0
+    assert model.w.item() == 1.0
 
 
 def test_step_sizes_have_a_best_in_the_middle(blobs: Data) -> None:
@@ -157,6 +157,7 @@ def test_milestones_come_in_order(blobs: Data) -> None:
         assert first <= converged <= 60
         assert final > 0.9
     assert "2 of 2 seeds" in str(seen)
+    assert "of the steps that convergence took" in str(seen)
     still = m.milestones(blobs, Settings(width=16, max_steps=5, lr=0.0), seeds=1, every=5)
     assert still.converged[0][0] == 5  # its first look is as good as its best
     assert ("not within the run" in str(still)) == (still.final[0] < 2 / 3)
@@ -166,3 +167,29 @@ def test_small_net_is_the_same_at_every_call(blobs: Data) -> None:
     a, b = (m.small_net(blobs, nn.ReLU()) for _ in range(2))
     assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
     assert math.isfinite(evaluate(a, blobs.validation).loss)
+
+
+def test_a_wrong_backward_pass_trains_without_a_word(blobs: Data) -> None:
+    seen = m.train_with_both(blobs, seeds=2, steps=30)
+    assert list(seen.runs) == ["right", "wrong"]
+    assert all(run.status == "done" for runs in seen.runs.values() for run in runs)
+    assert seen.runs["right"][0].history.series("train_loss")[0] == seen.runs["wrong"][0].history.series("train_loss")[0]
+    assert str(seen).startswith("blobs, 2 seeds: ")
+
+
+@pytest.mark.parametrize(("right", "wrong", "says"), [([0.8, 0.9], [0.6, 0.7], "right one is better"),
+                                                      ([0.6, 0.7], [0.8, 0.9], "wrong one is better"),
+                                                      ([0.6, 0.8], [0.7, 0.9], "does not tell")])
+def test_the_sentence_on_both_goes_by_the_numbers(right: list[float], wrong: list[float], says: str) -> None:
+    seen = breaking.BothTrain({"right": [None] * 2, "wrong": [None] * 2}, "d")  # type: ignore[list-item]
+    object.__setattr__(seen, "scores", lambda label: {"right": right, "wrong": wrong}[label])
+    assert says in str(seen)
+
+
+def test_ways_to_break_show_in_the_curves(blobs: Data) -> None:
+    seen = m.ways_to_break(blobs, Settings(width=16, lr=0.05, max_steps=60, batch_size=32, eval_every=60), seeds=2)
+    assert list(seen.runs) == list(breaking.WAYS)
+    assert seen.shapes("as it should be") == "falling"
+    assert seen.ends("init zeros")[0] == pytest.approx(math.log(3), rel=0.05)
+    assert seen.ends("init normal")[0] > 3 * math.log(3)
+    assert len(str(seen).splitlines()) == 1 + len(breaking.WAYS)

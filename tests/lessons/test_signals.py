@@ -1,6 +1,8 @@
 """What notebook 04 measures, against answers known beforehand."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,9 +191,10 @@ def test_races_compare_what_they_say(blobs: Data) -> None:
 
 
 def test_verdict_on_norms_goes_by_the_numbers() -> None:
+    done: Any = SimpleNamespace(status="done")
     for none, batch, says in (([0.5, 0.6], [0.7, 0.8], "helps"), ([0.7, 0.8], [0.5, 0.6], "harms"),
                               ([0.5, 0.7], [0.6, 0.8], "no difference beyond")):
-        race = s.Race({"none, init x": [None, None], "batch, init x": [None, None]}, "d")  # type: ignore[list-item,dict-item]
+        race = s.Race({"none, init x": [done, done], "batch, init x": [done, done]}, "d")
         object.__setattr__(race, "scores", lambda label, a=none, b=batch: a if label.startswith("none") else b)
         assert says in s.norm_verdict({"x": race})
 

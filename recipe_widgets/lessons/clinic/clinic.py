@@ -229,10 +229,12 @@ def curves(patient: Patient, program: Program) -> Picture:
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     ends: list[str] = []
+    lasts: list[float] = []
     for name, runs, colour, line in (("the sound program", patient.sound, PALETTE[0], "--"),
                                      (f"patient {patient.number}", patient.broken, PALETTE[1], "-")):
         _band(left, [thin(*run.arrays("train_loss"), bins=50) for run in runs], name, colour, line)
         last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)], name, colour, line)
+        lasts.append(last)
         ends.append(f"{name} begins with a loss of {np.mean([run.series('train_loss')[0] for run in runs]):.3g} and ends at "
                     f"{last:.0f} %")
     left.set(xlabel="step", ylabel=f"training loss ({program.unit})")
@@ -243,8 +245,8 @@ def curves(patient: Patient, program: Program) -> Picture:
     right.set(xlabel="step", ylabel=f"{program.metric} (%)", ylim=(0, 100))
     left.legend(frameon=False, fontsize=8)
     what = "photos" if patient.case.data == "cifar10" else "digits"
-    figure.suptitle(f"Patient {patient.number} ({what}): mean of {len(patient.sound)} seeds, band from lowest to highest",
-                    fontsize=10)
+    figure.suptitle(f"Patient {patient.number} ({what}) ends at {lasts[1]:.0f} %, the sound program at {lasts[0]:.0f} % "
+                    f"(lines: mean of {len(patient.sound)} seeds; bands: lowest to highest)", fontsize=10)
     return Picture(figure, f"Patient {patient.number}, {what}: {'; '.join(ends)} ({program.metric}).")
 
 

@@ -118,9 +118,10 @@ def draw_error(data: Data, h: float = 1e-5, activation: str = "tanh", dtype: str
     axes.plot([h], [max(here, 1e-17)], "D", color=PALETTE[1], markersize=10)
     for level, text in ((1e-2, "wrong above"), (1e-4, "good below")):
         axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
-        axes.text(STEPS[-1], level, f" {text} {level:g}", fontsize=8, va="bottom", ha="left")
+        axes.text(1e-7, level, f"{text} {level:g}", fontsize=8, va="center", ha="center", backgroundcolor="white")
     axes.set(xlabel="step size h (relative to the weights)", ylabel="relative error",
              title=f"{dtype}, {differences} differences, {activation}: best at h = {STEPS[best]:.0e}")
+    axes.set_ylim(top=max(1.0, axes.get_ylim()[1]))
     axes.grid(alpha=0.3)
     return Picture(figure, f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best of "
                            f"13 step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, {dtype}, "
@@ -141,7 +142,7 @@ class Row:
         return (self.error > 1e-2) == self.right
 
     def __str__(self) -> str:
-        return f"{self.situation:<66} {self.error:>8.1e}   {'MISLEADS' if self.misled else 'tells the truth'}"
+        return f"{self.situation:<66} {self.error:>10.1e}   {'MISLEADS' if self.misled else 'tells the truth'}"
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Pitfalls:
 
     def __str__(self) -> str:
         misled = sum(row.misled for row in self.rows)
-        head = f"{'situation':<66} {'error':>8}"
+        head = f"{'situation':<66} {'rel. error':>10}"
         return "\n".join([head, *map(str, self.rows), f"{misled} of {len(self.rows)} ways to look mislead."])
 
 
@@ -226,9 +227,10 @@ def kinks(data: Data, h: float = 1e-3, samples: Sequence[int] = (2, 8, 32, 128),
             shares.append(hits / directions)
     figure = Figure(figsize=(6, 2.6), layout="constrained")
     axes = figure.subplots()
-    axes.bar([str(n) for n in samples], [100 * s for s in shares], color=PALETTE[0])
-    axes.set(xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 100),
-             title=f"More samples, more kinks (h = {h:g}, {directions} directions)")
+    bars = axes.bar([str(n) for n in samples], [100 * s for s in shares], color=PALETTE[0])
+    axes.bar_label(bars, fmt="%.0f %%", fontsize=9)
+    axes.set(xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 112),
+             title=f"{samples[0]} samples: a kink on {shares[0]:.0%} of ways; {samples[-1]} samples: on {shares[-1]:.0%}")
     picture = Picture(figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, "
-                              f"{shares[-1]:.0%} with {samples[-1]}.")
+                              f"{shares[-1]:.0%} with {samples[-1]} (h = {h:g}, {directions} directions).")
     return FewPoints(tuple(samples), tuple(shares), picture)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 from recipe_widgets.data import Data, Split
 from recipe_widgets.lessons.compare import PALETTE
@@ -84,7 +85,7 @@ def epoch_both_ways(data: Data, settings: Settings, n: int = 3000) -> Epochs:
                   color=PALETTE[1 - part], edgecolor="white")
     factor = sum(seconds["PIL + transforms + DataLoader"]) / sum(seconds["bytes in one tensor"])
     axes.set(xlabel=f"seconds for {n:,} samples",
-             title=f"{data.name}, {settings.model}: the same epoch, {factor:.1f} times as long")
+             title=f"{data.name}, {settings.model}: through PIL the same epoch takes {factor:.1f} times as long")
     axes.invert_yaxis()
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(f"{name}: {sum(pair):.2f} s, data {pair[0]:.2f} s" for name, pair in seconds.items())
@@ -162,8 +163,7 @@ def _reading_picture(ms: dict[str, float], name: str) -> Picture:
     axes = figure.subplots()
     axes.barh(list(ms), list(ms.values()), color=PALETTE[0])
     axes.set(xlabel="milliseconds to read 1,000 pictures", xscale="log",
-             title=f"{name}: small files against one array, a factor of "
-             f"{max(ms.values()) / ms['one array on disk']:.0f}")
+             title=f"{name}: single files take {max(ms.values()) / ms['one array on disk']:.0f} times as long as one array")
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     words = "; ".join(f"{way}: {value:.3g} ms" for way, value in ms.items())
@@ -206,7 +206,11 @@ class Milestones:
                              f"{span([p[1] for p in pairs], '.2f')} s ({len(pairs)} of {len(self.final)} seeds)")
             else:
                 lines.append(f"{self.name}: {what} not within the run")
-        return "\n".join([*lines, f"{self.name}: best accuracy seen {span(self.final, '.1%')}"])
+        lines.append(f"{self.name}: best accuracy seen {span(self.final, '.1%')}")
+        if len(self.first) == len(self.converged) == len(self.final):
+            shares = [f[0] / c[0] for f, c in zip(self.first, self.converged, strict=True)]
+            lines.append(f"{self.name}: the first pattern took {span(shares, '.0%')} of the steps that convergence took")
+        return "\n".join(lines)
 
 
 class _Watch:
@@ -234,7 +238,7 @@ def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10, 
     Looks at `look` validation samples every `every` steps; the time of the looks does not count.
     """
     held, first, converged, final = stratified_look(data.validation, look), [], [], []
-    for seed in range(seeds):
+    for seed in tqdm(range(seeds), desc=data.name, unit="seed", leave=False):
         chosen = settings.replace(seed=seed, eval_every=max(1, settings.max_steps), eval_samples=look)
         net = build_model(chosen, data.shape, data.num_classes)
         watch = _Watch(net, held, every)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
+from tqdm import tqdm
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import PALETTE
@@ -80,14 +81,15 @@ def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh", cli
     left.fill_between(ks, shown.min(0), shown.max(0), color=PALETTE[0], alpha=0.3, linewidth=0)
     left.plot(ks, np.exp(np.log(shown).mean(0)), color=PALETTE[0])
     left.set(yscale="log", xlabel="steps back in time", ylabel="norm of the gradient by the state",
-             title=f"{seen.share:.1e} of it is left after {steps} steps")
+             title=f"{steps} steps back it is {seen.share:.1e} times as large")
     left.grid(alpha=0.3)
     norms = np.logspace(-2, 3, 400)
     threshold = clip or 10.0
     for rule, colour, line in (("to the threshold", PALETTE[0], "-"), ("to one", PALETTE[1], "--")):
         right.plot(norms, [clipped(n, threshold, rule) for n in norms], line, color=colour, label=f"clipped {rule}")
     right.set(xscale="log", yscale="log", xlabel="norm of the gradient", ylabel="norm after clipping",
-              title=f"threshold {threshold:g}" + ("" if clip else " (off in the numbers)"))
+              title=f"a norm above {threshold:g} becomes {threshold:g}, or by the slip 1" if threshold != 1 else
+              "at threshold 1 both rules are the same")
     right.grid(alpha=0.3)
     right.legend(frameon=False, fontsize=8)
     norm = float(np.exp(np.log(np.maximum(seen.matrix, 1e-300)).mean()))
@@ -121,7 +123,8 @@ class ClipToOne(Training):
 
 def radius_race(data: Data, settings: Settings, radii: tuple[float, ...] = (0.1, 1.0, 4.0), seeds: int = 3) -> Race:
     """The row reader from recurrent matrices of several spectral radii."""
-    return Race({f"radius {r:g}": [train(data, s, row_reader(data, s, r)) for s in _seeded(settings, seeds)] for r in radii},
+    bar = tqdm(radii, desc="radius", unit="radius", leave=False)
+    return Race({f"radius {r:g}": [train(data, s, row_reader(data, s, r)) for s in _seeded(settings, seeds)] for r in bar},
                 data.name)
 
 
@@ -130,7 +133,7 @@ def clip_race(data: Data, settings: Settings, radius: float, thresholds: tuple[f
     """An exploding row reader: not clipped, clipped to each threshold, and divided by its norm above it."""
     runs: dict[str, list[Run]] = {"not clipped": [
         train(data, s, row_reader(data, s, radius)) for s in _seeded(settings, seeds)]}
-    for threshold in thresholds:
+    for threshold in tqdm(thresholds, desc=data.name, unit="threshold", leave=False):
         chosen = _seeded(settings.replace(clip_norm=threshold), seeds)
         runs[f"scaled to {threshold:g}"] = [train(data, s, row_reader(data, s, radius)) for s in chosen]
         if threshold != 1.0:

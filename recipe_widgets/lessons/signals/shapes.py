@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
+from tqdm import tqdm
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import PALETTE, Comparison
@@ -85,7 +86,7 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
     z = shift + scale * torch.randn(20_000, generator=torch.Generator().manual_seed(0))
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.hist(z.clamp(-8, 8).numpy(), 60, density=True, color="0.8", label="inputs (density)")
+    left.hist(z.clamp(-8, 8).numpy(), 60, density=True, color="0.8", label="inputs (density; all beyond ±8 at the edges)")
     left.plot(line, out, color=PALETTE[0], label="output")
     left.plot(line, grad, "--", color=PALETTE[1], label="slope")
     left.set(xlabel="input z of the unit", ylabel="output, slope", ylim=(-1.6, 3),
@@ -138,14 +139,19 @@ class Race(Comparison[str]):
     data_name: str = ""
     sizes: Mapping[str, int] | None = None
 
+    def lost(self, label: str) -> int:
+        """How many of its runs diverged."""
+        return sum(run.status == "diverged" for run in self.runs[label])
+
     def summary(self) -> str:
         """Best, worst, and whether the difference exceeds the spread of the seeds."""
         order = sorted(self.runs, key=self.mean, reverse=True)
         best, second, last = order[0], order[1], order[-1]
         close = self.worst(best) <= self.best(second)
         tie = f"{second} overlaps with it" if close else f"every seed of it beats every seed of {second}"
+        note = f", {self.lost(last)} of {self.seeds} diverged and count as 0" if self.lost(last) else ""
         return f"{self.data_name}: {best} is highest on average ({self.mean(best):.1%}), {tie}; {last} is lowest " \
-               f"({self.mean(last):.1%}). {self.seeds} seeds."
+               f"({self.mean(last):.1%}{note}). {self.seeds} seeds."
 
     def dots(self, title: str = "") -> Picture:
         """One row per label: every seed as a dot, the mean as a bar."""
@@ -157,9 +163,8 @@ class Race(Comparison[str]):
             axes.plot(scores, [row] * len(scores), "o", color=PALETTE[0], alpha=0.6)
             axes.plot([100 * self.mean(label)], [row], "|", color=PALETTE[1], markersize=16, markeredgewidth=3)
         sizes = self.sizes or {}
-        lost = {label: sum(run.status == "diverged" for run in self.runs[label]) for label in labels}
         notes = [(f" ({sizes[label]:,} numbers)" if label in sizes else "")
-                 + (f", {lost[label]} diverged" if lost[label] else "") for label in labels]
+                 + (f", {self.lost(label)} diverged" if self.lost(label) else "") for label in labels]
         axes.set_yticks(range(len(labels)), [label + note for label, note in zip(labels, notes, strict=True)], fontsize=8)
         axes.set(xlabel=f"validation accuracy on {self.data_name} (%), dots: seeds, bar: mean",
                  ylim=(len(labels) - 0.5, -0.5))
@@ -172,7 +177,8 @@ class Race(Comparison[str]):
 
 def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     """Train each variant from every seed."""
-    runs = {name: train_many(data, settings, range(seeds)) for name, settings in variants.items()}
+    bar = tqdm(variants.items(), desc=data.name, unit="variant", leave=False)
+    runs = {name: train_many(data, settings, range(seeds)) for name, settings in bar}
     sizes = {name: count_parameters(build_model(s, data.shape, data.num_classes)) for name, s in variants.items()}
     return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 

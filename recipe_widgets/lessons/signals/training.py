@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
+from tqdm import tqdm
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import LINES, PALETTE, Comparison
@@ -37,7 +38,7 @@ class Sweep:
 
 
 def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0), seeds: int = 3) -> Sweep:
-    """z(1 - z), the slope of sigmoid, in the first hidden layer, by the factor on Xavier's weights."""
+    """a(1 - a), the slope of sigmoid with output a, in the first hidden layer, by the factor on Xavier's weights."""
     x = few_samples(data, 256)[0]
     found: dict[str, tuple[float, ...]] = {}
     for factor in factors:
@@ -55,7 +56,7 @@ def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.
     means = [np.mean(v) for v in found.values()]
     axes.semilogx(factors, means, "o-", color=PALETTE[0])
     axes.axhline(0.25, color="0.4", linestyle="--", label="largest possible: 0.25")
-    axes.set(xlabel="weights, times Xavier's", ylabel="mean slope z(1 - z)", ylim=(0, 0.27),
+    axes.set(xlabel="weights, times Xavier's", ylabel="mean slope a(1 - a)", ylim=(0, 0.27),
              title=f"{data.name}: the slope falls from {means[0]:.2f} to {means[-1]:.3f}")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
@@ -129,7 +130,7 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
     """ReLU and leaky ReLU at several learning rates: how many units end dead for the whole training set?"""
     dead, accuracy = {}, {}
     for activation in ("relu", "leaky_relu"):
-        for lr in lrs:
+        for lr in tqdm(lrs, desc=activation, unit="rate", leave=False):
             runs = train_many(data, settings.replace(activation=activation, lr=lr), range(seeds))
             dead[activation, lr] = tuple(np.nan if run.status == "diverged" or run.model is None else
                                          dead_share(run.model, data) for run in runs)
@@ -141,13 +142,19 @@ def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) 
         axes.plot(lrs, values.mean(1), LINES[number], marker="o", color=PALETTE[number], label=activation)
         axes.fill_between(lrs, values.min(1), values.max(1), color=PALETTE[number], alpha=0.2, linewidth=0)
     axes.set(xscale="log", xlabel="learning rate", ylabel="units never active (%)", ylim=(-3, 103),
-             title=f"{data.name}: large updates kill units ({seeds} seeds)")
+             title=_dying_title(data.name, dead, lrs))
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     words = "; ".join(f"{a} at {lr:g}: " + (f"{np.mean(d):.0%}" if np.isfinite(d).all() else "some runs diverged")
                       for (a, lr), d in dead.items())
     alt = f"Units of {data.name} networks that no training sample activates: {words}."
     return Dying(dead, accuracy, Picture(figure, alt), data.name)
+
+
+def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]], lrs: Sequence[float]) -> str:
+    known = [lr for lr in lrs if np.isfinite(dead["relu", lr]).all()]
+    ends = [f"{np.mean(dead['relu', lr]):.0%} at rate {lr:g}" for lr in dict.fromkeys((*known[:1], *known[-1:]))]
+    return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
 
 
 def norm_race(data: Data, settings: Settings, init: str, norms: Sequence[str] = ("none", "batch", "layer", "weight"),
@@ -168,8 +175,10 @@ def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
             said = "harms: every seed is below every seed without"
         else:
             said = "makes no difference beyond the seeds' spread"
+        note = "".join(f"; {seen.lost(label)} diverged {way} it and count as 0" for way, label in
+                       (("without", plain), ("with", normed)) if seen.lost(label))
         lines.append(f"{seen.data_name}, init {init}: {norm} {said} ({100 * gain:+.1f} points on average, "
-                     f"{seen.seeds} seeds)")
+                     f"{seen.seeds} seeds{note})")
     return "\n".join(lines)
 
 
@@ -200,16 +209,23 @@ class UpdateSizes:
             right.plot(*thin(*run.history.arrays("train_loss"), bins=60), **style)
         left.axhspan(1e-4, 1e-1, color=PALETTE[2], alpha=0.12, label="1e-4 to 1e-1")
         left.axhline(1e-3, color="0.4", linestyle=":", linewidth=1)
-        left.set(yscale="log", xlabel="step", ylabel="update / weights, per step", title="Size of the update")
-        right.set(yscale="log", xlabel="step", ylabel="training loss (nats)", title="What it does to the loss")
+        best = self.best
+        left.set(yscale="log", xlabel="step", ylabel="update / weights, per step",
+                 title=f"{self.name}: at lr {best:g} a step is {self.ratio(best):.1e} of the weights")
+        right.set(yscale="log", xlabel="step", ylabel="training loss (nats)", title=f"The loss is lowest with lr {best:g}")
         for axes in (left, right):
             axes.grid(alpha=0.3)
-        left.legend(frameon=False, fontsize=7)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
         return Picture(figure, f"{self.name}: " + "; ".join(
             f"lr {lr:g}: updates of {self.ratio(lr):.1e} of the weights, last loss {run.history.last('train_loss'):.3g}"
             for lr, run in self.runs.items()) + ".")
 
-    def __str__(self) -> str:
+    @property
+    def best(self) -> float:
+        """The learning rate whose last 30 steps have the lowest mean loss."""
         ends = {lr: np.mean(run.history.series("train_loss")[-30:]) for lr, run in self.runs.items()}
-        best = min(ends, key=lambda lr: np.nan_to_num(ends[lr], nan=1e9))
+        return min(ends, key=lambda lr: float(np.nan_to_num(ends[lr], nan=1e9)))
+
+    def __str__(self) -> str:
+        best = self.best
         return f"Lowest loss at lr {best:g}, where an update is {self.ratio(best):.1e} of the weights (rule of thumb: 1e-3)."
