@@ -138,7 +138,7 @@ def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tupl
     often = "" if times == 1 else f", {times} times over"
     head(figure, (f"{len(names)} filters on the same image: each keeps something else" if len(names) > 1 else
                   f"One filter: {names[0]}") + often, wide)
-    return Picture(figure, f"{len(images)} images, each through the kernels {', '.join(names)}{often}.")
+    return Picture(figure, f"{len(images)} image{'s' * (len(images) > 1)} through the kernels {', '.join(names)}{often}.")
 
 
 def _grey(axes: Axes, image: npt.NDArray[Any], title: str) -> None:

@@ -60,10 +60,10 @@ def test_the_bowl_races_who_is_chosen() -> None:
 
 def test_filters_side_by_side(blobs: Data) -> None:
     explorer = KernelFilters([blobs, blobs])
-    assert explorer.words.startswith("2 images, each through the kernels identity, edge")
+    assert explorer.words.startswith("2 images through the kernels identity, edge")
     explorer.controls["kernels"].value = ("box", "edge")
     explorer.controls["times"].value = 3
-    assert explorer.words == "2 images, each through the kernels box, edge, 3 times over."
+    assert explorer.words == "2 images through the kernels box, edge, 3 times over."
     explorer.controls["kernels"].value = ()
     assert "at least one" in explorer.words
     with pytest.raises(RecipeError):
