@@ -88,5 +88,5 @@ def lowest_first(values: Mapping[str, Sequence[float]]) -> list[str]:
 def ends(runs: Comparison[str]) -> str:
     """A title: who ends best and who last, by mean validation accuracy."""
     best, last = max(runs.runs, key=runs.mean), min(runs.runs, key=runs.mean)
-    return f"Best at the end: {best}, {runs.mean(best):.1%} right; last: {last}, {runs.mean(last):.1%} " \
-           f"({runs.seeds} seeds, validation)"
+    return f"Best at the end: {best}, {runs.mean(best):.1%} right; last: {last}, {runs.mean(last):.1%}\n" \
+           f"Line: mean of {runs.seeds} seeds; band: lowest to highest"

@@ -14,7 +14,7 @@ from recipe_widgets.records import RecipeError
 
 
 class KernelFilters(Drawn):
-    """What each of the chosen kernels makes of one image of every data set, once or several times over; Ctrl chooses several.
+    """What each chosen kernel makes of one image of every data set, once or several times over; Ctrl chooses several.
 
     data: a `Data` of images, or several: one row each.
     """

@@ -10,7 +10,14 @@ from ipywidgets.widgets.widget import _instances
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.lessons.samples import Curve, Point
 from recipe_widgets.live import Asking
-from recipe_widgets.panels import CapacityExplorer, ConvExplorer, KernelFilters, LearningCurve, OptimizerBowl, ScheduleExplorer
+from recipe_widgets.panels import (
+    CapacityExplorer,
+    ConvExplorer,
+    KernelFilters,
+    LearningCurve,
+    OptimizerBowl,
+    ScheduleExplorer,
+)
 
 SHORT = Settings(width=8, max_steps=20, batch_size=32)
 
