@@ -64,7 +64,7 @@ class Ways:
                 "lowest validation loss"]
         for name, c in self.courses.items():
             rows.append(f"{name:>16}  {c.batch_size:>14,}  {c.steps[-1]:>7,}  {c.seconds[-1]:>7.2f}  "
-                        f"{c.memory / 1e6:>14.2f} MB  {c.best:.3f} nats")
+                        f"{c.memory / 1e3:>14,.1f} kB  {c.best:.3f} nats")
         winner = min(self.courses, key=lambda name: self.courses[name].best)
         fewest = min(self.courses, key=lambda name: self.courses[name].steps[-1])
         return "\n".join([*rows, f"Lowest loss in the same time: {winner}. Fewest steps in it: {fewest}."])
@@ -73,7 +73,7 @@ class Ways:
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("seconds", "steps"), strict=True):
             for number, (name, course) in enumerate(self.courses.items()):
-                axes.plot(np.maximum(getattr(course, kind), 1e-3), course.losses, LINES[number] + "o", markersize=3,
+                axes.plot(getattr(course, kind)[1:], course.losses[1:], LINES[number] + "o", markersize=3,
                           color=PALETTE[number], label=name)
             axes.set(xlabel={"seconds": "seconds of training", "steps": "steps"}[kind], xscale="log", yscale="log")
             axes.grid(alpha=0.3, which="both")
@@ -109,6 +109,10 @@ def _course(data: Data, settings: Settings, seconds: float, clock: Callable[[], 
             steps.append(training.done)
             times.append(spent)
             losses.append(training.evaluate().loss)
+    if steps[-1] < training.done:
+        steps.append(training.done)
+        times.append(spent)
+        losses.append(training.evaluate().loss)
     x, y = training.split.batch(torch.arange(min(settings.batch_size, training.split.size)))
     return Course(len(y), steps, times, losses, saved_bytes(training.model, x, y))
 

@@ -83,3 +83,10 @@ def claim(text: str, runs: Comparison[str], old: str, new: str) -> Claim:
 def lowest_first(values: Mapping[str, Sequence[float]]) -> list[str]:
     """Names by their mean, the lowest first; a name with a value that is no number comes last."""
     return sorted(values, key=lambda name: float(np.nan_to_num(np.mean(values[name]), nan=np.inf)))
+
+
+def ends(runs: Comparison[str]) -> str:
+    """A title: who ends best and who last, by mean validation accuracy."""
+    best, last = max(runs.runs, key=runs.mean), min(runs.runs, key=runs.mean)
+    return f"Best at the end: {best}, {runs.mean(best):.1%} right; last: {last}, {runs.mean(last):.1%}\n" \
+           f"Line: mean of {runs.seeds} seeds; band: lowest to highest"

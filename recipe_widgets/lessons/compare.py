@@ -68,7 +68,8 @@ class Comparison(Generic[Label]):
                  title=title or f"Line: mean of {self.seeds} seeds; band: lowest to highest")
         axes.grid(alpha=0.3, which="both")
         axes.legend(frameon=False)
-        return Picture(figure, f"Training loss over steps, mean of {self.seeds} seeds: {'; '.join(ends)}.")
+        return Picture(figure, f"Training loss over steps, mean of {self.seeds} seeds: {'; '.join(ends)}.",
+                       colours=128)
 
 
 def compare(runs: Mapping[Label, Callable[[int], Run]], seeds: int) -> Comparison[Label]:

@@ -118,14 +118,27 @@ def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding:
                            f"{out.shape[-1]}: {steps}{pooled}.")
 
 
-def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tuple(KERNELS)) -> Picture:
-    """Many filters on the same images (C, H, W): one row per image, one column per kernel."""
-    figure = Figure(figsize=(1.35 * len(names), 1.3 * len(images) + 0.7), layout="constrained")
+def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tuple(KERNELS), times: int = 1) -> Picture:
+    """Many filters on the same images (C, H, W), each applied `times` over: one row per image, one column per kernel.
+
+    Raises:
+        RecipeError: no image or no kernel, a kernel that is not in `KERNELS`, times below 1.
+    """
+    if not images or not names or times < 1 or not set(names) <= set(KERNELS):
+        raise RecipeError("show_filters", found=f"{len(images)} images, kernels {list(names)}, times={times}",
+                          expected="one or more of each; kernels: " + ", ".join(KERNELS), mend="Choose at least one.")
+    wide = max(5.0, 1.35 * len(names))
+    figure = Figure(figsize=(wide, 1.3 * len(images) + 0.7), layout="constrained")
     for row, image in zip(figure.subplots(len(images), len(names), squeeze=False), images, strict=True):
         for axes, name in zip(row, names, strict=True):
-            _grey(axes, convolve(image, KERNELS[name], padding=1), name)
-    head(figure, "One layer has many filters: each looks for something else in the same image", 1.35 * len(names))
-    return Picture(figure, f"{len(images)} images, each through the kernels {', '.join(names)}.")
+            out = np.asarray(image)
+            for _ in range(times):
+                out = convolve(out, KERNELS[name], padding=1)
+            _grey(axes, out, name)
+    often = "" if times == 1 else f", {times} times over"
+    head(figure, (f"{len(names)} filters on the same image: each keeps something else" if len(names) > 1 else
+                  f"One filter: {names[0]}") + often, wide)
+    return Picture(figure, f"{len(images)} image{'s' * (len(images) > 1)} through the kernels {', '.join(names)}{often}.")
 
 
 def _grey(axes: Axes, image: npt.NDArray[Any], title: str) -> None:

@@ -113,10 +113,11 @@ class TwoSweeps:
             low, mean, high = (100 * np.array([part(lr) for lr in lrs]) for part in (sweep.worst, sweep.mean, sweep.best))
             axes.fill_between(lrs, low, high, color=PALETTE[number], alpha=0.25)
             axes.plot(lrs, mean, LINES[number] + "os"[number % 2], color=PALETTE[number], label=name)
-        axes.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy (%)", ylim=(0, 100))
+        axes.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy (%)", ylim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-        head(figure, "; ".join(f"{name} best at {sweep.best_lr:g}" for name, sweep in self.sweeps.items()))
+        head(figure, "; ".join(f"{name}: best at {sweep.best_lr:g}, {sweep.mean(sweep.best_lr):.1%} right"
+                               for name, sweep in self.sweeps.items()))
         return Picture(figure, str(self))
 
 
@@ -150,7 +151,9 @@ def around(data: Data, settings: Settings, lr: float | None, seeds: int = 2, fac
     runs = LrSweep({rate: train_many(data, settings.replace(lr=rate), range(seeds)) for rate in rates})
     words = ", ".join(f"{rate:.2g}: {runs.mean(rate):.1%}" for rate in runs.runs)
     best = runs.best_lr
-    end = "is the best of the three" if best == lr else f"is beaten by {best:.2g}, {'higher' if best > lr else 'lower'}"
+    near = [f"{rate:.2g}" for rate in runs.runs if rate != lr and runs.mean(rate) > runs.mean(best) - 0.01]
+    end = f"is beaten by {best:.2g}, {'higher' if best > lr else 'lower'}" if best != lr else \
+        f"and {near[0]} are within a point of each other" if near else "is the best of the three"
     return f"{data.name}: {words} (mean of {seeds} seeds). The suggestion {lr:.2g} {end}."
 
 

@@ -79,8 +79,8 @@ class Recall:
 
     def plot(self) -> Picture:
         real, blank = (float(np.mean(self.ends[name])) for name in ("real input", "zeros"))
-        return self.runs.plot(f"{self.n} sample{'s' * (self.n > 1)}: loss {real:.2g} with the real input, {blank:.2g} with "
-                              "zeros")
+        return self.runs.plot(f"{self.runs.runs['real input'][0].data_name}, {self.n} sample{'s' * (self.n > 1)}: loss "
+                              f"{real:.2g} with the real input, {blank:.2g} with zeros")
 
 
 def recall(data: Data, settings: Settings, n: int, seeds: int = 3) -> Recall:
@@ -164,10 +164,12 @@ class Raised:
             place.set_axis_off()
             lines = self.classes[truth], f"{widths[0]}: {self.classes[small]}", f"{widths[-1]}: {self.classes[large]}"
             place.set_title("\n".join(lines), fontsize=7)
-        head(figure, f"One batch of {len(self.labels)}: label, then the answers of {widths[0]} and of {widths[-1]} units",
-             9.5)
+        right_of = {w: sum(a == b for a, b in zip(self.answers[w], self.labels, strict=True)) for w in widths}
+        head(figure, f"Of {len(self.labels)} samples, {widths[0]} unit{'s' * (widths[0] > 1)} learn{'s' * (widths[0] == 1)} "
+                     f"{right_of[widths[0]]}, {widths[-1]} learn {right_of[widths[-1]]}. Over each image: label, then both "
+                     "answers", 9.5)
         words = ", ".join(f"{w}: {m:.2g}" for w, m in zip(widths, middle, strict=True))
-        return Picture(figure, f"Loss on one batch by width: {words}.")
+        return Picture(figure, f"Loss on one batch by width: {words}.", colours=128)
 
 
 def raise_capacity(data: Data, settings: Settings, widths: Sequence[int], samples: int = 64, seeds: int = 3) -> Raised:
@@ -236,7 +238,8 @@ class Memorised:
 
     def plot(self) -> Picture:
         real, random = (float(np.mean(self.right[name])) for name in ("true labels", "random labels"))
-        return self.runs.plot(f"{self.n} training samples: {real:.0%} right with true labels, {random:.0%} with random ones")
+        return self.runs.plot(f"{self.runs.runs['true labels'][0].data_name}, {self.n} training samples: {real:.0%} right "
+                              f"with true labels, {random:.0%} with random ones")
 
 
 def memorise(data: Data, settings: Settings, n: int = 500, seeds: int = 3) -> Memorised:

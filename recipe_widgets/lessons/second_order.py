@@ -103,7 +103,7 @@ class NewtonCost:
                           f"parameters would need {self.memory(many):,.0f} GB."])
 
 
-def newton_cost(sizes: Sequence[int] = (100, 300, 900), samples: int = 200, classes: int = 10, seed: int = 0) -> NewtonCost:
+def newton_cost(sizes: Sequence[int] = (300, 900, 2700), samples: int = 200, classes: int = 10, seed: int = 0) -> NewtonCost:
     """Times a gradient and a Newton step of softmax regression with about so many parameters on random samples."""
     if len(sizes) < 2 or min(sizes) < 2 * classes:
         raise RecipeError("newton_cost(sizes=)", found=repr(list(sizes)), expected=f"two sizes or more, from {2 * classes}")

@@ -91,10 +91,11 @@ class ShortLong:
         if not self.rank_correlation > 0.5:
             return f"Here {self.short_steps} steps tell little of {self.long_steps}: rank correlation " \
                    f"{self.rank_correlation:.2f}."
+        end = "also wins the long ones" if place == 1 else \
+            f"comes in as number {place} of the long ones, {behind:.1f} points behind the best"
         return f"{self.short_steps} steps order {len(self.names)} candidates much as {self.long_steps} steps do: rank " \
-               f"correlation {self.rank_correlation:.2f}. The winner of the short runs ({self.names[first]}) comes in as " \
-               f"number {place} of the long ones, {behind:.1f} points behind the best, at {share:.0%} of " \
-               "the time."
+               f"correlation {self.rank_correlation:.2f}. The winner of the short runs ({self.names[first]}) {end}, at " \
+               f"{share:.0%} of the time."
 
     def plot(self) -> Picture:
         figure, axes = sheet(f"Rank correlation {self.rank_correlation:.2f}: each dot is one candidate", width=5.2)

@@ -56,6 +56,11 @@ def test_overfit_explorers_by_keyboard(browser: Browser, lab: Lab) -> None:
     handle.press("ArrowRight")
     expect(words).to_contain_text("28 x 28 pixels into 28 x 28", timeout=PATIENCE)
     assert cell.locator("img").get_attribute("alt")
+    cell = run_cell(page, "filters = KernelFilters(")
+    handle = slider(page, "applied (times)")
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(cell.locator(".recipe-words")).to_contain_text("2 times over", timeout=PATIENCE)
     page.close()
 
 

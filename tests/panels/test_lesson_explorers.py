@@ -10,7 +10,14 @@ from ipywidgets.widgets.widget import _instances
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.lessons.samples import Curve, Point
 from recipe_widgets.live import Asking
-from recipe_widgets.panels import CapacityExplorer, ConvExplorer, LearningCurve, OptimizerBowl, ScheduleExplorer
+from recipe_widgets.panels import (
+    CapacityExplorer,
+    ConvExplorer,
+    KernelFilters,
+    LearningCurve,
+    OptimizerBowl,
+    ScheduleExplorer,
+)
 
 SHORT = Settings(width=8, max_steps=20, batch_size=32)
 
@@ -55,6 +62,19 @@ def test_the_bowl_races_who_is_chosen() -> None:
         assert explorer.problem == ""
     explorer.controls["names"].value = ()
     assert "at least one" in explorer.words
+    explorer.close()
+
+
+def test_filters_side_by_side(blobs: Data) -> None:
+    explorer = KernelFilters([blobs, blobs])
+    assert explorer.words.startswith("2 images through the kernels identity, edge")
+    explorer.controls["kernels"].value = ("box", "edge")
+    explorer.controls["times"].value = 3
+    assert explorer.words == "2 images through the kernels box, edge, 3 times over."
+    explorer.controls["kernels"].value = ()
+    assert "at least one" in explorer.words
+    with pytest.raises(RecipeError):
+        KernelFilters([])
     explorer.close()
 
 
