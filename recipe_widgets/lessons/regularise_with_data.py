@@ -57,8 +57,8 @@ def batch_noise(data: Data, sizes: tuple[int, ...] = (4, 16, 64, 256), draws: in
     axes.set_yticks(spreads, [f"{spread:.3f}" for spread in spreads])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter("")
-    axes.set_title(f"{data.name}: the mean of a batch of {sizes[0]} is {spreads[0] / spreads[-1]:.0f} times as noisy as that of "
-                   f"{sizes[-1]}", fontsize=9)
+    axes.set_title(f"{data.name}: the mean of a batch of {sizes[0]} is {spreads[0] / spreads[-1]:.0f} times as noisy as "
+                   f"that of {sizes[-1]}", fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
     points = ", ".join(f"{size}: {value:.3f}" for size, value in zip(sizes, spreads, strict=True))
