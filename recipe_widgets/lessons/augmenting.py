@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,18 +24,6 @@ from recipe_widgets.training.evaluate import stratified_look
 WAYS = ("flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds")
 
 
-class Photos(Picture):
-    """A picture of many photographs, in 128 colours: a quarter of the bytes."""
-
-    def png(self, dpi: int = 80) -> bytes:
-        from PIL import Image
-
-        small = Image.open(io.BytesIO(super().png(dpi))).convert("RGB").quantize(128)
-        out = io.BytesIO()
-        small.save(out, "PNG", optimize=True)
-        return out.getvalue()
-
-
 def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count: int = 6, seed: int = 0) -> Picture:
     """A row per augmentation: the same `count` training images, changed. Mixed targets stand above their images."""
     rows = _images(data, count)
@@ -52,8 +39,8 @@ def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(way, fontsize=8)
     figure.suptitle(f"{data.name}: the same {count} images, augmented at strength {strength:g}", fontsize=9)
-    return Photos(figure, f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. First row, unchanged: "
-                   + ", ".join(data.classes[int(data.train.y[row])] for row in rows) + ".")
+    return Picture(figure, f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. First row, unchanged: "
+                    + ", ".join(data.classes[int(data.train.y[row])] for row in rows) + ".", colours=128)
 
 
 def _images(data: Data, count: int) -> torch.Tensor:

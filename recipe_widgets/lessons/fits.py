@@ -102,11 +102,11 @@ class Stopped:
         axes.plot(*thin(*run.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0], label="training")
         axes.plot(*run.history.arrays("val_loss"), "--s", color=PALETTE[1], markersize=3, label="validation (choosing half)")
         axes.axvline(step, color="0.3", linestyle=":")
-        axes.axvspan(step, run.steps_done, color="0.5", alpha=0.12, label="trained for nothing, or worse")
+        axes.axvspan(step, run.steps_done, color="0.5", alpha=0.12, label="after the best look")
         axes.plot([step], [min(run.history.series("val_loss"))], "*", color="black", markersize=13,
                   label=f"best look: step {step}")
         axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
-        axes.set_title(f"{self.title}: stop at step {step}, not at {run.steps_done:,}", fontsize=10)
+        axes.set_title(f"{self.title}: validation loss is lowest at step {step} of {run.steps_done:,}", fontsize=10)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
         return Picture(figure, f"{self.title}: training loss falls to {_end(run):.2f}; "
@@ -161,7 +161,7 @@ def plot_larger(found: Mapping[int, Stopped], what: str = "loss") -> Picture:
     axes.set_title(f"{title}: " + _largest(found, what), fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
-    words = "; ".join(f"width {width}: {one.means(what)[0]:.3g} stopped, {one.means(what)[1]:.3g} at the end"
+    words = "; ".join(f"width {width}: {scale * one.means(what)[0]:.3g} stopped, {scale * one.means(what)[1]:.3g} at the end"
                       for width, one in found.items())
     return Picture(figure, f"{title}, {unit}: {words}.")
 

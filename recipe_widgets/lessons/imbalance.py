@@ -58,7 +58,7 @@ class Imbalance:
     def plot(self) -> Picture:
         """Recall by class, the rare ones to the left; a bar per way."""
         order = sorted(range(len(self.classes)), key=lambda k: (k not in self.rare, k))
-        figure = Figure(figsize=(9, 3.1), layout="constrained")
+        figure = Figure(figsize=(9, 3.3), layout="constrained")
         axes = figure.subplots()
         wide = 0.8 / len(self.recalls)
         for row, (way, grid) in enumerate(self.recalls.items()):
@@ -71,7 +71,7 @@ class Imbalance:
         gain = self.of(True).difference("weighted loss").difference
         axes.set_title(f"{self.title}: weighting changes the recall of rare classes by {100 * gain:+.0f} points "
                        f"(mean of {self.balanced.seeds} seeds, lowest to highest)", fontsize=9)
-        axes.legend(frameon=False, fontsize=8, ncols=3)
+        figure.legend(frameon=False, fontsize=8, ncols=3, loc="outside lower center")
         words = "; ".join(f"{way}: rare classes {self.of(True).mean(way):.0%}, others {self.of(False).mean(way):.0%}"
                           for way in self.recalls)
         return Picture(figure, f"Recall per class on {self.title}, mean over seeds. {words}.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from recipe_widgets.data import Data
@@ -77,8 +78,18 @@ def plot_curves(*curves: DataCurve) -> Picture:
     axes.set(xscale="log", yscale="log", xlabel="training samples", ylabel="validation error (%)",
              title=f"More data, lower error (line: mean of {curves[0].errors.shape[1]} seeds; band: lowest to highest)")
     axes.title.set_fontsize(10)
+    _plain(axes.xaxis, [10**power for power in range(1, 7)])
+    _plain(axes.yaxis, [1, 2, 5, 10, 20, 50, 100])
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(f"{c.title}: from {c.means[0]:.1%} at {c.sizes[0]:,} samples to {c.means[-1]:.1%} at {c.sizes[-1]:,}"
                       for c in curves)
     return Picture(figure, f"Validation error against training samples, both logarithmic. {words}.")
+
+
+def _plain(axis: Axis, places: Sequence[int]) -> None:
+    """Ticks at those of `places` that are in view, written as 1,000 rather than 10³."""
+    low, high = sorted(axis.get_view_interval())
+    seen = [one for one in places if low <= one <= high]
+    axis.set_ticks(seen, labels=[f"{one:,}" for one in seen])
+    axis.set_minor_formatter("")

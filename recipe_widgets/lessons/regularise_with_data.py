@@ -52,10 +52,14 @@ def batch_noise(data: Data, sizes: tuple[int, ...] = (4, 16, 64, 256), draws: in
     axes = figure.subplots()
     axes.loglog(sizes, spreads, "o", color=PALETTE[0], label=f"measured over {draws} batches")
     axes.loglog(sizes, [float(x.std()) / size**0.5 for size in sizes], "--", color="0.4", label="std / √batch size")
-    axes.set(xlabel="batch size (samples)", ylabel="std of the batch mean")
-    axes.set_title(f"{data.name}: a batch of {sizes[0]} has a {spreads[0] / spreads[-1]:.0f} times noisier mean than one of "
-                   f"{sizes[-1]}", fontsize=9)
-    axes.grid(alpha=0.3, which="both")
+    axes.set(xlabel="batch size (samples)", ylabel="std of the batch mean\n(normalised brightness)")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_yticks(spreads, [f"{spread:.3f}" for spread in spreads])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter("")
+    axes.set_title(f"{data.name}: the mean of a batch of {sizes[0]} is {spreads[0] / spreads[-1]:.0f} times as noisy as "
+                   f"that of {sizes[-1]}", fontsize=9)
+    axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
     points = ", ".join(f"{size}: {value:.3f}" for size, value in zip(sizes, spreads, strict=True))
     return Picture(figure, f"Standard deviation of the mean of a batch by batch size: {points}; it falls with the root.")

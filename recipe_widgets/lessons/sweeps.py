@@ -107,6 +107,8 @@ def _curves(axes: Axes, one: Sweep) -> None:
         axes.plot(x, 100 * grid.mean(1), line, color=colour, label=name, markersize=4)
     axes.set_xticks(x, [f"{value:g}" for value in one.values])
     axes.set(xlabel=one.knob, ylabel="accuracy (%)")
-    axes.set_title(f"{one.title}: best on validation at {one.best:g}", fontsize=9)
+    first, last = one.values[0], one.values[-1]
+    axes.set_title(f"{one.title}: best on validation at {one.best:g}; gap {100 * one.gap(first):.0f} points at {first:g}, "
+                   f"{100 * one.gap(last):.0f} at {last:g}", fontsize=8.5)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)

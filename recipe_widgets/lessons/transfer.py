@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.data import Data, few, only_classes
-from recipe_widgets.lessons.augmenting import Photos
 from recipe_widgets.lessons.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.models import build_model, new_head
 from recipe_widgets.plots import Picture
@@ -65,8 +64,8 @@ def reconstructions(run: Run, data: Data, count: int = 8) -> Picture:
     error = run.history.last("val_loss")
     figure.suptitle(f"{data.name}: through {run.settings.width} numbers and back; squared error {error:.2f} per pixel "
                     "(the mean image has 1)", fontsize=9)
-    return Photos(figure, f"{len(x)} images of {data.name} above, their reconstructions from {run.settings.width} numbers "
-                          f"below; mean squared error {error:.2f}, where the mean image has 1.")
+    return Picture(figure, f"{len(x)} images of {data.name} above, their reconstructions from {run.settings.width} numbers "
+                           f"below; mean squared error {error:.2f}, where the mean image has 1.", colours=128)
 
 
 def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, probe: Settings, draws: int = 3

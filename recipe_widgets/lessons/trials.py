@@ -105,7 +105,7 @@ def end_accuracy(data: Data, settings: Settings, model: nn.Module | None = None)
 def beside(*trials: Trials, title: str = "") -> Picture:
     """One panel per experiment: a dot per seed, a bar at the mean of each way."""
     tall = max(len(one.scores) for one in trials)
-    figure = Figure(figsize=(max(6.5, 4.7 * len(trials)), 1.3 + 0.42 * tall), layout="constrained")
+    figure = Figure(figsize=(max(6.5, 4.7 * len(trials)), 1.5 + 0.42 * tall), layout="constrained")
     for axes, one in zip(figure.subplots(1, len(trials), squeeze=False)[0], trials, strict=True):
         _dots(axes, one)
     if title:
@@ -122,5 +122,5 @@ def _dots(axes: Axes, trials: Trials) -> None:
         axes.plot(100 * np.asarray(scores), np.full(len(scores), float(row)), "o", color=colour, alpha=0.5, markersize=5)
     axes.set_yticks(range(len(trials.scores)), list(trials.scores))
     axes.set(xlabel=f"{trials.of} (%)", ylim=(len(trials.scores) - 0.5, -0.5))
-    axes.set_title(f"{trials.title}: best mean {trials.best} (bar: mean of {trials.seeds} {trials.repeats})", fontsize=9)
+    axes.set_title(f"{trials.title}\nbest mean: {trials.best} (bar: mean of {trials.seeds} {trials.repeats})", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
