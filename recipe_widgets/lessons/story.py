@@ -106,6 +106,8 @@ def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3)
     Args:
         changes: `(name, {knob: value}, "better" | "worse" | "same", reason)`, one knob each.
     """
+    if not changes:
+        raise RecipeError("story(changes=)", found="none", expected="one change or more")
     rungs: dict[str, Rung] = {}
     with tqdm(total=(1 + len(changes)) * seeds, desc=f"{data.name}: runs", leave=False) as bar:
         def score(knobs: Mapping[str, Any], seed: int) -> float:
@@ -120,7 +122,9 @@ def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3)
             return rung.scores[-1]
 
         ledger = Ledger(score, seeds)
-        found = [_first(ledger, rungs, base), *(_climb(ledger, rungs, one) for one in changes)]
+        climbed = [_climb(ledger, rungs, one) for one in changes]
+    rungs[_key({})].name = base.model
+    found = [rungs[_key({})], *climbed]
     for rung in found:
         rung.parameters = count_parameters(rung.models[0])
     return Story(f"{data.name}, validation", found, ledger, _averaged(data, [rung for rung in found if rung.kept][-1]))
@@ -128,13 +132,6 @@ def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3)
 
 def _key(knobs: Mapping[str, Any]) -> str:
     return json.dumps(dict(sorted(knobs.items())))
-
-
-def _first(ledger: Ledger, rungs: Mapping[str, Rung], base: Settings) -> Rung:
-    ledger._of({})
-    rung = rungs[_key({})]
-    rung.name = base.model
-    return rung
 
 
 def _climb(ledger: Ledger, rungs: Mapping[str, Rung], change: Change) -> Rung:

@@ -16,6 +16,7 @@ from recipe_widgets.panels.optimizer_bowl import OptimizerBowl
 from recipe_widgets.panels.question import Question
 from recipe_widgets.panels.schedule_explorer import ScheduleExplorer
 from recipe_widgets.panels.tuning_board import TuningBoard
+from recipe_widgets.panels.vault_report import VaultReport
 
 __all__ = [
     "ActivationExplorer",
@@ -38,4 +39,5 @@ __all__ = [
     "RecurrentExplorer",
     "ScheduleExplorer",
     "TuningBoard",
+    "VaultReport",
 ]
