@@ -61,8 +61,8 @@ def price(n: int, share_right: float, looks: int) -> float:
 def price_words(data: Data, share_right: float) -> str:
     """What looking again would cost."""
     two, ten = (100 * price(data.vault.size, share_right, looks) for looks in (2, 10))
-    return (f"Whoever looks again with another model and keeps the better one gains up to {two:.2f} points that are not there; "
-            f"with ten models up to {ten:.2f}.")
+    return (f"Whoever looks again with another model and keeps the better one gains up to {two:.2f} points that are not "
+            f"there; with ten models up to {ten:.2f}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,8 @@ class Final:
                              ": a choice made after an earlier one has bent these numbers"))]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.data_name}, test set of {self.found.n:,}", *(f"{ask:>28}  {said}" for ask, said in self.rows())])
+        head = f"{self.data_name}, test set of {self.found.n:,}"
+        return "\n".join([head, *(f"{ask:>28}  {said}" for ask, said in self.rows())])
 
     def plot(self) -> Picture:
         """Both accuracies with their intervals, and the difference."""

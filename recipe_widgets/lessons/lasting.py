@@ -55,11 +55,12 @@ class Resumed:
         axes = figure.subplots()
         axes.plot(*thin(*self.whole.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0], linewidth=4, alpha=0.4,
                   label="never stopped")
-        axes.plot(*thin(*self.again.history.arrays("train_loss"), bins=80), "--", color=PALETTE[1], label="stopped and resumed")
+        axes.plot(*thin(*self.again.history.arrays("train_loss"), bins=80), "--", color=PALETTE[1], 
+                  label="stopped and resumed")
         axes.axvline(self.stop, color="0.3", linestyle=":", label=f"stopped after step {self.stop}")
         axes.set(xlabel="step", ylabel="training loss (nats)")
-        axes.set_title(f"{self.whole.data_name}: {'the same curve' if self.same_numbers else 'not the same curve'} after a stop",
-                       fontsize=10)
+        said = "the same curve" if self.same_numbers else "not the same curve"
+        axes.set_title(f"{self.whole.data_name}: {said} after a stop", fontsize=10)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
         return Picture(figure, str(self))
@@ -92,8 +93,8 @@ class Longer:
         found = paired(self.scores[:, half], self.scores[:, -1])
         word = "still gains" if found.low > 0 else "loses" if found.high < 0 else "makes no clear difference"
         best = self.steps[self.scores.mean(0).argmax()]
-        return (f"{self.title}: the second half of {self.steps[-1]:,} steps {word}: {points(found)}. The mean is highest after "
-                f"{best:,} steps.")
+        return (f"{self.title}: the second half of {self.steps[-1]:,} steps {word}: {points(found)}. The mean is "
+                f"highest after {best:,} steps.")
 
 
 def longer(data: Data, settings: Settings, seeds: int = 4, looks: int = 20) -> Longer:
@@ -107,7 +108,8 @@ def plot_longer(*found: Longer) -> Picture:
     """Accuracy over steps, mean and lowest to highest seed."""
     figure = Figure(figsize=(4.7 * len(found), 2.8), layout="constrained")
     for axes, one in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
-        axes.fill_between(one.steps, 100 * one.scores.min(0), 100 * one.scores.max(0), color=PALETTE[0], alpha=0.25, linewidth=0)
+        axes.fill_between(one.steps, 100 * one.scores.min(0), 100 * one.scores.max(0), color=PALETTE[0], alpha=0.25,
+                          linewidth=0)
         axes.plot(one.steps, 100 * one.scores.mean(0), "-o", color=PALETTE[0], markersize=3)
         axes.axvline(one.steps[-1] / 2, color="0.3", linestyle=":", label="half of the time")
         axes.set(xlabel="step", ylabel="validation accuracy (%)", xscale="log")
@@ -153,7 +155,8 @@ def averaged(data: Data, settings: Settings, seeds: int = 4, decay: float = 0.98
             curves[way].append(row)
             end[way].append(value)
     cosine = train_many(data, settings.replace(schedule="cosine", eval_samples=50), range(seeds))
-    end["cosine, newest weights"] = [evaluate(run.model, data.validation).accuracy for run in cosine if run.model is not None]
+    end["cosine, newest weights"] = [evaluate(run.model, data.validation).accuracy for run in cosine
+                                     if run.model is not None]
     steps = np.arange(1, looks + 1) * max(1, settings.max_steps // looks)
     return Averaged(data.name, steps, {way: np.array(rows) for way, rows in curves.items()}, Trials(data.name, end))
 
@@ -181,7 +184,8 @@ def plot_averaged(found: Sequence[Averaged]) -> Picture:
     figure = Figure(figsize=(4.7 * len(found), 2.9), layout="constrained")
     for axes, one in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
         for number, (way, rows) in enumerate(one.curves.items()):
-            axes.plot(one.steps, 100 * rows[0], LINES[number], color=PALETTE[number], marker="os^"[number], markersize=3, label=way)
+            axes.plot(one.steps, 100 * rows[0], LINES[number], color=PALETTE[number], marker="os^"[number], markersize=3,
+                      label=way)
         low, high = np.nanmin(100 * rows_after(one)), np.nanmax(100 * rows_after(one))
         axes.set(xlabel="step", ylabel="validation accuracy (%)", ylim=(low - 1, high + 1))
         newest, average = (one.jumps(way) for way in list(one.curves)[:2])

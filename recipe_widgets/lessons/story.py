@@ -72,7 +72,8 @@ class Story:
 
     def __str__(self) -> str:
         seeds = len(self.first.scores)
-        rows = [f"{self.title}, n = {seeds} seeds; [95 % interval for other samples]; gain of the single change (95 % interval)",
+        rows = [f"{self.title}, n = {seeds} seeds; [95 % interval for other samples]; gain of the single change "
+                "(95 % interval)",
                 f"  {'':>26}  {'parameters':>10}  {'s a run':>7}  accuracy"]
         for rung in (*self.rungs, self.together):
             spread = f" ({min(rung.scores):.1%} to {max(rung.scores):.1%})" if len(rung.scores) > 1 else " " * 17
@@ -91,7 +92,8 @@ class Story:
         rungs = [*self.rungs, self.together]
         figure, axes = sheet(self.verdict(), 8.0, 1.3 + 0.32 * len(rungs))
         for row, rung in enumerate(rungs):
-            axes.plot([100 * rung.interval.low, 100 * rung.interval.high], [row, row], color=PALETTE[0], alpha=0.3, linewidth=5)
+            axes.plot([100 * rung.interval.low, 100 * rung.interval.high], [row, row], color=PALETTE[0], alpha=0.3,
+                      linewidth=5)
             axes.plot(100 * np.asarray(rung.scores), np.full(len(rung.scores), row), "o", color=PALETTE[0], markersize=6,
                       fillstyle="full" if rung.kept else "none")
         axes.set_yticks(range(len(rungs)), [rung.name for rung in rungs], fontsize=8)
@@ -173,7 +175,8 @@ class Record:
         parts = [f"{name} {statistics.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})"
                  for name, values in (("test accuracy", self.test), ("validation accuracy", self.validation)) if values]
         took = f"; {max(self.seconds):,.0f} s a run at most" if self.seconds else ""
-        return f"{self.recipe}: {', '.join(parts)}, n = {len(self.validation or self.test)} seeds{took}. {self.where}, {self.date}."
+        return (f"{self.recipe}: {', '.join(parts)}, n = {len(self.validation or self.test)} seeds{took}. {self.where}, "
+                f"{self.date}.")
 
 
 def records(folder: str | Path) -> list[Record]:
@@ -194,7 +197,8 @@ def _record(path: Path) -> Record:
             raise KeyError("accuracies")
         return Record(str(held["recipe"]), str(held["where"]), str(held.get("date", "no date")), *columns.values())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError("Record", found=f"{path.name} ({error!r})", expected="what benchmarks/recipes.py --json wrote") from None
+        raise RecipeError("Record", found=f"{path.name} ({error!r})",
+                          expected="what benchmarks/recipes.py --json wrote") from None
 
 
 def record_words(folder: str | Path) -> str:

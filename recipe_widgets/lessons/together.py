@@ -42,9 +42,9 @@ class Gains:
         whole, pair = one.accuracy[-1] - one.accuracy[0], one.accuracy[1] - one.accuracy[0]
         part = f"two of them bring {pair / whole:.0%} of the mean gain" if whole > 0 else "there is no mean gain"
         return (f"{name}: {len(over)} averaged reach {one.accuracy[-1]:.1%}, a single one {one.accuracy[0]:.1%} "
-                f"({min(one.members):.1%} to {max(one.members):.1%}, n = {len(over)} seeds). That beats {sum(o > 0 for o in over)} "
-                f"of {len(over)} members, by {min(over):+.1f} to {max(over):+.1f} points; {part}. Two members name different "
-                f"classes for {one.diversity:.1%} of the samples.")
+                f"({min(one.members):.1%} to {max(one.members):.1%}, n = {len(over)} seeds). That beats "
+                f"{sum(o > 0 for o in over)} of {len(over)} members, by {min(over):+.1f} to {max(over):+.1f} points; {part}. Two members "
+                f"name different classes for {one.diversity:.1%} of the samples.")
 
     def __str__(self) -> str:
         return "\n".join(map(self.verdict, self.found))
@@ -52,7 +52,8 @@ class Gains:
     def plot(self) -> Picture:
         """Accuracy against the number of members: mean over choices of members, and lowest to highest."""
         figure = Figure(figsize=(4.7 * len(self.found), 2.9), layout="constrained")
-        for axes, (name, one) in zip(figure.subplots(1, len(self.found), squeeze=False)[0], self.found.items(), strict=True):
+        places = figure.subplots(1, len(self.found), squeeze=False)[0]
+        for axes, (name, one) in zip(places, self.found.items(), strict=True):
             k = np.arange(1, len(one.accuracy) + 1)
             axes.fill_between(k, 100 * np.array(one.lowest), 100 * np.array(one.highest), color=PALETTE[0], alpha=0.25,
                               linewidth=0, label="lowest to highest choice of members")

@@ -34,8 +34,8 @@ class VaultReport(Shown):
         self.final: Final | None = None
         self._models, self._why, self._names = (model, baseline), why, names
         seen = accuracy(model, data.validation)
-        self._before = (f"{data.name}: {data.vault.size:,} test samples, closed here; opened {_times(openings(data))} so far on "
-                        f"this machine. On validation {names[0]} has {seen}. {price_words(data, seen.value)}")
+        self._before = (f"{data.name}: {data.vault.size:,} test samples, closed here; opened {_times(openings(data))} so "
+                        f"far on this machine. On validation {names[0]} has {seen}. {price_words(data, seen.value)}")
         self.problem = ""
         self.button = widgets.Button(description="Open the vault, once", icon="unlock", layout={"width": "auto"})
         self.button.on_click(lambda _: self._pressed())
