@@ -193,8 +193,8 @@ def plot_averaged(found: Sequence[Averaged]) -> Picture:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=7)
     return Picture(figure, "Validation accuracy over steps, first seed. " + " ".join(
-        f"{one.title}: " + ", ".join(f"{way} moves {one.jumps(way):.2f} points from look to look" for way in one.curves) + "."
-        for one in found))
+        f"{one.title}: " + ", ".join(f"{way} moves {one.jumps(way):.2f} points from look to look" for way in one.curves)
+        + "." for one in found))
 
 
 def rows_after(one: Averaged) -> npt.NDArray[np.float64]:

@@ -97,7 +97,8 @@ class Searches:
         each = " and ".join(f"{name} {_span(self.row(name, budget))}" for name in (way, base))
         return (f"{self.title}, best of {budget} trials, {self.repeats:,} repeats: {each}. "
                 f"{way.capitalize()} is {word} {base}: {100 * gap.difference:+.2f} points (95 % interval "
-                f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search of it finds more in {wins:.0%} of the repeats.")
+                f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search of it finds more in {wins:.0%} of "
+                "the repeats.")
 
     def verdicts(self, way: str, base: str) -> str:
         """In a sentence, over all budgets."""

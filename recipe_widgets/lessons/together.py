@@ -43,8 +43,8 @@ class Gains:
         part = f"two of them bring {pair / whole:.0%} of the mean gain" if whole > 0 else "there is no mean gain"
         return (f"{name}: {len(over)} averaged reach {one.accuracy[-1]:.1%}, a single one {one.accuracy[0]:.1%} "
                 f"({min(one.members):.1%} to {max(one.members):.1%}, n = {len(over)} seeds). That beats "
-                f"{sum(o > 0 for o in over)} of {len(over)} members, by {min(over):+.1f} to {max(over):+.1f} points; {part}. Two members "
-                f"name different classes for {one.diversity:.1%} of the samples.")
+                f"{sum(o > 0 for o in over)} of {len(over)} members, by {min(over):+.1f} to {max(over):+.1f} points; {part}. Two "
+                f"members name different classes for {one.diversity:.1%} of the samples.")
 
     def __str__(self) -> str:
         return "\n".join(map(self.verdict, self.found))
@@ -60,7 +60,8 @@ class Gains:
             axes.plot(k, 100 * np.array(one.accuracy), "-o", color=PALETTE[0], label="mean")
             axes.set(xlabel="models averaged (k), each k times the cost", ylabel="validation accuracy (%)")
             axes.set_xticks(k)
-            axes.set_title(f"{name}: {100 * (one.accuracy[-1] - one.accuracy[0]):+.1f} points with {k[-1]} models", fontsize=9)
+            won = 100 * (one.accuracy[-1] - one.accuracy[0])
+            axes.set_title(f"{name}: {won:+.1f} points with {k[-1]} models", fontsize=9)
             axes.grid(alpha=0.3)
             axes.legend(frameon=False, fontsize=8)
         return Picture(figure, str(self).replace("\n", " "))

@@ -14,6 +14,12 @@ from recipe_widgets.panels.vault_report import PAGES
 QUICK = Settings(width=8, max_steps=60, batch_size=32, lr=0.1)
 
 
+@pytest.fixture
+def sealed(blobs: Data) -> Data:
+    """A vault of its own, still closed."""
+    return blobs.subset(300)
+
+
 @pytest.fixture(scope="module")
 def models(blobs: Data) -> tuple[nn.Module, nn.Module]:
     return train(blobs, QUICK).model, train(blobs, QUICK.replace(model="linear", max_steps=3, lr=1e-4)).model
@@ -23,27 +29,27 @@ def opened(data: Data) -> int:
     return len([entry for entry in data.vault_log() if entry["kind"] == "open"])
 
 
-def test_it_opens_once(blobs: Data, models: tuple[nn.Module, nn.Module]) -> None:
-    report = VaultReport(blobs, *models, "a test of the widget", ("net", "line"))
-    assert opened(blobs) == 0
+def test_it_opens_once(sealed: Data, models: tuple[nn.Module, nn.Module]) -> None:
+    report = VaultReport(sealed, *models, "a test of the widget", ("net", "line"))
+    assert opened(sealed) == 0
     assert "opened never so far" in report.words
     assert "with ten models up to" in report.words
     assert report.page.disabled
     assert "closed" in report.plot().figure._suptitle.get_text()
     report.button.click()
-    assert opened(blobs) == 1
+    assert opened(sealed) == 1
     assert report.final is not None
-    assert report.final.accuracy.n == blobs.vault.size
+    assert report.final.accuracy.n == sealed.vault.size
     assert report.button.disabled
     assert "Opened, time 1 in all" in report._words.value
     assert "accuracy of net" in report._body.value
     assert report.open() is report.final
-    assert opened(blobs) == 1
-    assert "opened once so far" in VaultReport(blobs, *models, "another", ("net", "line")).words
+    assert opened(sealed) == 1
+    assert "opened once so far" in VaultReport(sealed, *models, "another", ("net", "line")).words
 
 
-def test_every_page_has_something_to_show(blobs: Data, models: tuple[nn.Module, nn.Module]) -> None:
-    report = VaultReport(blobs, *models, "a test of the pages")
+def test_every_page_has_something_to_show(sealed: Data, models: tuple[nn.Module, nn.Module]) -> None:
+    report = VaultReport(sealed, *models, "a test of the pages")
     report.open()
     seen = set()
     for page in PAGES:
@@ -59,8 +65,8 @@ def test_every_page_has_something_to_show(blobs: Data, models: tuple[nn.Module, 
 
 
 def test_a_log_that_cannot_be_written_is_said_and_nothing_is_opened(
-        blobs: Data, models: tuple[nn.Module, nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = VaultReport(blobs, *models, "a test of a slip")
+        sealed: Data, models: tuple[nn.Module, nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = VaultReport(sealed, *models, "a test of a slip")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RECIPE_STATE", str(tmp_path / "file" / "below"))
     report.button.click()
