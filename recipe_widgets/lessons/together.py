@@ -43,8 +43,8 @@ class Gains:
         part = f"two of them bring {pair / whole:.0%} of the mean gain" if whole > 0 else "there is no mean gain"
         return (f"{name}: {len(over)} averaged reach {one.accuracy[-1]:.1%}, a single one {one.accuracy[0]:.1%} "
                 f"({min(one.members):.1%} to {max(one.members):.1%}, n = {len(over)} seeds). That beats "
-                f"{sum(o > 0 for o in over)} of {len(over)} members, by {min(over):+.1f} to {max(over):+.1f} points; {part}. Two "
-                f"members name different classes for {one.diversity:.1%} of the samples.")
+                f"{sum(o > 0 for o in over)} of {len(over)} members, by {min(over):+.1f} to {max(over):+.1f} points; "
+                f"{part}. Two members name different classes for {one.diversity:.1%} of the samples.")
 
     def __str__(self) -> str:
         return "\n".join(map(self.verdict, self.found))

@@ -103,6 +103,6 @@ def _pieces(file: Path) -> Sequence[Piece]:
             held.engine.dispose()  # or the folder could not be removed everywhere
     names = sorted({str(one.user_attrs.get("worker")) for one in done})
     begin = min(one.datetime_start for one in done if one.datetime_start)
-    return [Piece(one.number, 1 + names.index(str(one.user_attrs.get("worker"))),
-                  (one.datetime_start - begin).total_seconds(), (one.datetime_complete - begin).total_seconds(), float(one.value))
-            for one in done if one.datetime_start and one.datetime_complete and one.value is not None]
+    return [Piece(one.number, 1 + names.index(str(one.user_attrs.get("worker"))), *(
+        (at - begin).total_seconds() for at in (one.datetime_start, one.datetime_complete)), float(one.value))
+        for one in done if one.datetime_start and one.datetime_complete and one.value is not None]

@@ -70,7 +70,8 @@ def test_verdicts_follow_the_numbers() -> None:
     rng = np.random.default_rng(0)
     a = rng.normal(0.5, 0.01, (2, 50))
     found = Searches("toy", (4, 9), {"old": a, "new": np.stack([a[0] + 0.1, a[1] + rng.normal(0, 0.01, 50)])})
-    assert "new is, compared with old, better with 4 trials; not clearly either with 9 trials" in found.verdicts("new", "old")
+    said = found.verdicts("new", "old")
+    assert "new is, compared with old, better with 4 trials; not clearly either with 9 trials" in said
     assert "100% of the repeats" in found.verdict("new", "old", 4)
     assert "with 4 trials new is ahead" in found.plot().figure.axes[0].get_title()
     with pytest.raises(RecipeError, match="some of"):
