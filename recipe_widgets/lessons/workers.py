@@ -103,6 +103,10 @@ def _pieces(file: Path) -> Sequence[Piece]:
             held.engine.dispose()  # or the folder could not be removed everywhere
     names = sorted({str(one.user_attrs.get("worker")) for one in done})
     begin = min(one.datetime_start for one in done if one.datetime_start)
-    return [Piece(one.number, 1 + names.index(str(one.user_attrs.get("worker"))), *(
-        (at - begin).total_seconds() for at in (one.datetime_start, one.datetime_complete)), float(one.value))
-        for one in done if one.datetime_start and one.datetime_complete and one.value is not None]
+    pieces = []
+    for one in done:
+        if one.datetime_start and one.datetime_complete and one.value is not None:
+            start, end = ((at - begin).total_seconds() for at in (one.datetime_start, one.datetime_complete))
+            worker = 1 + names.index(str(one.user_attrs.get("worker")))
+            pieces.append(Piece(one.number, worker, start, end, float(one.value)))
+    return pieces
