@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +40,14 @@ class Landscape:
 
         Between the measured places it is interpolated (bilinear).
         """
+        return np.asarray(self._surface(np.clip(points, 0.0, 1.0)))
+
+    @cached_property
+    def _surface(self) -> Any:
         from scipy.interpolate import RegularGridInterpolator
 
         axes = [(values - values[0]) / (values[-1] - values[0]) for values in (np.log(self.lrs), self.dropouts)]
-        return np.asarray(RegularGridInterpolator(axes, self.accuracy)(np.clip(points, 0.0, 1.0)))
+        return RegularGridInterpolator(axes, self.accuracy)
 
     def lr_at(self, share: npt.ArrayLike) -> Floats:
         """Learning rates at shares of the way through its logarithm."""
@@ -81,7 +87,7 @@ class Landscape:
                                      (sides[1], self.dropouts, self.accuracy.T, "dropout")):
             side.fill_between(x, 100 * mean.min(1), 100 * mean.max(1), color=PALETTE[0], alpha=0.25, linewidth=0)
             side.plot(x, 100 * mean.mean(1), "-o", color=PALETTE[0], markersize=3)
-            side.set(xlabel=label, ylim=(0, 100), ylabel="accuracy (%), all of the other" if side is sides[0] else "")
+            side.set(xlabel=label, ylim=(0, 100), ylabel="accuracy (%)" if side is sides[0] else "")
             side.grid(alpha=0.3)
         sides[0].set_xscale("log")
         first, second = self.shares()
@@ -111,7 +117,7 @@ def landscape(data: Data, settings: Settings, lrs: Sequence[float], dropouts: Se
 def _score(data: Data, settings: Settings, seeds: int) -> float:
     chance = 1 / data.num_classes
     last = [chance if run.status == "diverged" else run.history.last("val_accuracy")
-            for run in train_many(data, settings, range(seeds))]
+            for run in train_many(data, settings.replace(eval_every=max(1, settings.max_steps)), range(seeds))]
     return float(np.mean([chance if math.isnan(value) else value for value in last]))
 
 

@@ -54,8 +54,8 @@ def coarse_then_fine(land: Landscape, budget: int, seed: int) -> float:
     return float(max(scores.max(), land.at(second).max() if len(second) else 0.0))
 
 
-def tpe(land: Landscape, budget: int, seed: int) -> float:
-    """Optuna's tree-structured Parzen estimator, which learns from the trials so far where to look next."""
+def tpe_values(land: Landscape, budget: int, seed: int) -> list[float]:
+    """Optuna's tree-structured Parzen estimator, which learns from the trials so far where to look next: all it found."""
     import optuna
 
     from recipe_widgets.tune.storage import quiet_optuna
@@ -64,7 +64,12 @@ def tpe(land: Landscape, budget: int, seed: int) -> float:
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
         study.optimize(lambda trial: float(land.at([[trial.suggest_float(knob, 0, 1) for knob in ("lr", "dropout")]])[0]),
                        n_trials=budget)
-        return float(study.best_value)
+        return [float(one.value) for one in study.get_trials(deepcopy=False)]
+
+
+def tpe(land: Landscape, budget: int, seed: int) -> float:
+    """The best of `tpe_values`."""
+    return max(tpe_values(land, budget, seed))
 
 
 WAYS: dict[str, Way] = {"grid": grid, "random": at_random, "random, linear lr": linear_lr,
@@ -96,7 +101,7 @@ class Searches:
         wins = float((self.row(way, budget) > self.row(base, budget)).mean())
         each = " and ".join(f"{name} {_span(self.row(name, budget))}" for name in (way, base))
         return (f"{self.title}, best of {budget} trials, {self.repeats:,} repeats: {each}. "
-                f"{way.capitalize()} is {word} {base}: {100 * gap.difference:+.2f} points (95 % interval "
+                f"{way[0].upper() + way[1:]} is {word} {base}: {100 * gap.difference:+.2f} points (95 % interval "
                 f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search of it finds more in {wins:.0%} of "
                 "the repeats.")
 
@@ -147,5 +152,13 @@ def searches(land: Landscape, ways: Sequence[str], budgets: Sequence[int] = (4, 
     if not budgets or min(budgets) < 4 or repeats < 2:
         raise RecipeError("searches(budgets=, repeats=)", found=f"{list(budgets)}, {repeats}",
                           expected="4 trials, 2 repeats or more")
-    found = {way: np.array([[WAYS[way](land, n, seed) for seed in range(repeats)] for n in budgets]) for way in ways}
+    found = {way: np.array([_row(land, way, budgets, seed) for seed in range(repeats)]).T for way in ways}
     return Searches(land.title, tuple(budgets), found)
+
+
+def _row(land: Landscape, way: str, budgets: Sequence[int], seed: int) -> list[float]:
+    """The best found with each budget; a search that goes on from trial to trial is run once."""
+    if way == "TPE":
+        values = tpe_values(land, max(budgets), seed)
+        return [max(values[:n]) for n in budgets]
+    return [WAYS[way](land, n, seed) for n in budgets]

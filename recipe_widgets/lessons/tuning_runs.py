@@ -56,7 +56,8 @@ def plot_budget(pair: Mapping[str, Tuning]) -> Picture:
         grid[0, column].plot(x[~seen], y[~seen], "x", color=PALETTE[1])
         grid[0, column].set_title(f"{way}: {distinct(one, one.space.names[0])} learning rates in {len(x)} runs", fontsize=9)
         grid[1, column].plot(x[seen], 100 * value[seen], "o", color=PALETTE[0])
-        grid[1, column].plot(x[~seen], np.full((~seen).sum(), low), "x", color=PALETTE[1], label="diverged")
+        grid[1, column].plot(x[~seen], np.full((~seen).sum(), low), "x", color=PALETTE[1],
+                             label=None if seen.all() else "diverged")
         grid[1, column].axhline(100 * one.best_value, color=PALETTE[1], linestyle="--", label=f"best {one.best_value:.1%}")
         grid[1, column].set(xscale="log", xlabel="learning rate")
         grid[1, column].legend(frameon=False, fontsize=8)
@@ -152,7 +153,8 @@ def _draw_round(axes: Axes, one: Tuning, knob: str) -> None:
     axes.plot(x[seen], value[seen], "o", color=PALETTE[0])
     if seen.any():
         better = np.sort(value[seen])
-        axes.set_ylim(better[0] - 0.05, better[0] + 2.5 * max(better[len(better) // 2] - better[0], 0.02))
+        tall = 2.5 * max(better[len(better) // 2] - better[0], 0.02)  # wild trials lie above the picture
+        axes.set_ylim(better[0] - 0.08 * tall, better[0] + tall)
     axes.set(xscale="log", xlabel="learning rate" if knob == "lr" else knob, ylabel="validation loss (nats)")
     axes.grid(alpha=0.3)
 

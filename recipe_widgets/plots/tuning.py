@@ -62,6 +62,8 @@ def _in_our_style(figure: Figure, title: str, size: tuple[float, float] = (7.5, 
 def _recoloured(figure: Figure) -> None:
     """Points blue, lines orange: the colours that the colour-blind tell apart."""
     for axes in figure.axes:
+        if (legend := axes.get_legend()) is not None:
+            legend.remove()  # it names the colours that go, one by one where there are many trials
         for points in axes.collections:
             if len(points.get_facecolor()) == 1:  # one colour for all: no scale
                 points.set_facecolor(COLOURS["train"])
