@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def landscape(data: Data, settings: Settings, lrs: Sequence[float], dropouts: Se
         RecipeError: fewer than two values of a knob, or values that do not rise.
     """
     for name, values in (("lrs", lrs), ("dropouts", dropouts)):
-        if len(values) < 2 or any(b <= a for a, b in zip(values, values[1:], strict=False)):
+        if len(values) < 2 or any(b <= a for a, b in itertools.pairwise(values)):
             raise RecipeError(f"landscape({name}=)", found=repr(list(values)), expected="two rising values or more")
     table = np.empty((len(lrs), len(dropouts)))
     with tqdm(total=table.size, desc=f"{data.name}: settings trained", leave=False) as bar:
@@ -136,7 +137,7 @@ def check_range(land: Landscape, low: float, high: float, decades: float = 2.0, 
         return f"No: the best measured one, {best_lr:.2g}, lies {'below' if best_lr < low else 'above'} this range."
     if wide > decades + 1e-9:
         return f"The best is in it, but so is much else: {wide:.1f} decades, and {decades:g} are enough."
-    if best_lr in (land.lrs[0], land.lrs[-1]) or low <= good.min() and good.max() <= high:
+    if best_lr in (land.lrs[0], land.lrs[-1]) or (low <= good.min() and good.max() <= high):
         return (f"Right: {low:g} to {high:g} holds all that comes within {100 * within:g} points of the best "
                 f"({good.min():.2g} to {good.max():.2g}).")
     side = "lower" if good.min() < low else "upper"

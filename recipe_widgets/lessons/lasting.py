@@ -55,7 +55,7 @@ class Resumed:
         axes = figure.subplots()
         axes.plot(*thin(*self.whole.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0], linewidth=4, alpha=0.4,
                   label="never stopped")
-        axes.plot(*thin(*self.again.history.arrays("train_loss"), bins=80), "--", color=PALETTE[1], 
+        axes.plot(*thin(*self.again.history.arrays("train_loss"), bins=80), "--", color=PALETTE[1],
                   label="stopped and resumed")
         axes.axvline(self.stop, color="0.3", linestyle=":", label=f"stopped after step {self.stop}")
         axes.set(xlabel="step", ylabel="training loss (nats)")
@@ -135,7 +135,7 @@ class Averaged:
         return float(100 * np.abs(np.diff(half, axis=1)).mean())
 
     def verdict(self) -> str:
-        first, *others = self.curves
+        first = self.end.base
         calm = ", ".join(f"{way} {self.jumps(way):.2f}" for way in self.curves)
         return "\n".join([*(self.end.verdict(way) for way in self.end.scores if way != first),
                           f"{self.title}, movement from look to look (points): {calm}."])
@@ -192,9 +192,9 @@ def plot_averaged(found: Sequence[Averaged]) -> Picture:
         axes.set_title(f"{one.title}: from look to look {newest:.1f} points, averaged {average:.1f}", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=7)
-    return Picture(figure, "Validation accuracy over steps, first seed. " + " ".join(
-        f"{one.title}: " + ", ".join(f"{way} moves {one.jumps(way):.2f} points from look to look" for way in one.curves)
-        + "." for one in found))
+    words = " ".join(f"{one.title}: " + ", ".join(f"{way} {one.jumps(way):.2f}" for way in one.curves) + "." for one in found)
+    return Picture(figure, "Validation accuracy over steps, first seed; movement from look to look in points. " + words,
+                   colours=64)
 
 
 def rows_after(one: Averaged) -> npt.NDArray[np.float64]:

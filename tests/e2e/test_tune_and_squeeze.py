@@ -51,7 +51,8 @@ def test_the_panel_and_the_board_of_09(opened: Callable[[str], Page]) -> None:
 
 def test_the_vault_and_the_panel_of_10(opened: Callable[[str], Page]) -> None:
     page = opened("10_squeeze.ipynb")
-    run_cells(page, "mnist, cifar = load(", 'knobs=["ema", "schedule"])', "models = lesson.members(", "digits = VaultReport(")
+    run_cells(page, "mnist, cifar = load(", 'knobs=["ema", "schedule"])', "models = lesson.members(",
+              "digits = VaultReport(")
     handle = slider(page, "dropout")
     handle.scroll_into_view_if_needed()
     handle.focus()

@@ -94,7 +94,7 @@ def test_averages_are_calmer_and_judged_at_the_end(blobs: Data) -> None:
     assert np.isfinite(mean[:, 4:]).all()
     assert set(found.end.scores) == {*found.curves, "cosine, newest weights"}
     assert found.curves["newest weights"][:, -1] == pytest.approx(found.end.scores["newest weights"])
-    assert "from look to look" in lesson.plot_averaged([found]).alt
+    assert "movement from look to look" in lesson.plot_averaged([found]).alt
     steps = np.arange(4)
     made = Averaged("toy", steps, {"a": np.array([[0, 0, 0.5, 0.6]]), "b": np.array([[0, 0, 0.5, 0.5]])},
                     Trials("toy", {"a": [0.5, 0.5], "b": [0.6, 0.6]}))
