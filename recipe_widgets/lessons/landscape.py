@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """Validation accuracy (0 to 1), mean of `seeds` runs, at `lrs` (n,) x `dropouts` (m,), both rising: accuracy (n, m).
+    """Validation accuracy (0 to 1) at `lrs` (n,) x `dropouts` (m,), both rising: by_seed (n, m, seeds), accuracy their mean.
 
     A run that diverged counts as a guess: 1 / classes.
     """
@@ -33,8 +33,16 @@ class Landscape:
     title: str
     lrs: Floats
     dropouts: Floats
-    accuracy: Floats
-    seeds: int
+    by_seed: Floats
+
+    @cached_property
+    def accuracy(self) -> Floats:
+        """(n, m)."""
+        return np.asarray(self.by_seed.mean(2))
+
+    @property
+    def seeds(self) -> int:
+        return int(self.by_seed.shape[2])
 
     def at(self, points: npt.ArrayLike) -> Floats:
         """Accuracy (N,) at places (N, 2) of the unit square: share of the way through log lr, and through dropout.
@@ -106,20 +114,42 @@ def landscape(data: Data, settings: Settings, lrs: Sequence[float], dropouts: Se
     for name, values in (("lrs", lrs), ("dropouts", dropouts)):
         if len(values) < 2 or any(b <= a for a, b in itertools.pairwise(values)):
             raise RecipeError(f"landscape({name}=)", found=repr(list(values)), expected="two rising values or more")
-    table = np.empty((len(lrs), len(dropouts)))
-    with tqdm(total=table.size, desc=f"{data.name}: settings trained", leave=False) as bar:
+    table = np.empty((len(lrs), len(dropouts), seeds))
+    with tqdm(total=len(lrs) * len(dropouts), desc=f"{data.name}: settings trained", leave=False) as bar:
         for i, lr in enumerate(lrs):
             for j, dropout in enumerate(dropouts):
-                table[i, j] = _score(data, settings.replace(lr=float(lr), dropout=float(dropout)), seeds)
+                table[i, j] = _scores(data, settings.replace(lr=float(lr), dropout=float(dropout)), seeds)
                 bar.update()
-    return Landscape(data.name, np.asarray(lrs, np.float64), np.asarray(dropouts, np.float64), table, seeds)
+    return Landscape(data.name, np.asarray(lrs, np.float64), np.asarray(dropouts, np.float64), table)
 
 
-def _score(data: Data, settings: Settings, seeds: int) -> float:
+def _scores(data: Data, settings: Settings, seeds: int) -> list[float]:
     chance = 1 / data.num_classes
     last = [chance if run.status == "diverged" else run.history.last("val_accuracy")
             for run in train_many(data, settings.replace(eval_every=max(1, settings.max_steps)), range(seeds))]
-    return float(np.mean([chance if math.isnan(value) else value for value in last]))
+    return [chance if math.isnan(value) else value for value in last]
+
+
+def flattered(land: Landscape, trials: int = 25, repeats: int = 1000) -> str:
+    """Draw `trials` measured places, take the best by one seed, and look at the same place with the other seeds.
+
+    Raises:
+        RecipeError: one seed only, or more trials than places.
+    """
+    places = land.by_seed.reshape(-1, land.seeds)
+    if land.seeds < 2 or not 2 <= trials <= len(places):
+        raise RecipeError("flattered", found=f"{land.seeds} seeds, {trials} trials",
+                          expected=f"2 seeds, up to {len(places)} trials")
+    rng, gaps = np.random.default_rng(0), np.empty(repeats)
+    for repeat in range(repeats):
+        drawn, seed = places[rng.choice(len(places), trials, replace=False)], rng.integers(land.seeds)
+        best = drawn[drawn[:, seed].argmax()]
+        gaps[repeat] = 100 * (best[seed] - np.delete(best, seed).mean())
+    low, high = np.quantile(gaps, [0.05, 0.95])
+    word = "better" if gaps.mean() > 0 else "no better"
+    return (f"{land.title}, {repeats:,} draws of {trials} trials from the table: with the seed that chose it the best "
+            f"one looks {word} than with another seed, by {gaps.mean():+.2f} points on average (nine of ten: {low:+.1f} "
+            f"to {high:+.1f}).")
 
 
 def check_range(land: Landscape, low: float, high: float, decades: float = 2.0, within: float = 0.01) -> str:

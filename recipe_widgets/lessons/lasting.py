@@ -192,7 +192,8 @@ def plot_averaged(found: Sequence[Averaged]) -> Picture:
         axes.set_title(f"{one.title}: from look to look {newest:.1f} points, averaged {average:.1f}", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=7)
-    words = " ".join(f"{one.title}: " + ", ".join(f"{way} {one.jumps(way):.2f}" for way in one.curves) + "." for one in found)
+    words = " ".join(f"{one.title}: " + ", ".join(f"{way} {one.jumps(way):.2f}" for way in one.curves) + "."
+                     for one in found)
     return Picture(figure, "Validation accuracy over steps, first seed; movement from look to look in points. " + words,
                    colours=64)
 

@@ -23,7 +23,7 @@ def peak(at: int, height: float = 1.0) -> Landscape:
     """Accuracy 0 but at one learning rate; dropout does not matter."""
     table = np.zeros((5, 2))
     table[at] = height
-    return Landscape("toy", LRS, DROPS, table, 1)
+    return Landscape("toy", LRS, DROPS, table[:, :, None])
 
 
 def test_landscape_is_read_between_its_places() -> None:
@@ -33,7 +33,7 @@ def test_landscape_is_read_between_its_places() -> None:
     assert land.share_of_lr(land.lr_at(0.3)) == pytest.approx(0.3)
     assert land.best == pytest.approx((1e-2, 0.0, 1.0))
     assert land.shares() == pytest.approx((1.0, 0.0))
-    turned = Landscape("toy", LRS, DROPS, np.tile([0.2, 0.8], (5, 1)), 1)
+    turned = Landscape("toy", LRS, DROPS, np.tile([0.2, 0.8], (5, 1))[:, :, None])
     assert turned.shares() == pytest.approx((0.0, 1.0))
     assert "Learning rate alone explains 100%" in str(land)
     assert "100%" in land.plot().alt
@@ -41,14 +41,26 @@ def test_landscape_is_read_between_its_places() -> None:
 
 def test_landscape_is_trained(blobs: Data) -> None:
     found = lesson.landscape(blobs, BASE, [1e-6, 0.1], [0.0, 0.3])
-    assert found.accuracy.shape == (2, 2)
+    assert found.by_seed.shape == (2, 2, 2)
     assert found.accuracy[1].min() > 0.9 > 0.6 > found.accuracy[0].max()
     with pytest.raises(RecipeError, match="rising"):
         lesson.landscape(blobs, BASE, [0.1, 0.1], [0.0, 0.3])
 
 
+def test_choosing_by_one_seed_flatters_by_the_known_amount() -> None:
+    table = np.full((5, 2, 2), 0.5)
+    table[0, 0] = 0.7, 0.6  # the best by the first seed
+    table[1, 1] = 0.6, 0.8  # the best by the second one
+    said = lesson.flattered(Landscape("toy", LRS, DROPS, table), trials=10, repeats=2000)
+    gap = float(said.split("by ")[-1].split(" points")[0])
+    assert gap == pytest.approx(15, abs=0.5)  # +10 or +20, by the coin that chooses the seed
+    assert "+10.0 to +20.0" in said
+    with pytest.raises(RecipeError, match="2 seeds"):
+        lesson.flattered(peak(1))
+
+
 def test_every_way_searches_within_the_landscape() -> None:
-    flat = Landscape("flat", LRS, DROPS, np.full((5, 2), 0.7), 1)
+    flat = Landscape("flat", LRS, DROPS, np.full((5, 2, 1), 0.7))
     for way in WAYS.values():
         assert way(flat, 9, 0) == pytest.approx(0.7)
         assert way(peak(2), 9, 3) == way(peak(2), 9, 3)
@@ -82,7 +94,8 @@ def test_verdicts_follow_the_numbers() -> None:
 
 def test_coarse_to_fine_comes_closer_than_random_to_a_narrow_top() -> None:
     x = np.linspace(0, 1, 81)
-    hill = Landscape("hill", np.geomspace(1e-4, 1, 81), DROPS, np.repeat((1 - np.abs(x - 0.6))[:, None], 2, 1), 1)
+    hill = Landscape("hill", np.geomspace(1e-4, 1, 81), DROPS,
+                     np.repeat((1 - np.abs(x - 0.6))[:, None], 2, 1)[:, :, None])
     found = lesson.searches(hill, ["random", "coarse to fine"], budgets=[25], repeats=200)
     assert found.difference("coarse to fine", "random", 25).low > 0
 
@@ -153,5 +166,5 @@ def test_a_range_is_judged() -> None:
     table = np.zeros((5, 2))
     table[1:3] = 1.0, 1.0
     table[2, 0] = 1.001
-    wide = Landscape("toy", LRS, DROPS, table, 1)
+    wide = Landscape("toy", LRS, DROPS, table[:, :, None])
     assert lesson.check_range(wide, 5e-3, 0.1).startswith("Nearly: beyond its lower end")
