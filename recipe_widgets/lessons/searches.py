@@ -64,7 +64,7 @@ def tpe_values(land: Landscape, budget: int, seed: int) -> list[float]:
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
         study.optimize(lambda trial: float(land.at([[trial.suggest_float(knob, 0, 1) for knob in ("lr", "dropout")]])[0]),
                        n_trials=budget)
-        return [float(one.value) for one in study.get_trials(deepcopy=False)]
+        return [float(one.value) for one in study.get_trials(deepcopy=False) if one.value is not None]
 
 
 def tpe(land: Landscape, budget: int, seed: int) -> float:
@@ -89,7 +89,7 @@ class Searches:
         return int(next(iter(self.found.values())).shape[1])
 
     def row(self, way: str, budget: int) -> Floats:
-        return self.found[way][self.budgets.index(budget)]
+        return np.asarray(self.found[way][self.budgets.index(budget)])
 
     def difference(self, way: str, base: str, budget: int) -> Paired:
         return paired(self.row(base, budget), self.row(way, budget))

@@ -16,6 +16,7 @@ from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.tune import Choice, Finalists, Space, Tuning, tune
+from recipe_widgets.tune.engines import Pruner
 
 
 def same_budget(data: Data, searched: Space, base: Settings, side: int = 3) -> dict[str, Tuning]:
@@ -101,10 +102,11 @@ class Pruning:
 
 def pruning(data: Data, searched: Space, base: Settings, trials: int = 12, repeats: int = 3) -> Pruning:
     """Random searches from seeds 0, 1, ...: every trial to its end, and with the median pruner."""
-    steps: dict[str, list[int]] = {"none": [], "median": []}
-    best: dict[str, list[float]] = {"none": [], "median": []}
+    ways: tuple[Pruner, ...] = ("none", "median")
+    steps: dict[str, list[int]] = {way: [] for way in ways}
+    best: dict[str, list[float]] = {way: [] for way in ways}
     for seed in range(repeats):
-        for way in steps:
+        for way in ways:
             found = tune(data, searched, base.replace(seed=seed), trials=trials, sampler="random", pruner=way)
             steps[way].append(steps_trained(found))
             best[way].append(found.best_value)
@@ -125,11 +127,15 @@ def flattery(tuning: Tuning, judged: Finalists) -> str:
     again = next(one for one in judged.entries if one.settings.replace(seed=0) == tuning.best.replace(seed=0))
     worse = again.mean - claimed if tuning.metric == "val_loss" else claimed - again.mean
     side = "worse" if worse > 0 else "better"
-    number = (lambda v: f"{v:.1%}") if tuning.metric == "val_accuracy" else (lambda v: f"{v:.3f} nats")
+
+    def number(value: float) -> str:
+        return f"{value:.1%}" if tuning.metric == "val_accuracy" else f"{value:.3f} nats"
+
+    gap = f"{100 * abs(worse):.1f} points" if tuning.metric == "val_accuracy" else number(abs(worse))
     place = 1 + judged.entries.index(again)
     return (f"{tuning.data.name}: the search says {number(claimed)} of its winner; {len(again.values)} other seeds "
             f"give {number(again.mean)} ({number(min(again.values))} to {number(max(again.values))}), {side} by "
-            f"{number(abs(worse))}. Among the best {len(judged.entries)} it comes in as number {place}.")
+            f"{gap}. Among the best {len(judged.entries)} it comes in as number {place}.")
 
 
 def plot_rounds(rounds: Sequence[Tuning], knob: str = "lr") -> Picture:
