@@ -160,6 +160,7 @@ def check_range(land: Landscape, low: float, high: float, decades: float = 2.0, 
     if not 0 < low < high:
         return f"A range goes from low to high, both above 0; this one goes from {low:g} to {high:g}."
     best_lr, _, best = land.best
+    near = "a point" if within == 0.01 else f"{100 * within:g} points"
     scores = land.accuracy.max(1)
     good = land.lrs[scores >= best - within]
     wide = math.log10(high / low)
@@ -168,7 +169,7 @@ def check_range(land: Landscape, low: float, high: float, decades: float = 2.0, 
     if wide > decades + 1e-9:
         return f"The best is in it, but so is much else: {wide:.1f} decades, and {decades:g} are enough."
     if best_lr in (land.lrs[0], land.lrs[-1]) or (low <= good.min() and good.max() <= high):
-        return (f"Right: {low:g} to {high:g} holds all that comes within {100 * within:g} points of the best "
+        return (f"Right: {low:g} to {high:g} holds all that comes within {near} of the best "
                 f"({good.min():.2g} to {good.max():.2g}).")
     side = "lower" if good.min() < low else "upper"
-    return f"Nearly: beyond its {side} end there are rates within {100 * within:g} points of the best."
+    return f"Nearly: beyond its {side} end there are rates within {near} of the best."
