@@ -109,8 +109,11 @@ def plot_parallel(tuning: Tuning) -> Picture:
 def plot_curves(tuning: Tuning) -> Picture:
     """What each trial reported on its way, the pruned ones too."""
     pruned = sum(trial.state == "pruned" for trial in tuning.table())
-    return _picture("plot_intermediate_values", f"{tuning.name}: on the way", tuning,
-                    f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
+    picture = _picture("plot_intermediate_values", f"{tuning.name}: on the way", tuning,
+                       f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
+    for axes in picture.figure.axes:
+        axes.set(xlabel="step", ylabel=WORDS[tuning.metric])
+    return picture
 
 
 _KINDS: dict[str, Callable[[Tuning], Picture]] = {
