@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.lab import PATIENCE, chromium, open_notebook, running_browser, running_lab, slider
-from tests.e2e.steps import run_cells
+from tests.e2e.some_cells import run_cells
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
