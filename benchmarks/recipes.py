@@ -13,6 +13,7 @@ import json
 import platform
 import statistics
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def main() -> None:
         print("test: " + spread([row["test_accuracy"] for row in rows]))
     print(f"seconds: at most {max(row['seconds'] for row in rows):.0f}")
     if chosen.json:
-        chosen.json.write_text(json.dumps({"recipe": chosen.recipe, "where": where, "runs": rows}, indent=1))
+        record = {"recipe": chosen.recipe, "where": where, "date": datetime.now(UTC).date().isoformat(), "runs": rows}
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(record, indent=1))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from recipe_widgets.panels.optimizer_bowl import OptimizerBowl
 from recipe_widgets.panels.question import Question
 from recipe_widgets.panels.schedule_explorer import ScheduleExplorer
 from recipe_widgets.panels.tuning_board import TuningBoard
+from recipe_widgets.panels.vault_report import VaultReport
 
 __all__ = [
     "ActivationExplorer",
@@ -40,4 +41,5 @@ __all__ = [
     "RecurrentExplorer",
     "ScheduleExplorer",
     "TuningBoard",
+    "VaultReport",
 ]

@@ -49,7 +49,7 @@ def plot_confusion(found: Confusion) -> Picture:
 
 
 def plot_mistakes(found: Mistakes) -> Picture:
-    title = f"The {len(found)} worst mistakes, the surest first" if len(found) else "No mistake"
+    title = f"The {len(found)} worst mistakes, the highest loss first" if len(found) else "No mistake"
     if found.images is None:
         return card(title, str(found).splitlines(), f"{title}: {found}")
     return gallery(found.images, found.captions(), title, f"{title}.")

@@ -62,6 +62,8 @@ def _in_our_style(figure: Figure, title: str, size: tuple[float, float] = (7.5, 
 def _recoloured(figure: Figure) -> None:
     """Points blue, lines orange: the colours that the colour-blind tell apart."""
     for axes in figure.axes:
+        if (legend := axes.get_legend()) is not None:
+            legend.remove()  # it names the colours that go, one by one where there are many trials
         for points in axes.collections:
             if len(points.get_facecolor()) == 1:  # one colour for all: no scale
                 points.set_facecolor(COLOURS["train"])
@@ -107,8 +109,11 @@ def plot_parallel(tuning: Tuning) -> Picture:
 def plot_curves(tuning: Tuning) -> Picture:
     """What each trial reported on its way, the pruned ones too."""
     pruned = sum(trial.state == "pruned" for trial in tuning.table())
-    return _picture("plot_intermediate_values", f"{tuning.name}: on the way", tuning,
-                    f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
+    picture = _picture("plot_intermediate_values", f"{tuning.name}: on the way", tuning,
+                       f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
+    for axes in picture.figure.axes:
+        axes.set(xlabel="step", ylabel=WORDS[tuning.metric])
+    return picture
 
 
 _KINDS: dict[str, Callable[[Tuning], Picture]] = {
