@@ -21,6 +21,7 @@ from torch import nn
 from recipe_widgets import checks
 from recipe_widgets.checks import Report
 from recipe_widgets.data import Data
+from recipe_widgets.evaluation import proportion
 from recipe_widgets.export import save_script
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card, head
@@ -76,7 +77,7 @@ def draw_pictures(folder: Path, per_class: int = 150, size: int = 24, seed: int 
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(per_class):
             image = Image.new("RGB", (size, size), tuple(int(v) for v in rng.integers(20, 110, 3)))
-            radius = float(rng.uniform(0.24, 0.34)) * size
+            radius = float(rng.uniform(0.28, 0.38)) * size
             x, y = (float(v) for v in rng.uniform(radius, size - radius, 2))
             ink, draw = tuple(int(v) for v in rng.integers(150, 250, 3)), ImageDraw.Draw(image)
             if name == "circle":
@@ -84,7 +85,7 @@ def draw_pictures(folder: Path, per_class: int = 150, size: int = 24, seed: int 
             else:
                 sides = 3 if name == "triangle" else 4
                 draw.regular_polygon((x, y, radius), sides, rotation=int(rng.integers(360)), fill=ink)
-            noisy = np.asarray(image) + rng.normal(0, 12, (size, size, 3))
+            noisy = np.asarray(image) + rng.normal(0, 8, (size, size, 3))
             Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / name / f"{number:03}.png")
     return folder
 
@@ -211,9 +212,9 @@ def shell(command: str, folder: Path, seconds: float = 200.0) -> Said:
              "torchrun": ["-m", "torch.distributed.run"]}
     if first not in known:
         raise RecipeError("shell", found=repr(first), expected="one of " + ", ".join(known))
-    where = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    where = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "FORCE_COLOR", "CLICOLOR"))}
     where["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [where.get("PYTHONPATH")])])
-    where |= {"PYTHONDONTWRITEBYTECODE": "1"} | ({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform.startswith("linux") else {})
+    where |= {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PY_COLORS": "0"} | ({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform.startswith("linux") else {})
     try:
         done = subprocess.run([sys.executable, *known[first], *rest], cwd=folder, env=where, text=True, timeout=seconds,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -256,16 +257,28 @@ def as_script(run: Run, folder: Path, name: str = "train") -> Twice:
                  float(found[1]), lines)
 
 
-def last_loss(folder: Path) -> float:
-    """Last training loss (nats) of `recipe train --out folder`."""
-    return Run.from_json((folder / "run.json").read_text()).history.last("train_loss")
+def apart(one: Path, two: Path) -> str:
+    """A sentence about two folders of `recipe train --out` that should differ by nothing but the rounding of sums."""
+    first, second = (Run.from_json((folder / "run.json").read_text()).history.last("train_loss") for folder in (one, two))
+    ours, theirs = (torch.load(folder / "weights.pt", map_location="cpu", weights_only=True) for folder in (one, two))
+    away = max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
+    judged = "the same run but for the rounding of sums" if away < 1e-4 else "NOT the same run"
+    return f"last losses {first:.7f} and {second:.7f} nats; weights differ by {away:.0e} at most: {judged}."
 
 
-def same_but_rounding(one: float, two: float, words: str) -> str:
-    """A sentence about two runs that should differ by nothing but the rounding of sums."""
-    away = abs(one - two) / abs(one)
-    judged = "the same run but for rounding" if away < 1e-4 else "NOT the same run"
-    return f"{words}: {one:.7f} and {two:.7f} nats at the end, a share of {away:.0e} apart: {judged}."
+def told_apart(before: Said, after: Said, n: int) -> str:
+    """Whether the accuracies that two scripts printed last, on `n` samples, would have told them apart."""
+    found = [float(re.findall(r"accuracy ([\d.]+)%", said.text)[-1]) / 100 for said in (before, after)]
+    old, new = (proportion(round(share * n), n) for share in found)
+    overlap = old.low <= new.high and new.low <= old.high
+    judged = "the intervals overlap: the printed numbers would not have told" if overlap else "the numbers differ clearly"
+    return (f"Last accuracy on {n} samples: {old.value:.1%} ({old.low:.1%} to {old.high:.1%}) before the mend, "
+            f"{new.value:.1%} ({new.low:.1%} to {new.high:.1%}) after it; {judged}.")
+
+
+def in_cell(report: object) -> str:
+    """A report of code in a notebook, whose places are lines of a cell and not of Jupyter's temporary file."""
+    return re.sub(r"\S*ipykernel_\d+\S*?:(\d+)", r"line \1 of the cell", str(report))
 
 
 FACTS = (checks.optimizer_covers_model, checks.batch_independence, checks.mode_toggles, checks.gradients_flow,

@@ -127,13 +127,29 @@ def test_a_run_as_a_script_ends_with_the_same_loss(blobs: Data, tmp_path: Path) 
     assert "turned 2 times" in str(other)
 
 
-def test_the_last_loss_of_a_saved_run(blobs: Data, tmp_path: Path) -> None:
+def test_two_saved_runs_are_compared_by_their_weights(blobs: Data, tmp_path: Path) -> None:
     run = train(blobs, QUICK)
-    (tmp_path / "run.json").write_text(run.to_json())
-    loss = lesson.last_loss(tmp_path)
-    assert loss == run.history.last("train_loss")
-    assert "the same run but for rounding" in lesson.same_but_rounding(loss, loss * (1 + 1e-7), "Two")
-    assert "NOT the same run" in lesson.same_but_rounding(loss, loss * 1.01, "Two")
+    for name, shift in (("one", 0.0), ("near", 1e-6), ("far", 0.5)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(run.to_json())
+        weights = {key: value + shift for key, value in run.model.state_dict().items()}
+        torch.save(weights, tmp_path / name / "weights.pt")
+    near, far = (lesson.apart(tmp_path / "one", tmp_path / name) for name in ("near", "far"))
+    assert f"{run.history.last('train_loss'):.7f} nats" in near
+    assert near.endswith("the same run but for the rounding of sums.")
+    assert "differ by 5e-01 at most: NOT the same run" in far
+
+
+def test_accuracies_are_compared_by_their_intervals() -> None:
+    """Wilson: 50 of 100 is 40.4 to 59.6 %, 55 of 100 is 45.2 to 64.4 %, 90 of 100 is 82.6 to 94.5 %."""
+    said = {share: lesson.Said("x", 0, f"epoch 0: accuracy 1.0%\nepoch 1: accuracy {share}%\n") for share in (50.0, 55.0, 90.0)}
+    assert "50.0% (40.4% to 59.6%) before the mend, 55.0% (45.2% to 64.4%)" in lesson.told_apart(said[50.0], said[55.0], 100)
+    assert "would not have told" in lesson.told_apart(said[50.0], said[55.0], 100)
+    assert "differ clearly" in lesson.told_apart(said[50.0], said[90.0], 100)
+
+
+def test_places_in_a_notebook_are_lines_of_its_cell() -> None:
+    assert lesson.in_cell("✗ error x  /tmp/ipykernel_20728/2942790016.py:8\n  y") == "✗ error x  line 8 of the cell\n  y"
 
 
 class Net(nn.Module):
