@@ -91,7 +91,7 @@ def draw_pictures(folder: Path, per_class: int = 150, size: int = 24, seed: int 
 
 
 def write_table(path: Path) -> Path:
-    """scikit-learn's wines as a CSV: 178 rows of 13 measurements, the cultivar in the last column, names in the first row."""
+    """scikit-learn's wines as a CSV: 13 measurements of 178 wines, the cultivar in the last column."""
     from sklearn.datasets import load_wine
 
     wine = load_wine()
@@ -202,7 +202,7 @@ class Said:
 
 
 def shell(command: str, folder: Path, seconds: float = 200.0) -> Said:
-    """Run a command line in `folder`, as a terminal would: `python`, `pytest`, `recipe` and `torchrun` are this kernel's own.
+    """Run a command line in `folder`, as in a terminal; `python`, `pytest`, `recipe`, `torchrun` are this kernel's.
 
     Raises:
         RecipeError: another command, or it takes longer than `seconds`.
@@ -212,15 +212,21 @@ def shell(command: str, folder: Path, seconds: float = 200.0) -> Said:
              "torchrun": ["-m", "torch.distributed.run"]}
     if first not in known:
         raise RecipeError("shell", found=repr(first), expected="one of " + ", ".join(known))
-    where = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "FORCE_COLOR", "CLICOLOR"))}
-    where["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [where.get("PYTHONPATH")])])
-    where |= {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PY_COLORS": "0"} | ({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform.startswith("linux") else {})
     try:
-        done = subprocess.run([sys.executable, *known[first], *rest], cwd=folder, env=where, text=True, timeout=seconds,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run([sys.executable, *known[first], *rest], cwd=folder, env=_surroundings(), text=True,
+                              timeout=seconds, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     except subprocess.TimeoutExpired:
         raise RecipeError(f"shell({command!r})", found=f"still running after {seconds:g} s", expected="an end") from None
     return Said(command, done.returncode, done.stdout.replace(f"{folder}{os.sep}", ""))
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment of a command: this package in reach, no colours, nothing of a pytest around this kernel."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "FORCE_COLOR", "CLICOLOR"))}
+    found["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [found.get("PYTHONPATH")])])
+    if sys.platform.startswith("linux"):
+        found["GLOO_SOCKET_IFNAME"] = "lo"  # elsewhere the loopback has another name
+    return found | {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PY_COLORS": "0"}
 
 
 @dataclass(frozen=True)
@@ -287,12 +293,13 @@ FACTS = (checks.optimizer_covers_model, checks.batch_independence, checks.mode_t
 
 def check_mended(make: Callable[[], nn.Module], data: Data, steps: int = 200) -> str:
     """Judge the exercise: no check of a fact fails, and the network still learns."""
-    report = checks.run_all(make, data, nn.functional.cross_entropy, only=FACTS, progress=False, num_classes=data.num_classes,
-                            optimizer=sgd)
+    report = checks.run_all(make, data, nn.functional.cross_entropy, only=FACTS, progress=False,
+                            num_classes=data.num_classes, optimizer=sgd)
     if report.failures:
         return f"Not yet: {len(report.failures)} of {len(report)} facts do not hold. The first one:\n{report.failures[0]}"
-    run = train(data, Settings(lr=0.05, max_steps=steps, eval_every=10**6, eval_samples=100), make())
-    right = evaluate(run.model, data.validation).accuracy
+    model = make()
+    train(data, Settings(lr=0.05, max_steps=steps, eval_every=10**6, eval_samples=100), model)
+    right = evaluate(model, data.validation).accuracy
     if right < 0.8:
         return f"The facts hold, but it no longer learns: {right:.0%} right on the validation set after {steps} steps."
     return f"Right: all {len(report)} facts hold, and {right:.0%} of the validation set is right after {steps} steps."

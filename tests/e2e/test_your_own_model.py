@@ -20,7 +20,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "11_your_own_model.ipynb")
-        run_cells(page, "import tempfile", "lesson.draw_pictures(", "panel = LivePanel([mnist, cifar]", "LivePanel.for_model(mine")
+        run_cells(page, "import tempfile", "lesson.draw_pictures(", "panel = LivePanel([mnist, cifar]",
+                  "LivePanel.for_model(mine")
         yield page
 
 

@@ -85,7 +85,8 @@ def test_reports_side_by_side() -> None:
 
 
 def test_the_shell_runs_where_it_should_and_passes_the_status_on(tmp_path: Path) -> None:
-    (tmp_path / "say.py").write_text("import pathlib, sys\nprint(pathlib.Path('here').resolve())\nsys.exit(int(sys.argv[1]))\n")
+    program = "import pathlib, sys\nprint(pathlib.Path('here').resolve())\nsys.exit(int(sys.argv[1]))\n"
+    (tmp_path / "say.py").write_text(program)
     said = lesson.shell("python say.py 3", tmp_path.resolve())
     assert (said.status, said.lines) == (3, ["here"])
     assert str(said) == "$ python say.py 3\nhere\n[exit status 3]"
@@ -142,7 +143,8 @@ def test_two_saved_runs_are_compared_by_their_weights(blobs: Data, tmp_path: Pat
 
 def test_accuracies_are_compared_by_their_intervals() -> None:
     """Wilson: 50 of 100 is 40.4 to 59.6 %, 55 of 100 is 45.2 to 64.4 %, 90 of 100 is 82.6 to 94.5 %."""
-    said = {share: lesson.Said("x", 0, f"epoch 0: accuracy 1.0%\nepoch 1: accuracy {share}%\n") for share in (50.0, 55.0, 90.0)}
+    said = {share: lesson.Said("x", 0, f"epoch 0: accuracy 1.0%\nepoch 1: accuracy {share}%\n")
+            for share in (50.0, 55.0, 90.0)}
     assert "50.0% (40.4% to 59.6%) before the mend, 55.0% (45.2% to 64.4%)" in lesson.told_apart(said[50.0], said[55.0], 100)
     assert "would not have told" in lesson.told_apart(said[50.0], said[55.0], 100)
     assert "differ clearly" in lesson.told_apart(said[50.0], said[90.0], 100)
