@@ -14,8 +14,9 @@ from recipe_widgets import Data, RecipeError, Settings, checks
 from recipe_widgets.evaluation import kappa, proportion
 from recipe_widgets.lessons import browsing, inputs, know_data, splitting
 from recipe_widgets.lessons.labelling import how_many, labelling
-from recipe_widgets.lessons.photos import bytes_of, contact_sheet, photos
+from recipe_widgets.lessons.photos import photos
 from recipe_widgets.models import build_model
+from recipe_widgets.plots.pixels import bytes_of, contact_sheet
 
 
 @pytest.fixture(scope="module")
