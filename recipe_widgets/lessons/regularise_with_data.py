@@ -9,7 +9,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.augmenting import augment_effect, gallery, keeps_label, under_change
 from recipe_widgets.lessons.changed_inputs import changed, resized, with_noise_inputs
 from recipe_widgets.lessons.compare import PALETTE
-from recipe_widgets.lessons.imbalance import imbalance
+from recipe_widgets.lessons.imbalance import class_weights, imbalance
 from recipe_widgets.lessons.more_data import more_data, plot_curves
 from recipe_widgets.lessons.sweeps import sweep, sweeps_beside
 from recipe_widgets.lessons.transfer import autoencoder_of, pretraining, reconstructions, supervised_wins, unlabelled
@@ -18,8 +18,8 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings, generator
 from recipe_widgets.training import train_many
 
-__all__ = ["augment_effect", "autoencoder_of", "batch_noise", "beside", "changed", "check_augmentation", "gallery",
-           "imbalance", "input_sizes", "keeps_label", "more_data", "noise_inputs", "plot_curves", "pretraining",
+__all__ = ["augment_effect", "autoencoder_of", "batch_noise", "beside", "changed", "check_augmentation", "class_weights",
+           "gallery", "imbalance", "input_sizes", "keeps_label", "more_data", "noise_inputs", "plot_curves", "pretraining",
            "reconstructions", "resized", "supervised_wins", "sweep", "sweeps_beside", "under_change", "unlabelled"]
 
 

@@ -84,9 +84,9 @@ class Trials:
 
 
 def points(found: Paired, repeats: str = "seeds") -> str:
-    """A paired difference of shares in points, with its interval."""
-    return (f"{100 * found.difference:+.1f} points (95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}, "
-            f"{found.n} {repeats})")
+    """A paired difference of shares in points, with its interval. The + 0.0 makes -0.0 a plain 0."""
+    middle, low, high = (round(100 * value, 1) + 0.0 for value in (found.difference, found.low, found.high))
+    return f"{middle:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}, {found.n} {repeats})"
 
 
 def quiet_run(data: Data, settings: Settings, model: nn.Module | None = None, loss_fn: LossOfBatch | None = None) -> Run:
