@@ -87,7 +87,7 @@ def test_folded_knobs_train_too(page: Page) -> None:
 
 
 def test_runs_are_listed_pinned_and_shown(page: Page) -> None:
-    page.locator(".jupyter-widget-Collapse-header", has_text="Compare").first.click()
+    page.locator(".jupyter-widget-Collapse-header", has_text="Compare, keep").first.click()
     runs = page.locator(".widget-select select").first
     expect(runs.locator("option").first).to_contain_text("optimizer adam", timeout=PATIENCE)
     runs.select_option(index=runs.locator("option").count() - 1)
