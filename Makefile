@@ -1,10 +1,9 @@
-# make lab    opens JupyterLab on the first notebook      make lint   ruff, mypy, layer rules
-# make test   runs all tests, notebooks and browser       make bench  speed against the bare loop
+# make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, layer rules
+# make test   all tests, then the notebooks, two at a time  make bench  speed against the bare loop
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
-ARGS ?=
 
 .PHONY: setup lab test lint bench bug-matrix notebooks screenshots clean
 
@@ -19,7 +18,12 @@ lab: setup
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
 test: setup
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest notebooks -n 2 --dist loadfile
+endif
 
 lint: setup
 	$(BIN)/ruff check .
