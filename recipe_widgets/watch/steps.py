@@ -21,6 +21,7 @@ class Steps(State):
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
         held = Held(optimizer, place(3))
         held.ids = {id(p) for p in held.params()}
+        self.helds[:] = [one for one in self.helds if not isinstance(one, ByHand)]  # it was no training by hand
         self.helds.append(held)
         self.full = self.light = True
         self.look()

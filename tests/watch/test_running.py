@@ -212,9 +212,9 @@ def test_missing_script():
     assert main(["watch", "nowhere.py"]) == 2
 
 
-def loop(clear: bool) -> None:
-    net = nn.Linear(4, 2)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+def loop(clear: bool, made: torch.optim.Optimizer | None = None, net: nn.Module | None = None) -> None:
+    net = net or nn.Linear(4, 2)
+    optimizer = made or torch.optim.Adam(net.parameters(), lr=1e-2)
     for _ in range(20):
         if clear:
             optimizer.zero_grad()
@@ -236,6 +236,15 @@ def test_context_manager():
         loop(clear=False)
         raise KeyError("the reader's own")
     assert report.of("error")
+
+
+def test_an_optimizer_made_before_the_watching_is_counted_once():
+    net = nn.Linear(4, 2)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    with recipe_widgets.watch() as report:
+        loop(clear=True, made=optimizer, net=net)
+    assert report.steps == 20
+    assert report.ok
 
 
 def test_modes_of_the_script_may_come_and_go():
