@@ -23,6 +23,7 @@ from recipe_widgets.checks import Report
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import proportion
 from recipe_widgets.export import save_script
+from recipe_widgets.lessons.your_own_script import SCRIPT as SCRIPT
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card, head
 from recipe_widgets.plots.checks import COLOURS, MARKS
@@ -31,41 +32,6 @@ from recipe_widgets.training import evaluate, train
 
 SHAPES = ("circle", "square", "triangle")
 ROOT = Path(__file__).parents[2]  # so that a Python started in another folder finds this package, installed or not
-SCRIPT = '''"""Photos into ten classes."""
-
-import numpy as np
-import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-
-
-def accuracy(model, loader):
-    model.eval()
-    with torch.no_grad():
-        hits = [(model(x).argmax(1) == y).float() for x, y in loader]
-    return torch.cat(hits).mean().item()
-
-
-def main(epochs=6):
-    torch.manual_seed(0)
-    stored = np.load("photos.npz")
-    x, y = torch.from_numpy(stored["x"]), torch.from_numpy(stored["y"])
-    training = DataLoader(TensorDataset(x[:2500], y[:2500]), 50, shuffle=True)
-    held_out = DataLoader(TensorDataset(x[2500:], y[2500:]), 50)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.005, momentum=0.9)
-    for epoch in range(epochs):
-        for inputs, labels in training:
-            loss = nn.functional.cross_entropy(model(inputs), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        print(f"epoch {epoch}: loss {loss.item():.3f}, accuracy {accuracy(model, held_out):.1%}")
-
-
-if __name__ == "__main__":
-    main()
-'''
 
 
 def draw_pictures(folder: Path, per_class: int = 150, size: int = 24, seed: int = 0) -> Path:

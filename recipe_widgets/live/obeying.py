@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from recipe_widgets.live.band import Band, compare_seeds
 from recipe_widgets.live.engine import ENGINE, Engine
@@ -14,26 +13,16 @@ from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.guess import Guess
 from recipe_widgets.live.kept import GHOST_STEPS, LEFT, REPLACED, Kept
 from recipe_widgets.live.lanes import DataLane, DataSource, Lane, Source, as_source
+from recipe_widgets.live.order import Order
 from recipe_widgets.live.pace import Pace
 from recipe_widgets.live.speaking import Speaking
 from recipe_widgets.live.threads import Threads
 from recipe_widgets.live.travels import Travels
 from recipe_widgets.live.within import Within
-from recipe_widgets.records import Entry, RecipeError, Run, RunBook, Settings, Tree
+from recipe_widgets.records import Entry, RecipeError, Run, RunBook, Settings
 
-Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit", "rewind"]
 BY_HAND = "Stopped by hand."
 SLICE = 0.02  # seconds of training between looks at the queue
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a reader asked for last. Later orders replace earlier ones that nobody has read yet."""
-
-    do: Do
-    settings: Settings
-    step: int = 0  # to visit
-    against: Settings | None = None  # to compare with over seeds
 
 
 class Obeying(Speaking):
@@ -61,22 +50,6 @@ class Obeying(Speaking):
         self.expected = ""  # of the next run, as the reader wrote it
         self._turning = threading.RLock()
         self._painted: tuple[Any, ...] = ()
-
-    @property
-    def run(self) -> Run | None:
-        return self._lanes[-1].run if self._lanes else None
-
-    @property
-    def other(self) -> Run | None:
-        return self._lanes[0].run if len(self._lanes) > 1 else None
-
-    @property
-    def ghost(self) -> Run | None:
-        return self.kept.ghost
-
-    @property
-    def tree(self) -> Tree:
-        return self.kept.tree
 
     def turn(self) -> bool:
         """Obey the newest order, then train for a moment."""

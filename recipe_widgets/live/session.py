@@ -10,7 +10,8 @@ from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.frame import Frame
 from recipe_widgets.live.kept import Kept
 from recipe_widgets.live.lanes import as_source
-from recipe_widgets.live.obeying import Do, Obeying, Order
+from recipe_widgets.live.obeying import Obeying
+from recipe_widgets.live.order import Do, Order
 from recipe_widgets.live.threads import rest_openmp
 from recipe_widgets.records import RecipeError, Run, Settings, Tree
 from recipe_widgets.records.files import write_whole

@@ -17,7 +17,8 @@ from recipe_widgets.training import describe_device, pick_device
 if TYPE_CHECKING:
     from recipe_widgets.live.band import Band
     from recipe_widgets.live.guess import Guess
-    from recipe_widgets.live.lanes import Source
+    from recipe_widgets.live.kept import Kept
+    from recipe_widgets.live.lanes import Lane, Source
     from recipe_widgets.live.pace import Pace
     from recipe_widgets.live.travels import Travels
     from recipe_widgets.live.within import Within
@@ -38,20 +39,30 @@ class Speaking:
     travels: Travels
     visiting: int | None
     within: Within
+    kept: Kept
+    _lanes: list[Lane]
 
     if TYPE_CHECKING:
-        @property
-        def run(self) -> Run | None: ...
-        @property
-        def other(self) -> Run | None: ...
-        @property
-        def tree(self) -> Tree: ...
-        @property
-        def ghost(self) -> Run | None: ...
         @property
         def waiting_for(self) -> int: ...
         @property
         def comparing(self) -> float: ...
+
+    @property
+    def run(self) -> Run | None:
+        return self._lanes[-1].run if self._lanes else None
+
+    @property
+    def other(self) -> Run | None:
+        return self._lanes[0].run if len(self._lanes) > 1 else None
+
+    @property
+    def ghost(self) -> Run | None:
+        return self.kept.ghost
+
+    @property
+    def tree(self) -> Tree:
+        return self.kept.tree
 
     def shown(self) -> list[Shown]:
         """The runs in the picture, the newest last."""

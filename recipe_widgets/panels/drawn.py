@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
-from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
 
@@ -19,13 +18,11 @@ LAYOUT = {"width": "min(100%, 460px)"}
 
 def picture_html(picture: Picture, said: bool = True) -> str:
     """The picture as an image with its words as text alternative, and, where `said`, the words below it."""
-    alt = html.escape(picture.alt, quote=True)
-    words = f'<div class="recipe-words" role="status">{alt}</div>' if said else ""
-    return (f'<img src="data:image/png;base64,{base64.b64encode(picture.png()).decode()}" alt="{alt}" '
-            f'style="max-width:100%;height:auto;background:white">{words}')
+    words = f'<div class="recipe-words" role="status">{html.escape(picture.alt, quote=True)}</div>' if said else ""
+    return as_html(picture) + words
 
 
-class Drawn:
+class Drawn(Shown):
     """Shows `draw(**values of the controls)`; a slip of the reader's is said where the words stand, and the picture stays.
 
     From code: `self.controls["name"].value = ...`, `self.plot()`.
@@ -65,18 +62,5 @@ class Drawn:
         """The picture as it is now, for readers without a kernel."""
         return self._draw(**self.values)
 
-    def close(self) -> None:
-        """Take it off the page."""
-        for part in (*self.widget.children, self.widget):
-            for one in (part.layout, getattr(part, "style", None), part):
-                if one is not None:
-                    one.close()
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.words}"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle

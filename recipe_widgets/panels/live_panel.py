@@ -96,7 +96,8 @@ class LivePanel:
                                     widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode_row,
                                     view.words, view.diagnosis, view.curves, view.status,
                                     *(part.widget for part in view.folded)])
-        self._finalizer = weakref.finalize(self, wiring.discard, session, self._all_widgets)
+        self._parts = wiring.gatherer(self.widget, view, self._controls, self._predict, self._mode_row)
+        self._finalizer = weakref.finalize(self, wiring.discard, session, self._parts)
         self._finalizer.atexit = False
 
     @classmethod
@@ -276,20 +277,7 @@ class LivePanel:
     def close(self) -> None:
         """Stop training, end the threads and take the panel off the page. A second call does nothing."""
         if self._finalizer.detach():
-            wiring.discard(self._session, self._all_widgets, wait=True)
-
-    @property
-    def _all_widgets(self) -> Callable[[], list[widgets.Widget]]:
-        """A function, since folded groups make theirs later; it does not hold the panel itself."""
-        controls, folded, box, view = self._controls, self._view.folded, self.widget, self._view
-        predict, modes = self._predict, self._mode_row
-
-        def gather() -> list[widgets.Widget]:
-            parts = [one for part in folded for one in part.everything()]
-            return [*controls.everything(), *parts, *(predict.everything() if predict else []), *view.buttons.values(),
-                    *modes.children, *box.children, box]
-
-        return gather
+            wiring.discard(self._session, self._parts, wait=True)
 
     def plot(self) -> Any:
         """The curves as a picture that stands still, for readers without a kernel."""

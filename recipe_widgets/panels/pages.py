@@ -15,7 +15,8 @@ from recipe_widgets.plots import Picture
 def as_html(picture: Picture) -> str:
     """An `<img>` with a text alternative, which `widgets.Image` has not."""
     png = base64.b64encode(picture.png()).decode()
-    return f'<img src="data:image/png;base64,{png}" alt="{html.escape(picture.alt, quote=True)}" style="max-width:100%">'
+    alt = html.escape(picture.alt, quote=True)
+    return f'<img src="data:image/png;base64,{png}" alt="{alt}" style="max-width:100%;height:auto;background:white">'
 
 
 class Shown:
@@ -26,7 +27,9 @@ class Shown:
     def close(self) -> None:
         """Take it off the page. A second call does nothing."""
         for part in parts_of(self.widget):
-            part.close()
+            for one in (part.layout, getattr(part, "style", None), part):  # each is a model of its own in kernel and page
+                if one is not None:
+                    one.close()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         replace_in_cell(self)

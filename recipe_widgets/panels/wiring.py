@@ -83,6 +83,17 @@ def read(file: str | Path) -> str:
         raise RecipeError("Session file", found=f"{file} ({error})", expected="a file that panel.save() wrote") from None
 
 
+def gatherer(box: widgets.Box, view: View, controls: Controls, predict: Predict | None, modes: widgets.Box
+             ) -> Callable[[], list[widgets.Widget]]:
+    """A function that lists all widgets, since folded groups make theirs later; it does not hold the panel itself."""
+    def gather() -> list[widgets.Widget]:
+        parts = [one for part in view.folded for one in part.everything()]
+        return [*controls.everything(), *parts, *(predict.everything() if predict else []), *view.buttons.values(),
+                *modes.children, *box.children, box]
+
+    return gather
+
+
 def discard(session: Session, boxes: Callable[[], list[widgets.Widget]], wait: bool = False) -> None:
     session.close(wait)
     for box in boxes():

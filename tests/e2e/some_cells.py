@@ -15,12 +15,18 @@ def run_cells(page: Page, *texts: str) -> None:
     page.get_by_role("menuitem", name="Edit", exact=True).click()
     page.get_by_role("menuitem", name="Clear Outputs of All Cells", exact=True).click()
     for text in texts:
-        cell = page.locator(".jp-Notebook .jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
-        cell.scroll_into_view_if_needed()
-        _press_run(page, cell)
-        expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=4 * PATIENCE)
-        assert cell.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
-        assert cell.locator(".ansi-red-fg").count() == 0
+        run_cell(page, text)
+
+
+def run_cell(page: Page, text: str) -> Locator:
+    """Run the first code cell that holds this text, wait for it, and return it."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
+    cell.scroll_into_view_if_needed()
+    _press_run(page, cell)
+    expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=4 * PATIENCE)
+    assert cell.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert cell.locator(".ansi-red-fg").count() == 0
+    return cell
 
 
 def _press_run(page: Page, cell: Locator) -> None:

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.lab import PATIENCE, Lab, chromium, open_notebook, running_browser, running_lab, slider
+from tests.e2e.lab import PATIENCE, chromium, slider
+from tests.e2e.some_cells import run_cell, run_cells
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Page]]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-
-        def open_one(notebook: str) -> Page:
-            _open(page, lab, notebook)
-            return page
-
-        yield open_one
-
-
-def _open(page: Page, lab: Lab, notebook: str) -> None:
-    open_notebook(page, lab, notebook)
-    page.get_by_role("menuitem", name="Edit", exact=True).click()
-    page.get_by_role("menuitem", name="Clear Outputs of All Cells", exact=True).click()
-
-
-def run_cell(page: Page, text: str) -> Locator:
-    """Run the first code cell that holds this text, and wait for its number."""
-    cell = page.locator(".jp-CodeCell", has_text=text).first
-    cell.locator(".jp-InputArea-editor").first.click()
-    page.keyboard.press("Control+Enter")
-    expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=PATIENCE)
-    return cell
-
-
 def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
     page = opened("07_regularise_with_data.ipynb")
-    run_cell(page, "mnist, cifar = load(")
+    run_cells(page, "mnist, cifar = load(")
     cell = run_cell(page, "choose = AugmentationGallery(")
     image = cell.locator("img.widget-image")
     before = image.get_attribute("src")
@@ -64,7 +38,7 @@ def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
 
 def test_the_walk_and_the_panel_of_08(opened: Callable[[str], Page]) -> None:
     page = opened("08_regularise_the_model.ipynb")
-    run_cell(page, "mnist, cifar = load(")
+    run_cells(page, "mnist, cifar = load(")
     cell = run_cell(page, "walk = DecisionWalk()")
     words = cell.locator(".recipe-decision")
     expect(words).to_have_text("Does the training loss go down?", timeout=PATIENCE)

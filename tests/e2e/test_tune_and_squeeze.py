@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.lab import PATIENCE, chromium, open_notebook, running_browser, running_lab, slider
+from tests.e2e.lab import PATIENCE, chromium, slider
 from tests.e2e.some_cells import run_cells
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Page]]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-
-        def open_one(notebook: str) -> Page:
-            open_notebook(page, lab, notebook)
-            return page
-
-        yield open_one
 
 
 def test_the_panel_and_the_board_of_09(opened: Callable[[str], Page]) -> None:

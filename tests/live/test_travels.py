@@ -1,7 +1,6 @@
 """Back to a past step and on from there; tabs that look inside; neither changes a run."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,15 +9,9 @@ from recipe_widgets import RecipeError, Settings, load
 from recipe_widgets.live import Session
 from recipe_widgets.live.within import TABS
 from recipe_widgets.training import LayerSizes, replay
+from tests.live.test_session import until
 
 LONG = Settings(width=16, max_steps=100_000, dropout=0.2, batch_size=32)
-
-
-def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.fixture

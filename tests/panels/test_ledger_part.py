@@ -1,23 +1,16 @@
 """The panel's ledger and its look inside, driven from code."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
 from recipe_widgets.panels.ledger import line
+from tests.live.test_session import until
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 SHORT = Settings(width=16, max_steps=60, batch_size=32)
-
-
-def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -1,0 +1,20 @@
+"""What a reader asks a session for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recipe_widgets.records import Settings
+
+Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit", "rewind"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a reader asked for last. Later orders replace earlier ones that nobody has read yet."""
+
+    do: Do
+    settings: Settings
+    step: int = 0  # to visit
+    against: Settings | None = None  # to compare with over seeds
