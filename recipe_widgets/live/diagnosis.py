@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 
 from recipe_widgets.judge import curves, fit
 from recipe_widgets.records import CheckResult, Run
 
 FIRST = 100  # steps before anything is said
 CHANCE = 1.5  # times the share that guessing gets right: below, nothing was learnt
+RENEW, SHARE = 0.5, 0.01  # seconds between judgements of a run that goes on, and the share of the time they may take
 
 
 def diagnose(run: Run | None) -> str:
@@ -22,6 +24,23 @@ def diagnose(run: Run | None) -> str:
         return " ".join(_sentence(result) for result in found[:2])
     fitted = next((r for r in results(run) if r.name == "fit_diagnosis" and r.status in ("pass", "note")), None)
     return _sentence(fitted) if fitted is not None else ""
+
+
+class Diagnosis:
+    """The newest words on the newest run; while it goes on they are renewed every half second at most."""
+
+    def __init__(self) -> None:
+        self._run: Run | None = None
+        self._words, self._next = "", 0.0
+
+    def of(self, run: Run | None, going: bool) -> str:
+        """What `diagnose` says, now or a moment ago."""
+        if not going or run is not self._run or time.perf_counter() >= self._next:
+            start = time.perf_counter()
+            self._run, self._words = run, diagnose(run)
+            now = time.perf_counter()
+            self._next = now + max(RENEW, (now - start) / SHARE)
+        return self._words
 
 
 def results(run: Run) -> list[CheckResult]:

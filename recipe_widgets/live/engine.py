@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Protocol
 
-PAINT_EVERY = 0.1  # seconds: more repaints than that no one can see, and Jupyter drops floods of messages
+PAINT_EVERY = 0.125  # seconds: more repaints than that no one can see, and Jupyter drops floods of messages
 
 
 class Worker(Protocol):

@@ -163,7 +163,7 @@ class DataSource:
     def begin(self, settings: Settings) -> DataLane:
         chosen = live_settings(settings)
         training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data, chosen,
-                            probes=[UpdateRatio()])
+                            probes=[UpdateRatio(every=40)])
         return DataLane(training, training.new_run())
 
     def without_effect(self, settings: Settings, knob: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from recipe_widgets.live.band import Band, compare_seeds
+from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.guess import Guess
@@ -43,7 +44,7 @@ class Obeying(Speaking):
         self._seeds_done = 0.0
         self._news = threading.Condition()
         self._order: Order | None = None
-        self.pace, self.threads = Pace(), Threads()
+        self.pace, self.threads, self.diagnosis = Pace(), Threads(), Diagnosis()
         self.within, self.travels = Within(), Travels()
         self.visiting: int | None = None  # the past step that was asked for last
         self.book: RunBook | None = None
@@ -247,10 +248,12 @@ class Obeying(Speaking):
             return self._seeds_done < 1.0
         if self.travels.going:
             return self.travels.move()
-        going = [lane for lane in self._lanes if lane.run.status == "running"]
-        for lane in going:
-            lane.step()
-        return any(lane.run.status == "running" for lane in going)
+        more = False
+        for lane in self._lanes:
+            if lane.run.status == "running":
+                lane.step()
+                more = more or lane.run.status == "running"
+        return more
 
     def _finish(self) -> None:
         """All came to their own end: judge them on the whole validation set."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from recipe_widgets.live.diagnosis import diagnose
+from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.pictures import bands
 from recipe_widgets.live.words import cause_words, knob_words, progress_words, score_words, settings_words
@@ -36,6 +36,7 @@ class Speaking:
     band: Band | None
     guess: Guess | None
     pace: Pace
+    diagnosis: Diagnosis
     travels: Travels
     visiting: int | None
     within: Within
@@ -84,7 +85,8 @@ class Speaking:
     def frame(self) -> Frame:
         """What there is to see now."""
         listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
-        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnose(self.run), tuple(listed),
+        return Frame(self.picture(), self.words(), self.device_words(), self.phase,
+                     self.diagnosis.of(self.run, self.phase == "running"), tuple(listed),
                      self.within.page, self.run.steps_done if self.run else 0, self.visiting)
 
     def picture(self) -> str:

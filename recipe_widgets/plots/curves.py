@@ -143,7 +143,7 @@ def describe(run: Run | None) -> str:
     """The curves in words, for readers who cannot see them."""
     if run is None or not len(run.history):
         return "Loss and accuracy over training steps; nothing has been trained yet."
-    history, first = run.history, run.history.series("train_loss")[0]
+    history, first = run.history, run.history.arrays("train_loss")[1][0]
     text = f"Training loss went from {first:.3g} to {history.last('train_loss'):.3g} in {len(history)} steps"
     if "val_accuracy" in history:
         text += f"; validation accuracy is {history.last('val_accuracy'):.1%}"

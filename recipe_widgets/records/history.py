@@ -68,7 +68,7 @@ class History:
 
     def __len__(self) -> int:
         """Number of steps whose training loss is known."""
-        return len(self.steps("train_loss")) if "train_loss" in self else 0
+        return len(self._column("train_loss")[0]) if "train_loss" in self else 0
 
     def series(self, name: str) -> list[float]:
         """The numbers of one column, oldest first."""
@@ -81,8 +81,10 @@ class History:
 
     def last(self, name: str) -> float:
         """The newest number of one column; NaN when there is none yet."""
-        values = self.series(name) if name in self else []
-        return values[-1] if values else math.nan
+        self.flush()
+        steps, values = self._columns.get(name, _EMPTY)
+        count = len(steps)  # first: the value of a step that is seen is there
+        return values[count - 1] if count else math.nan
 
     def arrays(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (int64) and values (float64) of one column as copies; empty arrays when there is no such column yet."""

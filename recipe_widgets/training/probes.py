@@ -21,17 +21,23 @@ class UpdateRatio:
 
     @torch.no_grad()
     def before(self, model: nn.Module) -> None:
-        self._before = [p.clone() for p in self._weights(model)]
+        weights = self._weights(model)
+        if [(p.shape, p.device, p.dtype) for p in weights] != [(p.shape, p.device, p.dtype) for p in self._before]:
+            self._before = [torch.empty_like(p) for p in weights]
+        if weights:
+            torch._foreach_copy_(self._before, weights)  # the same memory each time: fresh pages cost more than the copy
 
     @torch.no_grad()
     def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
-        ratios = [(p - old).norm() / old.norm() for p, old in zip(self._weights(model), self._before, strict=True)
-                  if old.any()]
-        self._before = []
-        return {"update_ratio": float(torch.stack(ratios).median())} if ratios else {}
+        if not self._before:
+            return {}
+        sizes = torch.stack(torch._foreach_norm(self._before))
+        torch._foreach_sub_(self._before, self._weights(model))
+        ratios = (torch.stack(torch._foreach_norm(self._before)) / sizes)[sizes > 0]
+        return {"update_ratio": float(ratios.median())} if len(ratios) else {}
 
     @staticmethod
-    def _weights(model: nn.Module) -> list[nn.Parameter]:
+    def _weights(model: nn.Module) -> list[torch.Tensor]:
         return [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
 
 

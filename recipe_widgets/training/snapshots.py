@@ -20,7 +20,7 @@ from recipe_widgets.training.turning import fork, turn_noted
 
 MOST_BYTES = 48 * 2**20  # of the snapshots of one run
 LEFT_BYTES = 8 * 2**20  # of them after the run is over
-SHARE = 0.02  # of the training time, at most, goes into copies
+SHARE = 0.0025  # of the training time, at most, goes into copies
 FIRST = 50  # steps between the first ones; the distance doubles whenever memory is full
 
 
@@ -30,7 +30,7 @@ class Snapshots:
     def __init__(self, most: int = MOST_BYTES) -> None:
         self.most, self.every = most, FIRST
         self._kept: list[Training] = []
-        self._cost, self._next = 0.0, 0.0  # seconds one took; when the next may be taken
+        self._next = 0.0  # when the next may be taken
 
     @property
     def steps(self) -> list[int]:
@@ -39,7 +39,7 @@ class Snapshots:
 
     @property
     def bytes(self) -> int:
-        return sum(size_of(one) for one in self._kept)
+        return size_of(self._kept[0]) * len(self._kept) if self._kept else 0  # all are of one network
 
     def take(self, training: Training) -> bool:
         """Copy it, where one is due: true when it was."""
@@ -50,8 +50,7 @@ class Snapshots:
         if size > self.most:
             return False
         self._kept.append(frozen(training))
-        self._cost = time.perf_counter() - now
-        self._next = now + self._cost / SHARE
+        self._next = now + (time.perf_counter() - now) / SHARE
         while self.bytes > self.most:
             self.every *= 2
             self._kept = [one for one in self._kept if one.done % self.every == 0] or self._kept[:1]

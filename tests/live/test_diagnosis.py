@@ -1,0 +1,26 @@
+"""What is the matter with a run: said anew while it goes on, but not at every repaint."""
+
+from __future__ import annotations
+
+import math
+
+from recipe_widgets.live.diagnosis import Diagnosis, diagnose
+from recipe_widgets.records import History, Run, Settings
+
+
+def _run(losses: list[float]) -> Run:
+    history = History()
+    for step, loss in enumerate(losses):
+        history.append("train_loss", step, loss)
+    return Run(Settings(max_steps=1000), history, None)
+
+
+def test_words_on_a_running_run_stay_for_a_moment_and_are_new_at_its_end() -> None:
+    run, other, diagnosis = _run([2.3] * 200), _run([math.exp(-i / 50) + 0.01 for i in range(200)]), Diagnosis()
+    flat = diagnosis.of(run, going=True)
+    assert flat == diagnose(run) != ""
+    for step in range(200, 600):
+        run.history.append("train_loss", step, 2.3 + step / 10)
+    assert diagnosis.of(run, going=True) == flat  # a moment has not passed yet
+    assert diagnosis.of(run, going=False) == diagnose(run) != flat
+    assert diagnosis.of(other, going=True) == diagnose(other)  # another run is judged at once
