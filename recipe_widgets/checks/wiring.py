@@ -68,10 +68,10 @@ def _unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
         for name, value in vars(module).items():
             if name in ("_parameters", "_modules", "_buffers") or not isinstance(value, (list, tuple, dict)):
                 continue
-            where = f"{path}.{name}".lstrip(".")
-            for part in value.values() if isinstance(value, dict) else value:
-                inside = part.parameters() if isinstance(part, nn.Module) else [part]
-                found += [(where, p) for p in inside if isinstance(p, nn.Parameter) and id(p) not in known]
+            for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+                where = f"{path}.{name}".lstrip(".") + f"[{key!r}]"
+                inside = part.named_parameters(prefix=where) if isinstance(part, nn.Module) else [(where, part)]
+                found += [(full, p) for full, p in inside if isinstance(p, nn.Parameter) and id(p) not in known]
     return found
 
 

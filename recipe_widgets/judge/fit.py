@@ -49,7 +49,8 @@ def fit_diagnosis(train_steps: npt.ArrayLike, train_loss: npt.ArrayLike, val_ste
         said = f"overfitting: {where}, the training loss at {shown[-1]:.4g}"
         return _result("overfitting", said, steps, train, looks, held, best=best, gap=gap)
     scores = np.asarray(val_accuracy, np.float64).ravel()
-    falls = not turned and (_falls_on(train, scale) or (best >= len(held) - 2 and _falls_on(held, scale)))
+    back = rise > max(0.1 * float(held[best]), 3 * _wobble(held)) and best < len(held) - 2  # a little way up again
+    falls = not turned and not back and (_falls_on(train, scale) or (best >= len(held) - 2 and _falls_on(held, scale)))
     if train_accuracy is not None and len(scores) and train_accuracy - scores[-1] > 0.1 and gap > 0.05 * scale and not falls:
         verdict, said = "overfitting", f"overfitting: {train_accuracy:.0%} right in training, {scores[-1]:.0%} in validation"
     else:

@@ -43,9 +43,11 @@ def label_errors(ranked: Mapping[str, Mapping[str, Array]], *, samples: int, iss
             **common, "measured": overlap[0][2], "expected": "below 0.3", "unit": "of the two classes are confused",
             "advice": "Merge them, or look at how the labels are written."})
     if share > _NOISE and sure >= 5:
-        return CheckResult(name, "warn", f"about {issues} of {samples} labels look wrong", **common)
+        return CheckResult(name, "warn", f"about {issues} of {samples} labels look wrong, {sure} of them all but surely",
+                           **common)
     if issues:
-        return CheckResult(name, "note", f"about {issues} of {samples} labels may be wrong", **common)
+        return CheckResult(name, "note", f"about {issues} of {samples} labels may be wrong, {sure} of them all but surely",
+                           **common)
     return CheckResult(name, "pass", f"no label of {samples} contradicts a confident prediction", **common)
 
 

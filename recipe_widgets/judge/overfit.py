@@ -41,8 +41,8 @@ def overfit_few(own: Mapping[int, float], plain: Mapping[int, float], allowed: f
     """
     name, details = "overfit_few", {"samples": list(own), "own": list(own.values()), "plain": list(plain.values())}
     most = max(own)
-    facts = {"measured": own[most], "expected": f"below {allowed:g}", "unit": "of the loss left", "details": details,
-             "source": _KARPATHY}
+    facts = {"measured": max(0.0, own[most]), "expected": f"below {allowed:g}", "unit": "of the loss left",
+             "details": details, "source": _KARPATHY}
     if own[most] <= allowed:
         return CheckResult(name, "pass", f"{most} samples are learnt by heart", **facts)  # type: ignore[arg-type]
     if plain[most] <= allowed:
@@ -60,7 +60,7 @@ def overfit_few(own: Mapping[int, float], plain: Mapping[int, float], allowed: f
 
 def memorises_random_labels(left: float, samples: int, allowed: float) -> CheckResult:
     name, source = "memorises_random_labels", "C. Zhang et al., Understanding deep learning requires rethinking, 2017"
-    facts = {"measured": left, "expected": f"below {allowed:g}", "unit": "of the loss left", "source": source}
+    facts = {"measured": max(0.0, left), "expected": f"below {allowed:g}", "unit": "of the loss left", "source": source}
     if left > allowed:
         return CheckResult(name, "warn", f"the model cannot learn {samples} random labels: too small, linear, or "
                            "regularised", advice="More units, less regularisation.", **facts)  # type: ignore[arg-type]

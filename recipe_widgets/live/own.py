@@ -73,7 +73,8 @@ class OwnSource:
         else:
             going = self.steps
         self._begun = True
-        run = Run(settings, History(), self.model, data_name=self.name, threads=[(0, torch.get_num_threads())])
+        run = Run(settings, History(), self.model, data_name=self.name, own=True,
+                  threads=[(0, torch.get_num_threads())])
         self.apply(settings)
         return OwnLane(self, iter(going), run)
 

@@ -118,7 +118,7 @@ def line(entry: Entry) -> str:
     """An entry as one line of the list."""
     score = entry.numbers.get("val_accuracy")
     result = f"{score:.1%}" if score is not None else f"loss {entry.numbers.get('train_loss', float('nan')):.3g}"
-    own = knob_words(entry.knobs, Settings())
+    own = knob_words(entry.knobs, Settings(max_steps=entry.knobs.max_steps))
     expected = f" · expected: {entry.expected}" if entry.expected else ""
     return (f"{entry.when[:16].replace('T', ' ')} · {entry.data} · {result} · {entry.status}, {entry.steps:,} steps · "
             f"{own}{expected}")

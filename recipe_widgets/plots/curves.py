@@ -139,6 +139,32 @@ def _step_down(value: float) -> float:
     return -min(step for step in steps if step >= size * (1 - 1e-9))
 
 
+def headline(shown: Sequence[Shown]) -> str:
+    """The finding: what the newest run, the last one shown, came to, and the one it is compared with."""
+    run = shown[-1].run
+    if not run.steps_done:
+        return f"{run.what}: nothing has been trained yet"
+    if run.status == "diverged":
+        return f"{run.what} diverged: the loss is no number after {run.steps_done:,} steps"
+    other = next((one for one in reversed(shown[:-1]) if one.part in ("other", "ghost") and one.run.steps_done), None)
+    if "val_accuracy" in run.history:
+        looked = f"{run.settings.eval_samples:,} validation samples" if run.settings.eval_samples else "the validation set"
+        text = f"{run.what} gets {run.history.last('val_accuracy'):.1%} of {looked} right"
+        if other is not None and "val_accuracy" in other.run.history:
+            text += f", {_against(other)} {other.run.history.last('val_accuracy'):.1%}"
+        return f"{text} ({run.steps_done:,} steps)"
+    losses = run.history.arrays("train_loss")[1]
+    tail = float(np.median(losses[-max(1, len(losses) // 20):]))
+    head = float(np.median(losses[:5]))
+    word = "falls" if tail < 0.93 * head else "rises" if tail > 1.05 * head else "stays"
+    moved = f"stays near {tail:.2g}" if word == "stays" else f"{word} from {head:.2g} to {tail:.2g}"
+    return f"{run.what}: the training loss {moved} in {run.steps_done:,} steps"
+
+
+def _against(other: Shown) -> str:
+    return "the run before" if other.part == "ghost" else "the old settings"
+
+
 def describe(run: Run | None) -> str:
     """The curves in words, for readers who cannot see them."""
     if run is None or not len(run.history):

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all
+from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all, headline
 from recipe_widgets.records import Run
 from recipe_widgets.records.result import register_drawing
 
@@ -77,8 +77,7 @@ def plot_shown(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> Pictur
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
     _legend(figure)
-    run = shown[-1].run
-    figure.suptitle(f"{run.data_name} {run.settings.model}: {run.status} after {run.steps_done} steps", fontsize=10)
+    figure.suptitle(headline(shown), fontsize=10)
     return Picture(figure, describe_all(shown, ribbons))
 
 

@@ -64,6 +64,7 @@ class Run:
         threads: `(step, count)`: from that step on, so many threads computed. Sums of floats depend on it in the last bits.
         changes: `(step, knobs)`: after so many steps, these knobs were turned to these values; `settings` are those of the
             beginning, `newest` those of now.
+        own: a loop of the reader's own trained it, so that `settings` do not tell the model.
         data: what it trained on; not saved with it. snapshots: what `at` begins from; a live run has some.
     """
 
@@ -75,6 +76,7 @@ class Run:
     data_name: str = ""
     threads: list[tuple[int, int]] = field(default_factory=list)
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    own: bool = False
     data: Any = field(default=None, repr=False, compare=False)
     snapshots: Any = field(default=None, repr=False, compare=False)
 
@@ -92,13 +94,18 @@ class Run:
         return self.settings_at(self.changes[-1][0]) if self.changes else self.settings
 
     @property
+    def what(self) -> str:
+        """What was trained: "mnist mlp"."""
+        return self.data_name if self.own else f"{self.data_name} {self.settings.model}".strip()
+
+    @property
     def steps_done(self) -> int:
         return len(self.history)
 
     def __str__(self) -> str:
         loss = self.history.last("train_loss")
         end = f": {self.message}" if self.message else ""
-        return f"Run({self.data_name} {self.settings.model}, {self.status} after {self.steps_done} steps, " \
+        return f"Run({self.what}, {self.status} after {self.steps_done} steps, " \
                f"loss {loss:.4g}{end})"
 
     __repr__ = __str__
@@ -129,7 +136,7 @@ class Run:
     def to_json(self) -> str:
         """Everything but the weights."""
         return json.dumps({"settings": self.settings.to_dict(), "history": self.history.to_dict(),
-                           "status": self.status, "message": self.message, "data_name": self.data_name,
+                           "status": self.status, "message": self.message, "data_name": self.data_name, "own": self.own,
                            "threads": self.threads, "changes": self.changes})
 
     @classmethod
@@ -145,6 +152,6 @@ class Run:
         if rest["status"] not in ("running", "done", "stopped", "diverged"):
             raise RecipeError("Run file", found=f"status {rest['status']!r}", expected="running, done, stopped, diverged")
         run = cls(Settings.from_dict(settings), History.from_dict(history), None, threads=threads, changes=changes,
-                  **rest)  # type: ignore[arg-type]
+                  own=bool(values.get("own", False)), **rest)  # type: ignore[arg-type]
         run.newest  # noqa: B018  unknown knobs are an error here, not later
         return run

@@ -89,11 +89,11 @@ class Held:
             self._choose()
             if not self.reps:  # all its gradients are zero so far
                 return bool(self.with_grad)
-            touched = True
+            touched, now = True, self._marks()
         else:
             now = self._marks()
             touched = any(a != b and a is not None for a, b in zip(now, self.noted, strict=True))
-        self.noted = self._marks()
+        self.noted = now
         if touched:
             self.facts.backwards += 1
             self.state = {"clean": "fresh", "used": "mixed"}.get(self.state, self.state)

@@ -20,7 +20,7 @@ from recipe_widgets.watch.modules import Modules
 from recipe_widgets.watch.rows import Fingerprints
 
 LIGHT_STEPS = 40  # the first steps are all looked at, up to LIGHT_ROWS samples
-SPARSE_FROM = 400  # from here on, only every fourth step's forward pass is looked at
+SPARSE_FROM = 320  # from here on, only every fourth step's forward pass is looked at
 LIGHT_MOST, LIGHT_ROWS = 160, 1500
 
 

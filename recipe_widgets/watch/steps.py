@@ -10,9 +10,12 @@ from torch import nn
 from recipe_widgets.watch import graph
 from recipe_widgets.watch.evidence import Forward, Phase
 from recipe_widgets.watch.held import ByHand, Held, held_by
+from recipe_widgets.watch.memory import give_back
 from recipe_widgets.watch.metrics import numbers
 from recipe_widgets.watch.places import place
 from recipe_widgets.watch.state import LIGHT_MOST, LIGHT_ROWS, LIGHT_STEPS, SPARSE_FROM, State
+
+TRIM_EVERY = 10  # steps that are looked at closely, between hand-backs of memory
 
 
 class Steps(State):
@@ -53,11 +56,13 @@ class Steps(State):
     def _stepped(self) -> None:
         self.t += 1
         self._settle()
-        rows = self.seen.train.rows
+        rows, before = self.seen.train.rows, self.light
         self.full = self.t in self.full_steps
         self.light = self.full or self.t < LIGHT_STEPS or (self.t < LIGHT_MOST and rows < LIGHT_ROWS)
         self.sparse = self.t >= SPARSE_FROM and self.t % 4 != 0 and not self.light
         self.look()
+        if before and self.t % TRIM_EVERY == 0:
+            give_back()
         if self.last_step is not None and self.t >= self.last_step:
             self.let_go()
 

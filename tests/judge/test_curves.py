@@ -155,3 +155,14 @@ def test_timing_says_what_dominates_and_how_long_it_takes():
     assert "memory" in slow.advice
     assert timing({**ms, "data": 200.0}).status == "note"
     assert [duration(s) for s in (3.21, 600, 7200, 200_000)] == ["3.21 s", "10 min", "2 h", "2.31 days"]
+
+
+def test_a_validation_loss_on_its_way_up_again_is_not_still_improving():
+    steps = np.arange(4000)
+    train = 2.3 * np.exp(-steps / 700)
+    looks = np.arange(0, 4000, 200)
+    held = np.interp(looks, [0, 2800, 3999], [2.3, 0.0783, 0.1038])
+    found = fit_diagnosis(steps, train, looks, held)
+    assert found.details["verdict"] != "still improving"
+    held = np.interp(looks, [0, 3999], [2.3, 0.08])
+    assert fit_diagnosis(steps, train, looks, held).details["verdict"] == "still improving"
