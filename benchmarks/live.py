@@ -3,6 +3,7 @@
     python benchmarks/live.py [--moves 60] [--no-browser] [--rounds 5]
 
 kernel   from setting `slider.value` to the first step of the new run in its `History`
+tabs     steps per second with each tab of "look inside" open, and with all closed again, over those before any was opened
 beside   steps per second of a live MLP alone, and beside one busy process, in turns
 browser  from the key press in Chromium to the first picture of a new curve (a DOM change that the page reports);
          a JupyterLab of its own, on a copy of notebook 00
@@ -20,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from recipe_widgets import LivePanel, Settings, load
+from recipe_widgets.live.within import TABS
 
 LONG = Settings(max_steps=1_000_000)
 
@@ -61,6 +63,24 @@ def beside_a_busy_process(rounds: int, seconds: float = 2.0) -> list[float]:
         time.sleep(1.0)
     panel.close()
     return ratios
+
+
+def with_tabs_open(model: str, rounds: int, seconds: float = 2.0) -> dict[str, list[float]]:
+    """Share of the pace that is left with each tab open; "": closed again. Each is beside a look at closed ones."""
+    panel = LivePanel(load("mnist"), LONG.replace(model=model))
+    panel.start()
+    time.sleep(2.0)
+    shares: dict[str, list[float]] = {tab: [] for tab in ("", *TABS)}
+    for _ in range(rounds):
+        for tab, found in shares.items():
+            panel.look("")
+            time.sleep(0.3)
+            closed = _rate(panel, seconds)
+            panel.look(tab)
+            time.sleep(0.3)
+            found.append(_rate(panel, seconds) / closed)
+    panel.close()
+    return shares
 
 
 def _rate(panel: LivePanel, seconds: float) -> float:
@@ -134,6 +154,10 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true")
     chosen = parser.parse_args()
     report("kernel", in_kernel(chosen.moves))
+    for model in ("mlp", "convnet"):
+        for tab, shares in with_tabs_open(model, chosen.rounds).items():
+            print(f"tabs     n = {len(shares):3}   {model}: {statistics.median(shares):.3f} of the pace with "
+                  f"{tab or 'all closed again'} ({min(shares):.3f} to {max(shares):.3f})")
     ratios = sorted(beside_a_busy_process(chosen.rounds))
     print(f"beside   n = {len(ratios):3}   {statistics.median(ratios):.2f} times slower beside one busy process "
           f"({ratios[0]:.2f} to {ratios[-1]:.2f})")

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -49,8 +51,11 @@ def clean(notebook: nbformat.NotebookNode) -> None:
 
 
 def run(path: Path) -> None:
+    """As a first reader would: with no vault opened and nothing in the ledger yet."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
+    client = NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
+    with tempfile.TemporaryDirectory() as state:
+        client.execute(env={**os.environ, "RECIPE_STATE": state})
     clean(notebook)
     nbformat.write(notebook, path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 PAINT_EVERY = 0.125  # seconds: more repaints than that no one can see, and Jupyter drops floods of messages
@@ -84,6 +85,9 @@ class Engine:
         """How many sessions compute before this one gets its turn."""
         with self._changed:
             return self._queue.index(worker) if worker in self._queue else 0
+
+    def drive(self, done: Callable[[], bool], timeout: float | None = None) -> None:
+        """What a reader who waits can do for the training: here nothing, as a thread of its own sees to it."""
 
     def repaint(self) -> None:
         """Ask for a repaint soon."""

@@ -60,8 +60,12 @@ class Session(Obeying):
 
     def wait(self, timeout: float | None = None) -> Run | None:
         """Block until the run has ended or pauses, `timeout` seconds at most, and return it."""
+        def done() -> bool:
+            return self._order is None and self.phase not in ("waiting", "running")
+
+        self.engine.drive(done, timeout)
         with self._news:
-            self._news.wait_for(lambda: self._order is None and self.phase not in ("waiting", "running"), timeout)
+            self._news.wait_for(done, timeout)
         return self.run
 
     def close(self, wait: bool = True) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.data import Data
-from recipe_widgets.live import Guess, OwnSource, Session, loop
+from recipe_widgets.live import Guess, OwnSource, Session, engine_for, loop
 from recipe_widgets.panels import wiring
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.controls import Controls, chosen_knobs
@@ -50,6 +50,7 @@ class LivePanel:
         predict: a column of the history, such as "val_accuracy", whose end is to be guessed before Run.
         points: guess its course at so many places instead of its end only.
         ledger: the file that ended runs are written to; by default ledger.jsonl in the reader's state folder.
+        foreground: train between the kernel's messages, not on a thread of its own; None: where the page needs it (Colab).
     Raises:
         RecipeError: data or settings of another kind, an unknown knob, mode or column.
     """
@@ -57,7 +58,8 @@ class LivePanel:
     def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None, *,
                  knobs: Iterable[str] | None = None, steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
                  model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None, mode: str = "restart",
-                 predict: str | None = None, points: int = 1, ledger: str | Path | None = None) -> None:
+                 predict: str | None = None, points: int = 1, ledger: str | Path | None = None,
+                 foreground: bool | None = None) -> None:
         if settings is not None and not isinstance(settings, Settings):
             raise RecipeError("LivePanel(data, settings)", found=type(settings).__name__, expected="Settings",
                               mend="For example Settings(lr=0.1).")
@@ -69,7 +71,7 @@ class LivePanel:
         if settings is None:
             settings = source.settings() if isinstance(source, OwnSource) else Settings()
         self._predict = Predict(predict, points, settings.max_steps) if predict is not None else None
-        self._session = session = Session(source, settings)
+        self._session = session = Session(source, settings, engine=engine_for(foreground))
         self._mode = widgets.ToggleButtons(options=list(MODES), value=mode, tooltips=list(MODES.values()),
                                            style={"button_width": "auto"})
         self._mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],

@@ -74,3 +74,28 @@ def test_folding_it_ends_the_looking(page: Page) -> None:
     words(page, 0, r"Step [1-9]")
     press(page, "Stop")
     words(page, 0, "^Stopped")
+
+
+def test_the_ledger_compares_two_runs(page: Page) -> None:
+    """An expectation is written, two runs end, the two are chosen and compared; the file outlives the page."""
+    page.locator(".jupyter-widget-Collapse-header", has_text="Ledger").click()
+    rows = page.locator("select[multiple] option")
+    before = rows.count()
+    for number, hope in enumerate(("falls", "learns faster at a higher rate")):
+        page.get_by_placeholder("of the next run, and why").fill(hope)
+        if number:
+            handle = slider(page, "learning rate")
+            handle.focus()
+            handle.press("ArrowRight")
+        else:
+            press(page, "Run")
+        words(page, 0, r"^Training .*Step [1-9]\d")
+        press(page, "Stop")
+        words(page, 0, "^Stopped")
+        expect(rows.filter(has_text=f"expected: {hope}").first).to_be_attached(timeout=PATIENCE)
+        assert rows.count() > before + number
+    page.locator("select[multiple]").select_option(index=[0, 1])
+    press(page, "Compare two")
+    said = page.locator("[role=status]", has_text="Expected: learns faster at a higher rate.")
+    expect(said).to_be_visible(timeout=PATIENCE)
+    expect(said).to_contain_text("learning rate")

@@ -1,5 +1,11 @@
 """The panel's ledger and its look inside, driven from code."""
 
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +13,7 @@ import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
 from recipe_widgets.panels.ledger import line
+from recipe_widgets.records import RunBook
 from tests.live.test_session import until
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
@@ -109,3 +116,38 @@ def test_a_line_of_the_list(panel: LivePanel) -> None:
     text = line(panel.ledger[0])
     assert "learning rate 0.2" in text
     assert "done, 60 steps" in text
+
+
+SITTING = """
+import sys
+import numpy as np
+from recipe_widgets import Data, LivePanel, Settings
+rng = np.random.default_rng(0)
+data = Data.from_arrays(rng.integers(0, 255, (300, 8, 8), dtype=np.uint8), np.arange(300) % 3)
+panel = LivePanel(data, Settings(width=8, max_steps=20, batch_size=32), ledger=sys.argv[1])
+for n in range(10_000):
+    panel.turn(lr=0.001 + n / 10_000)
+    panel.wait(60)
+    print(panel.run.settings.lr, flush=True)  # seen to have ended: acknowledged
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_kill_9_in_mid_session_loses_no_ended_run(tmp_path: Path) -> None:
+    """As often as RECIPE_KILLS says, all on one file, as a reader's kernels would."""
+    file, said = tmp_path / "ledger.jsonl", []
+    for number in range(int(os.environ.get("RECIPE_KILLS", "2"))):
+        process = subprocess.Popen([sys.executable, "-c", SITTING, str(file)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(1 + number % 7)]
+        time.sleep(random.Random(number).random() / 20)
+        process.send_signal(signal.SIGKILL)
+        said += [float(text) for text in [*lines, *process.stdout.read().splitlines()] if text.strip()]
+        process.wait()
+        book = RunBook(file)
+        found = [one.knobs.lr for one in book.entries()]
+        assert len(found) >= len(said)
+        left = list(found)
+        for lr in said:
+            left.remove(lr)  # each acknowledged run has a line of its own
+        assert len(left) <= number + 1  # at most one more per kernel: ended, but not yet seen to have

@@ -1,0 +1,94 @@
+"""Training in the foreground, where pages do not draw what a background thread sends (Colab)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+from recipe_widgets.live.engine import ENGINE, PAINT_EVERY, Engine, Worker
+
+MOMENT = 0.25  # seconds of training at a time; then the kernel handles what the reader did meanwhile
+PAUSE = 0.01  # seconds for that
+
+
+class Foreground(Engine):
+    """Does what `Engine` does, on the thread that asks, a moment at a time.
+
+    Each order trains for a moment at once. What is left then comes in further moments: between the messages of a kernel
+    that is idle, or all of it in `drive`, when the reader waits for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._deep = False
+        self._planned: asyncio.AbstractEventLoop | None = None  # where the next moment waits for its turn
+        self._painted_at = 0.0
+
+    def open(self, worker: Worker) -> None:
+        self._open.append(worker)
+
+    def close(self, worker: Worker, wait: bool = True) -> None:  # noqa: ARG002
+        if worker in self._open:
+            self._open.remove(worker)
+        self._queue = deque(one for one in self._queue if one is not worker)
+
+    def want(self, worker: Worker) -> None:
+        if worker in self._open and worker not in self._queue:
+            self._queue.append(worker)
+        self._go_on()
+
+    def repaint(self) -> None:
+        if not self._deep:
+            self._paint_all()
+
+    def drive(self, done: Callable[[], bool], timeout: float | None = None) -> None:
+        """Train until it is done, `timeout` seconds at most. An interrupt of the kernel ends the waiting only."""
+        until = time.monotonic() + (timeout if timeout is not None else float("inf"))
+        while not done() and self._queue and time.monotonic() < until:
+            self._moment()
+
+    def _go_on(self) -> None:
+        """A moment now, unless one is under way; and the next one planned, where a kernel's loop can call it."""
+        if self._deep or not self._queue:
+            return
+        self._moment()
+        with contextlib.suppress(RuntimeError):  # no loop runs: then `drive` does the rest
+            loop = asyncio.get_running_loop()
+            if self._queue and self._planned is not loop:
+                loop.call_later(PAUSE, self._planned_one)
+                self._planned = loop
+
+    def _planned_one(self) -> None:
+        self._planned = None
+        self._go_on()
+
+    def _moment(self) -> None:
+        self._deep = True
+        try:
+            until = time.perf_counter() + MOMENT
+            while self._queue and time.perf_counter() < until:
+                worker = next((one for one in self._queue if one.light), self._queue[0])
+                if not worker.turn() and not worker.ordered and worker in self._queue:
+                    self._queue.remove(worker)
+                if time.perf_counter() - self._painted_at > PAINT_EVERY:
+                    self._paint_all()
+        finally:
+            self._deep = False
+            self._paint_all()
+
+    def _paint_all(self) -> None:
+        for worker in list(self._open):
+            worker.paint()
+        self._painted_at = time.perf_counter()
+
+
+FOREGROUND = Foreground()
+
+
+def engine_for(foreground: bool | None) -> Engine:
+    """The engine that was asked for; None: the one that suits this kernel."""
+    return FOREGROUND if foreground or (foreground is None and "google.colab" in sys.modules) else ENGINE
