@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -50,13 +51,14 @@ def _in_our_style(figure: Figure, title: str, size: tuple[float, float] = (7.5, 
     figure.set_size_inches(*size)
     figure.set_facecolor("white")
     for axes in figure.axes:
-        axes.set_title("")
+        for side in ("left", "center", "right"):
+            axes.set_title("", loc=side)
         axes.set_facecolor("white")
         axes.grid(visible=True, color="#bbbbbb", alpha=0.3)
         for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels(), *axes.get_yticklabels()):
             text.set_color("#222222")
             text.set_fontsize(9)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(textwrap.fill(title, 95), fontsize=10)
 
 
 def _recoloured(figure: Figure) -> None:
@@ -83,33 +85,38 @@ def _picture(name: str, title: str, tuning: Tuning, alt: str, **more: Any) -> Pi
 
 def plot_history(tuning: Tuning) -> Picture:
     """The value of each whole trial, and the best so far."""
-    return _picture("plot_optimization_history", f"{tuning.name}: trial by trial", tuning,
+    title = f"{tuning.name}, {len(tuning.ranked())} whole trials: {tuning.words()}"
+    return _picture("plot_optimization_history", title, tuning,
                     f"{len(tuning.ranked())} whole trials; {tuning.words()}.", target_name=WORDS[tuning.metric])
 
 
 def plot_importances(tuning: Tuning) -> Picture:
     """How much each knob matters, as bars that sum to 1."""
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in tuning.importances().items())
-    return _picture("plot_param_importances", f"{tuning.name}: weight of each knob", tuning, f"Importances: {shares}.")
+    found = tuning.importances()
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in found.items())
+    most = max(found, key=found.__getitem__)
+    title = f"{tuning.name}: {most} explains most of which trials are good ({found[most]:.0%})"
+    return _picture("plot_param_importances", title, tuning, f"Importances: {shares}.")
 
 
 def plot_slice(tuning: Tuning) -> Picture:
     """Value against each knob."""
-    return _picture("plot_slice", f"{tuning.name}: knob by knob", tuning,
+    return _picture("plot_slice", f"{tuning.name}, knob by knob: {tuning.words()}", tuning,
                     f"{WORDS[tuning.metric]} of {len(tuning.ranked())} whole trials against each of "
                     f"{', '.join(tuning.space.names)}; {tuning.words()}.", target_name=WORDS[tuning.metric])
 
 
 def plot_parallel(tuning: Tuning) -> Picture:
     """Each trial as a line through all its knobs."""
-    return _picture("plot_parallel_coordinate", f"{tuning.name}: all knobs at once", tuning,
+    return _picture("plot_parallel_coordinate", f"{tuning.name}, all knobs at once: {tuning.words()}", tuning,
                     f"{len(tuning.ranked())} whole trials as lines; {tuning.words()}.", target_name=WORDS[tuning.metric])
 
 
 def plot_curves(tuning: Tuning) -> Picture:
     """What each trial reported on its way, the pruned ones too."""
     pruned = sum(trial.state == "pruned" for trial in tuning.table())
-    picture = _picture("plot_intermediate_values", f"{tuning.name}: on the way", tuning,
+    title = f"{tuning.name}: {pruned} of {len(tuning.table())} trials cut short"
+    picture = _picture("plot_intermediate_values", title, tuning,
                        f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
     for axes in picture.figure.axes:
         axes.set(xlabel="step", ylabel=WORDS[tuning.metric])

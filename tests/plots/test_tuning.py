@@ -27,6 +27,8 @@ def test_each_picture_is_drawn_and_leaves_pyplot_as_it_was(searched: Tuning, kin
     assert isinstance(picture, Picture)
     assert picture.png()[:4] == b"\x89PNG"
     assert len(picture.alt) > 20
+    assert re.search(r"[0-9.]+", picture.figure.get_suptitle().removeprefix(searched.name))  # it states a finding
+    assert not any(axes.get_title(loc=side) for axes in picture.figure.axes for side in ("left", "center", "right"))
     assert (dict(mpl.rcParams), plt.get_fignums(), plt.isinteractive()) == (before, figures, interactive)
     assert picture.figure.axes[0].get_facecolor() == (1, 1, 1, 1)  # ours, not Optuna's grey
 
