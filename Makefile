@@ -1,11 +1,12 @@
 # make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, layer rules
 # make test   all tests, then the notebooks, two at a time  make bench  speed against the bare loop
+# make stress storms, faults and bad input, in full
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: setup lab test lint bench bug-matrix notebooks screenshots clean
+.PHONY: setup lab test stress lint bench bug-matrix notebooks screenshots clean
 
 setup: $(VENV)/.ready
 
@@ -24,6 +25,9 @@ else
 	$(BIN)/python -m pytest tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest notebooks -n 2 --dist loadfile
 endif
+
+stress: setup
+	RECIPE_STRESS=1 $(BIN)/python -m pytest tests/stress $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
