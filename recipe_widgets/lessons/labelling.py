@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.data.deal import stratified
 from recipe_widgets.evaluation import Kappa, Proportion, accuracy, kappa, proportion
 from recipe_widgets.records import RecipeError, generator
-from recipe_widgets.records.files import write_whole
+from recipe_widgets.records.files import put
 from recipe_widgets.records.state import state_folder
 
 KEYS = "0123456789abcdefghijklmnopqrstuvwxyz"  # the key of each class
@@ -90,8 +91,12 @@ class Labelling:
 
     def clear(self) -> None:
         """Begin afresh."""
-        self.texts = [""] * ROUNDS
-        self._save()
+        before, self.texts = self.texts, [""] * ROUNDS
+        try:
+            self._save()
+        except RecipeError:
+            self.texts = before
+            raise
 
     def __str__(self) -> str:
         found = self.accuracy(0)
@@ -109,12 +114,13 @@ class Labelling:
         return "\n".join(lines)
 
     def _save(self) -> None:
-        kept = {**_read(self.file), _key(self.data, self.rows): self.texts}
+        mend = "Name another folder in the environment variable RECIPE_STATE."
         try:
-            write_whole(self.file, json.dumps(kept))
-        except OSError as error:
-            raise RecipeError("Labels", found=f"{self.file} ({error.strerror})", expected="a file that can be written",
-                              mend="Name another folder in the environment variable RECIPE_STATE.") from None
+            kept = _read(self.file)
+        except ValueError:  # damaged: set aside, as a person may still get labels out of it
+            put(self.file.with_suffix(".damaged.json"), self.file.read_bytes(), "Labels", mend)
+            kept = {}
+        put(self.file, json.dumps({**kept, _key(self.data, self.rows): self.texts}), "Labels", mend)
 
 
 def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
@@ -133,8 +139,12 @@ def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
     rows, _ = stratified(data.validation.y.cpu(), count, draw)
     chosen = tuple(rows[torch.randperm(len(rows), generator=draw)].tolist())
     file = state_folder() / "labels.json"
-    texts = _read(file).get(_key(data, chosen), [""] * ROUNDS)
-    return Labelling(data, chosen, list(texts), file)
+    texts = [""] * ROUNDS
+    with contextlib.suppress(ValueError):
+        texts = _read(file).get(_key(data, chosen), texts)
+    valid = set(KEYS[:data.num_classes])
+    whole = all(set(text) <= valid and len(text) <= count for text in texts)
+    return Labelling(data, chosen, list(texts) if whole else [""] * ROUNDS, file)
 
 
 def _key(data: Data, rows: tuple[int, ...]) -> str:
@@ -146,13 +156,15 @@ def _key(data: Data, rows: tuple[int, ...]) -> str:
 
 
 def _read(file: Path) -> dict[str, list[str]]:
-    """Entries that are whole; a broken file counts as empty."""
+    """Entries that are whole; none where there is no file. Raises: ValueError: a damaged file."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except OSError:
         return {}
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(found, dict):
-        return {}
+        raise ValueError("no labels")
     return {str(k): v for k, v in found.items()
             if isinstance(v, list) and len(v) == ROUNDS and all(isinstance(text, str) for text in v)}
 

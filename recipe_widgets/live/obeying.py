@@ -21,6 +21,7 @@ from recipe_widgets.live.threads import Threads
 from recipe_widgets.live.travels import Travels
 from recipe_widgets.live.within import Within
 from recipe_widgets.records import Entry, RecipeError, Run, RunBook, Settings
+from recipe_widgets.training import in_words
 
 BY_HAND = "Stopped by hand."
 SLICE = 0.02  # seconds of training between looks at the queue
@@ -63,7 +64,8 @@ class Obeying(Speaking):
                 self._look_inside()
                 return self._train_a_moment()
             except Exception as error:  # whatever a model does, the panel lives on and says so
-                text = str(error) if isinstance(error, RecipeError) else f"{type(error).__name__}: {error}"
+                known = error if isinstance(error, RecipeError) else in_words(error, self.settings)
+                text = str(known) if known is not None else f"{type(error).__name__}: {error}"
                 self.visiting = None
                 if self.travels.goal is not None:  # the run itself is well
                     self.travels.end()

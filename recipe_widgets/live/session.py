@@ -13,8 +13,8 @@ from recipe_widgets.live.lanes import as_source
 from recipe_widgets.live.obeying import Obeying
 from recipe_widgets.live.order import Do, Order
 from recipe_widgets.live.threads import rest_openmp
-from recipe_widgets.records import RecipeError, Run, Settings, Tree
-from recipe_widgets.records.files import write_whole
+from recipe_widgets.records import Run, Settings, Tree
+from recipe_widgets.records.files import put
 
 
 class Session(Obeying):
@@ -108,11 +108,8 @@ class Session(Obeying):
             RecipeError: the file cannot be written; one that was there is untouched then.
         """
         path = Path(file)
-        try:
-            write_whole(path, self.tree.to_json(self.source.name, self.data.sha256 if self.data is not None else ""))
-        except OSError as error:
-            raise RecipeError("File of the session", found=f"{path} ({error.strerror})",
-                              expected="a file that can be written") from None
+        put(path, self.tree.to_json(self.source.name, self.data.sha256 if self.data is not None else ""),
+            "File of the session")
         return path
 
     def remove(self, number: int) -> None:

@@ -12,6 +12,7 @@ from recipe_widgets.training.inside import Inside, look_inside, time_split
 from recipe_widgets.training.loop import Training, advance, end_with_best, steps, train
 from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.plainly import in_words, plainly
 from recipe_widgets.training.probes import LayerSizes, UpdateRatio
 from recipe_widgets.training.schedules import Plateau, lr_at
 from recipe_widgets.training.snapshots import Journey, Snapshots
@@ -40,10 +41,12 @@ __all__ = [
     "evaluate",
     "first_bad_step",
     "fork",
+    "in_words",
     "look_inside",
     "lr_at",
     "make_optimizer",
     "pick_device",
+    "plainly",
     "reconstruction_error",
     "replay",
     "steps",
