@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.stress.tally import ROWS, Tally, table
+from tests.stress.tally import ROWS, Tally, as_property, collect, table
 
 
 @pytest.fixture
-def tally() -> Callable[[str], Tally]:
+def tally(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Tally]]:
     """`tally("panels made and dropped")` begins a row of the table that is printed at the end."""
+    begun: list[Tally] = []
 
     def begin(what: str) -> Tally:
-        ROWS.append(Tally(what))
-        return ROWS[-1]
+        begun.append(Tally(what))
+        return begun[-1]
 
-    return begin
+    yield begin
+    request.node.user_properties += [as_property(one) for one in begun]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "teardown":
+        collect(report.user_properties)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
