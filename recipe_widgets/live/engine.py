@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -47,6 +48,7 @@ class Engine:
         self._threads: list[threading.Thread] = []
         self._generation = 0
         self._repaint = False
+        self._errand: Callable[[], None] | None = None
 
     def open(self, worker: Worker) -> None:
         with self._changed:
@@ -81,6 +83,12 @@ class Engine:
                 self._queue.append(worker)
             self._changed.notify_all()
 
+    def prepare(self, errand: Callable[[], None]) -> None:
+        """Let the trainer thread do something that a first run would otherwise wait for."""
+        with self._changed:
+            self._errand = errand
+            self._changed.notify_all()
+
     def ahead_of(self, worker: Worker) -> int:
         """How many sessions compute before this one gets its turn."""
         with self._changed:
@@ -98,12 +106,16 @@ class Engine:
     def _train(self, generation: int) -> None:
         while True:
             with self._changed:
-                while not self._queue and self._generation == generation:
+                while not self._queue and self._errand is None and self._generation == generation:
                     self._changed.wait()
                 if self._generation != generation:
                     return
-                worker = next((one for one in self._queue if one.light), self._queue[0])
-            if not worker.turn():
+                errand, self._errand = self._errand, None
+                worker = next((one for one in self._queue if one.light), self._queue[0]) if errand is None else None
+            if errand is not None:
+                with contextlib.suppress(Exception):  # what is wrong, the run itself will say
+                    errand()
+            elif worker is not None and not worker.turn():
                 with self._changed:
                     if worker in self._queue and not worker.ordered:
                         self._queue.remove(worker)

@@ -41,6 +41,9 @@ class Foreground(Engine):
             self._queue.append(worker)
         self._go_on()
 
+    def prepare(self, errand: Callable[[], None]) -> None:
+        """Nothing: here it would keep the cell waiting."""
+
     def repaint(self) -> None:
         if not self._deep:
             self._paint_all()

@@ -15,6 +15,7 @@ from recipe_widgets.live.order import Do, Order
 from recipe_widgets.live.threads import rest_openmp
 from recipe_widgets.records import Run, Settings, Tree
 from recipe_widgets.records.files import put
+from recipe_widgets.training.warming import warm_up
 
 
 class Session(Obeying):
@@ -51,6 +52,10 @@ class Session(Obeying):
                 self.phase = "waiting"
         self.engine.want(self)
         self.engine.repaint()
+
+    def warm_up(self) -> None:
+        """Load behind the page what a first run needs: PyTorch imports for a second at the first optimiser."""
+        self.engine.prepare(warm_up)
 
     def look(self, tab: str) -> None:
         """Open a tab that shows the inside of the network, or close it with "". Raises RecipeError: no such tab."""

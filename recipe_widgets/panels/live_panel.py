@@ -294,4 +294,5 @@ class LivePanel:
         replace_in_cell(self)
         bundle = self.widget._repr_mimebundle_(**options)
         bundle["text/plain"] = repr(self)
+        self._session.warm_up()
         return bundle
