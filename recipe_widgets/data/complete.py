@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -129,7 +130,8 @@ def _write_npz(path: Path, arrays: Arrays) -> None:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk has none
+            part.unlink()
         raise RecipeError(str(path), found=error.strerror or error, expected="room to write the unpacked set",
                           mend="Make room, or name another folder in the environment variable RECIPE_DATA.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.errors import RecipeError
 from recipe_widgets.records.run import Run
 from recipe_widgets.records.settings import Settings
@@ -48,6 +50,7 @@ class Entry:
         return Settings.from_dict(self.settings)
 
     @classmethod
+    @checked()
     def of(cls, run: Run, expected: str = "") -> Entry:
         numbers = {name: run.history.last(name) for name in COLUMNS}
         held = getattr(run.data, "validation", None)
@@ -63,9 +66,11 @@ class RunBook:
     What a crash has cut off is left out when reading, and counted in `broken`; nothing else is lost by it.
     """
 
+    @checked()
     def __init__(self, file: str | Path) -> None:
         self.file, self.broken = Path(file), 0
 
+    @checked()
     def add(self, entry: Entry) -> None:
         """Raises RecipeError: the file cannot be written."""
         text = json.dumps(asdict(entry), allow_nan=False)
@@ -86,7 +91,7 @@ class RunBook:
                     line = b"\n" + line
             written = os.write(handle, line)  # in one go, so that two processes do not mix their lines
             if written < len(line):
-                raise OSError(28, "no room for the whole line")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -120,7 +125,7 @@ class RunBook:
         try:
             entry = Entry(**json.loads(text))
             entry.knobs  # noqa: B018  settings of another version are not believed
-        except (ValueError, TypeError, RecipeError):
+        except (ValueError, TypeError, RecursionError, RecipeError):
             return None
         return entry
 
