@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 
 from recipe_widgets.records import RecipeError
@@ -21,7 +22,7 @@ def storage_errors(storage: str | None) -> Iterator[None]:
 
     try:
         yield
-    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
-        said = without_secrets(str(error).splitlines()[0], storage)
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError, sqlite3.Error) as error:
+        said = without_secrets((str(error).splitlines() or [type(error).__name__])[0], storage)
         raise RecipeError("Storage", found=f"{hidden(storage)} was lost ({said})", expected="a database that answers",
                           mend="Finished trials are in it; give the same command again.") from None
