@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from recipe_widgets.live.threads import rest_openmp, set_threads
 from recipe_widgets.plots import Dot, board_svg
 from recipe_widgets.records import RecipeError
 from recipe_widgets.tune import Tuning
+from recipe_widgets.tune.lost import storage_errors
 
 Phase = Literal["idle", "waiting", "running", "ended", "closed"]
 SLICE = 0.02  # seconds of training between looks at the queue
@@ -88,13 +90,15 @@ class Search:
                     set_threads(1, self._many)  # the page keeps a core
                     self._crank = self.tuning.turns()
                     self._enter("running")
-                going = self._a_moment(self._crank)
+                with storage_errors(self.tuning.storage):
+                    going = self._a_moment(self._crank)
             except Exception as error:  # whatever happens, the page lives on and says so
                 self.problem = str(error) if isinstance(error, RecipeError) else f"{type(error).__name__}: {error}"
                 going = False
             if not going or self.tuning.ended_here != self._ended:
                 self._ended = self.tuning.ended_here
-                self._board = self._drawn()
+                with contextlib.suppress(RecipeError), storage_errors(self.tuning.storage):  # lost: the old board stays
+                    self._board = self._drawn()
             if not going:
                 self._let_go()
                 self._enter("ended")
@@ -109,8 +113,9 @@ class Search:
 
     def _let_go(self) -> None:
         crank, self._crank = self._crank, None
-        if crank is not None:
-            crank.close()  # type: ignore[attr-defined]  # a generator: its trial is queued again
+        if crank is not None:  # a generator: its trial is queued again; where the storage is lost, others notice it
+            with contextlib.suppress(RecipeError), storage_errors(self.tuning.storage):
+                crank.close()  # type: ignore[attr-defined]
 
     def _enter(self, phase: Phase) -> None:
         with self._news:

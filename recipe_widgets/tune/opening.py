@@ -31,7 +31,7 @@ def open_study(storage: str | None, name: str, metric: str, sampler: Any, pruner
     except Exception as error:
         if storage is None:
             raise
-        raise RecipeError("Storage", found=f"{hidden(storage)} ({without_secrets(str(error), storage)})",
+        raise RecipeError("Storage", found=f"{hidden(storage)} ({without_secrets(str(error).splitlines()[0], storage)})",
                           expected="a database that can be written") from None
 
 
