@@ -132,11 +132,15 @@ for n in range(10_000):
 """
 
 
+KILLS = int(os.environ.get("RECIPE_KILLS", "2"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+@pytest.mark.timeout(60 + 30 * KILLS)
 def test_kill_9_in_mid_session_loses_no_ended_run(tmp_path: Path) -> None:
     """As often as RECIPE_KILLS says, all on one file, as a reader's kernels would."""
     file, said = tmp_path / "ledger.jsonl", []
-    for number in range(int(os.environ.get("RECIPE_KILLS", "2"))):
+    for number in range(KILLS):
         process = subprocess.Popen([sys.executable, "-c", SITTING, str(file)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(1 + number % 7)]
