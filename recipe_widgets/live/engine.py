@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 import time
@@ -76,6 +77,14 @@ class Engine:
             if thread is not threading.current_thread():
                 thread.join(5.0)
 
+    def end(self) -> None:
+        """Close everything, before the interpreter is taken down: a thread that computes then would abort the process."""
+        for worker in tuple(self._open):
+            self.close(worker, wait=False)
+        for thread in threading.enumerate():
+            if thread.name.startswith("recipe-"):
+                thread.join(5.0)
+
     def want(self, worker: Worker) -> None:
         """Queue a session for the compute slot."""
         with self._changed:
@@ -143,3 +152,4 @@ class Engine:
 
 
 ENGINE = Engine()
+atexit.register(ENGINE.end)

@@ -1,6 +1,8 @@
 """The live session, driven without a browser. No test here depends on how fast the machine is."""
 
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -186,6 +188,24 @@ def test_closing_in_mid_training_ends_the_threads_and_the_run(blobs: Data) -> No
     session.order("restart")
     session.close()
     assert session.phase == "closed"
+
+
+LEAVES = """
+import numpy as np
+from recipe_widgets import Data, Settings
+from recipe_widgets.live import Session
+data = Data.from_arrays(np.zeros((300, 8, 8), np.uint8), np.arange(300) % 3)
+session = Session(data, Settings(model="convnet", width=64, batch_size=32, max_steps=10**9))
+session.order("restart")
+while session.run is None or session.run.steps_done < 5:
+    pass
+"""
+
+
+def test_a_process_may_end_in_mid_training() -> None:
+    """A thread that computes while the interpreter is taken down would abort it."""
+    left = subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stderr) == (0, "")
 
 
 def test_torch_computes_as_before_after_its_helpers_were_sent_to_rest() -> None:
