@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.hints import shown
 
 _WHO = "Data.from_folder"
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # no others by another name: EPS would start Ghostscript
 _PARTS = {"train": "train", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
 Image = npt.NDArray[np.uint8]
 Parts = dict[str, tuple[Image, npt.NDArray[np.int64]]]
@@ -22,9 +24,7 @@ Parts = dict[str, tuple[Image, npt.NDArray[np.int64]]]
 def read(path: str | os.PathLike[str], size: tuple[int, int] | None) -> tuple[Parts, tuple[str, ...], str]:
     """Images (N,H,W,1|3) and labels (N,) of "train" and, where they have folders, "validation" and "test"; the names
     of the classes; the name of the folder."""
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise RecipeError(_WHO, found=f"no folder {root}", expected="a folder with one folder of images per class")
+    root = _root(path)
     size = _checked_size(size)
     folders = _parts(root)
     classes = tuple(folder.name for folder in _folders(folders["train"]))
@@ -38,6 +38,18 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None) -> tuple[Pa
         parts[part] = images[:len(files)], np.array([label for _, label in files], np.int64)
         images = images[len(files):]
     return parts, classes, root.resolve().name
+
+
+def _root(path: str | os.PathLike[str]) -> Path:
+    try:
+        root = Path(path).expanduser()
+        if root.is_dir():
+            return root
+        why = "no such folder"
+    except (OSError, RuntimeError) as error:  # too long a name; a user without a home
+        why = getattr(error, "strerror", None) or str(error)
+    raise RecipeError(_WHO + "(path=)", found=f"{shown(os.fspath(path))} ({why})",
+                      expected="a folder with one folder of images per class")
 
 
 def _checked_size(size: Any) -> tuple[int, int] | None:
@@ -81,7 +93,7 @@ def _files(root: Path, classes: tuple[str, ...], least: int) -> list[tuple[Path,
     listed: list[tuple[Path, int]] = []
     for label, name in enumerate(classes):
         files = sorted(file for file in _listing(root / name)
-                       if file.suffix.lower() in ENDINGS and not file.name.startswith("."))
+                       if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file())
         if len(files) < least and (least > 1 or (root / name).is_dir()):
             raise RecipeError(_WHO, found=f"{len(files)} images in {root / name}", expected=f"at least {least}",
                               mend=f"Images end in {', '.join(ENDINGS)}. Add some, or remove this class.")
@@ -117,7 +129,7 @@ def _image(file: Path, size: tuple[int, int] | None) -> Image:
     from PIL import ImageOps
 
     try:
-        with Pillow.open(file) as opened:
+        with Pillow.open(file, formats=_FORMATS) as opened:
             if opened.mode[0] in "IF":
                 raise ValueError(f"mode {opened.mode}: more than 8 bits per channel")
             grey = opened.mode in ("1", "L", "LA")

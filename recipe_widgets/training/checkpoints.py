@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.files import write_whole
 
 MAGIC = b"recipe checkpoint 1\n"  # then 32 bytes of sha256, then what torch.save wrote
@@ -27,12 +27,14 @@ class Checkpoints:
     One process at a time may write.
     """
 
+    @checked(keep=whole(1))
     def __init__(self, folder: str | os.PathLike[str], keep: int = KEEP) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise RecipeError("Checkpoints(keep=)", found=repr(keep), expected="a whole number from 1")
         self.folder, self.keep = Path(folder), keep
         self.broken: list[str] = []  # names of files that `newest` found not to be whole
 
+    @checked(step=whole(0))
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:09d}.ckpt"
 
@@ -41,6 +43,7 @@ class Checkpoints:
         names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.ckpt"))
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
+    @checked(step=whole(0), best=whole(-1))
     def save(self, step: int, state: dict[str, Any], best: int = -1) -> Path:
         """Write `state` after `step` steps, then drop what is neither among the newest nor the one after `best` steps.
 
@@ -48,6 +51,8 @@ class Checkpoints:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for torn in self.folder.glob(".step-*.part"):  # of a writer that was killed
+                torn.unlink(missing_ok=True)
             write_whole(self.path(step), packed(state))
             for old in [s for s in self.steps() if s > step] + self._too_old(step, best):
                 self.path(old).unlink(missing_ok=True)
@@ -60,6 +65,7 @@ class Checkpoints:
     def _too_old(self, newest: int, best: int) -> list[int]:
         return [s for s in [s for s in self.steps() if s <= newest][self.keep:] if s != best]
 
+    @checked()
     def newest(self, needs_best: bool = False) -> dict[str, Any] | None:
         """The state of the newest whole checkpoint, or None. Files that are not whole are skipped and noted in `broken`.
 
@@ -82,6 +88,7 @@ class Checkpoints:
             if state is not None:
                 yield state
 
+    @checked(step=whole(0))
     def read(self, step: int) -> dict[str, Any] | None:
         """The state after `step` steps; None where the file is missing or not whole."""
         path = self.path(step)
@@ -115,8 +122,8 @@ def unpacked(content: bytes) -> dict[str, Any]:
         raise ValueError("not whole: its checksum is another")
     try:
         state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"not readable: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # torch's reader falls over hostile bytes in many ways
+        raise ValueError(f"not readable: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
     if not isinstance(state, dict):
         raise ValueError("no state of a run")
     return state

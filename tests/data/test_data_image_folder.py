@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -138,4 +139,38 @@ def test_an_unreadable_image_is_named(pets: Path, content: bytes | None) -> None
 def test_more_than_8_bits_are_refused_rather_than_clipped(pets: Path) -> None:
     put(pets / "dog" / "deep.png", 1000, "I;16")
     with pytest.raises(RecipeError, match=r"deep.png.*8 bits"):
+        Data.from_folder(pets)
+
+
+def test_a_program_under_the_name_of_a_picture_is_not_started(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow hands PostScript over to Ghostscript."""
+    import subprocess
+
+    def started(*command: object, **_: object) -> None:
+        raise AssertionError(f"started {command}")
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    (pets / "dog" / "0.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 3\n%%EndComments\n%%EOF\n")
+    with pytest.raises(RecipeError, match=r"0\.png, which cannot be read"):
+        Data.from_folder(pets)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_under_the_name_of_a_picture_is_passed_over(pets: Path) -> None:
+    os.mkfifo(pets / "dog" / "pipe.png")
+    assert sum(Data.from_folder(pets).sizes.values()) == 12
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(pets: Path) -> None:
+    """A PNG of some bytes that claims 60,000 x 60,000 pixels."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">2I5B", 60_000, 60_000, 8, 2, 0, 0, 0)
+    (pets / "dog" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0"))
+                                        + chunk(b"IEND", b""))
+    with pytest.raises(RecipeError, match=r"0\.png, which cannot be read .*bomb"):
         Data.from_folder(pets)
