@@ -9,16 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.plain import read_text
+from recipe_widgets.records.settings import LONGEST
 
 if TYPE_CHECKING:
     from recipe_widgets.tune import Tuning
 
 STORAGE = "RECIPE_STORAGE"
+STOPPED = 130  # by hand: what a shell gives for Ctrl-C
+
+
+def command(commands: Any, name: str, purpose: str, examples: str) -> argparse.ArgumentParser:
+    """A command that explains itself: what it is for, its options, examples."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=f"examples:{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    return made
 
 
 def add_to(commands: Any) -> None:
     """The command's arguments."""
-    tune = commands.add_parser("tune", help="search good settings; the same command on more machines shares the work")
+    tune = command(commands, "tune", "search good settings; the same command on more machines shares the work", """
+  recipe tune --trials 20 --out search                     keeps search/tuning.db; the same line again goes on
+  recipe tune --knobs "lr,width=32:256,optimizer=sgd|adam" --trials 50 --out search
+  recipe tune --storage postgresql+psycopg://user@host/name     the same line on each machine""")
     tune.add_argument("--settings", type=Path, help="JSON file of the knobs that are not searched; default: defaults")
     tune.add_argument("--data", default="mnist", help="mnist or cifar10")
     tune.add_argument("--knobs", default="", metavar="KNOB,KNOB=LOW:HIGH,KNOB=A|B|C",
@@ -41,23 +55,33 @@ def add_to(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     from recipe_widgets.data import load
     from recipe_widgets.tune import tune
+    from recipe_widgets.tune.lost import storage_errors
 
     base = Settings.from_json(read(chosen.settings)) if chosen.settings else Settings()
     if chosen.out:
         make(chosen.out)
     storage = chosen.storage or (str(chosen.out / "tuning.db") if chosen.out else None)
-    tuning = tune(load(chosen.data), searched(chosen.knobs), base, trials=chosen.trials, sampler=chosen.sampler,
-                  pruner=chosen.pruner, metric=chosen.metric, storage=storage, name=chosen.name,
-                  heartbeat=chosen.heartbeat, start=False)
+    data = load(chosen.data)
+    with storage_errors(storage):
+        tuning = tune(data, searched(chosen.knobs), base, trials=chosen.trials, sampler=chosen.sampler,
+                      pruner=chosen.pruner, metric=chosen.metric, storage=storage, name=chosen.name,
+                      heartbeat=chosen.heartbeat, start=False)
+        return _searched_with(tuning, chosen.out)
+
+
+def _searched_with(tuning: Tuning, out: Path | None) -> int:
+    """Run the search and keep what it found; the exit status."""
     print(tuning)
+    status = 0
     try:
         tuning.run(progress=True)
     except KeyboardInterrupt:
+        status = STOPPED
         print("\nstopped; the trial under way is queued again, and the same command goes on")
     print(tuning)
-    if chosen.out and tuning.ranked():
-        write(tuning, chosen.out)
-    return 0
+    if out and tuning.ranked():
+        write(tuning, out)
+    return status
 
 
 def searched(text: str) -> Any:
@@ -88,19 +112,16 @@ def _value(text: str) -> Any:
 
 def write(tuning: Tuning, folder: Path) -> None:
     """best.json, which `recipe train --settings` reads, and trials.json."""
-    from recipe_widgets.records.files import write_whole
+    from recipe_widgets.records.files import put
 
     rows = [{"number": one.number, "state": one.state, "value": None if one.value != one.value else one.value,
              "knobs": dict(one.knobs), "why": one.why} for one in tuning.table()]
-    write_whole(folder / "best.json", tuning.best.to_json())
-    write_whole(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": rows}, indent=1))
+    put(folder / "best.json", tuning.best.to_json(), "--out")
+    put(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": rows}, indent=1), "--out")
 
 
 def read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("--settings", found=f"{path} ({error})", expected="a readable JSON file") from None
+    return read_text(path, "--settings", "a readable JSON file", LONGEST)
 
 
 def make(folder: Path) -> None:

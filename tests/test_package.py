@@ -90,17 +90,3 @@ def test_the_wheel_carries_code_types_and_data(tmp_path: Path) -> None:
             "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"} <= names
     tracked = {str(path.relative_to(ROOT / "data")) for path in (ROOT / "data").rglob("*") if path.is_file()}
     assert {f"recipe_widgets/_embedded/{name}" for name in tracked if "__pycache__" not in name} <= names
-
-
-def test_the_command_line_trains_and_tells_slips(tmp_path: Path) -> None:
-    from recipe_widgets import Run, Settings
-    from recipe_widgets.cli import main
-
-    (tmp_path / "run.json").write_text(Settings(max_steps=12, width=8).to_json())
-    assert main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
-    run = Run.from_json((tmp_path / "out" / "run.json").read_text())
-    assert (run.status, run.steps_done) == ("done", 12)
-    assert main(["train", "--settings", str(tmp_path / "missing.json")]) == 2
-    assert main(["train", "--data", "imagenet"]) == 2
-    (tmp_path / "bad.json").write_text('{"lr": "fast"}')
-    assert main(["train", "--settings", str(tmp_path / "bad.json")]) == 2

@@ -1,0 +1,90 @@
+"""The shell's front door: help that explains itself, exit statuses that are kept."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from recipe_widgets import Run, Settings
+from recipe_widgets.cli import EPILOG, main, parser
+
+GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    (action,) = (one for one in parser()._actions if isinstance(one, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+def examples() -> list[str]:
+    """All lines of all helps that begin with `recipe`, without what is said about them after two spaces."""
+    texts = [EPILOG, *(one.epilog or "" for one in commands().values())]
+    return [re.split(r" {2,}", line.strip())[0] for text in texts for line in text.splitlines() if line.startswith("  recipe ")]
+
+
+def statuses(text: str) -> dict[str, str]:
+    """Exit statuses and their meaning, from the help or from the guide's table."""
+    return {number: said.strip().lower() for number, said in re.findall(r"^[ |]*(\d+) [ |]+([^|\n]+)", text, re.M)}
+
+
+def test_every_command_shows_examples() -> None:
+    assert set(commands()) == {"train", "check", "watch", "tune", "data"}
+    for name, one in commands().items():
+        assert one.description, name
+        assert f"  recipe {name} " in (one.epilog or ""), name
+
+
+@pytest.mark.parametrize("line", examples())
+def test_the_examples_of_the_help_are_understood(line: str) -> None:
+    assert parser().parse_args(shlex.split(line)[1:]).command == line.split()[1]
+
+
+def test_the_guide_lists_the_exit_statuses_of_the_help() -> None:
+    told = statuses(EPILOG[EPILOG.index("exit status"):])
+    assert set(told) == {"0", "1", "2", "3", "130"}
+    guide = GUIDE.read_text(encoding="utf-8")
+    assert statuses(guide[guide.index("| exit status"):]) == told
+
+
+def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in ((["--help"], "exit status"), (["--version"], "recipe_widgets 0."), (["watch", "--help"], "examples")):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 0
+        assert said in capsys.readouterr().out
+
+
+def test_train_writes_what_it_did(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(Settings(max_steps=12, width=8).to_json())
+    assert main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
+    run = Run.from_json((tmp_path / "out" / "run.json").read_text())
+    assert (run.status, run.steps_done) == ("done", 12)
+
+
+def test_a_run_that_diverges_gives_1(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(Settings(max_steps=300, width=64, depth=4, lr=10.0, momentum=0.9).to_json())
+    assert main(["train", "--settings", str(tmp_path / "run.json")]) == 1
+
+
+@pytest.mark.parametrize("words", [["train", "--settings", "missing.json"], ["train", "--data", "imagenet"], ["train", "--resume"],
+                                   ["train", "--settings", "bad.json"], ["watch", "missing.py"], ["check", "nowhere"]])
+def test_slips_give_2_and_one_line(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.json").write_text('{"lr": "fast"}')
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"recipe {words[0]}: ")
+
+
+def test_a_search_stopped_by_hand_gives_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recipe_widgets.tune import Tuning
+
+    def stop(self: Tuning, progress: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tuning, "run", stop)
+    assert main(["tune", "--trials", "1", "--out", str(tmp_path)]) == 130
