@@ -23,7 +23,8 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 def examples() -> list[str]:
     """All lines of all helps that begin with `recipe`, without what is said about them after two spaces."""
     texts = [EPILOG, *(one.epilog or "" for one in commands().values())]
-    return [re.split(r" {2,}", line.strip())[0] for text in texts for line in text.splitlines() if line.startswith("  recipe ")]
+    lines = [line.strip() for text in texts for line in text.splitlines() if line.startswith("  recipe ")]
+    return [re.split(r" {2,}", line)[0] for line in lines]
 
 
 def statuses(text: str) -> dict[str, str]:
@@ -51,7 +52,7 @@ def test_the_guide_lists_the_exit_statuses_of_the_help() -> None:
 
 
 def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
-    for words, said in ((["--help"], "exit status"), (["--version"], "recipe_widgets 0."), (["watch", "--help"], "examples")):
+    for words, said in ((["--help"], "exit status"), (["--version"], "recipe_widgets 0."), (["tune", "--help"], "examples")):
         with pytest.raises(SystemExit) as stop:
             main(words)
         assert stop.value.code == 0
@@ -70,8 +71,9 @@ def test_a_run_that_diverges_gives_1(tmp_path: Path) -> None:
     assert main(["train", "--settings", str(tmp_path / "run.json")]) == 1
 
 
-@pytest.mark.parametrize("words", [["train", "--settings", "missing.json"], ["train", "--data", "imagenet"], ["train", "--resume"],
-                                   ["train", "--settings", "bad.json"], ["watch", "missing.py"], ["check", "nowhere"]])
+@pytest.mark.parametrize("words", [["train", "--settings", "missing.json"], ["train", "--settings", "bad.json"],
+                                   ["train", "--data", "imagenet"], ["train", "--resume"],
+                                   ["watch", "missing.py"], ["check", "nowhere"]])
 def test_slips_give_2_and_one_line(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.json").write_text('{"lr": "fast"}')
