@@ -96,6 +96,8 @@ def _read_npz(path: Path, spec: CompleteSet) -> Arrays:
     try:
         with zipfile.ZipFile(path) as archive:
             for key, (shape, kind) in spec.layout().items():
+                if archive.getinfo(f"{key}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError(f"{key} is packed in another way than numpy's")
                 with archive.open(f"{key}.npy") as file:
                     major, _ = np.lib.format.read_magic(file)
                     header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
@@ -106,7 +108,7 @@ def _read_npz(path: Path, spec: CompleteSet) -> Arrays:
                     if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]
                         raise ValueError(f"{key} is cut short")
                     arrays[key] = array
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise _wrong(path, f"no such .npz file ({error})") from None
     _check_content(arrays, spec, path)
     return arrays

@@ -188,6 +188,18 @@ def test_an_npz_with_other_content(cache: Path, change: dict[str, Any]) -> None:
         complete_arrays(spec)
 
 
+@pytest.mark.parametrize(("place", "value"), [(8, 1), (8, 32), (10, 9), (10, 14), (6, 200)])
+def test_an_npz_whose_list_of_contents_is_spoiled(cache: Path, place: int, value: int) -> None:
+    """Encrypted, patched, packed in another way, of a later version: zipfile has no error of its own for these."""
+    spec, _ = cifar()
+    npz_with(cache / "cifar10.npz")
+    content = bytearray((cache / "cifar10.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + place] = value
+    (cache / "cifar10.npz").write_bytes(content)
+    with pytest.raises(RecipeError, match=r"cifar10\.npz"):
+        complete_arrays(spec)
+
+
 def test_an_npz_that_is_none(cache: Path) -> None:
     spec, _ = cifar()
     path = cache / "cifar10.npz"
