@@ -1,12 +1,12 @@
 # make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, layer rules
 # make test   all tests, then the notebooks, two at a time  make bench  speed against the bare loop
-# make stress storms, faults and bad input, in full
+# make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: setup lab test stress lint bench bug-matrix notebooks screenshots clean
+.PHONY: setup lab test stress lint bench bug-matrix notebooks site screenshots clean
 
 setup: $(VENV)/.ready
 
@@ -46,9 +46,12 @@ bug-matrix: setup
 notebooks: setup
 	$(BIN)/python notebooks/run.py $(ARGS)
 
+site: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m docs.site.build $(ARGS)
+
 screenshots: setup
 	$(BIN)/python tests/e2e/screenshots.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
