@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from recipe_widgets.live.engine import ENGINE, PAINT_EVERY, Engine, Worker
+from recipe_widgets.live.engine import ENGINE, Engine, Worker, rest_after
 
 MOMENT = 0.25  # seconds of training at a time; then the kernel handles what the reader did meanwhile
 PAUSE = 0.01  # seconds for that
@@ -26,7 +26,7 @@ class Foreground(Engine):
         super().__init__()
         self._deep = False
         self._planned: asyncio.AbstractEventLoop | None = None  # where the next moment waits for its turn
-        self._painted_at = 0.0
+        self._paint_next = 0.0
 
     def open(self, worker: Worker) -> None:
         self._open.append(worker)
@@ -77,16 +77,18 @@ class Foreground(Engine):
                 worker = next((one for one in self._queue if one.light), self._queue[0])
                 if not worker.turn() and not worker.ordered and worker in self._queue:
                     self._queue.remove(worker)
-                if time.perf_counter() - self._painted_at > PAINT_EVERY:
+                if time.perf_counter() > self._paint_next:
                     self._paint_all()
         finally:
             self._deep = False
             self._paint_all()
 
     def _paint_all(self) -> None:
+        began = time.perf_counter()
         for worker in list(self._open):
             worker.paint()
-        self._painted_at = time.perf_counter()
+        end = time.perf_counter()
+        self._paint_next = end + rest_after(end - began)
 
 
 FOREGROUND = Foreground()

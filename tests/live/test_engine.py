@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from recipe_widgets import Data, LivePanel, Settings
 from recipe_widgets.live import Session
-from recipe_widgets.live.engine import Engine
+from recipe_widgets.live.engine import PAINT_EVERY, Engine, rest_after
 
 
 def test_the_trainer_thread_does_an_errand_and_then_trains(blobs: Data) -> None:
@@ -46,3 +48,8 @@ def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number
             "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()))")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False", "True", "True"]
+
+
+def test_costly_pictures_are_drawn_less_often() -> None:
+    assert rest_after(0.001) == PAINT_EVERY
+    assert rest_after(0.07) == pytest.approx(0.7)  # 70 ms of drawing, ten times as long between two
