@@ -1,12 +1,12 @@
 # make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, layer rules
-# make test   all tests, then the notebooks, two at a time  make bench  speed against the bare loop
+# make test   all tests, then the notebooks, two at a time  make bench  speed, growth, and peers beside it
 # make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: setup lab test stress lint bench bug-matrix notebooks site screenshots clean
+.PHONY: setup lab test stress lint bench peers bug-matrix notebooks site screenshots clean
 
 setup: $(VENV)/.ready
 
@@ -37,8 +37,20 @@ lint: setup
 bench: setup
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/seeds.py
 	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/watch.py
+	$(BIN)/python benchmarks/scaling.py --markdown benchmarks/records/scaling.md
+	$(MAKE) peers
+
+peers: $(VENV)-peers/.ready
+	$(VENV)-peers/bin/python benchmarks/peers/run.py --markdown benchmarks/records/peers.md $(ARGS)
+
+$(VENV)-peers/.ready: benchmarks/peers/requirements.txt constraints.txt pyproject.toml
+	test -x $(VENV)-peers/bin/python || $(PYTHON) -m venv $(VENV)-peers
+	sed -n 's/^      - \(torch\)/\1/p' environment.yml | xargs $(VENV)-peers/bin/python -m pip install --quiet \
+	  --disable-pip-version-check -c constraints.txt -r benchmarks/peers/requirements.txt -e .[lab,data]
+	touch $@
 
 bug-matrix: setup
 	$(BIN)/python -m tests.planted_bugs.matrix --write $(ARGS)
@@ -53,5 +65,5 @@ screenshots: setup
 	$(BIN)/python tests/e2e/screenshots.py
 
 clean:
-	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
