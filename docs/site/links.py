@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (".md", ".ipynb")  # what becomes a page
 _LINK = re.compile(r'<a\b(?P<more>[^>]*?)\bhref="(?P<to>[^"]*)"(?P<rest>[^>]*)>(?P<text>.*?)</a>', re.DOTALL)
-_PICTURE = re.compile(r"<img\b[^>]*>")
-_ATTRIBUTE = re.compile(r'\b(src|alt)="([^"]*)"')
+_PICTURE = re.compile(r"<(?:img|source)\b[^>]*>")
+_ATTRIBUTE = re.compile(r'\b(src|srcset|alt)="([^"]*)"')
 
 
 def page_of(path: str) -> str:
@@ -59,12 +59,13 @@ def _link(match: re.Match[str], source: str) -> str:
 
 def _picture(tag: str, source: str) -> str:
     has = dict(_ATTRIBUTE.findall(tag))
-    if has.get("src", "").startswith("data:"):
+    where = has.get("src") or has.get("srcset", "")
+    if where.startswith("data:"):
         return tag
-    meant = target(has.get("src", ""), source)
+    meant = target(where, source)
     if meant is None:
-        return f"<em>{has.get('alt', '')}</em>"
-    return tag.replace(f'src="{has["src"]}"', f'src="{data_url(REPOSITORY / meant[0])}"')
+        return f"<em>{has['alt']}</em>" if has.get("alt") else ""
+    return tag.replace(f'"{where}"', f'"{data_url(REPOSITORY / meant[0])}"')
 
 
 def data_url(file: Path) -> str:

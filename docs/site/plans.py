@@ -52,5 +52,5 @@ CIFAR10 = Plan(
     looks=(0, 10, *range(20, 201, 20)), pictures=(0, 10, *range(20, 201, 20)),
     questions=("Which learning rate is best with momentum 0.9, and which without?",
                "At equal numbers of steps, what do 64 samples per step gain over 16?",
-               "When do the filters begin to look like edges and colours?"))
+               "Which choices learn nothing at all, and what do the words say is the matter with them?"))
 PLANS = (MNIST, CIFAR10)

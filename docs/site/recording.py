@@ -25,7 +25,7 @@ from recipe_widgets.plots import thin
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet
 from recipe_widgets.records import Run, Step
 from recipe_widgets.records.files import write_whole
-from recipe_widgets.training import look_inside
+from recipe_widgets.training import UpdateRatio, look_inside
 from recipe_widgets.training.evaluate import stratified_look
 
 SAMPLES, FILTERS, POINTS = 10, 8, 100  # shown: predictions, units of the first layer, points of a training curve
@@ -45,7 +45,7 @@ def record(data: Data, settings: Settings, plan: Plan) -> dict[str, Any]:
             looks.append(_look(model, data, step.index + 1, plan))
         return False
 
-    run = train(data, settings, model, until=after)
+    run = train(data, settings, model, probes=[UpdateRatio(every=40)], until=after)  # as the live panel does
     if run.status == "done":  # the last step of a run is not handed to `until`
         looks.append(_look(model, data, run.steps_done, plan))
     for look in looks[1:]:

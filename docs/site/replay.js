@@ -34,8 +34,8 @@
   const ticks = chart => {
     if (!chart.log) return [0, .2, .4, .6, .8, 1].map(mark => [mark, String(Math.round(100 * mark))]);
     const marks = [];
-    for (let mark = chart.low; mark <= chart.high * 1.001; mark *= 10) marks.push([mark, String(Number(mark.toPrecision(1)))]);
-    return marks;
+    for (let decade = chart.low; decade <= chart.high * 1.001; decade *= 10) marks.push(decade, 3 * decade);
+    return marks.filter(mark => mark <= chart.high * 1.001).map(mark => [mark, String(Number(mark.toPrecision(1)))]);
   };
   const axes = chart => ticks(chart).map(([mark, text]) =>
     `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(chart, mark)}" y2="${y(chart, mark)}"/>` +
@@ -62,7 +62,7 @@
     const ended = run.steps < step || (run.status === "diverged" && run.steps <= step);
     const parts = [`Step ${step} of ${replay.steps} with ${words(chosen())}.`];
     if (look) parts.push(`Training loss ${loss(look.train_loss)}, validation loss ${loss(look.val_loss)}, ` +
-                         `validation accuracy ${share(look.val_accuracy)} of ${replay.looked} samples.`);
+                         `validation accuracy ${share(look.val_accuracy)} of ${replay.looked.toLocaleString("en")} samples.`);
     if (ended) parts.push(`The run diverged after ${run.steps} steps: ${run.message}`);
     if (before) {
       const then = runOf(before).looks.find(one => one.step === step);

@@ -9,7 +9,7 @@ from typing import Any
 from docs.site.page import HERE, Page, rendered
 from docs.site.plans import Plan
 
-HIGHEST = 100.0  # nats: losses above it are drawn at the upper edge; the words tell them
+LOWEST, HIGHEST = 0.01, 10.0  # nats: losses beyond are drawn at the edge; the words and the table tell them
 
 
 def replay_page(plan: Plan, replay: dict[str, Any]) -> Page:
@@ -27,9 +27,8 @@ def json_in_html(values: Any) -> str:
 
 
 def limits(replay: dict[str, Any]) -> tuple[float, float]:
-    """Powers of ten that hold the losses of all runs, so that the axis stands still when a slider is turned."""
+    """The axis of the losses of all runs in whole decades: it stands still when a slider is turned."""
     seen = [loss for run in replay["runs"]
             for loss in [*(point[1] for point in run["curve"]), *(look["val_loss"] for look in run["looks"])]
             if loss is not None and loss > 0]
-    low, high = min(seen, default=0.1), min(max(seen, default=10.0), HIGHEST)
-    return 10.0 ** max(-3, math.floor(math.log10(low))), 10.0 ** math.ceil(math.log10(max(high, 10.0)))
+    return max(LOWEST, 10.0 ** math.floor(math.log10(min(seen, default=0.1)))), HIGHEST

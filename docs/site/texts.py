@@ -16,6 +16,7 @@ from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from docs.site.links import REPOSITORY, linked_texts, mended, page_of
 from docs.site.page import TEMPLATES, Page
 
+LIVE = '<p class="live">A saved copy; <a href="../README.md">in JupyterLab</a> its sliders and buttons answer, too.</p>'
 _HEADING = re.compile(r'<h(?P<level>[12])\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>(?P<text>.*?)</h(?P=level)>', re.DOTALL)
 _MARK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>')
 _TAG = re.compile(r"<[^>]*>")
@@ -27,7 +28,7 @@ def notebook_page(source: str, replays: Sequence[str]) -> Page:
     notebook = nbformat.read(REPOSITORY / source, as_version=4)
     resources: dict[str, Any] = {"replays": replays}
     body, _ = exporter.from_notebook_node(notebook, resources)
-    return _page(source, body)
+    return _page(source, body.replace("</h1>", f"</h1>{LIVE}", 1))
 
 
 def text_pages(first: Iterable[str]) -> list[Page]:

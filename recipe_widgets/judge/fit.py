@@ -43,6 +43,8 @@ def fit_diagnosis(train_steps: npt.ArrayLike, train_loss: npt.ArrayLike, val_ste
     scale = max(first, float(held[0])) if min(train.min(), held.min()) >= 0 else float(np.ptp([*train, *held]))
     rise, gap = end - float(held[best]), end - float(shown[-1])
     where = f"validation loss was best at step {int(looks[best])} ({held[best]:.4g}) and ends at {end:.4g}"
+    if best == len(held) - 1:
+        where = f"validation loss is lowest at the end, step {int(looks[best])} ({held[best]:.4g})"
     # The validation loss itself wobbles: a rise counts beside that, and beside the whole scale.
     turned = rise > max(0.02 * scale, 0.1 * float(held[best]), 3 * _wobble(held)) and best < len(held) - 2
     if turned and gap > max(0.05 * scale, 0.15 * end):

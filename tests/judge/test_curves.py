@@ -130,6 +130,13 @@ def test_fit_diagnosis_names_the_best_step_and_reads_accuracies():
     assert fit_diagnosis(T, falling(), [0, 1], [2.0, 1.9]).status == "skip"
 
 
+def test_fit_diagnosis_does_not_end_above_a_best_that_is_the_end():
+    got = fit(2.3 - 0.005 * T, 2.35 - 0.03 * np.arange(30))
+    assert got.details["best_step"] == LOOKS[-1]
+    assert "lowest at the end, step 290 (" in got.message
+    assert "ends at" not in got.message
+
+
 def test_range_test_of_a_known_curve():
     rates = np.geomspace(1e-6, 10, 141)
     at = np.log10(rates)

@@ -38,6 +38,7 @@ def test_pictures_become_part_of_the_page_and_remote_ones_words() -> None:
     inside = mended('<img src="docs/live-panel.png" alt="panel">', "README.md")
     assert inside.startswith('<img src="data:image/png;base64,iVBOR')
     assert inside.endswith('alt="panel">')
+    assert mended('<source srcset="docs/live-panel.png">', "README.md").startswith('<source srcset="data:image/png;base64,')
     assert mended('<img alt="tests: passing" src="https://example.org/badge.svg">', "README.md") == "<em>tests: passing</em>"
 
 

@@ -104,5 +104,5 @@ def test_the_axis_holds_all_losses() -> None:
         return {"curve": [[k, loss] for k, loss in enumerate(losses)], "looks": [{"val_loss": None}]}
 
     assert limits({"runs": [run(2.3, 0.02), run(2.3, None)]}) == (0.01, 10.0)
-    assert limits({"runs": [run(2.3, 55.0)]}) == (1.0, 100.0)
-    assert limits({"runs": [run(2.3, 1e9, 0.0)]}) == (1.0, 100.0)
+    assert limits({"runs": [run(2.3, 55.0)]}) == (1.0, 10.0)
+    assert limits({"runs": [run(2.3, 1e-6, 0.0)]}) == (0.01, 10.0)
