@@ -22,7 +22,8 @@ class Kept:
     @property
     def ghost(self) -> Run | None:
         """The newest run that is over."""
-        return self.over[-1] if self.over else None
+        over = self.over  # read once: the trainer may put another list there meanwhile
+        return over[-1] if over else None
 
     def retire(self, runs: Iterable[Run]) -> None:
         """Runs that are over join those before, or go where there was nothing to see; the oldest make room."""

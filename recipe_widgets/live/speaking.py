@@ -51,11 +51,13 @@ class Speaking:
 
     @property
     def run(self) -> Run | None:
-        return self._lanes[-1].run if self._lanes else None
+        lanes = self._lanes  # read once: the trainer may put other ones there meanwhile
+        return lanes[-1].run if lanes else None
 
     @property
     def other(self) -> Run | None:
-        return self._lanes[0].run if len(self._lanes) > 1 else None
+        lanes = self._lanes
+        return lanes[0].run if len(lanes) > 1 else None
 
     @property
     def ghost(self) -> Run | None:
@@ -84,10 +86,10 @@ class Speaking:
 
     def frame(self) -> Frame:
         """What there is to see now."""
-        listed = [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
+        run, listed = self.run, [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
         return Frame(self.picture(), self.words(), self.device_words(), self.phase,
-                     self.diagnosis.of(self.run, self.phase == "running"), tuple(listed),
-                     self.within.page, self.run.steps_done if self.run else 0, self.visiting)
+                     self.diagnosis.of(run, self.phase == "running"), tuple(listed),
+                     self.within.page, run.steps_done if run else 0, self.visiting)
 
     def picture(self) -> str:
         return curves_svg(self.shown(), self.ribbons())
@@ -103,19 +105,19 @@ class Speaking:
 
     def words(self) -> str:
         """The plain-words line."""
-        run, phase = self.run, self.phase
+        run, phase, goal = self.run, self.phase, self.travels.goal
         if self.problem:
             return self.problem
         if self.waiting_for:
             return f"Waits for another panel to finish training. Then: {settings_words(self.settings)}."
         if self.comparing < 1.0:
             return f"Comparing from several seeds: {self.comparing:.0%} done. Stop ends it."
-        if self.travels.going:
-            return f"Going back to step {self.travels.goal:,}: {self.travels.share:.0%} done."
+        if goal is not None and self.travels.going:
+            return f"Going back to step {goal:,}: {self.travels.share:.0%} done."
         if run is None:
             return f"{self.note} Press Run, or move a slider. Set: {settings_words(self.settings)}.".strip()
-        if self.travels.goal is not None:
-            return (f"Looking at step {self.travels.goal:,} of {run.steps_done:,}. {self._loss_then(run)} "
+        if goal is not None and goal < run.steps_done:
+            return (f"Looking at step {goal:,} of {run.steps_done:,}. {_loss_then(run, goal)} "
                     "Resume goes on where the run is; Rewind goes on from here.")
         head = {"running": "Training", "paused": "Paused", "waiting": "Starting"}.get(phase, run.status.capitalize())
         state = f"{head} with {settings_words(run.newest, self.first_settings)}."
@@ -125,12 +127,6 @@ class Speaking:
         progress = progress_words(run, self.source.size, speed)
         parts = (state, self.note, progress + ".", score_words(run), run.message, self._compared())
         return " ".join(part for part in parts if part)
-
-    def _loss_then(self, run: Run) -> str:
-        goal = self.travels.goal or 0
-        if not goal:
-            return "Nothing was learnt yet."
-        return f"Its batch had a loss of {run.history.series('train_loss')[goal - 1]:.3g}."
 
     def _compared(self) -> str:
         """What a fork or a comparison says."""
@@ -145,8 +141,14 @@ class Speaking:
         return " ".join(said)
 
     def device_words(self) -> str:
-        device = pick_device(self.settings.device)
-        if device.type == "cpu" and self.run is not None and self.run.threads:
-            count = self.run.threads[-1][1]
+        device, run = pick_device(self.settings.device), self.run
+        if device.type == "cpu" and run is not None and run.threads:
+            count = run.threads[-1][1]
             return f"CPU, {count} of {torch.get_num_threads()} threads train"
         return describe_device(device)
+
+
+def _loss_then(run: Run, goal: int) -> str:
+    if not goal:
+        return "Nothing was learnt yet."
+    return f"Its batch had a loss of {run.history.series('train_loss')[goal - 1]:.3g}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -30,7 +31,8 @@ class Controls:
 
     def __init__(self, settings: Settings, names: Iterable[str], folded: Iterable[str], why_not: WhyNot,
                  on_change: Callable[[Settings], None]) -> None:
-        self.settings, self._why_not, self._on_change, self._quiet = settings, why_not, on_change, False
+        self.settings, self._why_not, self._on_change = settings, why_not, on_change
+        self._here = threading.local()  # .quiet: on this thread the panel itself moves widgets; others may hear of a reader
         self.sliders: dict[str, widgets.Widget] = {}
         self._open = widgets.VBox([self._made(name) for name in names])
         self._groups = {title: [n for n in members if n in set(folded)] for title, members in GROUPS.items()}
@@ -72,7 +74,7 @@ class Controls:
             value = moved_to(name, value, now)
         value = int(value) if isinstance(now, int) and isinstance(value, float) else value
         value = _joined(value) if isinstance(value, tuple) else value
-        if self._quiet or value == now:
+        if getattr(self._here, "quiet", False) or value == now:
             return
         self.settings = self.settings.replace(**{name: value})
         self._enable_all()
@@ -84,13 +86,13 @@ class Controls:
 
     def show(self, settings: Settings) -> None:
         """Put every widget where `settings` are, without calling anyone."""
-        self.settings, self._quiet = settings, True
+        self.settings, self._here.quiet = settings, True
         try:
             for name, slider in self.sliders.items():
                 slider.value = _shown(name, getattr(settings, name), slider)
             self._enable_all()
         finally:
-            self._quiet = False
+            self._here.quiet = False
 
     def parts(self) -> list[widgets.Widget]:
         """What stands on the page."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import ipywidgets as widgets
 
 from recipe_widgets.live import Frame, Session
@@ -16,7 +18,7 @@ class LookInside:
         self._session, self._controls = session, controls
         self._body = widgets.VBox()
         self._made: list[widgets.Widget] = []
-        self._quiet = False  # the slider is moved by the panel itself
+        self._here = threading.local()  # .moves: on this thread the panel itself moves the slider
         self.widget = widgets.Accordion([self._body], titles=("Look inside, go back in time",), selected_index=None)
         self.widget.observe(lambda change: self.open() if change["new"] is not None else self.close(),
                             names="selected_index")
@@ -56,7 +58,7 @@ class LookInside:
         self._body.children = [row, self.tabs, self.page]
 
     def _dragged(self, change: dict[str, int]) -> None:
-        if not self._quiet:
+        if not getattr(self._here, "moves", False):
             self._session.order("visit", step=change["new"])
 
     def show(self, frame: Frame) -> None:
@@ -65,13 +67,13 @@ class LookInside:
             return
         if self.page.value != frame.inside:
             self.page.value = frame.inside
-        self._quiet = True
+        self._here.moves = True
         try:
             self.moment.max = max(frame.steps_done, self.moment.min)
-            if frame.moment is None:
+            if self._session.visiting is None:  # asked anew: a reader may have dragged it since the frame was made
                 self.moment.value = frame.steps_done
         finally:
-            self._quiet = False
+            self._here.moves = False
         self.rewind.disabled = frame.moment is None
 
     def everything(self) -> list[widgets.Widget]:

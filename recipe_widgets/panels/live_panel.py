@@ -20,8 +20,8 @@ from recipe_widgets.panels.inside import LookInside
 from recipe_widgets.panels.ledger import LedgerPart
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.tools import Tools
-from recipe_widgets.panels.view import View
-from recipe_widgets.plots import STYLE, plot_shown
+from recipe_widgets.panels.view import HEAD, View
+from recipe_widgets.plots import plot_shown
 from recipe_widgets.records import Entry, RecipeError, Run, Settings, Tree
 from recipe_widgets.records.tree import session_values
 
@@ -94,7 +94,7 @@ class LivePanel:
         if self._predict is not None:
             wiring.ask(self._predict, view, session)
         above = [part for part in (self._data, self._predict.widget if self._predict else None) if part is not None]
-        self.widget = widgets.VBox([widgets.HTML(STYLE), *above, *self._controls.parts(),
+        self.widget = widgets.VBox([widgets.HTML(HEAD), *above, *self._controls.parts(),
                                     widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode_row,
                                     view.words, view.diagnosis, view.curves, view.status,
                                     *(part.widget for part in view.folded)])
@@ -278,8 +278,9 @@ class LivePanel:
 
     def close(self) -> None:
         """Stop training, end the threads and take the panel off the page. A second call does nothing."""
-        if self._finalizer.detach():
+        if self._finalizer.alive:
             wiring.discard(self._session, self._parts, wait=True)
+            self._finalizer.detach()  # last: an interrupt on the way leaves a panel that can still be closed
 
     def plot(self) -> Any:
         """The curves as a picture that stands still, for readers without a kernel."""

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from recipe_widgets.live import PRESETS, Frame, Session
 from recipe_widgets.panels.controls import Controls
-from recipe_widgets.records import RecipeError
+from recipe_widgets.records import RecipeError, Run
 
 _WIDE = {"width": "min(100%, 620px)"}
 _AUTO = {"width": "auto"}
@@ -105,6 +105,12 @@ class Tools:
             raise RecipeError("Runs", found="none chosen", expected="one of the list")
         return int(self._runs.value)
 
+    def _run(self, what: str) -> Run:
+        run = self._session.run
+        if run is None:
+            raise RecipeError(what, found="no run yet", expected="one", mend="Press Run first.")
+        return run
+
     def _do_pin(self) -> str:
         self._session.pin(self._number(), self._name.value.strip())
         self._name.value = ""
@@ -123,17 +129,13 @@ class Tools:
         return ""
 
     def _do_code(self) -> str:
-        if self._session.run is None:
-            raise RecipeError("Code", found="no run yet", expected="one", mend="Press Run first.")
-        text = html.escape(self._session.run.to_script())
+        text = html.escape(self._run("Code").to_script())
         return f'<pre class="recipe-code" tabindex="0" style="max-height:320px;overflow:auto">{text}</pre>'
 
     def _do_script(self) -> str:
         from recipe_widgets.export import save_script
 
-        if self._session.run is None:
-            raise RecipeError("Script", found="no run yet", expected="one", mend="Press Run first.")
-        path = save_script(self._session.run, Path("recipe_script"))
+        path = save_script(self._run("Script"), Path("recipe_script"))
         return f"Written: {html.escape(str(path))}, with its data beside it."
 
     def _do_save(self) -> str:

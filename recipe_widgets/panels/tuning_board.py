@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from recipe_widgets.live.search import Board, Search
 from recipe_widgets.panels.cells import replace_in_cell
-from recipe_widgets.plots import STYLE
+from recipe_widgets.panels.view import HEAD
 from recipe_widgets.records import RecipeError
 from recipe_widgets.tune import Tuning
 
@@ -36,7 +36,7 @@ class TuningBoard:
         show = _shower(self._chart, self._words, self.buttons)
         show(search.board())
         search.view = show
-        self.widget = widgets.VBox([widgets.HTML(STYLE), widgets.HBox([*self.buttons.values()]), self._words, self._chart])
+        self.widget = widgets.VBox([widgets.HTML(HEAD), widgets.HBox([*self.buttons.values()]), self._words, self._chart])
         self._finalizer = weakref.finalize(self, search.close, wait=False)
         self._finalizer.atexit = False
 

@@ -8,6 +8,14 @@ from typing import Protocol
 import ipywidgets as widgets
 
 from recipe_widgets.live import Frame
+from recipe_widgets.plots import STYLE
+
+# What stands first in a live panel. Pages mark widgets whose kernel is gone with a class; then the panel says so.
+HEAD = STYLE + """<style>
+.recipe-over{display:none}
+.jupyter-widgets-disconnected .recipe-over{display:block;border-left:4px solid #D55E00;padding:4px 10px;line-height:1.4}
+</style><div class="recipe-over" role="alert"><b>This panel is over:</b> its kernel was restarted, has ended, or is out of
+reach. Run its cell again for a new one.</div>"""
 
 
 class Folded(Protocol):

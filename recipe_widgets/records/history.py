@@ -120,8 +120,9 @@ class History:
 
     def to_dict(self) -> dict[str, dict[str, list[Any]]]:
         """Plain lists; NaN and infinities become the texts "NaN", "Infinity", "-Infinity", which JSON can carry."""
-        return {name: {"steps": self.steps(name), "values": [_to_text(v) for v in self.series(name)]}
-                for name in self.names}
+        columns = {name: self.arrays(name) for name in self.names}  # steps and values of one moment each
+        return {name: {"steps": steps.tolist(), "values": [_to_text(v) for v in values.tolist()]}
+                for name, (steps, values) in columns.items()}
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Any]) -> History:

@@ -99,7 +99,7 @@ def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     expect(page.locator(".jp-StatusBar-TextItem", has_text="| Idle").first).to_be_visible(timeout=PATIENCE)
 
 
-def run_all(page: Page) -> None:
+def run_all(page: Page, patience: int = 4 * PATIENCE) -> None:
     """Forget the saved outputs, then Run > Run All Cells, and wait until every code cell has its number."""
     page.get_by_role("menuitem", name="Edit", exact=True).click()
     page.get_by_role("menuitem", name="Clear Outputs of All Cells", exact=True).click()
@@ -107,7 +107,7 @@ def run_all(page: Page) -> None:
     page.wait_for_function("""() => {
         const prompts = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(p => p.innerText);
         return prompts.length > 0 && prompts.every(p => /\\[\\d+\\]/.test(p));
-    }""", timeout=4 * PATIENCE)
+    }""", timeout=patience)
 
 
 def press_run_all(page: Page) -> None:

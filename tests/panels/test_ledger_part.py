@@ -5,8 +5,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,24 @@ def test_look_inside_from_code(panel: LivePanel) -> None:
     assert panel._session.within.tab == ""
     with pytest.raises(RecipeError, match="activations"):
         panel.look("brain")
+
+
+def test_a_drag_is_heard_while_the_panel_itself_moves_the_slider(panel: LivePanel) -> None:
+    """The painter does so on a thread of its own, eight times a second."""
+    panel.look("activations")
+    ended(panel)
+    inside, session = panel._inside, panel._session
+
+    def meanwhile(change: object) -> None:
+        reader = threading.Thread(target=setattr, args=(inside.moment, "value", 7))
+        reader.start()
+        reader.join()
+
+    until(lambda: inside.moment.max == 60)
+    inside.moment.observe(meanwhile, names="max")
+    inside.show(replace(session.frame(), steps_done=61))
+    assert session.visiting == 7
+    assert inside.moment.value == 7
 
 
 def test_a_line_of_the_list(panel: LivePanel) -> None:

@@ -75,3 +75,18 @@ def test_readers_in_other_threads_always_see_whole_columns() -> None:
         reader.join()
     assert errors == []
     assert history.series("train_accuracy") == [float(step) for step in range(0, 20_000, 10)]
+
+
+def test_a_growing_history_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each column with as many values as steps, also where the writer adds a number between two looks at them."""
+    history, steps = History(), History.steps
+
+    def then_one_more(self: History, name: str) -> list[int]:
+        found = steps(self, name)
+        self.append(name, len(found), 1.0)
+        return found
+
+    history.append("train_loss", 0, 1.0)
+    monkeypatch.setattr(History, "steps", then_one_more)
+    column = history.to_dict()["train_loss"]
+    assert len(column["steps"]) == len(column["values"])
