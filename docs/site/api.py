@@ -17,6 +17,7 @@ from docs.site.check import Read
 from docs.site.page import TEMPLATES
 
 _HERE = re.compile(r'<a\b[^>]*\bhref="#([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_DOCTEST = re.compile(r'\s*<span class="c1"># doctest:[^<]*</span>')  # words to a machine
 
 
 def documented() -> list[str]:
@@ -37,7 +38,7 @@ def write_reference(folder: Path, modules: Sequence[str] | None = None) -> None:
         warnings.simplefilter("ignore")  # parts that the package itself hands out are met twice; that is meant
         pdoc.pdoc(*chosen, f"!(?!({others})$)", output_directory=folder)
     for page in folder.rglob("*.html"):
-        page.write_text(without_dead_links(page.read_text()))
+        page.write_text(_DOCTEST.sub("", without_dead_links(page.read_text())))
 
 
 def without_dead_links(text: str) -> str:

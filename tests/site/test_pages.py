@@ -127,6 +127,7 @@ def test_the_reference_tells_signatures_and_docstrings(built: Built) -> None:
     for name in ("Settings", "train", "LivePanel", "load", "RecipeError"):
         assert f'<section id="{name}">' in page
     assert "Train to the end of" in page
+    assert "doctest" not in page
     assert {"recipe_widgets", "recipe_widgets.checks", "recipe_widgets.tune"} <= set(documented())
 
 
