@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 from recipe_widgets.live.engine import ENGINE, Engine, Worker, rest_after
 
@@ -75,7 +78,9 @@ class Foreground(Engine):
             until = time.perf_counter() + MOMENT
             while self._queue and time.perf_counter() < until:
                 worker = next((one for one in self._queue if one.light), self._queue[0])
-                if not worker.turn() and not worker.ordered and worker in self._queue:
+                with _interrupts_later():
+                    more = worker.turn()
+                if not more and not worker.ordered and worker in self._queue:
                     self._queue.remove(worker)
                 if time.perf_counter() > self._paint_next:
                     self._paint_all()
@@ -89,6 +94,23 @@ class Foreground(Engine):
             worker.paint()
         end = time.perf_counter()
         self._paint_next = end + rest_after(end - began)
+
+
+@contextlib.contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """An interrupt of the kernel waits until the training step is whole: a run that is cut inside one cannot go on."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        before(*heard[-1])
 
 
 FOREGROUND = Foreground()

@@ -146,7 +146,10 @@ class OwnLane:
     def release(self) -> None:
         close = getattr(self._going, "close", None)
         if close is not None:
-            close()
+            try:
+                close()
+            except Exception as error:  # of the reader's own code; the run is over all the same
+                self.run.message = f"{self.run.message} The generator did not end cleanly: {error!r}.".strip()
 
 
 def numbers_of(given: Any) -> dict[str, float]:

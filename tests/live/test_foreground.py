@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -77,6 +79,26 @@ def test_many_moves_are_one_chain_of_moments(blobs, monkeypatch) -> None:
         return len(planned)
 
     assert asyncio.run(reader()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_an_interrupt_waits_for_the_end_of_a_step_and_the_run_goes_on() -> None:
+    """Cut inside a step, a run would neither go on nor replay."""
+    inside: list[int] = []
+
+    def steps() -> Iterator[float]:
+        for number in range(40):
+            if number == 3:
+                signal.raise_signal(signal.SIGINT)
+            inside.append(number)
+            yield 1.0
+
+    panel = LivePanel(steps=steps, foreground=True)
+    with pytest.raises(KeyboardInterrupt):
+        panel.start()
+    assert panel.wait(60).status == "done"
+    assert inside == list(range(40))
+    panel.close()
 
 
 def test_colab_gets_it_by_itself(monkeypatch) -> None:

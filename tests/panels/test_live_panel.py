@@ -1,10 +1,8 @@
 import gc
-import random
 import threading
 import time
 
 import ipywidgets
-import psutil
 import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
@@ -107,29 +105,3 @@ def test_a_dropped_panel_goes_with_its_widgets_and_threads(blobs: Data) -> None:
         if not [thread for thread in threading.enumerate() if thread.name.startswith("recipe-")]:
             break
         time.sleep(0.01)
-
-
-def test_slider_storm_then_a_hundred_panels_leak_nothing(blobs: Data) -> None:
-    def use(panel: LivePanel, moves: int) -> None:
-        for _ in range(moves):
-            panel.sliders["lr"].value = 10 ** draw.uniform(-4, 1)
-            panel.sliders["batch_size"].value = draw.choice([1, 16, 256, 1024])
-        panel.wait(60)
-        assert panel._session.problem == ""
-
-    draw, process = random.Random(1), psutil.Process()
-    for _ in range(10):  # warm up allocator and caches
-        panel = LivePanel(blobs, SHORT)
-        use(panel, 5)
-        panel.close()
-    before = process.memory_info().rss
-    panel = LivePanel(blobs, SHORT)
-    use(panel, 100)
-    panel.close()
-    for _ in range(100):
-        panel = LivePanel(blobs, SHORT)
-        panel.sliders["dropout"].value = draw.uniform(0, 0.9)
-        assert [thread.name for thread in threading.enumerate()].count("recipe-trainer") <= 1
-        panel.close()
-    gc.collect()
-    assert process.memory_info().rss - before < 30e6
