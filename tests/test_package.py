@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import os
 import re
 import subprocess
 import sys
@@ -81,12 +83,77 @@ def test_make_setup_installs_the_pip_part() -> None:
     assert shown.stdout.splitlines() == pip_part()
 
 
-def test_the_wheel_carries_code_types_and_data(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w",
-                    str(tmp_path), str(ROOT)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that is built from the sdist, as an installer without wheels would build it."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)], check=True,
+                   capture_output=True)
+    assert len(list(folder.glob("*.tar.gz"))) == 1
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_carries_code_types_and_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"recipe_widgets/py.typed", "recipe_widgets/_embedded/mnist/train-00.png",
             "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"} <= names
     tracked = {str(path.relative_to(ROOT / "data")) for path in (ROOT / "data").rglob("*") if path.is_file()}
     assert {f"recipe_widgets/_embedded/{name}" for name in tracked if "__pycache__" not in name} <= names
+    assert not {name for name in names if name.startswith(("tests", "docs", "notebooks"))}
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    import recipe_widgets
+
+    files = zipfile.ZipFile(wheel)
+    (place,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+    about = email.message_from_bytes(files.read(place))
+    assert (about["Name"], about["Version"]) == ("recipe_widgets", recipe_widgets.__version__)
+    assert about["License-Expression"] == "MIT"
+    assert "Typing :: Typed" in about.get_all("Classifier", [])
+    assert "recipe = recipe_widgets.cli:main" in files.read(place.replace("METADATA", "entry_points.txt")).decode()
+
+
+def test_what_the_wheel_unpacks_loads_its_own_data(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = ("import recipe_widgets as r; from recipe_widgets.data.embedded import data_folder\n"
+            "print(data_folder(), r.load('mnist').train.size, r.load('cifar10').train.size)")
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(tmp_path)}).stdout.split()
+    assert said == [str(tmp_path / "recipe_widgets" / "_embedded"), "50000", "8333"]
+
+
+def test_the_citation_names_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+
+
+def test_binder_installs_what_the_project_has() -> None:
+    lines = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()
+    constrained = next(line.split()[1] for line in lines if line.startswith("-c"))
+    assert (ROOT / ".binder" / constrained).resolve() == ROOT / "constraints.txt"
+    extras = re.search(r"^-e \.\[(.*)\]$", "\n".join(lines), re.M).group(1).split(",")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(extras) <= set(project["optional-dependencies"])
+    assert os.access(ROOT / ".binder" / "postBuild", os.X_OK)
+
+
+@pytest.mark.parametrize("form", [form for form in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+                                  if form.stem != "config"], ids=lambda form: form.stem)
+def test_issue_forms_are_whole(form: Path) -> None:
+    """As GitHub reads them: a name, a description, parts of known kinds with different ids and labels."""
+    told = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert told["name"]
+    assert told["description"]
+    assert {part["type"] for part in told["body"]} <= {"markdown", "input", "textarea", "dropdown", "checkboxes"}
+    for key in ("id", "label"):
+        given = [part[key] if key == "id" else part["attributes"][key] for part in told["body"]]
+        assert len(set(given)) == len(given)
+
+
+def test_the_front_page_leads_nowhere_that_is_not_there() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "guide.md"):
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+            assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
