@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: setup lab test stress lint bench peers bug-matrix notebooks site screenshots clean
+.PHONY: setup lab test stress lint bench peers bug-matrix notebooks site screenshots audit clean
 
 setup: $(VENV)/.ready
 
@@ -27,7 +27,7 @@ else
 endif
 
 stress: setup
-	RECIPE_STRESS=1 $(BIN)/python -m pytest tests/stress $(ARGS)
+	RECIPE_STRESS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/stress -n 2 --dist worksteal $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -61,9 +61,16 @@ notebooks: setup
 site: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m docs.site.build $(ARGS)
 
+# known holes in what is installed (needs PyPI's advisories), and its licences, with tools in an environment of their own
+audit: setup
+	test -x $(VENV)-audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.10" "pip-licenses>=5.5"
+	$(VENV)-audit/bin/pip-licenses --python $(BIN)/python --format json | $(BIN)/python docs/licences.py > docs/licences.md
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
 screenshots: setup
 	$(BIN)/python tests/e2e/screenshots.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-audit build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -23,9 +23,9 @@ from tests.stress.tally import Tally, times
 
 ROOT = Path(__file__).parents[2]
 UNSAFE = {"eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "pickle.Unpickler", "dill.load",
-          "dill.loads", "cloudpickle.load", "cloudpickle.loads", "joblib.load", "marshal.load", "marshal.loads", "shelve.open",
-          "yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen", "torch.jit.load", "torch.hub.load",
-          "shutil.unpack_archive", "runpy.run_path", "runpy.run_module", "tempfile.mktemp",
+          "dill.loads", "cloudpickle.load", "cloudpickle.loads", "joblib.load", "marshal.load", "marshal.loads",
+          "shelve.open", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen", "torch.jit.load",
+          "torch.hub.load", "shutil.unpack_archive", "runpy.run_path", "runpy.run_module", "tempfile.mktemp",
           "ssl._create_unverified_context"}
 ON_PURPOSE = {
     ("recipe_widgets/watch/runner.py", "runpy.run_path"),  # `recipe watch script.py`: to run the script is its task
