@@ -39,7 +39,6 @@ class Gradients:
     zeroed: int = 0
     stale: int = 0
     lost: int = 0
-    idle: int = 0
     groups: Counter[tuple[tuple[object, int], ...]] = field(default_factory=Counter)
     dropped: dict[object, list[int]] = field(default_factory=dict)
     clips: Counter[str] = field(default_factory=Counter)

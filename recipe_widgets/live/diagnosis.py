@@ -9,7 +9,6 @@ from recipe_widgets.judge import curves, fit
 from recipe_widgets.records import CheckResult, Run
 
 FIRST = 100  # steps before anything is said
-CHANCE = 1.5  # times the share that guessing gets right: below, nothing was learnt
 RENEW, SHARE = 0.5, 0.01  # seconds between judgements of a run that goes on, and the share of the time they may take
 
 

@@ -33,7 +33,6 @@ class Forward:
     loader: int = 0
     labels: np.ndarray | None = None
     hits: int | None = None
-    seconds_in_phase: int = 0
 
 
 @dataclass(eq=False)
@@ -52,7 +51,6 @@ class ModelSeen:
     trained: int = 0
     called: set[str] = field(default_factory=set)
     unregistered: dict[str, set[int]] = field(default_factory=dict)
-    frozen_norms: set[str] = field(default_factory=set)
     sensitive: list[str] = field(default_factory=list)
     at: Place | None = None
     graph_linear: list[tuple[bool, int]] = field(default_factory=list)
@@ -199,7 +197,6 @@ class Seen:
     divergences: dict[Any, int] = field(default_factory=dict)
     detached: dict[Any, int] = field(default_factory=dict)
     compared: bool = False
-    rounded: bool = False
     functions: dict[Any, Any] = field(default_factory=dict)
     orphans: dict[int, dict[str, Any]] = field(default_factory=dict)
     constant: dict[str, list[int]] = field(default_factory=dict)

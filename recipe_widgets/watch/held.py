@@ -118,7 +118,6 @@ class Held:
         self.observe()
         if self.state == "clean":
             self.facts.lost += bool(self.lost_now)
-            self.facts.idle += not self.lost_now
         self.lost_now = 0
         optimizer = self.ref()
         assert optimizer is not None

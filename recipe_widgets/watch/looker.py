@@ -191,8 +191,6 @@ class Looker(TorchFunctionMode):
     def _predict(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         if self.recorder.depth or not isinstance(args[0], torch.Tensor):
             return
-        if "round" in func.__name__:
-            self.recorder.seen.rounded = True
         index = out if isinstance(out, torch.Tensor) else getattr(out, "indices", None)
         if index is not None:
             self.predicted = [*self.predicted[-4:], index]
