@@ -102,17 +102,17 @@ def by_number(buggy: Sequence[Row]) -> str:
 
 
 def write(done: dict[str, list[Row]]) -> None:
-    """MATRIX.md with every program, and the short table between the README's marks."""
+    """MATRIX.md with every number and every program, and the figures between the README's marks."""
     healthy = done.get("healthy", []) + done.get("twins", [])
     said = figures(done.get("buggy", []), healthy).replace("\n", "  \n")
-    parts = [f"## {kind}\n\n{table(rows)}\n" for kind, rows in done.items()]
+    parts = [f"## by number\n\n{by_number(done.get('buggy', []))}\n"]
+    parts += [f"## {kind}\n\n{table(rows)}\n" for kind, rows in done.items()]
     (HERE / "MATRIX.md").write_text("# Which check finds which planted bug\n\nMade by `make bug-matrix`.\n\n" + said + "\n\n"
                                     + "\n".join(parts), encoding="utf-8")
     readme = HERE.parents[1] / "README.md"
     head, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, tail = rest.partition(MARKS[1])
-    short = f"{said}\n\n<details><summary>All numbers</summary>\n\n{by_number(done.get('buggy', []))}\n\n</details>"
-    readme.write_text(f"{head}{MARKS[0]}\n{short}\n{MARKS[1]}{tail}", encoding="utf-8")
+    readme.write_text(f"{head}{MARKS[0]}\n{said}\n{MARKS[1]}{tail}", encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
