@@ -65,6 +65,7 @@ def test_from_the_index_to_a_lesson_and_on(page: Page, built: Built) -> None:
     open_page(page, built, "index.html")
     page.get_by_role("navigation", name="The recipe, stage by stage").get_by_role("link", name="Overfit").click()
     expect(page).to_have_title(re.compile("Overfit"))
+    page.wait_for_load_state()
     widths = page.locator("main img").evaluate_all("pictures => pictures.map(picture => picture.naturalWidth)")
     assert len(widths) > 5
     assert min(widths) > 50
@@ -80,7 +81,7 @@ def test_a_lesson_leads_to_its_replay(page: Page, built: Built) -> None:
 
 def test_sliders_answer_to_the_keyboard_with_the_recorded_numbers(page: Page, built: Built, replay: dict[str, Any]) -> None:
     open_page(page, built, "replays/mnist.html")
-    words, lr = page.locator("#words"), page.get_by_label("learning rate")
+    words, lr = page.locator("#words"), page.get_by_role("slider", name="learning rate")
     expect(lr).to_have_attribute("aria-valuetext", "0.05")
     expect(words).to_contain_text(numbers(run_of(replay, 0.05, 0.9), 40))
     lr.focus()
@@ -89,7 +90,7 @@ def test_sliders_answer_to_the_keyboard_with_the_recorded_numbers(page: Page, bu
     expect(words).to_contain_text(numbers(run_of(replay, 0.01, 0.9), 40))
     expect(words).to_contain_text("Choice before (learning rate 0.05, batch size 8, dropout 0, momentum 0.9)")
     assert page.locator("#charts .before").count() >= 2
-    page.get_by_label("momentum").focus()
+    page.get_by_role("slider", name="momentum").focus()
     page.keyboard.press("Home")
     expect(words).to_contain_text(numbers(run_of(replay, 0.01, 0.0), 40))
     expect(page.locator("#charts svg").first).to_have_attribute("aria-label", re.compile("learning rate 0.01.*momentum 0"))
@@ -129,20 +130,31 @@ def test_a_run_that_diverged_says_so(page: Page, built: Built, replay: dict[str,
     expect(page.locator("#samples li").first).to_contain_text("no guess")
 
 
+WATCH = """() => {
+  window.seen = {play: [], "time-value": []};
+  for (const [id, texts] of Object.entries(seen)) {
+    const element = document.getElementById(id);
+    new MutationObserver(() => texts.push(element.textContent)).observe(element, {childList: true});
+  }
+}"""
+
+
 def test_play_runs_to_the_end(page: Page, built: Built, replay: dict[str, Any]) -> None:
     open_page(page, built, "replays/mnist.html#step=0")
+    page.evaluate(WATCH)
     page.locator("#play").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#play")).to_have_text("Pause")
     expect(page.locator("#time")).to_have_attribute("aria-valuetext", "step 40")
     expect(page.locator("#play")).to_have_text("Play")
+    assert page.evaluate("seen.play") == ["Pause", "Play"]
+    assert page.evaluate("seen['time-value']") == ["0 of 40", "10 of 40", "20 of 40", "40 of 40"]
     expect(page.locator("#words")).to_contain_text(numbers(run_of(replay, 0.05, 0.9), 40))
 
 
 def test_an_address_leads_back_to_a_choice(page: Page, built: Built, replay: dict[str, Any]) -> None:
     open_page(page, built, "replays/mnist.html#lr=0.01&momentum=0&step=20")
     expect(page.locator("#words")).to_contain_text(numbers(run_of(replay, 0.01, 0.0), 20))
-    page.get_by_label("momentum").focus()
+    page.get_by_role("slider", name="momentum").focus()
     page.keyboard.press("End")
     expect(page).to_have_url(re.compile(r"#lr=0\.01&batch_size=8&dropout=0&momentum=0\.9&step=20$"))
 
