@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import ipywidgets
 import psutil
 import pytest
 
-from recipe_widgets import Data
+from recipe_widgets import Data, LivePanel
 from tests.live.test_session import until
-from tests.stress.hand import Hand, answers, ours, watched
+from tests.stress.hand import SMALL, Hand, answers, ours, watched
 from tests.stress.tally import Tally, times
 
 pytestmark = [pytest.mark.usefixtures("no_leaked_threads"), pytest.mark.timeout(1200)]
@@ -26,6 +27,24 @@ def widgets_alive() -> int:
 def memory() -> int:
     gc.collect()
     return psutil.Process().memory_info().rss
+
+
+def test_the_watch_hears_of_every_kind_of_fault(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the storms below would show nothing."""
+    panel = LivePanel(blobs, SMALL)
+    with watched(monkeypatch) as faults:
+        panel._session.view = lambda frame: 1 / 0
+        panel.start()
+        until(lambda: faults)
+        assert "Could not draw: ZeroDivisionError" in faults[0]
+        crash = threading.Thread(target=lambda: 1 / 0, name="recipe-other")
+        crash.start()
+        crash.join()
+        assert faults[-1].startswith("recipe-other: ZeroDivisionError")
+        panel.buttons["stop"].on_click(lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            panel.buttons["stop"].click()
+    panel.close()
 
 
 def test_random_actions(blobs: Data, tally: Callable[[str], Tally], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
