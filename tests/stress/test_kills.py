@@ -1,7 +1,7 @@
 """kill -9 during each write: what was acknowledged is there, nothing half-written is believed.
 
-Trainers, searches and whole sessions that are killed are in tests/training/test_killed.py, tests/tune/test_workers.py and
-tests/panels/test_ledger_part.py (RECIPE_KILLS).
+Trainers, searches and whole sessions that are killed are in tests/training/test_killed.py (its long form is run here),
+tests/tune/test_workers.py and tests/panels/test_ledger_part.py: RECIPE_KILLS says how often.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.stress.kinds import KINDS
-from tests.stress.tally import Tally, times
+from tests.stress.tally import FULL, Tally, times
 
 ROOT = Path(__file__).parents[2]
 KILLS = times(4, 200)
@@ -40,3 +40,12 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, tally: Callable[[str], Tal
         # At most the one version that was whole on the disk, but whose writer could not say so any more.
         assert all(kill["said"] <= kill["found"] <= kill["said"] + 1 for kill in kills)
         assert kills[-1]["found"] > 0
+
+
+@pytest.mark.skipif(os.name != "posix" or not FULL, reason="the short form of it is in tests/training")
+def test_trainers_go_on_to_the_same_bit(tally: Callable[[str], Tally]) -> None:
+    row = tally("kill -9 while training: to the same bit")
+    row.tried = 40
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/training/test_killed.py"], cwd=ROOT,
+                          env={**os.environ, "RECIPE_KILLS": str(row.tried)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
