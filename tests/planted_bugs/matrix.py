@@ -122,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args(argv)
+    if args.write and (args.names or args.kinds != parser.get_default("kinds")):
+        parser.error("--write tells of all programs; leave out the names and kinds, or --write")
     torch.set_num_threads(1)
     done: dict[str, list[Row]] = {}
     for kind in args.kinds.split(","):
