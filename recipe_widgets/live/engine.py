@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import sys
 import threading
 import time
 from collections import deque
@@ -130,7 +131,7 @@ class Engine:
             if errand is not None:
                 with contextlib.suppress(Exception):  # what is wrong, the run itself will say
                     errand()
-            elif worker is not None and not worker.turn():
+            elif worker is not None and not _told(worker.turn):
                 with self._changed:
                     if worker in self._queue and not worker.ordered:
                         self._queue.remove(worker)
@@ -148,7 +149,7 @@ class Engine:
                 workers = list(self._open)
             began = time.thread_time()  # not the clock: to wait for the interpreter costs nobody anything
             for worker in workers:
-                worker.paint()
+                _told(worker.paint)
             self._rest(generation, rest_after(time.thread_time() - began))
 
     def _rest(self, generation: int, seconds: float) -> None:
@@ -156,6 +157,15 @@ class Engine:
         with self._changed:
             while self._generation == generation and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
+
+
+def _told(work: Callable[[], bool]) -> bool:
+    """An exception of one worker is told on the kernel's stderr, and ends no thread that works for all of them."""
+    try:
+        return work()
+    except Exception:
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        return False
 
 
 ENGINE = Engine()

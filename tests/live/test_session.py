@@ -12,6 +12,7 @@ import torch
 
 from recipe_widgets import Data, Settings, train
 from recipe_widgets.live import Frame, Session, live_settings
+from recipe_widgets.live.engine import ENGINE
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 SHORT = Settings(width=16, max_steps=60, batch_size=32)
@@ -188,6 +189,33 @@ def test_closing_in_mid_training_ends_the_threads_and_the_run(blobs: Data) -> No
     session.order("restart")
     session.close()
     assert session.phase == "closed"
+
+
+class Broken:
+    """A worker that fails at all that it is asked."""
+
+    light = ordered = False
+
+    def turn(self) -> bool:
+        raise ZeroDivisionError("turn")
+
+    def paint(self) -> bool:
+        raise ZeroDivisionError("paint")
+
+
+def test_one_broken_worker_is_told_of_and_stops_no_other(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(f"{args.thread.name}: {args.exc_value}"))
+    broken, frames = Broken(), []
+    ENGINE.open(broken)
+    session = Session(blobs, SHORT, frames.append)
+    ENGINE.want(broken)
+    session.order("restart")
+    assert session.wait(60).status == "done"
+    until(lambda: frames and frames[-1].phase == "ended")
+    ENGINE.close(broken)
+    session.close()
+    assert set(told) == {"recipe-trainer: turn", "recipe-painter: paint"}
 
 
 LEAVES = """
