@@ -6,6 +6,7 @@ Exit statuses are listed in `EPILOG`, which `recipe --help` prints.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,6 +104,10 @@ def _add_data(commands: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
+    if chosen.command != "watch":  # there the streams are the script's
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a pipe on Windows knows no check marks
     try:
         return {"train": _train, "check": _check, "watch": _watch, "data": _data, "tune": cli_tune.run}[
             chosen.command](chosen)

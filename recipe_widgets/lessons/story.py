@@ -24,6 +24,7 @@ from recipe_widgets.models import count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import sheet
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.plain import parsed, read_text
 from recipe_widgets.training import evaluate
 
 Change = tuple[str, Mapping[str, Any], Expected, str]  # name, the one knob, what is expected, why
@@ -189,16 +190,16 @@ def records(folder: str | Path) -> list[Record]:
 
 
 def _record(path: Path) -> Record:
+    expected = "what benchmarks/recipes.py --json wrote"
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = parsed(read_text(path, "Record", expected), "Record", expected)
         columns = {name: tuple(float(run[name]) for run in held["runs"] if name in run)
                    for name in ("test_accuracy", "validation_accuracy", "seconds")}
         if not columns["test_accuracy"] and not columns["validation_accuracy"]:
             raise KeyError("accuracies")
         return Record(str(held["recipe"]), str(held["where"]), str(held.get("date", "no date")), *columns.values())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError("Record", found=f"{path.name} ({error!r})",
-                          expected="what benchmarks/recipes.py --json wrote") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecipeError("Record", found=f"{path.name} ({error!r})", expected=expected) from None
 
 
 def record_words(folder: str | Path) -> str:

@@ -77,8 +77,8 @@ def share(folder: str | os.PathLike[str], base: Settings, *, data: str = "mnist"
     write_whole(place / "base.json", base.to_json())
     arguments = ["tune", "--data", data, "--settings", str(place / "base.json"), "--knobs", knobs, "--trials", str(trials),
                  "--sampler", "random", "--pruner", "none", "--storage", str(place / "tuning.db"), "--name", NAME]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = [subprocess.Popen([sys.executable, "-m", "recipe_widgets", *arguments], env=environment, text=True,
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    started = [subprocess.Popen([sys.executable, "-m", "recipe_widgets", *arguments], env=environment, encoding="utf-8",
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(workers)]
     said = [one.communicate()[0] for one in started]
     for one, words in zip(started, said, strict=True):

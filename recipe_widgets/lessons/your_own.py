@@ -28,6 +28,7 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card, head
 from recipe_widgets.plots.checks import COLOURS, MARKS
 from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records.plain import read_text
 from recipe_widgets.training import evaluate, train
 
 SHAPES = ("circle", "square", "triangle")
@@ -61,7 +62,7 @@ def write_table(path: Path) -> Path:
     from sklearn.datasets import load_wine
 
     wine = load_wine()
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow([*wine.feature_names, "cultivar"])
         table.writerows([*row, f"cultivar {label + 1}"] for row, label in zip(wine.data.tolist(), wine.target, strict=True))
@@ -86,11 +87,11 @@ def change(file: Path, old: str, new: str) -> str:
     Raises:
         RecipeError: it stands there not at all, or several times.
     """
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     if text.count(old) != 1:
         raise RecipeError(f"change({file.name})", found=f"{text.count(old)} times {old!r}", expected="once",
                           mend="Write the file anew, then change it.")
-    file.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new), encoding="utf-8")
     return text.replace(old, new)
 
 
@@ -179,7 +180,7 @@ def shell(command: str, folder: Path, seconds: float = 200.0) -> Said:
     if first not in known:
         raise RecipeError("shell", found=repr(first), expected="one of " + ", ".join(known))
     try:
-        done = subprocess.run([sys.executable, *known[first], *rest], cwd=folder, env=_surroundings(), text=True,
+        done = subprocess.run([sys.executable, *known[first], *rest], cwd=folder, env=_surroundings(), encoding="utf-8",
                               timeout=seconds, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     except subprocess.TimeoutExpired:
         raise RecipeError(f"shell({command!r})", found=f"still running after {seconds:g} s", expected="an end") from None
@@ -192,7 +193,7 @@ def _surroundings() -> dict[str, str]:
     found["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [found.get("PYTHONPATH")])])
     if sys.platform.startswith("linux"):
         found["GLOO_SOCKET_IFNAME"] = "lo"  # elsewhere the loopback has another name
-    return found | {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PY_COLORS": "0"}
+    return found | {"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PY_COLORS": "0"}
 
 
 @dataclass(frozen=True)
@@ -224,14 +225,15 @@ def as_script(run: Run, folder: Path, name: str = "train") -> Twice:
     found = re.search(r"last training loss (\S+)", said.text)
     if found is None:
         raise RecipeError(f"The script {path.name}", found=said.text[-300:], expected="a last training loss")
-    lines = len(path.read_text().splitlines())
+    lines = len(path.read_text(encoding="utf-8").splitlines())
     return Twice(f"{run.data_name} {run.settings.model}", run.steps_done, len(run.changes), run.history.last("train_loss"),
                  float(found[1]), lines)
 
 
 def apart(one: Path, two: Path) -> str:
     """A sentence about two folders of `recipe train --out` that should differ by nothing but the rounding of sums."""
-    first, second = (Run.from_json((folder / "run.json").read_text()).history.last("train_loss") for folder in (one, two))
+    texts = (read_text(folder / "run.json", "Run file", "what recipe train wrote") for folder in (one, two))
+    first, second = (Run.from_json(text).history.last("train_loss") for text in texts)
     ours, theirs = (torch.load(folder / "weights.pt", map_location="cpu", weights_only=True) for folder in (one, two))
     away = max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
     judged = "the same run but for the rounding of sums" if away < 1e-4 else "NOT the same run"

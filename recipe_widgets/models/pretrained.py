@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from recipe_widgets.models.init import init_weights
-from recipe_widgets.models.shapes import image
+from recipe_widgets.models.shapes import SIDES, image
 from recipe_widgets.records import RecipeError, Settings, generator
+from recipe_widgets.records.arguments import checked, fitting, whole
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and std that torchvision's weights expect
 
@@ -31,6 +33,8 @@ class Frozen(nn.Module):
         return features
 
 
+@checked(num_classes=whole(1, 10**6))
+@fitting("a model that can be copied")
 def new_head(model: nn.Module, num_classes: int, settings: Settings | None = None, *, freeze: bool = False) -> nn.Sequential:
     """A copy of `model` without its last Linear, followed by a fresh one for `num_classes` classes.
 
@@ -75,6 +79,7 @@ class FromData(nn.Module):
         return nn.functional.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
 
 
+@checked(num_classes=whole(1, 10**6), shape=SIDES, size=whole(1, 4096))
 def pretrained(name: str, shape: tuple[int, ...], num_classes: int, mean: Sequence[float], std: Sequence[float],
                settings: Settings | None = None, *, size: int = 128, freeze: bool = True) -> nn.Sequential:
     """A torchvision network, such as "resnet18", with its ImageNet weights and a fresh head: data's batches in, logits out.
@@ -94,8 +99,9 @@ def pretrained(name: str, shape: tuple[int, ...], num_classes: int, mean: Sequen
         raise RecipeError("pretrained(name)", found=repr(name), expected="a classifier of torchvision",
                           mend='Try "resnet18" or "mobilenet_v3_small".') from None
     try:
+        weights.get_state_dict(check_hash=True, weights_only=True)  # torchvision itself would unpickle whatever lies there
         net = torchvision.models.get_model(name, weights=weights)
-    except (OSError, RuntimeError) as error:  # URLError and HTTPError are OSErrors; a torn file is a RuntimeError
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:  # no network, or a torn file
         folder = f"{torch.hub.get_dir()}/checkpoints"
         raise RecipeError(f"Pretrained weights of {name}", found=f"no way to get them ({type(error).__name__}: {error})",
                           expected=weights.url, mend=f"Put that file into {folder}, or pretrain on other classes of your "

@@ -15,6 +15,7 @@ from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import contact_sheet, data_url
+from recipe_widgets.records.arguments import checked, fitting, whole
 
 COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
 _numbers = itertools.count()
@@ -30,6 +31,8 @@ class DataBrowser:
         model: adds the column "loss", the model's cross-entropy of each sample.
     """
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, model: nn.Module | None = None, split: str = "train") -> None:
         self.data, self.model = data, model
         self._tables: dict[str, SampleTable] = {}
@@ -109,6 +112,7 @@ class DataBrowser:
         start = (int(self.page.value) - 1) * PAGE
         return [int(row) for row in self.rows[start:start + PAGE]]
 
+    @checked()
     def turn(self, by: int) -> None:
         """Some pages on or back."""
         self.page.value = min(self.pages, max(1, self.page.value + by))
@@ -138,6 +142,7 @@ class DataBrowser:
                 for k in range(len(shown))]
         return f"<style>{''.join(css)}</style>"
 
+    @checked(number=whole(0))
     def press(self, number: int) -> str:
         """Press a picture of the page from code; returns what is said about it."""
         shown = self.shown

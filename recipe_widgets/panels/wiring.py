@@ -14,7 +14,9 @@ from recipe_widgets.panels.controls import Controls
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.view import View
 from recipe_widgets.records import RecipeError, RunBook
+from recipe_widgets.records.plain import read_text
 from recipe_widgets.records.state import state_folder
+from recipe_widgets.records.tree import MOST
 
 
 def sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
@@ -77,10 +79,7 @@ def reset(session: Session, controls: Controls) -> None:
 
 
 def read(file: str | Path) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("Session file", found=f"{file} ({error})", expected="a file that panel.save() wrote") from None
+    return read_text(file, "Session file", "a file that panel.save() wrote", MOST)
 
 
 def gatherer(box: widgets.Box, view: View, controls: Controls, predict: Predict | None, modes: widgets.Box

@@ -43,7 +43,7 @@ def activations_html(inside: Inside) -> str:
     for one in inside.layers:
         bar = f'<span class="bar" style="width:{100 * one.std / widest:.0f}px"></span>'
         cells = (f"{one.mean:.3f}", f"{one.std:.3f}", bar, _share(one.dead), _share(one.saturated))
-        name = f"<th>layer {html.escape(one.name)} ({one.kind})</th>"
+        name = f"<th>layer {html.escape(one.name)} ({html.escape(one.kind)})</th>"
         rows.append(f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     head = "<tr><th>layer</th><th>mean</th><th>std</th><th></th><th>dead units</th><th>saturated</th></tr>"
     dead = [f"{one.dead:.0%} of layer {one.name}" for one in inside.layers if one.dead > 0]
@@ -153,7 +153,7 @@ def _shade(share: float, right: bool) -> str:
 def time_html(split: Mapping[str, float]) -> str:
     """Where the milliseconds of a step go."""
     total = sum(split.values()) or 1.0
-    rows = "".join(f"<tr><th>{part}</th><td>{ms:.2f} ms</td><td>{ms / total:.0%}</td>"
+    rows = "".join(f"<tr><th>{html.escape(part)}</th><td>{ms:.2f} ms</td><td>{ms / total:.0%}</td>"
                    f'<td style="text-align:left"><span class="bar" style="width:{200 * ms / total:.0f}px"></span></td></tr>'
                    for part, ms in split.items())
     most = max(split, key=lambda part: split[part])

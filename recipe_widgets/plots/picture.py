@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all, headline
 from recipe_widgets.records import Run
+from recipe_widgets.records.arguments import checked, filled, whole
 from recipe_widgets.records.result import register_drawing
 
 COLOURS = {"train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
@@ -24,10 +26,14 @@ class Picture:
     It never touches pyplot, so it is safe beside live panels.
     """
 
+    @checked(colours=whole(0, 256))
     def __init__(self, figure: Figure, alt: str, colours: int = 0) -> None:
         """colours: keep so many only (2 to 256), which makes a PNG of photographs three times smaller; 0 keeps all."""
         self.figure, self.alt, self.colours = figure, alt, colours
+        for text in figure.findobj(Text):  # names as they are: between two dollars Matplotlib would look for a formula
+            text.set_parse_math("$" not in text.get_text() or "mathdefault" in text.get_text())
 
+    @checked(dpi=whole(1, 2000))
     def png(self, dpi: int = 80) -> bytes:
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
@@ -52,12 +58,14 @@ def fewer_colours(png: bytes, colours: int) -> bytes:
     return buffer.getvalue()
 
 
+@checked()
 def plot_run(run: Run, ghost: Run | None = None) -> Picture:
     """Loss and accuracy of a run over its steps; the run before it, when given, is dashed and pale."""
     before = [Shown(ghost, "ghost", "run before")] if ghost is not None else []
     return plot_shown([*before, Shown(run, "new")])
 
 
+@checked(shown=filled())
 def plot_shown(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> Picture:
     """The same picture as the live one, standing still. The newest run is the last one."""
     figure = Figure(figsize=(9.5, 3.2), layout="constrained")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from pathlib import Path
+from typing import TextIO
 
 from recipe_widgets.records.errors import RecipeError
 
@@ -49,3 +50,9 @@ def put(path: Path, content: bytes | str, what: str = "Output file", mend: str =
     except OSError as error:
         raise RecipeError(what, found=f"{path} ({error.strerror or error})", expected="a file that can be written",
                           mend=mend) from None
+
+
+def printable(text: str, stream: TextIO) -> str:
+    """`text` with a question mark for what the stream's encoding lacks: a pipe on Windows knows no check marks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.errors import RecipeError
+from recipe_widgets.records.hints import shown
+from recipe_widgets.records.plain import parsed
 
 _EMPTY: tuple[array[int], array[float]] = (array("q"), array("d"))
 _FLUSH = 64  # steps whose losses wait on a GPU before one copy brings them home
@@ -34,11 +37,19 @@ class History:
 
     def append(self, name: str, step: int, value: float) -> None:
         """Add one number. Steps of a column must not go back."""
+        if not isinstance(name, str):
+            raise RecipeError("History.append(name=)", found=shown(name), expected="a text")
         column = self._columns.get(name)
         if column is None:
             column = self._columns.setdefault(name, (array("q"), array("d")))
-        column[1].append(value)
-        column[0].append(step)  # last: a reader that sees the step finds its value
+        steps, values = column
+        try:
+            values.append(value)
+            steps.append(step)  # last: a reader that sees the step finds its value
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            del values[len(steps):]
+            raise RecipeError("History.append(step, value)", found=f"step {shown(step)}, value {shown(value)}",
+                              expected="a whole number and a number") from None
 
     def append_later(self, name: str, step: int, value: torch.Tensor) -> None:
         """Add a 0-d tensor that lives on a GPU, without waiting for the GPU now."""
@@ -70,15 +81,18 @@ class History:
         """Number of steps whose training loss is known."""
         return len(self._column("train_loss")[0]) if "train_loss" in self else 0
 
+    @checked()
     def series(self, name: str) -> list[float]:
         """The numbers of one column, oldest first."""
         steps, values = self._column(name)
         return values[: len(steps)].tolist()
 
+    @checked()
     def steps(self, name: str) -> list[int]:
         """The step of each number in `series(name)`; steps count from 0."""
         return self._column(name)[0].tolist()
 
+    @checked()
     def last(self, name: str) -> float:
         """The newest number of one column; NaN when there is none yet."""
         self.flush()
@@ -86,6 +100,7 @@ class History:
         count = len(steps)  # first: the value of a step that is seen is there
         return values[count - 1] if count else math.nan
 
+    @checked()
     def arrays(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (int64) and values (float64) of one column as copies; empty arrays when there is no such column yet."""
         self.flush()
@@ -108,6 +123,7 @@ class History:
             made._columns[name] = (array("q", steps), array("d", values))
         return made
 
+    @checked()
     def until(self, step: int) -> History:
         """Another history with the numbers of the steps before `step`."""
         self.flush()
@@ -125,7 +141,10 @@ class History:
                 for name, (steps, values) in columns.items()}
 
     @classmethod
+    @checked()
     def from_dict(cls, columns: Mapping[str, Any]) -> History:
+        if not isinstance(columns, Mapping):
+            raise RecipeError("History", found=type(columns).__name__, expected="columns of numbers by name")
         history = cls()
         for name, column in columns.items():
             try:
@@ -141,15 +160,9 @@ class History:
         return json.dumps(self.to_dict())
 
     @classmethod
+    @checked()
     def from_json(cls, text: str) -> History:
-        try:
-            columns = json.loads(text)
-        except ValueError as error:
-            raise RecipeError("History file", found=f"text that is not JSON ({error})", expected="a JSON object",
-                              mend="Write one with history.to_json().") from None
-        if not isinstance(columns, dict):
-            raise RecipeError("History file", found=type(columns).__name__, expected="a JSON object of columns")
-        return cls.from_dict(columns)
+        return cls.from_dict(parsed(text, "History file", "a JSON object", "Write one with history.to_json()."))
 
 
 def mean_of_last(values: Iterable[float], count: int = 50) -> float:

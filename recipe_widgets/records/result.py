@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from recipe_widgets.records.errors import RecipeError
+from recipe_widgets.records.arguments import checked_fields
 
 Status = Literal["pass", "warn", "fail", "skip", "note"]
 _MARKS: dict[Status, str] = {"pass": "✓", "warn": "!", "fail": "✗", "skip": "–", "note": "i"}
@@ -29,6 +29,7 @@ def drawing(kind: str, record: Any) -> Any:
     return _draw[kind](record)
 
 
+@checked_fields()
 @dataclass(frozen=True)
 class CheckResult:
     """One finding.
@@ -51,10 +52,6 @@ class CheckResult:
     advice: str = ""
     source: str = ""
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.status not in _MARKS:
-            raise RecipeError("CheckResult.status", found=repr(self.status), expected="one of " + ", ".join(_MARKS))
 
     @property
     def ok(self) -> bool:

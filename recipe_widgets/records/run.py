@@ -11,8 +11,10 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.errors import RecipeError
 from recipe_widgets.records.history import History
+from recipe_widgets.records.plain import parsed
 from recipe_widgets.records.result import drawing
 from recipe_widgets.records.settings import Settings
 
@@ -80,6 +82,7 @@ class Run:
     data: Any = field(default=None, repr=False, compare=False)
     snapshots: Any = field(default=None, repr=False, compare=False)
 
+    @checked()
     def settings_at(self, step: int) -> Settings:
         """What the knobs stood at for the step with this number, counted from 0."""
         settings = self.settings
@@ -114,6 +117,7 @@ class Run:
         """Its curves as a picture that also carries a text alternative."""
         return drawing("run", self)
 
+    @checked()
     def at(self, step: int) -> Run:
         """The run as it stood after `step` steps, model and all: trained again from its seed, to the same numbers.
 
@@ -133,21 +137,30 @@ class Run:
             importlib.import_module("recipe_widgets." + "export")  # registers; by name, as it is of a higher layer
         return _export[0](self, data)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the weights, as JSON can carry it."""
+        return {"settings": self.settings.to_dict(), "history": self.history.to_dict(), "status": self.status,
+                "message": self.message, "data_name": self.data_name, "own": self.own, "threads": self.threads,
+                "changes": self.changes}
+
     def to_json(self) -> str:
         """Everything but the weights."""
-        return json.dumps({"settings": self.settings.to_dict(), "history": self.history.to_dict(),
-                           "status": self.status, "message": self.message, "data_name": self.data_name, "own": self.own,
-                           "threads": self.threads, "changes": self.changes})
+        return json.dumps(self.to_dict())
 
     @classmethod
+    @checked()
     def from_json(cls, text: str) -> Run:
+        return cls.from_dict(parsed(text, "Run file", "what run.to_json() wrote"))
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Run:
+        """Raises: RecipeError: not what `to_dict` made."""
         try:
-            values = json.loads(text)
             settings, history = values["settings"], values["history"]
             rest = {name: str(values[name]) for name in ("status", "message", "data_name")}
             threads = [(int(step), int(count)) for step, count in values["threads"]]
             changes = [(int(step), dict(knobs)) for step, knobs in values.get("changes", [])]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise RecipeError("Run file", found=repr(error), expected="what run.to_json() wrote") from None
         if rest["status"] not in ("running", "done", "stopped", "diverged"):
             raise RecipeError("Run file", found=f"status {rest['status']!r}", expected="running, done, stopped, diverged")

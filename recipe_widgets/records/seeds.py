@@ -10,10 +10,14 @@ from typing import Literal
 import numpy as np
 import torch
 
+from recipe_widgets.records.arguments import checked, fitting, whole
+
 Stream = Literal["init", "batches", "dropout", "augmentation", "split", "check"]
 _STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout", "augmentation", "split", "check")
 
 
+@checked(seed=whole(0, 2**63 - 1))
+@fitting("a device that draws random numbers")
 def generator(seed: int, stream: Stream, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator for one purpose.
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from recipe_widgets.records.arguments import checked, number_like
 from recipe_widgets.records.errors import RecipeError
+from recipe_widgets.records.plain import parsed
 
 Kind = Literal["hot", "warm", "cold", "fixed"]
+LONGEST = 2**20  # characters of a file of settings
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Settings:
                               mend="Try momentum=0.9, Adam's usual first beta.")
 
     @staticmethod
+    @checked()
     def knob(name: str) -> Knob:
         """Range, unit and help of one setting."""
         return _KNOBS[_known(name)]
@@ -162,13 +165,9 @@ class Settings:
         return json.dumps(self.to_dict(), indent=1)
 
     @classmethod
+    @checked()
     def from_json(cls, text: str) -> Settings:
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise RecipeError("Settings file", found=f"text that is not JSON ({error})", expected="a JSON object",
-                              mend="Write one with settings.to_json().") from None
-        return cls.from_dict(values)
+        return cls.from_dict(parsed(text, "Settings file", "a JSON object", "Write one with settings.to_json().", LONGEST))
 
 
 _KNOBS: dict[str, Knob] = {item.name: item.metadata["knob"] for item in fields(Settings)}
@@ -195,7 +194,7 @@ def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
         return _several(what, parts, knob) if knob.several else value
     wanted = numbers.Integral if kind is int else numbers.Real
     bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
-    if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, wanted) or not number_like(value):
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
     assert knob.least is not None
     assert knob.most is not None

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.errors import RecipeError
+from recipe_widgets.records.plain import parsed
 from recipe_widgets.records.run import Run
 
 VERSION = 1
@@ -58,9 +60,11 @@ class Tree:
         raise RecipeError("Run of this session", found=f"number {number!r}",
                           expected="one of " + (", ".join(str(b.number) for b in self.branches) or "none yet"))
 
+    @checked()
     def of(self, run: Run) -> Branch | None:
         return next((branch for branch in self.branches if branch.run is run), None)
 
+    @checked()
     def add(self, run: Run, parent: Run | None = None, at_step: int = 0) -> Branch:
         came_from = self.of(parent) if parent is not None else None
         branch = Branch(self._next, run, came_from.number if came_from else None, at_step if came_from else 0)
@@ -68,6 +72,7 @@ class Tree:
         self.branches.append(branch)
         return branch
 
+    @checked()
     def remove(self, number: int) -> None:
         """Forget a run. Those that left it keep their whole path; they only no longer say whose it was."""
         gone = self[number]
@@ -76,13 +81,15 @@ class Tree:
             if branch.parent == number:
                 branch.parent = None
 
+    @checked()
     def to_json(self, data: str = "", sha256: str = "") -> str:
         """Settings, changes and numbers of every run, without weights. data, sha256: what they trained on."""
         runs = [{"number": b.number, "parent": b.parent, "at_step": b.at_step, "name": b.name, "pinned": b.pinned,
-                 "expected": b.expected, "run": json.loads(b.run.to_json())} for b in self.branches]
+                 "expected": b.expected, "run": b.run.to_dict()} for b in self.branches]
         return json.dumps({"recipe_session": VERSION, "data": data, "sha256": sha256, "runs": runs})
 
     @classmethod
+    @checked()
     def from_json(cls, text: str) -> Tree:
         """Raises: RecipeError: not what `to_json` wrote."""
         values = session_values(text)
@@ -95,12 +102,7 @@ class Tree:
 
 def session_values(text: str) -> dict[str, Any]:
     """The outer object of a saved session: `data`, `sha256`, `runs`."""
-    if len(text) > MOST:
-        raise RecipeError(_WHAT, found=f"{len(text):,} characters", expected=f"at most {MOST:,}")
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(_WHAT, found=f"text that is not JSON ({error})", expected="what panel.save() wrote") from None
+    values = parsed(text, _WHAT, "what panel.save() wrote", most=MOST)
     if not isinstance(values, dict) or values.get("recipe_session") != VERSION or not isinstance(values.get("runs"), list):
         raise RecipeError(_WHAT, found="something else", expected=f"a session of version {VERSION}",
                           mend="panel.save(file) writes one.")
@@ -109,11 +111,9 @@ def session_values(text: str) -> dict[str, Any]:
 
 def _branch(one: Any, what: str) -> Branch:
     try:
-        run = Run.from_json(json.dumps(one["run"]))
+        run = Run.from_dict(one["run"])
         parent = None if one["parent"] is None else int(one["parent"])
         return Branch(int(one["number"]), run, parent, int(one["at_step"]), str(one["name"])[:200], bool(one["pinned"]),
                       str(one.get("expected", ""))[:500])
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, RecipeError):
-            raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RecipeError(what, found=repr(error), expected="what panel.save() wrote") from None

@@ -34,6 +34,14 @@ class Checkpoints:
         self.folder, self.keep = Path(folder), keep
         self.broken: list[str] = []  # names of files that `newest` found not to be whole
 
+    def prepare(self) -> None:
+        """Raises RecipeError: the folder cannot be made; better before the first step than after it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError("Folder for checkpoints", found=f"{self.folder} ({error.strerror or error})",
+                              expected="a folder that can be made") from None
+
     @checked(step=whole(0))
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:09d}.ckpt"

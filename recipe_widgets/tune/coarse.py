@@ -6,12 +6,14 @@ from typing import Any
 
 from recipe_widgets.data import Data
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.tune.space import Choice, Range, Space, space
 from recipe_widgets.tune.study import Tuning, tune
 
 KEPT = 0.2  # of the trials: the best fifth says where to look closer
 
 
+@checked(trials=whole(1), stages=whole(1, 100), shorter=whole(1))
 def coarse_to_fine(data: Data, searched: Space | None = None, base: Settings | None = None, *, trials: int = 50,
                    stages: int = 2, shorter: int = 4, name: str = "tuning", **more: Any) -> list[Tuning]:
     """Search in stages (Bengio 2012, section 3): each in the space around the best fifth of the one before.

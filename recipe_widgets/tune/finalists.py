@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from recipe_widgets.data import Data
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.arguments import checked, filled, whole
 from recipe_widgets.training import evaluate, train
 from recipe_widgets.tune.study import Metric, Tuning
 
@@ -42,6 +43,7 @@ class Finalists:
     def winner(self) -> Settings:
         return self.entries[0].settings
 
+    @checked(place=whole(1))
     def against_winner(self, place: int) -> tuple[float, float, float]:
         """Mean difference of the finalist at `place` (from 1) to the winner, with its 95 % interval.
 
@@ -72,6 +74,7 @@ class Finalists:
     __repr__ = __str__
 
 
+@checked(top=whole(1, 10**6), seeds=filled())
 def finalists(tuning: Tuning, data: Data, top: int = 3, seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Finalists:
     """Train the best `top` settings of a search on every seed, and rank them by their mean.
 
@@ -81,7 +84,7 @@ def finalists(tuning: Tuning, data: Data, top: int = 3, seeds: Sequence[int] = (
     Raises:
         RecipeError: fewer than one finalist or seed, or a seed named twice.
     """
-    if top < 1 or not seeds or len(set(seeds)) < len(seeds):
+    if len(set(seeds)) < len(seeds):
         raise RecipeError("finalists(top=, seeds=)", found=f"{top}, {list(seeds)}", expected="at least one, no seed twice")
     chosen = [tuning.settings_of(trial) for trial in tuning.ranked()[:top]] or [tuning.best]
     entries = [Finalist(one, tuple(_value(data, one.replace(seed=seed), tuning.metric) for seed in seeds)) for one in chosen]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, real, whole
 
 if TYPE_CHECKING:
     import optuna
@@ -19,6 +20,7 @@ USUAL = ("lr", "momentum", "weight_decay", "batch_size", "width")
 Value = float | int | str
 
 
+@checked_fields(low=real(-1e300), high=real(-1e300))
 @dataclass(frozen=True)
 class Range:
     """Numbers from `low` to `high`, both included; with `log` each factor of ten counts alike. `whole`: integers only."""
@@ -28,6 +30,11 @@ class Range:
     high: float
     log: bool
     whole: bool
+
+    def __post_init__(self) -> None:
+        if self.low > self.high or (self.log and self.low <= 0):
+            raise RecipeError("Range(low, high)", found=f"{self.low:g} to {self.high:g}",
+                              expected="low <= high" + (", both above 0 on a logarithmic scale" if self.log else ""))
 
     def suggest(self, trial: optuna.Trial) -> Value:
         if self.whole:
@@ -60,6 +67,7 @@ class Range:
         return math.log(value) if self.log else value
 
 
+@checked_fields(values=filled())
 @dataclass(frozen=True)
 class Choice:
     """One of some values, without an order between them."""
@@ -81,6 +89,7 @@ class Choice:
 class Space:
     """Which knobs are searched, and where."""
 
+    @checked()
     def __init__(self, dimensions: Sequence[Range | Choice]) -> None:
         self.dimensions = tuple(dimensions)
 
@@ -92,10 +101,13 @@ class Space:
         """`base` with the knobs that the sampler chose for this trial."""
         return base.replace(**{one.name: one.suggest(trial) for one in self.dimensions})
 
+    @checked(points=whole(1, 10**4))
     def grid(self, points: int) -> dict[str, list[Value]]:
         """`points` values of each range and all values of each choice."""
         return {one.name: one.grid(points) for one in self.dimensions}
 
+    @checked(good=filled())
+    @fitting("points with a value for each knob of the space")
     def narrowed(self, good: Sequence[Mapping[str, Any]]) -> Space:
         """The part of the space around some good points, `{knob: value}` each: from coarse to fine."""
         return Space([one.narrowed([point[one.name] for point in good]) for one in self.dimensions])
@@ -119,6 +131,7 @@ class Space:
         return f"Space({'; '.join(words)})"
 
 
+@checked()
 def space(*names: str, **given: Any) -> Space:
     """A search space over knobs of `Settings`.
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
+from recipe_widgets.records.secrets import masked
 
 if TYPE_CHECKING:
     import optuna
+    from sqlalchemy.engine import URL
 
 TRIES = 20  # workers that start at the same moment all want to make the tables; the losers look again
-SECRETS = ("password", "passwd", "pwd", "sslpassword")
+_WANTED = "tuning.db, or an address like postgresql+psycopg://user:password@host:5432/name"
+SHOWN = ("host", "port", "dbname", "user", "sslmode", "connect_timeout", "application_name", "target_session_attrs", "uri",
+         "mode", "timeout")  # options of an address that hold no secret; a mistyped "pasword" does
 
 
 def as_url(storage: str) -> str:
@@ -23,34 +29,42 @@ def as_url(storage: str) -> str:
     return storage if "://" in storage else f"sqlite:///{storage}"
 
 
-def hidden(storage: str | None) -> str:
-    """`storage` as it may be shown: without passwords."""
-    if storage is None:
-        return "memory"
+def taken_apart(storage: str) -> URL | None:
+    """The parts of an address; None where it cannot be said for sure which of them is the password."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
         url = make_url(as_url(storage))
     except (ArgumentError, ValueError):  # SQLAlchemy's own words may quote the address
-        return as_url(storage).partition("://")[0] + "://..."
-    query = {key: "***" if key.lower() in SECRETS else value for key, value in url.query.items()}
+        return None
+    plain = storage.count("@") < 2 if "://" in storage else masked(storage) == storage  # no "://" mistyped
+    return url if plain else None
+
+
+@checked()
+def hidden(storage: str | None) -> str:
+    """`storage` as it may be shown: without passwords."""
+    if storage is None:
+        return "memory"
+    url = taken_apart(storage)
+    if url is None:
+        return re.match(r"(\w+(\+\w+)?://)?", storage)[0] + "..."  # type: ignore[index]
+    query = {key: value if key.lower() in SHOWN else "***" for key, value in url.query.items()}
     return url.set(query=query).render_as_string(hide_password=True)
 
 
 def without_secrets(text: str, storage: str) -> str:
     """`text`, an error of a driver, without the passwords in `storage`."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    with contextlib.suppress(ArgumentError, ValueError):
-        url = make_url(as_url(storage))
-        held = [url.password or ""] + [str(url.query[key]) for key in url.query if key.lower() in SECRETS]
-        for secret in filter(None, held):
-            for form in (secret, quote(secret, safe=""), quote(secret)):
-                text = text.replace(form, "***")
-        return text.replace(storage, hidden(storage))
-    return text.replace(storage, hidden(storage))
+    url = taken_apart(storage)
+    if url is None:
+        return "its address cannot be taken apart"
+    typed = re.findall(r"://[^:/]*:(.*)@", storage)
+    options = [value for key in url.query if key.lower() not in SHOWN for value in url.normalized_query[key]]
+    for secret in filter(None, [*typed, url.password or "", *options]):
+        for form in (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]):
+            text = text.replace(form, "***")
+    return masked(text.replace(storage, hidden(storage)))
 
 
 def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.storages.BaseStorage:
@@ -66,6 +80,9 @@ def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.st
 
     if storage is None:
         return optuna.storages.InMemoryStorage()
+    if taken_apart(storage) is None:
+        raise RecipeError("Storage", found=f"{hidden(storage)}, which cannot be taken apart", expected=_WANTED,
+                          mend="In a password write @ as %40, / as %2F, : as %3A.")
     for attempt in range(TRIES):
         try:
             return _open(as_url(storage), heartbeat, retries)

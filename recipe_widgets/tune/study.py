@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
@@ -10,14 +11,14 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.result import drawing
-from recipe_widgets.training import Training, advance, end_with_best, evaluate
+from recipe_widgets.training import Training, advance, end_with_best, evaluate, plainly
 from recipe_widgets.tune.engines import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
+from recipe_widgets.tune.lost import storage_errors
 from recipe_widgets.tune.opening import agree, open_study, with_looks
 from recipe_widgets.tune.rescue import ERROR, Heartbeat, Tally, interrupted, rescue, tally
 from recipe_widgets.tune.space import Space, size_of, space
@@ -46,6 +47,7 @@ class Tuning:
     Made by `tune()`; `turns()` is the work itself, one training step at a time, and `run()` does all of it.
     """
 
+    @checked(trials=whole(1), heartbeat=whole(1), retries=whole(0), grid_points=whole(1, 10**4))
     def __init__(self, data: Data, searched: Space, base: Settings, *, trials: int, sampler: Sampler, pruner: Pruner,
                  metric: Metric, storage: str | None, name: str, heartbeat: int, retries: int, grid_points: int) -> None:
         self.data, self.space, self.base, self.metric = data, searched, with_looks(base), metric
@@ -58,8 +60,9 @@ class Tuning:
             engine = make_sampler(sampler, grid, self.base.seed, shared=storage is not None)
             self.study = open_study(storage, name, metric, engine, make_pruner(pruner, self.base.max_steps), heartbeat,
                                      retries)
-        agree(self.study, {"space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
-                            "data": data.sha256}, name)
+        with storage_errors(storage):
+            agree(self.study, {"space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
+                               "data": data.sha256}, name)
 
     # --- the work ---------------------------------------------------------------------------------------------------
 
@@ -80,6 +83,7 @@ class Tuning:
                 continue
             yield from self._one_trial()
 
+    @checked()
     def run(self, progress: bool = False) -> Tuning:
         """All of `turns()`; with `progress` a bar in the terminal.
 
@@ -87,8 +91,6 @@ class Tuning:
             RecipeError: the storage was lost (finished trials are in it), or no trial at all came to an end.
         """
         from tqdm import tqdm
-
-        from recipe_widgets.tune.lost import storage_errors
 
         with storage_errors(self.storage), tqdm(total=self.trials, unit="trial", disable=not progress) as bar:
             seen: Any = None
@@ -124,15 +126,16 @@ class Tuning:
                     return  # stopped
                 self._tell(trial, value)
                 told = True
-        except (RecipeError, torch.OutOfMemoryError) as error:  # these knobs cannot be trained; others can
+        except RecipeError as error:  # these knobs cannot be trained; others can
             trial.set_user_attr(ERROR, str(error).splitlines()[0])
             self._tell(trial, None)
             told = True
         except UpdateFinishedTrialError:  # this worker slept so long that another took it for dead and has its trial
             told = True
         except Exception as error:
-            trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}".splitlines()[0])
-            self._tell(trial, None)
+            with contextlib.suppress(Exception):  # the storage itself may be what broke: that is to be told, not this
+                trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}".splitlines()[0])
+                self._tell(trial, None)
             told = True
             raise
         finally:
@@ -152,18 +155,19 @@ class Tuning:
     def _train(self, trial: optuna.Trial) -> Generator[None, None, float | None]:
         """One run. Its value; NaN where it was pruned or diverged; None where the reader stopped it."""
         settings = self.space.suggest(trial, self.base)
-        model = build_model(settings, self.data.shape, self.data.num_classes)
-        training = Training(model, self.data, settings)
-        run = training.new_run()
-        for _ in advance(training, run):
-            if self._over.is_set():
-                return None
-            if training.due() and run.status == "running":  # it has just looked at the validation set
-                trial.report(training.history.last(self.metric), training.done)
-                if trial.should_prune():
-                    trial.set_user_attr("why", f"pruned after {training.done} steps")
-                    return math.nan
-            yield
+        with plainly(settings):
+            model = build_model(settings, self.data.shape, self.data.num_classes)
+            training = Training(model, self.data, settings)
+            run = training.new_run()
+            for _ in advance(training, run):
+                if self._over.is_set():
+                    return None
+                if training.due() and run.status == "running":  # it has just looked at the validation set
+                    trial.report(training.history.last(self.metric), training.done)
+                    if trial.should_prune():
+                        trial.set_user_attr("why", f"pruned after {training.done} steps")
+                        return math.nan
+                yield
         if run.status == "diverged":
             trial.set_user_attr("why", run.message)
             return math.nan
@@ -174,7 +178,8 @@ class Tuning:
     # --- what came out ----------------------------------------------------------------------------------------------
 
     def tally(self) -> Tally:
-        return tally(self.study, self.retries)
+        with storage_errors(self.storage):
+            return tally(self.study, self.retries)
 
     def table(self) -> list[Trial]:
         """All trials that have ended, in the order in which they began; those that were run again are not in it twice."""
@@ -182,7 +187,8 @@ class Tuning:
 
         words: dict[Any, Literal["complete", "pruned", "failed"]] = {
             State.COMPLETE: "complete", State.PRUNED: "pruned", State.FAIL: "failed"}
-        ended = [t for t in self.study.get_trials(deepcopy=False) if t.state in words]
+        with storage_errors(self.storage):
+            ended = [t for t in self.study.get_trials(deepcopy=False) if t.state in words]
         return [Trial(t.number, dict(t.params), t.value if t.state == State.COMPLETE and t.value is not None else math.nan,
                       words[t.state], str(t.user_attrs.get(ERROR) or t.user_attrs.get("why") or ""))
                 for t in ended if t.state != State.FAIL or ERROR in t.user_attrs]
@@ -192,6 +198,7 @@ class Tuning:
         done = [trial for trial in self.table() if trial.state == "complete"]
         return sorted(done, key=lambda trial: trial.value if self.metric == "val_loss" else -trial.value)
 
+    @checked()
     def settings_of(self, trial: Trial) -> Settings:
         return self.base.replace(**trial.knobs)
 
@@ -238,6 +245,7 @@ class Tuning:
         return f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
 
 
+@checked(trials=whole(1), heartbeat=whole(1), retries=whole(0), grid_points=whole(1, 10**4))
 def tune(data: Data, searched: Space | None = None, base: Settings | None = None, *, trials: int = 50,
          sampler: Sampler = "tpe", pruner: Pruner = "median", metric: Metric = "val_loss", storage: str | None = None,
          name: str = "tuning", heartbeat: int = 60, retries: int = 10, grid_points: int = GRID_POINTS,

@@ -20,7 +20,10 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        name = os.path.relpath(self.file) if os.path.isabs(self.file) else self.file
+        try:
+            name = os.path.relpath(self.file) if os.path.isabs(self.file) else self.file
+        except ValueError:  # on another drive of Windows
+            name = self.file
         return f"{self.file if name.startswith('..') else name}:{self.line}"
 
 

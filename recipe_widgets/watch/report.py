@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from recipe_widgets.records import CheckResult, RecipeError
+from recipe_widgets.records import CheckResult
+from recipe_widgets.records.arguments import checked
+from recipe_widgets.records.files import printable, put
 from recipe_widgets.watch.places import text
 
 Severity = Literal["error", "warning", "note"]
@@ -33,6 +35,7 @@ class Finding:
     source: str = ""
 
     @classmethod
+    @checked()
     def of(cls, result: CheckResult, at: Any = None) -> Finding:
         evidence = {key: _plain(value) for key, value in
                     (("measured", result.measured), ("expected", result.expected)) if value is not None}
@@ -71,6 +74,7 @@ class Report:
     def __len__(self) -> int:
         return len(self.findings)
 
+    @checked()
     def of(self, severity: Severity) -> list[Finding]:
         return [f for f in self.findings if f.severity == severity]
 
@@ -89,6 +93,7 @@ class Report:
     def to_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2)
 
+    @checked()
     def raise_for(self, severity: Severity = "error") -> None:
         """An AssertionError when something this bad, or worse, was found: for tests."""
         bad = [f for f in self.findings if _ORDER[f.severity] <= _ORDER[severity]]
@@ -137,14 +142,12 @@ class Report:
 
     def show(self, stream: TextIO | None = None) -> None:
         stream = stream or sys.stderr
-        print("\n" + self.to_text(colour=stream.isatty()), file=stream, flush=True)
+        print("\n" + printable(self.to_text(colour=stream.isatty()), stream), file=stream, flush=True)
 
+    @checked()
     def save(self, path: Path, form: Literal["json", "html"]) -> None:
         """Raises: RecipeError when the file cannot be written."""
-        try:
-            path.write_text(self.to_json() + "\n" if form == "json" else self.to_html(), encoding="utf-8")
-        except OSError as error:
-            raise RecipeError(f"--{form}", found=f"{path} ({error.strerror})", expected="a file to write") from None
+        put(path, self.to_json() + "\n" if form == "json" else self.to_html(), f"--{form}")
 
 
 def _lines(f: Finding, colour: bool = False) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import urllib.error
+from pathlib import Path
 
 import pytest
 import torch
@@ -78,6 +80,31 @@ def test_weights_that_cannot_be_had_are_told(monkeypatch: pytest.MonkeyPatch, er
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fails)
     with pytest.raises(RecipeError, match="Put that file into"):
         pretrained("resnet18", (3, 32, 32), 10, (0.5,) * 3, (0.2,) * 3)
+
+
+class Evil:
+    """Unpickled, it makes the folder "owned"."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.place / "owned"),)
+
+
+def test_a_file_in_torchs_cache_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torchvision
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    url = torchvision.models.get_model_weights("mobilenet_v3_small").DEFAULT.url
+    file = tmp_path / "checkpoints" / url.rsplit("/", 1)[1]
+    file.parent.mkdir()
+    torch.save({"evil": Evil(tmp_path)}, file)
+    with pytest.raises(RecipeError, match="Pretrained weights"):
+        pretrained("mobilenet_v3_small", (1, 28, 28), 4, (0.1,), (0.3,), size=32)
+    assert not (tmp_path / "owned").exists()
+    torch.load(file, weights_only=False)  # the same file would act
+    assert (tmp_path / "owned").exists()
 
 
 def test_unknown_networks_and_tables_are_told() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -165,7 +164,7 @@ def test_kill_9_in_mid_session_loses_no_ended_run(tmp_path: Path) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(1 + number % 7)]
         time.sleep(random.Random(number).random() / 20)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         said += [float(text) for text in [*lines, *process.stdout.read().splitlines()] if text.strip()]
         process.wait()
         book = RunBook(file)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -107,7 +106,7 @@ def test_kill_9_loses_no_acknowledged_run(tmp_path: Path) -> None:
         assert process.stdout is not None
         for _ in range(5 + 7 * number):
             process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         said = [int(line) for line in process.stdout.read().splitlines() if line.strip().isdigit()]
         process.wait()
         last = max([5 + 7 * number - 1, *said])

@@ -21,6 +21,9 @@ from recipe_widgets.lessons.clinic.program import Program
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import CheckResult, History, RecipeError
+from recipe_widgets.records.arguments import checked, fitting, whole
+from recipe_widgets.records.files import write_whole
+from recipe_widgets.records.plain import parsed, read_text
 
 
 def split_leak(target: Any) -> CheckResult:
@@ -79,6 +82,8 @@ class Clinic:
     Patients are numbered from 1. Named right by the curves alone: 2 points; after the checks: 1; else 0.
     """
 
+    @checked(seeds=whole(1, 1000))
+    @fitting("data, settings and numbers that this experiment can work with")
     def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES, keep: Path | None = None) -> None:
         self.data = {one.name: one for one in data}
         kept = [case for case in cases if case.data in self.data]
@@ -97,15 +102,17 @@ class Clinic:
         """A file that is damaged counts as none."""
         try:
             said = {key: Answers([str(w) for w in one["wrong"]], one["points"]) for key, one in
-                    json.loads(file.read_text(encoding="utf-8")).items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+                    parsed(read_text(file, "Answers", "a file"), "Answers", "an object").items()}
+        except (RecipeError, TypeError, KeyError, AttributeError):
+            return
+        if not all(one.points in (None, 0, *_POINTS.values()) for one in said.values()):
             return
         self._answers |= {key: one for key, one in said.items() if key in self._answers}
 
     def _save(self) -> None:
         if self.keep is not None:
             with contextlib.suppress(OSError):  # answers that cannot be kept are no reason to stop
-                self.keep.write_text(json.dumps({key: vars(one) for key, one in self._answers.items()}), encoding="utf-8")
+                write_whole(self.keep, json.dumps({key: vars(one) for key, one in self._answers.items()}))
 
     def afresh(self) -> None:
         """Forget all answers, on disk as well."""
@@ -125,6 +132,7 @@ class Clinic:
         """All that can be named, by alphabet."""
         return sorted(case.diagnosis for case in self.cases)
 
+    @checked(number=whole(1))
     def patient(self, number: int) -> Patient:
         """Train it, and the sound program beside it, at the first call: about a second per patient."""
         if not 1 <= number <= len(self):
@@ -137,6 +145,7 @@ class Clinic:
                                              [broken.run(seed) for seed in range(self.seeds)])
         return self._patients[number]
 
+    @checked()
     def number_of(self, key: str) -> int:
         """The number of the patient with this case, for those who look it up."""
         for number, case in enumerate(self.cases, 1):
@@ -144,6 +153,7 @@ class Clinic:
                 return number
         raise RecipeError("BugClinic", found=f"the case {key!r}", expected="one of " + ", ".join(c.key for c in self.cases))
 
+    @checked(number=whole(1))
     def examine(self, number: int, progress: bool = True) -> Report:
         """What the checks say of its program; kept, so that a second call costs nothing."""
         patient = self.patient(number)
@@ -152,6 +162,7 @@ class Clinic:
             patient.report = run_all(program.subject(), only=EXAMINATION, progress=progress)
         return patient.report
 
+    @checked(number=whole(1))
     def answer(self, number: int, diagnosis: str) -> str:
         """Name the bug; the reply says why it is that one, or where to look next."""
         if diagnosis not in self.diagnoses:
@@ -204,6 +215,8 @@ def explain(case: Case) -> str:
     return f"{case.why} The line: {case.line}. Right: {case.mended}.{found}"
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def findings(report: Report) -> list[str]:
     """What is worth reading in a report: all that did not pass, then how many did."""
     said = [str(result) for result in report if result.status in ("fail", "warn", "note")]
