@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _LOGIN = re.compile(r"(\w:/{0,2}|//)([^\s:/@]*):\S*@")  # scheme://user:password@, also with a slash forgotten
-_SPACED = re.compile(r"(\w:/{0,2}|//)([^\s:/@.]+):[^@\n]*@")  # with blanks in the password; not https://example.org:8080 ... @
+_SPACED = re.compile(r"(\w:/{0,2}|//)([^\s:/@.]+):[^@\n]*@")  # with blanks in it; not https://example.org:8080 a@b
 _OPTION = re.compile(r"\b(\w*(?:pas|pw|secret|token)\w*)=[^\s&]+", re.IGNORECASE)
 
 
