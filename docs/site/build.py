@@ -23,7 +23,7 @@ from recipe_widgets import RecipeError, load
 from recipe_widgets.plots import RecipeMap
 
 TEXTS = ("notebooks/README.md", "notebooks/CHECKLIST.md", "notebooks/GLOSSARY.md", "notebooks/TEACHING.md", "README.md",
-         "CHANGELOG.md")
+         "docs/guide.md", "CHANGELOG.md")
 MARK = ".recipe-site"  # in a folder that this script may empty
 
 

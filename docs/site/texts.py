@@ -17,7 +17,7 @@ from docs.site.links import REPOSITORY, linked_texts, mended, page_of
 from docs.site.page import TEMPLATES, Page
 
 LIVE = '<p class="live">A saved copy; <a href="../README.md">in JupyterLab</a> its sliders and buttons answer, too.</p>'
-_HEADING = re.compile(r'<h(?P<level>[12])\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>(?P<text>.*?)</h(?P=level)>', re.DOTALL)
+_HEADING = re.compile(r'<h(?P<level>[1-6])\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>(?P<text>.*?)</h(?P=level)>', re.DOTALL)
 _MARK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>')
 _TAG = re.compile(r"<[^>]*>")
 
@@ -37,7 +37,7 @@ def text_pages(first: Iterable[str]) -> list[Page]:
     while waiting:
         source = waiting.pop(0)
         if source not in pages:
-            body = markdown2html_mistune((REPOSITORY / source).read_text())
+            body = with_usual_places(markdown2html_mistune((REPOSITORY / source).read_text()))
             pages[source] = _page(source, body)
             waiting += linked_texts(body, source)
     return list(pages.values())
@@ -48,6 +48,17 @@ def _page(source: str, body: str) -> Page:
     title = next((text for level, _, text in headings if level == "1"), Path(source).stem)
     contents = [(html.unescape(place), text) for level, place, text in headings if level == "2"]
     return Page(page_of(source), title, mended(body, source), contents)
+
+
+def with_usual_places(body: str) -> str:
+    """The same HTML with the places of headings under both their names: "In-a-script", as JupyterLab has it, and
+    "in-a-script", as code-hosting pages do.
+    """
+    def both(match: re.Match[str]) -> str:
+        usual = re.sub(r"[^\w\- ]", "", words(match["text"]).lower()).replace(" ", "-")
+        return match[0] if usual == match["id"] else f'<span id="{usual}"></span>{match[0]}'
+
+    return _HEADING.sub(both, body)
 
 
 def words(text: str) -> str:

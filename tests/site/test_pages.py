@@ -11,7 +11,7 @@ from docs.site.api import documented, without_dead_links
 from docs.site.build import build, emptied, lessons
 from docs.site.check import must_be_whole, problems
 from docs.site.links import REPOSITORY, mended, page_of
-from docs.site.texts import words
+from docs.site.texts import with_usual_places, words
 from recipe_widgets import RecipeError
 from tests.site.conftest import Built
 
@@ -134,6 +134,12 @@ def test_the_reference_tells_signatures_and_docstrings(built: Built) -> None:
 def test_links_to_places_that_are_left_out_become_words() -> None:
     assert without_dead_links('<p id="a"><a href="#a">A</a> <a href="#b"><b>B</b></a>') == \
         '<p id="a"><a href="#a">A</a> <b>B</b>'
+
+
+def test_headings_are_found_under_both_names() -> None:
+    heading = '<h2 id="In-CI:-tests-&amp;-more">In CI: <code>tests</code> &amp; more</h2>'
+    assert with_usual_places(heading) == f'<span id="in-ci-tests--more"></span>{heading}'
+    assert with_usual_places('<h2 id="checks">checks</h2>') == '<h2 id="checks">checks</h2>'
 
 
 def test_words_of_a_heading() -> None:
