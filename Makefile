@@ -35,6 +35,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/seeds.py
@@ -70,6 +71,7 @@ audit: setup
 
 screenshots: setup
 	$(BIN)/python tests/e2e/screenshots.py
+	$(BIN)/python tests/e2e/moving_picture.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-peers $(VENV)-audit build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Make the README's picture again, from the real thing: python tests/e2e/screenshots.py [--dark] [--width W] [FILE]"""
+"""Make a still picture of the panel, from the real thing: python tests/e2e/screenshots.py [--dark] [--width W] [FILE]"""
 
 from __future__ import annotations
 
