@@ -137,14 +137,17 @@ _TOUCHED = (widgets.Button, widgets.Accordion, widgets.Text, widgets.Dropdown, w
 
 
 def answers(panel: LivePanel) -> None:
-    """A slider's message reaches the settings, and a new run begins with them."""
-    lr, before = 0.011 if panel.settings.lr != 0.011 else 0.012, panel.run
+    """A slider's message reaches the settings, and a new run begins with them, or the panel says why it cannot."""
+    lr, before, session = 0.011 if panel.settings.lr != 0.011 else 0.012, panel.run, panel._session
     panel._controls.sliders["lr"].set_state({"value": lr})
     assert panel.settings.lr == lr
     panel.start()
 
     def answered() -> bool:
-        run = panel.run
-        return run is not None and run is not before and run.newest.lr == lr and run.steps_done > 0
+        run, refused = panel.run, session.problem.startswith("Training could not go on") and not session.ordered
+        return refused or (run is not None and run is not before and run.newest.lr == lr and run.steps_done > 0)
 
-    until(answered)
+    try:
+        until(answered)
+    except AssertionError:
+        raise AssertionError(f"no answer in phase {session.phase}: {panel.words} {panel.settings}") from None
