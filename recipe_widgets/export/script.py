@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
@@ -17,6 +18,7 @@ from recipe_widgets.export.layers import model_code
 from recipe_widgets.models import build_model
 from recipe_widgets.models.build import CONVOLUTIONAL
 from recipe_widgets.records import RecipeError, Run, Settings, generator
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.files import write_whole
 from recipe_widgets.records.run import register_export
 from recipe_widgets.records.seeds import Stream
@@ -32,6 +34,7 @@ _SCHEDULES = {
 }
 
 
+@checked()
 def script_of(run: Run, data: Data | None = None) -> str:
     """The script of a run; its data are put into the reader's state folder, where the script finds them.
 
@@ -44,25 +47,33 @@ def script_of(run: Run, data: Data | None = None) -> str:
     chosen = _data_of(run, data)
     content = data_file(chosen)
     cache = state_folder() / "exported" / f"{_slug(chosen.name)}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
-    if not cache.exists():
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(cache, content)
+    with _folder_told(cache.parent, "Name another folder in the environment variable RECIPE_STATE."):
+        cache.parent.mkdir(exist_ok=True)
+        if not cache.exists() or cache.read_bytes() != content:
+            write_whole(cache, content)
     return text_of(run, chosen, cache.name, str(cache))
 
 
+@checked()
 def save_script(run: Run, folder: str | Path, data: Data | None = None, name: str = "train") -> Path:
     """Write `<name>.py` and its data file into `folder` (made where it is missing) and return the script's path."""
     chosen = _data_of(run, data)
     target, beside = Path(folder), f"{_slug(chosen.name)}.npz"
-    try:
+    path, text = target / f"{_slug(name)}.py", text_of(run, chosen, beside, "")
+    with _folder_told(target):
         target.mkdir(parents=True, exist_ok=True)
         write_whole(target / beside, data_file(chosen))
-        path = target / f"{_slug(name)}.py"
-        write_whole(path, text_of(run, chosen, beside, ""))
-    except OSError as error:
-        raise RecipeError("Folder for the script", found=f"{target} ({error.strerror})",
-                          expected="a folder that can be written to") from None
+        write_whole(path, text)
     return path
+
+
+@contextlib.contextmanager
+def _folder_told(folder: Path, mend: str = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RecipeError("Folder for the script", found=f"{folder} ({error.strerror or error})",
+                          expected="a folder that can be written to", mend=mend) from None
 
 
 def data_file(data: Data) -> bytes:

@@ -14,6 +14,8 @@ from recipe_widgets.lessons.photos import photos
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
+from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, fitting, whole
 
 
 class Labeller:
@@ -23,6 +25,8 @@ class Labeller:
     done, so that you do not learn from it. From code: `labeller.type("70")`, `labeller.labels.accuracy()`.
     """
 
+    @checked(count=whole(1, 10**4), seed=whole(0, 2**63 - 1))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, count: int = 30, seed: int = 0) -> None:
         self.data, self.labels = data, labelling(data, count, seed)
         self.turn = widgets.ToggleButtons(options=[(f"round {k + 1}", k) for k in range(ROUNDS)], description="",
@@ -42,6 +46,7 @@ class Labeller:
         self.afresh.on_click(lambda _: self.clear())
         self._take_up()
 
+    @checked()
     def type(self, keys: str) -> None:
         """Label the next pictures: one key each."""
         self.keys.value = self.labels.texts[self.turn.value] + keys
@@ -57,10 +62,15 @@ class Labeller:
         self._show()
 
     def _typed(self, text: str) -> None:
-        kept = self.labels.typed(self.turn.value, text)
+        try:
+            kept, problem = self.labels.typed(self.turn.value, text), ""
+        except RecipeError as error:  # a full disk: what is on it stays, and is what the page shows
+            kept, problem = self.labels.texts[self.turn.value], str(error)
         if kept != text:
             self.keys.value = kept
         self._show()
+        if problem:
+            self._words.value = f'<div role="status">{html.escape(problem)}</div>'
 
     def _show(self) -> None:
         turn, total = self.turn.value, len(self.labels.rows)

@@ -12,6 +12,8 @@ from torch import nn
 from recipe_widgets.data import Split
 from recipe_widgets.data.deal import stratified
 from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.records.arguments import checked, fitting, whole
+from recipe_widgets.training.plainly import plainly
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -27,6 +29,7 @@ class Evaluation(NamedTuple):
         return f"loss {self.loss:.4f}, accuracy {self.accuracy:.2%} on {self.n:,} samples"
 
 
+@checked()
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """`model` in eval mode and without gradients; afterwards each of its modules is back in the mode it had."""
@@ -40,6 +43,8 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@checked(batch_size=whole(1))
+@fitting("a model that maps batches of the split to logits (N, K), and a loss (logits, labels) -> one number")
 def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross_entropy,
              batch_size: int = 1000) -> Evaluation:
     """The loss and accuracy of `model` on all of `split`, such as `data.validation`.
@@ -59,7 +64,7 @@ def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross
     split = split.to(device)
     loss = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
-    with eval_mode(model):
+    with eval_mode(model), plainly():
         for x, y in split.batches(batch_size):
             logits = model(x)
             loss += loss_fn(logits, y) * len(y)

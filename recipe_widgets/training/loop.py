@@ -13,6 +13,7 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.records import History, Probe, RecipeError, Run, Settings, Step
+from recipe_widgets.records.arguments import blamed, checked, fitting
 from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.best import Best
@@ -20,12 +21,14 @@ from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
 from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
 from recipe_widgets.training.optimizers import make_optimizer
+from recipe_widgets.training.plainly import plainly
 from recipe_widgets.training.processes import count
 from recipe_widgets.training.saving import Saving
 from recipe_widgets.training.schedules import Plateau, lr_at
 
 EARLY_LOOKS = frozenset(10 * 4**power for power in range(12))  # steps
 LossOfBatch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+_FITS = "a model that maps the data's batches to logits (N, K), and a loss that gives one number per batch"
 ACCURACY_EVERY = 10  # steps; counting hits at each step would cost a small model 3 % of its speed
 
 
@@ -39,6 +42,8 @@ class Training:
             probabilities (n,K) after mixup or cutmix.
     """
 
+    @checked()
+    @fitting("a model with weights to train, on numbers of the data's type")
     def __init__(self, model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = (),
                  loss_fn: LossOfBatch | None = None) -> None:
         self.device = pick_device(settings.device)
@@ -179,6 +184,7 @@ class Training:
         return early or self.done % every == 0 or self.done == self.settings.max_steps
 
 
+@checked()
 def advance(training: Training, run: Run) -> Iterator[Step]:
     """Train and evaluate until the run ends; keeps `run.status` and `run.message` true at every yield."""
     while training.done < training.settings.max_steps and not training.best.exhausted:
@@ -207,6 +213,7 @@ def _stopped_early(training: Training) -> str:
     return f"stopped early: {best.looks_since} looks without a validation loss under the {best.loss:.4g} of step {best.step}"
 
 
+@checked()
 def end_with_best(training: Training, run: Run) -> None:
     """Give an ended run's model the weights of its best look, where the settings ask for it; says so in `run.message`."""
     best = training.best
@@ -216,6 +223,7 @@ def end_with_best(training: Training, run: Run) -> None:
         run.message = f"{run.message}; {back}" if run.message else back
 
 
+@checked()
 def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = ()) -> Iterator[Step]:
     """Train `model` in place and yield after every iteration; whoever consumes it decides when to stop.
 
@@ -225,12 +233,13 @@ def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Pro
     At most `settings.max_steps` steps; it looks at the training set only, so schedule="plateau" finds none. The numbers are
     in `step.history`. After the last step `model` has the averaged weights where `settings.ema` asks for them.
     """
-    training = Training(model, data, settings, probes)
-    for index in range(settings.max_steps):
-        step = training.step()
-        if index == settings.max_steps - 1:
-            training.finish()
-        yield step
+    with blamed("steps(model, data)", _FITS), plainly(settings):
+        training = Training(model, data, settings, probes)
+        for index in range(settings.max_steps):
+            step = training.step()
+            if index == settings.max_steps - 1:
+                training.finish()
+            yield step
 
 
 def _kind() -> type[Training]:
@@ -242,6 +251,8 @@ def _kind() -> type[Training]:
     return DistributedTraining
 
 
+@checked()
+@fitting(_FITS)
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
           until: Callable[[Step], bool] | None = None, loss_fn: LossOfBatch | None = None,
           checkpoints: str | os.PathLike[str] | None = None, resume: bool = False) -> Run:
@@ -264,21 +275,22 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
     """
     if resume and checkpoints is None:
         raise RecipeError("train(resume=True)", found="no folder", expected="checkpoints=, the folder of the run")
-    own = model is not None
-    if model is None:
-        model = build_model(settings, data.shape, data.num_classes)
-    training = _kind()(model, data, settings, probes, loss_fn)
-    run = training.new_run()
-    saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
-    if saving is not None:
-        saving.begin(resume)
-    for step in advance(training, run):
-        stop = until is not None and run.status == "running" and until(step)
-        if saving is not None and (stop or saving.due()):
-            saving.save()
-        if stop:
-            training.finish()
-            run.status, run.message = "stopped", f"stopped after step {step.index}"
-            break
-    end_with_best(training, run)
-    return run
+    with plainly(settings):
+        own = model is not None
+        if model is None:
+            model = build_model(settings, data.shape, data.num_classes)
+        training = _kind()(model, data, settings, probes, loss_fn)
+        run = training.new_run()
+        saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
+        if saving is not None:
+            saving.begin(resume)
+        for step in advance(training, run):
+            stop = until is not None and run.status == "running" and until(step)
+            if saving is not None and (stop or saving.due()):
+                saving.save()
+            if stop:
+                training.finish()
+                run.status, run.message = "stopped", f"stopped after step {step.index}"
+                break
+        end_with_best(training, run)
+        return run

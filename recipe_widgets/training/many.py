@@ -10,9 +10,11 @@ import torch
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records.arguments import checked, filled, fitting
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.diverged import why_diverged
 from recipe_widgets.training.loop import ACCURACY_EVERY, Training
+from recipe_widgets.training.plainly import plainly
 from recipe_widgets.training.schedules import lr_at
 from recipe_widgets.training.stacked import Stack, stackable
 
@@ -31,8 +33,9 @@ class ManySeeds:
         stacked: whether they are computed at once.
     """
 
+    @checked(seeds=filled())
     def __init__(self, data: Data, settings: Settings, seeds: Sequence[int], *, shared_batches: bool = False) -> None:
-        if not seeds or len(set(seeds)) < len(seeds):
+        if len(set(seeds)) < len(seeds):
             raise RecipeError("train_many(seeds=)", found=repr(list(seeds)), expected="at least one seed, each once",
                               mend="For example seeds=range(8).")
         self.settings, self.shared = settings, shared_batches
@@ -115,6 +118,8 @@ class ManySeeds:
             self._stack = None
 
 
+@checked(seeds=filled())
+@fitting("a function `until` of the runs so far, and data that the settings' model takes")
 def train_many(data: Data, settings: Settings, seeds: Sequence[int], *, shared_batches: bool = False,
                until: Callable[[ManySeeds], bool] | None = None) -> list[Run]:
     """Train the same settings from each of `seeds` and return their runs, in that order.
@@ -125,14 +130,15 @@ def train_many(data: Data, settings: Settings, seeds: Sequence[int], *, shared_b
     Raises:
         RecipeError: no seeds, or one of them twice.
     """
-    many = ManySeeds(data, settings, seeds, shared_batches=shared_batches)
-    while many.running and many.done < settings.max_steps:
-        many.step()
-        if until is not None and many.running and until(many):
-            for k in many.running:
-                many.members[k].finish()
-                many.runs[k].status, many.runs[k].message = "stopped", f"stopped after step {many.done - 1}"
-    for k in many.running:  # a run of no steps at all
-        many.runs[k].status = "done"
-    many.finish()
-    return many.runs
+    with plainly(settings):
+        many = ManySeeds(data, settings, seeds, shared_batches=shared_batches)
+        while many.running and many.done < settings.max_steps:
+            many.step()
+            if until is not None and many.running and until(many):
+                for k in many.running:
+                    many.members[k].finish()
+                    many.runs[k].status, many.runs[k].message = "stopped", f"stopped after step {many.done - 1}"
+        for k in many.running:  # a run of no steps at all
+            many.runs[k].status = "done"
+        many.finish()
+        return many.runs

@@ -11,6 +11,7 @@ import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings, train
 from recipe_widgets.cli import main
+from recipe_widgets.panels import Labeller
 from tests.stress.disks import NO_ROOM, PAGE, Disk
 from tests.stress.kinds import FEW, KINDS, Kind
 from tests.stress.tally import Tally, times
@@ -124,6 +125,20 @@ def test_a_panel_on_a_full_disk_trains_on_and_says_so(disk: Disk, full: Tally, n
     assert [entry.knobs.lr for entry in panel.ledger] == [0.01]
     panel.close()
     full.tried += 2
+
+
+def test_labels_that_cannot_be_kept_are_not_shown_as_if(disk: Disk, full: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECIPE_STATE", str(disk.folder))
+    labeller = Labeller(FEW, count=10)
+    labeller.type("01")
+    with disk.full():
+        labeller.type("2")
+        assert labeller.words.startswith('<div role="status">Labels: found')
+        assert labeller.keys.value == "01"
+    labeller.type("2")
+    assert "Picture 4 of 10" in labeller.words
+    assert Labeller(FEW, count=10).keys.value == "012"
+    full.tried += 1
 
 
 def test_training_on_a_full_disk_keeps_its_last_checkpoint(disk: Disk, full: Tally, blobs: Data) -> None:
