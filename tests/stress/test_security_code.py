@@ -202,10 +202,10 @@ def hostile_tars(folder: Path) -> Iterator[Path]:
                 tar.addfile(member)
         yield path
     path = folder / "bomb.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
+    with tarfile.open(path, "w:gz") as tar, (folder / "zeros").open("rb") as zeros:
         member = tarfile.TarInfo(names[0])
         member.size = 64 * 2**20
-        tar.addfile(member, (folder / "zeros").open("rb"))
+        tar.addfile(member, zeros)
     yield path
 
 

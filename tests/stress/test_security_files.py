@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ HUGE = 200 * 2**20  # bytes
 
 
 @pytest.fixture(scope="module")
-def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def huge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A sound JSON file of 200 MB: a list of zeros."""
     path = tmp_path_factory.mktemp("huge") / "huge.json"
     with path.open("wb") as file:
@@ -35,7 +35,8 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for _ in range(HUGE // 2**20):
             file.write(b",0" * 2**19)
         file.write(b"]")
-    return path
+    yield path
+    path.unlink()
 
 
 @pytest.mark.parametrize("name", READERS)

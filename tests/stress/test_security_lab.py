@@ -71,7 +71,8 @@ def test_without_the_token_nobody_gets_in(tmp_path: Path) -> None:
         for closed in ("/api/contents", "/api/kernels", "/api/terminals", f"/api/contents?token={'0' * 48}"):
             assert status(base + closed) == 403
         assert status(f"{base}/api/contents?token={token[1]}") == 200
-        assert listening_on(port) == {"127.0.0.1"}
+        if sys.platform.startswith("linux"):  # elsewhere only an administrator may ask
+            assert listening_on(port) == {"127.0.0.1"}
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.stderr.close()  # type: ignore[union-attr]
