@@ -195,7 +195,7 @@ def read_report(folder: Path) -> int:
 
 def write_exported(folder: Path, n: int) -> None:
     with state(folder):
-        (folder / "text.py").write_text(dataclasses.replace(run_of(1), data=data_of(n)).to_script(), encoding="utf-8")
+        dataclasses.replace(run_of(1), data=data_of(n)).to_script()
 
 
 def read_exported(folder: Path) -> int:
@@ -234,11 +234,13 @@ def _remote(n: int) -> tuple[Remote, bytes]:
 
 def write_download(folder: Path, n: int) -> None:
     """Fetched from a folder beside it, which serves as the network."""
-    remote, content = _remote(n)
     source = folder.parent / f"{folder.name}-network"
     source.mkdir(exist_ok=True)
-    (source / remote.file).write_bytes(content)
-    fetch(remote, f"{source.as_uri()}/", folder)
+    if not (source / f"{n}.bin").exists():
+        for number in range(n, n + 100):  # at once: later on the disk may be full
+            remote, content = _remote(number)
+            (source / remote.file).write_bytes(content)
+    fetch(_remote(n)[0], f"{source.as_uri()}/", folder)
 
 
 def read_download(folder: Path) -> int:
