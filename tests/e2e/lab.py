@@ -55,7 +55,8 @@ def running_lab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     # All cells in the page, also those out of sight: the tests look at every one of them.
     for plugin, text in {"notebook-extension/tracker": '{"windowingMode": "none"}',
                          "apputils-extension/themes": f'{{"theme": "{theme}"}}',
-                         "apputils-extension/notification": '{"fetchNews": "false"}'}.items():
+                         "apputils-extension/notification": '{"fetchNews": "false"}',
+                         "docmanager-extension/plugin": '{"autosave": false}'}.items():
         chosen = Path(own["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", f"{plugin}.jupyterlab-settings")
         chosen.parent.mkdir(parents=True, exist_ok=True)
         chosen.write_text(text)

@@ -60,7 +60,7 @@ def alive(page: Page) -> None:
     handle.press("ArrowLeft")
     expect(told).not_to_have_text(was, timeout=PATIENCE)
     expect(page.locator(".recipe-words")).to_contain_text(f"momentum {float(told.inner_text()):g}", timeout=PATIENCE)
-    expect(page.locator(".recipe-over")).to_be_hidden()
+    expect(page.locator(".recipe-over").first).to_be_hidden()
 
 
 def over(page: Page) -> None:
@@ -70,8 +70,9 @@ def over(page: Page) -> None:
 
 def save(page: Page) -> None:
     page.get_by_role("menuitem", name="File", exact=True).click()
-    page.get_by_role("menuitem", name="Save Notebook", exact=True).click()
-    expect(page.locator(".jp-DirtyIndicator, .jp-mod-dirty")).to_have_count(0, timeout=PATIENCE)
+    with page.expect_response(lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url) as answer:
+        page.get_by_role("menuitem", name=re.compile("^Save Notebook(?! As)")).click()
+    assert answer.value.ok
 
 
 def test_reload_in_mid_training(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
