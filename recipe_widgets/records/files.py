@@ -47,9 +47,9 @@ def put(path: Path, content: bytes | str, what: str = "Output file", mend: str =
     """`write_whole` for a file that a reader asked for. Raises: RecipeError: it cannot be written."""
     try:
         write_whole(path, content)
-    except OSError as error:
-        raise RecipeError(what, found=f"{path} ({error.strerror or error})", expected="a file that can be written",
-                          mend=mend) from None
+    except (OSError, ValueError) as error:  # ValueError: no file system takes such a name
+        raise RecipeError(what, found=f"{path} ({getattr(error, 'strerror', None) or error})",
+                          expected="a file that can be written", mend=mend) from None
 
 
 def printable(text: str, stream: TextIO) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from recipe_widgets import RecipeError, Settings
 from recipe_widgets.records import History, Run, Tree
+from recipe_widgets.records.files import put
 from recipe_widgets.records.plain import DEEPEST, parsed, read_text
 
 READERS = [Settings.from_json, History.from_json, Run.from_json, Tree.from_json]
@@ -65,3 +66,8 @@ def test_a_run_with_endless_numbers_is_one_error() -> None:
                     {**run, "history": [1]}, {**run, "history": {"a": {"steps": [1e400], "values": [0]}}}):
         with pytest.raises(RecipeError):
             Run.from_json(json.dumps(spoiled))
+
+
+def test_a_name_that_no_file_system_takes_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="expected a file that can be written"):
+        put(tmp_path / "a\0b.json", "text")
