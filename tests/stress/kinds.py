@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,7 +57,7 @@ MNIST = data_of(0, "mnist")  # by its name: the bug clinic looks for that
 
 
 @contextlib.contextmanager
-def state(folder: Path) -> object:
+def state(folder: Path) -> Iterator[None]:
     """The reader's state folder is this one."""
     before = os.environ.get("RECIPE_STATE")
     os.environ["RECIPE_STATE"] = str(folder)
