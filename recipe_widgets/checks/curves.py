@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 
 from recipe_widgets.checks.losses import loss_facts
-from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject
+from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject, with_options
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.judge import curves as judge
 from recipe_widgets.judge import fit as judge_fit
 from recipe_widgets.records import CheckResult, History, RecipeError, Run, Status, rng_guard
+from recipe_widgets.records.arguments import checked
 
 Array = npt.NDArray[np.float64]
 _FALL = ("cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed")
@@ -60,7 +61,7 @@ def _column(name: object, values: Any) -> tuple[Array, Array]:
     try:
         value = np.asarray(_home(parts[1]), np.float64)
         step = np.arange(value.size, dtype=np.float64) if parts[0] is None else np.asarray(_home(parts[0]), np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise RecipeError(what, found=type(values).__name__, expected="numbers, one per step",
                           mend="A list of losses, a Run, a History, or columns {\"train_loss\": [...]}.") from None
     if value.ndim != 1 or step.shape != value.shape:
@@ -82,7 +83,10 @@ def curve_check(worst: Status) -> Callable[[Callable[..., CheckResult]], Check]:
     """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses; or, as every check
     does, a model with batches and a loss, whose `history` it reads."""
     def wrap(gather: Callable[..., CheckResult]) -> Check:
+        gather = with_options(gather)
+
         @functools.wraps(gather)
+        @checked()
         def run(given: Any, batches: Any = None, loss_fn: Any = None, *, falls: bool | None = None,
                 **options: Any) -> CheckResult:
             own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.checks.runner import _ORDER, SUBJECT_OPTIONS, CannotTellError, Check, as_subject
+from recipe_widgets.checks.runner import _ORDER, SUBJECT_OPTIONS, CannotTellError, Check, as_subject, with_options
 from recipe_widgets.checks.samples import Looked, Part, made, parts_of
 from recipe_widgets.checks.subject import Subject, rereadable
 from recipe_widgets.data import Data, Split
@@ -30,6 +30,8 @@ def data_check(worst: Status, *names: str) -> Callable[[Callable[..., CheckResul
     instead of the labels.
     """
     def wrap(gather: Callable[..., CheckResult]) -> Check:
+        gather = with_options(gather)
+
         @functools.wraps(gather)
         def run(data: Any, *more: Any, **options: Any) -> CheckResult:
             looked = _looked(data, more, names, options, gather.__name__)

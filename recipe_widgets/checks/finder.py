@@ -16,11 +16,13 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.judge.lr_range import lr_range
 from recipe_widgets.models import build_model
 from recipe_widgets.records import CheckResult, RecipeError, Settings
+from recipe_widgets.records.arguments import checked, real, whole
 from recipe_widgets.training import BatchIndices, make_optimizer, pick_device
 
 STOP = 4.0  # times the lowest smoothed loss: the test has seen enough
 
 
+@checked(low=real(0, 1e6, above=True), high=real(0, 1e6, above=True), steps=whole(20, 10**5))
 def lr_finder(model_or_settings: Any, batches: Any = None, loss_fn: Callable[..., Any] | None = None, *,
               low: float = 1e-6, high: float = 10.0, steps: int = 120, optimizer: Any = None,
               **options: Any) -> CheckResult:

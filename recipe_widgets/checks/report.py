@@ -31,6 +31,7 @@ from recipe_widgets.checks.runner import Check
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.timing import timing
 from recipe_widgets.records import CheckResult, RecipeError, rng_guard
+from recipe_widgets.records.arguments import checked, checked_fields
 
 # Order of the recipe: data, wiring of loss and outputs, start, dependencies, gradients, the loop, memorising, signals.
 IN_ORDER: tuple[Check, ...] = (
@@ -49,6 +50,7 @@ _AS_NOTES = frozenset({timing})  # says more about the machine than about the pr
 _MARKS = {"fail": "✗", "warn": "!", "note": "i", "pass": "✓", "skip": "–"}
 
 
+@checked_fields()
 @dataclasses.dataclass(frozen=True)
 class Report:
     """What the checks said: iterate over it, print it, show it, save it."""
@@ -101,6 +103,7 @@ class Report:
             raise RecipeError("Checks", found=f"{len(self.failures)} failed:\n" + "\n".join(map(str, self.failures)))
 
 
+@checked()
 def run_all(model_or_factory: Any, batches: Any = None, loss_fn: Callable[..., Any] | None = None, *,
             only: Sequence[Check] | None = None, more: Sequence[Check] = (), progress: bool = True,
             **options: Any) -> Report:

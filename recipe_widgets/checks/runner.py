@@ -19,10 +19,19 @@ from torch import nn
 from recipe_widgets.checks.copies import copied, kept, together
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.records import CheckResult, RecipeError, Status, rng_guard
+from recipe_widgets.records.arguments import checked, real, whole
 
 Check = Callable[..., CheckResult]
 SUBJECT_OPTIONS = frozenset(inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
 _ORDER: tuple[Status, ...] = ("skip", "pass", "note", "warn", "fail")
+
+
+_RANGES = {
+    "steps": whole(1, 10**6), "seconds": real(0), "samples": whole(1, 10**6), "inits": whole(1, 100),
+    "draws": whole(1, 100), "directions": whole(1, 1000), "tensors": whole(1, 10**6), "warmup": whole(0, 1000),
+    "folds": whole(2, 100), "epochs": real(0, 1000, above=True), "batch_size": whole(1), "h": real(0, 1, above=True),
+    "level": real(0, 1), "cutoff": real(0), "lr": real(0), "most": real(0),
+}
 
 
 class CannotTellError(Exception):
@@ -38,6 +47,8 @@ def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResul
     An error of the reader's own model becomes a result with its text; wrong input is a `RecipeError`.
     """
     def wrap(gather: Callable[..., CheckResult]) -> Check:
+        gather = with_options(gather)
+
         @functools.wraps(gather)
         def run(subject_or_model: Any, batches: Any = None, loss_fn: Any = None, **options: Any) -> CheckResult:
             own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
@@ -51,6 +62,15 @@ def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResul
         return run
 
     return wrap
+
+
+def with_options(gather: Callable[..., CheckResult]) -> Callable[..., CheckResult]:
+    """The options of a check held against their annotations and ranges."""
+    names = inspect.signature(gather).parameters
+    rules = {name: rule for name, rule in _RANGES.items() if name in names}
+    if "steps" in names and "seconds" not in names:
+        rules["steps"] = whole(1, 1000)  # nothing else ends it
+    return checked(**rules)(gather)
 
 
 def as_subject(given: Any, batches: Any, loss_fn: Any, options: dict[str, Any]) -> Subject:

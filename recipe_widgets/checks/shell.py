@@ -12,10 +12,12 @@ from typing import Any
 from recipe_widgets.checks.report import Report, run_all
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
 
 _WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the three, or a Subject"
 
 
+@checked()
 def check_named(target: str, *, progress: bool = True) -> Report:
     """All checks on what the function `package.module:function` returns.
 

@@ -16,6 +16,7 @@ from torch import nn
 from recipe_widgets.checks.copies import copied, kept
 from recipe_widgets.data import Data, Split
 from recipe_widgets.records import RecipeError, generator, rng_guard
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.training import BatchIndices
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -90,6 +91,7 @@ class Subject:
         return value.reshape(())
 
 
+@checked()
 def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any, loss_fn: Callable[..., Any], *,
             optimizer: Any = None, adapter: Callable[[Any], torch.Tensor] | None = None,
             num_classes: int | None = None, factory: Callable[[], nn.Module] | None = None, data: Any = None,
@@ -143,7 +145,8 @@ def device_of(model: nn.Module) -> torch.device:
 
 def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
     """The first batches, checked, on the model's device."""
-    if batches is None or isinstance(batches, (str, bytes, torch.Tensor)) or not isinstance(batches, (Iterable, Data)):
+    single = isinstance(batches, (str, bytes, torch.Tensor)) or getattr(batches, "ndim", 1) == 0
+    if single or not isinstance(batches, (Iterable, Data)):
         raise RecipeError("Batches", found=type(batches).__name__, expected="an iterable of pairs (x, y)",
                           mend="A DataLoader, a list such as [(x, y)], or data.train.")
     with generators_kept(batches):

@@ -13,19 +13,20 @@ import torch
 from recipe_widgets.data.labels import numbered
 from recipe_widgets.data.split import ORIGINS, Samples
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.hints import shown
 
 _WHO = "Data.from_arrays"
 _SHAPES = "images (N,H,W), (N,H,W,1|3) or (N,C,H,W), or a table (N,D)"
 Array = npt.NDArray[Any]
 
 
-def is_pair(value: Any) -> bool:
+def is_pair(value: Any, key: str) -> bool:
     """Whether `value` is samples of their own rather than a fraction."""
     if value is None or isinstance(value, numbers.Real):
         return False
     if isinstance(value, tuple | list) and len(value) == 2:
         return True
-    raise RecipeError(_WHO, found=f"a held-out part of type {type(value).__name__}",
+    raise RecipeError(f"{_WHO}({key}=)", found=shown(value),
                       expected="a fraction or a pair (x, y)", mend="For example test=0.2 or test=(x_test, y_test).")
 
 

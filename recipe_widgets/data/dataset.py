@@ -17,6 +17,7 @@ from recipe_widgets.data import deal
 from recipe_widgets.data.split import Samples, Split, moments, resolved
 from recipe_widgets.data.vault import Vault
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +46,7 @@ class Data:
     _copies: dict[torch.device, Data] = field(default_factory=dict)
 
     @classmethod
+    @checked(classes=None)
     def from_arrays(
         cls, x: Any, y: Any, *, classes: Sequence[str] | None = None, name: str = "mine", validation: Any = None,
         test: Any = None, channels_last: bool | None = None, seed: int = 0, source: str = "", licence: str = "",
@@ -67,7 +69,7 @@ class Data:
         parts: dict[str, Any] = {"train": (x, y)}
         fractions: dict[str, float] = {}
         for key, value in (("validation", validation), ("test", test)):
-            if arrays.is_pair(value):
+            if arrays.is_pair(value, key):
                 parts[key] = value
             else:
                 fractions[key] = deal.fraction(1 / 6 if value is None else value, f"Data.from_arrays({key}=)")
@@ -76,6 +78,7 @@ class Data:
                          notes=notes)
 
     @classmethod
+    @checked()
     def from_folder(
         cls, path: str | os.PathLike[str], size: tuple[int, int] | None = None, *, name: str | None = None,
         validation: float | None = None, test: float | None = None, seed: int = 0, source: str = "", licence: str = "",
@@ -108,10 +111,12 @@ class Data:
         """The test split, once the vault is open; a `RecipeError` before that."""
         return self.vault.read(self.device)
 
+    @checked(why=None)
     def open_vault(self, why: str) -> Split:
         """Open the test set for a reason, which is logged for good. From then on `data.test` works on this object."""
         return self.vault.open(why, self.device)
 
+    @checked(why=None)
     def audit_test(self, why: str) -> Split:
         """The test split for checks of duplicates and labels, never for an accuracy; logged apart, opens nothing."""
         return self.vault.audit(why, self.device)
@@ -154,6 +159,7 @@ class Data:
         splits = (self.train, self.validation, self.vault.sealed())
         return hashlib.sha256("".join(split.digest() for split in splits).encode()).hexdigest()
 
+    @checked(device=None)
     def to(self, device: torch.device | str) -> Data:
         """This data on `device`; made once per device, and no copy when it is there already. Both share one vault."""
         where = resolved(device)
@@ -164,6 +170,7 @@ class Data:
                                           _copies={})
         return self._copies[where]
 
+    @checked(n=None)
     def subset(self, n: int, seed: int = 0) -> Data:
         """`n` training samples, each class in proportion; validation and test keep all their samples.
 
@@ -177,6 +184,7 @@ class Data:
         parts = (self.train.samples.take(chosen), self.validation.samples, self.vault.sealed().samples)
         return self._redealt(parts, f"subset of {n} training samples, seed {seed}")
 
+    @checked()
     def split(self, train: float, validation: float, test: float, seed: int = 0) -> Data:
         """Pool all samples and deal them again, each class in proportion, with a new test set in a new, closed vault.
 

@@ -45,10 +45,10 @@ def _root(path: str | os.PathLike[str]) -> Path:
         root = Path(path).expanduser()
         if root.is_dir():
             return root
-        why = "no such folder"
+        why = "there is none"
     except (OSError, RuntimeError) as error:  # too long a name; a user without a home
         why = getattr(error, "strerror", None) or str(error)
-    raise RecipeError(_WHO + "(path=)", found=f"{shown(os.fspath(path))} ({why})",
+    raise RecipeError(_WHO + "(path=)", found=f"no folder {shown(os.fspath(path))} ({why})",
                       expected="a folder with one folder of images per class")
 
 

@@ -10,8 +10,10 @@ from recipe_widgets.data.dataset import Data, assemble
 from recipe_widgets.data.embedded import MANIFESTS, embedded, manifest
 from recipe_widgets.data.split import Samples
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
 
 
+@checked(name=None)
 def load(name: str, full: bool = False, seed: int = 0, validation: float = 1 / 6) -> Data:
     """A data set by name: "mnist" (all 70,000) or "cifar10" (a balanced sample of 12,000; `full=True` for all 60,000).
 

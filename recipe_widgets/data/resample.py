@@ -7,7 +7,7 @@ to another and judged on the same validation set.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,8 +17,11 @@ from recipe_widgets.data.dataset import Data
 from recipe_widgets.data.split import Samples, Split
 from recipe_widgets.data.vault import Vault
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
+from recipe_widgets.records.hints import shown
 
 
+@checked()
 def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
     """`share` of the number of training samples, drawn with replacement (Efron 1979): at 1.0 some 63 % of them occur."""
     if isinstance(share, bool) or not isinstance(share, numbers.Real) or not 0 < share <= 10:
@@ -29,6 +32,7 @@ def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
     return _with_train(data, rows, f"{count} training samples drawn with replacement, seed {seed}")
 
 
+@checked()
 def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
     """The training samples dealt into `count` disjoint sets of nearly equal size, each class in proportion."""
     if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= data.train.size:
@@ -43,11 +47,15 @@ def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
     return made
 
 
+@checked(classes=None)
 def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
     """The samples of some classes, given by name or number, which become 0, 1, ... in the order given.
 
     All three splits are filtered; the test set lies in a new, closed vault.
     """
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise RecipeError("only_classes(classes=)", found=shown(classes), expected="a sequence of names or numbers",
+                          mend=f"The classes are {', '.join(data.classes)}.")
     chosen = [_number(data, one) for one in classes]
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
         raise RecipeError("only_classes", found=repr(list(classes)), expected="two classes or more, each once",
@@ -80,6 +88,7 @@ def _with_train(data: Data, rows: torch.Tensor, note: str) -> Data:
     return replace(data, train=train, notes=(*data.notes, note), _copies={})
 
 
+@checked()
 def few(data: Data, per_class: int, seed: int = 0) -> Data:
     """`per_class` training samples of each class, with the mean and std of all (`Data.subset` measures them anew)."""
     least = int(torch.bincount(data.train.y, minlength=data.num_classes).min())
@@ -89,6 +98,7 @@ def few(data: Data, per_class: int, seed: int = 0) -> Data:
     return _with_train(data, torch.cat(rows).sort().values, f"{per_class} training samples of each class, seed {seed}")
 
 
+@checked()
 def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> Data:
     """Only a share, above 0 and up to 1, of the training samples of some classes; validation and test stay as they are."""
     chosen = {_number(data, one): share for one, share in shares.items()}
@@ -102,6 +112,7 @@ def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> 
     return _with_train(data, torch.cat(rows).sort().values, f"share of the training samples kept: {named}, seed {seed}")
 
 
+@checked()
 def balanced(data: Data, seed: int = 0) -> Data:
     """Every class as often as the most frequent one: rare samples are repeated, each equally often but for one."""
     rows = _rows_by_class(data, seed)

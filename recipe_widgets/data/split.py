@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
 
 # What `Split.origin` counts: which of the original arrays a sample's `index` numbers.
 ORIGINS = ("train", "test", "validation")
@@ -104,6 +105,7 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
         """What `batch` does to the samples of `raw`: float32, mean 0 and std 1 per channel. Floats are changed in place."""
         return x.to(torch.float32).mul_(self._scale).add_(self._shift)
 
+    @checked()
     def batches(self, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The whole split in order, normalised; the last batch may be smaller."""
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -116,6 +118,7 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
             x = self.x[start:start + size].to(torch.float32, copy=True)
             yield x.mul_(self._scale).add_(self._shift), self.y[start:start + size]
 
+    @checked(device=None)
     def to(self, device: torch.device | str) -> Split:
         """This split on `device`; the same object when it is there already."""
         where = resolved(device)
@@ -148,7 +151,7 @@ def resolved(device: torch.device | str) -> torch.device:
     try:
         where = torch.device(device)
         return where if where.type == "cpu" else torch.empty(0, device=where).device
-    except (RuntimeError, AssertionError, TypeError) as error:  # torch built without CUDA raises an AssertionError
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:  # the second: no CUDA in this torch
         raise RecipeError("Device", found=f"{device!r} ({str(error).splitlines()[0]})",
                           expected="a device that this torch can use", mend='Try "cpu".') from None
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from recipe_widgets.data import Split
 from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.records.arguments import checked, filled, fitting, tensor
 from recipe_widgets.training import eval_mode
 
 SUBSETS = 200  # choices of k members that are looked at, where there are more
@@ -20,6 +21,7 @@ SUBSETS = 200  # choices of k members that are looked at, where there are more
 class Ensemble(nn.Module):
     """The mean of the members' probabilities, as log-probabilities (N, K): cross-entropy and `evaluate` work as usual."""
 
+    @checked(members=filled())
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         if not members:
@@ -63,6 +65,8 @@ class Gain:
                 f"samples; two members disagree on {self.diversity:.2%}")
 
 
+@checked(models=filled())
+@fitting("models that map batches of the split to scores (N, K)")
 def probabilities(models: Sequence[nn.Module], split: Split, batch_size: int = 1000) -> torch.Tensor:
     """(M, N, K) float64 on the CPU: each model's probabilities on all of `split`, in eval mode."""
     found = []
@@ -73,6 +77,8 @@ def probabilities(models: Sequence[nn.Module], split: Split, batch_size: int = 1
     return torch.stack(found)
 
 
+@checked()
+@fitting("models that map batches of the split to scores (N, K)")
 def gain(models: Sequence[nn.Module], split: Split) -> Gain:
     """Accuracy and loss of averages of 1, 2, ... members; all choices of k members, or 200 random ones where there are more.
 
@@ -85,6 +91,8 @@ def gain(models: Sequence[nn.Module], split: Split) -> Gain:
     return gain_of(probabilities(models, split), split.y.cpu())
 
 
+@checked(probs=tensor("M", "N", "K", kind="float"), y=tensor("N", kind="int"))
+@fitting("a label below K for each of the N samples")
 def gain_of(probs: torch.Tensor, y: torch.Tensor) -> Gain:
     """`gain` from probabilities (M, N, K) and labels (N,)."""
     m, n, _ = probs.shape

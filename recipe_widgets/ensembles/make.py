@@ -10,9 +10,11 @@ from torch.nn import functional as F
 
 from recipe_widgets.data import Data, bootstrap, parts
 from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records.arguments import checked, fitting, real, whole
 from recipe_widgets.training import train
 
 
+@checked(members=whole(1, 10**4), share=real(0, 10, above=True))
 def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 1.0, disjoint: bool = False) -> list[Run]:
     """Train each member on a training set of its own (Breiman 1996) and from a seed of its own: settings.seed, +1, ...
 
@@ -27,11 +29,14 @@ def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 
     return [train(own, settings.replace(seed=seed)) for own, seed in zip(sets, seeds, strict=True)]
 
 
+@checked()
 def models_of(runs: Sequence[Run]) -> list[nn.Module]:
     """The models of runs that did not diverge."""
     return [run.model for run in runs if run.model is not None and run.status != "diverged"]
 
 
+@checked(temperature=real(0, 1e4, above=True), share=real(0, 1))
+@fitting("a teacher and a model that map the data's batches to logits (N, K)")
 def distill(teacher: nn.Module, data: Data, settings: Settings, *, temperature: float = 4.0, share: float = 0.9,
             model: nn.Module | None = None) -> Run:
     """Train a student that `settings` describe (or `model`) on the teacher's softened probabilities (Hinton et al. 2015).

@@ -12,8 +12,10 @@ from torch import nn
 
 from recipe_widgets.data import Split
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, fitting
 from recipe_widgets.training import eval_mode
 
+MOST_CLASSES = 100_000
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -61,6 +63,8 @@ class Answers:
         return self.scores
 
 
+@checked()
+@fitting("answers and the truth of the same samples")
 def answers(given: Any, truth: Any) -> Answers:
     """Answers from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a split.
 
@@ -116,16 +120,19 @@ def labels_of(values: Any, what: str) -> Ints:
     if not whole or found.min() < 0:
         raise RecipeError(f"The {what}", found=f"{found.dtype} from {found.min()}" if found.dtype.kind in "fi"
                           else str(found.dtype), expected="whole numbers from 0", mend="Classes count from 0.")
+    if found.max() >= MOST_CLASSES:
+        raise RecipeError(f"The {what}", found=f"a label {found.max()}", expected=f"labels below {MOST_CLASSES:,}",
+                          mend="Number the classes with np.unique(y, return_inverse=True)[1].")
     return found.astype(np.int64)
 
 
 def _array(values: Any, what: str) -> npt.NDArray[Any]:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
     try:
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu()
+            values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
         found = np.asarray(values)
-    except ValueError:
+    except (TypeError, ValueError, RuntimeError):  # ragged lists, sparse tensors, those without numbers
         found = np.asarray(None)
     if found.dtype.kind not in "iufb" or found.ndim not in (1, 2):
         raise RecipeError(f"The {what}", found=f"{type(values).__name__} of shape {found.shape}",

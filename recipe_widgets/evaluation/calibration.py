@@ -10,6 +10,7 @@ import numpy as np
 
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.result import drawing
 
 
@@ -43,6 +44,7 @@ class Calibration:
         return drawing("calibration", self)
 
 
+@checked(bins=whole(1, 10**6))
 def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
     """How far stated probabilities are from the shares that come true (C. Guo et al. 2017).
 
@@ -71,6 +73,7 @@ def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
                        float(gaps.max()), float(top.mean() - found.right.mean()), nll, float(squares.mean()))
 
 
+@checked()
 def temperature(given: Any, truth: Any) -> float:
     """The number to divide logits by so that the probabilities fit best (least NLL): above 1 the model is overconfident.
 

@@ -12,7 +12,10 @@ import numpy.typing as npt
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
 from recipe_widgets.evaluation.intervals import Proportion, proportion
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.result import drawing
+
+MOST = 4096  # classes of a confusion matrix: 128 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,7 @@ class Confusion:
         with np.errstate(invalid="ignore"):
             return np.asarray(self.counts / self.counts.sum(1, keepdims=True))
 
+    @checked(most=whole(0))
     def worst_pairs(self, most: int = 5) -> list[tuple[str, str, int]]:
         """(true, predicted, samples) of the most frequent confusions."""
         wrong = self.counts - np.diag(np.diag(self.counts))
@@ -43,10 +47,14 @@ class Confusion:
         return drawing("confusion", self)
 
 
+@checked()
 def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Confusion:
     """The confusion matrix (sklearn); `given` and `truth` as of `answers`, `names` of the K classes."""
     found = answers(given, truth)
     labels = _names(names, found.classes)
+    if len(labels) > MOST:
+        raise RecipeError("confusion(given, truth)", found=f"{len(labels):,} classes", expected=f"at most {MOST:,}",
+                          mend="evaluation.per_class takes more.")
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(found.truth, found.labels, labels=range(len(labels)))
@@ -76,6 +84,7 @@ class ClassTable:
         return "\n".join(rows)
 
 
+@checked()
 def per_class(given: Any, truth: Any, names: Sequence[str] | None = None) -> ClassTable:
     """Precision, recall and F1 of each class (sklearn), recall with Wilson's interval."""
     found = answers(given, truth)
@@ -117,6 +126,7 @@ class Mistakes:
         return drawing("mistakes", self)
 
 
+@checked(most=whole(0))
 def worst_mistakes(given: Any, truth: Any, most: int = 16, names: Sequence[str] | None = None) -> Mistakes:
     """The wrong answers with the highest loss; needs probabilities or a model. They are often wrong labels."""
     found = answers(given, truth)

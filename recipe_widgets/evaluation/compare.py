@@ -11,6 +11,7 @@ import torch
 
 from recipe_widgets.evaluation.answers import Answers, Floats, answers, labels_of
 from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.records.arguments import checked, real, whole
 
 FEW = 25  # discordant samples below which McNemar's exact test is taken, as textbooks do
 _CHUNK = 200  # resamples at a time: bounds the memory at 200 N numbers
@@ -36,6 +37,7 @@ class McNemar:
                 f"{self.both + self.only_a + self.only_b + self.neither:,} samples: p = {self.p:.3g}, {verdict}")
 
 
+@checked()
 def mcnemar(a: Any, b: Any, truth: Any, exact: bool | None = None) -> McNemar:
     """McNemar's test (1947) of two classifiers on the same samples (statsmodels).
 
@@ -73,6 +75,7 @@ class Difference:
                 f"{self.n:,} samples): {verdict}")
 
 
+@checked(level=real(0, 1, above=True, below=True), resamples=whole(100, 10**5), seed=whole(0, 2**63 - 1))
 def bootstrap_difference(a: Any, b: Any, truth: Any = None, *, level: float = 0.95, resamples: int = 2000,
                          seed: int = 0) -> Difference:
     """Paired bootstrap of a difference: samples are drawn with replacement, for both at once (B. Efron 1979; scipy).
@@ -121,16 +124,16 @@ class Kappa:
                 f"{self.agreement:.1%} of {self.n:,} labels agree")
 
 
+@checked(level=real(0, 1, above=True, below=True))
 def kappa(a: Any, b: Any, level: float = 0.95) -> Kappa:
     """Cohen's kappa (1960) of two labellings (N,) of the same samples (statsmodels)."""
     if not 0 < level < 1:
         raise RecipeError("level", found=repr(level), expected="a number between 0 and 1", mend="Try level=0.95.")
     first, second = labels_of(a, "first labels"), labels_of(b, "second labels")
     _same_length(first, second)
-    size = int(max(first.max(), second.max())) + 1
-    table = np.zeros((size, size), np.int64)
-    np.add.at(table, (first, second), 1)
-    used = np.flatnonzero(table.sum(0) + table.sum(1))
+    used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    table = np.zeros((len(used), len(used)), np.int64)
+    np.add.at(table, (places[:len(first)], places[len(first):]), 1)
     agreement = float((first == second).mean())
     if len(used) < 2:
         return Kappa(math.nan, math.nan, math.nan, agreement, len(first), level)
@@ -138,7 +141,7 @@ def kappa(a: Any, b: Any, level: float = 0.95) -> Kappa:
     from statsmodels.stats.inter_rater import cohens_kappa
 
     with np.errstate(invalid="ignore", divide="ignore"):  # in full agreement the variance is 0, or a rounding below it
-        found = cohens_kappa(table[np.ix_(used, used)])
+        found = cohens_kappa(table)
     half = float(norm.ppf(0.5 + level / 2)) * float(np.nan_to_num(found.std_kappa))
     value = float(found.kappa)
     return Kappa(value, max(-1.0, value - half), min(1.0, value + half), agreement, len(first), level)

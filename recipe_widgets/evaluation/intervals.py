@@ -7,6 +7,7 @@ from typing import Any
 
 from recipe_widgets.evaluation.answers import answers
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, real, whole
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Proportion:
                 f"{self.hits:,} of {self.n:,})")
 
 
+@checked(hits=whole(0, 2**53), n=whole(1, 2**53), level=real(0, 1, above=True, below=True))
 def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
     """Wilson's score interval, good near 0 and 1 and for few samples, too (E. B. Wilson 1927; statsmodels).
 
@@ -42,6 +44,7 @@ def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
     return Proportion(value, min(value, max(0.0, float(low))), max(value, min(1.0, float(high))), int(hits), int(n), level)
 
 
+@checked(level=real(0, 1, above=True, below=True))
 def accuracy(given: Any, truth: Any, level: float = 0.95) -> Proportion:
     """Share of right answers with Wilson's interval; `given` and `truth` as of `answers`.
 

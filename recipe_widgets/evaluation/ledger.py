@@ -10,6 +10,7 @@ from typing import Any, Literal
 from recipe_widgets.data import Data
 from recipe_widgets.judge.spread import Paired, paired
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.arguments import checked, checked_fields, measured, whole
 from recipe_widgets.records.result import drawing
 from recipe_widgets.training import train_many
 
@@ -41,6 +42,7 @@ class Entry:
         return paired(self.a, self.b) if self.a else None
 
 
+@checked_fields(seeds=whole(2, 1000))
 @dataclass
 class Ledger:
     """Propose a change with its expectation, measure it on paired seeds, keep it or not; then the next one.
@@ -69,6 +71,7 @@ class Ledger:
             raise RecipeError("Ledger(seeds=)", found=self.seeds, expected="2 or more: one seed has no spread")
 
     @classmethod
+    @checked()
     def of_settings(cls, data: Data, settings: Settings, seeds: int = 3) -> Ledger:
         """Changes are knobs of `settings`; the score is the accuracy on the whole validation set at the end of the run."""
         def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
@@ -94,6 +97,7 @@ class Ledger:
         """All changes that were kept, in order."""
         return {knob: value for entry in self.entries.values() if entry.kept for knob, value in entry.changes.items()}
 
+    @checked()
     def propose(self, name: str, *, expected: Expected, because: str, **changes: Any) -> Entry:
         """Write down one change, what you expect of it and why. Nothing runs yet."""
         if expected not in ("better", "worse", "same") or not because.strip():
@@ -114,6 +118,7 @@ class Ledger:
                               mend="Propose it first.")
         return self.entries[name]
 
+    @checked()
     def measure(self, name: str) -> Entry:
         """Run it, and what it was added to, from the same seeds."""
         entry = self._entry(name)
@@ -121,6 +126,7 @@ class Ledger:
         self.entries[name] = made
         return made
 
+    @checked()
     def keep(self, name: str) -> None:
         """Build on it from now on. Only what was measured can be kept."""
         entry = self._entry(name)
@@ -135,6 +141,7 @@ class Ledger:
         return {entry.name: paired(self._of({k: v for k, v in whole.items() if k not in entry.changes}), self._of(whole))
                 for entry in kept}
 
+    @checked()
     def outcome(self, entry: Entry) -> str:
         """better, worse, or no difference beyond the seeds' spread; and whether that was expected."""
         found = entry.result
@@ -144,6 +151,7 @@ class Ledger:
         words = {"same": "no difference beyond the seeds' spread", "better": "better", "worse": "worse"}[seen]
         return f"{words}, {'as expected' if seen == entry.expected else f'expected {entry.expected}'}"
 
+    @checked(value=measured())
     def number(self, value: float, sign: bool = False) -> str:
         return f"{100 * value:{'+' if sign else ''}.1f}{'' if sign else ' %'}" if self.percent else \
             f"{value:{'+' if sign else ''}.3g}"

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import RecipeError, Run
+from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, whole
 
 Label = TypeVar("Label", str, float)
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe & Ito
 LINES = ("-", "--", "-.", ":")  # colour is never the only difference
 
 
+@checked_fields(runs=filled())
 @dataclass(frozen=True)
 class Comparison(Generic[Label]):
     """Runs by label, one per seed, all judged on the whole validation set at their end (accuracy, 0 to 1)."""
@@ -72,6 +74,8 @@ class Comparison(Generic[Label]):
                        colours=128)
 
 
+@checked(runs=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def compare(runs: Mapping[Label, Callable[[int], Run]], seeds: int) -> Comparison[Label]:
     """Make a run of each kind for seeds 0, 1, ..., `seeds` - 1."""
     if seeds < 1 or not runs:

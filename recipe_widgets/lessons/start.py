@@ -14,9 +14,12 @@ from recipe_widgets.lessons.compare import PALETTE, Comparison, compare
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records.arguments import checked, filled, fitting, real, whole
 from recipe_widgets.training import BatchIndices, train
 
 
+@checked(count=whole(1, 10**4), seed=whole(0, 2**63 - 1))
+@fitting("data, settings and numbers that this experiment can work with")
 def show_batch(data: Data, count: int = 16, seed: int = 0, augment: str = "none") -> Picture:
     """The first `count` samples of the first training batch, decoded from exactly what enters `model(x)` and the loss.
 
@@ -43,6 +46,8 @@ def show_batch(data: Data, count: int = 16, seed: int = 0, augment: str = "none"
                    colours=0 if len(image) == 1 and augment == "none" else 128)
 
 
+@checked(seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def compare_loops(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:
     """A sound program (A) and one with a softmax before the cross-entropy (B), same seeds, same batches."""
 
@@ -76,12 +81,16 @@ class LrSweep(Comparison[float]):
         return Picture(figure, f"Validation accuracy by learning rate, mean of {self.seeds} seeds: {points}.")
 
 
+@checked(lrs=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def lr_sweep(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) -> LrSweep:
     """The run that `settings` describe at each of `lrs`."""
     makers = {lr: (lambda seed, lr=lr: train(data, settings.replace(lr=lr, seed=seed))) for lr in lrs}
     return LrSweep(compare(makers, seeds).runs)
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def one_epoch(data: Data, settings: Settings) -> Picture:
     """A run's training loss with its words on it: a step, an epoch's end, the loss of a guess."""
     run = train(data, settings)
@@ -108,6 +117,8 @@ def _learns(data: Data, lr: float, seeds: int) -> list[float]:
     return lr_sweep(data, Settings(max_steps=300, momentum=0.9), [lr], seeds).scores(lr)
 
 
+@checked(lr=real(0, 1e6, above=True), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def check_too_high(data: Data, lr: float, seeds: int = 3) -> str:
     """Judge the exercise: at `lr` no seed learns (under 20 %), at half of it at least one does."""
     at, below = _learns(data, lr, seeds), _learns(data, lr / 2, seeds)

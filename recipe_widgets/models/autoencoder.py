@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from recipe_widgets.models.layers import after, conv, pieces
-from recipe_widgets.models.shapes import image, stages_that_fit
-from recipe_widgets.records import Settings
+from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
+from recipe_widgets.records import Settings, rng_guard
+from recipe_widgets.records.arguments import checked
 
 
 class Autoencoder(nn.Module):
@@ -18,6 +19,8 @@ class Autoencoder(nn.Module):
     depth=1: (16,14,14), (32,7,7), width, and back.
     """
 
+    @checked(shape=SIDES)
+    @rng_guard()  # `build_autoencoder` draws the weights; those of here are nobody's business
     def __init__(self, settings: Settings, shape: tuple[int, ...]) -> None:
         super().__init__()
         channels, height, width = image("autoencoder", shape)
@@ -44,6 +47,7 @@ class Autoencoder(nn.Module):
         return out
 
 
+@checked(shape=SIDES)
 def build_autoencoder(settings: Settings, shape: tuple[int, ...]) -> Autoencoder:
     """On the CPU, initialised from `settings.seed`; width, depth, activation, init and norm count, the rest does not."""
     from recipe_widgets.models.build import finish

@@ -12,12 +12,15 @@ from recipe_widgets.models.blocks import inception, plainnet, resnet, vgg
 from recipe_widgets.models.init import WEIGHTED, init_weights
 from recipe_widgets.models.layers import Dropout, after, pieces
 from recipe_widgets.models.rows import RowReader
-from recipe_widgets.models.shapes import image, stages_that_fit
-from recipe_widgets.records import Settings, generator
+from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
+from recipe_widgets.records import RecipeError, Settings, generator
+from recipe_widgets.records.arguments import checked, whole
 
+MOST = 2**31  # weights: 8 GiB, and as much again for each copy that an optimiser keeps
 CONVOLUTIONAL = ("convnet", "lenet", "vgg", "inception", "resnet", "plainnet")
 
 
+@checked(shape=SIDES, num_classes=whole(1, 10**6))
 def build_model(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """The model that `settings` describe, on the CPU, initialised from `settings.seed`.
 
@@ -40,6 +43,10 @@ def finish(model: nn.Module, settings: Settings) -> nn.Module:
     """A model laid out on the meta device gets memory and weights. Weight normalisation (Salimans & Kingma 2016) goes
     around all weighted layers but the last and changes nothing at the start: the length of each weight vector is kept.
     """
+    size = sum(p.numel() for p in model.parameters())
+    if size > MOST:
+        raise RecipeError("Model", found=f"{size:,} weights", expected=f"at most {MOST:,}",
+                          mend="Try a smaller width or depth, or smaller samples.")
     model = model.to_empty(device="cpu")
     init_weights(model, settings.init, generator(settings.seed, "init"))
     if settings.norm == "weight":
@@ -48,6 +55,7 @@ def finish(model: nn.Module, settings: Settings) -> nn.Module:
     return model
 
 
+@checked()
 def count_parameters(model: nn.Module) -> int:
     """How many numbers the optimiser may change."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, real, whole
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU,
@@ -24,6 +25,7 @@ class Dropout(nn.Module):
     `p` may be turned while training runs.
     """
 
+    @checked(p=real(0, 1))
     def __init__(self, p: float, generator: torch.Generator) -> None:
         super().__init__()
         self.p = p
@@ -43,6 +45,7 @@ class Dropout(nn.Module):
 class Maxout(nn.Module):
     """The largest of each `pieces` neighbouring channels (Goodfellow et al. 2013): (N, C·pieces, ...) to (N, C, ...)."""
 
+    @checked(pieces=whole(1, 1024))
     def __init__(self, pieces: int = MAXOUT_PIECES) -> None:
         super().__init__()
         self.pieces = pieces

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 
 from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.records.arguments import Rule
+
+SIDES = Rule(lambda shape: len(shape) > 0 and all(1 <= side <= 2**20 for side in shape),
+             "the shape of one sample, such as (1, 28, 28)")
 
 
 def image(model: str, shape: tuple[int, ...], least: int = 1) -> tuple[int, int, int]:

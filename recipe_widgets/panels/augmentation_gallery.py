@@ -11,12 +11,15 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.augmenting import WAYS, gallery
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, filled, fitting, real, whole
 
 
 class AugmentationGallery:
     """The same images, unchanged and augmented: a menu of augmentations (several at once), a slider for the strength, a
     slider for the draw of random numbers. `.plot()` is the picture that stands still."""
 
+    @checked(ways=filled(), strength=real(0, 4), count=whole(1, 10**4))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, ways: tuple[str, ...] = ("crop",), strength: float = 1.0, count: int = 6) -> None:
         unknown = [way for way in ways if way not in WAYS]
         if unknown or not ways:

@@ -11,6 +11,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.clinic import Clinic, findings
 from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
+from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.records.state import state_folder
 
 
@@ -21,6 +22,8 @@ class BugClinic(Shown):
     >>> ward.open(2); ward.examine(); ward.answer("the gradients are never cleared")   # doctest: +SKIP
     """
 
+    @checked(seeds=whole(1, 1000))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, *data: Data, seeds: int = 3) -> None:
         self.clinic = Clinic(*data, seeds=seeds, keep=state_folder() / "clinic.json")
         wide = {"width": "min(100%, 560px)"}
@@ -47,6 +50,7 @@ class BugClinic(Shown):
         """The patient that is shown."""
         return int(self.menu.value)
 
+    @checked(number=whole(1))
     def open(self, number: int) -> None:
         """Show a patient; its training takes about a second the first time."""
         self.clinic.patient(number)
@@ -59,6 +63,7 @@ class BugClinic(Shown):
         self._show_evidence()
         return report
 
+    @checked()
     def answer(self, diagnosis: str) -> str:
         """Name the bug; returns the reply."""
         reply = self.clinic.answer(self.number, diagnosis) if diagnosis else "Choose a diagnosis first."

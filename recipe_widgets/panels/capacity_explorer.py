@@ -11,6 +11,7 @@ from recipe_widgets.lessons.samples import COUNTS, Curve, Point, measure, width_
 from recipe_widgets.panels.drawn import LAYOUT, STYLE
 from recipe_widgets.panels.measuring import Measuring, Place
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, fitting, whole
 
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -21,6 +22,8 @@ class CapacityExplorer(Measuring):
     known: points measured before, as `lessons.samples.capacity` gives them.
     """
 
+    @checked(seeds=whole(1, 1000))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, settings: Settings, seeds: int = 3, known: Curve | None = None) -> None:
         common = {"style": STYLE, "layout": LAYOUT}
         counts = {f"{n:,} samples": n for n in COUNTS if n <= data.train.size}

@@ -11,6 +11,7 @@ from recipe_widgets.lessons.conv import KERNELS, own_kernel, sample_image, show_
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, fitting
 
 OWN = "your own"
 
@@ -21,6 +22,8 @@ class ConvExplorer(Drawn):
     data: a `Data` of images, or several to choose from.
     """
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data | Sequence[Data]) -> None:
         many = [data] if isinstance(data, Data) else list(data)
         if not many or not all(isinstance(one, Data) and len(one.shape) == 3 for one in many):

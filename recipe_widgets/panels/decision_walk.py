@@ -9,11 +9,14 @@ import ipywidgets as widgets
 
 from recipe_widgets.lessons.decisions import QUESTIONS, Answer, DecisionPath
 from recipe_widgets.plots import Picture
+from recipe_widgets.records.arguments import checked, fitting
 
 
 class DecisionWalk:
     """Asks the questions one by one; yes, no and back are buttons. `.path` is where you are; `.plot()` stands still."""
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, path: DecisionPath | None = None) -> None:
         self.path = path or DecisionPath()
         self._places, self._words = widgets.HTML(), widgets.HTML()
@@ -25,6 +28,7 @@ class DecisionWalk:
         self.widget = widgets.VBox([self._words, widgets.HBox([*self.buttons.values()]), self._places])
         self._show()
 
+    @checked()
     def answer(self, value: Answer) -> str:
         """Press yes or no from code; returns what to do now."""
         self.path = self.path.answer(value)

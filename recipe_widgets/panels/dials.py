@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, filled, fitting
 
 
 class Dials:
@@ -23,6 +24,8 @@ class Dials:
         labels: name -> words beside the slider, with their unit.
     """
 
+    @checked(sliders=filled())
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, draw: Callable[..., Picture], sliders: Mapping[str, Sequence[Any]],
                  start: Mapping[str, Any] | None = None, labels: Mapping[str, str] | None = None) -> None:
         self._draw = draw

@@ -11,6 +11,7 @@ from recipe_widgets.lessons.signals.recurrent import KINDS
 from recipe_widgets.lessons.signals.shapes import NAMES
 from recipe_widgets.panels.explorer import Choice, Explorer
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, fitting
 
 
 class GradientExplorer(Explorer):
@@ -18,6 +19,8 @@ class GradientExplorer(Explorer):
 
     title = "GradientExplorer"
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data) -> None:
         super().__init__(lambda **values: draw_error(data, **values), [
             Choice("h", "step size h", STEPS, 1e-5, words={h: f"{h:.0e}" for h in STEPS}),
@@ -32,6 +35,8 @@ class ActivationExplorer(Explorer):
 
     title = "ActivationExplorer"
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, activation: str = "sigmoid") -> None:
         super().__init__(draw_activation, [
             Choice("name", "activation", NAMES, activation, slide=False),
@@ -44,6 +49,8 @@ class InitExplorer(Explorer):
 
     title = "InitExplorer"
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, *data: Data) -> None:
         sets = {one.name: one for one in data}
         if not sets:

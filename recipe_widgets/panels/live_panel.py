@@ -23,6 +23,7 @@ from recipe_widgets.panels.tools import Tools
 from recipe_widgets.panels.view import HEAD, View
 from recipe_widgets.plots import plot_shown
 from recipe_widgets.records import Entry, RecipeError, Run, Settings, Tree
+from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.records.tree import session_values
 
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
@@ -55,6 +56,8 @@ class LivePanel:
         RecipeError: data or settings of another kind, an unknown knob, mode or column.
     """
 
+    @checked(data=None, settings=None, points=whole(1, 10**4))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None, *,
                  knobs: Iterable[str] | None = None, steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
                  model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None, mode: str = "restart",
@@ -103,6 +106,7 @@ class LivePanel:
         self._finalizer.atexit = False
 
     @classmethod
+    @checked()
     def for_model(cls, model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.Tensor],
                   optimizer: torch.optim.Optimizer | None = None, **options: Any) -> LivePanel:
         """A panel on a reader's own model and batches: `loader` yields pairs (x, y), epoch after epoch.
@@ -120,6 +124,7 @@ class LivePanel:
         return cls(steps=loop(model, loader, loss_fn, chosen), model=model, optimizer=chosen, **options)
 
     @classmethod
+    @checked()
     def open(cls, file: str | Path, data: Data, **options: Any) -> LivePanel:
         """A panel that shows the runs of a session saved with `save`; the next run begins with the newest settings.
 
@@ -138,6 +143,7 @@ class LivePanel:
             panel._session.note = "The saved runs were trained on other samples of this data set: numbers will differ."
         return panel
 
+    @checked()
     def save(self, file: str | Path) -> Path:
         """Write all runs of this session, how they came from one another, and their numbers, as JSON."""
         return self._session.save(file)
@@ -230,6 +236,7 @@ class LivePanel:
         self._controls.show(new)
         self._session.order(self._mode.value, new)
 
+    @checked()
     def look(self, tab: str) -> None:
         """Open the part that looks inside, at "activations", "gradients", "updates", "weights", "predictions",
         "confusion" or "time"; "" folds it."""
@@ -239,6 +246,7 @@ class LivePanel:
         if tab:
             self._inside.choose(tab)
 
+    @checked()
     def visit(self, step: int) -> None:
         """Go back to a past step: the run waits, and the tabs show that moment. `resume()` goes on with the run."""
         self._session.order("visit", step=step)
@@ -251,24 +259,29 @@ class LivePanel:
         """Is that difference real? Train these settings and those before from 8 paired seeds."""
         self._session.order("seeds", self.settings)
 
+    @checked()
     def expect(self, text: str) -> None:
         """Write down what you expect of the next run, before it: it stands beside its result in the ledger."""
         self._session.expected = text
 
+    @checked(number=whole(1))
     def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
         """Keep a run (its number is in `panel.runs`) and show it beside the newer ones."""
         self._session.pin(number, name, pinned)
 
+    @checked(number=whole(1))
     def remove(self, number: int) -> None:
         """Forget a run that is over."""
         self._session.remove(number)
 
+    @checked()
     def predict(self, column: str, values: float | Sequence[float], steps: Sequence[float] | None = None) -> None:
         """Guess a column's end (one value) or course (values at steps) before the run; the answer is laid over it."""
         course = (float(values),) if isinstance(values, (int, float)) else tuple(float(v) for v in values)
         at = tuple(float(s) for s in steps) if steps is not None else (float(self.settings.max_steps),)
         self._session.guess = Guess(column, at, course)
 
+    @checked()
     def wait(self, timeout: float | None = None) -> Run | None:
         """Block until the run has ended or pauses, `timeout` seconds at most, and return it.
 

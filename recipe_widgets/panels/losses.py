@@ -13,11 +13,14 @@ from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.dials import Dials
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, fitting, real, whole
 
 
 class LossShapes(Dials):
     """Softmax, hinge, L2 and Huber loss against the score of the right class, with a slider for that score."""
 
+    @checked(classes=whole(1, 10**4), score=real(-100, 100))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, classes: int = 10, score: float = 0.0) -> None:
         stops = [k / 2 for k in range(-8, 17)]
         super().__init__(lambda score: loss_shapes(score, classes), {"score": stops}, {"score": score},
@@ -27,6 +30,8 @@ class LossShapes(Dials):
 class LossDice:
     """Draws a network's weights anew at each press and shows its first losses. From code: `dice.roll(100)`."""
 
+    @checked(rolls=whole(1, 10**5))
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, settings: Settings, rolls: int = 20) -> None:
         self.dice, self.rolls = Dice(data, settings), rolls
         self.button = widgets.Button(description=f"Roll {rolls} more", icon="random", layout={"width": "auto"})
@@ -35,6 +40,7 @@ class LossDice:
         self.button.on_click(lambda _: self.roll())
         self.roll()
 
+    @checked(times=whole(1, 10**5))
     def roll(self, times: int | None = None) -> Picture:
         """Roll `times` more, and show the histograms of all rolls."""
         self.dice.roll(self.rolls if times is None else times)

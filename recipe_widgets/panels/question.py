@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, filled, fitting
 
 
 class Question:
@@ -19,6 +20,8 @@ class Question:
         answer: the right choice. It may be chosen again and again.
     """
 
+    @checked(replies=filled())
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, text: str, replies: Mapping[str, str], answer: str) -> None:
         if answer not in replies:
             raise RecipeError("Question.answer", found=repr(answer), expected="one of " + ", ".join(map(repr, replies)))
@@ -29,6 +32,7 @@ class Question:
             button.on_click(lambda pressed: self.choose(pressed.description))
         self.widget = widgets.VBox([widgets.HTML(f"<b>{html.escape(text)}</b>"), widgets.HBox(self._buttons), self._reply])
 
+    @checked()
     def choose(self, choice: str) -> str:
         """Press a button from code; returns the reply."""
         if choice not in self.replies:

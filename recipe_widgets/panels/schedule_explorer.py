@@ -8,11 +8,14 @@ from recipe_widgets.lessons.schedules import SCHEDULES, show_schedule
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, fitting
 
 
 class ScheduleExplorer(Drawn):
     """The learning rate over a run: schedule, highest rate, warm-up, length, steps in an epoch."""
 
+    @checked()
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, settings: Settings | None = None) -> None:
         start = settings or Settings(schedule="cosine")
         common = {"style": STYLE, "layout": LAYOUT}

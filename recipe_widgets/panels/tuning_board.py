@@ -12,6 +12,7 @@ from recipe_widgets.live.search import Board, Search
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.view import HEAD
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, fitting
 from recipe_widgets.tune import Tuning
 
 
@@ -22,6 +23,8 @@ class TuningBoard:
     >>> board.wait().best                                                            # doctest: +SKIP
     """
 
+    @checked(tuning=None)
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, tuning: Tuning) -> None:
         if not isinstance(tuning, Tuning):
             raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__, expected="a Tuning",

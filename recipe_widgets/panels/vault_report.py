@@ -14,6 +14,7 @@ from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, filled, fitting
 
 PAGES = ("answer", "classes", "confusion", "calibration", "worst mistakes")
 
@@ -27,6 +28,8 @@ class VaultReport(Shown):
         model, baseline: trained modules; names: what they are called. why: the reason, for the vault's log.
     """
 
+    @checked(names=filled())
+    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, model: nn.Module, baseline: nn.Module, why: str,
                  names: tuple[str, str] = ("the model", "the baseline")) -> None:
         self.data = data

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recipe_widgets.records.arguments import checked
+
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 264, 62, 12, 34, 38  # SVG units
 SHOWN = 2.0  # of the spread of the better half: where the axis ends, so that one wild trial does not flatten the rest
 
@@ -43,6 +45,7 @@ def limits(values: Sequence[float], lower_is_better: bool) -> tuple[float, float
     return (low, high) if lower_is_better else (-high, -low)
 
 
+@checked()
 def board_svg(dots: Sequence[Dot], total: int, unit: str, lower_is_better: bool, words: str) -> str:
     """Dots for whole trials, crosses for pruned and failed ones, a step line for the best so far.
 

@@ -32,6 +32,7 @@ from recipe_widgets.plots.canvas import (
 )
 from recipe_widgets.plots.picture import Picture
 from recipe_widgets.records import CheckResult
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.result import register_drawing
 
 Draw = Callable[[CheckResult], Picture]
@@ -55,6 +56,7 @@ _AXES: dict[str, tuple[str, bool, tuple[tuple[float, str], ...]]] = {
 }
 
 
+@checked()
 def plot_check(result: CheckResult) -> Picture:
     """The picture of one finding; a card of its words where it holds no numbers."""
     details = result.details

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from recipe_widgets.records import Run
+from recipe_widgets.records.arguments import checked, fitting, whole
 
 BINS = 240  # points per curve: more than that cannot be seen in a picture of this size
 Part = Literal["new", "other", "ghost", "pinned"]
@@ -65,6 +66,7 @@ class Chart:
     ribbons: tuple[Ribbon, ...] = ()
 
 
+@checked()
 def charts(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> tuple[Chart, Chart]:
     """The loss chart (log axis, nats) and the accuracy chart (per cent)."""
     longest = max([_length(one.run) for one in shown] or [100])
@@ -112,6 +114,8 @@ def _curve(one: Shown, column: str, role: str, factor: float) -> Curve:
     return Curve(label, role, x, y)
 
 
+@checked(bins=whole(1))
+@fitting("two arrays (n,) of equal length")
 def thin(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
     """At most `bins` points: the means of equally long stretches. Shapes (n,) -> (min(n, bins),)."""
     if len(x) <= bins:
@@ -165,6 +169,7 @@ def _against(other: Shown) -> str:
     return "the run before" if other.part == "ghost" else "the old settings"
 
 
+@checked()
 def describe(run: Run | None) -> str:
     """The curves in words, for readers who cannot see them."""
     if run is None or not len(run.history):

@@ -8,9 +8,11 @@ from matplotlib.figure import Figure
 from recipe_widgets.evaluation import Calibration, Confusion, Mistakes
 from recipe_widgets.plots.canvas import BLUE, GREY, card, gallery, head, legend, sheet
 from recipe_widgets.plots.picture import Picture
+from recipe_widgets.records.arguments import checked
 from recipe_widgets.records.result import register_drawing
 
 
+@checked()
 def plot_calibration(found: Calibration) -> Picture:
     """Accuracy over confidence, and below how many samples are so sure."""
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
@@ -28,6 +30,7 @@ def plot_calibration(found: Calibration) -> Picture:
     return Picture(figure, f"Reliability diagram: {found}.")
 
 
+@checked()
 def plot_confusion(found: Confusion) -> Picture:
     """Rows are the truth, columns the answers; each row's shares as shades, its counts as numbers."""
     k = len(found.counts)
@@ -48,6 +51,7 @@ def plot_confusion(found: Confusion) -> Picture:
     return Picture(figure, f"Confusion matrix: {found}.")
 
 
+@checked()
 def plot_mistakes(found: Mistakes) -> Picture:
     title = f"The {len(found)} worst mistakes, the highest loss first" if len(found) else "No mistake"
     if found.images is None:

@@ -6,6 +6,8 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
+from recipe_widgets.records.arguments import checked
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -35,6 +37,7 @@ _CARD = ("flex:1 1 150px;max-width:210px;padding:8px 10px;border:2px solid #0072
 class RecipeMap:
     """Shown as the last line of a cell, it is a row of cards; a card links to its notebook where that lies in `folder`."""
 
+    @checked()
     def __init__(self, folder: str | Path = ".") -> None:
         self.folder = Path(folder)
 

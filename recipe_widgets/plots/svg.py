@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from recipe_widgets.plots.curves import Chart, Ribbon, Shown, charts, describe_all
+from recipe_widgets.records.arguments import checked
 
 WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
@@ -43,6 +44,7 @@ STYLE = """<style>
 </style>"""
 
 
+@checked()
 def curves_svg(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
     """Both charts as HTML text, with a text alternative. The style sheet `STYLE` must stand on the page once."""
     alternative = html.escape(describe_all(shown, ribbons), quote=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import numbers
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,10 +31,11 @@ Made = TypeVar("Made", bound=type)
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value of the right type must also be, and the same in words."""
+    """What a value of the right type must also be, and the same in words. alone: whatever the annotation says."""
 
     holds: Callable[[Any], bool]
     words: str
+    alone: bool = False
 
 
 def whole(least: int, most: int = 10**9) -> Rule:
@@ -49,6 +51,11 @@ def real(least: float, most: float = 1e300, *, above: bool = False, below: bool 
     words = f"a number between {least:g} and {most:g}" if above and below else words
     return Rule(lambda value: (least < value if above else least <= value) and (value < most if below else value <= most),
                 words)
+
+
+def measured() -> Rule:
+    """A number as it comes out of a computation: NaN and infinities are some, too."""
+    return Rule(lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool), "a number", alone=True)
 
 
 def one_of(*names: str) -> Rule:
@@ -164,7 +171,7 @@ def checked_fields(**rules: Rule | None) -> Callable[[Made], Made]:
 
 def check(value: Any, hint: Any, what: str, rule: Rule | None = None) -> None:
     """Raises RecipeError: the value is not what the annotation and the rule ask for."""
-    if not fits(value, hint):
+    if not (rule is not None and rule.alone) and not fits(value, hint):
         raise RecipeError(what, found=shown(value), expected=rule.words if rule else in_words(hint))
     if value is None:
         return

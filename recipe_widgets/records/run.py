@@ -117,7 +117,7 @@ class Run:
         """Its curves as a picture that also carries a text alternative."""
         return drawing("run", self)
 
-    @checked()
+    @checked(step=None)
     def at(self, step: int) -> Run:
         """The run as it stood after `step` steps, model and all: trained again from its seed, to the same numbers.
 

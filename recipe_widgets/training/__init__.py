@@ -1,5 +1,6 @@
 """Layer 2: the training loop and what it needs."""
 
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.training.autoencode import encoded, reconstruction_error, train_autoencoder
 from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
@@ -14,9 +15,12 @@ from recipe_widgets.training.many import ManySeeds, train_many
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.plainly import in_words, plainly
 from recipe_widgets.training.probes import LayerSizes, UpdateRatio
-from recipe_widgets.training.schedules import Plateau, lr_at
+from recipe_widgets.training.schedules import Plateau
+from recipe_widgets.training.schedules import lr_at as _lr_at
 from recipe_widgets.training.snapshots import Journey, Snapshots
 from recipe_widgets.training.turning import cold_knobs, fork, replay, turn, turn_noted
+
+lr_at = checked(step=whole(0), steps_per_epoch=whole(0))(_lr_at)  # the loop calls it unchecked
 
 __all__ = [
     "Average",

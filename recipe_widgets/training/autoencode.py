@@ -12,6 +12,7 @@ from recipe_widgets.data.dataset import assemble
 from recipe_widgets.data.split import Samples
 from recipe_widgets.models import build_autoencoder
 from recipe_widgets.records import History, Run, Settings
+from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.evaluate import eval_mode
@@ -19,6 +20,7 @@ from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import lr_at
 
 
+@checked()
 def train_autoencoder(data: Data, settings: Settings) -> Run:
     """Train an autoencoder to give images back; labels are not looked at.
 
@@ -52,6 +54,8 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
     return run
 
 
+@checked(batch_size=whole(1))
+@fitting("a model that gives batches of the split back in their shape")
 def reconstruction_error(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
     """Mean squared error per pixel on all of `split`, in eval mode."""
     total = 0.0
@@ -61,6 +65,8 @@ def reconstruction_error(model: nn.Module, split: Split, batch_size: int = 1000)
     return total / split.size
 
 
+@checked(batch_size=whole(1))
+@fitting("an encoder that maps the data's batches to features")
 def encoded(encoder: nn.Module, data: Data, batch_size: int = 1000) -> Data:
     """`data` with each sample replaced by its features, a table (N, D) of float32, standardised anew; labels stay.
 

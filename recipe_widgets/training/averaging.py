@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from recipe_widgets.data import Split
+from recipe_widgets.records.arguments import checked, fitting, real, whole
 
 
 class Average:
@@ -25,6 +26,8 @@ class Average:
     >>> evaluate(average.refresh_norms(data.train), data.validation)   # doctest: +SKIP
     """
 
+    @checked(decay=real(0, 1))
+    @fitting("a model that can be copied")
     def __init__(self, model: nn.Module, decay: float | None = None) -> None:
         self.decay, self.updates = decay, 0
         self.source, self.model = model, copy.deepcopy(model).requires_grad_(False)
@@ -47,12 +50,16 @@ class Average:
             if not a.is_floating_point():
                 a.copy_(b)
 
+    @checked(batch_size=whole(1))
+    @fitting("a split that the model takes")
     def refresh_norms(self, split: Split, batch_size: int = 500) -> nn.Module:
         """BatchNorm statistics of the averaged weights themselves, over all of `split`; returns the averaged model."""
         device = next(self.model.parameters()).device
         update_bn((x for x, _ in split.to(device).batches(batch_size)), self.model)
         return self.model
 
+    @checked()
+    @fitting("a model of the same layers")
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Put the averaged weights and buffers into `model`."""

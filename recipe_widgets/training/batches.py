@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from recipe_widgets.records import generator
+from recipe_widgets.records.arguments import checked, whole
 
 
 class BatchIndices:
@@ -17,13 +18,14 @@ class BatchIndices:
     shuffle gives every sample a new chance. A batch larger than the data is the whole data.
     """
 
+    @checked(n=whole(1, 2**28), batch_size=whole(1, 2**40), seed=whole(0, 2**63 - 1))
     def __init__(self, n: int, batch_size: int, seed: int, device: torch.device | str = "cpu") -> None:
         self.n, self.batch_size, self.device = n, min(batch_size, n), device
         self.generator = generator(seed, "batches")
         self.epoch = -1
         self._before = self.generator.get_state()  # of the epoch's shuffle, from which it can be made again
         self._order = torch.empty(0, dtype=torch.int64)
-        self._chunks: tuple[torch.Tensor, ...] = ()
+        self._chunks = torch.empty(0, 1, dtype=torch.int64)  # (batches, batch_size)
         self._start = self._next = 0  # of the first chunk in the order; number of the next chunk
 
     @property
@@ -46,6 +48,7 @@ class BatchIndices:
         made.generator = copy.deepcopy(self.generator, memo)
         return made
 
+    @checked(batch_size=whole(1, 2**40))
     def resize(self, batch_size: int) -> None:
         """Go on with batches of another size, from the next sample of this epoch that no batch has used yet."""
         used = self._start + self._next * self.batch_size
@@ -61,7 +64,7 @@ class BatchIndices:
     def _cut(self, start: int) -> None:
         full = (self.n - start) // self.batch_size * self.batch_size
         rows = self._order[start:start + full].to(self.device)
-        self._chunks = rows.split(self.batch_size) if full else ()
+        self._chunks = rows.view(-1, self.batch_size)
         self._start, self._next = start, 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, measured, whole
 
 
 class Best:
@@ -19,12 +20,14 @@ class Best:
         looks_since: how many looks have come since without a lower loss. weights: a copy of the state dict, or None.
     """
 
+    @checked()
     def __init__(self, settings: Settings) -> None:
         self.wanted = settings.final == "best" or settings.patience > 0
         self.patience = settings.patience
         self.step, self.loss, self.looks_since = -1, math.inf, 0
         self.weights: dict[str, torch.Tensor] | None = None
 
+    @checked(step=whole(0), loss=measured())
     def note(self, step: int, loss: float, model: nn.Module) -> None:
         """One more look."""
         if loss < self.loss:  # never true of NaN

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked
 
 
+@checked()
 def pick_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" takes CUDA, then MPS, then the CPU."""
     if name == "auto":
@@ -22,6 +24,7 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+@checked()
 def describe_device(device: torch.device) -> str:
     """For a status line: "CPU, 2 threads" or the GPU's name."""
     if device.type == "cuda":

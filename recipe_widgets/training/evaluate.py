@@ -43,7 +43,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-@checked(batch_size=whole(1))
+@checked(split=None, batch_size=whole(1))
 @fitting("a model that maps batches of the split to logits (N, K), and a loss (logits, labels) -> one number")
 def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross_entropy,
              batch_size: int = 1000) -> Evaluation:

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from recipe_widgets.data import Split
-from recipe_widgets.records import rng_guard
+from recipe_widgets.records import RecipeError, rng_guard
+from recipe_widgets.records.arguments import checked, checked_fields, fitting, tensor, whole
 from recipe_widgets.training.evaluate import eval_mode
 from recipe_widgets.training.loop import Training
 from recipe_widgets.training.turning import fork
@@ -36,6 +37,7 @@ class Layer:
     saturated: float = math.nan
 
 
+@checked_fields(probabilities=tensor("N", "K", kind="float"), y=tensor("N", kind="int"))
 @dataclass(frozen=True, eq=False)
 class Inside:
     """One look. probabilities (n,K) and y (n,) of the batch; weights (F,C,h,w) of the first layer as pictures, or None."""
@@ -49,11 +51,17 @@ class Inside:
     def __post_init__(self) -> None:
         classes = self.probabilities.shape[1]
         table = torch.zeros(classes, classes, dtype=torch.int64)
+        if len(self.y) != len(self.probabilities) or not 0 <= int(self.y.min()) <= int(self.y.max()) < classes:
+            raise RecipeError("Inside(probabilities, y)", found=f"labels {tuple(self.y.shape)} from {int(self.y.min())} to "
+                              f"{int(self.y.max())}, probabilities {tuple(self.probabilities.shape)}",
+                              expected="one label below K for each row (N, K)")
         pairs = torch.stack([self.y, self.probabilities.argmax(1)])
         table.index_put_((pairs[0], pairs[1]), torch.ones(len(self.y), dtype=torch.int64), accumulate=True)
         object.__setattr__(self, "confusion", table)
 
 
+@checked()
+@fitting("a model that maps the split to logits (N, K)")
 @torch.no_grad()
 def look_inside(model: nn.Module, split: Split) -> Inside:
     """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers, random numbers."""
@@ -95,6 +103,7 @@ def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | No
     return None
 
 
+@checked(steps=whole(1, 1000))
 def time_split(training: Training, steps: int = 5) -> dict[str, float]:
     """Milliseconds per step for data, forward pass, backward pass and update: medians over a few steps of a copy."""
     trial = fork(training)

@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, fitting
 from recipe_widgets.training.by_hand import ByHand, normalized
 
 
+@checked()
+@fitting("some parameters of a model, floats on one device")
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
     """The optimiser that `settings` name, fused into one kernel where PyTorch has one for the parameters' device.
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from recipe_widgets.records.arguments import checked, whole
+
 
 class UpdateRatio:
     """‖change of the weights in one step‖ / ‖weights‖, the median over the weight tensors, every `every`-th step.
@@ -15,6 +17,7 @@ class UpdateRatio:
     clipping count. About 1e-3 is healthy (CS231n).
     """
 
+    @checked(every=whole(1))
     def __init__(self, every: int = 20) -> None:
         self.every = every
         self._before: list[torch.Tensor] = []
@@ -47,6 +50,7 @@ class LayerSizes:
     Writes the columns `gradient <name>` and `update <name>` for weight matrices and filters.
     """
 
+    @checked(every=whole(1))
     def __init__(self, every: int = 20) -> None:
         self.every = every
         self._before: dict[str, torch.Tensor] = {}

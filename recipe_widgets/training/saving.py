@@ -29,6 +29,8 @@ class Saving:
         Raises:
             RecipeError: a run lies there already and `resume` was not asked for; or it had other settings, data or model.
         """
+        if rank() == 0:
+            self.files.prepare()
         if not resume:
             if there := self.files.steps():
                 raise RecipeError("Folder for checkpoints", found=f"a run of {there[0]} steps in {self.files.folder}",

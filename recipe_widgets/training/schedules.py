@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from recipe_widgets.records import Settings
+from recipe_widgets.records.arguments import checked, measured, real, whole
 
 PER_EPOCH = 0.98  # of "epoch"
 RISE, START, END = 0.3, 25.0, 1e4  # of "onecycle": share of the run, lr / first lr, first lr / last lr
@@ -62,10 +63,12 @@ class Plateau:
     share of 1e-4 than the best so far. `factor` is what the learning rate is multiplied by now.
     """
 
+    @checked(patience=whole(0), cut=real(0, 1), threshold=real(0, 1))
     def __init__(self, patience: int = 3, cut: float = 0.1, threshold: float = 1e-4) -> None:
         self.patience, self.cut, self.threshold = patience, cut, threshold
         self.best, self.waited, self.factor = math.inf, 0, 1.0
 
+    @checked(loss=measured())
     def look(self, loss: float) -> None:
         """One look at the validation set; `loss` in nats."""
         if loss < self.best * (1 - self.threshold):

@@ -14,6 +14,7 @@ import torch
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.records import History, RecipeError, Run
+from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.run import register_replay
 from recipe_widgets.training.loop import Training, advance, end_with_best
 from recipe_widgets.training.turning import fork, turn_noted
@@ -27,6 +28,7 @@ FIRST = 50  # steps between the first ones; the distance doubles whenever memory
 class Snapshots:
     """Evenly spaced copies of one training, `most` bytes of them at most; when they are full, every second one goes."""
 
+    @checked(most=whole(0, 2**62))
     def __init__(self, most: int = MOST_BYTES) -> None:
         self.most, self.every = most, FIRST
         self._kept: list[Training] = []
@@ -56,12 +58,14 @@ class Snapshots:
             self._kept = [one for one in self._kept if one.done % self.every == 0] or self._kept[:1]
         return True
 
+    @checked()
     def shrink(self, most: int = LEFT_BYTES) -> None:
         """The run is over: keep fewer."""
         self.most = most
         while self._kept and self.bytes > most:
             self._kept = self._kept[::2] if len(self._kept) > 1 else []
 
+    @checked()
     def copy(self, until: int | None = None) -> Snapshots:
         """For a branch that leaves after `until` steps (None: now): it shares the past."""
         made = Snapshots()
@@ -69,6 +73,7 @@ class Snapshots:
         made._kept = [one for one in self._kept if until is None or one.done <= until]
         return made
 
+    @checked(step=whole(0))
     def before(self, step: int) -> Training | None:
         """The newest one that is not later than `step`; not to be trained itself."""
         return next((one for one in reversed(self._kept) if one.done <= step), None)
@@ -97,6 +102,7 @@ class Journey:
         training, run: the copy and its own record; where `walk` has ended, they stand after `step` steps.
     """
 
+    @checked(step=None)
     def __init__(self, run: Run, step: int) -> None:
         given: Any = step  # whatever a reader hands in
         if isinstance(given, bool) or not isinstance(given, numbers.Integral) or not 0 <= step <= run.steps_done:

@@ -14,6 +14,7 @@ from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.models.layers import Dropout
 from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training.loop import Training, advance, end_with_best
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau
@@ -21,11 +22,13 @@ from recipe_widgets.training.schedules import Plateau
 Changes = Sequence[tuple[int, Mapping[str, Any]]]  # after so many steps, these knobs stand at these values
 
 
+@checked()
 def cold_knobs(before: Settings, after: Settings) -> tuple[str, ...]:
     """The knobs among those that differ which no running training can take: they need a new run."""
     return tuple(name for name in after - before if Settings.knob(name).kind not in ("hot", "warm"))
 
 
+@checked()
 def turn(training: Training, settings: Settings) -> dict[str, Any]:
     """Let a running training go on with other hot and warm knobs, and say which ones changed to what.
 
@@ -71,6 +74,7 @@ def _augment(training: Training, settings: Settings) -> Augment | None:
     return made
 
 
+@checked()
 def fork(training: Training) -> Training:
     """A second training in the very same state: weights, optimiser, generators, batches and history are copies.
 
@@ -86,6 +90,8 @@ def fork(training: Training) -> Training:
     return copy.deepcopy(training, memo)
 
 
+@checked(steps=whole(0))
+@fitting("changes (step, knobs), threads (step, count), and a model that takes the data")
 def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int | None = None,
            threads: Sequence[tuple[int, int]] = (), model: nn.Module | None = None) -> Run:
     """Train as a panel did: `changes` are turned at their steps. The same numbers, to the last bit.
@@ -123,6 +129,7 @@ def _replayed(training: Training, run: Run, changes: list[tuple[int, Mapping[str
     run.status, run.message = "stopped", f"stopped after {training.done} steps"
 
 
+@checked()
 def turn_noted(training: Training, run: Run, settings: Settings) -> None:
     """`turn`, written down in the run; moves at the same step are one."""
     changed = turn(training, settings)

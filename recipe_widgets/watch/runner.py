@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, one_of, whole
 from recipe_widgets.watch.patches import Patches
 from recipe_widgets.watch.recorder import Recorder
 from recipe_widgets.watch.report import Report
@@ -49,6 +50,7 @@ class Watching:
         return report
 
 
+@checked(steps=whole(1))
 @contextlib.contextmanager
 def watch(steps: int | None = None, show: bool = False) -> Iterator[Report]:
     """Watches the training inside a `with` block; the report is filled when the block ends.
@@ -69,6 +71,7 @@ def watch(steps: int | None = None, show: bool = False) -> Iterator[Report]:
             report.show(sys.stdout)
 
 
+@checked(steps=whole(1), fail_on=one_of("error", "warning"))
 def run_script(script: Path, arguments: Sequence[str], steps: int | None = None, *, json: Path | None = None,
                html: Path | None = None, fail_on: str | None = None) -> int:
     """Runs `script` with `arguments`, prints the report and gives the exit status.

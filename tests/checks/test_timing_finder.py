@@ -235,8 +235,8 @@ def test_the_finder_repeats_itself_and_takes_settings(blobs):
 
 @pytest.mark.parametrize(("args", "options", "text"), [
     ((mlp, None, CE), {}, "NoneType"), ((mlp, batches()), {}, "loss_fn"), ((mlp, batches(), CE), {"low": 0.0}, "low"),
-    ((mlp, batches(), CE), {"low": 1.0, "high": 0.1}, "low"), ((mlp, batches(), CE), {"steps": 5}, "20 steps"),
-    ((mlp, batches(), CE), {"high": float("inf")}, "low"), ((Settings(), batches()), {}, "our Data"),
+    ((mlp, batches(), CE), {"low": 1.0, "high": 0.1}, "low"), ((mlp, batches(), CE), {"steps": 5}, "from 20"),
+    ((mlp, batches(), CE), {"high": float("inf")}, "high"), ((Settings(), batches()), {}, "our Data"),
     ((3, batches(), CE), {}, "nn.Module")])
 def test_bad_input_of_the_finder(args, options, text):
     with pytest.raises(RecipeError, match=text):

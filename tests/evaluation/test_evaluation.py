@@ -152,7 +152,7 @@ def test_confusion_and_classes_by_hand():
     assert table.recalls[2] == ev.proportion(3, 5)
     assert "class" in str(table)
     assert np.isnan(ev.per_class([0, 0], [0, 2]).recall[1])
-    assert ev.confusion([0, 1], [0, 0], names="abcd").counts.shape == (4, 4)
+    assert ev.confusion([0, 1], [0, 0], names=list("abcd")).counts.shape == (4, 4)
     assert ev.confusion([0], [0]).counts.tolist() == [[1, 0], [0, 0]]
 
 
@@ -193,7 +193,7 @@ def test_a_model_and_a_split_give_what_arrays_give(blobs):
     (lambda: ev.accuracy([[0.5, np.nan]], [0]), "NaN"), (lambda: ev.accuracy(P, Y + 5), "one column per class"),
     (lambda: ev.accuracy([0], [0], level=2), "between 0 and 1"), (lambda: ev.proportion(3, 2), "0 <= hits"),
     (lambda: ev.accuracy(nn.Linear(2, 2), [0]), "split"), (lambda: ev.calibration([0, 1], [0, 1]), "probabilities"),
-    (lambda: ev.calibration(np.log(P), Y), "softmax"), (lambda: ev.calibration(P, Y, bins=0), "1 or more"),
+    (lambda: ev.calibration(np.log(P), Y), "softmax"), (lambda: ev.calibration(P, Y, bins=0), "from 1"),
     (lambda: ev.bootstrap_difference([1.0], [2.0]), "2 samples"),
     (lambda: ev.bootstrap_difference([1, 2], [1, 2, 3]), "same"),
     (lambda: ev.bootstrap_difference([1, np.nan], [1, 2]), "NaN"), (lambda: ev.kappa([0, 1], [0]), "same samples"),

@@ -1,5 +1,7 @@
 """Explorers and the clinic's page, driven from code."""
 
+import inspect
+
 import pytest
 
 from recipe_widgets import Data, RecipeError
@@ -50,7 +52,7 @@ def test_set_moves_all_at_once_or_nothing() -> None:
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> BugClinic:
     monkeypatch.setattr(clinic_module, "EXAMINATION", (output_scale,))
-    monkeypatch.setattr(clinic_module.Clinic.__init__, "__kwdefaults__", {"seeds": 1, "cases": SHORT, "keep": None})
+    monkeypatch.setattr(inspect.unwrap(clinic_module.Clinic.__init__), "__kwdefaults__", {"seeds": 1, "cases": SHORT, "keep": None})
     return BugClinic(made("mnist", (1, 28, 28)), seeds=1)
 
 

@@ -7,9 +7,13 @@ from torch.nn import functional as F
 
 from recipe_widgets.data.augment import colour, geometry, mix
 from recipe_widgets.data.split import Split
-from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.records import RecipeError, Settings, generator
+from recipe_widgets.records.arguments import Rule, checked, real, whole
 
 DEGREES, COLOUR, CROP = 15.0, 0.3, 8  # at strength 1: largest angle, change of a colour factor, part of the side to pad by
+
+_WAYS = Settings.knob("augment").choices[1:]
+_NAMES = Rule(lambda names: set(names.split("+")) <= set(_WAYS), "some of " + "+".join(_WAYS))
 
 
 class Augment:
@@ -25,10 +29,11 @@ class Augment:
         mixup: the partner's share is s·U(0,1) at most 1. cutmix: its area is. With both, a coin per batch decides.
     """
 
+    @checked(names=_NAMES, strength=real(0, 4), num_classes=whole(1, 10**6), seed=whole(0, 2**63 - 1))
     def __init__(self, split: Split, names: str, strength: float, num_classes: int, seed: int) -> None:
-        if split.x.ndim != 4:
+        if split.x.ndim != 4 or not split.size:
             raise RecipeError("Settings.augment", found=f"{names!r} for samples of shape {tuple(split.x.shape[1:])}",
-                              expected="images (C, H, W)", mend='Use augment="none" for tables.')
+                              expected="some images (C, H, W)", mend='Use augment="none" for tables.')
         self.split, self.names, self.strength = split, names.split("+"), strength
         self.num_classes, self.generator = num_classes, generator(seed, "augmentation")
 

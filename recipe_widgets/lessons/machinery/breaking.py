@@ -14,6 +14,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import Comparison, compare
 from recipe_widgets.lessons.machinery.gradients import Swish, small_net
 from recipe_widgets.records import Run, Settings
+from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training import train, train_many
 
 WAYS: Mapping[str, Mapping[str, float | str]] = {
@@ -39,6 +40,8 @@ class BothTrain(Comparison[str]):
                f"{said}."
 
 
+@checked(seeds=whole(1, 1000), steps=whole(1, 10**6))
+@fitting("data, settings and numbers that this experiment can work with")
 def train_with_both(data: Data, seeds: int = 3, steps: int = 150) -> BothTrain:
     """The same network trained with a right and with a wrong backward pass: validation accuracy, 0 to 1."""
     def run(seed: int, right: bool) -> Run:
@@ -78,6 +81,8 @@ class Broken(Comparison[str]):
         return "\n".join(rows)
 
 
+@checked(seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def ways_to_break(data: Data, settings: Settings, seeds: int = 3) -> Broken:
     """The same network with one knob turned far too far; losses in nats."""
     bar = tqdm(WAYS.items(), desc=data.name, unit="way", leave=False)

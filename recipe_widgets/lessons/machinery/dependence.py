@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from recipe_widgets.checks.runner import seeded
 from recipe_widgets.lessons.clinic.bugs import MixedRows
 from recipe_widgets.lessons.clinic.program import RowReader
 from recipe_widgets.plots import Picture
+from recipe_widgets.records.arguments import checked, filled, fitting, tensor, whole
 
 
 class NextRow(nn.Module):
@@ -39,6 +41,8 @@ class NextRow(nn.Module):
         return out
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def row_models() -> tuple[nn.Module, nn.Module]:
     """A GRU over rows with permute, and the same with view: same weights."""
     with seeded():
@@ -47,6 +51,8 @@ def row_models() -> tuple[nn.Module, nn.Module]:
     return right, wrong
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def next_row_models() -> tuple[nn.Module, nn.Module]:
     """With the mask, and without."""
     with seeded():
@@ -58,7 +64,7 @@ def next_row_models() -> tuple[nn.Module, nn.Module]:
 def chart(model: nn.Module, x: torch.Tensor, axis: int = 0) -> np.ndarray:
     """(n, n): size of the gradient of output i by input j along `axis`: 0 samples, 1 positions; row i, column j."""
     x = x.detach().clone().requires_grad_()
-    out = model.eval()(x)
+    out = copy.deepcopy(model).eval()(x)  # the given one stays in its mode
     rows = []
     for i in range(out.shape[axis]):
         grad, = torch.autograd.grad(out.select(axis, i).sum(), x, retain_graph=True)
@@ -79,6 +85,8 @@ class Charts:
                          for name, share in zip(self.names, self.strangers, strict=True)) + "."
 
 
+@checked(axis=whole(0, 1), names=filled())
+@fitting("data, settings and numbers that this experiment can work with")
 def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, axis: int = 0,
                       names: tuple[str, str] = ("permute", "view")) -> Charts:
     """Charts of both models on x (N, ...): a sample must depend on itself alone, a position on earlier ones."""
@@ -99,12 +107,16 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, ax
     return Charts((shares[0], shares[1]), names, Picture(figure, alt))
 
 
+@checked(classes=whole(1, 10**4))
+@fitting("data, settings and numbers that this experiment can work with")
 def class_means(x: torch.Tensor, y: torch.Tensor, classes: int) -> torch.Tensor:
     """(classes, D): the mean of the rows of x (N, D) with each label; a class without rows has zeros."""
     sums = torch.zeros(classes, x.shape[1]).index_add(0, y, x)
     return sums / torch.bincount(y, minlength=classes).clamp(min=1)[:, None]
 
 
+@checked(templates=tensor("K", "D"))
+@fitting("data, settings and numbers that this experiment can work with")
 def distances_by_loop(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     """Squared distance of each x (N, D) to each template (K, D), by the definition: (N, K)."""
     out = torch.zeros(len(x), len(templates))
@@ -114,11 +126,15 @@ def distances_by_loop(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     return out
 
 
+@checked(templates=tensor("K", "D"))
+@fitting("data, settings and numbers that this experiment can work with")
 def distances_at_once(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     """The same as one matrix product: |x|² - 2 x·t + |t|²."""
     return x.square().sum(1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(1)
 
 
+@checked(templates=tensor("K", "D"))
+@fitting("data, settings and numbers that this experiment can work with")
 def distances_with_slip(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     """The same with a slip in the axis: it runs, it has the right shape, and it is wrong."""
     return x.square().sum(1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(0)[:len(templates)]
@@ -145,6 +161,8 @@ class Same:
         return f"{verdict}: largest relative difference {self.gap:.1e} on {self.n} samples; {speed:,.0f} times as fast"
 
 
+@checked(templates=tensor("K", "D"))
+@fitting("data, settings and numbers that this experiment can work with")
 def loop_against(fast: Distances, x: torch.Tensor, templates: torch.Tensor) -> Same:
     """Largest relative difference of `fast` to the loop, and the seconds of both (best of five for `fast`)."""
     began = time.perf_counter()
@@ -158,6 +176,7 @@ def loop_against(fast: Distances, x: torch.Tensor, templates: torch.Tensor) -> S
     return Same(gap, (took, quickest), len(x))
 
 
+@checked()
 def check_distances(mine: Distances) -> str:
     """Judge the exercise: absolute (L1) distances (N, K) of x (N, D) to templates (K, D), without a Python loop."""
     g = torch.Generator().manual_seed(0)

@@ -17,6 +17,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import generator
+from recipe_widgets.records.arguments import checked, filled, fitting, real, whole
 
 STEPS = tuple(10.0**-k for k in range(1, 14))
 DIRECTIONS = 12
@@ -44,6 +45,8 @@ class _Swish(torch.autograd.Function):
 class Swish(nn.Module):
     """x·sigmoid(x) (Ramachandran et al. 2017), its backward pass written by hand; `right=False` forgets a term of it."""
 
+    @checked()
+    @fitting("data, settings and numbers that this experiment can work with")
     def __init__(self, right: bool = True) -> None:
         super().__init__()
         self.right = right
@@ -53,6 +56,8 @@ class Swish(nn.Module):
         return out
 
 
+@checked(units=whole(1, 10**5), seed=whole(0, 2**63 - 1))
+@fitting("data, settings and numbers that this experiment can work with")
 def small_net(data: Data, act: nn.Module, units: int = 24, seed: int = 0) -> nn.Sequential:
     """Inputs, `units` hidden ones, logits."""
     with seeded(seed):
@@ -60,6 +65,8 @@ def small_net(data: Data, act: nn.Module, units: int = 24, seed: int = 0) -> nn.
                              nn.Linear(units, data.num_classes))
 
 
+@checked(count=whole(1, 10**4))
+@fitting("data, settings and numbers that this experiment can work with")
 def few_samples(data: Data, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The first `count` training samples of a fixed shuffle, normalised."""
     return data.train.batch(torch.randperm(data.train.size, generator=generator(0, "check"))[:count])
@@ -105,6 +112,8 @@ def error_curve(data: Data, activation: str = "tanh", dtype: str = "float64", ce
     return np.array([gradient_error(model, lambda: F.cross_entropy(model(x), y), h, central=central) for h in STEPS])
 
 
+@checked(h=real(0, 1, above=True), samples=whole(1, 10**6))
+@fitting("data, settings and numbers that this experiment can work with")
 def draw_error(data: Data, h: float = 1e-5, activation: str = "tanh", dtype: str = "float64",
                differences: str = "central", samples: int = 8) -> Picture:
     """Relative error against step size; the chosen step is marked."""
@@ -178,6 +187,8 @@ class _Situation:
         return gradient_error(net, loss, h)
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def pitfalls(data: Data) -> Pitfalls:
     """The same comparison done well and done badly, for a right and for a wrong backward pass."""
     error, single = _Situation(data).error, torch.float32
@@ -210,6 +221,8 @@ class FewPoints:
         return f"Directions on which some unit changes its side between -h and +h, by number of samples: {pairs}."
 
 
+@checked(h=real(0, 1, above=True), samples=filled(), directions=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def kinks(data: Data, h: float = 1e-3, samples: Sequence[int] = (2, 8, 32, 128), directions: int = 60) -> FewPoints:
     """Share of random directions along which some ReLU changes its side: few points meet few kinks."""
     model = small_net(data, nn.ReLU()).double()

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.machinery.gradients import few_samples
 from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.records.arguments import checked, fitting, whole
 
 Weights = dict[str, torch.Tensor]  # w1 (H, D), b1 (H,), w2 (K, H), b2 (K,)
 Backprop = Callable[[torch.Tensor, torch.Tensor, Weights], Weights]
@@ -49,6 +50,8 @@ class Agreement:
         return "\n".join([*rows, "Equal up to rounding." if self.equal else "NOT equal: some derivative is wrong."])
 
 
+@checked(hidden=whole(1, 10**5), steps=whole(1, 10**6))
+@fitting("data, settings and numbers that this experiment can work with")
 def compare_backprop(mine: Backprop, data: Data, hidden: int = 32, steps: int = 20) -> Agreement:
     """Gradients by `mine(x, y, weights) -> gradients` against autograd; then the update written out against torch.optim.
 
@@ -86,6 +89,7 @@ def _gap(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).abs().max() / b.abs().max().clamp(min=1e-300))
 
 
+@checked()
 def check_backprop(mine: Backprop, data: Data) -> str:
     """Judge the exercise: which gradient is wrong, and where to look."""
     hints = {"w2": "the hidden activations (N, H) meet the error at the logits (N, K): (K, H)",

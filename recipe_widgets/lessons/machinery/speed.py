@@ -24,6 +24,7 @@ from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import Settings, Step, generator
+from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training import BatchIndices, evaluate, train
 from recipe_widgets.training.evaluate import stratified_look
 
@@ -69,6 +70,8 @@ class Epochs:
         return "\n".join([*rows, f"The same model on the same {self.n:,} samples: {self.factor:.1f} times as long."])
 
 
+@checked(n=whole(1, 10**7))
+@fitting("data, settings and numbers that this experiment can work with")
 def epoch_both_ways(data: Data, settings: Settings, n: int = 3000) -> Epochs:
     """One epoch over n samples, read as PIL pictures by a DataLoader, and cut out of a tensor in memory."""
     size = settings.batch_size
@@ -132,6 +135,8 @@ class Reading:
                                  "which the system may hold in its cache."])
 
 
+@checked(n=whole(1, 10**7))
+@fitting("data, settings and numbers that this experiment can work with")
 def ways_to_read(data: Data, n: int = 500) -> Reading:
     """The same n pictures from single compressed files, from one file of bytes, from memory, and at half the resolution."""
     from PIL import Image
@@ -232,6 +237,8 @@ class _Watch:
         self._began = time.perf_counter()
 
 
+@checked(seeds=whole(1, 1000), every=whole(1), look=whole(1))
+@fitting("data, settings and numbers that this experiment can work with")
 def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10, look: int = 500) -> Milestones:
     """When does the network find a first pattern (twice chance), when is it within 2 points of its best?
 

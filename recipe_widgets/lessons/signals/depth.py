@@ -16,6 +16,7 @@ from recipe_widgets.lessons.machinery.gradients import few_samples
 from recipe_widgets.lessons.signals.shapes import curve, rng
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
+from recipe_widgets.records.arguments import checked, filled, fitting, whole
 
 Std = Callable[[int, int], float]
 # Standard deviation of a weight by n_in and n_out.
@@ -71,6 +72,8 @@ def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tens
     return torch.randn(n, m, generator=g, dtype=torch.float64) * std(n, m)
 
 
+@checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, width: int = 128, seeds: int = 3) -> Signals:
     """x (N, D) through `depth` layers of `width` units without biases, and a random gradient back. float64.
 
@@ -98,6 +101,8 @@ def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, w
     return Signals(np.array(forward), np.array(backward))
 
 
+@checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation: str = "tanh", width: int = 128,
                  seeds: int = 3) -> Picture:
     """Both spreads by layer: mean of the seeds, lowest and highest."""
@@ -158,6 +163,8 @@ class Grid:
                f"of the last: {mine.returned:.2g} with {best}, {theirs.returned:.2g} with {textbook})."
 
 
+@checked(depth=whole(1, 1000), activations=filled(), width=whole(1, 10**4), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def signal_grid(data: Data, depth: int = 20, activations: tuple[str, ...] = ("sigmoid", "tanh", "relu"), width: int = 128,
                 seeds: int = 3) -> Grid:
     """All schemes with these activations."""
@@ -166,6 +173,8 @@ def signal_grid(data: Data, depth: int = 20, activations: tuple[str, ...] = ("si
                  for a in activations}, depth, data.name)
 
 
+@checked(sizes=filled(), draws=whole(2, 10**5))
+@fitting("data, settings and numbers that this experiment can work with")
 def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> str:
     """Std of a sum of n products of N(0, 1) weights and inputs, beside sqrt(n) and n."""
     g, rows = torch.Generator().manual_seed(0), [f"{'n':>6} {'measured':>9} {'sqrt(n)':>8}"]
@@ -175,6 +184,7 @@ def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> 
     return "\n".join(rows)
 
 
+@checked(depth=whole(1, 1000), width=whole(1, 10**4), std=None)
 def check_std(std: float, depth: int = 30, width: int = 256) -> str:
     """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU layers of `width` units."""
     if not isinstance(std, (int, float)) or not math.isfinite(std) or std <= 0:

@@ -16,6 +16,7 @@ from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import CheckResult, Run, Settings
+from recipe_widgets.records.arguments import checked, filled, fitting, whole
 from recipe_widgets.training import steps, train
 
 
@@ -26,6 +27,8 @@ def first_filters(model: nn.Module, data: Data) -> np.ndarray:
     return (w if w.ndim == 4 else w.view(-1, *data.shape)).numpy().copy()
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def smoothness(filters: np.ndarray) -> float:
     """Correlation of neighbouring weights, -1 to 1; 0 for noise."""
     w = filters.astype(np.float64)
@@ -49,6 +52,8 @@ class Filters:
             for name, values in self.smooth.items())
 
 
+@checked(variants=filled(), at=filled(), count=whole(1, 10**4))
+@fitting("data, settings and numbers that this experiment can work with")
 def filters_over_time(data: Data, variants: Mapping[str, Settings], at: Sequence[int], count: int = 6) -> Filters:
     """The first `count` filters of each run at some steps, drawn row by row."""
     taken: dict[str, list[np.ndarray]] = {}
@@ -117,12 +122,16 @@ class Gallery:
         return Picture(figure, "Training losses. " + "; ".join(said) + ".")
 
 
+@checked(variants=filled())
+@fitting("data, settings and numbers that this experiment can work with")
 def curve_gallery(data: Data, variants: Mapping[str, Settings]) -> Gallery:
     """Train each and ask `curve_shape`."""
     runs = {name: train(data, settings) for name, settings in variants.items()}
     return Gallery(runs, {name: curve_shape(run) for name, run in runs.items()})
 
 
+@checked(steps_=whole(1, 10**6))
+@fitting("data, settings and numbers that this experiment can work with")
 def curve_variants(steps_: int = 250) -> dict[str, Settings]:
     """Runs whose curves differ in kind."""
     base = Settings(max_steps=steps_, width=64, momentum=0.0, eval_every=max(1, steps_), eval_samples=100)

@@ -17,6 +17,7 @@ from recipe_widgets.lessons.signals.shapes import Race, rng
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records.arguments import checked, filled, fitting, real, whole
 from recipe_widgets.training import Training, advance, train
 
 UNITS = 64
@@ -43,6 +44,8 @@ class OverTime:
         return float(np.exp(np.log(np.maximum(self.back[:, -1], 1e-300) / self.back[:, 0]).mean()))
 
 
+@checked(radius=real(0, 1e6), steps=whole(1, 10**6), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def unroll(radius: float, steps: int, kind: str = "tanh", seeds: int = 3) -> OverTime:
     """h ← act(h W + noise) from a random state, W with this spectral radius; then back through all steps. float64."""
     if kind not in KINDS or steps < 1 or radius < 0:
@@ -71,6 +74,8 @@ def clipped(norm: float, threshold: float, rule: str = "to the threshold") -> fl
     return threshold if rule == "to the threshold" else 1.0
 
 
+@checked(radius=real(0, 1e6), steps=whole(1, 10**6), clip=real(0, 1e6))
+@fitting("data, settings and numbers that this experiment can work with")
 def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh", clip: float = 0.0) -> Picture:
     """Left: how much of the gradient is left k steps back. Right: the length of the step, clipped both ways."""
     seen = unroll(radius, steps, kind)
@@ -101,6 +106,8 @@ def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh", cli
                            f"is left (3 seeds); {said}.")
 
 
+@checked(radius=real(0, 1e6))
+@fitting("data, settings and numbers that this experiment can work with")
 def row_reader(data: Data, settings: Settings, radius: float) -> nn.Module:
     """An RNN over the rows of an image whose recurrent matrix has this spectral radius."""
     model = build_model(settings, data.shape, data.num_classes)
@@ -121,6 +128,8 @@ class ClipToOne(Training):
                 grad.div_(norm)
 
 
+@checked(radii=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def radius_race(data: Data, settings: Settings, radii: tuple[float, ...] = (0.1, 1.0, 4.0), seeds: int = 3) -> Race:
     """The row reader from recurrent matrices of several spectral radii."""
     bar = tqdm(radii, desc="radius", unit="radius", leave=False)
@@ -128,6 +137,8 @@ def radius_race(data: Data, settings: Settings, radii: tuple[float, ...] = (0.1,
                 data.name)
 
 
+@checked(radius=real(0, 1e6), thresholds=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def clip_race(data: Data, settings: Settings, radius: float, thresholds: tuple[float, ...] = (1.0, 10.0), seeds: int = 3
               ) -> Race:
     """An exploding row reader: not clipped, clipped to each threshold, and divided by its norm above it."""
@@ -153,6 +164,7 @@ def _seeded(settings: Settings, seeds: int) -> list[Settings]:
     return [settings.replace(seed=seed) for seed in range(seeds)]
 
 
+@checked()
 def check_clip(mine: object) -> str:
     """Judge the exercise: `mine(grads, threshold)` scales a list of tensors together, only where they are too long."""
     cases: Mapping[str, tuple[list[torch.Tensor], float]] = {

@@ -19,6 +19,7 @@ from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings, generator
+from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, real, whole
 from recipe_widgets.training import train_many
 
 RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")
@@ -69,6 +70,8 @@ class Facts:
         return f"{self.name}: mean slope {self.slope:.2f}, {self.flat:.0%} of the inputs have a slope below {FLAT}, {centre}"
 
 
+@checked(scale=real(-1e6, 1e6), shift=real(-1e6, 1e6), n=whole(1, 10**7))
+@fitting("data, settings and numbers that this experiment can work with")
 def facts(name: str, scale: float = 1.0, shift: float = 0.0, n: int = 20_000) -> Facts:
     """By drawing n inputs."""
     z = shift + scale * torch.randn(n, generator=torch.Generator().manual_seed(0))
@@ -78,6 +81,8 @@ def facts(name: str, scale: float = 1.0, shift: float = 0.0, n: int = 20_000) ->
                  float((out == 0).float().mean()))
 
 
+@checked(scale=real(-1e6, 1e6), shift=real(-1e6, 1e6))
+@fitting("data, settings and numbers that this experiment can work with")
 def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.0) -> Picture:
     """Left: the curve and its slope, over the inputs that arrive. Right: what comes out."""
     line = torch.linspace(-8, 8, 801)
@@ -100,6 +105,8 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
     return Picture(figure, f"Inputs of mean {shift:g} and std {scale:g}. {seen}.")
 
 
+@checked(names=filled(), samples=whole(1, 10**6), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def one_sign(data: Data, names: Sequence[str] = ("sigmoid", "relu", "tanh"), samples: int = 32, seeds: int = 3) -> OneSign:
     """For each activation of the first hidden layer: in the second layer, the share of (unit, sample) pairs whose weight
     gradients all have one sign."""
@@ -132,6 +139,7 @@ class OneSign:
                          f"({min(s):.1%} to {max(s):.1%}, {len(s)} seeds)" for name, s in self.shares.items())
 
 
+@checked_fields(runs=filled())
 @dataclass(frozen=True)
 class Race(Comparison[str]):
     """Comparison of networks that also differ in their size."""
@@ -139,6 +147,7 @@ class Race(Comparison[str]):
     data_name: str = ""
     sizes: Mapping[str, int] | None = None
 
+    @checked()
     def lost(self, label: str) -> int:
         """How many of its runs diverged."""
         return sum(run.status == "diverged" for run in self.runs[label])
@@ -175,6 +184,8 @@ class Race(Comparison[str]):
         return Picture(figure, f"Validation accuracy on {self.data_name}, mean and range of {self.seeds} seeds: {words}.")
 
 
+@checked(variants=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     """Train each variant from every seed."""
     bar = tqdm(variants.items(), desc=data.name, unit="variant", leave=False)
@@ -183,6 +194,8 @@ def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 
+@checked(names=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def activation_race(data: Data, settings: Settings, names: Sequence[str] = RACED, seeds: int = 3) -> Race:
     """The same MLP with each activation. Maxout has twice the weights in front of each hidden layer."""
     return race(data, {name: settings.replace(activation=name) for name in names}, seeds)

@@ -18,6 +18,7 @@ from recipe_widgets.lessons.signals.shapes import Race, race
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import Run, Settings
+from recipe_widgets.records.arguments import checked, filled, fitting, whole
 from recipe_widgets.training import UpdateRatio, train, train_many
 
 
@@ -37,6 +38,8 @@ class Sweep:
                          for name, v in self.values.items())
 
 
+@checked(factors=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0), seeds: int = 3) -> Sweep:
     """a(1 - a), the slope of sigmoid with output a, in the first hidden layer, by the factor on Xavier's weights."""
     x = few_samples(data, 256)[0]
@@ -65,6 +68,8 @@ def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.
     return Sweep(found, "mean slope", Picture(figure, alt))
 
 
+@checked(seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def saturation_runs(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:
     """Sigmoid networks from three sizes of weights."""
     return race(data, {"Xavier": settings.replace(activation="sigmoid", init="xavier"),
@@ -72,6 +77,8 @@ def saturation_runs(data: Data, settings: Settings, seeds: int = 3) -> Compariso
                        "tanh, Xavier": settings.replace(activation="tanh", init="xavier")}, seeds)
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 @torch.no_grad()
 def dead_share(model: nn.Module, data: Data) -> float:
     """Share of hidden units of an MLP that give zero (leaky: a negative number) for every training sample."""
@@ -126,6 +133,8 @@ class Dying:
                f"{np.mean(relu):.1%} with ReLU and {np.mean(leaky):.1%} with leaky ReLU: {said}."
 
 
+@checked(lrs=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) -> Dying:
     """ReLU and leaky ReLU at several learning rates: how many units end dead for the whole training set?"""
     dead, accuracy = {}, {}
@@ -157,12 +166,16 @@ def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]],
     return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
 
 
+@checked(norms=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
 def norm_race(data: Data, settings: Settings, init: str, norms: Sequence[str] = ("none", "batch", "layer", "weight"),
               seeds: int = 3) -> Race:
     """The same network with each normalisation, from this initialisation."""
     return race(data, {f"{norm}, init {init}": settings.replace(norm=norm, init=init) for norm in norms}, seeds)
 
 
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
 def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
     """What `norm` does to accuracy under each initialisation, and whether it exceeds the seeds' spread."""
     lines = []
@@ -182,6 +195,8 @@ def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
     return "\n".join(lines)
 
 
+@checked(lrs=filled())
+@fitting("data, settings and numbers that this experiment can work with")
 def update_runs(data: Data, settings: Settings, lrs: Sequence[float]) -> UpdateSizes:
     """One run per learning rate, with the size of its updates measured every tenth step."""
     return UpdateSizes({lr: train(data, settings.replace(lr=lr), probes=[UpdateRatio(every=10)]) for lr in lrs}, data.name)

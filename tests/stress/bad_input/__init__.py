@@ -1,0 +1,1 @@
+"""Every public function and command with arguments that nobody means: only clear errors may come back."""
