@@ -70,7 +70,6 @@ audit: setup
 	$(VENV)-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 screenshots: setup
-	$(BIN)/python tests/e2e/screenshots.py
 	$(BIN)/python tests/e2e/moving_picture.py
 
 clean:

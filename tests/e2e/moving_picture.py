@@ -26,18 +26,18 @@ from tests.e2e.lab import PATIENCE, open_notebook, press_run_all, running_browse
 PICTURE = Path(__file__).parents[2] / "docs" / "live-panel.gif"
 CELL = """from recipe_widgets import LivePanel, Settings, load
 
-LivePanel(load("mnist"), Settings(lr=0.05, batch_size=64, max_steps=1500))"""
-WIDTH, HEIGHT = 800, 720  # of the notebook, which is cut out of the window
+LivePanel(load("mnist"), Settings(lr=0.05, batch_size=64, max_steps=3000))"""
+WIDTH, HEIGHT, FOOT = 800, 690, 30  # of the notebook, which is cut out of the window, and of the words below it
 PACE = 120  # ms: pictures that come sooner are dropped
 COLOURS = 64
 OVERLAY = """box => {
     const style = document.createElement('style');
     style.textContent = `
         .jp-cell-toolbar, .jp-Notebook-footer { display: none !important; }
-        .recipe-inside { scroll-margin-bottom: 50px; }
-        #words { position: fixed; left: ${box.x}px; width: ${box.width}px; top: ${box.y + box.height - 34}px; height: 34px;
+        .recipe-inside { scroll-margin-bottom: 12px; }
+        #words { position: fixed; left: ${box.x}px; width: ${box.width}px; top: ${box.y + box.height}px; height: 30px;
                  z-index: 99998; color: #fff; background: #243447; text-align: center;
-                 font: 600 16px/34px "DejaVu Sans", sans-serif; }
+                 font: 600 16px/30px "DejaVu Sans", sans-serif; }
         #pointer { position: fixed; left: 600px; top: 500px; z-index: 99999; pointer-events: none; }
         #pointer.down { filter: drop-shadow(0 0 5px #1976d2); }`;
     document.head.append(style);
@@ -71,7 +71,7 @@ class Film:
         if not self.frames or 1000 * (at - self.frames[-1][0]) >= PACE:
             window = Image.open(io.BytesIO(base64.b64decode(str(event["data"])))).convert("RGB")
             x, y = round(self.box["x"]), round(self.box["y"])
-            self.frames.append((at, window.crop((x, y, x + WIDTH, y + HEIGHT))))
+            self.frames.append((at, window.crop((x, y, x + WIDTH, y + HEIGHT + FOOT))))
 
     def save(self, file: Path, rest: float = 2.0) -> None:
         """One GIF with one palette; the last picture stays for `rest` seconds."""
@@ -100,7 +100,7 @@ class Player:
     def wait(self, seconds: float) -> None:
         self.page.wait_for_timeout(1000 * seconds)
 
-    def move(self, x: float, y: float, seconds: float = 0.5) -> None:
+    def move(self, x: float, y: float, seconds: float = 0.3) -> None:
         steps, (x0, y0) = max(2, round(seconds / 0.05)), self.at
         for step in range(1, steps + 1):
             part = (1 - (1 - step / steps) ** 2)
@@ -120,6 +120,14 @@ class Player:
         self.wait(0.15)
         self.page.mouse.up()
 
+    def tap(self, handle: Locator, by: float) -> None:
+        """Click on a slider's track beside its handle: one move, not many."""
+        box = handle.bounding_box()
+        assert box is not None
+        self.move(box["x"] + box["width"] / 2 + by, box["y"] + box["height"] / 2)
+        self.page.mouse.down()
+        self.page.mouse.up()
+
     def drag(self, target: Locator, by: float) -> None:
         self.to(target)
         self.page.mouse.down()
@@ -136,25 +144,27 @@ def play(page: Page) -> None:
         return page.locator(kind, has_text=re.compile(rf"^\s*{label}")).first
 
     hand.say("One cell: a real network on real data")
-    hand.wait(1.2)
+    hand.wait(0.8)
     hand.say("Run: 50,000 digits, trained on this machine, now")
     hand.click(button("button.jupyter-button", "Run"))
-    expect(words).to_have_text(re.compile(r"Step (1,\d|[4-9])\d\d "), timeout=PATIENCE)
-    hand.wait(1.0)
-    hand.say("Move a slider: it trains anew, the old run stays as a ghost")
-    hand.drag(slider(page, "learning rate"), 70)
-    hand.wait(1.8)
+    expect(words).to_have_text(re.compile(r"Step (\d,\d|[3-9])\d\d "), timeout=PATIENCE)
     hand.say("Fork: old and new go on side by side, from the same weights")
     hand.click(button(".widget-toggle-button", "fork"))
-    hand.drag(slider(page, "learning rate"), -60)
-    hand.wait(2.0)
+    hand.tap(slider(page, "learning rate"), -60)
+    expect(words).to_contain_text("One cause", timeout=PATIENCE)
+    hand.wait(1.2)
+    hand.say("Restart: from the same seed, the run before stays as a ghost")
+    hand.click(button(".widget-toggle-button", "restart"))
+    hand.drag(slider(page, "learning rate"), 130)
+    hand.wait(1.2)
     hand.say("Look inside, while it trains")
+    hand.tap(slider(page, "learning rate"), -90)
     hand.click(page.locator(".jupyter-widget-Collapse-header", has_text="Look inside"))
     for label, says in (("First layer", "Weights of"), ("Predictions", "fixed validation samples")):
         hand.click(button(".widget-toggle-button", label))
         expect(page.locator(".recipe-inside")).to_contain_text(says, timeout=PATIENCE)
         page.locator(".recipe-inside").evaluate("e => e.scrollIntoView({block: 'end', behavior: 'smooth'})")
-        hand.wait(1.8)
+        hand.wait(1.0)
 
 
 def fit(page: Page) -> FloatRect:

@@ -1,4 +1,4 @@
-"""Make a still picture of the panel, from the real thing: python tests/e2e/screenshots.py [--dark] [--width W] [FILE]"""
+"""Make a still picture of the panel, from the real thing: python tests/e2e/screenshots.py [--dark] [--width W] FILE"""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from playwright.sync_api import expect
 
 from tests.e2e.lab import open_notebook, run_all, running_browser, running_lab, slider
 
-README_PICTURE = Path(__file__).parents[2] / "docs" / "live-panel.png"
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", type=Path, default=README_PICTURE)
+    parser.add_argument("file", type=Path)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--page", action="store_true", help="the whole window instead of the panel")
