@@ -21,7 +21,9 @@ QUOTED = "s3cr%20et%2F%40%3A%25"
 
 
 def programs() -> Path | None:
-    """The folder with initdb and pg_ctl; Debian keeps it off the path."""
+    """The folder with initdb and pg_ctl; Debian keeps it off the path. None where there are no sockets of files."""
+    if os.name != "posix":
+        return None
     here = shutil.which("pg_ctl")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or ([Path(here)] if here else [])
     return found[-1].parent if found else None
