@@ -10,10 +10,16 @@ import ipywidgets as widgets
 from recipe_widgets.live import Frame
 from recipe_widgets.plots import STYLE
 
-# What stands first in a live panel. Pages mark widgets whose kernel is gone with a class; then the panel says so.
+# What stands first in a live panel. Pages mark widgets whose kernel was restarted with a class; then the panel says so.
+# Of a kernel that died they do not tell: but each repaint of a run that goes on renews its words, and these say so when
+# they have stood for ten seconds.
 HEAD = STYLE + """<style>
 .recipe-over{display:none}
 .jupyter-widgets-disconnected .recipe-over{display:block;border-left:4px solid #D55E00;padding:4px 10px;line-height:1.4}
+.recipe-words[data-phase=running]::after{content:"Nothing new for ten seconds: a long step, a busy or sleeping kernel, or \
+one that has ended.";display:block;font-weight:bold;max-height:0;overflow:hidden;visibility:hidden;
+ animation:recipe-no-news 0s 10s forwards}
+@keyframes recipe-no-news{to{max-height:4.5em;visibility:visible}}
 </style><div class="recipe-over" role="alert"><b>This panel is over:</b> its kernel was restarted, has ended, or is out of
 reach. Run its cell again for a new one.</div>"""
 
@@ -42,7 +48,8 @@ class View:
 
     def show(self, frame: Frame) -> None:
         self.curves.value = frame.curves
-        self.words.value = f'<div class="recipe-words" role="status">{html.escape(frame.words)}</div>'
+        self.words.value = (f'<div class="recipe-words" role="status" data-phase="{frame.phase}">'
+                            f"{html.escape(frame.words)}</div>")
         self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
         self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
         active = frame.phase in ("running", "waiting")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -30,7 +31,8 @@ CELL = """import numpy as np
 from recipe_widgets import Data, LivePanel, Settings
 data = Data.from_arrays(np.random.default_rng(0).integers(0, 255, (300, 8, 8), np.uint8), np.arange(300) % 3)
 panel = LivePanel(data, Settings(width=16, max_steps=10**9)); panel.start(); panel"""
-TRAINERS = "import threading; [thread.name for thread in threading.enumerate()].count('recipe-trainer')"
+TRAINERS = """import os, threading
+[thread.name for thread in threading.enumerate()].count('recipe-trainer'), os.getpid()"""
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +118,27 @@ def test_restart_from_the_page(lab: tuple[Lab, Page, Page], tally: Callable[[str
             over(other)
             run_all(page)
             alive(page)
-        assert page.locator(".jp-OutputArea-output").last.inner_text().strip() == "1"
+        assert page.locator(".jp-OutputArea-output").last.inner_text().startswith("(1, ")
         save(page)
         other.reload()
         alive(other)
         row.tried += 1
+
+
+NEWS = "getComputedStyle(document.querySelector('.recipe-words'), '::after').visibility"
+
+
+def test_a_kernel_that_dies(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
+    """JupyterLab tells its widgets nothing of it: the words of the run say that they are old."""
+    _, page, _ = lab
+    row = tally("kernel killed under a page")
+    alive(page)
+    assert page.evaluate(NEWS) == "hidden"
+    pid = int(page.locator(".jp-OutputArea-output").last.inner_text().split()[1].strip(",()"))
+    psutil.Process(pid).kill()
+    with row.recovery():
+        page.wait_for_function(f"() => {NEWS} === 'visible'")
+    row.tried += 1
 
 
 @pytest.mark.skipif(not FULL, reason="make stress runs the notebooks whole")
