@@ -153,7 +153,11 @@
   function remember() { // an address that leads back to this choice
     const choice = chosen();
     const place = [...knobs.map((knob, i) => `${knob.name}=${knob.values[choice[i]]}`), `step=${looks[at()]}`].join("&");
-    history.replaceState(null, "", `#${place}`);
+    try {
+      history.replaceState(null, "", `#${place}`);
+    } catch {
+      // some browsers forbid it for files: then the address stays as it was
+    }
   }
 
   function recall() {
