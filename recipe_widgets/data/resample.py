@@ -18,7 +18,7 @@ from recipe_widgets.data.split import Samples, Split
 from recipe_widgets.data.vault import Vault
 from recipe_widgets.records import RecipeError
 from recipe_widgets.records.arguments import checked
-from recipe_widgets.records.hints import shown
+from recipe_widgets.records.hints import fits, shown
 
 
 @checked()
@@ -53,7 +53,7 @@ def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
 
     All three splits are filtered; the test set lies in a new, closed vault.
     """
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
+    if not fits(classes, Iterable):
         raise RecipeError("only_classes(classes=)", found=shown(classes), expected="a sequence of names or numbers",
                           mend=f"The classes are {', '.join(data.classes)}.")
     chosen = [_number(data, one) for one in classes]

@@ -171,9 +171,10 @@ def checked_fields(**rules: Rule | None) -> Callable[[Made], Made]:
 
 def check(value: Any, hint: Any, what: str, rule: Rule | None = None) -> None:
     """Raises RecipeError: the value is not what the annotation and the rule ask for."""
-    if not (rule is not None and rule.alone) and not fits(value, hint):
+    alone = rule is not None and rule.alone
+    if not alone and not fits(value, hint):
         raise RecipeError(what, found=shown(value), expected=rule.words if rule else in_words(hint))
-    if value is None:
+    if value is None and not alone:
         return
     if rule is not None:
         try:

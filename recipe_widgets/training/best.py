@@ -27,7 +27,7 @@ class Best:
         self.step, self.loss, self.looks_since = -1, math.inf, 0
         self.weights: dict[str, torch.Tensor] | None = None
 
-    @checked(step=whole(0), loss=measured())
+    @checked(step=whole(-1), loss=measured())
     def note(self, step: int, loss: float, model: nn.Module) -> None:
         """One more look."""
         if loss < self.loss:  # never true of NaN

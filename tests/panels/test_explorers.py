@@ -52,7 +52,8 @@ def test_set_moves_all_at_once_or_nothing() -> None:
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> BugClinic:
     monkeypatch.setattr(clinic_module, "EXAMINATION", (output_scale,))
-    monkeypatch.setattr(inspect.unwrap(clinic_module.Clinic.__init__), "__kwdefaults__", {"seeds": 1, "cases": SHORT, "keep": None})
+    begin = inspect.unwrap(clinic_module.Clinic.__init__)
+    monkeypatch.setattr(begin, "__kwdefaults__", {"seeds": 1, "cases": SHORT, "keep": None})
     return BugClinic(made("mnist", (1, 28, 28)), seeds=1)
 
 

@@ -122,7 +122,7 @@ def test_bad_lines(command: str, tally: Callable[[str], Tally]) -> None:
 
     @settings(max_examples=times(25, 300), derandomize=not FULL, database=None, deadline=None,
               phases=[Phase.generate, Phase.shrink] if FULL else [Phase.generate],
-                  suppress_health_check=list(HealthCheck))
+              suppress_health_check=list(HealthCheck))
     @given(words(command))
     def attempt(line: list[str]) -> None:
         row.tried += 1

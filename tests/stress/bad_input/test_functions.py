@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,18 +16,19 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
+from recipe_widgets.records.hints import shown
 from tests.stress.bad_input import entries_core as core
 from tests.stress.bad_input import entries_judging as judging
 from tests.stress.bad_input import entries_showing as showing
 from tests.stress.bad_input.judge import Entry, fault
-from tests.stress.bad_input.values import bad
+from tests.stress.bad_input.values import PLACES, bad
 from tests.stress.tally import FULL, Tally, times
 
-MODULES = ("", "records", "data", "data.augment", "models", "training", "evaluation", "ensembles", "export", "tune",
-    "checks",
+resource = pytest.importorskip("resource", reason="bounds the memory; not on Windows")
+MODULES = ("", "records", "data", "data.augment", "models", "training", "evaluation", "ensembles", "export", "tune", "checks",
            "plots", "panels", "watch", "recipes", "lessons", "lessons.clinic", "lessons.machinery", "lessons.signals")
 # part of the package: (its entries, calls in the short form, calls in the full form)
 PARTS: dict[str, tuple[list[Entry], int, int]] = {
@@ -110,6 +110,7 @@ def test_valid_calls_are_taken(part: str) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_bad_arguments(part: str, tally: Callable[[str], Tally]) -> None:
     entries, short, full = PARTS[part]
+    tried = [(entry, names) for entry in entries if (names := replaceable(entry))]
     row = tally(f"bad input, {part}")
     begin = int(os.environ.get("RECIPE_SEED") or int.from_bytes(os.urandom(4), "little"))
     if FULL:
@@ -117,18 +118,18 @@ def test_bad_arguments(part: str, tally: Callable[[str], Tally]) -> None:
 
     @settings(max_examples=times(short, full), derandomize=not FULL, database=None, deadline=None,
               phases=[Phase.generate, Phase.shrink] if FULL else [Phase.generate],
-                  suppress_health_check=list(HealthCheck))
+              suppress_health_check=list(HealthCheck))
     @given(st.data())
     def attempt(data: st.DataObject) -> None:
-        entry = data.draw(st.sampled_from([one for one in entries if replaceable(one)]), label="function")
-        names = data.draw(st.lists(st.sampled_from(replaceable(entry)), min_size=1, max_size=2, unique=True),
-            label="arguments")
+        entry, names = tried[data.draw(PLACES) % len(tried)]
         valid = entry.make()
-        chosen = {name: data.draw(bad(valid[name], foreign_only=entry.heavy), label=name) for name in names}
+        some = {names[place % len(names)] for place in data.draw(st.lists(PLACES, min_size=1, max_size=2))}
+        chosen = {name: bad(data, valid[name], foreign_only=entry.heavy) for name in sorted(some)}
         if any(honest(entry, name, value, valid[name]) for name, value in chosen.items()):
             return
         row.tried += 1
         found = fault(entry, chosen)
+        note(f"{entry.name}: {', '.join(f'{name}={shown(value)}' for name, value in chosen.items())}")
         row.lost += bool(found)
         assert not found, found
 
