@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stress.killed_writers import SELDOM
 from tests.stress.kinds import KINDS
 from tests.stress.tally import FULL, Tally, times
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 KILLS = times(4, 200)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL and fork")
 def test_nothing_acknowledged_is_lost(tmp_path: Path, tally: Callable[[str], Tally]) -> None:
     done = subprocess.run([sys.executable, "-m", "tests.stress.killed_writers", tmp_path, str(KILLS), "0"], cwd=ROOT,
@@ -34,7 +36,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, tally: Callable[[str], Tal
         row.tried = len(kills)
         row.lost = sum(kill["found"] < kill["said"] for kill in kills)
         row.recovered(max(kill["seconds"] for kill in kills))
-        assert row.tried == KILLS
+        assert row.tried == (KILLS if name not in SELDOM else max(2, KILLS // 5))
         assert all(kill["killed"] for kill in kills), done.stderr
         assert row.lost == 0, [kill for kill in kills if kill["found"] < kill["said"]]
         # At most the one version that was whole on the disk, but whose writer could not say so any more.
@@ -42,6 +44,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, tally: Callable[[str], Tal
         assert kills[-1]["found"] > 0
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(os.name != "posix" or not FULL, reason="the short form of it is in tests/training")
 def test_trainers_go_on_to_the_same_bit(tally: Callable[[str], Tally]) -> None:
     row = tally("kill -9 while training: to the same bit")
