@@ -58,7 +58,7 @@ def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
                           mend=f"The classes are {', '.join(data.classes)}.")
     chosen = [_number(data, one) for one in classes]
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
-        raise RecipeError("only_classes", found=repr(list(classes)), expected="two classes or more, each once",
+        raise RecipeError("only_classes(classes=)", found=repr(list(classes)), expected="two classes or more, each once",
                           mend=f"The classes are {', '.join(data.classes)}.")
     new = torch.full((data.num_classes,), -1)
     new[chosen] = torch.arange(len(chosen))
@@ -73,7 +73,7 @@ def _number(data: Data, one: int | str) -> int:
         return data.classes.index(one)
     if isinstance(one, numbers.Integral) and not isinstance(one, bool) and 0 <= one < data.num_classes:
         return int(one)
-    raise RecipeError("only_classes", found=repr(one), expected="a class's name, or its number from 0",
+    raise RecipeError("only_classes(classes=)", found=repr(one), expected="a class's name, or its number from 0",
                       mend=f"The classes are {', '.join(data.classes)}.")
 
 

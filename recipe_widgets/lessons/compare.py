@@ -12,14 +12,17 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import RecipeError, Run
-from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, whole
+from recipe_widgets.records.arguments import Rule, checked, checked_fields, filled, fitting, whole
 
 Label = TypeVar("Label", str, float)
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe & Ito
 LINES = ("-", "--", "-.", ":")  # colour is never the only difference
 
 
-@checked_fields(runs=filled())
+SOME_RUNS = Rule(lambda runs: len(runs) > 0 and all(map(len, runs.values())), "some runs for each of some labels")
+
+
+@checked_fields(runs=SOME_RUNS)
 @dataclass(frozen=True)
 class Comparison(Generic[Label]):
     """Runs by label, one per seed, all judged on the whole validation set at their end (accuracy, 0 to 1)."""

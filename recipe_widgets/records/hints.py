@@ -43,12 +43,13 @@ def fits(value: Any, hint: Any) -> bool:
         return not isinstance(value, type) and all(hasattr(value, name) for name in wanted)
     if not isinstance(kind, type):
         return True
-    return (isinstance(value, kind) or _sequence(value, kind)) and _inside(value, kind, inside)
+    return (isinstance(value, kind) or _numbers(value, kind, inside)) and _inside(value, kind, inside)
 
 
-def _sequence(value: Any, kind: type) -> bool:
+def _numbers(value: Any, kind: type, inside: tuple[Any, ...]) -> bool:
     """Arrays pass where a sequence of numbers is asked for."""
-    return kind is collections.abc.Sequence and isinstance(value, np.ndarray) and value.ndim == 1
+    wanted = kind is collections.abc.Sequence and inside in ((int,), (float,))
+    return wanted and isinstance(value, np.ndarray) and value.ndim == 1
 
 
 def _inside(value: Any, kind: type, inside: tuple[Any, ...]) -> bool:

@@ -81,8 +81,8 @@ def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, w
         RecipeError: no layers, or an activation that is no plain function.
     """
     if depth < 1 or activation not in STACKABLE:
-        raise RecipeError("propagate", found=f"depth {depth}, activation {activation!r}", expected="at least one layer, and "
-                          "one of " + ", ".join(STACKABLE))
+        raise RecipeError("propagate(depth, activation)", found=f"depth {depth}, activation {activation!r}",
+                          expected="at least one layer, and one of " + ", ".join(STACKABLE))
     forward, backward = [], []
     for seed in range(seeds):
         g, a = rng(seed), x.double()

@@ -49,8 +49,8 @@ class OverTime:
 def unroll(radius: float, steps: int, kind: str = "tanh", seeds: int = 3) -> OverTime:
     """h ← act(h W + noise) from a random state, W with this spectral radius; then back through all steps. float64."""
     if kind not in KINDS or steps < 1 or radius < 0:
-        raise RecipeError("unroll", found=f"{kind!r}, {steps} steps, radius {radius}", expected="at least one step, "
-                          "a radius from 0, and one of " + ", ".join(KINDS))
+        raise RecipeError("unroll(radius, steps, kind)", found=f"{kind!r}, {steps} steps, radius {radius}",
+                          expected="at least one step, a radius from 0, and one of " + ", ".join(KINDS))
     act: Callable[[torch.Tensor], torch.Tensor] = {"tanh": torch.tanh, "relu": torch.relu}.get(kind, lambda z: z)
     back, states, matrix = [], [], []
     for seed in range(seeds):

@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.compare import PALETTE, Comparison
+from recipe_widgets.lessons.compare import PALETTE, SOME_RUNS, Comparison
 from recipe_widgets.lessons.machinery.gradients import few_samples
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
@@ -139,7 +139,7 @@ class OneSign:
                          f"({min(s):.1%} to {max(s):.1%}, {len(s)} seeds)" for name, s in self.shares.items())
 
 
-@checked_fields(runs=filled())
+@checked_fields(runs=SOME_RUNS)
 @dataclass(frozen=True)
 class Race(Comparison[str]):
     """Comparison of networks that also differ in their size."""

@@ -115,7 +115,8 @@ DATA = [
     Entry("data.few", data.few, lambda: {"data": few_blobs(), "per_class": 3, "seed": 0}),
     Entry("data.imbalanced", data.imbalanced, lambda: {"data": few_blobs(), "shares": {"top": 0.5}, "seed": 0},
           words=("class",)),
-    Entry("data.only_classes", data.only_classes, lambda: {"data": few_blobs(), "classes": ["top", "low"]}),
+    Entry("data.only_classes", data.only_classes, lambda: {"data": few_blobs(), "classes": ["top", "low"]},
+          words=("class",)),
     Entry("data.parts", data.parts, lambda: {"data": few_blobs(), "count": 3, "seed": 0}),
     Entry("data.augment.Augment", augment.Augment, lambda: {
         "split": few_blobs().train, "names": "flip+crop+colour", "strength": 1.0, "num_classes": 3, "seed": 0},

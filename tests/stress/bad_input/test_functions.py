@@ -27,9 +27,10 @@ from tests.stress.bad_input.judge import Entry, fault
 from tests.stress.bad_input.values import PLACES, bad
 from tests.stress.tally import FULL, Tally, times
 
-resource = pytest.importorskip("resource", reason="bounds the memory; not on Windows")
-MODULES = ("", "records", "data", "data.augment", "models", "training", "evaluation", "ensembles", "export", "tune", "checks",
-           "plots", "panels", "watch", "recipes", "lessons", "lessons.clinic", "lessons.machinery", "lessons.signals")
+resource = pytest.importorskip("resource", reason="bounds the memory")
+MODULES = ("", "records", "data", "data.augment", "models", "training", "evaluation", "ensembles", "export", "tune",
+           "checks", "plots", "panels", "watch", "recipes", "lessons", "lessons.clinic", "lessons.machinery",
+           "lessons.signals")
 # part of the package: (its entries, calls in the short form, calls in the full form)
 PARTS: dict[str, tuple[list[Entry], int, int]] = {
     "records": (core.RECORDS, 200, 3000), "data": (core.DATA, 200, 3200), "models": (core.MODELS, 60, 1000),
