@@ -57,15 +57,19 @@ class Film:
     session: CDPSession
     box: FloatRect
     frames: list[tuple[float, Image.Image]] = field(default_factory=list)
+    over: bool = False
 
     def begin(self) -> None:
         self.session.on("Page.screencastFrame", self._take)
         self.session.send("Page.startScreencast", {"format": "png"})
 
     def end(self) -> None:
+        self.over = True  # pictures that are still under way want no answer
         self.session.send("Page.stopScreencast")
 
     def _take(self, event: dict[str, object]) -> None:
+        if self.over:
+            return
         self.session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
         at = float(event["metadata"]["timestamp"])  # type: ignore[index]
         if not self.frames or 1000 * (at - self.frames[-1][0]) >= PACE:
@@ -136,7 +140,7 @@ class Player:
 
 
 def play(page: Page) -> None:
-    """What the picture shows, in about a quarter of a minute."""
+    """What the picture shows, in less than half a minute."""
     hand = Player(page)
     words = page.locator(".recipe-words")
 
