@@ -179,7 +179,7 @@ def check(value: Any, hint: Any, what: str, rule: Rule | None = None) -> None:
     if rule is not None:
         try:
             good = rule.holds(value)
-        except (TypeError, AttributeError, ValueError, OverflowError):
+        except (TypeError, AttributeError, ValueError, OverflowError, RuntimeError):
             good = False
         if not good:
             raise RecipeError(what, found=shown(value), expected=rule.words)

@@ -147,7 +147,7 @@ LESSONS = [
     Entry("lessons.machinery.class_means", machinery.class_means, lambda: {"x": rows(), "y": torch.arange(6) % 3,
           "classes": 3}),
     Entry("lessons.machinery.compare_backprop", machinery.compare_backprop, lambda: {
-        "mine": lambda *a: None, "data": few_blobs(), "hidden": 4, "steps": 2}, words=("mine",)),
+        "mine": lambda *a: None, "data": few_blobs(), "hidden": 4, "steps": 2}, words=("mine", "gradient")),
     Entry("lessons.machinery.dependence_charts", machinery.dependence_charts, lambda: {
         "right": tiny_net(), "wrong": tiny_net(), "x": images().float(), "axis": 0, "names": ("a", "b")}),
     Entry("lessons.machinery.distances_at_once", machinery.distances_at_once, lambda: {"x": rows(),
