@@ -127,5 +127,6 @@ def read(path: Path) -> str:
 def make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecipeError("--out", found=f"{folder} ({error.strerror})", expected="a folder that can be made") from None
+    except (OSError, ValueError) as error:  # the latter: a name with a zero in it
+        found = f"{folder} ({getattr(error, 'strerror', None) or error})"
+        raise RecipeError("--out", found=found, expected="a folder that can be made") from None

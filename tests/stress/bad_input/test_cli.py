@@ -95,7 +95,7 @@ def fault(line: list[str]) -> str:
     except Exception as error:
         return f"{line!r}: {type(error).__name__}: {error}"
     told.flush()
-    text = told.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    text = told.buffer.getvalue().decode().replace("\r", "")  # type: ignore[attr-defined]
     if status not in STATUSES and line[0] != "watch":
         return f"{line!r}: exit status {status!r}"
     if world_of() != before:
@@ -104,8 +104,7 @@ def fault(line: list[str]) -> str:
         return f"{line!r}: a traceback: {text[-300:]}"
     if "secret" in text:
         return f"{line!r}: the password is told"
-    last = text.strip().splitlines()[-1:] or [""]
-    if status == 2 and not last[0].startswith(f"recipe {line[0]}: ") and not last[0].startswith("recipe: "):
+    if status == 2 and not any(said in text for said in (f"recipe {line[0]}: ", "recipe: ")):
         return f"{line!r}: not said in one line: {text[-300:]}"
     return ""
 
