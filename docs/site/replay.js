@@ -107,7 +107,7 @@
     const look = run.looks.find(one => one.step === step);
     knobs.forEach((knob, i) => {
       const text = `${knob.values[choice[i]]}${knob.unit ? ` ${knob.unit}` : ""}`;
-      $(`${knob.name}-value`).textContent = text;
+      $(`${knob.name}-value`).textContent = String(knob.values[choice[i]]); // the unit is told to a screen reader
       $(knob.name).setAttribute("aria-valuetext", text);
     });
     $("time-value").textContent = `${step} of ${replay.steps}`;
