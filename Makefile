@@ -8,14 +8,22 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .PHONY: setup lab test stress lint bench peers bug-matrix notebooks site screenshots audit clean
 
+PIP_LINES := sed -n 's/^      - //p' environment.yml
+INSTALL := xargs $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: environment.yml constraints.txt pyproject.toml
+# what a reader needs; the tools of the tests come with the first `make setup` or `make test`
+$(VENV)/.reader: environment.yml constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	sed -n 's/^      - //p' environment.yml | xargs $(BIN)/python -m pip install --quiet --disable-pip-version-check
+	$(PIP_LINES) | grep -v nbval | sed 's/\[.*\]/[lab,tune,data]/' | $(INSTALL)
 	touch $@
 
-lab: setup
+$(VENV)/.ready: $(VENV)/.reader
+	$(PIP_LINES) | $(INSTALL)
+	touch $@
+
+lab: $(VENV)/.reader
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
 test: setup
