@@ -16,7 +16,7 @@ setup: $(VENV)/.ready
 # what a reader needs; the tools of the tests come with the first `make setup` or `make test`
 $(VENV)/.reader: environment.yml constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP_LINES) | grep -v nbval | sed 's/\[.*\]/[lab,tune,data]/' | $(INSTALL)
+	$(PIP_LINES) | grep -v nbval | sed 's/\[.*\]/[lab,tune,data]/' | $(INSTALL) --no-compile  # Python compiles what is used
 	touch $@
 
 $(VENV)/.ready: $(VENV)/.reader
