@@ -71,10 +71,11 @@ def together(settings: Settings) -> Iterator[None]:
     try:
         _join(settings)
         yield
-    except RuntimeError as error:
-        if not _peer_is_gone(error):
+    except (RuntimeError, RecipeError) as error:
+        cause = error.__cause__ if isinstance(error, RecipeError) else error  # `train` says which arguments an error met
+        if not isinstance(cause, RuntimeError) or not _peer_is_gone(cause):
             raise
-        said = re.sub(r"^\[[^]]*\] ", "", str(error).splitlines()[0]).partition(". ")[0]  # without source line and advice
+        said = re.sub(r"^\[[^]]*\] ", "", str(cause).splitlines()[0]).partition(". ")[0]  # without source line and advice
         raise _lost(said) from None
     finally:
         if signal.getsignal(signal.SIGTERM) is _told_to_end:
