@@ -1,5 +1,5 @@
 # make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, layer rules
-# make test   all tests, then the notebooks, two at a time  make bench  speed, growth, and peers beside it
+# make test   all tests, then the notebooks, two at a time make bench  speed, growth, and peers beside it
 # make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
 PYTHON ?= python3
 VENV := .venv
@@ -30,7 +30,7 @@ test: setup
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest notebooks -n 2 --dist loadfile
 endif
 
