@@ -37,9 +37,9 @@ class LedgerPart:
 
     def _make(self) -> None:
         self.expected = widgets.Text(description="I expect", placeholder="of the next run, and why",
-                                     continuous_update=True, layout={"width": "min(100%, 620px)"})
+                                     continuous_update=True, layout={"width": "min(100% - 4px, 620px)"})
         self.expected.observe(self._written, names="value")
-        self.list = widgets.SelectMultiple(rows=8, description="runs", layout={"width": "min(100%, 900px)"})
+        self.list = widgets.SelectMultiple(rows=8, description="runs", layout={"width": "min(100% - 4px, 900px)"})
         for key, label, icon, tip in (
                 ("compare", "Compare two", "balance-scale", "choose two runs (Ctrl or Shift and click, or the arrow keys)"),
                 ("seeds", "Train both from 8 seeds", "users", "how much of the difference is luck?"),

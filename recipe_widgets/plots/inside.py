@@ -17,8 +17,9 @@ from recipe_widgets.training import Inside
 
 HEALTHY = 1e-3  # size of an update against its weights (CS231n)
 FILTERS, PICTURES = 32, 10  # shown
+# As wide as the panel lets it be, however wide its table is: that scrolls by itself.
 _STYLE = """<style>
-.recipe-inside{color:var(--jp-ui-font-color1,#222);font-family:var(--jp-ui-font-family,sans-serif);font-size:13px}
+.recipe-inside{width:0;min-width:100%;color:var(--jp-ui-font-color1,#222);font-family:var(--jp-ui-font-family,sans-serif);font-size:13px}
 .recipe-inside table{border-collapse:collapse}
 .recipe-inside td,.recipe-inside th{padding:2px 10px;text-align:right;font-weight:normal}
 .recipe-inside th:first-child{text-align:left}
