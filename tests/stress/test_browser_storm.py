@@ -137,8 +137,9 @@ def test_a_kernel_that_dies(lab: tuple[Lab, Page, Page], tally: Callable[[str], 
     """JupyterLab tells its widgets nothing of it: the words of the run say that they are old."""
     _, page, _ = lab
     row = tally("kernel killed under a page")
+    page.bring_to_front()  # a page behind another one draws no frames, and its clock stands
     alive(page)
-    assert page.evaluate(NEWS) == "hidden"
+    page.wait_for_function(f"() => {NEWS} === 'hidden'")
     pid = int(page.locator(".jp-OutputArea-output").last.inner_text().split()[1].strip(",()"))
     psutil.Process(pid).kill()
     with row.recovery():

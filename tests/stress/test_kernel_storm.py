@@ -115,8 +115,9 @@ def test_sleep_and_wake(kernel: tuple[KernelManager, Page], tally: Callable[[str
     manager, page = kernel
     row, process = tally("kernel put to sleep and woken in mid-training"), process_of(manager)
     for _ in range(times(1, 6)):
+        before = page.value("id(panel.run)")  # of the test before: its words may still stand there
         assert page.ask("panel.mode = 'continue'; panel.start()") == "ok"
-        page.until(lambda: page.step > 0)
+        page.until(lambda before=before: page.value("id(panel.run)") != before and page.step > 0)
         run = page.value("id(panel.run)")
         process.suspend()
         page.read_all()
