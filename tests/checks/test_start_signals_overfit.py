@@ -125,6 +125,13 @@ def dying():
     return model
 
 
+@pytest.mark.parametrize("name", ["dead_units", "saturation", "gradient_norms", "gradients_flow", "init_scale"])
+def test_a_model_is_looked_at_as_it_is_with_no_steps(name: str) -> None:
+    """A model that was burnt must not be trained well before it is judged."""
+    model, (x, y) = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)), (torch.randn(32, 4), torch.arange(32) % 3)
+    assert getattr(checks, name)(model, [(x, y)], F.cross_entropy, steps=0).status == "pass"
+
+
 def test_dead_units():
     assert said(checks.dead_units, mlp).status == "pass"
     assert said(checks.dead_units, dying).status == "warn"
