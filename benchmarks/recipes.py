@@ -29,6 +29,7 @@ def one(data: Data, name: str, seed: int) -> tuple[Run, dict[str, Any]]:
     start = time.perf_counter()
     run = train(data, settings)
     seconds = time.perf_counter() - start
+    assert run.model is not None
     score = evaluate(run.model, data.validation)
     print(f"  seed {seed}: validation {score.accuracy:.2%}, {seconds:.0f} s", flush=True)
     return run, {"seed": seed, "status": run.status, "seconds": seconds, "validation_accuracy": score.accuracy,

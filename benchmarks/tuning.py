@@ -40,7 +40,7 @@ def work(url: str, folder: str) -> None:
         time.sleep(0.002)
     before = time.process_time()
     tuning.run()
-    end = max(trial.datetime_complete.timestamp() for trial in tuning.study.get_trials())
+    end = max(trial.datetime_complete.timestamp() for trial in tuning.study.get_trials() if trial.datetime_complete)
     Path(folder, f"done-{os.getpid()}").write_text(json.dumps([end, time.process_time() - before]))
 
 

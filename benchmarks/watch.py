@@ -79,7 +79,8 @@ def one(name: str, watched: bool) -> dict[str, float]:
     root = str(Path(__file__).resolve().parent.parent)
     done = subprocess.run(command, capture_output=True, text=True, check=True,
                           env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")})
-    return json.loads(done.stdout.splitlines()[-1])
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def main() -> None:

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
 from recipe_widgets import Data
+from tests.blobs import make_blobs
 
 # No test depends on how fast a machine is.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,12 +32,8 @@ def no_leaked_threads() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def blobs() -> Data:
-    """600 byte images 1x8x8 of 3 classes: a bright row 0, 1 or 2 on noise. Any model learns it within 100 steps."""
-    rng = np.random.default_rng(0)
-    y = np.arange(600) % 3
-    x = rng.integers(0, 60, (600, 8, 8), dtype=np.uint8)
-    x[np.arange(600), y] += 150
-    return Data.from_arrays(x, y, name="blobs", classes=("top", "middle", "low"))
+    """600 byte images 1x8x8 of 3 classes: see `make_blobs`."""
+    return make_blobs()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -112,7 +113,7 @@ def half_precision(data: Data, settings: Settings, clock: Clock) -> None:
     ours(data, settings.replace(precision="bf16"), clock)
 
 
-def by_loader(loader: DataLoader[tuple[torch.Tensor, torch.Tensor]], model: nn.Module, settings: Settings,
+def by_loader(loader: DataLoader[Any], model: nn.Module, settings: Settings,
               clock: Clock) -> None:
     clock.start()
     optimizer = sgd(model, settings)

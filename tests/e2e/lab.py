@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -98,6 +99,14 @@ def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute("data-status", "idle", timeout=PATIENCE)
     # Before the kernel has answered JupyterLab would ask which one to take.
     expect(page.locator(".jp-StatusBar-TextItem", has_text="| Idle").first).to_be_visible(timeout=PATIENCE)
+
+
+def save(page: Page) -> None:
+    """File > Save Notebook, and wait until the server has it."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    with page.expect_response(lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url) as answer:
+        page.get_by_role("menuitem", name=re.compile("^Save Notebook(?! As)")).click()
+    assert answer.value.ok
 
 
 def run_all(page: Page, patience: int = 4 * PATIENCE) -> None:

@@ -118,19 +118,26 @@ class Page:
                    {"method": "update", "state": {"value": value}, "buffer_paths": []})
 
     def reload(self) -> None:
-        """Forget all, and ask the kernel for the state of every widget, as a page does that is loaded again."""
-        self.read_all()
+        """Forget all, and ask the kernel for the state of every widget, as a page does that is loaded again.
+
+        And again, where the answer does not come: what nobody read may stand in its way, and then it is dropped.
+        """
         self.states.clear()
-        name = uuid.uuid4().hex
-        self._shell("comm_open", {"comm_id": name, "target_name": "jupyter.widget.control", "data": {}})
-        self._send(name, {"method": "request_states"})
-        self.until(lambda: self.words)
+        end = time.monotonic() + PATIENCE
+        while not self.words:
+            assert time.monotonic() < end, "no state of any widget"
+            name, again = uuid.uuid4().hex, time.monotonic() + 5
+            self._shell("comm_open", {"comm_id": name, "target_name": "jupyter.widget.control", "data": {}},
+                        {"version": "1.0.0"})
+            self._send(name, {"method": "request_states"})
+            while not self.words and time.monotonic() < again:
+                self.take()
 
     def _send(self, name: str, data: dict[str, Any]) -> None:
         self._shell("comm_msg", {"comm_id": name, "data": data})
 
-    def _shell(self, kind: str, content: dict[str, Any]) -> None:
-        self.client.shell_channel.send(self.client.session.msg(kind, content))
+    def _shell(self, kind: str, content: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
+        self.client.shell_channel.send(self.client.session.msg(kind, content, metadata=metadata))
 
 
 @contextmanager

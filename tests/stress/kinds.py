@@ -239,7 +239,8 @@ def write_download(folder: Path, n: int) -> None:
     if not (source / f"{n}.bin").exists():
         for number in range(n, n + 100):  # at once: later on the disk may be full
             remote, content = _remote(number)
-            (source / remote.file).write_bytes(content)
+            (source / "half").write_bytes(content)  # this writer may be killed here too
+            (source / "half").replace(source / remote.file)
     fetch(_remote(n)[0], f"{source.as_uri()}/", folder)
 
 

@@ -1,10 +1,9 @@
-"""Live panels in JupyterLab: reloaded in mid-training, in two tabs, after a restart; and every notebook run whole."""
+"""Live panels in JupyterLab: reloaded in mid-training, in two tabs, after a restart, with a dead kernel."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import nbformat
 import psutil
@@ -12,7 +11,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.lab import (
-    NOTEBOOKS,
     PATIENCE,
     Lab,
     chromium,
@@ -20,10 +18,10 @@ from tests.e2e.lab import (
     run_all,
     running_browser,
     running_lab,
+    save,
     slider,
 )
-from tests.stress.tally import FULL, Tally, times
-from tests.test_notebooks import runner
+from tests.stress.tally import Tally, times
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
@@ -76,13 +74,6 @@ def over(page: Page) -> None:
 def without_news(page: Page) -> None:
     """JupyterLab tells a page nothing of a restart that another page asked for: the words say that they are old."""
     page.wait_for_function(f"() => {NEWS} === 'visible'")
-
-
-def save(page: Page) -> None:
-    page.get_by_role("menuitem", name="File", exact=True).click()
-    with page.expect_response(lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url) as answer:
-        page.get_by_role("menuitem", name=re.compile("^Save Notebook(?! As)")).click()
-    assert answer.value.ok
 
 
 def test_reload_in_mid_training(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
@@ -145,24 +136,3 @@ def test_a_kernel_that_dies(lab: tuple[Lab, Page, Page], tally: Callable[[str], 
     with row.recovery():
         without_news(page)
     row.tried += 1
-
-
-@pytest.mark.skipif(not FULL, reason="make stress runs the notebooks whole")
-@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
-def test_every_notebook_whole(name: str, tally: Callable[[str], Tally], tmp_path: Path) -> None:
-    row, faults = tally("notebooks run whole in the browser"), []
-    with running_lab(tmp_path) as lab, running_browser() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        open_notebook(page, lab, name)
-        with row.recovery():
-            run_all(page, 10 * PATIENCE)
-        save(page)
-        faults += page.get_by_text("Error displaying widget").all_inner_texts()
-        notebook = nbformat.read(lab.folder / name, as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    outputs = [output for cell in cells for output in cell.outputs if not runner.is_progress(output)]
-    faults += [str(output) for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    row.tried, row.lost = len(cells), len(faults)
-    assert faults == []

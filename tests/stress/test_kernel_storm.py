@@ -152,7 +152,7 @@ def test_a_client_that_does_not_read(kernel: tuple[KernelManager, Page], tally: 
         page.until(lambda: page.step > 0)
         before, ends = process.memory_info().rss, number % 2
         assert page.ask(FLOOD.format(flood, "panel.stop(); panel.wait()" if ends else ""), read=False) == "ok"
-        time.sleep(times(0, 20))
+        time.sleep(times(0, 10))
         steps = int(page.value("panel.run.steps_done", read=False))
         assert process.memory_info().rss - before < FLAT
         with row.recovery():

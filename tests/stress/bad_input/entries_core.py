@@ -29,8 +29,11 @@ def inside(context: Any) -> None:
         pass
 
 
+_FOLDERS = tempfile.TemporaryDirectory(prefix="bad-")  # goes with this process
+
+
 def scratch() -> Path:
-    return Path(tempfile.mkdtemp(prefix="bad-"))
+    return Path(tempfile.mkdtemp(dir=_FOLDERS.name))
 
 
 def images(n: int = 6) -> torch.Tensor:

@@ -10,16 +10,12 @@ from torch import nn
 
 from recipe_widgets import Data, Run, Settings, train
 from recipe_widgets.records import History
+from tests.blobs import make_blobs
 
 
 @functools.cache
 def few_blobs() -> Data:
-    """90 byte images 1x8x8 of 3 classes: a bright row 0, 1 or 2 on noise."""
-    rng = np.random.default_rng(0)
-    y = np.arange(90) % 3
-    x = rng.integers(0, 60, (90, 8, 8), dtype=np.uint8)
-    x[np.arange(90), y] += 150
-    return Data.from_arrays(x, y, name="blobs", classes=("top", "middle", "low"))
+    return make_blobs(90)
 
 
 @functools.cache
