@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 PAINT_EVERY = 0.125  # seconds: more repaints than that no one can see, and Jupyter drops floods of messages
+PATIENCE = 5.0  # seconds that a thread's end is waited for; a reader's own step may never return
 PAINT_SHARE = 0.1  # of the painter's time, at most, is spent on painting: a run of a million steps takes 70 ms to draw
 
 
@@ -46,7 +47,8 @@ class Engine:
     """Runs sessions one after the other: the first in the queue computes until it wants no more.
 
     The threads are daemons named "recipe-trainer" and "recipe-painter". They start with the first session and end with
-    the last.
+    the last. Threads that start while those before are still about their last step wait for them (`PATIENCE` at most), so
+    that no two train at once.
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,7 @@ class Engine:
         self._open: list[Worker] = []
         self._queue: deque[Worker] = deque()
         self._threads: list[threading.Thread] = []
+        self._last: dict[str, threading.Thread] = {}  # the newest of each name, perhaps at its end
         self._generation = 0
         self._repaint = False
         self._errand: Callable[[], None] | None = None
@@ -64,12 +67,15 @@ class Engine:
             if not self._threads:
                 self._generation += 1
                 for name, body in (("recipe-trainer", self._train), ("recipe-painter", self._paint)):
-                    self._threads.append(threading.Thread(target=body, args=(self._generation,), name=name, daemon=True))
+                    before = self._last.get(name)
+                    self._last[name] = threading.Thread(target=_after, args=(before, body, self._generation), name=name,
+                                                        daemon=True)
+                self._threads = list(self._last.values())
                 for thread in self._threads:
                     thread.start()
 
     def close(self, worker: Worker, wait: bool = True) -> None:
-        """Forget a session; with the last one both threads end, and `wait` waits for that (5 s at most)."""
+        """Forget a session; with the last one both threads end, and `wait` waits for that (`PATIENCE` at most)."""
         with self._changed:
             if worker in self._open:
                 self._open.remove(worker)
@@ -82,7 +88,7 @@ class Engine:
             self._changed.notify_all()
         for thread in ending:
             if thread is not threading.current_thread():
-                thread.join(5.0)
+                thread.join(PATIENCE)
 
     def end(self) -> None:
         """Close everything, before the interpreter is taken down: a thread that computes then would abort the process."""
@@ -90,7 +96,7 @@ class Engine:
             self.close(worker, wait=False)
         for thread in threading.enumerate():
             if thread.name.startswith("recipe-"):
-                thread.join(5.0)
+                thread.join(PATIENCE)
 
     def want(self, worker: Worker) -> None:
         """Queue a session for the compute slot."""
@@ -157,6 +163,12 @@ class Engine:
         with self._changed:
             while self._generation == generation and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
+
+
+def _after(before: threading.Thread | None, body: Callable[[int], None], generation: int) -> None:
+    if before is not None:
+        before.join(PATIENCE)
+    body(generation)
 
 
 def _told(work: Callable[[], bool]) -> bool:

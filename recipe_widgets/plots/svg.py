@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from recipe_widgets.plots.curves import Chart, Ribbon, Shown, charts, describe_all
 from recipe_widgets.records.arguments import checked
 
 WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
+_STEPS = MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 4, 5, 10])  # where the step axis is labelled
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; lighter ones on dark pages.
 STYLE = """<style>
@@ -114,8 +116,10 @@ def chart_axes(chart: Chart) -> Iterator[str]:
         y = float(_y(chart, np.array(mark)))
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>'
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        x = LEFT + share * (WIDTH - LEFT - RIGHT)
-        anchor = "end" if share == 1 else "middle"
-        yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">{share * chart.x_max:,.0f}</text>'
+    longest = max(chart.x_max, 1)
+    for mark in _STEPS.tick_values(0, longest):
+        if mark <= longest:
+            x = float(_x(chart, np.array(mark)))
+            anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
+            yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">{mark:,.0f}</text>'
     yield f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">step</text>'

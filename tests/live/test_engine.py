@@ -53,3 +53,55 @@ def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number
 def test_costly_pictures_are_drawn_less_often() -> None:
     assert rest_after(0.001) == PAINT_EVERY
     assert rest_after(0.07) == pytest.approx(0.7)  # 70 ms of drawing, ten times as long between two
+
+
+class Slow:
+    """A worker in the middle of a long step."""
+
+    light = ordered = False
+
+    def __init__(self, log: list[str], name: str) -> None:
+        self.log, self.name, self.begun, self.go_on = log, name, threading.Event(), threading.Event()
+
+    def turn(self) -> bool:
+        self.log.append(f"{self.name} begins")
+        self.begun.set()
+        self.go_on.wait(30)
+        self.log.append(f"{self.name} ends")
+        return False
+
+    def paint(self) -> bool:
+        return False
+
+
+def test_a_new_session_waits_for_the_last_step_of_one_that_was_dropped() -> None:
+    engine, log = Engine(), list[str]()
+    old, new = Slow(log, "old"), Slow(log, "new")
+    engine.open(old)
+    engine.want(old)
+    assert old.begun.wait(30)
+    engine.close(old, wait=False)
+    engine.open(new)
+    engine.want(new)
+    assert not new.begun.wait(0.3)
+    old.go_on.set()
+    assert new.begun.wait(30)
+    assert log == ["old begins", "old ends", "new begins"]
+    new.go_on.set()
+    engine.close(new)
+
+
+def test_a_step_that_never_returns_stops_no_other_session_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recipe_widgets.live.engine.PATIENCE", 0.1)
+    engine, log = Engine(), list[str]()
+    stuck, new = Slow(log, "stuck"), Slow(log, "new")
+    engine.open(stuck)
+    engine.want(stuck)
+    assert stuck.begun.wait(30)
+    engine.close(stuck)
+    engine.open(new)
+    engine.want(new)
+    assert new.begun.wait(30)
+    stuck.go_on.set()
+    new.go_on.set()
+    engine.close(new)
