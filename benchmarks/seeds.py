@@ -58,7 +58,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     data, n, k = load("mnist"), chosen.steps, chosen.seeds
-    ways: dict[str, Callable[[], float]] = {"one": lambda: one(data, n), "shared": lambda: many(data, n, k, True), "own": lambda: many(data, n, k, False)}
+    ways: dict[str, Callable[[], float]] = {"one": lambda: one(data, n), "shared": lambda: many(data, n, k, True),
+                                            "own": lambda: many(data, n, k, False)}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(chosen.rounds + 1):  # the first round only warms up
         for name, way in (ways.items() if turn % 2 else reversed(ways.items())):

@@ -29,7 +29,7 @@ from recipe_widgets.training import UpdateRatio, look_inside
 from recipe_widgets.training.evaluate import stratified_look
 
 SAMPLES, FILTERS, POINTS = 10, 8, 100  # shown: predictions, units of the first layer, points of a training curve
-CODE = ("records", "data", "models", "training", "judge", "live")  # what the numbers and words depend on
+CODE = ("records", "data", "models", "training", "judge", "plots", "live")  # what numbers, words and pictures depend on
 
 
 def record(data: Data, settings: Settings, plan: Plan) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _runs(plan: Plan, data: Data, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def code_digest() -> str:
-    """Of the package's source that decides about the numbers, and of this file."""
+    """Of the package's source that decides about what is recorded, and of this file."""
     package = Path(recipe_widgets.__file__).parent
     digest = hashlib.sha256()
     for path in [Path(__file__), *sorted(path for name in CODE for path in (package / name).rglob("*.py"))]:

@@ -20,7 +20,7 @@ from recipe_widgets.checks.runner import (
     model_copy,
     to_train,
 )
-from recipe_widgets.checks.subject import Batch, Subject, generators_kept
+from recipe_widgets.checks.subject import Batch, Subject, generators_kept, pairs
 from recipe_widgets.judge import overfit as judge
 from recipe_widgets.records import CheckResult
 
@@ -141,11 +141,9 @@ def memorises_random_labels(target: Subject, *, samples: int = 16, steps: int = 
 @check("note")
 def generalisation_onset(target: Subject, *, steps: int = 60, seconds: float = 0.8) -> CheckResult:
     """From how many training samples on does the validation loss fall? Needs `validation`."""
-    if target.validation is None:
+    held = [] if target.validation is None else _held(target)
+    if not held:
         raise CannotTellError("needs validation batches")
-    with generators_kept(target.validation):
-        held = [(x, y) for x, y in itertools.islice(target.validation, 2) if isinstance(x, torch.Tensor)]
-    held = [(x.to(target.x.device), y.to(target.x.device)) for x, y in held]
     total = sum(len(y) for _, y in target.batches)
     counts = sorted({n for n in (8, 32, 128, total) if n <= total})
     losses = []
@@ -157,6 +155,13 @@ def generalisation_onset(target: Subject, *, steps: int = 60, seconds: float = 0
         descend(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps, seconds)
         losses.append(_held_loss(target, made.model, held))
     return judge.generalisation_onset(counts, losses, base)
+
+
+def _held(target: Subject) -> list[Batch]:
+    """The first validation batches, on the model's device."""
+    with generators_kept(target.validation):
+        found = itertools.islice(pairs(target.validation, "validation"), 2)
+        return [(x.to(target.x.device), y.to(target.x.device)) for x, y in found if isinstance(x, torch.Tensor)]
 
 
 def _held_loss(target: Subject, model: nn.Module, held: list[Batch]) -> float:

@@ -125,15 +125,17 @@ def bench(target: Subject, *, fresh: int | None = None) -> Bench:
     """
     pieces = (target.train_step, target.train_epoch, target.evaluate)
     given = target.optimizer if isinstance(target.optimizer, torch.optim.Optimizer) else None
-    made = together(target.model, given, *pieces) if fresh is None else None
+    alone = (target.model, given)
+    made = (together(*alone, *pieces) or together(*alone)) if fresh is None else None
     if made is not None:
-        model, optimizer, *pieces_ = made
+        model, optimizer, *copies = made
     else:
         model = new_model(target, fresh) if fresh is not None else copied(target.model, target.factory) or target.model
-        optimizer, pieces_ = None, list(together(*pieces) or pieces)
+        optimizer, copies = None, []
+    copies = copies or list(together(*pieces) or pieces)
     if target.optimizer is not None and given is None:
         optimizer = target.optimizer(model)
-    return Bench(model, optimizer, *pieces_)
+    return Bench(model, optimizer, *copies)
 
 
 def new_model(target: Subject, seed: int) -> nn.Module:

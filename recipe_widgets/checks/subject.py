@@ -38,7 +38,7 @@ class Subject:
         num_classes: where there are classes.
         data: what the data checks look at: our `Data`, (x, y), {"train": ..., "validation": ...} or batches.
         train_step: `(model, optimizer, x, y) -> loss`, the reader's own. `train_epoch`: `(model, optimizer, batches)`.
-        evaluate: `(model, batches) -> number`; it is handed `validation`, just as it was given.
+        evaluate: `(model, batches) -> number`; it is handed `validation` as it was given, and cut into other batches.
         augment: `(x, y) -> (x, y)`. preprocess_train, preprocess_eval: `raw samples -> x`, the two pipelines.
         history: the curve of a training of this model: a `Run`, a `History`, columns or losses.
         source: the batches as they were given, which `timing` and the checks of data read again.
@@ -150,7 +150,7 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
         raise RecipeError("Batches", found=type(batches).__name__, expected="an iterable of pairs (x, y)",
                           mend="A DataLoader, a list such as [(x, y)], or data.train.")
     with generators_kept(batches):
-        found = [_pair(pair, number) for number, pair in enumerate(itertools.islice(_pairs(batches), MOST_BATCHES))]
+        found = [_pair(pair, number) for number, pair in enumerate(itertools.islice(pairs(batches), MOST_BATCHES))]
     if not found:
         raise RecipeError("Batches", found="none", expected="at least one pair (x, y)",
                           mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
@@ -158,12 +158,13 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
     return tuple((x.detach().to(where, copy=True), y.detach().to(where, copy=True)) for x, y in found)
 
 
-def _pairs(batches: Any) -> Iterator[Any]:
-    split = batches.train if isinstance(batches, Data) else batches
+def pairs(batches: Any, part: str = "train") -> Iterator[Any]:
+    """The pairs in what was given as batches; of one of our splits, or of that part of our `Data`, some random ones."""
+    split = getattr(batches, part) if isinstance(batches, Data) else batches
     if not isinstance(split, Split):
         return iter(batches)
     order = torch.randperm(split.size, generator=generator(0, "check"))[: MOST_BATCHES * _OURS]
-    return (split.batch(rows.to(split.x.device)) for rows in order.split(_OURS))
+    return (split.batch(rows.to(split.x.device)) for rows in order.split(_OURS) if len(rows))
 
 
 def rereadable(source: Any) -> bool:

@@ -189,11 +189,18 @@ class Data:
         """Pool all samples and deal them again, each class in proportion, with a new test set in a new, closed vault.
 
         The pool is put in its original order first, so the result depends on the fractions and the seed alone.
+
+        Raises:
+            RecipeError: fractions that do not fit, or samples that occur twice, as after `bootstrap` or `balanced`.
         """
         shares = _fractions(train, validation, test)
         splits = (self.train, self.validation, self.vault.sealed())
         pool = Samples.join([split.to("cpu").samples for split in splits])
-        pool = pool.take((pool.origin.to(torch.int64) * (int(pool.index.max()) + 1) + pool.index).argsort())
+        number = pool.origin.to(torch.int64) * (int(pool.index.max()) + 1) + pool.index
+        if repeats := len(number) - len(number.unique()):
+            raise RecipeError("Data.split", found=f"{repeats} repeats of samples, which would lie in train and test alike",
+                              expected="each sample once", mend="Split first, then bootstrap or balance the training set.")
+        pool = pool.take(number.argsort())
         held, kept = (deal.share(len(pool.y), part, "Data.split") for part in shares[1:])
         deal.train_left(len(pool.y), held + kept, "Data.split")
         parts = [pool.take(rows) for rows in deal.three_ways(pool.y, held, kept, seed)]

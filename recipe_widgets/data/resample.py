@@ -24,7 +24,7 @@ from recipe_widgets.records.hints import fits, shown
 @checked()
 def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
     """`share` of the number of training samples, drawn with replacement (Efron 1979): at 1.0 some 63 % of them occur."""
-    if isinstance(share, bool) or not isinstance(share, numbers.Real) or not 0 < share <= 10:
+    if not 0 < share <= 10:
         raise RecipeError("bootstrap(share=)", found=repr(share), expected="a number above 0, up to 10", mend="Try 1.0.")
     have = data.train.size
     count = max(1, round(have * float(share)))
@@ -35,7 +35,7 @@ def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
 @checked()
 def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
     """The training samples dealt into `count` disjoint sets of nearly equal size, each class in proportion."""
-    if isinstance(count, bool) or not isinstance(count, numbers.Integral) or not 1 <= count <= data.train.size:
+    if not 1 <= count <= data.train.size:
         raise RecipeError("parts(count=)", found=repr(count), expected=f"a whole number from 1 to {data.train.size}",
                           mend="Try 3.")
     draw, left = deal.split_generator(seed), torch.arange(data.train.size)
@@ -56,7 +56,7 @@ def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
     if not fits(classes, Iterable):
         raise RecipeError("only_classes(classes=)", found=shown(classes), expected="a sequence of names or numbers",
                           mend=f"The classes are {', '.join(data.classes)}.")
-    chosen = [_number(data, one) for one in classes]
+    chosen = [_number(data, one, "only_classes(classes=)") for one in classes]
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
         raise RecipeError("only_classes(classes=)", found=repr(list(classes)), expected="two classes or more, each once",
                           mend=f"The classes are {', '.join(data.classes)}.")
@@ -68,12 +68,12 @@ def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
                 (*data.notes, "only the classes " + ", ".join(names)))
 
 
-def _number(data: Data, one: int | str) -> int:
+def _number(data: Data, one: int | str, what: str) -> int:
     if isinstance(one, str) and one in data.classes:
         return data.classes.index(one)
     if isinstance(one, numbers.Integral) and not isinstance(one, bool) and 0 <= one < data.num_classes:
         return int(one)
-    raise RecipeError("only_classes(classes=)", found=repr(one), expected="a class's name, or its number from 0",
+    raise RecipeError(what, found=repr(one), expected="a class's name, or its number from 0",
                       mend=f"The classes are {', '.join(data.classes)}.")
 
 
@@ -92,7 +92,7 @@ def _with_train(data: Data, rows: torch.Tensor, note: str) -> Data:
 def few(data: Data, per_class: int, seed: int = 0) -> Data:
     """`per_class` training samples of each class, with the mean and std of all (`Data.subset` measures them anew)."""
     least = int(torch.bincount(data.train.y, minlength=data.num_classes).min())
-    if isinstance(per_class, bool) or not isinstance(per_class, numbers.Integral) or not 1 <= per_class <= least:
+    if not 1 <= per_class <= least:
         raise RecipeError("few(per_class=)", found=repr(per_class), expected=f"a whole number from 1 to {least}")
     rows = [own[:int(per_class)] for own in _rows_by_class(data, seed)]
     return _with_train(data, torch.cat(rows).sort().values, f"{per_class} training samples of each class, seed {seed}")
@@ -101,9 +101,9 @@ def few(data: Data, per_class: int, seed: int = 0) -> Data:
 @checked()
 def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> Data:
     """Only a share, above 0 and up to 1, of the training samples of some classes; validation and test stay as they are."""
-    chosen = {_number(data, one): share for one, share in shares.items()}
+    chosen = {_number(data, one, "imbalanced(shares=)"): share for one, share in shares.items()}
     for share in chosen.values():
-        if isinstance(share, bool) or not isinstance(share, numbers.Real) or not 0 < share <= 1:
+        if not 0 < share <= 1:
             raise RecipeError("imbalanced(shares=)", found=repr(share), expected="shares above 0, up to 1",
                               mend='For example imbalanced(data, {"3": 0.05}).')
     rows = [own[:max(1, round(len(own) * float(chosen.get(k, 1.0)))) if len(own) else 0]

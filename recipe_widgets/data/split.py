@@ -108,7 +108,7 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
     @checked()
     def batches(self, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The whole split in order, normalised; the last batch may be smaller."""
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        if batch_size < 1:
             raise RecipeError("Split.batches", found=f"batch_size={batch_size!r}", expected="a whole number from 1",
                               mend="Try batch_size=256.")
         return self._batches(batch_size)

@@ -24,8 +24,6 @@ class Ensemble(nn.Module):
     @checked(members=filled())
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
-        if not members:
-            raise RecipeError("Ensemble", found="no members", expected="at least one model")
         self.members = nn.ModuleList(members)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.data import Data, bootstrap, parts
-from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records import Run, Settings
 from recipe_widgets.records.arguments import checked, fitting, real, whole
 from recipe_widgets.training import train
 
@@ -22,8 +22,6 @@ def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 
         share: size of each bootstrap sample, in training sets.
         disjoint: deal the training samples into `members` parts without overlap instead.
     """
-    if isinstance(members, bool) or not isinstance(members, int) or members < 1:
-        raise RecipeError("bagging(members=)", found=repr(members), expected="a whole number from 1", mend="Try 3.")
     seeds = [settings.seed + k for k in range(members)]
     sets = parts(data, members, settings.seed) if disjoint else [bootstrap(data, seed, share) for seed in seeds]
     return [train(own, settings.replace(seed=seed)) for own, seed in zip(sets, seeds, strict=True)]
@@ -47,9 +45,6 @@ def distill(teacher: nn.Module, data: Data, settings: Settings, *, temperature: 
     Args:
         teacher: a module that maps inputs to logits or log-probabilities (N, K), such as an `Ensemble`.
     """
-    if not (temperature > 0 and 0 <= share <= 1):
-        raise RecipeError("distill", found=f"temperature={temperature!r}, share={share!r}",
-                          expected="a temperature above 0 and a share from 0 to 1", mend="Try temperature=4, share=0.9.")
     modes = [(module, module.training) for module in teacher.modules()]
     teacher.eval()
 

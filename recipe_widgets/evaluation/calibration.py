@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
-from recipe_widgets.records import RecipeError
 from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.result import drawing
 
@@ -54,8 +53,6 @@ def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
     Raises:
         RecipeError: labels or logits in place of probabilities; fewer than one bin.
     """
-    if bins < 1:
-        raise RecipeError("calibration(bins=)", found=bins, expected="1 or more", mend="Try bins=15.")
     found = answers(given, truth)
     p = found.probabilities
     top = p.max(1)

@@ -33,9 +33,7 @@ def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
     Raises:
         RecipeError: no samples, more hits than samples, a level outside (0, 1).
     """
-    if not 0 < level < 1:
-        raise RecipeError("level", found=repr(level), expected="a number between 0 and 1", mend="Try level=0.95.")
-    if n < 1 or not 0 <= hits <= n:
+    if hits > n:
         raise RecipeError("proportion(hits, n)", found=f"{hits} of {n}", expected="0 <= hits <= n and n >= 1")
     from statsmodels.stats.proportion import proportion_confint
 

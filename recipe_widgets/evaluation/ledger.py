@@ -13,6 +13,7 @@ from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.records.arguments import checked, checked_fields, measured, whole
 from recipe_widgets.records.result import drawing
 from recipe_widgets.training import train_many
+from recipe_widgets.training.best import kept_accuracy
 
 Expected = Literal["better", "worse", "same"]
 Measure = Callable[[Mapping[str, Any], int], float]
@@ -73,10 +74,13 @@ class Ledger:
     @classmethod
     @checked()
     def of_settings(cls, data: Data, settings: Settings, seeds: int = 3) -> Ledger:
-        """Changes are knobs of `settings`; the score is the accuracy on the whole validation set at the end of the run."""
+        """Changes are knobs of `settings`; the score is the validation accuracy of the weights that the run ends with.
+
+        It is that of `settings.eval_samples` samples (0: the whole validation set), and 0 for a run that diverged.
+        """
         def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
             runs = train_many(data, settings.replace(**changes), wanted)
-            return tuple(0.0 if run.status == "diverged" else run.history.last("val_accuracy") for run in runs)
+            return tuple(0.0 if run.status == "diverged" else kept_accuracy(run) for run in runs)
 
         return cls(lambda changes, seed: scores(changes, [seed])[0], seeds, _at_once=scores)
 

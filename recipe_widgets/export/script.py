@@ -42,7 +42,8 @@ def script_of(run: Run, data: Data | None = None) -> str:
     last. `save_script` puts script and data side by side instead, to take away.
 
     Raises:
-        RecipeError: the run does not know its data any more, is of a reader's own model, or uses what no script can tell of.
+        RecipeError: the run does not know its data any more, is of a reader's own model, loss or loop, or uses what no
+            script can tell of.
     """
     chosen = _data_of(run, data)
     content = data_file(chosen)
@@ -93,6 +94,10 @@ def _home(value: Any) -> Any:
 
 
 def _data_of(run: Run, data: Data | None) -> Data:
+    if run.own:
+        raise RecipeError("run.to_script()", found="a run that its settings do not describe",
+                          expected="a model that they describe, trained with cross-entropy",
+                          mend="A model, loss or loop of your own is a script already: yours.")
     chosen = data if data is not None else run.data
     if not isinstance(chosen, Data):
         raise RecipeError("run.to_script()", found="a run that does not hold its data",
@@ -221,6 +226,8 @@ def _training_lines(run: Run) -> Iterator[str]:
     yield "            layer.p = knobs['dropout']\n"
     if varies:
         yield from _schedule_lines({one.schedule for one in every})
+    if not run.steps_done:
+        yield "loss = torch.tensor(math.nan)  # no steps\n"
     yield "\nshuffle, order, at = torch.Generator().manual_seed(BATCHES), None, 0\nmodel.train()"
     yield "for step in range(STEPS):\n    if step in THREADS:\n        torch.set_num_threads(THREADS[step])"
     yield "    if step in CHANGES:\n        turn(CHANGES[step])\n    size = min(knobs['batch_size'], len(y_train))"

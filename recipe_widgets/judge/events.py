@@ -28,7 +28,7 @@ class Gradients:
 
     groups: how often a step used so many backward passes, by their lines: ((line, count), ...) -> steps.
     stale: steps whose gradients held those of an earlier step. lost: steps on gradients that were cleared after
-    backward. idle: steps without gradients. dropped: passes thrown away unused, by line -> (times, passes).
+    backward. dropped: passes thrown away unused, by line -> (times, passes).
     clips: gradient clippings by what the gradients were: "clean" (none yet), "fresh", "used" (after the step), "mixed".
     clipped_scaled: clippings of gradients that were still multiplied by a GradScaler.
     """
@@ -36,7 +36,6 @@ class Gradients:
     kind: str = ""
     steps: int = 0
     backwards: int = 0
-    zeroed: int = 0
     stale: int = 0
     lost: int = 0
     groups: Counter[tuple[tuple[object, int], ...]] = field(default_factory=Counter)

@@ -71,7 +71,7 @@ def label_alignment(gain: Array, *, classes: int, accuracy: float, learner: str 
 
 
 def augmentation_keeps_label(*, permuted: float, before: float, after: float, samples: int,
-                             moved: Mapping[tuple[str, str], float] | None = None, hidden: float = 0.0, chance: float = 0.0,
+                             moved: Mapping[tuple[str, str], float] | None = None, chance: float = 0.0,
                              problem: str = "") -> CheckResult:
     """Does an augmented sample still show what its label says?
 
@@ -79,11 +79,10 @@ def augmentation_keeps_label(*, permuted: float, before: float, after: float, sa
         permuted: share of the samples that became an exact copy of another sample with another label.
         before, after: accuracy of a learner trained on plain samples, on held-out plain and augmented ones.
         moved: (class, predicted class) -> share of that class's augmented samples that went there, beyond before.
-        hidden: share of the inputs' values that became one constant.
         problem: what is wrong with the form of the output (shape, NaN).
     """
     name = "augmentation_keeps_label"
-    facts = {"before": before, "after": after, "moved": dict(moved or {}), "hidden": hidden}
+    facts = {"before": before, "after": after, "moved": dict(moved or {})}
     common: dict[str, Any] = {"details": facts, "source": _KARPATHY}
     if problem:
         return CheckResult(name, "fail", f"the augmentation {problem}", **common)

@@ -22,7 +22,7 @@ class LossSeen:
         scale: gradient as a multiple of that of the mean loss of this kind; None when it is no multiple.
         samples, classes: N, K (0 where there are none). zero: the gradient at z is exactly zero.
         value: the loss. weighted: by class weights or pos_weight. last: the operation that made z.
-        scalars: what was done to the finished number. passes: backward passes per step so far.
+        scalars: what was done to the finished number.
         below: share of targets under zero. targets: mean and std of them. mean, std: of z.
         class_index: a regression whose targets are whole numbers 0..m-1, of integer type; then m.
     """
@@ -44,8 +44,6 @@ class LossSeen:
     std: float = 0.0
     class_index: int = 0
     biased: bool = True
-    detail: str = ""
-    reduction: str = ""
     coarse: bool = False  # half precision: gradients are known to a few percent only
 
 

@@ -113,7 +113,8 @@ def _course(data: Data, settings: Settings, seconds: float, clock: Callable[[], 
         steps.append(training.done)
         times.append(spent)
         losses.append(training.evaluate().loss)
-    x, y = training.split.batch(torch.arange(min(settings.batch_size, training.split.size)))
+    rows = torch.arange(min(settings.batch_size, training.split.size), device=training.split.x.device)
+    x, y = training.split.batch(rows)
     return Course(len(y), steps, times, losses, saved_bytes(training.model, x, y))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,11 +78,6 @@ def claim(text: str, runs: Comparison[str], old: str, new: str) -> Claim:
         if name not in runs.runs:
             raise RecipeError("claim", found=repr(name), expected="one of " + ", ".join(map(repr, runs.runs)))
     return Claim(text, old, new, tuple(runs.scores(old)), tuple(runs.scores(new)))
-
-
-def lowest_first(values: Mapping[str, Sequence[float]]) -> list[str]:
-    """Names by their mean, the lowest first; a name with a value that is no number comes last."""
-    return sorted(values, key=lambda name: float(np.nan_to_num(np.mean(values[name]), nan=np.inf)))
 
 
 def ends(runs: Comparison[str]) -> str:

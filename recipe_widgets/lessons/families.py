@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.data import Data
+from recipe_widgets.lessons.changed_inputs import resized
 from recipe_widgets.lessons.compare import PALETTE, Comparison
 from recipe_widgets.lessons.small import seconds_per_step
 from recipe_widgets.models import build_model, count_parameters
@@ -104,20 +105,12 @@ def families(data: Data, candidates: Mapping[str, Settings], seeds: int = 2) -> 
 
 
 def shrunk(data: Data, factor: int = 2) -> Data:
-    """The same images with each tile of factor x factor pixels averaged to one, for nets that would take long otherwise.
-
-    Training and validation samples only: the new test set is dealt from the validation samples.
-    """
-    if len(data.shape) != 3 or factor < 1 or any(side % factor for side in data.shape[1:]):
-        raise RecipeError("shrunk", found=f"samples {data.shape}, factor {factor}", expected="images whose sides it divides")
-
-    def small(x: torch.Tensor) -> torch.Tensor:
-        return nn.functional.avg_pool2d(x.float(), factor).round().to(x.dtype)
-
-    (x, y), (held, truth) = data.train, data.validation
-    half = len(truth) // 2
-    return Data.from_arrays(small(x), y, classes=data.classes, name=f"{data.name}, shrunk", channels_last=False,
-                            validation=(small(held[half:]), truth[half:]), test=(small(held[:half]), truth[:half]))
+    """The same images with each tile of factor x factor pixels averaged to one, for nets that would take long otherwise."""
+    side = data.shape[-1]
+    if len(data.shape) != 3 or data.shape[1] != side or factor < 1 or side % factor:
+        raise RecipeError("shrunk", found=f"samples {data.shape}, factor {factor}",
+                          expected="square images whose side it divides")
+    return resized(data, side // factor)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets import checks
-from recipe_widgets.data import Data, Split
+from recipe_widgets.data import Data, Split, resample
 from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.lessons.photos import photos
@@ -50,15 +50,7 @@ def class_shares(*sets: Data) -> Picture:
 
 def imbalanced(data: Data, label: int, keep: float, seed: int = 0) -> Data:
     """The training split with only the share `keep` of one class; validation stays as it is."""
-    if not 0 < keep <= 1 or not 0 <= label < data.num_classes:
-        raise RecipeError("imbalanced", found=f"label {label}, keep {keep}",
-                          expected="a class number, and a share in (0, 1]")
-    y = data.train.y.cpu()
-    rare = (y == label).nonzero().flatten()
-    drop = rare[torch.randperm(len(rare), generator=generator(seed, "check"))][round(keep * len(rare)):]
-    left = torch.ones(len(y), dtype=torch.bool)
-    left[drop] = False
-    return with_train(data, left.nonzero().flatten(), note=f"{keep:g} of class {data.classes[label]} kept")
+    return resample.imbalanced(data, {label: keep}, seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from recipe_widgets.lessons.sweeps import sweep, sweeps_beside
 from recipe_widgets.lessons.trials import Trials, beside
 from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import evaluate, train_many
+from recipe_widgets.training.best import kept_accuracy
 
 __all__ = ["DecisionPath", "bags", "beside", "check_regularised", "dropout_and_norm", "dropout_race", "early_stopping",
            "fits", "larger_stopped", "larger_verdict", "mask_average", "plot_larger", "sweep", "sweeps_beside",
@@ -38,7 +39,7 @@ def check_regularised(data: Data, base: Settings, mine: Settings, seeds: int = 6
     if mine == base:
         return "Nothing has changed yet: give dropout, weight_decay or label_smoothing a value."
     pairs = [train_many(data, one, range(seeds)) for one in (base, mine)]
-    before, after = ([run.history.last("val_accuracy") for run in runs] for runs in pairs)
+    before, after = ([kept_accuracy(run) for run in runs] for runs in pairs)
     trials = Trials(f"{data.name}, {data.train.size} samples", {"as before": before, "yours": after})
     learnt = float(np.mean([evaluate(run.model, data.train).accuracy for run in pairs[1] if run.model is not None]))
     facts = f"{trials.verdict('yours')} Training accuracy with yours: {learnt:.1%}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from recipe_widgets.data import Data, Split
-from recipe_widgets.data.split import Samples
+from recipe_widgets.data import Data
 from recipe_widgets.evaluation import Proportion, accuracy
 from recipe_widgets.judge.spread import paired
 from recipe_widgets.lessons.compare import LINES, PALETTE, Comparison
+from recipe_widgets.lessons.overfit import zeroed
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Run, Settings
@@ -154,18 +154,6 @@ def ladder_picture(many: Sequence[Ladder]) -> Picture:
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return Picture(figure, f"Training loss from the smallest to the largest net: {'; '.join(words)}.")
-
-
-def zeroed(data: Data) -> Data:
-    """The same labels, every input zero: what a net can learn without looking."""
-    def blind(split: Split) -> Split:
-        old = split.samples
-        blank = torch.zeros_like(old.x)
-        return Split(Samples(blank, old.y, old.index, old.origin), split.name, (0.0,) * len(split.mean),
-                     (1.0,) * len(split.mean))
-
-    return replace(data, name=f"{data.name}, inputs zero", train=blind(data.train), validation=blind(data.validation),
-                   _copies={})
 
 
 def blind_and_seeing(data: Data, settings: Settings, seeds: int = 4) -> Comparison[str]:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import torch
 
 from recipe_widgets.live.engine import ENGINE, Engine
+from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.threads import rest_openmp, set_threads
 from recipe_widgets.records import RecipeError
 
@@ -67,8 +68,7 @@ class Asking(Generic[K, V]):
 
     def wait(self, timeout: float | None = None) -> dict[K, V]:
         """Block until every question is answered, `timeout` seconds at most."""
-        with self._news:
-            self._news.wait_for(lambda: not self._pending, timeout)
+        wait_until(lambda: not self._pending, self._news, self._engine, timeout)
         return self.known
 
     def close(self, wait: bool = True) -> None:
@@ -94,11 +94,14 @@ class Asking(Generic[K, V]):
                 self._a_moment(question)
             except Exception as error:  # whatever happens, the page lives on and says so
                 self.problem = str(error) if isinstance(error, RecipeError) else f"{type(error).__name__}: {error}"
+                self._newest.pop(question, None)  # half an answer is none
                 self._end(question)
             return self.ordered
 
     def _a_moment(self, question: K) -> None:
-        work = self._begun.setdefault(question, self._work(question))
+        if question not in self._begun:
+            self._begun[question] = self._work(question)
+        work = self._begun[question]
         until = time.perf_counter() + SLICE
         while time.perf_counter() < until:
             try:

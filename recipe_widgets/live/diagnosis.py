@@ -18,10 +18,10 @@ def diagnose(run: Run | None) -> str:
         return ""
     if run.status == "diverged":
         return ""  # the words above say why already
-    found = [result for result in results(run) if result.status in ("warn", "fail")]
-    if found:
+    judged = results(run)
+    if found := [result for result in judged if result.status in ("warn", "fail")]:
         return " ".join(_sentence(result) for result in found[:2])
-    fitted = next((r for r in results(run) if r.name == "fit_diagnosis" and r.status in ("pass", "note")), None)
+    fitted = next((r for r in judged if r.name == "fit_diagnosis" and r.status in ("pass", "note")), None)
     return _sentence(fitted) if fitted is not None else ""
 
 
@@ -46,11 +46,12 @@ def results(run: Run) -> list[CheckResult]:
     """All judgements on a run, the gravest kind first."""
     history = run.history
     at, loss = history.arrays("train_loss")
+    moved_at, moved = history.arrays("update_ratio")
     if run.changes:  # a turned knob bends the curve: only what came after it is judged
         since = run.changes[-1][0]
         if len(at) - since >= FIRST:
-            at, loss = at[since:], loss[since:]
-    found = [curves.lr_verdict(loss, history.arrays("update_ratio")[1], lr=run.newest.lr), curves.curve_shape(loss)]
+            at, loss, moved = at[since:], loss[since:], moved[moved_at >= since]
+    found = [curves.lr_verdict(loss, moved, lr=run.newest.lr), curves.curve_shape(loss)]
     if found[0].status == "warn":
         found = found[:1]  # both speak of the same cause
     looks, val = history.arrays("val_loss")

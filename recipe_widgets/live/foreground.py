@@ -12,7 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import torch
+
 from recipe_widgets.live.engine import ENGINE, Engine, Worker, rest_after
+from recipe_widgets.live.threads import set_threads
 
 MOMENT = 0.25  # seconds of training at a time; then the kernel handles what the reader did meanwhile
 PAUSE = 0.01  # seconds for that
@@ -73,7 +76,7 @@ class Foreground(Engine):
         self._go_on()
 
     def _moment(self) -> None:
-        self._deep = True
+        self._deep, threads = True, torch.get_num_threads()
         try:
             until = time.perf_counter() + MOMENT
             while self._queue and time.perf_counter() < until:
@@ -86,6 +89,7 @@ class Foreground(Engine):
                     self._paint_all()
         finally:
             self._deep = False
+            set_threads(threads, threads)
             self._paint_all()
 
     def _paint_all(self) -> None:
@@ -119,3 +123,11 @@ FOREGROUND = Foreground()
 def engine_for(foreground: bool | None) -> Engine:
     """The engine that was asked for; None: the one that suits this kernel."""
     return FOREGROUND if foreground or (foreground is None and "google.colab" in sys.modules) else ENGINE
+
+
+def wait_until(done: Callable[[], bool], news: threading.Condition, engine: Engine, timeout: float | None) -> None:
+    """Block until it is done, `timeout` seconds at most; where no thread trains, this one does meanwhile."""
+    began = time.monotonic()
+    engine.drive(done, timeout)
+    with news:
+        news.wait_for(done, None if timeout is None else max(0.0, began + timeout - time.monotonic()))

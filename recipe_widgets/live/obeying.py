@@ -61,6 +61,8 @@ class Obeying(Speaking):
                     order, self._order = self._order, None
                 if order is not None and self.phase != "closed":
                     self._obey(order)
+                if not self.travels.going:  # a journey sets its own
+                    self.threads.apply(self.run if self._seeds is None else None)
                 self._look_inside()
                 return self._train_a_moment()
             except Exception as error:  # whatever a model does, the panel lives on and says so
@@ -83,9 +85,9 @@ class Obeying(Speaking):
         if order.do != "rewind":
             self.travels.end()
         if order.do == "visit":
-            self._visit(order.step)
+            self._visit(order.step or 0)
         elif order.do == "rewind":
-            self._rewind(order.settings)
+            self._rewind(order)
         elif order.do in ("restart", "continue", "fork"):
             self._move(order)
         elif order.do == "seeds":
@@ -113,6 +115,7 @@ class Obeying(Speaking):
             self._begin(order.settings)
             self.note = f"A new run, since {why}." if why else ""
         elif order.do == "continue":
+            self.threads.turned(order.settings - lane.run.newest)
             lane.turn(order.settings)
             self._go_on()
         else:
@@ -128,12 +131,14 @@ class Obeying(Speaking):
     def _begin(self, wanted: Settings) -> None:
         """A new run from the same seed; the ones before stay as ghosts, if there was something to see."""
         self._release(REPLACED)
+        if not isinstance(self.source, DataSource):
+            self.threads.apply(None)
         lane = self.source.begin(wanted)
-        self.kept.retire(lane.run for lane in self._lanes)
         if isinstance(lane, DataLane) and lane.training is not None:
             self.threads.choose(lane.training, lane.run, self.source.name)
         else:
             self.threads.forget()
+        self.kept.retire(one.run for one in self._lanes)
         self._lanes = [lane]
         self._add(lane.run)
         self.threads.begin()
@@ -150,6 +155,7 @@ class Obeying(Speaking):
             self._end(gone, LEFT)
             self.kept.retire([gone.run])
         branch = lane.fork()
+        self.threads.turned(wanted - branch.run.newest)
         branch.turn(wanted)
         self._add(branch.run, lane.run, lane.run.steps_done)
         self._lanes = [lane, branch]
@@ -163,7 +169,7 @@ class Obeying(Speaking):
             self.note = "Only a run of one of our models can be done over again." if self.run else "No run yet."
             self._enter("running" if self._seeds is not None else "ended" if self._lanes else "idle")
             return
-        self.travels.begin(self.run, min(step, self.run.steps_done))
+        self.travels.begin(self.run, min(step, self.run.steps_done), self.threads.set)
         if self.travels.goal is None:
             self.visiting = None
         self.within.again()
@@ -172,13 +178,22 @@ class Obeying(Speaking):
     def _at_rest(self) -> Phase:
         return "paused" if any(lane.run.status == "running" for lane in self._lanes) else "ended" if self._lanes else "idle"
 
-    def _rewind(self, wanted: Settings) -> None:
-        """A new run goes on from the moment that is looked at, with these settings."""
+    def _rewind(self, order: Order) -> None:
+        """A new run goes on from a past step; where the reader is not there yet, the way comes first."""
+        if order.step is not None and order.step != self.travels.goal:
+            self._visit(order.step)
+        if self.travels.going:
+            self.travels.rewind_with = order.settings
+            self._enter("running")
+        elif not self._leave(order.settings):
+            self.note = self.note or "Choose a past step first."
+            self._enter("running" if self.phase == "running" else self._at_rest())
+
+    def _leave(self, wanted: Settings) -> bool:
+        """A new run goes on from the moment that is looked at, with these settings; False where there is none."""
         made = self.travels.lane()
         if made is None:
-            self.note = "Choose a past step first."
-            self._enter(self._at_rest())
-            return
+            return False
         lane, left = made
         at_step, why = lane.run.steps_done, lane.why_not(wanted)
         if why:
@@ -187,10 +202,15 @@ class Obeying(Speaking):
             lane.turn(wanted)
         self._release(REPLACED)
         self.kept.retire(one.run for one in self._lanes)
-        self.threads.go_on(lane.run)
+        self.threads.forget()
+        self.threads.begin()
         self._lanes = [lane]
         self._add(lane.run, left, at_step)
+        with self._news:
+            if self._order is None:
+                self.visiting = None
         self._go_on()
+        return True
 
     def _look_inside(self) -> None:
         """Renew the open tab, where it is time for that."""
@@ -219,7 +239,6 @@ class Obeying(Speaking):
         steps = max(wanted.max_steps, other.max_steps) if against is not None else steps
         self._seeds = compare_seeds(self.source.data, other, wanted, max(steps, GHOST_STEPS))
         self._seeds_done = 0.0
-        self.threads.all()
         self._enter("running")
 
     def _train_a_moment(self) -> bool:
@@ -230,7 +249,7 @@ class Obeying(Speaking):
         while self._order is None and self.phase == "running":
             if not self._step():
                 self._finish()
-                return False
+                return self.phase == "running"
             now = time.perf_counter()
             self.threads.note(now - before)
             before = now
@@ -261,6 +280,9 @@ class Obeying(Speaking):
         """All came to their own end: judge them on the whole validation set."""
         if self.travels.goal is not None:  # arrived at a past moment
             self.within.again()
+            if self.travels.rewind_with is not None:
+                self._leave(self.travels.rewind_with)
+                return
             self._look_inside()
             self._enter(self._at_rest())
             return
@@ -283,7 +305,11 @@ class Obeying(Speaking):
     def _write_down(self, run: Run) -> None:
         """A run has ended: into the ledger with it."""
         branch = self.tree.of(run)
-        if self.book is None or branch is None or not run.steps_done or run.message == LEFT:
+        if branch is None or not run.steps_done or run.message == LEFT:
+            return
+        if self.expected == branch.expected:
+            self.expected = ""
+        if self.book is None:
             return
         try:
             self.book.add(Entry.of(run, branch.expected))

@@ -16,5 +16,5 @@ class Order:
 
     do: Do
     settings: Settings
-    step: int = 0  # to visit
+    step: int | None = None  # to visit, or to rewind to
     against: Settings | None = None  # to compare with over seeds

@@ -12,15 +12,16 @@ from typing import Literal
 import torch
 
 from recipe_widgets.live.engine import ENGINE, Engine
+from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.threads import rest_openmp, set_threads
 from recipe_widgets.plots import Dot, board_svg
+from recipe_widgets.plots.tuning import WORDS
 from recipe_widgets.records import RecipeError
 from recipe_widgets.tune import Tuning
 from recipe_widgets.tune.lost import storage_errors
 
 Phase = Literal["idle", "waiting", "running", "ended", "closed"]
 SLICE = 0.02  # seconds of training between looks at the queue
-UNITS = {"val_loss": "validation loss (nats)", "val_accuracy": "validation accuracy (share right)"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Board:
 class Search:
     """One search under the live engine. Any thread may start, stop, wait for and close it."""
 
-    light = ordered = False  # to the engine: every turn trains, and stopping needs no turn of its own
+    light = False  # to the engine: every turn trains, and stopping needs no turn of its own
 
     def __init__(self, tuning: Tuning, view: Callable[[Board], None] | None = None, engine: Engine = ENGINE) -> None:
         self.tuning, self.view, self.engine = tuning, view, engine
@@ -44,28 +45,39 @@ class Search:
         self._many = torch.get_num_threads()
         self._news, self._turning = threading.Condition(), threading.RLock()
         self._crank: Iterator[None] | None = None
+        self._wanted = False  # what the reader asked for last: to go on, or to stop
         self._ended = -1  # trials that this worker had ended when the board was last drawn
         self._board = self._drawn()
         self._painted: Board | None = None
         engine.open(self)
 
+    @property
+    def ordered(self) -> bool:
+        """Whether it waits for its turn."""
+        return self.phase == "waiting"
+
     def start(self) -> None:
         """Begin, or go on after a stop. Returns at once."""
         rest_openmp()
         with self._news:
-            if self.phase in ("running", "waiting", "closed"):
+            if self.phase == "closed":
                 return
-            self.phase, self.problem = "waiting", ""
+            self._wanted = True
+            if self.phase != "running":
+                self.phase, self.problem = "waiting", ""
         self.engine.want(self)
 
     def stop(self) -> None:
         """End after the training step it is in. Finished trials stay; the one under way is queued again."""
+        with self._news:
+            self._wanted = False
+            if self.phase == "waiting":
+                self._enter("ended")
         self.tuning.stop()
 
     def wait(self, timeout: float | None = None) -> Tuning:
         """Block until the search has ended or was stopped, `timeout` seconds at most."""
-        with self._news:
-            self._news.wait_for(lambda: self.phase not in ("waiting", "running"), timeout)
+        wait_until(lambda: self.phase not in ("waiting", "running"), self._news, self.engine, timeout)
         return self.tuning
 
     def close(self, wait: bool = True) -> None:
@@ -83,13 +95,14 @@ class Search:
     def turn(self) -> bool:
         """Train for a moment; False at the end."""
         with self._turning:
-            if self.phase == "closed":
-                return False
-            try:
-                if self._crank is None:
-                    set_threads(1, self._many)  # the page keeps a core
-                    self._crank = self.tuning.turns()
+            with self._news:
+                if self.phase not in ("waiting", "running"):
+                    return False
+                if self.phase == "waiting":
                     self._enter("running")
+            set_threads(1, self._many)  # the page keeps a core
+            try:
+                self._crank = self._crank or self.tuning.turns()
                 with storage_errors(self.tuning.storage):
                     going = self._a_moment(self._crank)
             except Exception as error:  # whatever happens, the page lives on and says so
@@ -101,7 +114,9 @@ class Search:
                     self._board = self._drawn()
             if not going:
                 self._let_go()
-                self._enter("ended")
+                with self._news:
+                    going = self._wanted and self.tuning.stopped and not self.problem  # started again during the stop
+                    self._enter("waiting" if going else "ended")
             return going
 
     def _a_moment(self, crank: Iterator[None]) -> bool:
@@ -109,6 +124,8 @@ class Search:
         while time.perf_counter() < until:
             if next(crank, self) is self:  # it yields None until it ends
                 return False
+            if not self._wanted:  # beginning a search forgets a stop that came just before
+                self.tuning.stop()
         return True
 
     def _let_go(self) -> None:
@@ -129,7 +146,7 @@ class Search:
         table = tuning.table()
         pruned = sum(trial.state == "pruned" for trial in table)
         words = f"{len(table)} of {tuning.trials} trials, {pruned} of them pruned; {tuning.words()}."
-        chart = board_svg([Dot(trial.number, trial.value) for trial in table], tuning.trials, UNITS[tuning.metric],
+        chart = board_svg([Dot(trial.number, trial.value) for trial in table], tuning.trials, WORDS[tuning.metric],
                           tuning.metric == "val_loss", words)
         return Board(chart, words, self.phase)
 

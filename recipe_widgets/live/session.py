@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe_widgets.live.engine import ENGINE, Engine
+from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.frame import Frame
 from recipe_widgets.live.kept import Kept
 from recipe_widgets.live.lanes import as_source
@@ -36,7 +37,7 @@ class Session(Obeying):
 
     # --- any thread -------------------------------------------------------------------------------------------------
 
-    def order(self, do: Do, settings: Settings | None = None, step: int = 0,
+    def order(self, do: Do, settings: Settings | None = None, step: int | None = None,
               against: Settings | None = None) -> None:
         """Ask for something. Returns at once; the newest order wins."""
         rest_openmp()
@@ -46,8 +47,8 @@ class Session(Obeying):
             self.settings = settings or (self.first_settings if do == "reset" else self.settings)
             if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop", "reset"):
                 return  # what was asked for has not begun: nothing to pause
-            self._order = Order(do, self.settings, step, against)
-            self.visiting = step if do == "visit" else None
+            self.visiting = step if do == "visit" else self.visiting if do == "rewind" else None
+            self._order = Order(do, self.settings, self.visiting, against)
             if self.phase != "running":
                 self.phase = "waiting"
         self.engine.want(self)
@@ -68,9 +69,7 @@ class Session(Obeying):
         def done() -> bool:
             return self._order is None and self.phase not in ("waiting", "running")
 
-        self.engine.drive(done, timeout)
-        with self._news:
-            self._news.wait_for(done, timeout)
+        wait_until(done, self._news, self.engine, timeout)
         return self.run
 
     def close(self, wait: bool = True) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.pictures import bands
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from recipe_widgets.live.kept import Kept
     from recipe_widgets.live.lanes import Lane, Source
     from recipe_widgets.live.pace import Pace
+    from recipe_widgets.live.threads import Threads
     from recipe_widgets.live.travels import Travels
     from recipe_widgets.live.within import Within
 
@@ -40,6 +39,7 @@ class Speaking:
     travels: Travels
     visiting: int | None
     within: Within
+    threads: Threads
     kept: Kept
     _lanes: list[Lane]
 
@@ -144,7 +144,7 @@ class Speaking:
         device, run = pick_device(self.settings.device), self.run
         if device.type == "cpu" and run is not None and run.threads:
             count = run.threads[-1][1]
-            return f"CPU, {count} of {torch.get_num_threads()} threads train"
+            return f"CPU, {count} of {self.threads.many} threads train"
         return describe_device(device)
 
 

@@ -15,6 +15,7 @@ import statistics
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from recipe_widgets.training import Training
 GAIN = 1.05  # more threads must be at least so many times faster to be worth a core that the page could use
 WINDOW, WHILE, FEW = 31, 0.3, 3  # steps whose median time is watched; fewer, but at least so many, if they took seconds
 SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
+COSTLY = ("model", "width", "depth", "activation", "norm", "optimizer", "augment", "ema", "batch_size", "precision",
+          "device")  # knobs that a step's time depends on
 ROUNDS, STEPS, BUDGET = 3, 10, 0.01  # turns per choice; in each at most so many steps, or seconds, but at least two steps
 
 
@@ -106,28 +109,30 @@ class Threads:
         self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
         self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
 
-    def all(self) -> None:
-        set_threads(self.many, self.many)
+    def set(self, count: int) -> None:
+        """Let the calling thread compute with so many."""
+        set_threads(count, self.many)
+
+    def apply(self, run: Run | None) -> None:
+        """Let the calling thread compute as this run does by its record; None: with all."""
+        self.set(run.threads[-1][1] if run is not None and run.threads else self.many)
 
     def choose(self, training: Training, run: Run, source: str) -> None:
-        """Set the count that serves this run, measured once per kind of model, and note it there."""
-        s = training.settings
-        key = (s.model, s.width, s.depth, s.norm, s.batch_size, s.device, source)
+        """Note in the run which count serves it, measured once per kind of model."""
+        key = (*(getattr(training.settings, name) for name in COSTLY), source)
         if key not in self._choices:
             self._choices[key] = choose_threads(training, self.many)
         threads, self._usual = self._choices[key]
-        set_threads(threads, self.many)
         run.threads[:] = [(0, threads)]
-
-    def go_on(self, run: Run) -> None:
-        """A run that did not begin here computes as it did; its time per step is not known."""
-        set_threads(run.threads[-1][1], self.many)
-        self.forget()
-        self.begin()
 
     def forget(self) -> None:
         """A run of which no time is known."""
         self._usual = math.inf
+
+    def turned(self, knobs: Iterable[str]) -> None:
+        """Some knobs cost time: how much is not known."""
+        if not set(COSTLY).isdisjoint(knobs):
+            self.forget()
 
     def begin(self) -> None:
         """Other steps than before follow."""
@@ -145,7 +150,6 @@ class Threads:
             return
         late = newest[-FEW:] if sum(newest[-FEW:]) > WHILE else newest  # two threads can stall a hundredfold
         if statistics.median(late) > SLOWER * self._usual * len(runs):
-            set_threads(1, self.many)
             for run in runs:
                 run.threads.append((run.steps_done, 1))
             self._choices.clear()  # measure anew before the next run

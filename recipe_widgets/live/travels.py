@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from recipe_widgets.live.lanes import DataLane
-from recipe_widgets.records import Run
+from recipe_widgets.records import Run, Settings
 from recipe_widgets.training import Journey
 
 
@@ -14,10 +14,12 @@ class Travels:
 
     Attributes:
         share: of the journey that is done, 1 when none goes on.
+        rewind_with: settings that a new run goes on with on arrival; None: the moment is only looked at.
     """
 
     def __init__(self) -> None:
         self.share = 1.0
+        self.rewind_with: Settings | None = None
         self._journey: Journey | None = None
         self._way: Iterator[float] = iter(())
         self._from: Run | None = None
@@ -36,18 +38,18 @@ class Travels:
         """The step that is looked at, or on the way to."""
         return self._journey.step if self._journey is not None else None
 
-    def begin(self, run: Run, step: int) -> None:
+    def begin(self, run: Run, step: int, set_threads: Callable[[int], None]) -> None:
         """Set out. Raises RecipeError where the run never got that far, or cannot be done over again."""
         self.end()
         if step < run.steps_done:
             self._journey, self._from, self.share = Journey(run, step), run, 0.0
-            self._way = self._journey.walk()
+            self._way = self._journey.walk(set_threads)
 
     def move(self) -> bool:
         """One step on; False on arrival."""
         self.share = min(next(self._way, 1.0), 1.0)
         if self.share >= 1.0:
-            for _ in self._way:  # the last check, and the number of threads put back
+            for _ in self._way:  # the last check
                 pass
         return self.share < 1.0
 
@@ -56,7 +58,7 @@ class Travels:
         close = getattr(self._way, "close", None)
         if close is not None:
             close()
-        self._journey, self._from, self._way, self.share = None, None, iter(()), 1.0
+        self._journey, self._from, self._way, self.share, self.rewind_with = None, None, iter(()), 1.0, None
 
     def lane(self) -> tuple[DataLane, Run] | None:
         """A run that stands at this moment and may go on, and the run it leaves. The moment is used up."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import ipywidgets as widgets
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.augmenting import WAYS, gallery
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
 from recipe_widgets.records.arguments import checked, filled, fitting, real, whole
 
 
-class AugmentationGallery:
+class AugmentationGallery(Shown):
     """The same images, unchanged and augmented: a menu of augmentations (several at once), a slider for the strength, a
     slider for the draw of random numbers. `.plot()` is the picture that stands still."""
 
@@ -52,8 +52,3 @@ class AugmentationGallery:
 
     def __repr__(self) -> str:
         return f"AugmentationGallery({self.data.name}: {self.augment}, strength {self.strength.value:g})"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle

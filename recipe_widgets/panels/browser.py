@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import itertools
-from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
-from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import contact_sheet, data_url
 from recipe_widgets.records.arguments import checked, fitting, whole
@@ -21,7 +20,7 @@ COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
 _numbers = itertools.count()
 
 
-class DataBrowser:
+class DataBrowser(Shown):
     """All pictures of the training or validation split, a page at a time.
 
     Each picture is a button: press it, by mouse or with Tab and Enter, and its label, its number in the original set and
@@ -161,19 +160,8 @@ class DataBrowser:
         """The page as a picture that stands still."""
         return self.table.sheet(np.array(self.shown), COLUMNS)
 
-    def close(self) -> None:
-        """Take the browser off the page."""
-        for part in (*self.tiles, *self.widget.children, self.widget):
-            part.close()
-
     def __repr__(self) -> str:
         return f"DataBrowser({self.data.name} {self.split.value}: {len(self.rows):,} pictures, sorted by {self.sort.value})"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle
 
 
 def _choice(label: str, options: list[str], value: str) -> widgets.Dropdown:

@@ -33,7 +33,8 @@ def replace_in_cell(panel: Closes) -> None:
     before, panels = _shown.get(cell, ("", []))
     if before != execution:
         for old in panels:
-            old.close()
+            if old is not panel:  # made in another cell and shown again
+                old.close()
         panels = []
     if panel not in panels:
         panels.append(panel)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import ipywidgets as widgets
 
 from recipe_widgets.lessons.decisions import QUESTIONS, Answer, DecisionPath
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.records.arguments import checked, fitting
 
 
-class DecisionWalk:
+class DecisionWalk(Shown):
     """Asks the questions one by one; yes, no and back are buttons. `.path` is where you are; `.plot()` stands still."""
 
     @checked()
@@ -53,8 +53,3 @@ class DecisionWalk:
 
     def __repr__(self) -> str:
         return f"DecisionWalk: {self.path.advice}"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle

@@ -8,13 +8,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError
 from recipe_widgets.records.arguments import checked, filled, fitting
 
 
-class Dials:
+class Dials(Shown):
     """`draw(**values) -> Picture`, drawn anew when a slider moves.
 
     From code: `dials.sliders["score"].value = 2`; `dials.plot()` is the picture as it stands.
@@ -57,20 +57,9 @@ class Dials:
         """The picture as it stands, for readers without a kernel."""
         return self.picture
 
-    def close(self) -> None:
-        """Take it off the page."""
-        for part in (*self.widget.children, self.widget):
-            part.close()
-
     def __repr__(self) -> str:
         where = ", ".join(f"{name} {_text(slider.value)}" for name, slider in self.sliders.items())
         return f"{type(self).__name__}({where})"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -11,14 +10,14 @@ import numpy as np
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.labelling import KEYS, ROUNDS, labelling
 from recipe_widgets.lessons.photos import photos
-from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
 from recipe_widgets.records import RecipeError
 from recipe_widgets.records.arguments import checked, fitting, whole
 
 
-class Labeller:
+class Labeller(Shown):
     """Shows one validation picture after the other; you type its class. Round 2 shows them again in another order.
 
     What you type is kept in your state folder and is there again at the next visit. No answer is shown before a round is
@@ -101,17 +100,6 @@ class Labeller:
         return photos(np.asarray(images), [""] * len(rows), f"{len(rows)} pictures to label: which class is each?",
                       f"{len(rows)} validation pictures of {self.data.name} without their labels.", columns=15, size=0.6)
 
-    def close(self) -> None:
-        """Take it off the page; the labels stay on the disk."""
-        for part in (*self.buttons, *self.widget.children, self.widget):
-            part.close()
-
     def __repr__(self) -> str:
         done = ", ".join(f"round {k + 1}: {len(text)}" for k, text in enumerate(self.labels.texts))
         return f"Labeller({self.data.name}, {len(self.labels.rows)} pictures; labelled in {done})"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle

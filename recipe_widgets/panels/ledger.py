@@ -70,7 +70,9 @@ class LedgerPart:
             self._say(f"{book.broken} damaged lines of {book.file} are left out.")
 
     def show(self, frame: Frame) -> None:
-        """Read again when a run has ended."""
+        """Read again when a run has ended; what was expected of it is not expected of the next one."""
+        if self._body.children and self.expected.value and not self._session.expected:
+            self.expected.value = ""
         ended = frame.phase == "ended" and self._phase != "ended"
         self._phase = frame.phase
         if ended and self._body.children and self.widget.selected_index is not None:

@@ -24,7 +24,7 @@ from recipe_widgets.panels.view import HEAD, View
 from recipe_widgets.plots import plot_shown
 from recipe_widgets.records import Entry, RecipeError, Run, Settings, Tree
 from recipe_widgets.records.arguments import checked, fitting, whole
-from recipe_widgets.records.tree import session_values
+from recipe_widgets.training import pick_device
 
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
          "fork": "let old and new go on side by side"}
@@ -73,13 +73,15 @@ class LivePanel:
         source = sources[0]
         if settings is None:
             settings = source.settings() if isinstance(source, OwnSource) else Settings()
+        pick_device(settings.device)  # before there is a session, which would stay
+        own = isinstance(source, OwnSource)
+        book = None if own else wiring.book_of(ledger)
         self._predict = Predict(predict, points, settings.max_steps) if predict is not None else None
         self._session = session = Session(source, settings, engine=engine_for(foreground))
         self._mode = widgets.ToggleButtons(options=list(MODES), value=mode, tooltips=list(MODES.values()),
                                            style={"button_width": "auto"})
         self._mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
                                       layout={"flex_flow": "row wrap"})
-        own = isinstance(source, OwnSource)
         if own and mode == "restart":
             self._mode.value = "continue"
         chooser = self._mode
@@ -90,8 +92,7 @@ class LivePanel:
         self._view = view = View(session.frame())
         self._ledger = None if own else LedgerPart(session, self._controls)
         view.folded = [part for part in (self._inside, self._ledger, self._tools) if part is not None]
-        session.book = None if own else wiring.book_of(ledger)
-        session.view = view.show
+        session.book, session.view = book, view.show
         wiring.wire(view, session, self._controls)
         self._data = wiring.data_menu(sources, session, self._controls) if len(sources) > 1 else None
         if self._predict is not None:
@@ -128,19 +129,15 @@ class LivePanel:
     def open(cls, file: str | Path, data: Data, **options: Any) -> LivePanel:
         """A panel that shows the runs of a session saved with `save`; the next run begins with the newest settings.
 
+        Runs on other data sets are left out; where this machine has no such device, the settings say "auto".
+
         Raises:
             RecipeError: no such file, not a session, or one of another data set.
         """
-        text = wiring.read(file)
-        about, tree = session_values(text), Tree.from_json(text)
-        if about.get("data") != data.name:
-            raise RecipeError("Session file", found=f"runs on {about.get('data')!r}", expected=f"runs on {data.name!r}",
-                              mend="Load that data set first.")
-        newest = tree.branches[-1].run.newest if len(tree) else None
+        tree, newest, note = wiring.saved(file, data)
         panel = cls(data, newest, **options)
         panel._session.take_up(tree)
-        if about.get("sha256") and about["sha256"] != data.sha256:
-            panel._session.note = "The saved runs were trained on other samples of this data set: numbers will differ."
+        panel._session.note = note
         return panel
 
     @checked()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import ipywidgets as widgets
 
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.losses import Dice, loss_shapes
-from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.dials import Dials
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import Settings
 from recipe_widgets.records.arguments import checked, fitting, real, whole
@@ -27,7 +26,7 @@ class LossShapes(Dials):
                          {"score": "score of the right class"})
 
 
-class LossDice:
+class LossDice(Shown):
     """Draws a network's weights anew at each press and shows its first losses. From code: `dice.roll(100)`."""
 
     @checked(rolls=whole(1, 10**5))
@@ -53,16 +52,5 @@ class LossDice:
         """The histograms as they stand, for readers without a kernel."""
         return self.dice.plot()
 
-    def close(self) -> None:
-        """Take it off the page."""
-        for part in (*self.widget.children, self.widget):
-            part.close()
-
     def __repr__(self) -> str:
         return f"LossDice({self.dice.data.name}, {self.dice.rolls} rolls)"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle

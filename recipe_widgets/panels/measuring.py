@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.lessons.samples import Curve, Point
-from recipe_widgets.live import Asking
+from recipe_widgets.live import Asking, engine_for
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.drawn import picture_html
 from recipe_widgets.plots import Picture
@@ -25,7 +25,7 @@ class Measuring:
     def __init__(self, controls: Mapping[str, widgets.Widget], curve: Curve, work: Callable[[Place], Iterator[Point]],
                  place: Callable[[dict[str, Any]], Place], verdict: Callable[[Curve], str]) -> None:
         self.controls, self.curve, self._verdict = dict(controls), curve, verdict
-        self._asking: Asking[Place, Point] = Asking(work)
+        self._asking: Asking[Place, Point] = Asking(work, engine=engine_for(None))
         self._view, self._words = widgets.HTML(), widgets.HTML()
         button = widgets.Button(description="Measure here", icon="play", layout={"width": "auto"})
         self.buttons = {"measure": button}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.panels.pages import Shown
 from recipe_widgets.records import RecipeError
 from recipe_widgets.records.arguments import checked, filled, fitting
 
 
-class Question:
+class Question(Shown):
     """Asks, waits for a choice, then says what is right about it or wrong.
 
     Args:
@@ -43,8 +43,3 @@ class Question:
 
     def __repr__(self) -> str:
         return f"Question: {self.text} [{' | '.join(self.replies)}]"
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle

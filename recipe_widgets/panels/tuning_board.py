@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.live import engine_for
 from recipe_widgets.live.search import Board, Search
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.view import HEAD
@@ -30,7 +31,7 @@ class TuningBoard:
             raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__, expected="a Tuning",
                               mend="Make one with tune(data, space(...), start=False).")
         self.tuning = tuning
-        self._search = search = Search(tuning)
+        self._search = search = Search(tuning, engine=engine_for(None))
         self._chart, self._words = widgets.HTML(), widgets.HTML()
         self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
                         for key, label, icon in (("start", "Start", "play"), ("stop", "Stop", "stop"))}

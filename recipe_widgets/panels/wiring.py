@@ -13,10 +13,11 @@ from recipe_widgets.live import DataSource, Guess, OwnSource, Session
 from recipe_widgets.panels.controls import Controls
 from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.view import View
-from recipe_widgets.records import RecipeError, RunBook
+from recipe_widgets.records import RecipeError, RunBook, Settings, Tree
 from recipe_widgets.records.plain import read_text
 from recipe_widgets.records.state import state_folder
-from recipe_widgets.records.tree import MOST
+from recipe_widgets.records.tree import MOST, session_values
+from recipe_widgets.training import pick_device
 
 
 def sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
@@ -78,8 +79,31 @@ def reset(session: Session, controls: Controls) -> None:
     session.order("reset")
 
 
-def read(file: str | Path) -> str:
-    return read_text(file, "Session file", "a file that panel.save() wrote", MOST)
+def saved(file: str | Path, data: Data) -> tuple[Tree, Settings | None, str]:
+    """The runs of a saved session on this data set, the newest settings for this machine, and what is not as it was.
+
+    Raises:
+        RecipeError: no such file, not a session, or one of another data set.
+    """
+    text = read_text(file, "Session file", "a file that panel.save() wrote", MOST)
+    about, tree, notes = session_values(text), Tree.from_json(text), []
+    if about.get("data") != data.name:
+        raise RecipeError("Session file", found=f"runs on {about.get('data')!r}", expected=f"runs on {data.name!r}",
+                          mend="Load that data set first.")
+    if others := [branch for branch in tree if branch.run.data_name not in ("", data.name)]:
+        for branch in others:
+            tree.remove(branch.number)
+        notes.append(f"{len(others)} runs on other data are left out.")
+    if about.get("sha256") and about["sha256"] != data.sha256:
+        notes.append("The saved runs were trained on other samples of this data set: numbers will differ.")
+    newest = tree.branches[-1].run.newest if len(tree) else None
+    try:
+        pick_device(newest.device if newest is not None else "auto")
+    except RecipeError:
+        assert newest is not None
+        notes.append(f"This machine has no device {newest.device!r}: the next run takes the best one here.")
+        newest = newest.replace(device="auto")
+    return tree, newest, " ".join(notes)
 
 
 def gatherer(box: widgets.Box, view: View, controls: Controls, predict: Predict | None, modes: widgets.Box

@@ -66,7 +66,7 @@ class Run:
         threads: `(step, count)`: from that step on, so many threads computed. Sums of floats depend on it in the last bits.
         changes: `(step, knobs)`: after so many steps, these knobs were turned to these values; `settings` are those of the
             beginning, `newest` those of now.
-        own: a loop of the reader's own trained it, so that `settings` do not tell the model.
+        own: model, loss or the whole loop is the reader's own, so that `settings` do not describe the run.
         data: what it trained on; not saved with it. snapshots: what `at` begins from; a live run has some.
     """
 

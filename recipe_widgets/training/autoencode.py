@@ -31,7 +31,7 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
     model, data = build_autoencoder(settings, data.shape).to(device).train(), data.to(device)
     optimizer, history = make_optimizer(model.parameters(), settings), History()
     batches = BatchIndices(data.train.size, settings.batch_size, settings.seed, device)
-    run = Run(settings, history, model, data_name=data.name, threads=[(0, torch.get_num_threads())])
+    run = Run(settings, history, model, data_name=data.name, threads=[(0, torch.get_num_threads())], own=True)
     every = settings.eval_every or batches.steps_per_epoch
     for index in range(settings.max_steps):
         for group in optimizer.param_groups:
@@ -77,9 +77,11 @@ def encoded(encoder: nn.Module, data: Data, batch_size: int = 1000) -> Data:
 
     def features(split: Split) -> Samples:
         with eval_mode(encoder):
-            x = torch.cat([encoder(x).flatten(1).float() for x, _ in split.to(device).batches(batch_size)])
+            found = [encoder(x).flatten(1).float() for x, _ in split.to(device).batches(batch_size)]
+        x = torch.cat(found) if found else torch.empty(0, train.x.shape[1])
         return Samples(x.to(data.device), split.y.to(data.device), split.index, split.origin)
 
-    splits = (features(split) for split in (data.train, data.validation, data.vault.sealed()))
-    return assemble(*splits, name=data.name, classes=data.classes, source=data.source, licence=data.licence,
+    train = features(data.train)
+    return assemble(train, features(data.validation), features(data.vault.sealed()), name=data.name, classes=data.classes,
+                    source=data.source, licence=data.licence,
                     notes=(*data.notes, "features of an encoder instead of the samples"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.records import Settings
+from recipe_widgets.records import Run, Settings
 from recipe_widgets.records.arguments import checked, measured, whole
 
 
@@ -22,7 +23,7 @@ class Best:
 
     @checked()
     def __init__(self, settings: Settings) -> None:
-        self.wanted = settings.final == "best" or settings.patience > 0
+        self.wanted = wants_best(settings)
         self.patience = settings.patience
         self.step, self.loss, self.looks_since = -1, math.inf, 0
         self.weights: dict[str, torch.Tensor] | None = None
@@ -47,6 +48,19 @@ class Best:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.loss, self.looks_since = state["step"], state["loss"], state["looks_since"]
+
+
+def wants_best(settings: Settings) -> bool:
+    """Whether a run ends with the weights of its best look."""
+    return settings.final == "best" or settings.patience > 0
+
+
+def kept_accuracy(run: Run) -> float:
+    """The validation accuracy, at its look, of the weights that an ended run keeps. NaN for a run without a look."""
+    losses = run.history.arrays("val_loss")[1]
+    if not wants_best(run.settings) or not np.isfinite(losses).any():
+        return run.history.last("val_accuracy")
+    return run.history.series("val_accuracy")[int(np.nanargmin(losses))]
 
 
 def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:

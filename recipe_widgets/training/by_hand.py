@@ -92,6 +92,10 @@ class ByHand(torch.optim.Optimizer):
         self.rule, self.names = rule, tuple(constants)
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **constants})
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies: torch's own state knows its own attributes only."""
+        return {**super().__getstate__(), "rule": self.rule, "names": self.names}
+
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         if closure is not None:

@@ -29,8 +29,6 @@ class Checkpoints:
 
     @checked(keep=whole(1))
     def __init__(self, folder: str | os.PathLike[str], keep: int = KEEP) -> None:
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
-            raise RecipeError("Checkpoints(keep=)", found=repr(keep), expected="a whole number from 1")
         self.folder, self.keep = Path(folder), keep
         self.broken: list[str] = []  # names of files that `newest` found not to be whole
 

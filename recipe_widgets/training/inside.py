@@ -72,7 +72,7 @@ def look_inside(model: nn.Module, split: Split) -> Inside:
     device = next(iter(model.parameters()), torch.zeros(0)).device
     try:
         with rng_guard(), eval_mode(model):
-            x, y = split.batch(torch.arange(split.size))
+            x, y = split.batch(torch.arange(split.size, device=split.x.device))
             probabilities = model(x.to(device)).float().softmax(1).cpu()
     finally:
         for hook in hooks:

@@ -141,11 +141,11 @@ class Training:
         if index % ACCURACY_EVERY == 0:
             hits = (logits.argmax(1) == y).float().mean()
             self.history.append_later("train_accuracy", index, hits)
-            if not self._at_once:
-                self.loss = self.history.last("train_loss")
+        if not self._at_once and (index % ACCURACY_EVERY == 0 or index + 1 == self.settings.max_steps):
+            self.loss = self.history.last("train_loss")
 
     def finite(self) -> bool:
-        """Whether the newest known loss is a number (steps on a GPU are known up to ten steps later)."""
+        """Whether the newest known loss is a number (on a GPU one is known up to ten steps later, the last one at once)."""
         return self.done == 0 or math.isfinite(self.loss) or first_bad_step(self.history) is None
 
     @property
@@ -200,15 +200,15 @@ def advance(training: Training, run: Run) -> Iterator[Step]:
             training.finish()
             run.status = "done"
         elif training.best.exhausted:
-            run.status, run.message = "stopped", _stopped_early(training)
+            run.status, run.message = "stopped", stopped_early(training)
         yield step
     if training.done < training.settings.max_steps:
-        run.status, run.message = "stopped", _stopped_early(training)
+        run.status, run.message = "stopped", stopped_early(training)
     else:
         run.status = "done"
 
 
-def _stopped_early(training: Training) -> str:
+def stopped_early(training: Training) -> str:
     best = training.best
     return f"stopped early: {best.looks_since} looks without a validation loss under the {best.loss:.4g} of step {best.step}"
 
@@ -281,6 +281,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *, pro
             model = build_model(settings, data.shape, data.num_classes)
         training = _kind()(model, data, settings, probes, loss_fn)
         run = training.new_run()
+        run.own = own or loss_fn is not None
         saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
         if saving is not None:
             saving.begin(resume)

@@ -13,7 +13,7 @@ from recipe_widgets.records import RecipeError, Run, Settings
 from recipe_widgets.records.arguments import checked, filled, fitting
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.diverged import why_diverged
-from recipe_widgets.training.loop import ACCURACY_EVERY, Training
+from recipe_widgets.training.loop import ACCURACY_EVERY, Training, end_with_best, stopped_early
 from recipe_widgets.training.plainly import plainly
 from recipe_widgets.training.schedules import lr_at
 from recipe_widgets.training.stacked import Stack, stackable
@@ -29,7 +29,8 @@ class ManySeeds:
         shared_batches: all see the batches of the first seed, which is faster; then the runs differ in their first weights
             and dropout masks only.
     Attributes:
-        runs: one per seed. A run that diverges ends; the others go on.
+        runs: one per seed. A run that diverges, or is out of patience, ends; the others go on. The weights of the best look
+            stay in `members`, until `train_many` gives them to the models.
         stacked: whether they are computed at once.
     """
 
@@ -88,7 +89,8 @@ class ManySeeds:
                 member.history.append("lr", index, lr)
             if hits is not None:
                 member.history.append_later("train_accuracy", index, hits[k])
-                member.loss = loss if loss is not None else member.history.last("train_loss")
+            if loss is None and (hits is not None or index + 1 == self.settings.max_steps):
+                member.loss = member.history.last("train_loss")
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """x (K, B, D) and y (K, B), gathered and normalised in one go."""
@@ -110,6 +112,8 @@ class ManySeeds:
         if member.done == self.settings.max_steps:
             member.finish()
             run.status = "done"
+        elif member.best.exhausted:
+            run.status, run.message = "stopped", stopped_early(member)
 
     def finish(self) -> None:
         """Give every model memory of its own; after that no more steps."""
@@ -141,4 +145,6 @@ def train_many(data: Data, settings: Settings, seeds: Sequence[int], *, shared_b
         for k in many.running:  # a run of no steps at all
             many.runs[k].status = "done"
         many.finish()
+        for member, run in zip(many.members, many.runs, strict=True):
+            end_with_best(member, run)
         return many.runs

@@ -6,7 +6,7 @@ import copy
 import math
 import numbers
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -16,8 +16,8 @@ from recipe_widgets.models import build_model
 from recipe_widgets.records import History, RecipeError, Run
 from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.records.run import register_replay
-from recipe_widgets.training.loop import Training, advance, end_with_best
-from recipe_widgets.training.turning import fork, turn_noted
+from recipe_widgets.training.loop import Training, end_with_best
+from recipe_widgets.training.turning import fork, turned
 
 MOST_BYTES = 48 * 2**20  # of the snapshots of one run
 LEFT_BYTES = 8 * 2**20  # of them after the run is over
@@ -80,8 +80,10 @@ class Snapshots:
 
 
 def size_of(training: Training) -> int:
-    """Bytes of weights, buffers and optimiser state."""
-    tensors = [*training.model.parameters(), *training.model.buffers()]
+    """Bytes of weights, buffers and optimiser state; of the averaged and the best weights, where there are any, too."""
+    models = [training.model] if training.average is None else [training.model, training.average.model]
+    tensors = [t for model in models for t in (*model.parameters(), *model.buffers())]
+    tensors += (training.best.weights or {}).values()
     tensors += [v for state in training.optimizer.state.values() for v in state.values() if isinstance(v, torch.Tensor)]
     return sum(t.numel() * t.element_size() for t in tensors)
 
@@ -107,6 +109,10 @@ class Journey:
         given: Any = step  # whatever a reader hands in
         if isinstance(given, bool) or not isinstance(given, numbers.Integral) or not 0 <= step <= run.steps_done:
             raise RecipeError("run.at(step)", found=repr(step), expected=f"a whole number from 0 to {run.steps_done} steps")
+        if run.own:
+            raise RecipeError("run.at(step)", found="a run that its settings do not describe",
+                              expected="a model that they describe, trained with cross-entropy",
+                              mend="A model of your own is saved with train(..., checkpoints=folder).")
         if not isinstance(run.data, Data):
             raise RecipeError("run.at(step)", found="a run without its data", expected="a run made in this session",
                               mend="Use training.replay(data, run.settings, run.changes, steps=step).")
@@ -125,35 +131,21 @@ class Journey:
         self.run.threads[:] = [(at, count) for at, count in run.threads if at <= self.step] or self.run.threads
         self.run.changes = [(at, copy.copy(knobs)) for at, knobs in run.changes if at < self.first]
 
-    def walk(self) -> Iterator[float]:
-        """Step by step; yields the share that is done. The number of threads is the run's, and put back at the end.
+    def walk(self, set_threads: Callable[[int], None] = torch.set_num_threads) -> Iterator[float]:
+        """Step by step; yields the share that is done. Each step is done with the run's number of threads, which stays.
 
         Raises:
-            RecipeError: the numbers are not those on record: a model of the reader's own shows there.
+            RecipeError: the numbers are not those on record.
         """
-        before = torch.get_num_threads()
-        try:
-            yield from self._walk()
-        finally:
-            torch.set_num_threads(before)
-        self._compare()
-
-    def _walk(self) -> Iterator[float]:
-        training, threads = self.training, dict(self.run.threads)
-        for _, count in [pair for pair in self.run.threads if pair[0] <= self.first][-1:]:
-            torch.set_num_threads(count)
-        going = advance(training, self.run)
-        while training.done < self.step:
-            if training.done in threads:
-                torch.set_num_threads(threads[training.done])
-            for at, values in self._was.changes:
-                if at == training.done:
-                    turn_noted(training, self.run, training.settings.replace(**values))
-                    if self.run.status == "done":  # more steps were asked for at its end
-                        self.run.status, going = "running", advance(training, self.run)
+        going = turned(self.training, self.run, self._was.changes, {}, self.step)
+        while self.training.done < self.step:
+            count = next((count for at, count in reversed(self.run.threads) if at <= self.training.done), None)
+            if count is not None and count != torch.get_num_threads():  # asked anew: others may compute between two steps
+                set_threads(count)
             if next(going, None) is None:
-                return
-            yield (training.done - self.first) / (self.step - self.first)
+                break
+            yield (self.training.done - self.first) / (self.step - self.first)
+        self._compare()
 
     def _compare(self) -> None:
         if not self.step:
@@ -166,9 +158,12 @@ class Journey:
 
 def at(run: Run, step: int) -> Run:
     """What `run.at(step)` does."""
-    journey = Journey(run, step)
-    for _ in journey.walk():
-        pass
+    journey, threads = Journey(run, step), torch.get_num_threads()
+    try:
+        for _ in journey.walk():
+            pass
+    finally:
+        torch.set_num_threads(threads)
     again = journey.run
     if again.status == "running":
         again.status, again.message = "stopped", f"stopped after {journey.training.done} steps"

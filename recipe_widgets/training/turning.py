@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.models.layers import Dropout
-from recipe_widgets.records import RecipeError, Run, Settings
+from recipe_widgets.records import RecipeError, Run, Settings, Step
 from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training.loop import Training, advance, end_with_best
 from recipe_widgets.training.optimizers import make_optimizer
@@ -102,19 +102,23 @@ def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int 
     """
     training = Training(model if model is not None else build_model(settings, data.shape, data.num_classes), data, settings)
     run = training.new_run()
+    run.own = model is not None
     before = torch.get_num_threads()
     try:
-        _replayed(training, run, list(changes), dict(threads), steps)
+        for _ in turned(training, run, changes, dict(threads), steps):
+            pass
     finally:
         torch.set_num_threads(before)
+    if run.status == "running":
+        run.status, run.message = "stopped", f"stopped after {training.done} steps"
     end_with_best(training, run)
     return run
 
 
-def _replayed(training: Training, run: Run, changes: list[tuple[int, Mapping[str, Any]]], threads: dict[int, int],
-              steps: int | None) -> None:
+def turned(training: Training, run: Run, changes: Changes, threads: Mapping[int, int], steps: int | None) -> Iterator[Step]:
+    """Train until `steps` are done (None: to the end), with the knobs and the numbers of threads changed on the way."""
     going = advance(training, run)
-    while steps is None or training.done < steps:
+    while (steps is None or training.done < steps) and run.status in ("running", "done"):
         if training.done in threads:
             torch.set_num_threads(threads[training.done])
         for at, values in changes:
@@ -122,11 +126,10 @@ def _replayed(training: Training, run: Run, changes: list[tuple[int, Mapping[str
                 turn_noted(training, run, training.settings.replace(**values))
                 if run.status == "done":  # more steps were asked for at its end
                     run.status, going = "running", advance(training, run)
-        next(going, None)
-        more = run.status == "done" and any(at == training.done for at, _ in changes)
-        if run.status != "running" and not more:
+        step = next(going, None)
+        if step is None:
             return
-    run.status, run.message = "stopped", f"stopped after {training.done} steps"
+        yield step
 
 
 @checked()

@@ -24,9 +24,6 @@ def coarse_to_fine(data: Data, searched: Space | None = None, base: Settings | N
     Returns:
         one `Tuning` per stage, named "<name>-1", "<name>-2", ...; the last one's `best` is the answer.
     """
-    for what, value in (("stages", stages), ("shorter", shorter)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise RecipeError(f"coarse_to_fine({what}=)", found=repr(value), expected="a whole number from 1")
     base, now = base or Settings(), searched or space()
     found: list[Tuning] = []
     for stage in range(stages):

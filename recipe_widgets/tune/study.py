@@ -51,15 +51,15 @@ class Tuning:
     def __init__(self, data: Data, searched: Space, base: Settings, *, trials: int, sampler: Sampler, pruner: Pruner,
                  metric: Metric, storage: str | None, name: str, heartbeat: int, retries: int, grid_points: int) -> None:
         self.data, self.space, self.base, self.metric = data, searched, with_looks(base), metric
-        self.storage, self.name, self.retries, self.heartbeat = storage, name, retries, heartbeat
+        self.storage, self.name, self.retries, self.heartbeat = storage, name, int(retries), int(heartbeat)
         grid = searched.grid(grid_points)
         self.trials = min(trials, size_of(grid)) if sampler == "grid" else trials
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._over = threading.Event()
         with quiet_optuna():
             engine = make_sampler(sampler, grid, self.base.seed, shared=storage is not None)
-            self.study = open_study(storage, name, metric, engine, make_pruner(pruner, self.base.max_steps), heartbeat,
-                                     retries)
+            self.study = open_study(storage, name, metric, engine, make_pruner(pruner, self.base.max_steps),
+                                    self.heartbeat, self.retries)
         with storage_errors(storage):
             agree(self.study, {"space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
                                "data": data.sha256}, name)
@@ -268,11 +268,6 @@ def tune(data: Data, searched: Space | None = None, base: Settings | None = None
     Raises:
         RecipeError: a storage that cannot be opened, another search under the same name, no trial that could be trained.
     """
-    for what, value in (("trials", trials), ("heartbeat", heartbeat), ("retries", retries), ("grid_points", grid_points)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise RecipeError(f"tune({what}=)", found=repr(value), expected="a whole number from 1")
-    if metric not in ("val_loss", "val_accuracy"):
-        raise RecipeError("tune(metric=)", found=repr(metric), expected="val_loss or val_accuracy")
     if not len(data.validation.y):
         raise RecipeError("tune(data)", found="no validation samples", expected="some: they choose the settings")
     tuning = Tuning(data, searched or space(), base or Settings(), trials=trials, sampler=sampler, pruner=pruner,

@@ -47,7 +47,6 @@ class ModelSeen:
     example: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     example_y: torch.Tensor | None = None
     varies: bool = False  # its inputs differ from call to call
-    forwards: int = 0
     trained: int = 0
     called: set[str] = field(default_factory=set)
     unregistered: dict[str, set[int]] = field(default_factory=dict)
@@ -83,7 +82,6 @@ class Inputs:
     low: float = float("inf")
     high: float = float("-inf")
     spread: float = 0.0  # largest range seen within one channel
-    filled: list[float] = field(default_factory=list)  # share of the most frequent value of each sample
 
     def add(self, x: torch.Tensor) -> None:
         shape = tuple(x.shape[1:])
@@ -148,14 +146,10 @@ class LoaderSeen:
     dataset: Any
     workers: int
     init_fn: bool
-    shuffled: bool
-    batch_size: int | None
-    drop_last: bool
     at: Place | None
     chosen: Any = None  # indices of the sampler
     trained: int = 0
     evaluated: int = 0
-    passes: int = 0
 
 
 @dataclass
@@ -204,7 +198,6 @@ class Seen:
     loads: list[dict[str, Any]] = field(default_factory=list)
     frozen: dict[str, Any] = field(default_factory=dict)
     eval_lines: set[Any] = field(default_factory=set)
-    batches: list[float] = field(default_factory=list)  # share of the largest class of each training batch
     biases: set[str] = field(default_factory=set)
 
 

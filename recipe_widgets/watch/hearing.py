@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import SequentialSampler
 
 from recipe_widgets.watch.evidence import LoaderSeen
 from recipe_widgets.watch.places import place
@@ -40,18 +39,15 @@ def scaled(r: Recorder, scaler: Any) -> None:
 
 
 def loader_made(r: Recorder, loader: Any) -> None:
-    sampler = getattr(loader, "sampler", None)
     r.loaders.append(LoaderSeen(
         len(r.loaders) + 1, weakref.ref(loader), loader.dataset if len(r.loaders) < 8 else None, loader.num_workers,
-        loader.worker_init_fn is not None, not isinstance(sampler, SequentialSampler), loader.batch_size,
-        loader.drop_last, place(4), getattr(sampler, "indices", None)))
+        loader.worker_init_fn is not None, place(4), getattr(getattr(loader, "sampler", None), "indices", None)))
 
 
 def iterated(r: Recorder, iterator: Any, loader: Any) -> None:
     for seen in r.loaders:
         if seen.ref() is loader:
             iterator._recipe_number = seen.number
-            seen.passes += 1
 
 
 def next_batch(r: Recorder, iterator: Any) -> None:

@@ -101,7 +101,6 @@ class Held:
         return touched
 
     def zeroed(self, at: Place | None) -> None:
-        self.facts.zeroed += 1
         self.zero_at = at
         self.observe()
 

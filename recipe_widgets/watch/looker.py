@@ -218,10 +218,8 @@ class Looker(TorchFunctionMode):
 
     def _softmax(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
-        f = self.recorder.current
         if dim == 0 and self.recorder.full and out.requires_grad and out.ndim >= 2 and len(out) > 1:
             self.recorder.seen.batch_softmax.setdefault(place(4), "log_softmax" if "log" in func.__name__ else "softmax")
-        del f
 
     def _detach(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         if self.recorder.depth and self.recorder.full and args[0].grad_fn is not None:

@@ -60,7 +60,7 @@ def looked_at(call: Call, step: int, value: float, factor: float, scalars: list[
         kind, step, scale, samples, classes, not bool(slope.any()), value / factor, _outputs(rows),
         graph.last_operation(call.z), tuple(scalars), call.options.get("weight") is not None
         or call.options.get("pos_weight") is not None, below, targets, float(z.mean()), float(z.std(correction=0)), index,
-        biased, reduction=str(call.options.get("reduction", "mean")), coarse=coarse)
+        biased, coarse)
     return seen, y
 
 

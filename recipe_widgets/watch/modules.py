@@ -141,11 +141,8 @@ class Modules:
             return
         self.first_done = True
         if x.numel() < 5_000_000:
-            inputs = self.recorder.seen.first_inputs
-            inputs.add(x)
+            self.recorder.seen.first_inputs.add(x)
             self.recorder.seen.first_at = place(5)
-            if x.ndim == 4 and len(inputs.filled) < 2000:
-                inputs.filled.extend(_filled(x))
 
     def begins(self, root: nn.Module) -> None:
         self.recorder.root_module = root if self.of(root) is not None else None
@@ -211,12 +208,6 @@ def _same(w: torch.Tensor) -> bool:
     """Are all rows equal, but for rounding?"""
     with torch.no_grad():
         return bool((w - w[:1]).abs().max() <= 1e-4 * w.abs().max())
-
-
-def _filled(x: torch.Tensor) -> list[float]:
-    """For each picture, the share of pixels that have its most frequent value."""
-    flat = x.detach()[:64].flatten(1)
-    return (flat == flat.mode(1, keepdim=True).values).float().mean(1).tolist()
 
 
 def _copied(thing: Any) -> Any:

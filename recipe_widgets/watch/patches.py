@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -120,7 +121,7 @@ class Patches:
 
         def make(old: Any) -> Any:
             def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
-                if not r.active or torch.compiler.is_compiling():
+                if not r.active or torch.compiler.is_compiling() or threading.get_ident() != r.thread:
                     return old(self, *args, **kwargs)
                 if r.depth:
                     if r.full or r.looker.is_open:

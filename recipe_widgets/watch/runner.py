@@ -47,6 +47,7 @@ class Watching:
             r.problem = r.problem or f"{type(error).__name__}: {error}"
         report.steps, report.problem = r.t, r.problem
         report.overhead = r.own / max(1e-9, report.seconds - r.own)
+        r.forget()
         return report
 
 

@@ -90,6 +90,11 @@ class State:
         self.problem, self.active = self.problem or why, False
         self.looker.close()
 
+    def forget(self) -> None:
+        """Models, optimisers and data may go, even where a module that was imported meanwhile keeps one of our patches."""
+        State.__init__(self)
+        self.active = False
+
     def look(self, evaluation: bool = False) -> None:
         """Opens or closes the close look at every torch call."""
         if (self.light or evaluation) and self.active and not self.quiet:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recipe_widgets import checks
+from recipe_widgets import Data, checks
 
 from .models import D, K, Lambda, adam, batches, mlp, regression, step
 
@@ -223,3 +223,12 @@ def test_generalisation_onset():
     assert got.status == "pass"
     noise = [(torch.randn(20, D), torch.randint(K, (20,))) for _ in range(3)]
     assert said(checks.generalisation_onset, mlp, validation=noise, optimizer=adam).status == "note"
+
+
+def test_generalisation_onset_of_our_own_splits():
+    """A whole `Data` as validation means its validation part: here another rule than that of the training part."""
+    train, held = (tuple(map(torch.cat, zip(*given, strict=True))) for given in (batches(), batches(60, 20, 5)))
+    data = Data.from_arrays(*train, validation=held, test=0)
+    other = Data.from_arrays(*train, validation=(held[0], held[1].roll(1)), test=0)
+    for split, expected in ((data.validation, "pass"), (data, "pass"), (other, "note")):
+        assert said(checks.generalisation_onset, mlp, data=data, validation=split, optimizer=adam).status == expected

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -193,3 +194,26 @@ def test_odd_input_gives_an_answer_or_a_clear_error(n, width, x_type, y_type, fr
     else:
         text = str(report)
     assert text
+
+
+class Trainer:
+    """Holds a lock, which nobody can copy."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def step(self, model, optimizer, x, y):
+        with self.lock:
+            return step(model, optimizer, x, y)
+
+
+def test_a_step_that_cannot_be_copied_leaves_the_optimizer_its_copy():
+    model = mlp()
+    before = [p.clone() for p in model.parameters()]
+    half = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    for optimizer, expected in ((adam(model), "pass"), (half, "fail")):
+        target = checks.subject(model, batches(), CE, optimizer=optimizer, train_step=Trainer().step)
+        assert checks.optimizer_covers_model(target).status == expected
+        assert checks.grads_are_cleared(target).status == "pass"
+        assert checks.update_ratio(target).status != "skip"
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recipe_widgets import checks
+from recipe_widgets import Data, checks
 
 from .models import (
     D,
@@ -236,6 +236,29 @@ def test_loop_equals_vectorised():
     assert status(checks.loop_equals_vectorised, mlp(), evaluate=eval_then_train, **parts) == "pass"
     assert status(checks.loop_equals_vectorised, mlp(), evaluate=mean_of_means, **parts) == "fail"
     assert status(checks.loop_equals_vectorised, mlp(K, nn.Softmax(0))) == "fail"
+
+
+def first_batch_only(model, loader):
+    x, y = loader[0]
+    return (model.eval()(x).argmax(1) == y).double().mean().item()
+
+
+def test_an_evaluation_that_takes_a_list_only_is_left_out():
+    """The outputs are compared all the same."""
+    parts = {"evaluate": first_batch_only, "validation": batches(70, 20, 1)}
+    assert status(checks.loop_equals_vectorised, BatchNormNet(), **parts) == "pass"
+    assert status(checks.loop_equals_vectorised, mlp(), **parts) == "pass"
+    broken = nn.Sequential(BatchNormNet(), nn.Softmax(0))
+    assert status(checks.loop_equals_vectorised, broken, **parts) == "fail"
+
+
+def test_our_own_validation_split_is_cut_into_batches():
+    train, held_out = (tuple(map(torch.cat, zip(*given, strict=True))) for given in (batches(), batches(70, 20, 1)))
+    data = Data.from_arrays(*train, validation=held_out, test=0)
+    for held in (data.validation, data):
+        parts = {"data": data, "validation": held}
+        assert status(checks.loop_equals_vectorised, mlp(), evaluate=eval_then_train, **parts) == "pass"
+        assert status(checks.loop_equals_vectorised, mlp(), evaluate=mean_of_means, **parts) == "fail"
 
 
 @pytest.mark.parametrize("act", [nn.ReLU, nn.Tanh, nn.GELU])

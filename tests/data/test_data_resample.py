@@ -49,6 +49,19 @@ def test_only_some_classes_in_the_order_given(blobs: Data) -> None:
         two.test  # noqa: B018
 
 
+def test_repeats_are_not_dealt_into_train_and_test(blobs: Data) -> None:
+    shares = (0.6, 0.2, 0.2)
+    for repeated in (bootstrap(blobs, seed=1), balanced(imbalanced(blobs, {"low": 0.5}))):
+        number = torch.stack([repeated.train.origin.to(torch.int64), repeated.train.index])
+        again = repeated.train.size - number.unique(dim=1).shape[1]
+        with pytest.raises(RecipeError, match=rf"Data\.split: found {again} repeats .* Split first"):
+            repeated.split(*shares)
+    dealt = bootstrap(blobs.split(*shares), seed=1)  # in this order nothing leaks
+    held = set(dealt.audit_test("look").index.tolist())
+    assert not held & set(dealt.train.index.tolist())
+    assert imbalanced(blobs, {"low": 0.5}).split(*shares).sizes["test"] > 0  # nothing is repeated
+
+
 @pytest.mark.parametrize("classes", [["low"], ["low", "low"], ["low", 2], ["low", "up"], [0, 3], [0, -1], [True, 0], []])
 def test_wrong_classes_are_told(blobs: Data, classes: list) -> None:
     with pytest.raises(RecipeError, match="The classes are top, middle, low"):

@@ -42,10 +42,15 @@ def test_the_dice_roll_on(page: Page) -> None:
     expect(said).to_contain_text("over 200 initialisations", timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("label", ["learning rate", "batch size", "dropout", "momentum"])
-def test_the_four_sliders_retrain(page: Page, label: str) -> None:
+@pytest.mark.parametrize(("label", "key", "says"), [
+    ("learning rate", "ArrowRight", r"^Done with learning rate 0\.0(?!5,)\d+"),
+    ("batch size", "ArrowRight", r"^Done with .*batch size 128,"),
+    ("dropout", "ArrowRight", r"^Done with .*dropout 0\.01,"),
+    ("momentum", "ArrowLeft", r"^Done with .*momentum 0\.89\b"),
+])
+def test_each_of_the_four_sliders_retrains(page: Page, label: str, key: str, says: str) -> None:
     handle = slider(page, label)
     handle.scroll_into_view_if_needed()
     handle.focus()
-    handle.press("ArrowLeft" if label == "momentum" else "ArrowRight")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"^Done with"), timeout=PATIENCE)
+    handle.press(key)
+    expect(page.locator(".recipe-words")).to_have_text(re.compile(says), timeout=PATIENCE)

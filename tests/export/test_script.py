@@ -3,14 +3,17 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, train
+from recipe_widgets.ensembles import distill
 from recipe_widgets.export import save_script
 from recipe_widgets.records import Run
-from recipe_widgets.training import replay
+from recipe_widgets.training import replay, train_autoencoder
 
 MLP = Settings(width=16, max_steps=60, batch_size=32)
 CONV = Settings(model="convnet", width=16, max_steps=25, batch_size=32)
@@ -83,3 +86,22 @@ def test_names_cannot_put_code_into_the_script(tmp_path: Path) -> None:
     assert script.parent == tmp_path
     assert "abort()" not in script.read_text().replace("os-abort", "")
     assert last_number(script) > 0
+
+
+@pytest.mark.parametrize("make", [
+    lambda data: train(data, MLP.replace(max_steps=2), nn.Sequential(nn.Flatten(), nn.Linear(64, 3))),
+    lambda data: train(data, MLP.replace(max_steps=2), loss_fn=lambda z, y, _: nn.functional.multi_margin_loss(z, y)),
+    lambda data: distill(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), data, MLP.replace(max_steps=2)),
+    lambda data: replay(data, MLP.replace(max_steps=2), model=nn.Sequential(nn.Flatten(), nn.Linear(64, 3))),
+    lambda data: train_autoencoder(data, MLP.replace(max_steps=2)),
+], ids=["model", "loss", "distilled", "replayed", "autoencoder"])
+def test_what_settings_do_not_describe_has_no_script(blobs: Data, make: Callable[[Data], Run]) -> None:
+    for run in (made := make(blobs), Run.from_json(made.to_json())):
+        with pytest.raises(RecipeError, match="settings do not describe"):
+            run.to_script(blobs)
+
+
+def test_a_run_of_no_steps_has_a_script_too(blobs: Data, tmp_path: Path) -> None:
+    script = save_script(train(blobs, MLP.replace(max_steps=0)), tmp_path)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "last training loss nan"), done.stderr

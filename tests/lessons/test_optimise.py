@@ -5,7 +5,7 @@ import torch
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.lessons import bowl, optimise, schedules, second_order
 from recipe_widgets.lessons.batches import gradient_noise, larger_batches, saved_bytes, ways_to_batch
-from recipe_widgets.lessons.claims import Claim, claim, ends, lowest_first
+from recipe_widgets.lessons.claims import Claim, claim, ends
 from recipe_widgets.lessons.compare import Comparison
 from recipe_widgets.models import build_model
 
@@ -122,10 +122,6 @@ def test_a_title_names_best_and_last(blobs: Data) -> None:
     runs = optimise.rates_compared(blobs, SHORT.replace(max_steps=80), {"good": 0.05, "low": 1e-5}, seeds=2)
     assert ends(runs).startswith("Best at the end: good (0.05), ")
     assert "last: low (1e-05)" in ends(runs)
-
-
-def test_order_by_mean_with_lost_runs_last() -> None:
-    assert lowest_first({"a": [3, 3], "b": [1, np.nan], "c": [2, 2]}) == ["c", "a", "b"]
 
 
 def test_named_rates(blobs: Data) -> None:

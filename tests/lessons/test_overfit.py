@@ -17,6 +17,7 @@ def test_a_zeroed_input_is_zero_after_normalisation_too(blobs: Data) -> None:
     assert x.abs().max() == 0
     assert torch.equal(y, blobs.train.y[:5])
     assert blank.name == "blobs, input zeroed"
+    assert blank.shape == blobs.shape
     assert blobs.train.x.max() > 0
 
 
@@ -238,6 +239,14 @@ def test_shrunk_images_are_means_of_tiles(blobs: Data) -> None:
     assert torch.equal(small.train.y, blobs.train.y)
     with pytest.raises(RecipeError):
         families.shrunk(blobs, 3)
+
+
+def test_shrunk_fractions_stay_fractions(blobs: Data) -> None:
+    grey = Data.from_arrays(np.tile([[0.11, 0.33], [0.55, 0.33]], (12, 1, 2, 2)).astype(np.float32), np.arange(12) % 2)
+    small = families.shrunk(grey)
+    assert small.shape == (1, 2, 2)
+    torch.testing.assert_close(small.train.x, torch.full((8, 1, 2, 2), 0.33))
+    assert len(families.shrunk(blobs).vault.sealed().y) == len(blobs.vault.sealed().y)
 
 
 def test_the_exercise_is_judged(blobs: Data) -> None:

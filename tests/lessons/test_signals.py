@@ -223,6 +223,13 @@ def test_filters_are_taken_at_the_steps_asked_for(blobs: Data) -> None:
     assert "at step 30" in seen.picture.alt
 
 
+def test_filters_always_begin_with_those_before_the_first_step(blobs: Data) -> None:
+    kinds = {"one": Settings(width=8, lr=0.1, batch_size=32)}
+    whole, given = (s.filters_over_time(blobs, kinds, at=at, count=4) for at in ((0, 5, 30), (30, 5)))
+    assert given.at == whole.at == (0, 5, 30)
+    assert given.smooth == whole.smooth
+
+
 def test_the_gallery_names_kinds(blobs: Data) -> None:
     base = Settings(width=16, max_steps=60, batch_size=32)
     gallery = s.curve_gallery(blobs, {"sound": base.replace(lr=0.05), "still": base.replace(lr=0.0),

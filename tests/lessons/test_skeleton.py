@@ -149,10 +149,6 @@ def test_ladder_counts_and_judges(blobs: Data) -> None:
 
 
 def test_a_blind_net_learns_the_shares_only(blobs: Data) -> None:
-    blind = skeleton.zeroed(blobs)
-    x, _ = blind.train.batch(torch.arange(9))
-    assert not x.any()
-    assert blind.shape == blobs.shape
     found = skeleton.blind_and_seeing(blobs, SMALL.replace(max_steps=100), seeds=2)
     assert found.worst("real inputs") > 0.9
     assert found.best("zeros") <= 0.35

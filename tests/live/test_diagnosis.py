@@ -24,3 +24,14 @@ def test_words_on_a_running_run_stay_for_a_moment_and_are_new_at_its_end() -> No
     assert diagnosis.of(run, going=True) == flat  # a moment has not passed yet
     assert diagnosis.of(run, going=False) == diagnose(run) != flat
     assert diagnosis.of(other, going=True) == diagnose(other)  # another run is judged at once
+
+
+def test_after_a_turned_knob_the_updates_before_it_are_not_judged() -> None:
+    """300 steps at a rate that throws the weights about, then a small one on a plateau."""
+    run = _run([2.3 + 0.001 * (step % 2) for step in range(420)])
+    for step in range(0, 420, 10):
+        run.history.append("update_ratio", step, 0.5 if step < 300 else 1e-5)
+    assert "too high" in diagnose(run)
+    run.changes.append((300, {"lr": 1e-4}))
+    assert "too high" not in diagnose(run)
+    assert "is low" in diagnose(run)

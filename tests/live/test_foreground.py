@@ -112,3 +112,15 @@ def test_colab_gets_it_by_itself(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     assert engine_for(None) is FOREGROUND
     assert engine_for(False) is ENGINE
+
+
+def test_a_timeout_counts_once(blobs) -> None:
+    panel = LivePanel(blobs, Settings(max_steps=10**9, batch_size=16), foreground=True)
+    panel.start()
+    began, waits = time.monotonic(), []
+    wait_for = panel._session._news.wait_for
+    panel._session._news.wait_for = lambda done, left: waits.append(left) or wait_for(done, 0)
+    panel.wait(0.6)
+    assert time.monotonic() - began >= 0.6
+    assert waits == [0.0]
+    panel.close()

@@ -245,3 +245,14 @@ def test_torch_computes_as_before_after_its_helpers_were_sent_to_rest() -> None:
         rest_openmp()
         assert torch.equal(a @ a, before)
         assert torch.get_num_threads() == threads
+
+
+def test_a_run_that_cannot_begin_leaves_the_one_before_there(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.order("restart")
+    first = session.wait(60)
+    monkeypatch.setattr(session.threads, "choose", lambda *_: 1 / 0)
+    session.order("restart")
+    session.wait(60)
+    assert "ZeroDivisionError" in session.problem
+    assert (session.run, session.ghost) == (first, None)
+    assert [shown.part for shown in session.shown()] == ["new"]

@@ -1,19 +1,24 @@
 """How many threads a live run computes with, by step times that are given."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
+import torch
 
-from recipe_widgets import Settings
-from recipe_widgets.live import threads
+from recipe_widgets import Data, LivePanel, Settings
+from recipe_widgets.live import OwnSource, Session, threads
+from recipe_widgets.live.lanes import DataLane
 from recipe_widgets.live.threads import FEW, WINDOW, Threads
+from recipe_widgets.models import build_model
 from recipe_widgets.records import Run
+from recipe_widgets.training import Training
+from tests.live.test_session import until
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> Threads:
-    """Two threads were chosen, at 1 ms per step; no thread count is really set."""
-    monkeypatch.setattr(threads, "set_threads", lambda count, default: None)
+def two() -> Threads:
+    """Two threads were chosen, at 1 ms per step."""
     chosen = Threads()
     chosen._usual = 0.001
     return chosen
@@ -69,3 +74,71 @@ def test_one_thread_is_not_asked_twice(two: Threads) -> None:
         two.note(9.0)
     two.mind_neighbours([run])
     assert run.threads == [(0, 1)]
+
+
+def test_each_panel_computes_with_its_own_count_whatever_another_left(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    many, counts, step = torch.get_num_threads(), [], DataLane.step
+    monkeypatch.setattr(threads, "choose_threads", lambda training, most: (training.settings.width // 8, math.inf))
+    monkeypatch.setattr(DataLane, "step",
+                        lambda self: counts.append((self.run.settings.width // 8, torch.get_num_threads())) or step(self))
+    wide, own = Settings(width=16, batch_size=32, max_steps=10**9), []
+
+    def loop() -> Iterator[float]:
+        while len(own) < 9:
+            own.append(torch.get_num_threads())
+            yield 1.0
+
+    two, one = Session(blobs, wide), Session(blobs, wide.replace(width=8, max_steps=30))
+    reader = Session(OwnSource(loop), wide)
+    for order in ("restart", "resume", "continue", "fork"):
+        before = len(counts)
+        two.order(order, wide.replace(lr=0.01 * len(order)))
+        until(lambda before=before: len(counts) > before + 20)
+        two.order("pause")
+        two.wait(20)
+        one.order("restart")
+        one.wait(20)
+    reader.order("restart")
+    reader.wait(20)
+    assert {asked for asked, _ in counts} == {1, 2}
+    assert all(asked == had for asked, had in counts)
+    assert set(own) == {many} == {count for _, count in reader.run.threads}
+    for session in (two, one, reader):
+        session.close()
+
+
+def test_the_foreground_gives_the_main_thread_its_count_back(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, other = torch.get_num_threads(), 3 - min(torch.get_num_threads(), 2)
+    monkeypatch.setattr(threads, "choose_threads", lambda training, most: (other, math.inf))
+    panel = LivePanel(blobs, Settings(width=8, max_steps=20), foreground=True)
+    panel.start()
+    assert panel.wait(20).threads == [(0, other)]
+    assert torch.get_num_threads() == before
+    assert f"{other} of {before} threads" in panel._view.status.value
+    panel.close()
+
+
+def test_a_knob_that_changes_the_cost_of_a_step_is_no_neighbour(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "choose_threads", lambda training, most: (2, 0.001))
+    session, wanted = Session(blobs, Settings(width=8, batch_size=16)), Settings(width=8, batch_size=16, max_steps=10**9)
+    session.order("restart", wanted)
+    until(lambda: session.run is not None and session.run.steps_done > 0)
+    for change, usual in (({"lr": 0.01}, 0.001), ({"lr": 0.01, "batch_size": 64}, math.inf)):
+        session.order("continue", wanted.replace(**change))
+        until(lambda change=change: session.run.newest.to_dict().items() >= change.items())
+        session.order("pause")
+        session.wait(20)
+        assert session.threads._usual == usual
+    session.close()
+
+
+@pytest.mark.parametrize("change", [{"optimizer": "adam"}, {"augment": "flip"}, {"ema": 0.9}, {"activation": "gelu"},
+                                    {"precision": "bf16"}, {"width": 16}])
+def test_each_kind_of_model_is_measured(blobs: Data, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]) -> None:
+    measured: list[Settings] = []
+    monkeypatch.setattr(threads, "choose_threads", lambda training, most: measured.append(training.settings) or (1, 1.0))
+    chosen, plain = Threads(), Settings(width=8, model="mlp")
+    for settings in (plain, plain.replace(**change), plain.replace(lr=0.5), plain):
+        training = Training(build_model(settings, blobs.shape, blobs.num_classes), blobs, settings)
+        chosen.choose(training, training.new_run(), blobs.name)
+    assert measured == [plain, plain.replace(**change)]

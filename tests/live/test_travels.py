@@ -1,5 +1,6 @@
 """Back to a past step and on from there; tabs that look inside; neither changes a run."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 
 from recipe_widgets import RecipeError, Settings, load
 from recipe_widgets.live import Session
+from recipe_widgets.live.travels import Travels
 from recipe_widgets.live.within import TABS
-from recipe_widgets.training import LayerSizes, replay
+from recipe_widgets.training import Journey, LayerSizes, Snapshots, Training, replay
 from tests.live.test_session import until
 
 LONG = Settings(width=16, max_steps=100_000, dropout=0.2, batch_size=32)
@@ -86,6 +88,61 @@ def test_rewind_without_a_moment_says_so(session: Session) -> None:
     assert session.run.steps_done == done
 
 
+def branched(session: Session, old: object, lr: float) -> None:
+    """Wait for the new run, and look where it left."""
+    until(lambda: session.run is not old and session.run.newest.lr == lr and session.run.steps_done > 100)
+    branch = session.tree.of(session.run)
+    assert (branch.parent, branch.at_step) == (session.tree.of(old).number, 90)
+    assert session.visiting is None
+    assert session.travels.goal is None
+
+
+def test_visit_and_rewind_in_a_row(session: Session) -> None:
+    paused_at(session, 200)
+    old = session.run
+    session.order("visit", step=90)
+    session.order("rewind", old.newest.replace(lr=0.01))  # replaces the visit, which nobody has read yet
+    branched(session, old, 0.01)
+
+
+def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(session: Session,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    paused_at(session, 200)
+    old, gate, move = session.run, threading.Event(), Travels.move
+    monkeypatch.setattr(Travels, "move", lambda self: move(self) if gate.wait(0.01) else True)
+    session.order("visit", step=90)
+    until(lambda: session.travels.going)
+    session.order("rewind", old.newest.replace(lr=0.01))
+    until(lambda: not session.ordered)
+    session.order("rewind", old.newest.replace(lr=0.02))
+    until(lambda: not session.ordered)
+    assert "Going back to step 90" in session.words()
+    gate.set()
+    branched(session, old, 0.02)
+
+
+def test_a_newer_order_takes_back_a_rewind_on_its_way(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = paused_at(session, 200)
+    old, gate, move = session.run, threading.Event(), Travels.move
+    monkeypatch.setattr(Travels, "move", lambda self: move(self) if gate.wait(0.01) else True)
+    session.order("visit", step=90)
+    session.order("rewind")
+    until(lambda: session.travels.going)
+    gate.set()
+    session.order("visit", step=7)
+    session.wait(20)
+    assert (session.run, session.phase, session.travels.goal, old.steps_done) == (old, "paused", 7, done)
+
+
+def test_rewind_without_a_moment_stops_no_run(session: Session) -> None:
+    session.order("restart", LONG)
+    until(lambda: session.run is not None and session.run.steps_done > 20)
+    session.order("rewind")
+    until(lambda: not session.ordered)
+    until(lambda: "past step" in session.note)
+    assert session.phase == "running"
+
+
 def test_beyond_the_end_is_now(session: Session) -> None:
     done = paused_at(session, 60)
     visit(session, done + 1000)
@@ -100,7 +157,28 @@ def test_a_newer_order_ends_a_long_journey(session: Session) -> None:
     session.order("visit", step=7)
     session.wait(20)
     assert session.travels.goal == 7
-    assert torch.get_num_threads() == session.threads.many
+
+
+def test_each_step_is_done_with_the_threads_on_record(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = paused_at(session, 100)
+    counts, step = [], Training.step
+    session.run.threads[:] = [(0, 2), (60, 1)]
+    session.run.snapshots = Snapshots()
+    monkeypatch.setattr(Training, "step", lambda self: counts.append(torch.get_num_threads()) or step(self))
+    monkeypatch.setattr(Journey, "_compare", lambda self: None)  # nothing was really done with two
+    session.order("visit", step=90)
+    session.wait(20)
+    assert counts == [2] * 60 + [1] * 30
+    counts.clear()
+    session.run.threads[:] = [(0, 2)]
+    session.order("resume")
+    until(lambda: session.run.steps_done > done + 5)
+    assert set(counts) == {2}
+    counts.clear()
+    session.order("visit", step=40)
+    session.order("rewind")
+    until(lambda: session.tree.of(session.run).at_step == 40 and session.run.steps_done > 50)
+    assert set(counts) == {2}
 
 
 def test_a_journey_that_fails_leaves_the_run(session: Session) -> None:

@@ -53,6 +53,23 @@ def test_every_ended_run_is_written_with_what_was_expected(panel: LivePanel, tmp
     assert "<script>" not in part.said.value
 
 
+def test_what_was_expected_of_one_run_is_not_expected_of_the_next(panel: LivePanel) -> None:
+    part = panel._ledger
+    part.widget.selected_index = 0
+    part.expected.value = "slow"
+    ended(panel)
+    until(lambda: part.expected.value == "")
+    ended(panel, lr=0.2)
+    panel.expect("fast")
+    ended(panel, lr=0.3)
+    panel.start()
+    until(lambda: len(panel.runs) == 4)
+    part.expected.value = "the one after"  # while that run goes on, or after it
+    panel.wait(60)
+    ended(panel, lr=0.4)
+    assert [entry.expected for entry in panel.ledger] == ["slow", "", "fast", "", "the one after"]
+
+
 def test_slips_are_told(panel: LivePanel) -> None:
     ended(panel)
     part = panel._ledger

@@ -1,11 +1,16 @@
 import gc
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets
 import pytest
+import torch
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
+from recipe_widgets.live.engine import ENGINE
+from tests.blobs import make_blobs
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 SHORT = Settings(width=16, max_steps=60, batch_size=32)
@@ -105,3 +110,48 @@ def test_a_dropped_panel_goes_with_its_widgets_and_threads(blobs: Data) -> None:
         if not [thread for thread in threading.enumerate() if thread.name.startswith("recipe-")]:
             break
         time.sleep(0.01)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine without CUDA")
+def test_a_device_that_is_missing_leaves_no_session_behind(blobs: Data) -> None:
+    for _ in range(2):
+        with pytest.raises(RecipeError, match="device of this machine"):
+            LivePanel(blobs, SHORT.replace(device="cuda"))
+    assert ENGINE._open == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine without CUDA")
+def test_a_session_of_another_machine_opens_on_this_ones_device(blobs: Data, tmp_path: Path) -> None:
+    panel, file = LivePanel(blobs, SHORT), tmp_path / "session.json"
+    panel.start()
+    run = panel.wait(60)
+    run.settings = run.settings.replace(device="cuda")
+    panel.save(file)
+    panel.close()
+    again = LivePanel.open(file, blobs)
+    assert again.settings == run.newest.replace(device="auto")
+    assert "cuda" in again.words
+    again.start()
+    assert again.wait(60).status == "done"
+    again.close()
+
+
+def test_a_saved_session_opens_with_the_runs_of_that_data_set_only(blobs: Data, tmp_path: Path) -> None:
+    other, file = replace(make_blobs(), name="other"), tmp_path / "session.json"
+    panel = LivePanel([blobs, other], SHORT)
+    for menu, lr in ((0, 0.1), (1, 0.2), (0, 0.3), (1, 0.4)):
+        panel._data.value = menu
+        panel.turn(lr=lr)
+        panel.wait(60)
+    kept = [branch.run.settings.lr for branch in panel.runs if branch.run.data_name == "other"]
+    gone = [branch for branch in panel.runs if branch.run.data_name != "other"]
+    assert kept
+    assert gone
+    panel.save(file)
+    panel.close()
+    again = LivePanel.open(file, other)
+    assert [branch.run.settings.lr for branch in again.runs] == kept
+    assert again.settings.lr == kept[-1]
+    assert again.ghost.data_name == "other"
+    assert f"{len(gone)} runs on other data are left out" in again.words
+    again.close()

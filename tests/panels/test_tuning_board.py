@@ -1,12 +1,15 @@
 """The live board of a search."""
 
+import sys
+import threading
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
-from recipe_widgets.panels import TuningBoard
+from recipe_widgets.panels import CapacityExplorer, TuningBoard
 from recipe_widgets.tune import space, tune
 
 BASE = Settings(width=8, max_steps=60, batch_size=32, eval_every=20)
@@ -76,3 +79,38 @@ def test_an_error_is_shown_and_the_page_lives_on(blobs: Data) -> None:
 def test_it_wants_a_tuning() -> None:
     with pytest.raises(RecipeError, match="start=False"):
         TuningBoard("search")
+
+
+def test_a_stop_is_heard_before_the_turn_comes_and_a_start_during_a_stop(blobs: Data) -> None:
+    board, panel = prepared(blobs, 3), LivePanel(blobs, BASE.replace(max_steps=10**9))
+    panel.start()
+    assert until(lambda: panel.run is not None and panel.run.steps_done > 3)
+    board.start()
+    board.stop()
+    assert board._search.phase == "ended"
+    assert "Stopped." in board.words
+    panel.stop()
+    panel.wait(20)
+    board.wait(20)
+    assert board.tuning.tally().finished == 0
+    board.start()
+    assert until(lambda: board.tuning.ended_here > 0)
+    board.stop()
+    board.start()  # the search is still about its last step
+    assert board.wait(60).tally().finished == 3
+    assert "Done." in board.words
+    panel.close()
+    board.close()
+
+
+def test_boards_and_explorers_train_in_the_foreground_where_the_page_needs_it(blobs: Data,
+                                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    board, explorer = prepared(blobs, 2), CapacityExplorer(blobs, BASE, seeds=1)
+    board.start()
+    explorer.measure(("30 samples", 2))
+    assert board.wait(60).tally().finished == 2
+    assert ("30 samples", 2) in explorer.wait(60).points
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("recipe-")]
+    board.close()
+    explorer.close()

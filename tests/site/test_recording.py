@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from pathlib import Path
@@ -63,6 +64,12 @@ def test_recorded_runs_are_not_trained_again(blobs: Data, tmp_path: Path, monkey
     monkeypatch.setattr(recording, "code_digest", lambda: "other code")
     recording.recorded(longer, blobs, tmp_path)
     assert [settings.lr for settings in trained] == [0.2, 0.05, 0.2]
+
+
+def test_recordings_are_renewed_when_code_changes_that_makes_them() -> None:
+    imported = [node.module for node in ast.walk(ast.parse(Path(recording.__file__).read_text()))
+                if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("recipe_widgets.")]
+    assert {name.split(".")[1] for name in imported} <= set(recording.CODE)
 
 
 def test_runs_stand_in_the_order_in_which_the_page_counts() -> None:

@@ -54,7 +54,7 @@ def test_without_the_token_nobody_gets_in(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     own = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     arguments = f"--no-browser --port={port} --ServerApp.port_retries=0"
-    command = ["make", "lab", f"BIN={Path(sys.executable).parent}", "-o", "setup", f"ARGS={arguments}"]
+    command = ["make", "lab", f"BIN={Path(sys.executable).parent}", "-o", ".venv/.reader", f"ARGS={arguments}"]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True)
     try:

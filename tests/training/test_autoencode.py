@@ -67,3 +67,10 @@ def test_features_become_a_table_that_trains(blobs: Data) -> None:
     assert train(table, Settings(model="linear", lr=0.5, max_steps=50)).history.last("val_accuracy") == 1.0
     with pytest.raises(RecipeError, match="vault"):
         table.test  # noqa: B018
+
+
+def test_splits_without_samples_stay_so(blobs: Data) -> None:
+    alone = Data.from_arrays(blobs.train.x, blobs.train.y, validation=0, test=0)
+    table = encoded(nn.Flatten(), alone)
+    assert table.sizes == {"train": blobs.train.size, "validation": 0, "test": 0}
+    assert table.validation.x.shape == (0, 64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -111,3 +112,18 @@ def test_state_survives_a_round_trip() -> None:
     optimizer.step()
     other.step()
     assert torch.equal(w, twin)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],
+                         ids=["deepcopy", "pickle"])
+def test_a_copy_goes_on_to_the_same_bits(copied) -> None:
+    w, curvature, _ = bowl()
+    pair = (w, by_hand.ByHand([w], by_hand.adam, 0.01, beta1=0.8))
+    w.grad = curvature.clone()
+    pair[1].step()
+    twin = copied(pair)
+    for p, optimizer in (pair, twin):
+        p.grad = curvature.clone()
+        optimizer.step()
+    assert twin[0] is not w
+    assert torch.equal(twin[0], w)

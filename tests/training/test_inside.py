@@ -1,5 +1,6 @@
 """What is seen inside a network whose numbers are known."""
 
+import copy
 import math
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Settings, load
-from recipe_widgets.data import Data
+from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
 from recipe_widgets.training import LayerSizes, Training, look_inside, steps, time_split
 
@@ -102,3 +103,17 @@ def test_time_of_the_four_parts(table: Data) -> None:
     assert list(found) == ["data", "forward", "backward", "update"]
     assert all(ms > 0 for ms in found.values())
     assert training.done == 0
+
+
+def test_samples_are_asked_for_where_they_lie(table: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A split on another device cannot be indexed from the CPU."""
+    split, asked, batch = copy.copy(table.train), [], Split.batch
+
+    def seen(self: Split, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(index.device.type)
+        return batch(self, torch.arange(len(index)))
+
+    split.x = split.x.to("meta")
+    monkeypatch.setattr(Split, "batch", seen)
+    look_inside(known(table), split)
+    assert asked == ["meta"]

@@ -7,7 +7,7 @@ from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, evaluate, steps, train
 from recipe_widgets.models import build_model
-from recipe_widgets.training import BatchIndices, Training
+from recipe_widgets.training import BatchIndices, Training, advance
 
 SHORT = Settings(width=16, max_steps=40, batch_size=32, lr=0.05)
 
@@ -177,3 +177,14 @@ def test_a_probe_sees_sampled_steps_and_changes_nothing(blobs: Data) -> None:
 def test_an_unknown_device_is_one_clear_error(blobs: Data) -> None:
     with pytest.raises(RecipeError, match='device="auto"'):
         train(blobs, SHORT.replace(device="quantum"))
+
+
+def test_a_last_loss_that_is_no_number_is_seen_where_losses_come_late(blobs: Data) -> None:
+    """On a GPU a loss is known at every tenth step, and at the last one."""
+    settings = SHORT.replace(max_steps=14)
+    training = Training(build_model(settings, blobs.shape, 3), blobs, settings,
+                        loss_fn=lambda logits, *_: logits.sum() * (math.nan if training.done == 13 else 1e-3))
+    training._at_once = False
+    run = training.new_run()
+    assert len(list(advance(training, run))) == 14
+    assert run.status == "diverged"

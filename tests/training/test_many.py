@@ -54,6 +54,27 @@ def test_what_cannot_be_stacked_takes_turns_with_the_same_bits(blobs: Data, chan
         assert torch.equal(weights(run.model), weights(alone.model))
 
 
+def noisy() -> Data:
+    """Labels of which 30 % are wrong: the validation loss is lowest within 20 steps."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(300, 10)).astype("f4")
+    return Data.from_arrays(x, ((x[:, 0] > 0) ^ (draw.random(300) < 0.3)).astype(int), name="noisy")
+
+
+@pytest.mark.parametrize("change", [{"patience": 2}, {"final": "best"}], ids=str)
+@pytest.mark.parametrize("norm", ["none", "batch"], ids=["stacked", "in turns"])
+def test_members_end_as_they_would_alone(norm: str, change: dict) -> None:
+    settings, data = SHORT.replace(max_steps=60, lr=0.1, eval_every=4, norm=norm, **change), noisy()
+    runs = train_many(data, settings, SEEDS)
+    for seed, run in zip(SEEDS, runs, strict=True):
+        alone = train(data, settings.replace(seed=seed))
+        assert (run.status, run.steps_done, run.message) == (alone.status, alone.steps_done, alone.message)
+        assert "the weights are those of step" in run.message
+        assert torch.allclose(weights(run.model), weights(alone.model), atol=2e-5)
+    assert [run.steps_done < 60 for run in runs] == ["patience" in change] * 3
+    assert len({run.steps_done for run in runs}) == (2 if "patience" in change else 1)
+
+
 @pytest.mark.parametrize("model", ["mlp", "convnet"])
 def test_shared_batches_are_those_of_the_first_seed(blobs: Data, model: str) -> None:
     """From equal weights, equal runs: the seeds differ in nothing else without dropout."""
@@ -97,3 +118,17 @@ def test_stopping_early_and_runs_of_no_steps(blobs: Data) -> None:
 def test_seeds_are_checked(blobs: Data, seeds: tuple[int, ...]) -> None:
     with pytest.raises(RecipeError, match="seeds"):
         train_many(blobs, SHORT, seeds)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"], ids=["stacked", "in turns"])
+def test_a_last_loss_that_is_no_number_is_seen_where_losses_come_late(blobs: Data, norm: str) -> None:
+    many = ManySeeds(blobs, SHORT.replace(norm=norm, max_steps=14), (0, 1))
+    many.device = torch.device("cuda")  # as its steps see it: numbers come later
+    for member in many.members:
+        member._at_once = False
+    while many.running:
+        if many.done == 13:
+            with torch.no_grad():
+                many.members[0].model[1].weight.fill_(float("nan"))
+        many.step()
+    assert [run.status for run in many.runs] == ["diverged", "done"]

@@ -4,12 +4,14 @@ import random
 
 import pytest
 import torch
+from torch import nn
 
-from recipe_widgets import RecipeError, Settings, load
+from recipe_widgets import RecipeError, Settings, load, train
 from recipe_widgets.data import Data
 from recipe_widgets.live import DataSource
+from recipe_widgets.models import build_model
 from recipe_widgets.records import Run
-from recipe_widgets.training import replay, snapshots
+from recipe_widgets.training import Training, replay, snapshots
 from recipe_widgets.training.snapshots import Snapshots
 
 CHANGES = {60: {"lr": 0.02}, 100: {"batch_size": 48, "dropout": 0.4}, 150: {"momentum": 0.2}}
@@ -91,3 +93,20 @@ def test_no_such_step(small: Data, step: object) -> None:
     run = lived(small, Settings(width=8))
     with pytest.raises(RecipeError, match="0 to 220"):
         run.at(step)  # type: ignore[arg-type]
+
+
+def test_the_average_and_the_best_weights_count_as_memory(blobs: Data) -> None:
+    settings = Settings(width=8, momentum=0.0, ema=0.9, final="best")
+    training = Training(build_model(settings, blobs.shape, 3), blobs, settings)
+    training.step()
+    training.evaluate()
+    assert snapshots.size_of(training) == 3 * 4 * sum(p.numel() for p in training.model.parameters())
+
+
+def test_settings_that_do_not_describe_the_run_lead_nowhere(blobs: Data) -> None:
+    short = Settings(width=8, max_steps=3)
+    own_model = train(blobs, short, nn.Sequential(nn.Flatten(), nn.Linear(64, 3)))
+    own_loss = train(blobs, short, loss_fn=lambda logits, y, _: nn.functional.multi_margin_loss(logits, y))
+    for run in (own_model, own_loss):
+        with pytest.raises(RecipeError, match="settings do not describe"):
+            run.at(0)

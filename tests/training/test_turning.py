@@ -10,7 +10,7 @@ from recipe_widgets.training import BatchIndices, Training, fork, replay, train,
 
 BASE = Settings(width=16, batch_size=32, max_steps=40, dropout=0.2)
 MODELS = [BASE, BASE.replace(model="convnet", norm="batch", optimizer="adam", lr=0.003),
-          BASE.replace(ema=0.9, augment="crop")]
+          BASE.replace(ema=0.9, augment="crop"), BASE.replace(optimizer="normalized", lr=0.01)]
 
 
 def begun(data: Data, settings: Settings, steps: int = 7) -> Training:
@@ -144,3 +144,17 @@ def test_changes_are_saved_with_the_run(blobs: Data) -> None:
     assert again.newest.lr == 0.5
     with pytest.raises(RecipeError, match="speed"):
         Run.from_json(run.to_json().replace('{"lr": 0.5}', '{"speed": 0.5}'))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("change", "steps"), [
+    ((40, {"lr": 0.01}), 40), ((30, {"max_steps": 20}), 30), ((40, {"max_steps": 50}), 50), ((60, {"lr": 0.01}), 40)])
+def test_a_change_at_the_end_or_after_it_ends_too(blobs: Data, change: tuple[int, dict], steps: int) -> None:
+    run = replay(blobs, BASE, [change])
+    assert (run.status, run.steps_done) == ("done", steps)
+
+
+@pytest.mark.timeout(60)
+def test_a_diverged_run_is_over_whatever_comes_after(blobs: Data) -> None:
+    run = replay(blobs, BASE.replace(lr=1e3, depth=3, activation="identity"), [(3, {"lr": 0.1}), (4, {"lr": 0.2})])
+    assert (run.status, run.steps_done, run.changes) == ("diverged", 3, [])

@@ -199,6 +199,14 @@ def test_a_trial_that_kills_every_worker_is_given_up(blobs: Data) -> None:
     assert (tally.finished, tally.running, tally.waiting) == (1, 0, 0)
 
 
+def test_without_retries_an_interrupted_trial_is_given_up_at_once(blobs: Data) -> None:
+    found = tune(blobs, space("lr"), BASE, trials=2, retries=0, start=False)
+    interrupted(found.study, found.study.ask().number, 0)
+    tally = found.tally()
+    assert (tally.finished, tally.running, tally.waiting) == (1, 0, 0)
+    assert [trial.number for trial in found.run().ranked()] == [1]
+
+
 @pytest.mark.parametrize(("storage", "shown"), [
     (None, "memory"), ("t.db", "sqlite:///t.db"),
     ("postgresql+psycopg://me:topsecret@host:5/db", "postgresql+psycopg://me:***@host:5/db"),
@@ -223,7 +231,7 @@ def test_what_cannot_be_opened_is_one_error_without_the_password(capfd: pytest.C
 
 
 @pytest.mark.parametrize("more", [{"trials": 0}, {"metric": "loss"}, {"sampler": "grud"}, {"pruner": "x"}, {"heartbeat": 0},
-                                  {"retries": True}])
+                                  {"retries": True}, {"retries": -1}])
 def test_slips_are_told(blobs: Data, more: dict) -> None:
     with pytest.raises(RecipeError):
         tune(blobs, space("lr"), BASE, **{"trials": 1, **more})

@@ -55,7 +55,8 @@ class Filters:
 @checked(variants=filled(), at=filled(), count=whole(1, 10**4))
 @fitting("data, settings and numbers that this experiment can work with")
 def filters_over_time(data: Data, variants: Mapping[str, Settings], at: Sequence[int], count: int = 6) -> Filters:
-    """The first `count` filters of each run at some steps, drawn row by row."""
+    """The first `count` filters of each run before its first step and at some later ones, drawn row by row."""
+    at = sorted({0, *at})
     taken: dict[str, list[np.ndarray]] = {}
     for name, settings in tqdm(variants.items(), desc=data.name, unit="run", leave=False):
         model = build_model(settings, data.shape, data.num_classes)
