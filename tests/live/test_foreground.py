@@ -81,7 +81,16 @@ def test_many_moves_are_one_chain_of_moments(blobs, monkeypatch) -> None:
     assert asyncio.run(reader()) == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own answer to an interrupt, also in the background of a shell, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_for_the_end_of_a_step_and_the_run_goes_on() -> None:
     """Cut inside a step, a run would neither go on nor replay."""
     inside: list[int] = []

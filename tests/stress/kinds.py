@@ -28,6 +28,7 @@ from recipe_widgets.export import save_script
 from recipe_widgets.lessons.clinic import Clinic
 from recipe_widgets.lessons.labelling import labelling
 from recipe_widgets.live import Session
+from recipe_widgets.panels.wiring import saved
 from recipe_widgets.records import Entry, Run, RunBook, Tree
 from recipe_widgets.training import Checkpoints
 from recipe_widgets.watch.report import Report
@@ -129,14 +130,8 @@ def write_session(folder: Path, n: int) -> None:
 
 def read_session(folder: Path) -> int:
     file = folder / "session.json"
-    branches = Tree.from_json(text_of(file)).branches if file.exists() else []
+    branches = saved(file, FEW)[0].branches if file.exists() else []
     return branches[0].run.settings.seed if branches else 0
-
-
-def text_of(file: Path) -> str:
-    from recipe_widgets.panels.wiring import read
-
-    return read(file)
 
 
 def write_labels(folder: Path, n: int) -> None:
