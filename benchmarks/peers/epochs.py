@@ -61,8 +61,10 @@ def way(name: str) -> Callable[[Way], Way]:
 
 
 def plain_model(data: Data, settings: Settings) -> nn.Module:
-    """The model as anybody would write it down: weights in PyTorch's usual memory order."""
-    return build_model(settings, data.shape, data.num_classes).to(memory_format=torch.contiguous_format)
+    """The model as anybody would write it down: layers in their order, weights in PyTorch's usual memory order."""
+    model = build_model(settings, data.shape, data.num_classes)
+    assert isinstance(model, nn.Sequential)
+    return nn.Sequential(*model).to(memory_format=torch.contiguous_format)
 
 
 def floats(data: Data) -> TensorDataset:

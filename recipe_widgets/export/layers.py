@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from recipe_widgets.models.layers import Layers
+
 _WIDTH = 100  # characters of one line of the script
 
 
@@ -33,7 +35,7 @@ def class_code(kind: type[nn.Module]) -> str:
 def expression(module: nn.Module, indent: str) -> str:
     """The call that makes `module`."""
     deeper = indent + "    "
-    if type(module) is nn.Sequential:
+    if isinstance(module, nn.Sequential) and type(module) in (nn.Sequential, Layers):
         line = f"nn.Sequential({', '.join(expression(child, deeper) for child in module)})"
         if "\n" not in line and len(line) <= _WIDTH and indent:
             return line

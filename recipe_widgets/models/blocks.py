@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recipe_widgets.models.layers import Dropout, activation, conv, norm_layer, pieces
+from recipe_widgets.models.layers import Dropout, Layers, activation, conv, norm_layer, pieces
 from recipe_widgets.models.shapes import image, stages_that_fit
 from recipe_widgets.records import Settings, generator
 
@@ -23,8 +23,8 @@ def vgg(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Sequ
         out = max(1, min(settings.width, settings.width // 4 * 2**stage))
         layers += [*conv(settings, channels, out, 3), *conv(settings, out, out, 3), nn.MaxPool2d(2)]
         channels, height, width = out, height // 2, width // 2
-    return nn.Sequential(*layers, nn.Flatten(), Dropout(settings.dropout, generator(settings.seed, "dropout")),
-                         nn.Linear(channels * height * width, num_classes))
+    return Layers(*layers, nn.Flatten(), Dropout(settings.dropout, generator(settings.seed, "dropout")),
+                  nn.Linear(channels * height * width, num_classes))
 
 
 class Inception(nn.Module):
@@ -62,8 +62,8 @@ def inception(settings: Settings, shape: tuple[int, ...], num_classes: int) -> n
             layers.append(nn.MaxPool2d(2))
             side //= 2
         inputs = out
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-                         Dropout(settings.dropout, generator(settings.seed, "dropout")), nn.Linear(out, num_classes))
+    return Layers(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                  Dropout(settings.dropout, generator(settings.seed, "dropout")), nn.Linear(out, num_classes))
 
 
 class Block(nn.Module):

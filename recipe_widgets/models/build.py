@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from recipe_widgets.models.blocks import inception, plainnet, resnet, vgg
 from recipe_widgets.models.init import WEIGHTED, init_weights
-from recipe_widgets.models.layers import Dropout, after, pieces
+from recipe_widgets.models.layers import Dropout, Layers, after, pieces
 from recipe_widgets.models.rows import RowReader
 from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
 from recipe_widgets.records import RecipeError, Settings, generator
@@ -102,7 +102,7 @@ def _convnet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn
                    nn.MaxPool2d(2)]
         channels, height, width = out, height // 2, width // 2
     layers += [nn.Flatten(), *_dense(settings, channels * height * width, settings.width), Dropout(settings.dropout, masks)]
-    return nn.Sequential(*layers, nn.Linear(settings.width, num_classes))
+    return Layers(*layers, nn.Linear(settings.width, num_classes))
 
 
 def _lenet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
@@ -116,7 +116,7 @@ def _lenet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.S
     height, width = ((side + 2 * padding - 4) // 2 - 4 for side in (height, width))
     many = pieces(settings)
     flat = 16 * (height // 2) * (width // 2)
-    return nn.Sequential(
+    return Layers(
         nn.Conv2d(channels, 6 * many, 5, padding=padding), *after(settings, 6 * many, spatial=True), nn.MaxPool2d(2),
         nn.Conv2d(6, 16 * many, 5), *after(settings, 16 * many, spatial=True), nn.MaxPool2d(2), nn.Flatten(),
         *_dense(settings, flat, 120), *_dense(settings, 120, 84),
