@@ -53,7 +53,8 @@ def caught(ranked: Array, planted: Planted) -> float:
 
 def our_labels(planted: Planted) -> Array:
     found = checks.label_errors((planted.x, planted.y), progress=False)
-    return np.asarray(found.details["ranked"])[:, 1]
+    ranked, = found.details["ranked"].values()
+    return np.asarray(ranked["rows"])
 
 
 def cleanlab_on_pixels(planted: Planted) -> Array:
