@@ -82,7 +82,7 @@ def test_reload_in_mid_training(lab: tuple[Lab, Page, Page], tally: Callable[[st
     open_notebook(page, server, "storm.ipynb")
     run_all(page)
     save(page)
-    for _ in range(times(1, 8)):
+    for _ in range(times(1, 4)):
         with row.recovery():
             page.reload()
             expect(page.locator(".recipe-words")).to_have_count(1, timeout=2 * PATIENCE)
@@ -94,7 +94,7 @@ def test_two_tabs(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) ->
     server, page, other = lab
     row = tally("two tabs on one notebook")
     open_notebook(other, server, "storm.ipynb")
-    for _ in range(times(1, 8)):
+    for _ in range(times(1, 5)):
         for mine, theirs in ((page, other), (other, page)):
             with row.recovery():
                 alive(mine)
@@ -108,7 +108,7 @@ def test_restart_from_the_page(lab: tuple[Lab, Page, Page], tally: Callable[[str
     """Both tabs say that the panel is over or old; the cell run again gives a new one, and one trainer."""
     _, page, other = lab
     row = tally("kernel restarted from the page")
-    for _ in range(times(1, 4)):
+    for _ in range(times(1, 2)):
         with row.recovery():
             page.get_by_role("menuitem", name="Kernel", exact=True).click()
             page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()

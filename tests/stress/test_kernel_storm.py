@@ -53,7 +53,7 @@ INTERRUPTED = {
 def test_interrupt(kernel: tuple[KernelManager, Page], tally: Callable[[str], Tally]) -> None:
     manager, page = kernel
     row = tally("kernel interrupted in mid-training")
-    for number in range(times(1, 8)):
+    for number in range(times(1, 5)):
         for code in INTERRUPTED.values():
             request = page.client.execute(f"print('begun')\n{code}" if code else "")
             if not code:
@@ -114,7 +114,7 @@ def test_sleep_and_wake(kernel: tuple[KernelManager, Page], tally: Callable[[str
     """As a notebook computer whose lid is closed: the same run goes on, all that was sent meanwhile is obeyed."""
     manager, page = kernel
     row, process = tally("kernel put to sleep and woken in mid-training"), process_of(manager)
-    for _ in range(times(1, 6)):
+    for _ in range(times(1, 4)):
         before = page.value("id(panel.run)")  # of the test before: its words may still stand there
         assert page.ask("panel.mode = 'continue'; panel.start()") == "ok"
         page.until(lambda before=before: page.value("id(panel.run)") != before and page.step > 0)
@@ -125,7 +125,7 @@ def test_sleep_and_wake(kernel: tuple[KernelManager, Page], tally: Callable[[str
         for lr in (0.2, 0.3, 0.4):
             page.move("learning rate", lr)
         asked = [page.client.execute(f"lost = {number}") for number in range(20)]
-        time.sleep(times(1, 5))
+        time.sleep(times(1, 3))
         process.resume()
         with row.recovery():
             assert [page.reply(request) for request in asked] == ["ok"] * 20
@@ -147,7 +147,7 @@ def test_a_client_that_does_not_read(kernel: tuple[KernelManager, Page], tally: 
     """The kernel's memory stays bounded, and the newest state arrives in the end, also of a run that ended meanwhile."""
     manager, page = kernel
     row, process, flood = tally("client that does not read for a while"), process_of(manager), times(2_000, 30_000)
-    for number in range(times(2, 4)):
+    for number in range(2):
         assert page.ask("panel.mode = 'restart'; panel.start()") == "ok"
         page.until(lambda: page.step > 0)
         before, ends = process.memory_info().rss, number % 2
