@@ -66,13 +66,14 @@ class Engine:
             self._open.append(worker)
             if not self._threads:
                 self._generation += 1
+                made = []
                 for name, body in (("recipe-trainer", self._train), ("recipe-painter", self._paint)):
-                    before = self._last.get(name)
-                    self._last[name] = threading.Thread(target=_after, args=(before, body, self._generation), name=name,
-                                                        daemon=True)
-                self._threads = list(self._last.values())
-                for thread in self._threads:
+                    thread = threading.Thread(target=_after, args=(self._last.get(name), body, self._generation), name=name,
+                                              daemon=True)
                     thread.start()
+                    self._last[name] = thread
+                    made.append(thread)
+                self._threads = made  # last: an interrupt on the way leaves none that never began
 
     def close(self, worker: Worker, wait: bool = True) -> None:
         """Forget a session; with the last one both threads end, and `wait` waits for that (`PATIENCE` at most)."""
@@ -166,7 +167,7 @@ class Engine:
 
 
 def _after(before: threading.Thread | None, body: Callable[[int], None], generation: int) -> None:
-    if before is not None:
+    if before is not None and before.is_alive():
         before.join(PATIENCE)
     body(generation)
 

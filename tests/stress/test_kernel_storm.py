@@ -61,7 +61,7 @@ def test_interrupt(kernel: tuple[KernelManager, Page], tally: Callable[[str], Ta
             time.sleep(0.1 + 0.02 * number)  # anywhere in it
             manager.interrupt_kernel()
             if code:
-                assert page.reply(request) == "KeyboardInterrupt"
+                assert page.interrupted(request, manager) == "KeyboardInterrupt"
             with row.recovery():
                 trains(page)
             row.tried += 1
