@@ -17,7 +17,7 @@ _WIDTH = 100  # characters of one line of the script
 
 def model_code(model: nn.Module) -> tuple[list[str], str]:
     """Class definitions, and the expression that makes the model (with weights still to be drawn)."""
-    ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")}
+    ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")} - {Layers}  # a Sequential
     return [class_code(kind) for kind in sorted(ours, key=lambda kind: kind.__name__)], expression(model, "")
 
 
