@@ -47,6 +47,8 @@ class View:
         self.show(frame)
 
     def show(self, frame: Frame) -> None:
+        for part in self.folded:  # first: when the words say that the run pauses, its step slider stands still
+            part.show(frame)
         self.curves.value = frame.curves
         self.words.value = (f'<div class="recipe-words" role="status" data-phase="{frame.phase}">'
                             f"{html.escape(frame.words)}</div>")
@@ -57,5 +59,3 @@ class View:
         self.buttons["pause"].disabled = not active
         self.buttons["stop"].disabled = not active and frame.phase != "paused"
         self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"
-        for part in self.folded:
-            part.show(frame)

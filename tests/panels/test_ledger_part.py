@@ -147,6 +147,18 @@ def test_a_drag_is_heard_while_the_panel_itself_moves_the_slider(panel: LivePane
     assert inside.moment.value == 7
 
 
+def test_the_slider_stands_still_before_the_words_say_so(panel: LivePanel) -> None:
+    """Who reads "Paused" and takes the slider must not have it moved under the hand by what belongs to that frame."""
+    panel.look("activations")
+    ended(panel)
+    inside, view, came = panel._inside, panel._view, []
+    until(lambda: inside.moment.value == 60 and "Done" in view.words.value)
+    inside.moment.observe(lambda change: came.append("slider"), names="max")
+    view.words.observe(lambda change: came.append("words"), names="value")
+    view.show(replace(panel._session.frame(), steps_done=61, words="Paused"))
+    assert came == ["slider", "words"]
+
+
 def test_a_line_of_the_list(panel: LivePanel) -> None:
     ended(panel, lr=0.2)
     text = line(panel.ledger[0])

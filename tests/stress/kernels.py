@@ -83,8 +83,14 @@ class Page:
         return self.reply(request)
 
     def value(self, expression: str, read: bool = True) -> str:
-        """The repr of an expression in the kernel."""
-        content = self._answer(self.client.execute("", user_expressions={"it": expression}), read)
+        """The repr of an expression in the kernel.
+
+        Asked again where Jupyter itself dropped the question: right after an interrupt it aborts all that is queued.
+        """
+        for _ in range(5):
+            content = self._answer(self.client.execute("", user_expressions={"it": expression}), read)
+            if content["status"] == "ok":
+                break
         return str(content["user_expressions"]["it"]["data"]["text/plain"])
 
     def _answer(self, request: str, read: bool, patience: float = PATIENCE) -> dict[str, Any]:
