@@ -26,12 +26,16 @@ $(VENV)/.ready: $(VENV)/.reader
 lab: $(VENV)/.reader
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
+# two at a time; what failed there is told, and tried once more with the machine to itself
+TRY = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) -n 2 --dist loadfile || \
+  OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(1) --last-failed --last-failed-no-failures none
+
 test: setup
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest notebooks -n 2 --dist loadfile
+	$(call TRY,tests)
+	$(call TRY,notebooks)
 endif
 
 stress: setup
