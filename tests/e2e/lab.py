@@ -125,7 +125,24 @@ def press_run_all(page: Page) -> None:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
-def slider(page: Page, label: str) -> Locator:
+def slider(within: Page | Locator, label: str) -> Locator:
     """The handle of the slider with that label: it takes the keyboard."""
-    row = page.locator(".widget-hslider", has=page.locator(".widget-label", has_text=label))
+    page = within if isinstance(within, Page) else within.page
+    row = within.locator(".widget-hslider", has=page.locator(".widget-label", has_text=label))
     return row.locator(".noUi-handle").first
+
+
+# a slider of a panel that stands where the lessons leave it, a key, and what the words say when that run is done
+FOUR_SLIDERS = (("learning rate", "ArrowRight", r"learning rate 0\.0(?!5,)\d+"),
+                ("batch size", "ArrowRight", r"batch size 128,"),
+                ("dropout", "ArrowRight", r"dropout 0\.\d1,"),
+                ("momentum", "ArrowLeft", r"momentum 0\.89\b"))
+
+
+def turn_and_wait(within: Page | Locator, label: str, key: str, says: str) -> None:
+    """Press a key on a slider, and wait until the panel's words say that a run with it is done."""
+    handle = slider(within, label)
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    handle.press(key)
+    expect(within.locator(".recipe-words")).to_have_text(re.compile(f"^Done with .*{says}"), timeout=PATIENCE)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.lab import PATIENCE, chromium, open_notebook, running_browser, running_lab, slider
+from tests.e2e.lab import (
+    FOUR_SLIDERS,
+    PATIENCE,
+    chromium,
+    open_notebook,
+    running_browser,
+    running_lab,
+    slider,
+    turn_and_wait,
+)
 from tests.e2e.some_cells import run_cells
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
@@ -42,15 +50,6 @@ def test_the_dice_roll_on(page: Page) -> None:
     expect(said).to_contain_text("over 200 initialisations", timeout=PATIENCE)
 
 
-@pytest.mark.parametrize(("label", "key", "says"), [
-    ("learning rate", "ArrowRight", r"^Done with learning rate 0\.0(?!5,)\d+"),
-    ("batch size", "ArrowRight", r"^Done with .*batch size 128,"),
-    ("dropout", "ArrowRight", r"^Done with .*dropout 0\.01,"),
-    ("momentum", "ArrowLeft", r"^Done with .*momentum 0\.89\b"),
-])
+@pytest.mark.parametrize(("label", "key", "says"), FOUR_SLIDERS)
 def test_each_of_the_four_sliders_retrains(page: Page, label: str, key: str, says: str) -> None:
-    handle = slider(page, label)
-    handle.scroll_into_view_if_needed()
-    handle.focus()
-    handle.press(key)
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(says), timeout=PATIENCE)
+    turn_and_wait(page, label, key, says)

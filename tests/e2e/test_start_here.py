@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.lab import PATIENCE, chromium, open_notebook, run_all, running_browser, running_lab, slider
+from tests.e2e.lab import (
+    FOUR_SLIDERS,
+    PATIENCE,
+    chromium,
+    open_notebook,
+    run_all,
+    running_browser,
+    running_lab,
+    slider,
+    turn_and_wait,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
@@ -41,19 +51,10 @@ def test_no_cell_ends_in_an_error(page: Page) -> None:
     assert page.locator(".jp-RenderedText .ansi-red-fg").count() == 0
 
 
-@pytest.mark.parametrize(("label", "key", "says"), [
-    ("learning rate", "ArrowRight", r"Done with learning rate 0\.0(?!5,)\d+"),
-    ("batch size", "ArrowRight", r"Done with .*batch size 128,"),
-    ("dropout", "ArrowRight", r"Done with .*dropout 0\.01,"),
-    ("momentum", "ArrowLeft", r"Done with .*momentum 0\.89\."),
-])
+@pytest.mark.parametrize(("label", "key", "says"), FOUR_SLIDERS)
 def test_each_slider_retrains_by_keyboard(page: Page, label: str, key: str, says: str) -> None:
     before = curves(page)
-    handle = slider(page, label)
-    handle.scroll_into_view_if_needed()
-    handle.focus()
-    handle.press(key)
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(says), timeout=PATIENCE)
+    turn_and_wait(page, label, key, says)
     after = curves(page)
     assert after != before
     assert "ghost-train" in after

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.lab import PATIENCE, chromium, open_notebook, running_browser, running_lab
+from tests.e2e.lab import (
+    FOUR_SLIDERS,
+    PATIENCE,
+    chromium,
+    open_notebook,
+    running_browser,
+    running_lab,
+    slider,
+    turn_and_wait,
+)
 from tests.e2e.some_cells import run_cells
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
@@ -29,24 +38,9 @@ def cell(page: Page, text: str) -> Locator:
     return page.locator(".jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
 
 
-def handle(panel: Locator, page: Page, label: str) -> Locator:
-    row = panel.locator(".widget-hslider", has=page.locator(".widget-label", has_text=label))
-    return row.locator(".noUi-handle").first
-
-
-@pytest.mark.parametrize(("label", "key", "says"), [
-    ("learning rate", "ArrowRight", r"^Done with learning rate 0\.0(?!5,)\d+"),
-    ("batch size", "ArrowRight", r"^Done with .*batch size 128,"),
-    ("dropout", "ArrowRight", r"^Done with .*dropout 0\.11,"),
-    ("momentum", "ArrowLeft", r"^Done with .*momentum 0\.89\b"),
-])
+@pytest.mark.parametrize(("label", "key", "says"), FOUR_SLIDERS)
 def test_each_of_the_four_sliders_trains(page: Page, label: str, key: str, says: str) -> None:
-    panel = cell(page, "panel = LivePanel([mnist, cifar]")
-    slider = handle(panel, page, label)
-    slider.scroll_into_view_if_needed()
-    slider.focus()
-    slider.press(key)
-    expect(panel.locator(".recipe-words")).to_have_text(re.compile(says), timeout=PATIENCE)
+    turn_and_wait(cell(page, "panel = LivePanel([mnist, cifar]"), label, key, says)
 
 
 def test_the_learners_own_network_trains_and_its_learning_rate_is_hot(page: Page) -> None:
@@ -54,9 +48,7 @@ def test_the_learners_own_network_trains_and_its_learning_rate_is_hot(page: Page
     words = panel.locator(".recipe-words")
     panel.locator("button.jupyter-button", has_text="Run").first.click()
     expect(words).to_have_text(re.compile(r"^Training with"), timeout=PATIENCE)
-    slider = handle(panel, page, "learning rate")
-    slider.focus()
-    slider.press("ArrowRight")
+    slider(panel, "learning rate").press("ArrowRight")
     expect(words).to_have_text(re.compile(r"^Training with learning rate 0\.01[1-9]"), timeout=PATIENCE)
     panel.locator("button.jupyter-button", has_text="Stop").first.click()
     expect(words).to_have_text(re.compile(r"^Stopped with"), timeout=PATIENCE)
