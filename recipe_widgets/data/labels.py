@@ -24,7 +24,8 @@ def numbered(labels: Labels, classes: Sequence[str] | None) -> tuple[dict[str, n
 
 
 def _names(classes: Any) -> tuple[str, ...]:
-    names = () if isinstance(classes, str) or not isinstance(classes, Sequence | np.ndarray) else tuple(classes)
+    listed = np.ndim(classes) > 0 if isinstance(classes, np.ndarray) else isinstance(classes, Sequence)
+    names = tuple(classes) if listed and not isinstance(classes, str) else ()
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise RecipeError("Data.from_arrays(classes=)", found=repr(classes)[:80],
                           expected="different texts, one per class",

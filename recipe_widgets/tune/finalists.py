@@ -82,10 +82,12 @@ def finalists(tuning: Tuning, data: Data, top: int = 3, seeds: Sequence[int] = (
     give the same initial weights (for equal shapes) and the same batches.
 
     Raises:
-        RecipeError: fewer than one finalist or seed, or a seed named twice.
+        RecipeError: fewer than one finalist or seed, a seed named twice, or no validation samples.
     """
     if len(set(seeds)) < len(seeds):
         raise RecipeError("finalists(top=, seeds=)", found=f"{top}, {list(seeds)}", expected="at least one, no seed twice")
+    if not len(data.validation.y):
+        raise RecipeError("finalists(data)", found="no validation samples", expected="some: they rank the finalists")
     chosen = [tuning.settings_of(trial) for trial in tuning.ranked()[:top]] or [tuning.best]
     entries = [Finalist(one, tuple(_value(data, one.replace(seed=seed), tuning.metric) for seed in seeds)) for one in chosen]
     sign = 1 if tuning.metric == "val_loss" else -1

@@ -173,6 +173,7 @@ HUGE[3, 0] = 1e300
     (bytes_of(12, 2, 2), LABELS.astype(np.uint64) * 2**63, {}, "the label 9223372036854775808"),
     (bytes_of(12, 2, 2), LABELS, {"classes": ["one"]}, "the label 1, expected 0 to 0"),
     (bytes_of(12, 2, 2), LABELS, {"classes": "ab"}, "classes="),
+    (bytes_of(12, 2, 2), LABELS, {"classes": np.array("ab")}, "classes="),
     (bytes_of(12, 2, 2), LABELS, {"classes": ["a", "a"]}, "different texts"),
     (bytes_of(12, 2, 2), LABELS, {"classes": [1, 2]}, "different texts"),
     (bytes_of(12, 2, 2), np.eye(2)[LABELS], {}, r"argmax\(1\)"),

@@ -268,6 +268,8 @@ def test_finalists_are_ranked_over_shared_seeds(blobs: Data) -> None:
     assert mean == pytest.approx((low + high) / 2)
     with pytest.raises(RecipeError, match="twice"):
         finalists(found, blobs, seeds=(1, 1))
+    with pytest.raises(RecipeError, match=r"finalists\(data\).*no validation samples"):
+        finalists(found, blobs.split(0.9, 0.0, 0.1), seeds=(1, 2))
 
 
 def test_the_knob_that_matters_is_found_important(blobs: Data) -> None:
