@@ -62,6 +62,12 @@ def one_of(*names: str) -> Rule:
     return Rule(lambda value: value in names, "one of " + ", ".join(names))
 
 
+def some_of(*names: str) -> Rule:
+    """A collection of at least one item, each one of these names."""
+    return Rule(lambda values: len(values) > 0 and all(value in names for value in values),
+                "at least one item, each one of " + ", ".join(names))
+
+
 def each(rule: Rule) -> Rule:
     """Every item of a sequence, or every value of a mapping, keeps the rule."""
     def holds(values: Any) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from recipe_widgets import RecipeError
-from recipe_widgets.records.arguments import checked, filled, fitting, measured, one_of, real, tensor, whole
+from recipe_widgets.records.arguments import checked, filled, fitting, measured, one_of, real, some_of, tensor, whole
 from recipe_widgets.records.hints import fits, in_words, shown
 
 
@@ -43,16 +43,17 @@ def test_annotations_in_words() -> None:
 
 
 @checked(count=whole(1, 9), share=real(0, 1), loss=measured(), way=one_of("a", "b"), x=tensor("N", "D", kind="float"),
-         many=filled(), own=None)
+         many=filled(), ways=some_of("a", "b"), own=None)
 def door(count: int = 1, share: float = 0.5, loss: float = 0.0, way: str = "a",
-         x: torch.Tensor | None = None, many: Sequence[int] = (1,), path: str | Path = "here", own: int = 0,
-         device: torch.device | str = "cpu") -> str:
+         x: torch.Tensor | None = None, many: Sequence[int] = (1,), ways: Sequence[str] = ("a",), path: str | Path = "here",
+         own: int = 0, device: torch.device | str = "cpu") -> str:
     return "open"
 
 
 @pytest.mark.parametrize("arguments", [
     {}, {"count": 9, "share": 1}, {"loss": math.nan}, {"way": "b"}, {"x": None}, {"x": torch.zeros(2, 3)},
-    {"many": np.arange(2)}, {"path": Path("a/b")}, {"own": "whatever"}])
+    {"many": np.arange(2)}, {"path": Path("a/b")}, {"own": "whatever"},
+    {"ways": ("b", "a")}])
 def test_a_door_opens(arguments: dict[str, Any]) -> None:
     assert door(**arguments) == "open"
 
@@ -64,6 +65,7 @@ def test_a_door_opens(arguments: dict[str, Any]) -> None:
     ("x", torch.zeros(3), "(N, D)"),
     ("x", torch.zeros(0, 3), "not empty"), ("x", torch.zeros(2, 3, dtype=torch.int64), "of floats"),
     ("x", torch.zeros(2, 3, device="meta"), "a tensor"), ("many", [], "at least 1 item"),
+    ("ways", [], "at least one item"), ("ways", ["a", "c"], "each one of a, b"),
     ("path", "a\0b", "the path of a file"),
     ("path", "a" * 300, "255 bytes"), ("device", "nonsense", "a device of this machine")])
 def test_a_door_says_what_is_wrong(name: str, value: Any, words: str) -> None:

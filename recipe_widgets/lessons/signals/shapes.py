@@ -19,7 +19,7 @@ from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
 from recipe_widgets.plots import Picture
 from recipe_widgets.records import RecipeError, Settings, generator
-from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, real, whole
+from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, real, some_of, whole
 from recipe_widgets.training import train_many
 
 RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")
@@ -105,7 +105,7 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
     return Picture(figure, f"Inputs of mean {shift:g} and std {scale:g}. {seen}.")
 
 
-@checked(names=filled(), samples=whole(1, 10**6), seeds=whole(1, 1000))
+@checked(names=some_of(*NAMES), samples=whole(1, 10**6), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
 def one_sign(data: Data, names: Sequence[str] = ("sigmoid", "relu", "tanh"), samples: int = 32, seeds: int = 3) -> OneSign:
     """For each activation of the first hidden layer: in the second layer, the share of (unit, sample) pairs whose weight
@@ -194,7 +194,7 @@ def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 
-@checked(names=filled(), seeds=whole(1, 1000))
+@checked(names=some_of(*NAMES), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
 def activation_race(data: Data, settings: Settings, names: Sequence[str] = RACED, seeds: int = 3) -> Race:
     """The same MLP with each activation. Maxout has twice the weights in front of each hidden layer."""

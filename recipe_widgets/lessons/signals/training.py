@@ -18,7 +18,7 @@ from recipe_widgets.lessons.signals.shapes import Race, race
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.records import Run, Settings
-from recipe_widgets.records.arguments import checked, filled, fitting, whole
+from recipe_widgets.records.arguments import checked, filled, fitting, some_of, whole
 from recipe_widgets.training import UpdateRatio, train, train_many
 
 
@@ -166,7 +166,7 @@ def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]],
     return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
 
 
-@checked(norms=filled(), seeds=whole(1, 1000))
+@checked(norms=some_of(*Settings.knob("norm").choices), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
 def norm_race(data: Data, settings: Settings, init: str, norms: Sequence[str] = ("none", "batch", "layer", "weight"),
               seeds: int = 3) -> Race:
