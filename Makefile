@@ -26,16 +26,12 @@ $(VENV)/.ready: $(VENV)/.reader
 lab: $(VENV)/.reader
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
-TWO_AT_A_TIME := -n 2 --dist loadfile
-# what failed is told, and then tried once more with the machine to itself
-ONCE_MORE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --last-failed --last-failed-no-failures none
-
 test: setup
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(TWO_AT_A_TIME) || $(ONCE_MORE)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest notebooks $(TWO_AT_A_TIME)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest notebooks -n 2 --dist loadfile
 endif
 
 stress: setup

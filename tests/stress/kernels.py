@@ -85,12 +85,14 @@ class Page:
     def value(self, expression: str, read: bool = True) -> str:
         """The repr of an expression in the kernel.
 
-        Asked again where Jupyter itself dropped the question: right after an interrupt it aborts all that is queued.
+        Asked again where Jupyter itself dropped the question: a kernel that has just answered with an error aborts what
+        is queued.
         """
         for _ in range(5):
             content = self._answer(self.client.execute("", user_expressions={"it": expression}), read)
-            if content["status"] == "ok":
+            if content["status"] != "aborted":
                 break
+        assert content["status"] == "ok", content
         return str(content["user_expressions"]["it"]["data"]["text/plain"])
 
     def _answer(self, request: str, read: bool, patience: float = PATIENCE) -> dict[str, Any]:
@@ -108,9 +110,16 @@ class Page:
                 return self._answers.pop(request)
 
     def find(self, **wanted: str) -> str:
-        """The oldest widget of which these traits begin so."""
-        return next(name for name, state in self.states.items()
-                    if all(str(state.get(trait, "")).startswith(text) for trait, text in wanted.items()))
+        """The oldest widget of which these traits begin so; a cell's reply may come before the widgets it shows."""
+        found: list[str] = []
+
+        def here() -> bool:
+            found[:] = [name for name, state in self.states.items()
+                        if all(str(state.get(trait, "")).startswith(text) for trait, text in wanted.items())]
+            return bool(found)
+
+        self.until(here)
+        return found[0]
 
     @property
     def words(self) -> str:
