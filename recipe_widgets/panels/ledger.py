@@ -25,6 +25,7 @@ class LedgerPart:
         self._made: list[widgets.Widget] = []
         self._entries: list[Entry] = []
         self._phase = ""
+        self._handed = ""  # what the session was told to expect, until a run has used it
         self.buttons: dict[str, widgets.Button] = {}
         self.widget = widgets.Accordion([self._body], titles=("Ledger: expect, run, compare",), selected_index=None)
         self.widget.observe(lambda change: self.open() if change["new"] is not None else None, names="selected_index")
@@ -52,7 +53,7 @@ class LedgerPart:
         self._body.children = [self.expected, self.list, row, self.said]
 
     def _written(self, change: dict[str, str]) -> None:
-        self._session.expected = change["new"]
+        self._session.expected = self._handed = change["new"]
 
     def read(self) -> None:
         """The list, newest first."""
@@ -70,9 +71,14 @@ class LedgerPart:
             self._say(f"{book.broken} damaged lines of {book.file} are left out.")
 
     def show(self, frame: Frame) -> None:
-        """Read again when a run has ended; what was expected of it is not expected of the next one."""
-        if self._body.children and self.expected.value and not self._session.expected:
-            self.expected.value = ""
+        """Read again when a run has ended; what was expected of it is not expected of the next one.
+
+        Frames come on the painter's thread: what the box holds and the session does not know yet was just written.
+        """
+        if self._handed and not self._session.expected:
+            used, self._handed = self._handed, ""
+            if self.expected.value == used:
+                self.expected.value = ""
         ended = frame.phase == "ended" and self._phase != "ended"
         self._phase = frame.phase
         if ended and self._body.children and self.widget.selected_index is not None:

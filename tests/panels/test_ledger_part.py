@@ -53,6 +53,18 @@ def test_every_ended_run_is_written_with_what_was_expected(panel: LivePanel, tmp
     assert "<script>" not in part.said.value
 
 
+def test_a_frame_that_comes_while_the_reader_writes_loses_nothing(panel: LivePanel) -> None:
+    """As a message from the page is taken in: the box has the new text, those who observe it do not know of it yet."""
+    part = panel._ledger
+    part.widget.selected_index = 0
+    with part.expected.hold_trait_notifications():
+        part.expected.value = "falls"
+        part.show(panel._session.frame())
+    assert part.expected.value == "falls"
+    ended(panel)
+    assert [entry.expected for entry in panel.ledger] == ["falls"]
+
+
 def test_what_was_expected_of_one_run_is_not_expected_of_the_next(panel: LivePanel) -> None:
     part = panel._ledger
     part.widget.selected_index = 0
