@@ -107,7 +107,7 @@ def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
 
     Raises:
         RecipeError: no batches, no pairs, different lengths, NaN among the inputs, labels out of range, half
-            precision, bytes for a model of floats, a loss that is not one number.
+            precision, weights without values, bytes for a model of floats, a loss that is not one number.
     """
     with rng_guard():
         model, factory = _made(model_or_factory, factory)
@@ -136,6 +136,9 @@ def _made(given: Any, factory: Callable[[], nn.Module] | None) -> tuple[nn.Modul
     if halves:
         raise RecipeError("Model", found=f"parameters in half precision ({halves.pop()})", expected="float32 or float64",
                           mend="Check model.float(); mixed precision belongs into the training step.")
+    if any(tensor.is_meta for tensor in itertools.chain(model.parameters(), model.buffers())):
+        raise RecipeError("Model", found='weights without values (device "meta")', expected="weights with values",
+                          mend='Give it memory with model.to_empty(device="cpu"), then initialise or load its weights.')
     return model, factory
 
 
@@ -284,7 +287,10 @@ def _try(made: Subject, model: nn.Module) -> str:
 
 def _labels_fit(made: Subject, output: Any, error: Exception) -> None:
     """A label beyond the outputs is the likeliest reason of an error in the loss."""
-    z = output if made.adapter is None else made.adapter(output)
+    try:
+        z = output if made.adapter is None else made.adapter(output)
+    except Exception:
+        return
     y = made.y
     if not isinstance(z, torch.Tensor) or z.ndim < 2 or y.is_floating_point() or y.dtype == torch.bool:
         return

@@ -144,5 +144,6 @@ def _names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
     if names is None:
         return tuple(map(str, range(max(2, classes))))
     if len(names) < classes:
-        raise RecipeError("names", found=f"{len(names)} names", expected=f"one for each of {classes} classes")
+        raise RecipeError("names", found=f"{len(names)} names",
+                          expected=f"one for each of the {classes} classes of answers and truth")
     return tuple(map(str, names))

@@ -36,7 +36,8 @@ def test_bad_batches(given_batches, options, text):
 
 
 @pytest.mark.parametrize(("model", "loss", "text"), [
-    (mlp().half(), CE, "half"), (3, CE, "nn.Module"), (lambda: 3, CE, "nn.Module"), (mlp(), None, "loss_fn"),
+    (mlp().half(), CE, "half"), (mlp().to("meta"), CE, "without values"), (3, CE, "nn.Module"),
+    (lambda: 3, CE, "nn.Module"), (mlp(), None, "loss_fn"),
     (mlp(), lambda z, y: CE(z, y, reduction="none"), "shape"), (mlp(), lambda z, y: 1.0, "float")])
 def test_bad_models_and_losses(model, loss, text):
     with pytest.raises(RecipeError, match=text):
@@ -53,6 +54,15 @@ def test_a_broken_model_is_a_finding():
     assert got.status == "fail"
     assert "weights of the reader" in got.message
     assert checks.loss_at_init(mlp(), [(X[:, :5], Y)], CE).status == "fail"
+
+
+def test_an_adapter_that_fails_as_the_loss_does_is_a_finding():
+    def broken(output):
+        raise KeyError("adapter of the reader")
+
+    got = checks.loss_at_init(mlp(), batches(), lambda z, y: CE(broken(z), y), adapter=broken)
+    assert got.status == "fail"
+    assert "adapter of the reader" in got.message
 
 
 class Dict(nn.Module):

@@ -197,7 +197,8 @@ def test_a_model_and_a_split_give_what_arrays_give(blobs):
     (lambda: ev.bootstrap_difference([1.0], [2.0]), "2 samples"),
     (lambda: ev.bootstrap_difference([1, 2], [1, 2, 3]), "same"),
     (lambda: ev.bootstrap_difference([1, np.nan], [1, 2]), "NaN"), (lambda: ev.kappa([0, 1], [0]), "same samples"),
-    (lambda: ev.confusion(SAID, TRUTH, names=("a",)), "one for each"), (lambda: ev.worst_mistakes([0], [1]), "labels alone"),
+    (lambda: ev.confusion(SAID, TRUTH, names=("a",)), "classes of answers"),
+    (lambda: ev.worst_mistakes([0], [1]), "labels alone"),
     (lambda: ev.temperature([0], [1]), "labels alone")])
 def test_bad_input(call, text):
     with pytest.raises(RecipeError, match=text):

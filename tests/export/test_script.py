@@ -33,19 +33,29 @@ SESSIONS = [
 ]
 
 
-def last_number(script: Path) -> float:
-    """What the script prints last, in a Python that cannot import this package."""
-    blocked = "import sys, runpy; sys.modules['recipe_widgets'] = None; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", blocked, str(script)], capture_output=True, text=True, cwd=script.parent)
+def last_numbers(*scripts: Path) -> list[float]:
+    """What each script prints last; one after the other, in a fresh Python that cannot import this package."""
+    blocked = ("import os, runpy, sys; sys.modules['recipe_widgets'] = None; scripts = sys.argv[1:]; del sys.argv[1:]\n"
+               "for script in scripts:\n"
+               "    os.chdir(os.path.dirname(script)); runpy.run_path(script, run_name='__main__'); print('\f')")
+    done = subprocess.run([sys.executable, "-c", blocked, *map(str, scripts)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return float(re.findall(r"[-+.\de]+", done.stdout.strip().splitlines()[-1])[-1])
+    printed = done.stdout.split("\f")[:len(scripts)]
+    return [float(re.findall(r"[-+.\de]+", text.strip().splitlines()[-1])[-1]) for text in printed]
 
 
-@pytest.mark.parametrize(("settings", "changes"), SESSIONS)
-def test_the_script_ends_with_the_same_loss(blobs: Data, tmp_path: Path, settings: Settings, changes: list) -> None:
-    run = replay(blobs, settings, changes)
-    script = save_script(run, tmp_path)
-    assert last_number(script) == pytest.approx(run.history.last("train_loss"), rel=1e-6)
+@pytest.fixture(scope="module")
+def trained(blobs: Data, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Run, Path, float]]:
+    """Each session's run, its script, and the number that the script ends with."""
+    runs = [replay(blobs, settings, changes) for settings, changes in SESSIONS]
+    scripts = [save_script(run, tmp_path_factory.mktemp("script")) for run in runs]
+    return list(zip(runs, scripts, last_numbers(*scripts), strict=True))
+
+
+@pytest.mark.parametrize("session", range(len(SESSIONS)))
+def test_the_script_ends_with_the_same_loss(trained: list[tuple[Run, Path, float]], session: int) -> None:
+    run, script, number = trained[session]
+    assert number == pytest.approx(run.history.last("train_loss"), rel=1e-6)
     text = script.read_text()
     assert "recipe_widgets" not in text
     assert len(text.splitlines()) < 150
@@ -55,12 +65,12 @@ def test_the_text_alone_finds_its_data(blobs: Data, tmp_path: Path) -> None:
     run = train(blobs, MLP)
     script = tmp_path / "alone.py"
     script.write_text(run.to_script())
-    assert last_number(script) == pytest.approx(run.history.last("train_loss"), rel=1e-6)
+    assert last_numbers(script) == pytest.approx([run.history.last("train_loss")], rel=1e-6)
 
 
 def test_a_stopped_run_trains_as_many_steps(blobs: Data, tmp_path: Path) -> None:
     run = train(blobs, MLP, until=lambda step: step.index == 33)
-    assert last_number(save_script(run, tmp_path)) == pytest.approx(run.history.last("train_loss"), rel=1e-6)
+    assert last_numbers(save_script(run, tmp_path)) == pytest.approx([run.history.last("train_loss")], rel=1e-6)
 
 
 def test_a_saved_run_needs_its_data_handed_in(blobs: Data) -> None:
@@ -85,7 +95,7 @@ def test_names_cannot_put_code_into_the_script(tmp_path: Path) -> None:
     script = save_script(train(data, MLP.replace(max_steps=2, batch_size=4)), tmp_path, name="../" + evil)
     assert script.parent == tmp_path
     assert "abort()" not in script.read_text().replace("os-abort", "")
-    assert last_number(script) > 0
+    assert last_numbers(script)[0] > 0
 
 
 @pytest.mark.parametrize("make", [
