@@ -35,7 +35,7 @@ else
 endif
 
 stress: setup
-	RECIPE_STRESS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/stress -n 2 --dist worksteal $(ARGS)
+	RECIPE_STRESS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/stress -n 2 $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -57,8 +57,8 @@ def _column(name: object, values: Any) -> tuple[Array, Array]:
     what = f"History column {name!r}"
     if isinstance(values, Mapping) and {"steps", "values"} <= set(values):
         values = (values["steps"], values["values"])
-    parts = values if isinstance(values, tuple) and len(values) == 2 and np.ndim(values[0]) else (None, values)
     try:
+        parts = values if isinstance(values, tuple) and len(values) == 2 and np.ndim(values[0]) else (None, values)
         value = np.asarray(_home(parts[1]), np.float64)
         step = np.arange(value.size, dtype=np.float64) if parts[0] is None else np.asarray(_home(parts[0]), np.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError):
@@ -140,7 +140,8 @@ def lr_verdict(evidence: Evidence, *, ratio: Any = (), lr: float | None = None) 
     It reads the loss, and the size of the updates where it is known: the column `update_ratio` or `ratio`,
     ‖change of the weights‖ / ‖weights‖ per step.
     """
-    sizes = evidence.values("update_ratio") if not np.size(ratio) else _column("ratio", ratio)[1]
+    _, given = _column("ratio", ratio)
+    sizes = given if given.size else evidence.values("update_ratio")
     rate = lr if lr is not None or evidence.settings is None else evidence.settings.lr
     return judge.lr_verdict(evidence.values("train_loss"), sizes, lr=rate, falls=evidence.falls)
 

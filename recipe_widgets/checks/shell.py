@@ -34,12 +34,12 @@ def check_named(target: str, *, progress: bool = True) -> Report:
         made = dict(zip(("model", "batches", "loss_fn"), made, strict=True))
     if not isinstance(made, Mapping) or not {"model", "batches", "loss_fn"} <= set(made):
         shown = f"a dict with {', '.join(map(str, made))}" if isinstance(made, Mapping) else type(made).__name__
-        raise RecipeError(f"{target}()", found=shown, expected=_WANTED)
+        raise RecipeError(f"Target {target}", found=shown, expected=_WANTED)
     parts = dict(made)
     try:
         return run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"), progress=progress, **parts)
     except TypeError as error:
-        raise RecipeError(f"{target}()", found=str(error), expected=_WANTED) from None
+        raise RecipeError(f"Target {target}", found=str(error), expected=_WANTED) from None
 
 
 def _made(target: str) -> Any:
@@ -58,8 +58,8 @@ def _made(target: str) -> Any:
     function = getattr(module, name, None)
     if not callable(function):
         known = [n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")]
-        raise RecipeError(f"{place}:{name}", found="no such function", expected="one of " + (", ".join(known) or "none"))
+        raise RecipeError(f"Target {target}", found="no such function", expected="one of " + (", ".join(known) or "none"))
     try:
         return function()
     except Exception as error:
-        raise RecipeError(f"{target}()", found=f"{type(error).__name__}: {error}", expected=_WANTED) from error
+        raise RecipeError(f"Target {target}", found=f"{type(error).__name__}: {error}", expected=_WANTED) from error

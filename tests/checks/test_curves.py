@@ -111,10 +111,17 @@ def test_in_run_all_the_curve_comes_with_history():
 @pytest.mark.parametrize(("given_history", "text"), [
     ("text", "numbers"), ([["a"]], "numbers"), ({}, "train_loss"), ({"val_loss": [1.0]}, "train_loss"),
     (np.ones((3, 3)), "one number per step"), ({"train_loss": ([0, 1], [1.0])}, "one number per step"),
-    ({"train_loss": ([3, 1], [1.0, 2.0])}, "in order"), (None, "one number"), (object(), "numbers")])
+    ({"train_loss": ([3, 1], [1.0, 2.0])}, "in order"), (None, "one number"), (object(), "numbers"),
+    ((([1], [1, 2]), [3]), "numbers")])
 def test_bad_histories(given_history, text):
     with pytest.raises(RecipeError, match=text):
         checks.curve_shape(given_history)
+
+
+@pytest.mark.parametrize("ratio", [[[1], [1, 2]], "text", ([[1], [1, 2]], [1, 2])])
+def test_bad_sizes_of_updates(ratio):
+    with pytest.raises(RecipeError, match="'ratio'.*numbers"):
+        checks.lr_verdict([1.0, 0.5], ratio=ratio)
 
 
 @given(st.lists(st.floats(width=32), max_size=60), st.lists(st.floats(width=32), max_size=12))

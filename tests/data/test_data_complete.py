@@ -150,7 +150,8 @@ def test_mnist_from_its_four_files(server: Server) -> None:
 
 
 @pytest.mark.parametrize("wrong", [b"", b"junk", gzip.compress(b"other header, long enough"),
-                                   idx(np.zeros((21, 28, 28))), gzip.compress(bytes(10**7))])
+                                   idx(np.zeros((21, 28, 28))), gzip.compress(bytes(10**7))],
+                         ids=["empty", "junk", "other header", "other shape", "a bomb"])
 def test_mnist_with_a_wrong_file(cache: Path, wrong: bytes) -> None:
     arrays = arrays_of((28, 28), 20, 10)
     files = {**mnist_files(arrays), "train-images-idx3-ubyte.gz": wrong}

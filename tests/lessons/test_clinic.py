@@ -140,7 +140,7 @@ def test_the_picture_shows_both_programs(ward: dict[str, Data]) -> None:
 
 
 def test_wrong_input_is_told(ward: dict[str, Data], blobs: Data) -> None:
-    with pytest.raises(RecipeError, match="mnist, cifar10 or both"):
+    with pytest.raises(RecipeError, match="Data of the cases: found .*expected mnist or cifar10"):
         Clinic(blobs)
     clinic = Clinic(ward["mnist"], cases=SHORT)
     for wrong in (lambda: clinic.patient(0), lambda: clinic.patient(4), lambda: clinic.answer(1, "a cold"),

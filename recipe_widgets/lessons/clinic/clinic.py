@@ -87,8 +87,9 @@ class Clinic:
     def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES, keep: Path | None = None) -> None:
         self.data = {one.name: one for one in data}
         kept = [case for case in cases if case.data in self.data]
-        if not kept or seeds < 1:
-            raise RecipeError("BugClinic(data)", found=", ".join(self.data) or "no data", expected="mnist, cifar10 or both",
+        if not kept:
+            wanted = " or ".join(dict.fromkeys(case.data for case in cases)) or "none, as there are no cases"
+            raise RecipeError("Data of the cases", found=", ".join(self.data) or "no data", expected=wanted,
                               mend='BugClinic(load("mnist"), load("cifar10")).')
         # In an order of their own, so that a place in the list of choices tells nothing.
         self.cases = [kept[k] for k in np.random.default_rng(4).permutation(len(kept))]
