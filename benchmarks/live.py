@@ -48,6 +48,8 @@ def beside_a_busy_process(rounds: int, seconds: float = 2.0) -> list[float]:
     """Steps per second alone over steps per second beside it, one ratio per round."""
     panel, ratios = LivePanel(load("mnist"), LONG), []
     panel.start()
+    while panel.run is None or panel.run.steps_done < 1:  # in a fresh Python that takes seconds
+        time.sleep(0.1)
     time.sleep(1.0)
     for _ in range(rounds):
         alone = _rate(panel, seconds)

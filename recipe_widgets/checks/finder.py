@@ -49,7 +49,7 @@ def lr_finder(model_or_settings: Any, batches: Any = None, loss_fn: Callable[...
     if isinstance(given, Subject):
         return _test(given, low=low, high=high, steps=steps, **({"optimizer": optimizer} if optimizer else {}))
     if loss_fn is None:
-        raise RecipeError("lr_finder(loss_fn=)", found=None, expected="a function (output, y) -> scalar",
+        raise RecipeError("lr_finder(loss_fn=)", found="None", expected="a function (output, y) -> scalar",
                           mend="For example torch.nn.functional.cross_entropy.")
     target = subject(given, batches, loss_fn, optimizer=optimizer, **options)
     return _test(target, low=low, high=high, steps=steps)

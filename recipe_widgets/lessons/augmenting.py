@@ -45,7 +45,7 @@ def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count
 
 def _images(data: Data, count: int) -> torch.Tensor:
     if len(data.shape) != 3:
-        raise RecipeError("gallery", found=f"samples of shape {data.shape}", expected="images (C, H, W)")
+        raise RecipeError("gallery(data)", found=f"samples of shape {data.shape}", expected="images (C, H, W)")
     return torch.randperm(data.train.size, generator=generator(0, "batches"))[:count]
 
 

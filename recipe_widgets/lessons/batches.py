@@ -89,7 +89,8 @@ def ways_to_batch(data: Data, settings: Settings, rates: Mapping[str, tuple[int,
                   clock: Callable[[], float] = time.perf_counter) -> Ways:
     """Train for the same number of seconds with each (batch size, learning rate); a batch size of 0 is the full batch."""
     if not rates or seconds <= 0:
-        raise RecipeError("ways_to_batch", found=f"{len(rates)} ways, {seconds} s", expected="one or more, above 0 s")
+        raise RecipeError("ways_to_batch(rates, seconds)", found=f"{len(rates)}, {seconds} s",
+                          expected="one rate or more, above 0 s")
     return Ways({name: _course(data, settings.replace(batch_size=size or data.train.size, lr=lr), seconds, clock)
                  for name, (size, lr) in rates.items()})
 

@@ -18,7 +18,7 @@ from recipe_widgets.records import RecipeError, generator
 def resized(data: Data, side: int) -> Data:
     """Images of `side` x `side` pixels, each the mean of the area that it covers; the name tells the side."""
     if len(data.shape) != 3 or not 1 <= side <= min(data.shape[1:]):
-        raise RecipeError("resized", found=f"side {side!r} for samples of shape {data.shape}",
+        raise RecipeError("resized(data, side)", found=f"side {side!r} for samples of shape {data.shape}",
                           expected="images, and a side no larger than theirs")
 
     def smaller(x: torch.Tensor) -> torch.Tensor:

@@ -96,7 +96,7 @@ class Families:
 def families(data: Data, candidates: Mapping[str, Settings], seeds: int = 2) -> Families:
     """The same number of steps for each of several models."""
     if not candidates:
-        raise RecipeError("families", found="no models", expected="at least one")
+        raise RecipeError("families(candidates)", found="no models", expected="at least one")
     runs = Comparison({name: [train(data, one.replace(seed=seed)) for seed in range(seeds)]
                        for name, one in candidates.items()})
     parameters = {name: count_parameters(build_model(one, data.shape, data.num_classes)) for name, one in candidates.items()}
@@ -108,7 +108,7 @@ def shrunk(data: Data, factor: int = 2) -> Data:
     """The same images with each tile of factor x factor pixels averaged to one, for nets that would take long otherwise."""
     side = data.shape[-1]
     if len(data.shape) != 3 or data.shape[1] != side or factor < 1 or side % factor:
-        raise RecipeError("shrunk", found=f"samples {data.shape}, factor {factor}",
+        raise RecipeError("shrunk(data, factor)", found=f"samples {data.shape}, factor {factor}",
                           expected="square images whose side it divides")
     return resized(data, side // factor)
 

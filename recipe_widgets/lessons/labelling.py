@@ -133,7 +133,7 @@ def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
         raise RecipeError("labelling(count=)", found=repr(count),
                           expected=f"a whole number from 1 to {data.validation.size}")
     if data.num_classes > len(KEYS):
-        raise RecipeError("labelling", found=f"{data.num_classes} classes", expected=f"at most {len(KEYS)}",
+        raise RecipeError("labelling(data)", found=f"{data.num_classes} classes", expected=f"at most {len(KEYS)}",
                           mend="Take some of them with only_classes(data, [...]).")
     draw = generator(seed, "check")
     rows, _ = stratified(data.validation.y.cpu(), count, draw)

@@ -124,7 +124,7 @@ class TwoSweeps:
 def sgd_and_adam(data: Data, settings: Settings, sgd: Sequence[float], adam: Sequence[float], seeds: int = 4) -> TwoSweeps:
     """Sweep the learning rate under SGD with momentum 0.9 and under Adam, from the same seeds."""
     if not sgd or not adam:
-        raise RecipeError("sgd_and_adam", found="no learning rates", expected="at least one for each")
+        raise RecipeError("sgd_and_adam(sgd, adam)", found="no learning rates", expected="at least one for each")
 
     def sweep(optimizer: str, lrs: Sequence[float]) -> LrSweep:
         return LrSweep({lr: train_many(data, settings.replace(optimizer=optimizer, lr=lr, momentum=0.9), range(seeds))

@@ -26,7 +26,7 @@ def rates(settings: Settings, steps_per_epoch: int = 0) -> np.ndarray:
 def show_schedule(settings: Settings, steps_per_epoch: int = 100, others: Sequence[str] = SCHEDULES) -> Picture:
     """The learning rate over the steps: the chosen schedule, and the others pale."""
     if settings.max_steps < 2:
-        raise RecipeError("show_schedule", found=f"{settings.max_steps} steps", expected="at least 2")
+        raise RecipeError("show_schedule(settings)", found=f"{settings.max_steps} steps", expected="at least 2")
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
     for name in others:

@@ -64,7 +64,7 @@ def templates(run: Run, data: Data) -> Picture:
     assert run.model is not None
     linears = [module for module in run.model.modules() if isinstance(module, nn.Linear)]
     if len(linears) != 1 or len(data.shape) != 3:
-        raise RecipeError("templates", found=f"{len(linears)} linear layers on {data.shape}",
+        raise RecipeError("templates(run, data)", found=f"{len(linears)} linear layers on {data.shape}",
                           expected="a linear model of images", mend='Train with Settings(model="linear").')
     weights = linears[0].weight.detach().cpu().reshape(-1, *data.shape).numpy()  # (K, C, H, W)
     figure = Figure(figsize=(9, 1.5), layout="constrained")

@@ -112,7 +112,7 @@ class ShortLong:
 def short_and_long(data: Data, candidates: Sequence[Settings], short: int) -> ShortLong:
     """Train each candidate once; look at the whole validation set after `short` steps, and at the end."""
     if len(candidates) < 3 or not all(0 < short < one.max_steps for one in candidates):
-        raise RecipeError("short_and_long", found=f"{len(candidates)} candidates, short={short}",
+        raise RecipeError("short_and_long(candidates, short)", found=f"{len(candidates)} candidates, short={short}",
                           expected="three candidates or more, all longer than short")
     ends = []
     for one in candidates:

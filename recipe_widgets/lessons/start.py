@@ -26,7 +26,7 @@ def show_batch(data: Data, count: int = 16, seed: int = 0, augment: str = "none"
     augment: as in `Settings`, such as "flip+crop".
     """
     if len(data.shape) != 3:
-        raise RecipeError("show_batch", found=f"samples of shape {data.shape}", expected="images (C, H, W)")
+        raise RecipeError("show_batch(data)", found=f"samples of shape {data.shape}", expected="images (C, H, W)")
     rows = next(BatchIndices(data.train.size, count, seed))
     x, y = data.train.batch(rows)  # (count, C, H, W) float32, (count,)
     if augment != "none":

@@ -24,7 +24,7 @@ def members(data: Data, settings: Settings, count: int = 8) -> list[nn.Module]:
     runs = train_many(data, settings.replace(eval_samples=GLANCE), range(count))
     found = models_of(runs)
     if len(found) < 2:
-        raise RecipeError("members", found=f"{len(found)} models that did not diverge", expected="two or more",
+        raise RecipeError("members(settings)", found=f"{len(found)} models that did not diverge", expected="two or more",
                           mend="Lower the learning rate.")
     return found
 

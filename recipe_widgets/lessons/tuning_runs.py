@@ -22,7 +22,8 @@ from recipe_widgets.tune.engines import Pruner
 def same_budget(data: Data, searched: Space, base: Settings, side: int = 3) -> dict[str, Tuning]:
     """A grid of `side` x `side` runs over two knobs, and as many runs at random; no run is cut short."""
     if len(searched.dimensions) != 2 or any(isinstance(one, Choice) for one in searched):
-        raise RecipeError("same_budget", found=repr(searched), expected="two ranges, such as space('lr', 'dropout')")
+        raise RecipeError("same_budget(searched)", found=repr(searched),
+                          expected="two ranges, such as space('lr', 'dropout')")
     return {way: tune(data, searched, base, trials=side * side, sampler=way, pruner="none", metric="val_accuracy",
                       grid_points=side, name=f"{data.name}, {way}") for way in ("grid", "random")}
 

@@ -6,6 +6,7 @@ while one thread hardly notices. So both are measured on the model itself, for a
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import copy
 import ctypes
@@ -25,8 +26,10 @@ from recipe_widgets.records import Run
 from recipe_widgets.training import Training
 
 GAIN = 1.05  # more threads must be at least so many times faster to be worth a core that the page could use
-WINDOW, WHILE, FEW = 31, 0.3, 3  # steps whose median time is watched; fewer, but at least so many, if they took seconds
-SLOWER = 1.6  # times the measured time per step: a busy neighbour has turned up
+WHILE, FEW = 0.3, 3  # seconds whose steps are watched, and how many steps at the least
+SLOWER = 1.6  # times the measured time per step, for half of the steps: a busy neighbour has turned up
+# Mostly it takes the core away for a moment: few steps wait, and these for long, while half of them notice nothing.
+STALLED, SHARE = 3.0, 0.05  # times the measured time per step, for so large a share of the steps
 COSTLY = ("model", "width", "depth", "activation", "norm", "optimizer", "augment", "ema", "batch_size", "precision",
           "device")  # knobs that a step's time depends on
 ROUNDS, STEPS, BUDGET = 3, 10, 0.01  # turns per choice; in each at most so many steps, or seconds, but at least two steps
@@ -106,7 +109,8 @@ class Threads:
     def __init__(self) -> None:
         self.many = torch.get_num_threads()
         self._usual = math.inf  # seconds per step, as measured before the run
-        self._durations: deque[float] = deque(maxlen=WINDOW)  # seconds of the newest steps
+        self._durations: deque[float] = deque()  # seconds of the newest steps
+        self._lasted = 0.0  # seconds of these together
         self._choices: dict[tuple[Any, ...], tuple[int, float]] = {}
 
     def set(self, count: int) -> None:
@@ -137,19 +141,24 @@ class Threads:
     def begin(self) -> None:
         """Other steps than before follow."""
         self._durations.clear()
+        self._lasted = 0.0
 
     def note(self, seconds: float) -> None:
         """Tell how long a step took."""
         self._durations.append(seconds)
+        self._lasted += seconds
+        while len(self._durations) > FEW and self._lasted - self._durations[0] > WHILE:
+            self._lasted -= self._durations.popleft()
 
     def mind_neighbours(self, runs: list[Run]) -> None:
         """Fall back to one thread when something else keeps a core busy; the runs note from which step on."""
-        newest = list(self._durations)
-        enough = len(newest) == WINDOW or (len(newest) >= FEW and sum(newest) > WHILE)
-        if not enough or not runs[-1].threads or runs[-1].threads[-1][1] == 1:
+        newest = sorted(self._durations)
+        if len(newest) < FEW or self._lasted < WHILE or not runs[-1].threads or runs[-1].threads[-1][1] == 1:
             return
-        late = newest[-FEW:] if sum(newest[-FEW:]) > WHILE else newest  # two threads can stall a hundredfold
-        if statistics.median(late) > SLOWER * self._usual * len(runs):
+        usual, looks = self._usual * len(runs), runs[-1].settings.eval_every
+        stalled = len(newest) - bisect.bisect(newest, STALLED * usual)
+        some = stalled > max(FEW - 1, (SHARE + (1 / looks if looks else 0)) * len(newest))
+        if some or statistics.median(newest) > SLOWER * usual:
             for run in runs:
                 run.threads.append((run.steps_done, 1))
             self._choices.clear()  # measure anew before the next run

@@ -9,7 +9,7 @@ import torch
 from recipe_widgets import Data, LivePanel, Settings
 from recipe_widgets.live import OwnSource, Session, threads
 from recipe_widgets.live.lanes import DataLane
-from recipe_widgets.live.threads import FEW, WINDOW, Threads
+from recipe_widgets.live.threads import FEW, Threads
 from recipe_widgets.models import build_model
 from recipe_widgets.records import Run
 from recipe_widgets.training import Training
@@ -31,13 +31,16 @@ def running() -> Run:
 
 
 @pytest.mark.parametrize(("durations", "falls"), [
-    ([0.001] * WINDOW, False),
-    ([0.0015] * WINDOW, False),
-    ([0.002] * WINDOW, True),
-    ([0.001] * 20 + [0.05] * (FEW - 1), False),  # a hiccup
+    ([0.001] * 400, False),
+    ([0.0015] * 400, False),
+    ([0.002] * 200, True),
+    ([0.002] * 100, False),  # not long enough to tell
+    ([0.001] * 400 + [0.08] * (FEW - 1), False),  # a hiccup
     ([0.001] * 20 + [0.15] * FEW, True),  # two threads wait for each other: nobody waits for 16 such steps
     ([0.15] * (FEW - 1), False),
-    ([0.001] * 17 + [0.05] * 14, False),  # more than half of the window as usual, and less than a while late
+    ([0.001, 0.001, 0.35], False),  # the laptop slept
+    (([0.001] * 9 + [0.007]) * 40, True),  # one step in ten waits for the core: as measured beside a busy process
+    (([0.001] * 49 + [0.007]) * 10, False),
 ])
 def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float], falls: bool) -> None:
     run = running()
@@ -47,9 +50,27 @@ def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float],
     assert (run.threads[-1][1] == 1) == falls
 
 
+@pytest.mark.parametrize(("looks", "falls"), [(0, True), (1000, True), (10, False)])
+def test_looks_at_the_validation_set_are_no_neighbour(two: Threads, looks: int, falls: bool) -> None:
+    run = Run(Settings(max_steps=10, eval_every=looks))
+    run.threads[:] = [(0, 2)]
+    for seconds in ([0.001] * 9 + [0.007]) * 40:
+        two.note(seconds)
+    two.mind_neighbours([run])
+    assert (run.threads[-1][1] == 1) == falls
+
+
+def test_only_the_newest_steps_count(two: Threads) -> None:
+    for _ in range(10**5):
+        two.note(0.001)
+    assert 299 <= len(two._durations) <= 301
+    two.begin()
+    assert two._lasted == 0
+
+
 def test_two_branches_take_twice_the_time(two: Threads) -> None:
     old, new = running(), running()
-    for _ in range(WINDOW):
+    for _ in range(200):
         two.note(0.0025)
     two.mind_neighbours([old, new])
     assert old.threads == new.threads == [(0, 2)]
@@ -61,7 +82,7 @@ def test_a_run_of_unknown_time_keeps_its_threads(two: Threads) -> None:
     two.forget()
     assert two._usual == math.inf
     run = running()
-    for _ in range(WINDOW):
+    for _ in range(9):
         two.note(9.0)
     two.mind_neighbours([run])
     assert run.threads == [(0, 2)]
@@ -70,7 +91,7 @@ def test_a_run_of_unknown_time_keeps_its_threads(two: Threads) -> None:
 def test_one_thread_is_not_asked_twice(two: Threads) -> None:
     run = running()
     run.threads[:] = [(0, 1)]
-    for _ in range(WINDOW):
+    for _ in range(9):
         two.note(9.0)
     two.mind_neighbours([run])
     assert run.threads == [(0, 1)]
