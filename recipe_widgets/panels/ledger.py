@@ -95,7 +95,7 @@ class LedgerPart:
 
     def _two(self) -> tuple[Entry, Entry]:
         if len(self.list.value) != 2:
-            raise RecipeError("Ledger", found=f"{len(self.list.value)} runs chosen", expected="two")
+            raise RecipeError("Ledger", found=f"{len(self.list.value)} chosen", expected="two runs")
         first, second = sorted(self.list.value)  # the older one first
         return self._entries[first], self._entries[second]
 
@@ -114,7 +114,7 @@ class LedgerPart:
 
     def _back(self) -> str:
         if len(self.list.value) != 1:
-            raise RecipeError("Ledger", found=f"{len(self.list.value)} runs chosen", expected="one")
+            raise RecipeError("Ledger", found=f"{len(self.list.value)} chosen", expected="one run")
         self._controls.show(self._entries[self.list.value[0]].knobs)
         return "The knobs stand as they did then. Press Run, or turn one."
 

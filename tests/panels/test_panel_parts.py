@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import ipywidgets
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -27,6 +28,12 @@ def panel(blobs: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveP
 
 def said(panel: LivePanel) -> str:
     return panel._tools._said.value
+
+
+@pytest.mark.parametrize(("values", "course"), [(3, (3.0,)), (np.float32(0.5), (0.5,)), ([1, np.int8(2)], (1.0, 2.0))])
+def test_a_guess_takes_any_number(panel: LivePanel, values: object, course: tuple[float, ...]) -> None:
+    panel.predict("val_loss", values, range(len(course)))
+    assert panel._session.guess.values == course
 
 
 def test_every_knob_has_a_widget_that_trains_with_its_value(panel: LivePanel) -> None:

@@ -216,7 +216,7 @@ TUNE = [
         "data": few_blobs(), "searched": tune.space("lr"), "base": quick(), "trials": 2, "stages": 1, "shorter": 2,
             "name": "x"}, words=("search",), amounts=("trials",)),
     Entry("tune.finalists", tune.finalists, lambda: {"tuning": _tuning(), "data": few_blobs(), "top": 1,
-          "seeds": (0,)}),
+          "seeds": (0,)}, words=("settings.seed",)),
     Entry("tune.hidden", tune.hidden, lambda: {"storage": "postgresql://a:b@c/d"}),
 ]
 
