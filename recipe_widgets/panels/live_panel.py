@@ -275,7 +275,7 @@ class LivePanel:
     @checked()
     def predict(self, column: str, values: float | Sequence[float], steps: Sequence[float] | None = None) -> None:
         """Guess a column's end (one value) or course (values at steps) before the run; the answer is laid over it."""
-        course = (float(values),) if isinstance(values, Real) else tuple(float(v) for v in values)
+        course = (float(values),) if isinstance(values, (int, float, Real)) else tuple(float(v) for v in values)
         at = tuple(float(s) for s in steps) if steps is not None else (float(self.settings.max_steps),)
         self._session.guess = Guess(column, at, course)
 
