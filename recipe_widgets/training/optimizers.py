@@ -10,6 +10,7 @@ from torch import nn
 from recipe_widgets.records import Settings
 from recipe_widgets.records.arguments import checked, fitting
 from recipe_widgets.training.by_hand import ByHand, normalized
+from recipe_widgets.training.warming import load_put_off
 
 
 @checked()
@@ -20,6 +21,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> to
     momentum is that of SGD, RMSProp and normalised gradients, and Adam's first beta; Adagrad and Adadelta have none. Weight
     decay is added to the gradient, except for AdamW, where it shrinks the weights directly (Loshchilov & Hutter 2019).
     """
+    load_put_off()
     params = list(parameters)
     lr, momentum, decay = settings.lr, settings.momentum, settings.weight_decay
     fused = bool(params) and all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in params)

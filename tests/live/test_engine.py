@@ -43,11 +43,18 @@ def test_a_shown_panel_asks_for_the_warm_up(blobs: Data, monkeypatch) -> None:
 
 
 def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number() -> None:
-    code = ("import sys, torch\nfrom recipe_widgets.training.warming import warm_up\n"
+    code = ("import gc, sys, torch\nfrom recipe_widgets.training.warming import warm_up\n"
             "before, state = 'torch._dynamo' in sys.modules, torch.get_rng_state()\nwarm_up()\n"
-            "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()))")
+            "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()), gc.isenabled())")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.split() == ["False", "True", "True"]
+    assert said.stdout.split() == ["False", "True", "True", "True"]
+
+
+def test_a_reader_who_does_without_garbage_collection_keeps_it_so() -> None:
+    code = ("import gc, sys, torch\nfrom recipe_widgets.training.warming import load_put_off\n"
+            "gc.disable()\nload_put_off()\nprint('torch._dynamo' in sys.modules, gc.isenabled())")
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "False"]
 
 
 def test_costly_pictures_are_drawn_less_often() -> None:

@@ -96,7 +96,8 @@ PANELS = [
     Entry("panels.InitExplorer", lambda data: panels.InitExplorer(data), lambda: {"data": few_blobs()}, use=close,
           heavy=True),
     Entry("panels.KernelFilters", panels.KernelFilters, lambda: {"data": few_blobs()}, heavy=True),
-    Entry("panels.Labeller", panels.Labeller, lambda: {"data": few_blobs(), "count": 3, "seed": 0}, use=close),
+    Entry("panels.Labeller", panels.Labeller, lambda: {"data": few_blobs(), "count": 3, "seed": 0}, use=close,
+          words=("images",)),
     Entry("panels.LearningCurve", panels.LearningCurve, lambda: {
         "sources": {"blobs": (few_blobs(), quick())}, "seeds": 1, "known": None}),
     Entry("panels.LossDice", panels.LossDice, lambda: {"data": few_blobs(), "settings": quick(), "rolls": 2}, use=close,
