@@ -11,7 +11,7 @@ _PUT_OFF = "torch._dynamo"  # the compiler: an optimiser marks what it must not 
 
 
 def load_put_off() -> None:
-    """Import it now, in 3.0 s instead of the 3.6 that an optimiser takes: without looks for garbage, as all of it stays."""
+    """Import it now, without the looks for garbage that slow down an optimiser's own import: all of it stays anyway."""
     if _PUT_OFF in sys.modules:
         return
     collects = gc.isenabled()
