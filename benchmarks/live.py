@@ -3,9 +3,10 @@
     python benchmarks/live.py [--moves 60] [--no-browser] [--rounds 5]
 
 kernel   from setting `slider.value` to the first step of the new run in its `History`
-tabs     steps per second with each tab of "look inside" open, and with all closed again, over those before any was opened
-beside   steps per second of a live MLP alone, and beside one busy process, in turns
-browser  from the key press in Chromium to the first picture of a new curve (a DOM change that the page reports);
+tabs     steps per second with each tab of "look inside" open, and with all closed again, over those
+before any was opened beside   steps per second of a live MLP alone, and beside one busy process, in
+turns browser  from the key press in Chromium to the first picture of a new curve (a DOM change that
+the page reports);
          a JupyterLab of its own, on a copy of notebook 00
 """
 
@@ -68,7 +69,9 @@ def beside_a_busy_process(rounds: int, seconds: float = 2.0) -> list[float]:
 
 
 def with_tabs_open(model: str, rounds: int, seconds: float = 2.0) -> dict[str, list[float]]:
-    """Share of the pace that is left with each tab open; "": closed again. Each is beside a look at closed ones."""
+    """Share of the pace that is left with each tab open; "": closed again. Each is beside a look
+    at closed ones.
+    """
     panel = LivePanel(load("mnist"), LONG.replace(model=model))
     panel.start()
     time.sleep(2.0)
@@ -92,7 +95,8 @@ def _rate(panel: LivePanel, seconds: float) -> float:
     return (panel.run.steps_done - before) / (time.perf_counter() - start)
 
 
-# The page itself takes the times: a key press, then the first change of the curves that shows a run's beginning.
+# The page itself takes the times: a key press, then the first change of the curves that shows a
+# run's beginning.
 WATCH = """() => {
     const answers = window.recipeAnswers = [];
     let pressed = 0;
@@ -113,7 +117,8 @@ def in_browser(moves: int) -> list[float]:
     """Milliseconds per move."""
     from tests.e2e.lab import open_notebook, running_browser, running_lab, slider
 
-    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab, running_browser() as browser:
+    with tempfile.TemporaryDirectory() as folder, running_lab(
+            Path(folder)) as lab, running_browser() as browser:
         text = (lab.folder / "00_start_here.ipynb").read_text()
         (lab.folder / "live.ipynb").write_text(_only_the_panel(text))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -145,12 +150,14 @@ def _only_the_panel(text: str) -> str:
 def report(name: str, answers: list[float]) -> None:
     answers = sorted(answers)
     p95 = answers[min(len(answers) - 1, int(0.95 * len(answers)))]
-    print(f"{name:8} n = {len(answers):3}   median {statistics.median(answers):6.1f} ms   p95 {p95:6.1f} ms   "
-          f"worst {answers[-1]:6.1f} ms")
+    print(
+        f"{name:8} n = {len(answers):3}   median {statistics.median(answers):6.1f} ms   p95 {p95:6.1f} ms   "
+        f"worst {answers[-1]:6.1f} ms")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moves", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-browser", action="store_true")
@@ -158,11 +165,13 @@ def main() -> None:
     report("kernel", in_kernel(chosen.moves))
     for model in ("mlp", "convnet"):
         for tab, shares in with_tabs_open(model, chosen.rounds).items():
-            print(f"tabs     n = {len(shares):3}   {model}: {statistics.median(shares):.3f} of the pace with "
-                  f"{tab or 'all closed again'} ({min(shares):.3f} to {max(shares):.3f})")
+            print(
+                f"tabs     n = {len(shares):3}   {model}: {statistics.median(shares):.3f} of the pace with "
+                f"{tab or 'all closed again'} ({min(shares):.3f} to {max(shares):.3f})")
     ratios = sorted(beside_a_busy_process(chosen.rounds))
-    print(f"beside   n = {len(ratios):3}   {statistics.median(ratios):.2f} times slower beside one busy process "
-          f"({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    print(
+        f"beside   n = {len(ratios):3}   {statistics.median(ratios):.2f} times slower beside one busy process "
+        f"({ratios[0]:.2f} to {ratios[-1]:.2f})")
     if not chosen.no_browser:
         report("browser", in_browser(chosen.moves))
 

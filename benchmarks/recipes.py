@@ -1,9 +1,12 @@
-"""What the recipes that come with the package reach: several seeds, their spread, and how long they take.
+"""What the recipes that come with the package reach: several seeds, their spread, and how long they
+take.
 
-    python benchmarks/recipes.py [--recipe cifar10_5min] [--seeds 0 1 2] [--open-vault WHY] [--json FILE]
+    python benchmarks/recipes.py [--recipe cifar10_5min] [--seeds 0 1 2] [--open-vault WHY] [--json
+    FILE]
 
-Accuracy is that of the validation set, looked at in the end only. With --open-vault the test set is opened once, after the
-last seed, with that reason in the log, and every seed's model is judged on it.
+Accuracy is that of the validation set, looked at in the end only. With --open-vault the test set is
+opened once, after the last seed, with that reason in the log, and every seed's model is judged on
+it.
 """
 
 from __future__ import annotations
@@ -32,20 +35,25 @@ def one(data: Data, name: str, seed: int) -> tuple[Run, dict[str, Any]]:
     assert run.model is not None
     score = evaluate(run.model, data.validation)
     print(f"  seed {seed}: validation {score.accuracy:.2%}, {seconds:.0f} s", flush=True)
-    return run, {"seed": seed, "status": run.status, "seconds": seconds, "validation_accuracy": score.accuracy,
-                 "validation_loss": score.loss}
+    return run, {
+        "seed": seed, "status": run.status, "seconds": seconds, "validation_accuracy":
+        score.accuracy, "validation_loss": score.loss
+    }
 
 
 def spread(values: list[float]) -> str:
     middle = f"mean {statistics.mean(values):.2%}, {min(values):.2%} to {max(values):.2%}"
-    return middle + (f", standard deviation {statistics.stdev(values):.2%}" if len(values) > 1 else "")
+    return middle + (f", standard deviation {statistics.stdev(values):.2%}"
+                     if len(values) > 1 else "")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=recipe_names(), default="cifar10_5min")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--open-vault", metavar="WHY", help="also judge on the test set, for this reason")
+    parser.add_argument("--open-vault", metavar="WHY",
+                        help="also judge on the test set, for this reason")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     data = load(chosen.recipe.split("_")[0])
@@ -60,7 +68,10 @@ def main() -> None:
         print("test: " + spread([row["test_accuracy"] for row in rows]))
     print(f"seconds: at most {max(row['seconds'] for row in rows):.0f}")
     if chosen.json:
-        record = {"recipe": chosen.recipe, "where": where, "date": datetime.now(UTC).date().isoformat(), "runs": rows}
+        record = {
+            "recipe": chosen.recipe, "where": where, "date": datetime.now(UTC).date().isoformat(),
+            "runs": rows
+        }
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps(record, indent=1))
 

@@ -2,8 +2,9 @@
 
     python benchmarks/scaling.py [--only model steps data] [--json FILE] [--markdown FILE]
 
-Each figure is the median of a few calls. `growth` is the exponent between the two largest sizes: 1 is linear, 0 does not
-grow. What has a bound of its own (snapshots, a picture's points) should fall to 0.
+Each figure is the median of a few calls. `growth` is the exponent between the two largest sizes: 1
+is linear, 0 does not grow. What has a bound of its own (snapshots, a picture's points) should fall
+to 0.
 """
 
 from __future__ import annotations
@@ -26,13 +27,21 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, Run, Settings, checks
+from recipe_widgets.core import History, Probe
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Shown, curves_svg
-from recipe_widgets.records import History, Probe
-from recipe_widgets.training import BatchIndices, LayerSizes, Snapshots, Training, UpdateRatio, look_inside
+from recipe_widgets.training import (
+    BatchIndices,
+    LayerSizes,
+    Snapshots,
+    Training,
+    UpdateRatio,
+    look_inside,
+)
 
 Row = tuple[str, list[float]]  # what, one figure per size
-WIDTHS = {10**4: 24, 10**5: 216, 10**6: 850, 10**7: 3000, 10**8: 9800}  # of two hidden layers, for about so many weights
+# of two hidden layers, for about so many weights
+WIDTHS = {10**4: 24, 10**5: 216, 10**6: 850, 10**7: 3000, 10**8: 9800}
 LENGTHS = [10**3, 10**4, 10**5, 10**6]  # steps
 SAMPLES = [10**3, 10**4, 10**5, 10**6]
 
@@ -89,8 +98,11 @@ def _of_one_model(training: Training, figures: _Figures) -> None:
             probe.after(model, x, y)
 
         figures.add(f"{type(probe).__name__}, a sampled step (ms)", 1e3 * seconds(sampled))
-    figures.add("a snapshot (ms)", 1e3 * seconds(lambda: Snapshots(most=2**62).take(_at_fifty(training))))
-    figures.add("a look inside, 64 samples (ms)", 1e3 * seconds(lambda: look_inside(model, training.data.subset(64).train)))
+    figures.add("a snapshot (ms)",
+                1e3 * seconds(lambda: Snapshots(most=2**62).take(_at_fifty(training))))
+    figures.add("a look inside, 64 samples (ms)",
+                1e3 * seconds(lambda: look_inside(model,
+                                                  training.data.subset(64).train)))
     figures.add("snapshots held by a run (MB)", _held(training))
     if count_parameters(model) < 2 * 10**7:
         figures.add("checks.run_all (s)", seconds(lambda: run_all(model, training.data), 1))
@@ -124,10 +136,14 @@ def by_steps(lengths: list[int]) -> tuple[list[int], list[Row]]:
             history.append("val_loss", step, 1.0)
         shown = [Shown(Run(Settings(max_steps=length), history, nn.Identity()), "new")]
         figures.add("History.last (µs)", 1e6 * seconds(partial(history.last, "train_loss"), 9))
-        figures.add("one repaint of a panel's curves (ms)", 1e3 * seconds(partial(curves_svg, shown), 5))
+        figures.add("one repaint of a panel's curves (ms)",
+                    1e3 * seconds(partial(curves_svg, shown), 5))
         figures.add("size of that picture (kB)", len(curves_svg(shown)) / 1e3)
-        figures.add("memory of the history (MB)",
-                    sum(sys.getsizeof(part) for column in history._columns.values() for part in column) / 2**20)
+        figures.add(
+            "memory of the history (MB)",
+            sum(sys.getsizeof(part)
+                for column in history._columns.values()
+                for part in column) / 2**20)
     return lengths, list(figures.items())
 
 
@@ -137,13 +153,13 @@ def by_data(sizes: list[int]) -> tuple[list[int], list[Row]]:
         x, y = images(size)
         data, indices = Data.from_arrays(x, y), BatchIndices(size, 64, 0)
         work: dict[str, Callable[[], object]] = {
-            "Data.from_arrays": partial(Data.from_arrays, x, y),
-            "an epoch's order of batches": partial(deque, islice(indices, indices.steps_per_epoch), 0),
-            "class_balance": partial(checks.class_balance, data),
-            "input_range": partial(checks.input_range, data),
-            "split_leak": partial(checks.split_leak, data),
-            "duplicates, exact": partial(checks.duplicates, data, near=False, progress=False),
-            "checks.run_all": partial(run_all, model, data),
+            "Data.from_arrays": partial(Data.from_arrays, x, y), "an epoch's order of batches":
+            partial(deque, islice(indices, indices.steps_per_epoch),
+                    0), "class_balance": partial(checks.class_balance, data), "input_range":
+            partial(checks.input_range, data), "split_leak": partial(checks.split_leak,
+                                                                     data), "duplicates, exact":
+            partial(checks.duplicates, data, near=False,
+                    progress=False), "checks.run_all": partial(run_all, model, data),
         }
         for name, call in work.items():
             figures.add(f"{name} (s)", seconds(call, 1))
@@ -154,7 +170,8 @@ def growth(sizes: list[int], values: list[float]) -> float:
     """Exponent between the two largest sizes that were measured."""
     if len(values) < 2 or min(values[-2:]) <= 0:
         return 0.0
-    return math.log(values[-1] / values[-2]) / math.log(sizes[len(values) - 1] / sizes[len(values) - 2])
+    return math.log(values[-1] / values[-2]) / math.log(
+        sizes[len(values) - 1] / sizes[len(values) - 2])
 
 
 def markdown(title: str, sizes: list[int], rows: list[Row]) -> str:
@@ -167,10 +184,11 @@ def markdown(title: str, sizes: list[int], rows: list[Row]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parts: dict[str, tuple[str, Callable[[], tuple[list[int], list[Row]]]]] = {
-        "model": ("weights", lambda: by_model(WIDTHS)), "steps": ("steps", lambda: by_steps(LENGTHS)),
-        "data": ("samples", lambda: by_data(SAMPLES)),
+        "model": ("weights", lambda: by_model(WIDTHS)), "steps":
+        ("steps", lambda: by_steps(LENGTHS)), "data": ("samples", lambda: by_data(SAMPLES)),
     }
     parser.add_argument("--only", choices=parts, nargs="+", default=list(parts))
     parser.add_argument("--json", type=Path)

@@ -5,11 +5,13 @@
 import   `import recipe_widgets` after torch, in a fresh Python; and torch itself, for comparison
 names    `from recipe_widgets import LivePanel, Settings, load` after that
 load     the first `load()` of a process, checksums and decoding included
-panel    in a kernel: from sending the cell `LivePanel(data, Settings())` to the widget in its output
-step     in the same kernel: from `panel.start()` to the first step, three seconds after the panel was shown, and at once
-lab      from `make lab` on a machine where set-up is done to the answer of JupyterLab's page
+panel    in a kernel: from sending the cell `LivePanel(data, Settings())` to the widget in its
+output step     in the same kernel: from `panel.start()` to the first step, three seconds after the
+panel was shown, and at once lab      from `make lab` on a machine where set-up is done to the
+answer of JupyterLab's page
 
-All take turns, round by round; the table gives medians and ranges. Files are in the system's cache from the first round on.
+All take turns, round by round; the table gives medians and ranges. Files are in the system's cache
+from the first round on.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ import torch
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[1]
-GOALS = {"import recipe_widgets, after torch": 0.15, "load('mnist')": 0.3, "load('cifar10')": 0.3, "panel on the page": 1.0,
-         "make lab to a page": 5.0}
+GOALS = {
+    "import recipe_widgets, after torch": 0.15, "load('mnist')": 0.3, "load('cifar10')": 0.3,
+    "panel on the page": 1.0, "make lab to a page": 5.0
+}
 IMPORTS = """
 import json, time
 def timed(code):
@@ -64,8 +68,9 @@ print(time.perf_counter() - start)
 
 def fresh(code: str) -> dict[str, float]:
     """What a fresh Python prints."""
-    told: dict[str, float] = json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
-                                                       text=True, cwd=ROOT).stdout)
+    told: dict[str, float] = json.loads(
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
+                       cwd=ROOT).stdout)
     return told
 
 
@@ -80,7 +85,9 @@ class Kernel:
         self.client.wait_for_ready(60)
 
     def run(self, code: str, until: str = "idle") -> tuple[float, str]:
-        """Seconds until the cell is over, or until its output holds a widget (`until="widget"`); and what it printed."""
+        """Seconds until the cell is over, or until its output holds a widget (`until="widget"`);
+        and what it printed.
+        """
         start, text, seconds = time.perf_counter(), "", 0.0
         sent = self.client.execute(code)
         while True:
@@ -92,7 +99,8 @@ class Kernel:
                 raise RuntimeError("\n".join(content["traceback"]))
             if message["msg_type"] == "stream":
                 text += content["text"]
-            if until == "widget" and "application/vnd.jupyter.widget-view+json" in content.get("data", {}):
+            if until == "widget" and "application/vnd.jupyter.widget-view+json" in content.get(
+                    "data", {}):
                 seconds = time.perf_counter() - start
             if content.get("execution_state") == "idle":
                 return seconds or time.perf_counter() - start, text
@@ -112,7 +120,10 @@ def panel(wait: float) -> dict[str, float]:
         step = float(kernel.run(FIRST)[1])
     finally:
         kernel.close()
-    return {"panel on the page": shown, f"Run to the first step, {'at once' if not wait else 'after 3 s'}": step}
+    return {
+        "panel on the page": shown,
+        f"Run to the first step, {'at once' if not wait else 'after 3 s'}": step
+    }
 
 
 def lab() -> dict[str, float]:
@@ -122,12 +133,17 @@ def lab() -> dict[str, float]:
         port = probe.getsockname()[1]
     arguments = f"--no-browser --port={port} --ServerApp.port_retries=0 --IdentityProvider.token=bench"
     with tempfile.TemporaryDirectory() as folder:
-        own = dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_WORKSPACES_DIR"), folder)
+        own = dict.fromkeys(
+            ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_WORKSPACES_DIR"), folder)
         start = time.perf_counter()
-        server = subprocess.Popen(["make", "--silent", "lab", f"ARGS={arguments}"], cwd=ROOT, start_new_session=True,
-                                  env={**os.environ, **own}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(["make", "--silent", "lab", f"ARGS={arguments}"], cwd=ROOT,
+                                  start_new_session=True, env={**os.environ, **own},
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            return {"make lab to a page": _answered(server, f"http://127.0.0.1:{port}/lab?token=bench", start)}
+            return {
+                "make lab to a page":
+                _answered(server, f"http://127.0.0.1:{port}/lab?token=bench", start)
+            }
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
@@ -145,8 +161,11 @@ def _answered(server: subprocess.Popen[bytes], address: str, start: float) -> fl
 
 def measured(rounds: int, with_lab: bool) -> dict[str, list[float]]:
     """Seconds of every part, round by round."""
-    parts = [lambda: fresh(IMPORTS), lambda: fresh(LOAD.format(name="mnist")), lambda: fresh(LOAD.format(name="cifar10")),
-             lambda: panel(3.0), lambda: panel(0.0), *([lab] if with_lab else [])]
+    parts = [
+        lambda: fresh(IMPORTS), lambda: fresh(LOAD.format(name="mnist")),
+        lambda: fresh(LOAD.format(name="cifar10")), lambda: panel(3.0), lambda: panel(0.0),
+        *([lab] if with_lab else [])
+    ]
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
         for part in parts:
@@ -159,13 +178,15 @@ def table(found: dict[str, list[float]]) -> str:
     lines = ["| | median s | range | n | goal |", "| --- | --- | --- | --- | --- |"]
     for name, seconds in found.items():
         goal = f"<= {GOALS[name]}" if name in GOALS else ""
-        lines.append(f"| {name} | {statistics.median(seconds):.3g} | {min(seconds):.3g} to {max(seconds):.3g} "
-                     f"| {len(seconds)} | {goal} |")
+        lines.append(
+            f"| {name} | {statistics.median(seconds):.3g} | {min(seconds):.3g} to {max(seconds):.3g} "
+            f"| {len(seconds)} | {goal} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-lab", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -174,7 +195,8 @@ def main() -> None:
     about = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}"
     print(f"{about}\n\n{table(found)}")
     if chosen.json:
-        chosen.json.write_text(json.dumps({"about": about, "seconds": found}, indent=1) + "\n", encoding="utf-8")
+        chosen.json.write_text(
+            json.dumps({"about": about, "seconds": found}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""How much the loop, and the live panel around it, cost: samples per second in one run, interleaved, medians.
+"""How much the loop, and the live panel around it, cost: samples per second in one run,
+interleaved, medians.
 
     python benchmarks/training.py [--rounds 7] [--json FILE]
 
-Four ways to train the same model on MNIST, taking turns so that a change of the machine's speed hits all alike:
+Four ways to train the same model on MNIST, taking turns so that a change of the machine's speed
+hits all alike:
 
 bare    a hand-written loop: resident uint8 tensors, a shuffled index, fused SGD, loss.item()
 steps   recipe_widgets.steps()
-live    recipe_widgets.LivePanel, curves, validation looks and all, in this process, without a browser
-loader  torchvision transforms on PIL images, a DataLoader without workers, fused SGD: the usual beginner's loop
+live    recipe_widgets.LivePanel, curves, validation looks and all, in this process, without a
+browser loader  torchvision transforms on PIL images, a DataLoader without workers, fused SGD: the
+usual beginner's loop
 
 Ratios are of whole rounds and paired: each round's way against the same round's bare loop.
 """
@@ -46,7 +49,8 @@ CASES = (
 def bare(data: Data, settings: Settings, count: int) -> float:
     """Samples per second of a loop written by hand."""
     model = build_model(settings, data.shape, data.num_classes)
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=settings.momentum, fused=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=settings.momentum,
+                                fused=True)
     (x, y), size = data.train, settings.batch_size
     mean, std = data.mean[0], data.std[0]
     order, at = torch.randperm(len(y)), 0
@@ -74,7 +78,9 @@ def ours(data: Data, settings: Settings, count: int) -> float:
 
 
 def live(data: Data, settings: Settings, count: int) -> float:
-    """From one reading of the history to the last while it goes on: what a reader sees, without the start."""
+    """From one reading of the history to the last while it goes on: what a reader sees, without
+    the start.
+    """
     panel = LivePanel(data, settings.replace(max_steps=count + 10))
     panel.start()
     while panel.run is None or panel.run.steps_done < 10:
@@ -106,7 +112,8 @@ def loader(data: Data, settings: Settings, count: int) -> float:
             return convert(Image.fromarray(arrays[index])), labels[index]
 
     model = build_model(settings, data.shape, data.num_classes)
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=settings.momentum, fused=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=settings.momentum,
+                                fused=True)
     batches = iter(DataLoader(Images(), settings.batch_size, shuffle=True))
     start = time.perf_counter()
     for _ in range(count):
@@ -121,7 +128,9 @@ def loader(data: Data, settings: Settings, count: int) -> float:
 
 def measure(data: Data, case: Case, rounds: int) -> dict[str, dict[str, float]]:
     """Rates and paired ratios to the bare loop: median, lowest and highest over the rounds."""
-    ways: dict[str, Callable[[Data, Settings, int], float]] = {"bare": bare, "steps": ours, "live": live, "loader": loader}
+    ways: dict[str,
+               Callable[[Data, Settings, int],
+                        float]] = {"bare": bare, "steps": ours, "live": live, "loader": loader}
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):  # the first round only warms up
         for name in (list(ways) if turn % 2 else list(reversed(ways))):
@@ -132,8 +141,10 @@ def measure(data: Data, case: Case, rounds: int) -> dict[str, dict[str, float]]:
     table = {}
     for name in ways:
         ratios = [rate / base for rate, base in zip(rates[name], rates["bare"], strict=True)]
-        table[name] = {"samples_per_second": statistics.median(rates[name]), "ratio": statistics.median(ratios),
-                       "ratio_low": min(ratios), "ratio_high": max(ratios)}
+        table[name] = {
+            "samples_per_second": statistics.median(rates[name]), "ratio":
+            statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios)
+        }
         if name == "live":
             paired = [rate / base for rate, base in zip(rates["live"], rates["steps"], strict=True)]
             table[name]["ratio_to_steps"] = statistics.median(paired)
@@ -141,12 +152,15 @@ def measure(data: Data, case: Case, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     data, tables = load("mnist"), {}
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, n = {chosen.rounds} rounds")
+    print(
+        f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, n = {chosen.rounds} rounds"
+    )
     for case in CASES:
         table = tables[case.name] = measure(data, case, chosen.rounds)
         print(f"\n{case.name}\n  {'':8}{'samples/s':>11}{'x bare':>9}   range")
@@ -156,8 +170,12 @@ def main() -> None:
                   f"{row['ratio_low']:.3f} to {row['ratio_high']:.3f}{more}")
         print(f"  steps is {table['steps']['ratio'] / table['loader']['ratio']:.1f} x loader")
     if chosen.json:
-        chosen.json.write_text(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(),
-                                           "rounds": chosen.rounds, "cases": tables}, indent=1))
+        chosen.json.write_text(
+            json.dumps(
+                {
+                    "torch": torch.__version__, "threads": torch.get_num_threads(), "rounds":
+                    chosen.rounds, "cases": tables
+                }, indent=1))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python benchmarks/tuning.py            # about a minute on 2 cores, of which both should be free
 
-Workers are processes with one intra-op thread each, on one SQLite file. A trial is 1000 steps of the MLP 784-128-10,
-batch 64, on the embedded MNIST, without pruning. Timed from the moment at which all workers have loaded torch and
-data, until the last trial is stored.
+Workers are processes with one intra-op thread each, on one SQLite file. A trial is 1000 steps of
+the MLP 784-128-10, batch 64, on the embedded MNIST, without pruning. Timed from the moment at which
+all workers have loaded torch and data, until the last trial is stored.
 """
 
 from __future__ import annotations
@@ -33,22 +33,29 @@ def work(url: str, folder: str) -> None:
     data, base = load("mnist"), Settings(max_steps=1000, eval_every=250, eval_samples=1000)
     for _ in steps(build_model(base, data.shape, 10), data, base.replace(max_steps=20)):
         pass
-    tuning = tune(data, space(lr=(0.01, 0.3), momentum=(0.0, 0.9)), base, trials=TRIALS, sampler="random", pruner="none",
-                  storage=url, start=False)
+    tuning = tune(data, space(lr=(0.01, 0.3), momentum=(0.0, 0.9)), base, trials=TRIALS,
+                  sampler="random", pruner="none", storage=url, start=False)
     Path(folder, f"ready-{os.getpid()}").touch()
     while not Path(folder, "go").exists():
         time.sleep(0.002)
     before = time.process_time()
     tuning.run()
-    end = max(trial.datetime_complete.timestamp() for trial in tuning.study.get_trials() if trial.datetime_complete)
+    end = max(trial.datetime_complete.timestamp()
+              for trial in tuning.study.get_trials()
+              if trial.datetime_complete)
     Path(folder, f"done-{os.getpid()}").write_text(json.dumps([end, time.process_time() - before]))
 
 
 def seconds(workers: int) -> tuple[float, float]:
-    """Wall time of all trials with so many workers, and the share of it in which each had a core for itself."""
+    """Wall time of all trials with so many workers, and the share of it in which each had a core
+    for itself.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "worker", f"sqlite:///{folder}/t.db", folder]
-        running = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(workers)]
+        running = [
+            subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            for _ in range(workers)
+        ]
         while len(list(Path(folder).glob("ready-*"))) < workers:
             time.sleep(0.01)
         start = time.time()
@@ -63,10 +70,17 @@ def seconds(workers: int) -> tuple[float, float]:
 def main() -> None:
     pairs = [(seconds(1), seconds(2)) for _ in range(REPEATS)]
     gains = [one / two for (one, _), (two, _) in pairs]
-    middle = {f"{name}_{what}": round(statistics.median(pair[which][field] for pair in pairs), 2)
-              for which, name in enumerate(("one_worker", "two_workers")) for field, what in enumerate(("s", "core_share"))}
-    print(json.dumps({"trials": TRIALS, "repeats": REPEATS, **middle, "gain_median": round(statistics.median(gains), 2),
-                      "gain_min": round(min(gains), 2)}))
+    middle = {
+        f"{name}_{what}": round(statistics.median(pair[which][field]
+                                                  for pair in pairs), 2)
+        for which, name in enumerate(("one_worker", "two_workers"))
+        for field, what in enumerate(("s", "core_share"))
+    }
+    print(
+        json.dumps({
+            "trials": TRIALS, "repeats": REPEATS, **middle, "gain_median":
+            round(statistics.median(gains), 2), "gain_min": round(min(gains), 2)
+        }))
 
 
 if __name__ == "__main__":

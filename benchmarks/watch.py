@@ -1,9 +1,11 @@
-"""What `recipe watch` costs: seconds per step with and without it, interleaved, medians of paired rounds.
+"""What `recipe watch` costs: seconds per step with and without it, interleaved, medians of paired
+rounds.
 
     python benchmarks/watch.py [--rounds 5] [--json FILE]
 
-Whole loops as a practitioner writes them, on synthetic MNIST-shaped pictures: an MLP 784-128-10 at batch 64, and a
-ConvNet at batch 128. Each round is a process of its own, so that its peak memory can be compared, too.
+Whole loops as a practitioner writes them, on synthetic MNIST-shaped pictures: an MLP 784-128-10 at
+batch 64, and a ConvNet at batch 128. Each round is a process of its own, so that its peak memory
+can be compared, too.
 """
 
 from __future__ import annotations
@@ -71,14 +73,17 @@ def child(name: str, watched: bool) -> None:
         import recipe_widgets.watch.runner  # noqa: F401  (both pay for the same imports)
 
         seconds = train(name)
-    print(json.dumps({"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps(
+            {"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
 def one(name: str, watched: bool) -> dict[str, float]:
     command = [sys.executable, __file__, "--child", name] + (["--watched"] if watched else [])
     root = str(Path(__file__).resolve().parent.parent)
-    done = subprocess.run(command, capture_output=True, text=True, check=True,
-                          env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ
+        | {"PYTHONPATH": root, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")})
     told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return told
 
@@ -102,9 +107,12 @@ def main() -> None:
         ratio = statistics.median(b["seconds"] / a["seconds"] for a, b in rounds)
         memory = statistics.median(b["mb"] - a["mb"] for a, b in rounds)
         bare = statistics.median(a["seconds"] for a, _ in rounds) / steps * 1e3
-        results[name] = {"ratio": ratio, "allowed": allowed, "memory_mb": memory, "bare_ms_per_step": bare}
-        print(f"{name} batch {batch}: {bare:.2f} ms a step alone, {ratio:.3f}x watched (allowed {allowed}x), "
-              f"{memory:+.0f} MB at the peak (allowed +200)")
+        results[name] = {
+            "ratio": ratio, "allowed": allowed, "memory_mb": memory, "bare_ms_per_step": bare
+        }
+        print(
+            f"{name} batch {batch}: {bare:.2f} ms a step alone, {ratio:.3f}x watched (allowed {allowed}x), "
+            f"{memory:+.0f} MB at the peak (allowed +200)")
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

@@ -26,7 +26,10 @@ def page(packages: list[dict[str, str]]) -> str:
     counts = Counter(short(one["License"]) for one in kept)
     lines = [HEAD, "| package | version | licence |", "| --- | --- | --- |"]
     lines += [f"| {one['Name']} | {one['Version']} | {short(one['License'])} |" for one in kept]
-    lines += ["", f"{len(kept)} packages; " + ", ".join(f"{name}: {count}" for name, count in counts.most_common()) + "."]
+    lines += [
+        "", f"{len(kept)} packages; " +
+        ", ".join(f"{name}: {count}" for name, count in counts.most_common()) + "."
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,5 @@
-"""The command line: `recipe train`, `check`, `watch`, `tune`, `data`; also `python -m recipe_widgets ...`.
+"""The command line: `recipe train`, `check`, `watch`, `tune`, `data`; also `python -m
+recipe_widgets ...`.
 
 Exit statuses are listed in `EPILOG`, which `recipe --help` prints.
 """
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from recipe_widgets import __version__, cli_tune
 from recipe_widgets.cli_tune import command, make, read
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.files import put
-from recipe_widgets.records.secrets import masked
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.files import put
+from recipe_widgets.core.secrets import masked
 
 if TYPE_CHECKING:
-    from recipe_widgets.records import Run
+    from recipe_widgets.core import Run
 
 
 EPILOG = """\
@@ -50,8 +51,9 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The commands, their options and their help."""
-    whole = Parser(prog="recipe", description="The recipe for training neural networks, from a shell.",
-                                    epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    whole = Parser(prog="recipe",
+                   description="The recipe for training neural networks, from a shell.",
+                   epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     whole.add_argument("--version", action="version", version=f"recipe_widgets {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (_add_train, _add_check, _add_watch, cli_tune.add_to, _add_data):
@@ -60,14 +62,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands: Any) -> None:
-    train = command(commands, "train", "train one model headlessly", """
+    train = command(
+        commands, "train", "train one model headlessly", """
   recipe train --settings run.json --out folder            checkpoints on the way: the newest three and the best
   recipe train --settings run.json --out folder --resume   go on where it stopped
   torchrun --nproc-per-node 2 -m recipe_widgets train --settings run.json --out folder""")
-    train.add_argument("--settings", type=Path, help="JSON file of knobs, as Settings.to_json() writes; default: defaults")
+    train.add_argument("--settings", type=Path,
+                       help="JSON file of knobs, as Settings.to_json() writes; default: defaults")
     train.add_argument("--data", default="mnist", help="mnist or cifar10")
-    train.add_argument("--out", type=Path,
-                       help="folder for run.json (settings and history), weights.pt and checkpoints")
+    train.add_argument(
+        "--out", type=Path,
+        help="folder for run.json (settings and history), weights.pt and checkpoints")
     train.add_argument("--resume", action="store_true",
                        help="go on from the newest whole checkpoint in --out, to the same bit")
 
@@ -76,20 +81,25 @@ def _add_check(commands: Any) -> None:
     check = command(commands, "check", "run every check on your own model, data and loss", """
   recipe check my_project.training:build
   recipe check my_project.training:build --fail-on warn --html checks.html""")
-    check.add_argument("target", help="package.module:function; it returns a dict with model, batches, loss_fn")
+    check.add_argument(
+        "target", help="package.module:function; it returns a dict with model, batches, loss_fn")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
     check.add_argument("--html", type=Path, metavar="FILE", help="write the results as a page")
-    check.add_argument("--fail-on", choices=("fail", "warn"), default="fail", help="exit with 1 from this status on")
+    check.add_argument("--fail-on", choices=("fail", "warn"), default="fail",
+                       help="exit with 1 from this status on")
 
 
 def _add_watch(commands: Any) -> None:
-    watch = command(commands, "watch", "run a training script unchanged and say what is wrong with it", """
+    watch = command(
+        commands, "watch", "run a training script unchanged and say what is wrong with it", """
   recipe watch train.py --epochs 3                         what follows the script's name is the script's own
   recipe watch --fail-on error --html report.html train.py""")
     watch.add_argument("--json", type=Path, metavar="FILE", help="file for the findings")
     watch.add_argument("--html", type=Path, metavar="FILE", help="file for a page of them")
-    watch.add_argument("--steps", type=int, metavar="N", help="stop watching after so many optimiser steps")
-    watch.add_argument("--fail-on", choices=("error", "warning"), help="exit with status 3 on a finding this bad")
+    watch.add_argument("--steps", type=int, metavar="N",
+                       help="stop watching after so many optimiser steps")
+    watch.add_argument("--fail-on", choices=("error", "warning"),
+                       help="exit with status 3 on a finding this bad")
     watch.add_argument("script", type=Path)
     watch.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
 
@@ -99,7 +109,8 @@ def _add_data(commands: Any) -> None:
   recipe data cifar10
   recipe data cifar10 --full""")
     data.add_argument("name", nargs="?", default="mnist", help="mnist or cifar10")
-    data.add_argument("--full", action="store_true", help="the complete set, downloaded once into RECIPE_DATA")
+    data.add_argument("--full", action="store_true",
+                      help="the complete set, downloaded once into RECIPE_DATA")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,8 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a pipe on Windows knows no check marks
     try:
-        return {"train": _train, "check": _check, "watch": _watch, "data": _data, "tune": cli_tune.run}[
-            chosen.command](chosen)
+        return {
+            "train": _train, "check": _check, "watch": _watch, "data": _data, "tune": cli_tune.run
+        }[chosen.command](chosen)
     except KeyboardInterrupt:
         print(f"\nrecipe {chosen.command}: stopped by hand; what is written stays", file=sys.stderr)
         return cli_tune.STOPPED
@@ -120,8 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(chosen: argparse.Namespace) -> int:
+    from recipe_widgets.core import Settings
     from recipe_widgets.data import load
-    from recipe_widgets.records import Settings
     from recipe_widgets.training import train
     from recipe_widgets.training.processes import rank, together
 
@@ -131,8 +143,8 @@ def _train(chosen: argparse.Namespace) -> int:
     if chosen.out:
         make(chosen.out)
     with together(settings):
-        run = train(load(chosen.data), settings, checkpoints=chosen.out and chosen.out / "checkpoints",
-                    resume=chosen.resume)
+        run = train(load(chosen.data), settings, checkpoints=chosen.out
+                    and chosen.out / "checkpoints", resume=chosen.resume)
         if rank() == 0:
             print(run)
         if chosen.out and rank() == 0:
@@ -160,8 +172,10 @@ def _check(chosen: argparse.Namespace) -> int:
     if chosen.json:
         put(chosen.json, report.to_json())
     if chosen.html:
-        put(chosen.html, f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>recipe check</title>'
-                            f"<body>{report._repr_html_()}</body></html>")
+        put(
+            chosen.html,
+            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>recipe check</title>'
+            f"<body>{report._repr_html_()}</body></html>")
     bad = ("fail",) if chosen.fail_on == "fail" else ("fail", "warn")
     return int(any(result.status in bad for result in report))
 
@@ -178,5 +192,5 @@ def _data(chosen: argparse.Namespace) -> int:
 def _watch(chosen: argparse.Namespace) -> int:
     from recipe_widgets.watch import run_script
 
-    return run_script(chosen.script, chosen.arguments, chosen.steps, json=chosen.json, html=chosen.html,
-                      fail_on=chosen.fail_on)
+    return run_script(chosen.script, chosen.arguments, chosen.steps, json=chosen.json,
+                      html=chosen.html, fail_on=chosen.fail_on)

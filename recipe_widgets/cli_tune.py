@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.plain import read_text
-from recipe_widgets.records.settings import LONGEST
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.plain import read_text
+from recipe_widgets.core.settings import LONGEST
 
 if TYPE_CHECKING:
     from recipe_widgets.tune import Tuning
@@ -22,31 +22,38 @@ STOPPED = 130  # by hand: what a shell gives for Ctrl-C
 def command(commands: Any, name: str, purpose: str, examples: str) -> argparse.ArgumentParser:
     """A command that explains itself: what it is for, its options, examples."""
     made: argparse.ArgumentParser = commands.add_parser(
-        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=f"examples:{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=f"examples:{examples}", formatter_class=argparse.RawDescriptionHelpFormatter)
     return made
 
 
 def add_to(commands: Any) -> None:
     """The command's arguments."""
-    tune = command(commands, "tune", "search good settings; the same command on more machines shares the work", """
+    tune = command(
+        commands, "tune", "search good settings; the same command on more machines shares the work",
+        """
   recipe tune --trials 20 --out search                     keeps search/tuning.db; the same line again goes on
   recipe tune --knobs "lr,width=32:256,optimizer=sgd|adam" --trials 50 --out search
   recipe tune --storage postgresql+psycopg://user@host/name     the same line on each machine""")
-    tune.add_argument("--settings", type=Path, help="JSON file of the knobs that are not searched; default: defaults")
+    tune.add_argument("--settings", type=Path,
+                      help="JSON file of the knobs that are not searched; default: defaults")
     tune.add_argument("--data", default="mnist", help="mnist or cifar10")
-    tune.add_argument("--knobs", default="", metavar="KNOB,KNOB=LOW:HIGH,KNOB=A|B|C",
-                      help="what is searched, over its usual range, a range or some values; default: "
-                           "lr,momentum,weight_decay,batch_size,width")
-    tune.add_argument("--trials", type=int, default=50, help="how many are to be finished, counted over all workers")
+    tune.add_argument(
+        "--knobs", default="", metavar="KNOB,KNOB=LOW:HIGH,KNOB=A|B|C",
+        help="what is searched, over its usual range, a range or some values; default: "
+        "lr,momentum,weight_decay,batch_size,width")
+    tune.add_argument("--trials", type=int, default=50,
+                      help="how many are to be finished, counted over all workers")
     tune.add_argument("--sampler", default="tpe", help="tpe, random or grid")
     tune.add_argument("--pruner", default="median", help="median, hyperband or none")
     tune.add_argument("--metric", default="val_loss", help="val_loss or val_accuracy")
-    tune.add_argument("--storage", default=os.environ.get(STORAGE), metavar="URL",
-                      help="a file such as tuning.db, or postgresql+psycopg://user@host/name for many machines; default: "
-                           f"the environment variable {STORAGE} (which other users cannot read), else tuning.db in --out, "
-                           "else memory")
-    tune.add_argument("--name", default="tuning", help="of the search; the same name goes on with it")
+    tune.add_argument(
+        "--storage", default=os.environ.get(STORAGE), metavar="URL", help=
+        "a file such as tuning.db, or postgresql+psycopg://user@host/name for many machines; default: "
+        f"the environment variable {STORAGE} (which other users cannot read), else tuning.db in --out, "
+        "else memory")
+    tune.add_argument("--name", default="tuning",
+                      help="of the search; the same name goes on with it")
     tune.add_argument("--heartbeat", type=int, default=60, metavar="SECONDS",
                       help="a trial without a sign of life for twice as long is run again")
     tune.add_argument("--out", type=Path, help="folder for best.json (settings) and trials.json")
@@ -63,9 +70,9 @@ def run(chosen: argparse.Namespace) -> int:
     storage = chosen.storage or (str(chosen.out / "tuning.db") if chosen.out else None)
     data = load(chosen.data)
     with storage_errors(storage):
-        tuning = tune(data, searched(chosen.knobs), base, trials=chosen.trials, sampler=chosen.sampler,
-                      pruner=chosen.pruner, metric=chosen.metric, storage=storage, name=chosen.name,
-                      heartbeat=chosen.heartbeat, start=False)
+        tuning = tune(data, searched(chosen.knobs), base, trials=chosen.trials,
+                      sampler=chosen.sampler, pruner=chosen.pruner, metric=chosen.metric,
+                      storage=storage, name=chosen.name, heartbeat=chosen.heartbeat, start=False)
         return _searched_with(tuning, chosen.out)
 
 
@@ -112,12 +119,15 @@ def _value(text: str) -> Any:
 
 def write(tuning: Tuning, folder: Path) -> None:
     """best.json, which `recipe train --settings` reads, and trials.json."""
-    from recipe_widgets.records.files import put
+    from recipe_widgets.core.files import put
 
-    rows = [{"number": one.number, "state": one.state, "value": None if one.value != one.value else one.value,
-             "knobs": dict(one.knobs), "why": one.why} for one in tuning.table()]
+    rows = [{
+        "number": one.number, "state": one.state, "value":
+        None if one.value != one.value else one.value, "knobs": dict(one.knobs), "why": one.why
+    } for one in tuning.table()]
     put(folder / "best.json", tuning.best.to_json(), "--out")
-    put(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": rows}, indent=1), "--out")
+    put(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": rows}, indent=1),
+        "--out")
 
 
 def read(path: Path) -> str:

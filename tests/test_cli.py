@@ -21,15 +21,22 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 
 def examples() -> list[str]:
-    """All lines of all helps that begin with `recipe`, without what is said about them after two spaces."""
+    """All lines of all helps that begin with `recipe`, without what is said about them after two
+    spaces.
+    """
     texts = [EPILOG, *(one.epilog or "" for one in commands().values())]
-    lines = [line.strip() for text in texts for line in text.splitlines() if line.startswith("  recipe ")]
+    lines = [
+        line.strip() for text in texts for line in text.splitlines() if line.startswith("  recipe ")
+    ]
     return [re.split(r" {2,}", line)[0] for line in lines]
 
 
 def statuses(text: str) -> dict[str, str]:
     """Exit statuses and their meaning, from the help or from the guide's table."""
-    return {number: said.strip().lower() for number, said in re.findall(r"^[ |]*(\d+) [ |]+([^|\n]+)", text, re.M)}
+    return {
+        number: said.strip().lower()
+        for number, said in re.findall(r"^[ |]*(\d+) [ |]+([^|\n]+)", text, re.M)
+    }
 
 
 def test_every_command_shows_examples() -> None:
@@ -52,7 +59,8 @@ def test_the_guide_lists_the_exit_statuses_of_the_help() -> None:
 
 
 def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
-    for words, said in ((["--help"], "exit status"), (["--version"], "recipe_widgets 0."), (["tune", "--help"], "examples")):
+    for words, said in ((["--help"], "exit status"), (["--version"], "recipe_widgets 0."),
+                        (["tune", "--help"], "examples")):
         with pytest.raises(SystemExit) as stop:
             main(words)
         assert stop.value.code == 0
@@ -61,20 +69,25 @@ def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_train_writes_what_it_did(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(Settings(max_steps=12, width=8).to_json())
-    assert main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")]) == 0
+    assert main(["train", "--settings",
+                 str(tmp_path / "run.json"), "--out",
+                 str(tmp_path / "out")]) == 0
     run = Run.from_json((tmp_path / "out" / "run.json").read_text())
     assert (run.status, run.steps_done) == ("done", 12)
 
 
 def test_a_run_that_diverges_gives_1(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text(Settings(max_steps=300, width=64, depth=4, lr=10.0, momentum=0.9).to_json())
+    (tmp_path / "run.json").write_text(
+        Settings(max_steps=300, width=64, depth=4, lr=10.0, momentum=0.9).to_json())
     assert main(["train", "--settings", str(tmp_path / "run.json")]) == 1
 
 
-@pytest.mark.parametrize("words", [["train", "--settings", "missing.json"], ["train", "--settings", "bad.json"],
-                                   ["train", "--data", "imagenet"], ["train", "--resume"],
-                                   ["watch", "missing.py"], ["check", "nowhere"]])
-def test_slips_give_2_and_one_line(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("words",
+                         [["train", "--settings", "missing.json"],
+                          ["train", "--settings", "bad.json"], ["train", "--data", "imagenet"],
+                          ["train", "--resume"], ["watch", "missing.py"], ["check", "nowhere"]])
+def test_slips_give_2_and_one_line(words: list[str], tmp_path: Path,
+                                   monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.json").write_text('{"lr": "fast"}')
     monkeypatch.chdir(tmp_path)
@@ -82,7 +95,8 @@ def test_slips_give_2_and_one_line(words: list[str], tmp_path: Path, monkeypatch
     assert capsys.readouterr().err.startswith(f"recipe {words[0]}: ")
 
 
-def test_a_search_stopped_by_hand_gives_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_stopped_by_hand_gives_130(tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     from recipe_widgets.tune import Tuning
 
     def stop(self: Tuning, progress: bool = False) -> None:

@@ -1,4 +1,6 @@
-"""What differs between systems: encodings, drives, names of files, modules that not every system has, kinds of terminals."""
+"""What differs between systems: encodings, drives, names of files, modules that not every system
+has, kinds of terminals.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from recipe_widgets.records.files import printable
+from recipe_widgets.core.files import printable
 from recipe_widgets.watch.places import Place
 
 ROOT = Path(__file__).parents[1]
-POSIX = ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix")  # modules that Windows lacks
-POSIX_NAMES = {"os.fork", "os.forkpty", "os.getuid", "os.geteuid", "os.killpg", "os.setsid", "os.mkfifo", "os.statvfs",
-               "os.uname", "os.sched_getaffinity", "signal.SIGKILL", "signal.SIGALRM", "signal.alarm", "signal.SIGUSR1"}
+POSIX = ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix"
+         )  # modules that Windows lacks
+POSIX_NAMES = {
+    "os.fork", "os.forkpty", "os.getuid", "os.geteuid", "os.killpg", "os.setsid", "os.mkfifo",
+    "os.statvfs", "os.uname", "os.sched_getaffinity", "signal.SIGKILL", "signal.SIGALRM",
+    "signal.alarm", "signal.SIGUSR1"
+}
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -34,11 +40,16 @@ def without_encoding(tree: ast.AST) -> Iterator[int]:
             continue
         name = ast.unparse(node.func).rsplit(".", 1)[-1]
         words = {word.arg: word.value for word in node.keywords}
-        texts = [one.value for one in (*node.args, *words.values()) if isinstance(one, ast.Constant)]
-        binary = any(isinstance(text, str) and re.fullmatch(r"[rwxa+]*b[rwxa+]*", text) for text in texts)
+        texts = [
+            one.value for one in (*node.args, *words.values()) if isinstance(one, ast.Constant)
+        ]
+        binary = any(
+            isinstance(text, str) and re.fullmatch(r"[rwxa+]*b[rwxa+]*", text) for text in texts)
         reads = name in ("read_text", "write_text") and isinstance(node.func, ast.Attribute)
-        opens = name == "open" and any(isinstance(text, str) and re.fullmatch(r"[rwxa]\+?t?", text) for text in texts)
-        pipes = "text" in words and any(isinstance(one, ast.Attribute) and one.attr == "PIPE" for one in words.values())
+        opens = name == "open" and any(
+            isinstance(text, str) and re.fullmatch(r"[rwxa]\+?t?", text) for text in texts)
+        pipes = "text" in words and any(
+            isinstance(one, ast.Attribute) and one.attr == "PIPE" for one in words.values())
         if (reads or opens or pipes) and "encoding" not in words and not binary:
             yield node.lineno
 
@@ -51,7 +62,8 @@ def test_no_text_is_in_the_systems_own_encoding() -> None:
                                   "run(x, text=True, stdout=s.PIPE)"])
 def test_the_search_for_encodings_can_find(line: str) -> None:
     assert list(without_encoding(ast.parse(line)))
-    for sound in ('p.read_text(encoding="utf-8")', 'open(p, "rb")', 'p.open("a+b")', 'run(x, encoding="u8", stdout=s.PIPE)'):
+    for sound in ('p.read_text(encoding="utf-8")', 'open(p, "rb")', 'p.open("a+b")',
+                  'run(x, encoding="u8", stdout=s.PIPE)'):
         assert not list(without_encoding(ast.parse(sound)))
 
 
@@ -59,10 +71,15 @@ def test_nothing_that_windows_lacks_is_named_outside_of_a_question_for_the_syste
     """Such a name stands below an `if` or in a `try` that asks first."""
     found = []
     for name, tree in sources():
-        asked = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.If | ast.Try | ast.IfExp)
-                 for inner in ast.walk(node)}
-        found += [f"{name}:{node.lineno} {ast.unparse(node)}" for node in ast.walk(tree)
-                  if isinstance(node, ast.Attribute) and ast.unparse(node) in POSIX_NAMES and id(node) not in asked]
+        asked = {
+            id(inner) for node in ast.walk(tree) if isinstance(node, ast.If | ast.Try | ast.IfExp)
+            for inner in ast.walk(node)
+        }
+        found += [
+            f"{name}:{node.lineno} {ast.unparse(node)}" for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in POSIX_NAMES
+            and id(node) not in asked
+        ]
     assert found == []
 
 
@@ -81,23 +98,30 @@ for one in pkgutil.walk_packages(recipe_widgets.__path__, "recipe_widgets."):
         importlib.import_module(one.name)
 print(len([name for name in sys.modules if name.startswith("recipe_widgets")]))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8",
+                          check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.splitlines()[-1]) > 200
 
 
-@pytest.mark.parametrize(("command", "encoding"), [("check", "cp1252"), ("watch", "cp1252"), ("watch", "utf-8"),
-                                                   ("data", "ascii"), ("--help", "ascii"), ("train", "ascii")])
-def test_the_command_line_speaks_to_any_terminal(command: str, encoding: str, tmp_path: Path) -> None:
-    """A pipe on Windows has no ✗, no → and no µ; the command must not fall over them, and no file loses them."""
+@pytest.mark.parametrize(("command", "encoding"), [("check", "cp1252"), ("watch", "cp1252"),
+                                                   ("watch", "utf-8"), ("data", "ascii"),
+                                                   ("--help", "ascii"), ("train", "ascii")])
+def test_the_command_line_speaks_to_any_terminal(command: str, encoding: str,
+                                                 tmp_path: Path) -> None:
+    """A pipe on Windows has no ✗, no → and no µ; the command must not fall over them, and no
+    file loses them.
+    """
     (tmp_path / "mine.py").write_text(CHECKED, encoding="utf-8")
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     arguments = {"check": ["check", "mine:build", "--html", "page.html"],
                  "watch": ["watch", "--html", "page.html", "script.py"],
                  "train": ["train", "--settings", "naïve→.json"]}.get(command, [command])
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-m", "recipe_widgets", *arguments], capture_output=True, check=False,
-                          cwd=tmp_path, env=surroundings)
+    surroundings = {
+        **os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"
+    }
+    done = subprocess.run([sys.executable, "-m", "recipe_widgets", *arguments], capture_output=True,
+                          check=False, cwd=tmp_path, env=surroundings)
     said = (done.stdout + done.stderr).decode(encoding)
     assert "Traceback" not in said
     assert done.returncode in (0, 1, 2)
@@ -149,7 +173,8 @@ def test_every_file_has_a_name_that_every_system_takes() -> None:
         pytest.skip("not a git checkout")
     names = done.stdout.decode().split("\0")[:-1]
     folded = [name.lower() for name in names]
-    reserved = re.compile(r'[<>:"\\|?*\x00-\x1f]|[. ](/|$)|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)', re.IGNORECASE)
+    reserved = re.compile(
+        r'[<>:"\\|?*\x00-\x1f]|[. ](/|$)|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)', re.IGNORECASE)
     assert [name for name in names if reserved.search(name)] == []
     assert len(set(folded)) == len(folded)
     assert max(map(len, names)) < 120  # below Windows' 260 with a folder of 140

@@ -1,4 +1,6 @@
-"""The pages beside the notebooks: every idea listed once, links alive, words sorted, named checks importable."""
+"""The pages beside the notebooks: every idea listed once, links alive, words sorted, named
+checks importable.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ HERE = Path(__file__).parents[1] / "notebooks"
 PAGES = ("CHECKLIST.md", "GLOSSARY.md", "README.md", "TEACHING.md")
 LINK = re.compile(r"\]\(((?!https?:)[^\s#]+?)(?:#(\S+?))?\)(?=[\s.,;:|]|$)", re.M)
 # How many ideas each group has: A1 to A4, D1 to D12, ...; 92 in all.
-IDEAS = {"A": 4, "D": 12, "S": 12, "W": 6, "G": 10, "O": 11, "P": 9, "R": 14, "T": 4, "Q": 6, "Y": 4}
+IDEAS = {
+    "A": 4, "D": 12, "S": 12, "W": 6, "G": 10, "O": 11, "P": 9, "R": 14, "T": 4, "Q": 6, "Y": 4
+}
 
 
 @cache
@@ -25,7 +29,8 @@ def cells(file: str) -> tuple[nbformat.NotebookNode, ...]:
 @cache
 def sections(file: str) -> frozenset[str]:
     text = "\n".join(cell.source for cell in cells(file) if cell.cell_type == "markdown")
-    return frozenset(re.sub(r"\s", "-", heading) for heading in re.findall(r"^#+ (.+)$", text, re.M))
+    return frozenset(
+        re.sub(r"\s", "-", heading) for heading in re.findall(r"^#+ (.+)$", text, re.M))
 
 
 def plain(text: str) -> str:
@@ -50,7 +55,9 @@ def names(text: str) -> set[str]:
 
 
 def found(name: str) -> object:
-    """The object of a dotted name such as checks.run_all or Settings.simplest, seen from the package."""
+    """The object of a dotted name such as checks.run_all or Settings.simplest, seen from the
+    package.
+    """
     parts = name.split(".")
     here: object = importlib.import_module("recipe_widgets")
     for at, part in enumerate(parts):
@@ -80,7 +87,8 @@ def test_every_idea_is_listed_once() -> None:
 
 def entries() -> list[tuple[str, str, str]]:
     """Term, definition, notebook."""
-    return re.findall(r"^- \*\*(.+?)\*\*: (.+) \[[^]]+\]\((\w+\.ipynb)\S*\)$", (HERE / "GLOSSARY.md").read_text(), re.M)
+    return re.findall(r"^- \*\*(.+?)\*\*: (.+) \[[^]]+\]\((\w+\.ipynb)\S*\)$",
+                      (HERE / "GLOSSARY.md").read_text(), re.M)
 
 
 def test_the_glossary_is_sorted_and_terse() -> None:

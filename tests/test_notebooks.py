@@ -1,4 +1,6 @@
-"""What nbval does not look at: that saved outputs belong to the saved cells, and that the pages keep the house rules."""
+"""What nbval does not look at: that saved outputs belong to the saved cells, and that the pages
+keep the house rules.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
 
 
 def test_outputs_are_those_of_the_cells(notebook: nbformat.NotebookNode) -> None:
-    assert notebook.metadata["recipe"]["outputs_of"] == runner.fingerprint(notebook), "run `make notebooks`"
+    assert notebook.metadata["recipe"]["outputs_of"] == runner.fingerprint(
+        notebook), "run `make notebooks`"
     numbers = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -42,7 +45,8 @@ def test_progress_bars_are_not_kept_but_warnings_are() -> None:
     def stream(name: str, text: str) -> nbformat.NotebookNode:
         return nbformat.v4.new_output("stream", name=name, text=text)
 
-    assert runner.is_progress(stream("stderr", "\rlearning:  40%|####      | 4/10 [00:01<00:02,  2.1it/s]\r        \r"))
+    assert runner.is_progress(
+        stream("stderr", "\rlearning:  40%|####      | 4/10 [00:01<00:02,  2.1it/s]\r        \r"))
     assert runner.is_progress(stream("stderr", "\n"))
     assert not runner.is_progress(stream("stderr", "UserWarning: 40% is a lot"))
     assert not runner.is_progress(stream("stdout", "\n"))
@@ -57,17 +61,21 @@ def test_no_widget_state_and_no_large_pictures(notebook: nbformat.NotebookNode) 
             assert "application/vnd.jupyter.widget-view+json" not in data
             assert len(data.get("image/png", "")) * 3 / 4 < 60_000
             if "image/png" in data:
-                assert data["text/plain"].startswith("[picture]"), "every picture has a text alternative"
+                assert data["text/plain"].startswith(
+                    "[picture]"), "every picture has a text alternative"
 
 
 def sections(path: Path) -> set[str]:
     """The anchors of a notebook's headings, as JupyterLab makes them."""
-    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    text = "\n".join(cell.source
+                     for cell in nbformat.read(path, as_version=4).cells
+                     if cell.cell_type == "markdown")
     return {re.sub(r"\s", "-", heading) for heading in re.findall(r"^#+ (.+)$", text, re.M)}
 
 
 def test_the_list_of_ideas_links_to_sections_that_exist() -> None:
-    rows = re.findall(r"^\| ([A-Z]\d+) \|.*?\]\((\S+?\.ipynb)#(\S+)\)", (HERE / "README.md").read_text(), re.M)
+    rows = re.findall(r"^\| ([A-Z]\d+) \|.*?\]\((\S+?\.ipynb)#(\S+)\)",
+                      (HERE / "README.md").read_text(), re.M)
     assert [idea for idea, _, _ in rows][:4] == ["A1", "A2", "A3", "A4"]
     assert len({idea for idea, _, _ in rows}) == len(rows)
     for idea, file, anchor in rows:

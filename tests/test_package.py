@@ -21,7 +21,9 @@ WIDGET_PACKAGES = ("ipywidgets", "IPython", "matplotlib.pyplot", "ipykernel")
 def modules_after(code: str) -> set[str]:
     """The names of all modules that a fresh Python has loaded after running `code`."""
     script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
-    return set(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split())
+    return set(
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True,
+                       text=True).stdout.split())
 
 
 @pytest.mark.parametrize("code", [
@@ -39,7 +41,9 @@ def test_the_test_above_can_fail() -> None:
 
 
 def test_a_plain_import_loads_none_of_the_layers() -> None:
-    ours = {name for name in modules_after("import recipe_widgets") if name.startswith("recipe_widgets")}
+    ours = {
+        name for name in modules_after("import recipe_widgets") if name.startswith("recipe_widgets")
+    }
     assert ours == {"recipe_widgets"}
 
 
@@ -54,7 +58,10 @@ def test_all_names_are_there_and_unknown_ones_are_not() -> None:
 
 def constraints() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().split()
-    return {name.lower().replace("_", "-"): version for name, version in (line.split("==") for line in lines)}
+    return {
+        name.lower().replace("_", "-"): version
+        for name, version in (line.split("==") for line in lines)
+    }
 
 
 def pip_part() -> list[str]:
@@ -70,16 +77,20 @@ def test_environment_holds_the_versions_of_the_constraints() -> None:
 
 def test_everything_the_project_asks_for_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["dependencies"] + [one for group in project["optional-dependencies"].values() for one in group]
+    asked = project["dependencies"] + [
+        one for group in project["optional-dependencies"].values() for one in group
+    ]
     names = {re.split(r"[><=\[ ]", one)[0].lower().replace("_", "-") for one in asked}
     assert names <= set(constraints())
     installs = next(line for line in pip_part() if line.startswith("-e"))
-    assert set(re.search(r"\[(.*)\]", installs).group(1).split(",")) == set(project["optional-dependencies"])
+    assert set(re.search(r"\[(.*)\]",
+                         installs).group(1).split(",")) == set(project["optional-dependencies"])
 
 
 def test_make_setup_installs_the_pip_part() -> None:
     command = re.search(r"sed -n '(.*?)' environment.yml", (ROOT / "Makefile").read_text()).group(1)
-    shown = subprocess.run(["sed", "-n", command, ROOT / "environment.yml"], capture_output=True, text=True, check=True)
+    shown = subprocess.run(["sed", "-n", command, ROOT / "environment.yml"], capture_output=True,
+                           text=True, check=True)
     assert shown.stdout.splitlines() == pip_part()
 
 
@@ -87,8 +98,10 @@ def test_make_setup_installs_the_pip_part() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that is built from the sdist, as an installer without wheels would build it."""
     folder = tmp_path_factory.mktemp("dist")
-    subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)], check=True,
-                   capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir",
+         str(folder),
+         str(ROOT)], check=True, capture_output=True)
     assert len(list(folder.glob("*.tar.gz"))) == 1
     (built,) = folder.glob("*.whl")
     return built
@@ -96,10 +109,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_code_types_and_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"recipe_widgets/py.typed", "recipe_widgets/_embedded/mnist/train-00.png",
-            "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"} <= names
-    tracked = {str(path.relative_to(ROOT / "data")) for path in (ROOT / "data").rglob("*") if path.is_file()}
-    assert {f"recipe_widgets/_embedded/{name}" for name in tracked if "__pycache__" not in name} <= names
+    assert {
+        "recipe_widgets/py.typed", "recipe_widgets/_embedded/mnist/train-00.png",
+        "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"
+    } <= names
+    tracked = {
+        str(path.relative_to(ROOT / "data"))
+        for path in (ROOT / "data").rglob("*")
+        if path.is_file()
+    }
+    assert {f"recipe_widgets/_embedded/{name}" for name in tracked
+            if "__pycache__" not in name} <= names
     assert not {name for name in names if name.startswith(("tests", "docs", "notebooks"))}
 
 
@@ -112,15 +132,17 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert (about["Name"], about["Version"]) == ("recipe_widgets", recipe_widgets.__version__)
     assert about["License-Expression"] == "MIT"
     assert "Typing :: Typed" in about.get_all("Classifier", [])
-    assert "recipe = recipe_widgets.cli:main" in files.read(place.replace("METADATA", "entry_points.txt")).decode()
+    assert "recipe = recipe_widgets.cli:main" in files.read(
+        place.replace("METADATA", "entry_points.txt")).decode()
 
 
 def test_what_the_wheel_unpacks_loads_its_own_data(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = ("import recipe_widgets as r; from recipe_widgets.data.embedded import data_folder\n"
             "print(data_folder(), r.load('mnist').train.size, r.load('cifar10').train.size)")
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path,
-                          env={**os.environ, "PYTHONPATH": str(tmp_path)}).stdout.split()
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH":
+                                             str(tmp_path)}).stdout.split()
     assert said == [str(tmp_path / "recipe_widgets" / "_embedded"), "50000", "8333"]
 
 
@@ -140,14 +162,19 @@ def test_binder_installs_what_the_project_has() -> None:
     assert os.access(ROOT / ".binder" / "postBuild", os.X_OK)
 
 
-@pytest.mark.parametrize("form", [form for form in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
-                                  if form.stem != "config"], ids=lambda form: form.stem)
+@pytest.mark.parametrize("form", [
+    form for form in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    if form.stem != "config"
+], ids=lambda form: form.stem)
 def test_issue_forms_are_whole(form: Path) -> None:
-    """As GitHub reads them: a name, a description, parts of known kinds with different ids and labels."""
+    """As GitHub reads them: a name, a description, parts of known kinds with different ids and
+    labels.
+    """
     told = yaml.safe_load(form.read_text(encoding="utf-8"))
     assert told["name"]
     assert told["description"]
-    assert {part["type"] for part in told["body"]} <= {"markdown", "input", "textarea", "dropdown", "checkboxes"}
+    assert {part["type"] for part in told["body"]
+            } <= {"markdown", "input", "textarea", "dropdown", "checkboxes"}
     for key in ("id", "label"):
         given = [part[key] if key == "id" else part["attributes"][key] for part in told["body"]]
         assert len(set(given)) == len(given)
@@ -156,4 +183,5 @@ def test_issue_forms_are_whole(form: Path) -> None:
 def test_the_front_page_leads_nowhere_that_is_not_there() -> None:
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "guide.md"):
         for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
-            assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
+            assert link.startswith("https://") or (page.parent /
+                                                   link).exists(), f"{page.name}: {link}"

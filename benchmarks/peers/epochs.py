@@ -1,8 +1,10 @@
-"""One model, one data set, trained by each library in its usual way: seconds per epoch, and seconds to a test accuracy.
+"""One model, one data set, trained by each library in its usual way: seconds per epoch, and seconds
+to a test accuracy.
 
-Every way gets the same weights to begin with, the same optimiser (SGD with momentum) and the same batch size; what it is
-free to choose is how the batches get to the model, and which numbers it computes on the way. Progress bars, loggers and
-checkpoints are off. `Clock.epoch_done` is called by each library's own hook after an epoch; judging is not counted.
+Every way gets the same weights to begin with, the same optimiser (SGD with momentum) and the same
+batch size; what it is free to choose is how the batches get to the model, and which numbers it
+computes on the way. Progress bars, loggers and checkpoints are off. `Clock.epoch_done` is called by
+each library's own hook after an epoch; judging is not counted.
 """
 
 from __future__ import annotations
@@ -61,14 +63,18 @@ def way(name: str) -> Callable[[Way], Way]:
 
 
 def plain_model(data: Data, settings: Settings) -> nn.Module:
-    """The model as anybody would write it down: layers in their order, weights in PyTorch's usual memory order."""
+    """The model as anybody would write it down: layers in their order, weights in PyTorch's
+    usual memory order.
+    """
     model = build_model(settings, data.shape, data.num_classes)
     assert isinstance(model, nn.Sequential)
     return nn.Sequential(*model).to(memory_format=torch.contiguous_format)
 
 
 def floats(data: Data) -> TensorDataset:
-    """The training set normalised beforehand, as float32: the quickest thing to give a DataLoader."""
+    """The training set normalised beforehand, as float32: the quickest thing to give a
+    DataLoader.
+    """
     x, y = data.train.batch(torch.arange(len(data.train.y)))
     return TensorDataset(x.contiguous(), y)
 
@@ -79,11 +85,14 @@ def sgd(model: nn.Module, settings: Settings) -> torch.optim.SGD:
 
 @way("bare loop")
 def bare(data: Data, settings: Settings, clock: Clock) -> None:
-    """Resident tensors and a shuffled index: as little as there can be between the batches and the model."""
+    """Resident tensors and a shuffled index: as little as there can be between the batches and
+    the model.
+    """
     x, y = floats(data).tensors
     model = plain_model(data, settings)
     clock.start()
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=settings.momentum, fused=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=settings.momentum,
+                                fused=True)
     while True:
         for rows in torch.randperm(len(y)).split(settings.batch_size):
             loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
@@ -132,7 +141,8 @@ def by_loader(loader: DataLoader[Any], model: nn.Module, settings: Settings,
 
 @way("DataLoader of tensors")
 def tensors(data: Data, settings: Settings, clock: Clock) -> None:
-    by_loader(DataLoader(floats(data), settings.batch_size, shuffle=True), plain_model(data, settings), settings, clock)
+    by_loader(DataLoader(floats(data), settings.batch_size, shuffle=True),
+              plain_model(data, settings), settings, clock)
 
 
 class Images(Dataset[tuple[torch.Tensor, int]]):
@@ -143,7 +153,9 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
 
         x, y = data.train
         self.arrays, self.labels = x.permute(0, 2, 3, 1).squeeze(-1).numpy(), y.tolist()
-        self.convert = transforms.Compose([transforms.ToTensor(), transforms.Normalize(data.mean, data.std)])
+        self.convert = transforms.Compose(
+            [transforms.ToTensor(),
+             transforms.Normalize(data.mean, data.std)])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -156,7 +168,8 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
 
 @way("DataLoader of PIL images")
 def pictures(data: Data, settings: Settings, clock: Clock) -> None:
-    by_loader(DataLoader(Images(data), settings.batch_size, shuffle=True), plain_model(data, settings), settings, clock)
+    by_loader(DataLoader(Images(data), settings.batch_size, shuffle=True),
+              plain_model(data, settings), settings, clock)
 
 
 @way("skorch")
@@ -171,8 +184,9 @@ def skorch(data: Data, settings: Settings, clock: Clock) -> None:
 
     set_, model = floats(data), plain_model(data, settings)
     clock.start()
-    net = NeuralNetClassifier(model, criterion=nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=settings.lr,
-                              optimizer__momentum=settings.momentum, batch_size=settings.batch_size, max_epochs=10**6,
+    net = NeuralNetClassifier(model, criterion=nn.CrossEntropyLoss, optimizer=torch.optim.SGD,
+                              lr=settings.lr, optimizer__momentum=settings.momentum,
+                              batch_size=settings.batch_size, max_epochs=10**6,
                               iterator_train__shuffle=True, train_split=None, verbose=0,
                               classes=list(range(data.num_classes)), callbacks=[Stop()])
     net.fit(set_, y=None)
@@ -202,12 +216,14 @@ def lightning(data: Data, settings: Settings, clock: Clock) -> None:
             trainer.should_stop = clock.epoch_done(module.model)
             module.train()
 
-    loader, model = DataLoader(floats(data), settings.batch_size, shuffle=True), Module(plain_model(data, settings))
+    loader, model = DataLoader(floats(data), settings.batch_size,
+                               shuffle=True), Module(plain_model(data, settings))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         clock.start()
-        L.Trainer(max_epochs=10**6, min_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
-                  enable_progress_bar=False, enable_model_summary=False, callbacks=[Stop()]).fit(model, loader)
+        L.Trainer(max_epochs=10**6, min_epochs=1, accelerator="cpu", logger=False,
+                  enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+                  callbacks=[Stop()]).fit(model, loader)
 
 
 @way("fastai")
@@ -227,8 +243,10 @@ def fastai(data: Data, settings: Settings, clock: Clock) -> None:
     loader = FastLoader(floats(data), bs=settings.batch_size, shuffle=True, num_workers=0)
     model = plain_model(data, settings)
     clock.start()
-    learn = Learner(DataLoaders(loader, loader), model, loss_func=nn.CrossEntropyLoss(), train_bn=True,
-                    opt_func=lambda params, lr: OptimWrapper(params, torch.optim.SGD, lr=lr, momentum=settings.momentum))
+    learn = Learner(
+        DataLoaders(loader, loader), model,
+        loss_func=nn.CrossEntropyLoss(), train_bn=True, opt_func=lambda params, lr: OptimWrapper(
+            params, torch.optim.SGD, lr=lr, momentum=settings.momentum))
     with learn.no_bar(), learn.no_logging():
         learn._do_epoch_validate = lambda *_, **__: None  # there is nothing to validate here
         learn.fit(10**6, lr=settings.lr, cbs=[Stop()])

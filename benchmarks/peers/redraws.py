@@ -1,6 +1,8 @@
-"""What one repaint of a live loss curve costs the process that trains: milliseconds for 1,000 points of two curves.
+"""What one repaint of a live loss curve costs the process that trains: milliseconds for 1,000
+points of two curves.
 
-A repaint ends with the bytes that go to the page. What draws in the training loop stops it for that long.
+A repaint ends with the bytes that go to the page. What draws in the training loop stops it for that
+long.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import matplotlib.pyplot as plt
 from torch import nn
 
 from recipe_widgets import Run, Settings
+from recipe_widgets.core import History
 from recipe_widgets.plots import Shown, curves_svg
-from recipe_widgets.records import History
 
 POINTS = 1000
 LOSS = [2.3 * math.exp(-i / 250) + 0.05 * math.sin(i) for i in range(POINTS)]
@@ -69,7 +71,10 @@ def ours() -> Callable[[], object]:
     return lambda: curves_svg(shown).encode()
 
 
-WAYS = {"recipe_widgets (one SVG)": ours, "livelossplot": livelossplot, "clear and draw again": cleared_and_drawn}
+WAYS = {
+    "recipe_widgets (one SVG)": ours, "livelossplot": livelossplot, "clear and draw again":
+    cleared_and_drawn
+}
 
 
 def milliseconds(rounds: int) -> dict[str, list[float]]:

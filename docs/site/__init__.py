@@ -1,1 +1,3 @@
-"""Builds the static site: lessons, texts, replays and the API reference as plain pages that load nothing from a network."""
+"""Builds the static site: lessons, texts, replays and the API reference as plain pages that load
+nothing from a network.
+"""

@@ -22,14 +22,16 @@ from docs.site.texts import chained, notebook_page, text_pages
 from recipe_widgets import RecipeError, load
 from recipe_widgets.plots import RecipeMap
 
-TEXTS = ("notebooks/README.md", "notebooks/CHECKLIST.md", "notebooks/GLOSSARY.md", "notebooks/TEACHING.md", "README.md",
-         "docs/guide.md", "CHANGELOG.md")
+TEXTS = ("notebooks/README.md", "notebooks/CHECKLIST.md", "notebooks/GLOSSARY.md",
+         "notebooks/TEACHING.md", "README.md", "docs/guide.md", "CHANGELOG.md")
 MARK = ".recipe-site"  # in a folder that this script may empty
 
 
 def lessons() -> list[str]:
     """The notebooks, in the order of the recipe."""
-    return [f"notebooks/{file.name}" for file in sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))]
+    return [
+        f"notebooks/{file.name}" for file in sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
+    ]
 
 
 def index_page(pages: Sequence[Page], texts: Sequence[Page], plans: Sequence[Plan]) -> Page:
@@ -41,11 +43,14 @@ def index_page(pages: Sequence[Page], texts: Sequence[Page], plans: Sequence[Pla
     return Page("index.html", "Learn the craft of training", body)
 
 
-def build(site: Path, recordings: Path, plans: Sequence[Plan] = PLANS, modules: Sequence[str] | None = None) -> None:
-    """Write the whole site, in place of the one that was there. modules: those of the reference, by default all.
+def build(site: Path, recordings: Path, plans: Sequence[Plan] = PLANS,
+          modules: Sequence[str] | None = None) -> None:
+    """Write the whole site, in place of the one that was there. modules: those of the reference, by
+    default all.
 
     Raises:
-        RecipeError: the folder holds something else, a page would load from a network, or a link leads nowhere.
+        RecipeError: the folder holds something else, a page would load from a network, or a link
+            leads nowhere.
     """
     emptied(site)
     torch.set_num_threads(1)  # the numbers of ConvNets depend on it, and a neighbour keeps a core
@@ -59,10 +64,13 @@ def build(site: Path, recordings: Path, plans: Sequence[Plan] = PLANS, modules: 
 
 
 def emptied(site: Path) -> None:
-    """Make `site` an empty folder. Raises RecipeError: it holds something that this script did not write."""
+    """Make `site` an empty folder. Raises RecipeError: it holds something that this script did
+    not write.
+    """
     if site.exists():
         if not (site / MARK).exists() and any(site.iterdir()):
-            raise RecipeError("Folder of the site", found=f"{site} with other files", expected="an empty or a new folder")
+            raise RecipeError("Folder of the site", found=f"{site} with other files",
+                              expected="an empty or a new folder")
         shutil.rmtree(site)
     site.mkdir(parents=True)
     (site / MARK).touch()
@@ -71,8 +79,9 @@ def emptied(site: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "site")
-    parser.add_argument("--recordings", type=Path, default=REPOSITORY / "build" / "recordings",
-                        help="where recorded runs are kept, so that the next build need not train them again")
+    parser.add_argument(
+        "--recordings", type=Path, default=REPOSITORY / "build" / "recordings",
+        help="where recorded runs are kept, so that the next build need not train them again")
     chosen = parser.parse_args()
     start = time.monotonic()
     try:
@@ -81,7 +90,9 @@ def main() -> None:
         sys.exit(str(error))
     files = [file for file in chosen.out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 2**20
-    print(f"{chosen.out / 'index.html'}: {len(files)} files, {size:.1f} MiB, {time.monotonic() - start:.0f} s")
+    print(
+        f"{chosen.out / 'index.html'}: {len(files)} files, {size:.1f} MiB, {time.monotonic() - start:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Is the site whole? No page may load anything from a network, and every link must lead somewhere."""
+"""Is the site whole? No page may load anything from a network, and every link must lead
+somewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _CSS = re.compile(r"""url\(\s*["']?([^"')]*)|@import\s+["']?([^"'\s;]*)""")
 
 
 class Read(HTMLParser):
-    """What a page refers to. loads: what a browser fetches unasked; links: what a reader may follow; places: ids."""
+    """What a page refers to. loads: what a browser fetches unasked; links: what a reader may
+    follow; places: ids.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -50,8 +54,14 @@ class Read(HTMLParser):
 
 def problems(site: Path) -> list[str]:
     """What is wrong with the pages in `site`, each as one line."""
-    pages = {file.relative_to(site).as_posix(): Read(file.read_text()) for file in sorted(site.rglob("*.html"))}
-    return [f"{name}: {what}" for name, page in pages.items() for what in _page_problems(site, name, page, pages)]
+    pages = {
+        file.relative_to(site).as_posix(): Read(file.read_text())
+        for file in sorted(site.rglob("*.html"))
+    }
+    return [
+        f"{name}: {what}" for name, page in pages.items()
+        for what in _page_problems(site, name, page, pages)
+    ]
 
 
 def _page_problems(site: Path, name: str, page: Read, pages: dict[str, Read]) -> list[str]:
@@ -78,12 +88,14 @@ def _is_at_hand(site: Path, name: str, load: str) -> bool:
 
 def _meant(site: Path, name: str, path: str) -> str | None:
     file = (site / name).parent.joinpath(unquote(path)).resolve()
-    return file.relative_to(site.resolve()).as_posix() if file.is_file() and file.is_relative_to(site.resolve()) else None
+    return file.relative_to(site.resolve()).as_posix() if file.is_file() and file.is_relative_to(
+        site.resolve()) else None
 
 
 def must_be_whole(site: Path) -> None:
     """Raises RecipeError: a page loads from a network, or a link leads nowhere."""
     found = problems(site)
     if found:
-        raise RecipeError("Site", found=f"{len(found)} problems: " + "; ".join(found[:10]),
-                          expected="pages that load nothing from a network, and links that lead somewhere")
+        raise RecipeError(
+            "Site", found=f"{len(found)} problems: " + "; ".join(found[:10]),
+            expected="pages that load nothing from a network, and links that lead somewhere")

@@ -1,4 +1,6 @@
-"""The frame around every page of the site: head, navigation, style. Nothing in it is loaded from anywhere."""
+"""The frame around every page of the site: head, navigation, style. Nothing in it is loaded from
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pygments.formatters import HtmlFormatter
 
-from recipe_widgets.records.files import write_whole
+from recipe_widgets.core.files import write_whole
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
-JINJA = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                    lstrip_blocks=True)
+JINJA = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                    trim_blocks=True, lstrip_blocks=True)
 
 
 @dataclass
@@ -23,7 +25,8 @@ class Page:
 
     Attributes:
         path: in the site, such as "notebooks/05_overfit.html". body: HTML that is safe to show.
-        contents: (id, text) of its sections. before, after: the pages to go to next, as (path, title).
+        contents: (id, text) of its sections. before, after: the pages to go to next, as (path,
+            title).
         script: JavaScript that stands in the page.
     """
 
@@ -36,7 +39,8 @@ class Page:
     script: str = ""
 
     def html(self) -> str:
-        return JINJA.get_template("page.html").render(page=self, root="../" * self.path.count("/"), style=style())
+        return JINJA.get_template("page.html").render(page=self, root="../" * self.path.count("/"),
+                                                      style=style())
 
     def write(self, site: Path) -> None:
         file = site / self.path
@@ -45,7 +49,9 @@ class Page:
 
 
 def rendered(template: str, **values: Any) -> str:
-    """A template of this folder, filled in; values are escaped unless the template says otherwise."""
+    """A template of this folder, filled in; values are escaped unless the template says
+    otherwise.
+    """
     return JINJA.get_template(template).render(**values)
 
 

@@ -17,13 +17,16 @@ from docs.site.links import REPOSITORY, linked_texts, mended, page_of
 from docs.site.page import TEMPLATES, Page
 
 LIVE = '<p class="live">A saved copy; <a href="../README.md">in JupyterLab</a> its sliders and buttons answer, too.</p>'
-_HEADING = re.compile(r'<h(?P<level>[1-6])\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>(?P<text>.*?)</h(?P=level)>', re.DOTALL)
+_HEADING = re.compile(
+    r'<h(?P<level>[1-6])\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>(?P<text>.*?)</h(?P=level)>', re.DOTALL)
 _MARK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>')
 _TAG = re.compile(r"<[^>]*>")
 
 
 def notebook_page(source: str, replays: Sequence[str]) -> Page:
-    """The page of a notebook, such as "notebooks/05_overfit.ipynb". replays: data sets whose live panels were recorded."""
+    """The page of a notebook, such as "notebooks/05_overfit.ipynb". replays: data sets whose
+    live panels were recorded.
+    """
     exporter = HTMLExporter(template_name="lesson", extra_template_basedirs=[str(TEMPLATES)])
     notebook = nbformat.read(REPOSITORY / source, as_version=4)
     resources: dict[str, Any] = {"replays": replays}
@@ -44,15 +47,16 @@ def text_pages(first: Iterable[str]) -> list[Page]:
 
 
 def _page(source: str, body: str) -> Page:
-    headings = [(match["level"], match["id"], words(match["text"])) for match in _HEADING.finditer(body)]
+    headings = [(match["level"], match["id"], words(match["text"]))
+                for match in _HEADING.finditer(body)]
     title = next((text for level, _, text in headings if level == "1"), Path(source).stem)
     contents = [(html.unescape(place), text) for level, place, text in headings if level == "2"]
     return Page(page_of(source), title, mended(body, source), contents)
 
 
 def with_usual_places(body: str) -> str:
-    """The same HTML with the places of headings under both their names: "In-a-script", as JupyterLab has it, and
-    "in-a-script", as code-hosting pages do.
+    """The same HTML with the places of headings under both their names: "In-a-script", as
+    JupyterLab has it, and "in-a-script", as code-hosting pages do.
     """
     def both(match: re.Match[str]) -> str:
         usual = re.sub(r"[^\w\- ]", "", words(match["text"]).lower()).replace(" ", "-")

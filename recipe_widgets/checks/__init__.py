@@ -1,12 +1,16 @@
 """Layer 4: checks on any PyTorch model, without ipywidgets.
 
-Each is `check(subject_or_model, batches=None, loss_fn=None, **options) -> CheckResult`; `run_all` runs those that apply.
-Checks of data need no model: `check(data, **options)`, where data is our `Data`, (x, y), {"train": (x, y), ...} or batches.
-A check changes nothing that it looks at.
+Each is `check(subject_or_model, batches=None, loss_fn=None, **options) -> CheckResult`; `run_all`
+runs those that apply. Checks of data need no model: `check(data, **options)`, where data is our
+`Data`, (x, y), {"train": (x, y), ...} or batches. A check changes nothing that it looks at.
 """
 
 from recipe_widgets.checks.curves import curve_shape, fit_diagnosis, lr_verdict, noise_level
-from recipe_widgets.checks.dependence import batch_independence, causal_dependence, loop_equals_vectorised
+from recipe_widgets.checks.dependence import (
+    batch_independence,
+    causal_dependence,
+    loop_equals_vectorised,
+)
 from recipe_widgets.checks.finder import lr_finder
 from recipe_widgets.checks.gradcheck import gradient_check
 from recipe_widgets.checks.images import duplicates, input_range, outliers
@@ -30,7 +34,11 @@ from recipe_widgets.checks.signals import (
     saturation,
     update_ratio,
 )
-from recipe_widgets.checks.splits import augmentation_keeps_label, split_leak, train_eval_preprocessing
+from recipe_widgets.checks.splits import (
+    augmentation_keeps_label,
+    split_leak,
+    train_eval_preprocessing,
+)
 from recipe_widgets.checks.start import (
     init_scale,
     input_independent_baseline,

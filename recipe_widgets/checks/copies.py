@@ -29,7 +29,9 @@ def copied(model: nn.Module, factory: Callable[[], nn.Module] | None = None) -> 
 
 
 def together(*things: Any) -> tuple[Any, ...] | None:
-    """Deep copies that share what the originals share (an optimiser's copy holds the model copy's parameters)."""
+    """Deep copies that share what the originals share (an optimiser's copy holds the model
+    copy's parameters).
+    """
     memo: dict[int, Any] = {}
     for thing in things:
         if isinstance(thing, nn.Module):
@@ -42,28 +44,39 @@ def together(*things: Any) -> tuple[Any, ...] | None:
 
 
 def _detach_results(values: list[Any], memo: dict[int, Any]) -> None:
-    """Tensors a forward pass left in the model have a graph, which deepcopy refuses: copy their numbers only."""
+    """Tensors a forward pass left in the model have a graph, which deepcopy refuses: copy their
+    numbers only.
+    """
     for value in values:
         if isinstance(value, torch.Tensor) and not value.is_leaf:
             memo[id(value)] = value.detach().clone()
         elif isinstance(value, (list, tuple)):
-            _detach_results([v for v in value if isinstance(v, (torch.Tensor, list, tuple, dict))], memo)
+            _detach_results([v for v in value if isinstance(v, (torch.Tensor, list, tuple, dict))],
+                            memo)
         elif isinstance(value, dict):
-            _detach_results([v for v in value.values() if isinstance(v, (torch.Tensor, list, tuple))], memo)
+            _detach_results(
+                [v for v in value.values() if isinstance(v, (torch.Tensor, list, tuple))], memo)
 
 
 @contextlib.contextmanager
 def kept(model: nn.Module) -> Iterator[None]:
-    """Parameters, buffers, gradients, modes and hooks of `model` come back as they were, bit for bit."""
+    """Parameters, buffers, gradients, modes and hooks of `model` come back as they were, bit for
+    bit.
+    """
     tensors = [*model.parameters(), *model.buffers()]
     values = [t.detach().clone() for t in tensors]
-    grads = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
-    modules = [(m, dict(vars(m)), {k: copy.copy(v) for k, v in vars(m).items() if isinstance(v, dict)})
+    grads = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone())
+             for p in model.parameters()]
+    modules = [(m, dict(vars(m)),
+                {k: copy.copy(v)
+                 for k, v in vars(m).items()
+                 if isinstance(v, dict)})
                for m in model.modules()]
     try:
         yield
     finally:
-        for module, own, inside in modules:  # the dicts hold hooks, parameters, buffers and children
+        # the dicts hold hooks, parameters, buffers and children
+        for module, own, inside in modules:
             vars(module).clear()
             vars(module).update(own)
             for name, content in inside.items():

@@ -1,4 +1,6 @@
-"""Checks of a training that is over, or under way: from a `Run`, a `History`, columns or a plain list of losses."""
+"""Checks of a training that is over, or under way: from a `Run`, a `History`, columns or a plain
+list of losses.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ import torch
 from recipe_widgets.checks.losses import loss_facts
 from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject, with_options
 from recipe_widgets.checks.subject import Subject
-from recipe_widgets.judge import curves as judge
-from recipe_widgets.judge import fit as judge_fit
-from recipe_widgets.records import CheckResult, History, RecipeError, Run, Status, rng_guard
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core import CheckResult, History, RecipeError, Run, Status, rng_guard
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.rules import curves as judge
+from recipe_widgets.rules import fit as judge_fit
 
 Array = npt.NDArray[np.float64]
 _FALL = ("cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed")
@@ -26,7 +28,8 @@ class Evidence:
     """The columns of a training, as arrays.
 
     Attributes:
-        falls: whether its loss should fall; a supervised loss should. settings: of a `Run`, else None.
+        falls: whether its loss should fall; a supervised loss should. settings: of a `Run`, else
+            None.
     """
 
     def __init__(self, given: Any, falls: bool | None = None) -> None:
@@ -40,16 +43,20 @@ class Evidence:
             self.columns = {"train_loss": _column("train_loss", held)}
         if "train_loss" not in self.columns:
             raise RecipeError("History", found="columns " + (", ".join(self.columns) or "none"),
-                              expected="a column train_loss", mend='For example {"train_loss": losses}.')
+                              expected="a column train_loss",
+                              mend='For example {"train_loss": losses}.')
         loss = self.columns["train_loss"][1]
-        # Nobody calls a loss below zero a distance from the truth: such a one (a policy's, a critic's) need not fall.
+        # Nobody calls a loss below zero a distance from the truth: such a one (a policy's, a
+        # critic's) need not fall.
         self.falls = falls if falls is not None else not bool((loss[np.isfinite(loss)] < 0).any())
 
     def steps(self, name: str) -> Array:
-        return np.asarray(self.columns[name][0], np.float64) if name in self.columns else np.array([])
+        return np.asarray(self.columns[name][0], np.float64) if name in self.columns else np.array(
+            [])
 
     def values(self, name: str) -> Array:
-        return np.asarray(self.columns[name][1], np.float64) if name in self.columns else np.array([])
+        return np.asarray(self.columns[name][1], np.float64) if name in self.columns else np.array(
+            [])
 
 
 def _column(name: object, values: Any) -> tuple[Array, Array]:
@@ -58,16 +65,22 @@ def _column(name: object, values: Any) -> tuple[Array, Array]:
     if isinstance(values, Mapping) and {"steps", "values"} <= set(values):
         values = (values["steps"], values["values"])
     try:
-        parts = values if isinstance(values, tuple) and len(values) == 2 and np.ndim(values[0]) else (None, values)
+        parts = values if isinstance(values, tuple) and len(values) == 2 and np.ndim(
+            values[0]) else (None, values)
         value = np.asarray(_home(parts[1]), np.float64)
-        step = np.arange(value.size, dtype=np.float64) if parts[0] is None else np.asarray(_home(parts[0]), np.float64)
+        step = np.arange(value.size, dtype=np.float64) if parts[0] is None else np.asarray(
+            _home(parts[0]), np.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise RecipeError(what, found=type(values).__name__, expected="numbers, one per step",
-                          mend="A list of losses, a Run, a History, or columns {\"train_loss\": [...]}.") from None
+        raise RecipeError(
+            what, found=type(values).__name__, expected="numbers, one per step",
+            mend="A list of losses, a Run, a History, or columns {\"train_loss\": [...]}."
+        ) from None
     if value.ndim != 1 or step.shape != value.shape:
-        raise RecipeError(what, found=f"shape {value.shape} and steps {step.shape}", expected="one number per step (n,)")
+        raise RecipeError(what, found=f"shape {value.shape} and steps {step.shape}",
+                          expected="one number per step (n,)")
     if not np.isfinite(step).all() or (np.diff(step) < 0).any():
-        raise RecipeError(what, found="steps that go back or are no numbers", expected="steps in order")
+        raise RecipeError(what, found="steps that go back or are no numbers",
+                          expected="steps in order")
     return step, value
 
 
@@ -80,8 +93,8 @@ def _home(values: Any) -> Any:
 
 
 def curve_check(worst: Status) -> Callable[[Callable[..., CheckResult]], Check]:
-    """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses; or, as every check
-    does, a model with batches and a loss, whose `history` it reads."""
+    """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses;
+    or, as every check does, a model with batches and a loss, whose `history` it reads."""
     def wrap(gather: Callable[..., CheckResult]) -> Check:
         gather = with_options(gather)
 
@@ -95,8 +108,10 @@ def curve_check(worst: Status) -> Callable[[Callable[..., CheckResult]], Check]:
             if not isinstance(given, Subject):
                 return gather(Evidence(given, falls), **options)
             if given.history is None:
-                return CheckResult(gather.__name__, "skip", "needs the curve of a training: history=run")
-            return gather(Evidence(given.history, _should_fall(given) if falls is None else falls), **options)
+                return CheckResult(gather.__name__, "skip",
+                                   "needs the curve of a training: history=run")
+            return gather(Evidence(given.history,
+                                   _should_fall(given) if falls is None else falls), **options)
 
         run.__dict__["worst"] = worst
         return run
@@ -117,9 +132,11 @@ def _should_fall(target: Subject) -> bool:
 
 @curve_check("fail")
 def curve_shape(evidence: Evidence) -> CheckResult:
-    """Does the training loss fall, stand still, rise, explode, jump, drown in noise, or stop being a number?
+    """Does the training loss fall, stand still, rise, explode, jump, drown in noise, or stop being
+    a number?
 
-    Call it as `curve_shape(run)` or `curve_shape(losses)`; with `falls=False` for a loss that need not fall.
+    Call it as `curve_shape(run)` or `curve_shape(losses)`; with `falls=False` for a loss that need
+    not fall.
     """
     return judge.curve_shape(evidence.values("train_loss"), falls=evidence.falls)
 
@@ -137,8 +154,8 @@ def noise_level(evidence: Evidence, *, batch_size: int | None = None) -> CheckRe
 def lr_verdict(evidence: Evidence, *, ratio: Any = (), lr: float | None = None) -> CheckResult:
     """Is the learning rate too high, high, good or low?
 
-    It reads the loss, and the size of the updates where it is known: the column `update_ratio` or `ratio`,
-    ‖change of the weights‖ / ‖weights‖ per step.
+    It reads the loss, and the size of the updates where it is known: the column `update_ratio` or
+    `ratio`, ‖change of the weights‖ / ‖weights‖ per step.
     """
     _, given = _column("ratio", ratio)
     sizes = given if given.size else evidence.values("update_ratio")
@@ -150,11 +167,13 @@ def lr_verdict(evidence: Evidence, *, ratio: Any = (), lr: float | None = None) 
 def fit_diagnosis(evidence: Evidence) -> CheckResult:
     """Overfitting, underfitting, still improving or good, and the step of the best validation loss.
 
-    Needs the columns `train_loss` and `val_loss`; `train_accuracy` and `val_accuracy` (0 to 1) help.
+    Needs the columns `train_loss` and `val_loss`; `train_accuracy` and `val_accuracy` (0 to 1)
+    help.
     """
     hits = evidence.values("train_accuracy")
     if not evidence.falls:
         return CheckResult("fit_diagnosis", "skip", "this loss need not fall")
-    return judge_fit.fit_diagnosis(
-        evidence.steps("train_loss"), evidence.values("train_loss"), evidence.steps("val_loss"),
-        evidence.values("val_loss"), float(hits[-20:].mean()) if len(hits) >= 5 else None, evidence.values("val_accuracy"))
+    return judge_fit.fit_diagnosis(evidence.steps("train_loss"), evidence.values("train_loss"),
+                                   evidence.steps("val_loss"), evidence.values("val_loss"),
+                                   float(hits[-20:].mean()) if len(hits) >= 5 else None,
+                                   evidence.values("val_accuracy"))

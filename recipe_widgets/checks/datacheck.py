@@ -12,11 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.checks.runner import _ORDER, SUBJECT_OPTIONS, CannotTellError, Check, as_subject, with_options
+from recipe_widgets.checks.runner import (
+    _ORDER,
+    SUBJECT_OPTIONS,
+    CannotTellError,
+    Check,
+    as_subject,
+    with_options,
+)
 from recipe_widgets.checks.samples import Looked, Part, made, parts_of
 from recipe_widgets.checks.subject import Subject, rereadable
+from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
 from recipe_widgets.data import Data, Split
-from recipe_widgets.records import CheckResult, RecipeError, Status, rng_guard
 
 _MOST, _SECONDS = 4096, 3.0  # what is taken of a model's batches
 _seen: weakref.WeakKeyDictionary[Subject, Looked] = weakref.WeakKeyDictionary()
@@ -25,9 +32,9 @@ _seen: weakref.WeakKeyDictionary[Subject, Looked] = weakref.WeakKeyDictionary()
 def data_check(worst: Status, *names: str) -> Callable[[Callable[..., CheckResult]], Check]:
     """Make a check of `gather(looked, **options) -> CheckResult`.
 
-    It is called as `check(data, labels=None, **options)`, where data is anything that `samples.parts_of` takes; or, like
-    any other check, with a `Subject` or with (model, batches, loss_fn). `names` are the options that may follow by position
-    instead of the labels.
+    It is called as `check(data, labels=None, **options)`, where data is anything that
+    `samples.parts_of` takes; or, like any other check, with a `Subject` or with (model, batches,
+    loss_fn). `names` are the options that may follow by position instead of the labels.
     """
     def wrap(gather: Callable[..., CheckResult]) -> Check:
         gather = with_options(gather)
@@ -46,23 +53,27 @@ def data_check(worst: Status, *names: str) -> Callable[[Callable[..., CheckResul
     return wrap
 
 
-def _looked(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: dict[str, Any], name: str) -> Looked:
+def _looked(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: dict[str, Any],
+            name: str) -> Looked:
     """Of the first arguments of a check; what else they hold goes to the options."""
     if isinstance(data, (Subject, nn.Module)) or (callable(data) and not hasattr(data, "__iter__")):
         batches, loss_fn = (*more, None, None)[:2]
         own = {key: options.pop(key) for key in list(options) if key in SUBJECT_OPTIONS}
-        target = as_subject(data, options.pop("batches", batches), options.pop("loss_fn", loss_fn), own)
+        target = as_subject(data, options.pop("batches", batches), options.pop("loss_fn", loss_fn),
+                            own)
         options.update({key: value for key in _OF_SUBJECT.get(name, ())
                         if (value := getattr(target, key)) is not None and key not in options})
         return looked_at(target)
     if len(more) > max(1, len(names)):
-        raise RecipeError(f"checks.{name}", found=f"{1 + len(more)} arguments by position", expected="fewer")
+        raise RecipeError(f"checks.{name}", found=f"{1 + len(more)} arguments by position",
+                          expected="fewer")
     options.update(zip(names or ("labels",), more, strict=False))
     labels, classes = options.pop("labels", None), options.pop("num_classes", None)
     if name == "split_leak" and (held := options.pop("validation", None)) is not None:
         data = {"train": data, "validation": held}
     parts = parts_of(data, labels, why=f"checks.{name}")
-    return Looked(parts, num_classes=classes if classes is not None else getattr(data, "num_classes", None))
+    return Looked(
+        parts, num_classes=classes if classes is not None else getattr(data, "num_classes", None))
 
 
 _OF_SUBJECT = {
@@ -72,7 +83,9 @@ _OF_SUBJECT = {
 
 
 def looked_at(target: Subject) -> Looked:
-    """The samples of a subject, gathered once: those that enter the model, and the reader's `data` where given."""
+    """The samples of a subject, gathered once: those that enter the model, and the reader's
+    `data` where given.
+    """
     if target not in _seen:
         source = target.source
         ours = source if isinstance(source, (Data, Split)) else None
@@ -80,7 +93,8 @@ def looked_at(target: Subject) -> Looked:
         held = [] if target.validation is None else _quietly("validation", target.validation)
         fed = (fed or [_of_batches(target)]) + held
         data = ours if target.data is None else target.data
-        parts = fed if data is None else parts_of(data, why="checks of the data", most=_MOST, seconds=_SECONDS)
+        parts = fed if data is None else parts_of(data, why="checks of the data", most=_MOST,
+                                                  seconds=_SECONDS)
         _seen[target] = Looked(tuple(parts), tuple(fed), target.num_classes, quick=True)
     return _seen[target]
 
@@ -94,7 +108,9 @@ def _quietly(name: str, batches: Any) -> list[Part]:
 
 
 def _of_batches(target: Subject) -> Part:
-    same = [(x, y) for x, y in target.batches if x.shape[1:] == target.x.shape[1:] and y.shape[1:] == target.y.shape[1:]]
+    same = [(x, y)
+            for x, y in target.batches
+            if x.shape[1:] == target.x.shape[1:] and y.shape[1:] == target.y.shape[1:]]
     starts = [0]
     for x, _ in same[:-1]:
         starts.append(starts[-1] + len(x))
@@ -102,7 +118,8 @@ def _of_batches(target: Subject) -> Part:
     return made("train", x, y, tuple(starts), complete=False)
 
 
-def _guarded(gather: Callable[..., CheckResult], looked: Looked, options: dict[str, Any]) -> CheckResult:
+def _guarded(gather: Callable[..., CheckResult], looked: Looked, options: dict[str,
+                                                                               Any]) -> CheckResult:
     name = gather.__name__
     with rng_guard(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,11 +11,18 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets.checks.losses import output_of, replaced
-from recipe_widgets.checks.runner import CannotTellError, bench, check, duplicate, model_copy, seeded
+from recipe_widgets.checks.runner import (
+    CannotTellError,
+    bench,
+    check,
+    duplicate,
+    model_copy,
+    seeded,
+)
 from recipe_widgets.checks.subject import Subject, generators_kept, pairs
+from recipe_widgets.core import CheckResult
 from recipe_widgets.data import Data, Split
-from recipe_widgets.judge import wiring as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.rules import wiring as judge
 
 
 def _outputs(target: Subject, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -25,7 +32,9 @@ def _outputs(target: Subject, model: nn.Module, x: torch.Tensor) -> torch.Tensor
 
 
 def _exchanged(x: torch.Tensor, pick: Any, seed: int = 0) -> torch.Tensor:
-    """x with other plausible values at `pick`: the same values in another order, or noise of the same size."""
+    """x with other plausible values at `pick`: the same values in another order, or noise of the
+    same size.
+    """
     g = torch.Generator().manual_seed(seed)
     new, part = x.clone(), x[pick]
     if x.is_floating_point():
@@ -42,7 +51,8 @@ def _exchanged(x: torch.Tensor, pick: Any, seed: int = 0) -> torch.Tensor:
 def batch_independence(target: Subject) -> CheckResult:
     """Does the output of a sample depend on that sample alone? (Norms in eval mode.)
 
-    Source: Karpathy, "use backprop to chart dependencies"; here by exchanging a sample, which also works for integers.
+    Source: Karpathy, "use backprop to chart dependencies"; here by exchanging a sample, which also
+        works for integers.
     """
     x, _ = target.few
     if len(x) < 2:
@@ -50,11 +60,14 @@ def batch_independence(target: Subject) -> CheckResult:
     model = model_copy(target).eval()
     before = _outputs(target, model, x)
     if before.ndim == 0 or len(before) != len(x):
-        return CheckResult("batch_independence", "warn", f"{len(x)} samples give an output of shape "
-                           f"{tuple(before.shape)}", advice="The output begins with the batch axis.")
+        return CheckResult("batch_independence", "warn",
+                           f"{len(x)} samples give an output of shape "
+                           f"{tuple(before.shape)}",
+                           advice="The output begins with the batch axis.")
     moved = own = 0.0
     for row in {0, len(x) // 2, len(x) - 1}:
-        change = (_outputs(target, model, _exchanged(x, row, row)) - before).abs().flatten(1).amax(1)
+        change = (_outputs(target, model, _exchanged(x, row, row)) -
+                  before).abs().flatten(1).amax(1)
         own = max(own, float(change[row]))
         change[row] = 0
         moved = max(moved, float(change.max()))
@@ -65,23 +78,30 @@ def batch_independence(target: Subject) -> CheckResult:
 def causal_dependence(target: Subject, *, causal: bool | None = None) -> CheckResult:
     """Does the output at position t depend on inputs up to t only?
 
-    It may fail where the target of a position is the next input (a language model), or with `causal=True`.
+    It may fail where the target of a position is the next input (a language model), or with
+    `causal=True`.
     """
     x, y = target.few
     model = model_copy(target).eval()
     before = _outputs(target, model, x)
-    if x.ndim < 2 or before.ndim < 3 or before.shape[:2] != x.shape[:2] or x.shape[1] < 2 or x.ndim > 3:
+    if x.ndim < 2 or before.ndim < 3 or before.shape[:2] != x.shape[:2] or x.shape[
+            1] < 2 or x.ndim > 3:
         raise CannotTellError("needs sequences: inputs (N, T, ...) and outputs (N, T, K)")
     following = x.ndim == y.ndim and x.shape == y.shape and bool(torch.equal(x[:, 1:], y[:, :-1]))
     scale = float(before.std().clamp(min=1e-12))
-    leak = [float((_outputs(target, model, _exchanged(x, (slice(None), t), t)) - before)[:, :t].abs().max()) / scale
-            for t in range(1, x.shape[1])]
+    leak = [
+        float(
+            (_outputs(target, model, _exchanged(x,
+                                                (slice(None), t), t)) - before)[:, :t].abs().max())
+        / scale for t in range(1, x.shape[1])
+    ]
     return judge.causal_dependence(np.array([0.0, *leak]), following if causal is None else causal)
 
 
 @check("fail")
 def loop_equals_vectorised(target: Subject) -> CheckResult:
-    """Does a batch give what its samples give one by one, and the metric the same for any cut into batches?
+    """Does a batch give what its samples give one by one, and the metric the same for any cut into
+    batches?
 
     The metric is looked at where `evaluate` and `validation` are given.
     """
@@ -102,14 +122,19 @@ def _loss_gap(target: Subject, x: torch.Tensor, y: torch.Tensor) -> float:
     try:
         z = target.logits(output)
         whole = float(target.loss_fn(replaced(target, output, z), y))
-        parts = [float(target.loss_fn(replaced(target, output, z[i:i + 1]), y[i:i + 1])) for i in range(len(y))]
+        parts = [
+            float(target.loss_fn(replaced(target, output, z[i:i + 1]), y[i:i + 1]))
+            for i in range(len(y))
+        ]
     except Exception:  # a loss that needs more than one sample, or other parts of the output
         return 0.0
     return abs(float(np.mean(parts)) - whole) / max(1e-9, abs(whole))
 
 
 def _metric(target: Subject, stochastic: bool) -> list[float]:
-    """The reader's metric on all samples at once, and in smaller batches; empty when it cannot be had."""
+    """The reader's metric on all samples at once, and in smaller batches; empty when it cannot
+    be had.
+    """
     if stochastic or target.evaluate is None or target.validation is None:
         return []
     with generators_kept(target.validation):
@@ -123,7 +148,8 @@ def _metric(target: Subject, stochastic: bool) -> list[float]:
     cut = DataLoader(TensorDataset(x, y), max(1, 2 * len(x) // 3)) if ours else target.validation
     whole = DataLoader(TensorDataset(x, y), len(x))
     pair: list[float] = []
-    for shake in (0.0, 0.3, 1.0):  # other weights, in case that two ways of counting agree by chance
+    # other weights, in case that two ways of counting agree by chance
+    for shake in (0.0, 0.3, 1.0):
         own, all_at_once = (_evaluated(target, batches, shake) for batches in (cut, whole))
         if own is None or all_at_once is None:
             return []
@@ -154,9 +180,9 @@ def _norms_in_training(evaluate: Any, target: Subject) -> list[nn.Module]:
     model, seen = model_copy(target), []
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
-        norm.register_forward_pre_hook(lambda module, _: seen.append(module) if module.training else None)
+        norm.register_forward_pre_hook(lambda module, _: seen.append(module)
+                                       if module.training else None)
     if norms:
         with seeded():
             evaluate(model, DataLoader(TensorDataset(*target.few), len(target.few[1])))
     return seen
-

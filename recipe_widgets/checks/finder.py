@@ -12,44 +12,49 @@ from torch import nn
 
 from recipe_widgets.checks.runner import CannotTellError, adam, bench, check, to_train
 from recipe_widgets.checks.subject import Subject, endless, generators_kept, subject
+from recipe_widgets.core import CheckResult, RecipeError, Settings
+from recipe_widgets.core.arguments import checked, real, whole
 from recipe_widgets.data import Data, Split
-from recipe_widgets.judge.lr_range import lr_range
 from recipe_widgets.models import build_model
-from recipe_widgets.records import CheckResult, RecipeError, Settings
-from recipe_widgets.records.arguments import checked, real, whole
+from recipe_widgets.rules.lr_range import lr_range
 from recipe_widgets.training import BatchIndices, make_optimizer, pick_device
 
 STOP = 4.0  # times the lowest smoothed loss: the test has seen enough
 
 
 @checked(low=real(0, 1e6, above=True), high=real(0, 1e6, above=True), steps=whole(20, 10**5))
-def lr_finder(model_or_settings: Any, batches: Any = None, loss_fn: Callable[..., Any] | None = None, *,
-              low: float = 1e-6, high: float = 10.0, steps: int = 120, optimizer: Any = None,
-              **options: Any) -> CheckResult:
-    """Which learning rate to begin with: train a copy while the rate grows from `low` to `high` by the same factor each
-    step, and look where the loss falls and where it explodes.
+def lr_finder(model_or_settings: Any, batches: Any = None,
+              loss_fn: Callable[..., Any] | None = None, *, low: float = 1e-6, high: float = 10.0,
+              steps: int = 120, optimizer: Any = None, **options: Any) -> CheckResult:
+    """Which learning rate to begin with: train a copy while the rate grows from `low` to `high` by
+    the same factor each step, and look where the loss falls and where it explodes.
 
     Model, optimiser, data and random generators are afterwards what they were, to the bit.
 
     Args:
-        model_or_settings: a model, a function that makes one, a `Subject`, or `Settings` (then `batches` is our `Data`,
-            and the loss is cross-entropy).
-        optimizer: the reader's own, or `model -> optimizer`; by default Adam. All its groups keep their proportions.
+        model_or_settings: a model, a function that makes one, a `Subject`, or `Settings` (then
+            `batches` is our `Data`, and the loss is cross-entropy).
+        optimizer: the reader's own, or `model -> optimizer`; by default Adam. All its groups keep
+            their proportions.
         options: further ones of `subject()`.
     Returns:
-        a note whose `measured` is the suggested rate (of the first group), or None; it draws its curve with `.plot()`.
+        a note whose `measured` is the suggested rate (of the first group), or None; it draws its
+        curve with `.plot()`.
     Raises:
         RecipeError: an empty range, fewer than 20 steps, input that cannot be used.
     """
     if low >= high:
-        raise RecipeError("lr_finder", found=f"low={low}, high={high}", expected="low < high", mend="Try low=1e-6, high=10.")
+        raise RecipeError("lr_finder", found=f"low={low}, high={high}", expected="low < high",
+                          mend="Try low=1e-6, high=10.")
     given = model_or_settings
     if isinstance(given, Settings):
         given, batches, loss_fn, optimizer = _of_settings(given, batches, loss_fn, optimizer)
     if isinstance(given, Subject):
-        return _test(given, low=low, high=high, steps=steps, **({"optimizer": optimizer} if optimizer else {}))
+        return _test(given, low=low, high=high, steps=steps,
+                     **({"optimizer": optimizer} if optimizer else {}))
     if loss_fn is None:
-        raise RecipeError("lr_finder(loss_fn=)", found="None", expected="a function (output, y) -> scalar",
+        raise RecipeError("lr_finder(loss_fn=)", found="None",
+                          expected="a function (output, y) -> scalar",
                           mend="For example torch.nn.functional.cross_entropy.")
     target = subject(given, batches, loss_fn, optimizer=optimizer, **options)
     return _test(target, low=low, high=high, steps=steps)
@@ -62,14 +67,16 @@ class _Drawn:
         self._split, self._settings = split, settings
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        rows = BatchIndices(self._split.size, self._settings.batch_size, self._settings.seed, self._split.x.device)
+        rows = BatchIndices(self._split.size, self._settings.batch_size, self._settings.seed,
+                            self._split.x.device)
         return map(self._split.batch, rows)
 
 
-def _of_settings(settings: Settings, data: Any, loss_fn: Any, optimizer: Any) -> tuple[Any, Any, Any, Any]:
+def _of_settings(settings: Settings, data: Any, loss_fn: Any,
+                 optimizer: Any) -> tuple[Any, Any, Any, Any]:
     if not isinstance(data, Data):
-        raise RecipeError("lr_finder(settings, data)", found=type(data).__name__, expected="our Data",
-                          mend='For example load("mnist").')
+        raise RecipeError("lr_finder(settings, data)", found=type(data).__name__,
+                          expected="our Data", mend='For example load("mnist").')
     device = pick_device(settings.device)
 
     def make() -> nn.Module:
@@ -109,7 +116,9 @@ _test = check("note")(_gather)
 
 
 def _same_kind(target: Subject, model: nn.Module) -> torch.optim.Optimizer:
-    """A new optimiser of the reader's kind for a model that cannot be copied with its own; Adam when there is none."""
+    """A new optimiser of the reader's kind for a model that cannot be copied with its own; Adam
+    when there is none.
+    """
     given = target.optimizer
     if not isinstance(given, torch.optim.Optimizer):
         return adam(model)
@@ -122,5 +131,6 @@ def _enough(losses: list[float]) -> bool:
         return True
     if len(losses) < 10:
         return False
-    recent, least = float(np.median(losses[-5:])), min(float(np.median(losses[i:i + 5])) for i in range(len(losses) - 4))
+    recent, least = float(np.median(losses[-5:])), min(
+        float(np.median(losses[i:i + 5])) for i in range(len(losses) - 4))
     return recent > STOP * max(abs(least), 1e-12) and recent > 2 * abs(losses[0])

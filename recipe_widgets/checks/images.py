@@ -15,8 +15,8 @@ from recipe_widgets.checks.datacheck import data_check
 from recipe_widgets.checks.near import near_pairs
 from recipe_widgets.checks.runner import CannotTellError
 from recipe_widgets.checks.samples import Looked, Part, broken_rows, finite
-from recipe_widgets.judge import data as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import data as judge
 
 Array = npt.NDArray[Any]
 _QUICK = 4096  # images that are searched for near copies when it must be quick
@@ -24,14 +24,17 @@ _DETAIL = 16  # pixels a side from which on two images cannot look alike by chan
 
 
 @data_check("warn")
-def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = None, progress: bool = True) -> CheckResult:
+def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = None,
+               progress: bool = True) -> CheckResult:
     """Which samples occur more than once, inside a split or across splits?
 
     Args:
-        near: whether to look for near copies, too: other brightness or contrast, shifted, compressed (images only).
+        near: whether to look for near copies, too: other brightness or contrast, shifted,
+            compressed (images only).
         mirrored: whether mirror images count; by default where the images are in colour.
 
-    `details` holds the pairs (n, 4): split and row of one, split and row of the other, with `similarity` for near ones.
+    `details` holds the pairs (n, 4): split and row of one, split and row of the other, with
+    `similarity` for near ones.
     Source: Barz and Denzler, Do We Train on Test Data? (ciFAIR), 2020.
     """
     groups = copies(looked.parts)
@@ -39,20 +42,24 @@ def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = Non
     pairs, similarity = np.zeros((0, 4), np.int64), np.zeros(0)
     if near:
         pairs, similarity = near_copies(looked, mirrored, progress)
-    return judge.duplicates(exact, pairs, {part.name: part.size for part in looked.parts}, similarity=similarity,
-                            by_chance=few_values(looked.parts[0]), clash=_clashes(exact, looked.parts),
+    return judge.duplicates(exact, pairs, {part.name: part.size for part in looked.parts},
+                            similarity=similarity, by_chance=few_values(looked.parts[0]),
+                            clash=_clashes(exact, looked.parts),
                             only_exact=not (near and searchable(looked)))
 
 
 def copies(parts: Sequence[Part]) -> list[list[tuple[int, int]]]:
-    """Groups of (split, row) whose samples are equal to the bit; samples without any content are left out."""
+    """Groups of (split, row) whose samples are equal to the bit; samples without any content are
+    left out.
+    """
     seen: dict[bytes, list[tuple[int, int]]] = {}
     for split, part in enumerate(parts):
         finite(part)
         rows = part.x.reshape(part.size, -1)
         if rows.is_floating_point():
             rows = rows + 0.0  # so that -0 equals 0
-        blank = (rows == rows[:, :1]).all(1).numpy() if rows.shape[1] > 1 else np.zeros(part.size, bool)
+        blank = (rows == rows[:, :1]).all(1).numpy() if rows.shape[1] > 1 else np.zeros(
+            part.size, bool)
         values = np.ascontiguousarray(rows.numpy())
         head = f"{values.dtype} {tuple(part.x.shape[1:])}".encode()
         for row in np.flatnonzero(~blank):
@@ -68,9 +75,13 @@ def _paired(groups: Sequence[Sequence[tuple[int, int]]]) -> Array:
 
 
 def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[Array, Array]:
-    """Near copies (n, 4) that are no exact ones, and their similarity (n,); of the parts that hold images of one kind."""
+    """Near copies (n, 4) that are no exact ones, and their similarity (n,); of the parts that
+    hold images of one kind.
+    """
     first = looked.parts[0]
-    parts = [part for part in looked.parts if part.of_images and part.x.shape[1:] == first.x.shape[1:]]
+    parts = [
+        part for part in looked.parts if part.of_images and part.x.shape[1:] == first.x.shape[1:]
+    ]
     if not searchable(looked):
         return np.zeros((0, 4), np.int64), np.zeros(0)
     key = f"near {mirrored}"
@@ -78,12 +89,15 @@ def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[
         number = [k for k, part in enumerate(looked.parts) if any(part is p for p in parts)]
         split = np.repeat(number, [part.size for part in parts])
         row = np.concatenate([np.arange(part.size) for part in parts])
-        x = torch.cat([part.x.float() if part.x.dtype != parts[0].x.dtype else part.x for part in parts])
+        x = torch.cat(
+            [part.x.float() if part.x.dtype != parts[0].x.dtype else part.x for part in parts])
         found = near_pairs(x, mirrored=mirrored, progress=progress and not looked.quick)
         pairs, similarity = found[0].numpy(), found[1].numpy()
-        other = ~(x[pairs[:, 0]] == x[pairs[:, 1]]).flatten(1).all(1).numpy() if len(pairs) else np.zeros(0, bool)
+        other = ~(x[pairs[:, 0]] == x[pairs[:, 1]]).flatten(1).all(1).numpy() if len(
+            pairs) else np.zeros(0, bool)
         a, b = pairs[other].T if len(pairs) else (pairs[:, 0], pairs[:, 1])
-        looked.shared[key] = np.stack([split[a], row[a], split[b], row[b]], 1).astype(np.int64), similarity[other]
+        looked.shared[key] = np.stack([split[a], row[a], split[b], row[b]],
+                                      1).astype(np.int64), similarity[other]
     return looked.shared[key]  # type: ignore[no-any-return]
 
 
@@ -96,7 +110,8 @@ def searchable(looked: Looked) -> bool:
 
 def few_values(part: Part) -> bool:
     """Have the samples so few possible values that equal ones come by chance?"""
-    rows = part.x[torch.linspace(0, part.size - 1, min(part.size, 1000)).long()].reshape(-1, part.x[0].numel() or 1)
+    rows = part.x[torch.linspace(0, part.size - 1,
+                                 min(part.size, 1000)).long()].reshape(-1, part.x[0].numel() or 1)
     columns = rows[:, torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 256)).long()]
     bits = sum(float(np.log2(len(np.unique(column)))) for column in columns.numpy().T)
     return bits < 2 * math.log2(max(2, part.size)) + 10
@@ -114,9 +129,11 @@ def _clashes(exact: Array, parts: Sequence[Part]) -> int:
 
 @data_check("warn")
 def outliers(looked: Looked, *, cutoff: float = 8.0, most: int = 50) -> CheckResult:
-    """Which samples stand out along simple axes: brightness, contrast, sharpness, ink, colour; columns of tables?
+    """Which samples stand out along simple axes: brightness, contrast, sharpness, ink, colour;
+    columns of tables?
 
-    `details["rows"]` holds the most extreme (n, 2): split and row. Source: Karpathy, "become one with the data".
+    `details["rows"]` holds the most extreme (n, 2): split and row. Source: Karpathy, "become one
+    with the data".
     """
     scores, blank, place = [], [], []
     for split, part in enumerate(looked.parts):
@@ -131,8 +148,8 @@ def outliers(looked: Looked, *, cutoff: float = 8.0, most: int = 50) -> CheckRes
         raise CannotTellError("the splits hold samples of different kinds")
     pooled = {axis: robust(np.concatenate([axes[axis] for axes in scores])) for axis in scores[0]}
     places = np.concatenate(place)
-    return judge.outliers(pooled, places, blank=np.flatnonzero(np.concatenate(blank)), cutoff=cutoff, most=most,
-                          names=[part.name for part in looked.parts])
+    return judge.outliers(pooled, places, blank=np.flatnonzero(np.concatenate(blank)),
+                          cutoff=cutoff, most=most, names=[part.name for part in looked.parts])
 
 
 def _blank(part: Part) -> Array:
@@ -143,18 +160,21 @@ def _blank(part: Part) -> Array:
 
 
 def image_axes(x: torch.Tensor) -> dict[str, Array]:
-    """Numbers (N,) per image (N,C,H,W): mean, spread, size of the differences of neighbours relative to the spread, share
-    of pixels far from the border's value, and in colour the spread between the channels."""
+    """Numbers (N,) per image (N,C,H,W): mean, spread, size of the differences of neighbours
+    relative to the spread, share of pixels far from the border's value, and in colour the spread
+    between the channels."""
     found: dict[str, list[torch.Tensor]] = {}
     for part in x.split(2000):
         z = part.float()
         contrast = z.flatten(1).std(1, correction=0)
         if min(z.shape[2:]) > 2:
-            edges = (z[..., 1:, :] - z[..., :-1, :]).abs().mean((1, 2, 3)) + (z[..., 1:] - z[..., :-1]).abs().mean((1, 2, 3))
+            edges = (z[..., 1:, :] - z[..., :-1, :]).abs().mean(
+                (1, 2, 3)) + (z[..., 1:] - z[..., :-1]).abs().mean((1, 2, 3))
             found.setdefault("sharpness", []).append(edges / contrast.clamp(min=1e-6))
         ground = torch.cat([z[..., 0, :], z[..., -1, :]], 2).mean(1).median(1).values[:, None, None]
         ink = ((z.mean(1) - ground).abs() > contrast[:, None, None]).float().mean((1, 2))
-        for axis, value in (("brightness", z.mean((1, 2, 3))), ("contrast", contrast), ("ink", ink)):
+        for axis, value in (("brightness", z.mean(
+            (1, 2, 3))), ("contrast", contrast), ("ink", ink)):
             found.setdefault(axis, []).append(value)
         if z.shape[1] > 1:
             found.setdefault("colour", []).append(z.mean((2, 3)).std(1, correction=0))
@@ -166,11 +186,16 @@ def _table_axes(x: torch.Tensor) -> dict[str, Array]:
     rows = x.reshape(len(x), -1).double()
     if rows.shape[1] <= 32:
         return {f"column {k}": rows[:, k].numpy() for k in range(rows.shape[1])}
-    return {"mean": rows.mean(1).numpy(), "spread": rows.std(1, correction=0).numpy(), "largest": rows.abs().amax(1).numpy()}
+    return {
+        "mean": rows.mean(1).numpy(), "spread": rows.std(1, correction=0).numpy(), "largest":
+        rows.abs().amax(1).numpy()
+    }
 
 
 def robust(values: Array) -> Array:
-    """Distance from the median in units of 1.4826 median absolute deviations; 0 where nothing varies."""
+    """Distance from the median in units of 1.4826 median absolute deviations; 0 where nothing
+    varies.
+    """
     middle = np.median(values)
     spread = 1.4826 * float(np.median(np.abs(values - middle))) or float(values.std())
     return (values - middle) / spread if spread > 1e-12 else np.zeros(len(values))
@@ -180,7 +205,8 @@ def robust(values: Array) -> Array:
 def input_range(looked: Looked) -> CheckResult:
     """Do the inputs have a size that a net can work with: finite, of about unit spread, near zero?
 
-    Judges what enters the model where that is known. Source: Bengio, Practical Recommendations, 2012.
+    Judges what enters the model where that is known. Source: Bengio, Practical Recommendations,
+        2012.
     """
     parts = looked.fed or looked.parts
     part = parts[0]
@@ -189,7 +215,8 @@ def input_range(looked: Looked) -> CheckResult:
         return judge.input_range({"mean": np.zeros(1), "std": np.zeros(1)}, broken=broken.tolist())
     if not part.x.is_floating_point() and not part.of_images:
         raise CannotTellError("the inputs are whole numbers, such as words or class numbers")
-    return judge.input_range(channel_statistics(part.x), whole=not part.x.is_floating_point(), image=part.of_images)
+    return judge.input_range(channel_statistics(part.x), whole=not part.x.is_floating_point(),
+                             image=part.of_images)
 
 
 def channel_statistics(x: torch.Tensor) -> dict[str, Array]:
@@ -198,7 +225,7 @@ def channel_statistics(x: torch.Tensor) -> dict[str, Array]:
     z = z.reshape(len(z), 1, 1) if z.ndim == 1 else z.reshape(len(z), z.shape[1], -1)
     mean = z.mean((0, 2))
     centred = z - mean[:, None]
-    return {"mean": mean.numpy(), "std": (centred**2).mean((0, 2)).sqrt().numpy(), "low": z.amin((0, 2)).numpy(),
-            "high": z.amax((0, 2)).numpy()}
-
-
+    return {
+        "mean": mean.numpy(), "std": (centred**2).mean((0, 2)).sqrt().numpy(), "low": z.amin(
+            (0, 2)).numpy(), "high": z.amax((0, 2)).numpy()
+    }

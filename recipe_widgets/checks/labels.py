@@ -1,4 +1,6 @@
-"""Checks of labels: their balance, whether they belong to the inputs, and which of them look wrong."""
+"""Checks of labels: their balance, whether they belong to the inputs, and which of them look
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -14,49 +16,63 @@ from recipe_widgets.checks import learner
 from recipe_widgets.checks.datacheck import data_check
 from recipe_widgets.checks.runner import CannotTellError
 from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
-from recipe_widgets.judge import data as judge_data
-from recipe_widgets.judge import labels as judge
-from recipe_widgets.records import CheckResult, RecipeError, generator
+from recipe_widgets.core import CheckResult, RecipeError, generator
+from recipe_widgets.rules import data as judge_data
+from recipe_widgets.rules import labels as judge
 
 Array = npt.NDArray[Any]
 _COLUMNS = 256  # of a table that images become
-_QUICK, _IMAGES = 1500, 600  # samples that are enough for a quick look; images from which on a net learns
+# samples that are enough for a quick look; images from which on a net learns
+_QUICK, _IMAGES = 1500, 600
 
 
 @data_check("fail")
 def class_balance(looked: Looked) -> CheckResult:
     """Are all classes there, in similar shares, and mixed over the batches?
 
-    `class_balance(data)`, `class_balance(x, y)`. A class that other splits have and the training split lacks is a fact;
-    shares and order only warn. Source: Karpathy, "become one with the data"; CS231n.
+    `class_balance(data)`, `class_balance(x, y)`. A class that other splits have and the training
+    split lacks is a fact; shares and order only warn. Source: Karpathy, "become one with the data";
+    CS231n.
     """
     parts = looked.fed or looked.parts
-    labels = {part.name: classes_of(part, looked.num_classes) for part in parts if part.y is not None}
+    labels = {
+        part.name: classes_of(part, looked.num_classes) for part in parts if part.y is not None
+    }
     if not labels:
         raise CannotTellError("there are no labels")
     known = {name: y[y != -100] for name, y in labels.items()}
     classes = max(looked.num_classes or 0, *(int(y.max()) + 1 for y in known.values() if len(y)))
     counts = {name: np.bincount(y.numpy(), minlength=classes) for name, y in known.items()}
     first = parts[0]
-    runs = sortedness(labels[first.name].numpy(), first.batches) if len(first.batches) > 2 and first.name in labels else 0.0
-    return judge_data.class_balance(counts, names=first.names, sorted_runs=runs, complete=first.complete)
+    runs = sortedness(labels[first.name].numpy(),
+                      first.batches) if len(first.batches) > 2 and first.name in labels else 0.0
+    return judge_data.class_balance(counts, names=first.names, sorted_runs=runs,
+                                    complete=first.complete)
 
 
 def sortedness(y: Array, starts: Sequence[int]) -> float:
-    """How far batches differ in their classes: 0 as by chance, 1 as much as they can. y (N,), starts (B,)."""
-    table = np.stack([np.bincount(part, minlength=int(y.max()) + 1) for part in np.split(np.maximum(y, 0), starts[1:])])
+    """How far batches differ in their classes: 0 as by chance, 1 as much as they can. y (N,),
+    starts (B,).
+    """
+    table = np.stack([
+        np.bincount(part, minlength=int(y.max()) + 1)
+        for part in np.split(np.maximum(y, 0), starts[1:])
+    ])
     table = table[:, table.sum(0) > 0].astype(float)
     if min(table.shape) < 2 or table.sum() < 5 * table.shape[1]:
         return 0.0
     even = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
-    chi, chance = float(((table - even) ** 2 / even).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
+    chi, chance = float(
+        ((table - even)**2 / even).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
     most = table.sum() * (min(table.shape) - 1)
     return float(max(0.0, (chi - chance) / max(1e-9, most - chance)))
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """Out-of-sample probabilities (N, K) of pooled samples; `split` and `row` (N,) say whose they are."""
+    """Out-of-sample probabilities (N, K) of pooled samples; `split` and `row` (N,) say whose
+    they are.
+    """
 
     probabilities: Array
     y: Array
@@ -66,18 +82,22 @@ class Predicted:
 
 
 @data_check("warn")
-def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 220.0, epochs: float = 8.0, folds: int = 2,
-                 mirrored: bool | None = None, most: float = 0.05, progress: bool = True) -> CheckResult:
+def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 220.0,
+                 epochs: float = 8.0, folds: int = 2, mirrored: bool | None = None,
+                 most: float = 0.05, progress: bool = True) -> CheckResult:
     """Which labels disagree with confident predictions of a learner that never saw the sample?
 
     Args:
-        probabilities: out-of-sample probabilities (N, K) of your own model, for all splits one after the other;
-            otherwise a small ConvNet learns on images by cross-validation, logistic regression and a forest on tables.
-        seconds, epochs, folds: how long it may learn in all, and how; fewer epochs are taken where time is short.
+        probabilities: out-of-sample probabilities (N, K) of your own model, for all splits one
+            after the other; otherwise a small ConvNet learns on images by cross-validation,
+            logistic regression and a forest on tables.
+        seconds, epochs, folds: how long it may learn in all, and how; fewer epochs are taken where
+            time is short.
         mirrored: whether mirror images keep their label; by default where the images are in colour.
         most: share of each split that `details["ranked"]` lists, the most suspicious first.
 
-    Source: Northcutt, Jiang, Chuang, Confident Learning, 2021; Northcutt, Athalye, Mueller, Pervasive Label Errors, 2021.
+    Source: Northcutt, Jiang, Chuang, Confident Learning, 2021; Northcutt, Athalye, Mueller,
+        Pervasive Label Errors, 2021.
     """
     if looked.quick:
         parts: Sequence[Part] = looked.parts[:1]
@@ -85,12 +105,14 @@ def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 
     else:
         parts = [part for part in looked.parts if part.y is not None]
         plan = learner.Plan(epochs, seconds, _mirrored(parts, mirrored))
-        made = predictions(parts, looked.num_classes, plan, folds, _given(probabilities, parts), progress=progress)
+        made = predictions(parts, looked.num_classes, plan, folds, _given(probabilities, parts),
+                           progress=progress)
     return judged(made, [part.name for part in parts], parts[0].names if parts else (), most)
 
 
 def _mirrored(parts: Sequence[Part], wanted: bool | None) -> bool:
-    return bool(parts) and parts[0].of_images and parts[0].x.shape[1] == 3 if wanted is None else wanted
+    return bool(
+        parts) and parts[0].of_images and parts[0].x.shape[1] == 3 if wanted is None else wanted
 
 
 def _given(probabilities: Any, parts: Sequence[Part]) -> Array | None:
@@ -105,7 +127,8 @@ def _given(probabilities: Any, parts: Sequence[Part]) -> Array | None:
 
 
 def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Plan, folds: int,
-                given: Array | None = None, *, progress: bool = False, quick: bool = False) -> Predicted:
+                given: Array | None = None, *, progress: bool = False,
+                quick: bool = False) -> Predicted:
     """Out-of-sample predictions of all splits in one pool; samples without a label are left out."""
     if not parts:
         raise CannotTellError("needs labels")
@@ -114,21 +137,25 @@ def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Pl
     labels = [classes_of(part, num_classes) for part in parts]
     shapes = {(part.x.shape[1:], part.x.dtype) for part in parts}
     if len(shapes) > 1:
-        raise RecipeError("Samples", found=f"splits of different kinds, {', '.join(f'{tuple(s)} {d}' for s, d in shapes)}",
-                          expected="one shape and type")
+        raise RecipeError(
+            "Samples",
+            found=f"splits of different kinds, {', '.join(f'{tuple(s)} {d}' for s, d in shapes)}",
+            expected="one shape and type")
     y = torch.cat(labels)
     split = torch.cat([torch.full((part.size,), k) for k, part in enumerate(parts)])
     row = torch.cat([torch.arange(part.size) for part in parts])
     known = (y != -100).nonzero().flatten()
     if quick:
-        known = known[torch.randperm(len(known), generator=generator(0, "check"))[:_QUICK].sort().values]
+        known = known[torch.randperm(len(known),
+                                     generator=generator(0, "check"))[:_QUICK].sort().values]
     y, split, row = y[known], split[known], row[known]
     classes = int(y.max()) + 1
     if given is not None:
         return Predicted(given[known.numpy()], y.numpy(), split.numpy(), row.numpy(), "given")
     sizes = torch.bincount(y)
     if int((sizes > 1).sum()) < 2 or len(y) < 20:
-        raise CannotTellError(f"{len(y)} samples of {int((sizes > 0).sum())} classes are too few to learn from")
+        raise CannotTellError(
+            f"{len(y)} samples of {int((sizes > 0).sum())} classes are too few to learn from")
     x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts])
     x = x if len(known) == len(x) else x[known]
     number = torch.from_numpy(learner.folds_of(y.numpy(), max(2, folds)))
@@ -149,7 +176,8 @@ def as_table(x: torch.Tensor) -> Array:
     side = max(4, int((_COLUMNS / x.shape[1]) ** 0.5)) if x.ndim == 4 else 0
     if x.ndim == 4 and max(x.shape[2:]) > side:
         size = (min(side, x.shape[2]), min(side, x.shape[3]))
-        x = torch.cat([torch.nn.functional.adaptive_avg_pool2d(part.float(), size) for part in x.split(1000)])
+        x = torch.cat(
+            [torch.nn.functional.adaptive_avg_pool2d(part.float(), size) for part in x.split(1000)])
     return x.reshape(len(x), -1).double().numpy()
 
 
@@ -158,12 +186,14 @@ def quick_predictions(looked: Looked, part: Part) -> Predicted:
     key = f"predicted {id(part)}"
     if key not in looked.shared:
         if not part.x.is_floating_point() and not part.of_images:
-            raise CannotTellError("needs inputs of numbers that can be compared, not of words or class numbers")
+            raise CannotTellError(
+                "needs inputs of numbers that can be compared, not of words or class numbers")
         looked.shared[key] = predictions([part], looked.num_classes, learner.Plan(), 3, quick=True)
     return looked.shared[key]  # type: ignore[no-any-return]
 
 
-def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: float) -> CheckResult:
+def judged(made: Predicted, splits: Sequence[str], names: Sequence[str],
+           most: float) -> CheckResult:
     """Confident learning by cleanlab on predictions."""
     try:
         from cleanlab.filter import find_label_issues
@@ -176,7 +206,8 @@ def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: f
     if len(present) < 2:
         raise CannotTellError("all labels are of one class")
     if int(y.max()) >= p.shape[1]:
-        raise RecipeError("label_errors(probabilities=)", found=f"{p.shape[1]} columns", expected=f"{int(y.max()) + 1}")
+        raise RecipeError("label_errors(probabilities=)", found=f"{p.shape[1]} columns",
+                          expected=f"{int(y.max()) + 1}")
     inside, small = np.searchsorted(present, y), p[:, present] + 1e-9
     small = small / small.sum(1, keepdims=True)
     issues = find_label_issues(inside, small, filter_by="both", n_jobs=1)
@@ -185,26 +216,34 @@ def judged(made: Predicted, splits: Sequence[str], names: Sequence[str], most: f
     joint = np.zeros((len(present),) * 2)
     np.add.at(joint, (inside, guess), 1)
     label = [names[k] if k < len(names) else str(k) for k in present.tolist()]
-    ranked = {split: _ranked(made, k, quality, present[guess], issues, most) for k, split in enumerate(splits)}
+    ranked = {
+        split: _ranked(made, k, quality, present[guess], issues, most)
+        for k, split in enumerate(splits)
+    }
     rows, accuracy = np.arange(len(y)), float((guess == inside).mean())
-    # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is sure.
+    # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is
+    # sure.
     sure = issues & (small[rows, inside] < 0.2 * small[rows, guess])
     return judge.label_errors({k: v for k, v in ranked.items() if len(v["rows"])}, samples=len(y),
                               issues=int(issues.sum()), sure=int(sure.sum()), accuracy=accuracy,
-                              chance=float(joint.sum(1).max() / joint.sum()), overlap=overlapping(joint, label),
-                              confused=joint)
+                              chance=float(joint.sum(1).max() / joint.sum()), overlap=overlapping(
+                                  joint, label), confused=joint)
 
 
-def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array, most: float) -> dict[str, Array]:
+def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array,
+            most: float) -> dict[str, Array]:
     mine = np.flatnonzero(made.split == split)
     count = min(len(mine), max(100, int(issues[mine].sum()), int(np.ceil(most * len(mine)))))
     order = mine[np.argsort(quality[mine], kind="stable")[:count]]
-    return {"rows": made.row[order], "given": made.y[order], "suggested": guess[order], "quality": quality[order],
-            "issue": issues[order]}
+    return {
+        "rows": made.row[order], "given": made.y[order], "suggested": guess[order], "quality":
+        quality[order], "issue": issues[order]
+    }
 
 
 def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, float]]:
-    """Pairs of classes that predictions take for one another as often as for themselves, where they know the others.
+    """Pairs of classes that predictions take for one another as often as for themselves, where they
+    know the others.
 
     joint (K, K): counts of label against prediction.
     """
@@ -216,7 +255,8 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
             if own + other >= 20 and min(shares) > 0.2 and other / (own + other) > 0.35:
                 found.append((names[a], names[b], float(other / (own + other))))
                 kept += other
-    each = [name for pair in found for name in pair[:2]]  # a class like several others: the learner is weak
+    # a class like several others: the learner is weak
+    each = [name for pair in found for name in pair[:2]]
     sure = kept > 0.8 * joint.sum() and len(joint) > 2 and len(set(each)) == len(each)
     return sorted(found, key=lambda pair: -pair[2]) if sure else []
 
@@ -225,8 +265,8 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
 def label_alignment(looked: Looked, *, seconds: float = 6.0) -> CheckResult:
     """Do the labels have anything to do with the inputs, or were they shuffled apart?
 
-    Plain learners are trained by cross-validation; where the labels go with the inputs, one of them gives a held-out
-    sample's own label more than its share.
+    Plain learners are trained by cross-validation; where the labels go with the inputs, one of them
+    gives a held-out sample's own label more than its share.
     """
     part = (looked.fed or looked.parts)[0]
     made = quick_predictions(looked, part)
@@ -235,12 +275,14 @@ def label_alignment(looked: Looked, *, seconds: float = 6.0) -> CheckResult:
     if not known and part.of_images and min(part.x.shape[2:]) >= 6:
         rows = torch.from_numpy(made.row)
         plan = learner.Plan(20.0, seconds, False)
-        p = learner.image_probabilities(part.x[rows], torch.from_numpy(made.y), made.probabilities.shape[1],
+        p = learner.image_probabilities(part.x[rows], torch.from_numpy(made.y),
+                                        made.probabilities.shape[1],
                                         torch.from_numpy(learner.folds_of(made.y, 2)), plan)
         made = Predicted(p, made.y, made.split, made.row, "convnet")
         gain = gain_of(made)
     accuracy = float((made.probabilities.argmax(1) == made.y).mean())
-    return judge.label_alignment(gain, classes=len(np.unique(made.y)), accuracy=accuracy, learner=made.learner)
+    return judge.label_alignment(gain, classes=len(np.unique(made.y)), accuracy=accuracy,
+                                 learner=made.learner)
 
 
 def gain_of(made: Predicted) -> Array:

@@ -1,7 +1,9 @@
-"""Out-of-sample predictions of plain learners: what a class looks like to someone who never saw the sample.
+"""Out-of-sample predictions of plain learners: what a class looks like to someone who never saw the
+sample.
 
-For images a small ConvNet, quick on a CPU: after K. Jordan, 94% on CIFAR-10 in 3.29 Seconds (2024), with narrow layers.
-Halves of CIFAR-10's 60,000 images predict one another with an accuracy of .88 after 8 epochs, 170 s on one core each.
+For images a small ConvNet, quick on a CPU: after K. Jordan, 94% on CIFAR-10 in 3.29 Seconds (2024),
+with narrow layers. Halves of CIFAR-10's 60,000 images predict one another with an accuracy of .88
+after 8 epochs, 170 s on one core each.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from recipe_widgets.records import RecipeError, generator, rng_guard
+from recipe_widgets.core import RecipeError, generator, rng_guard
 
 Array = npt.NDArray[np.float64]
 Tensor = torch.Tensor
@@ -32,8 +34,8 @@ _WIDTHS = (32, 64, 128)
 
 @dataclass
 class Plan:
-    """How long a net learns: `epochs`, or fewer where `seconds` do not suffice; and whether mirror images
-    keep their label."""
+    """How long a net learns: `epochs`, or fewer where `seconds` do not suffice; and whether mirror
+    images keep their label."""
 
     epochs: float = 8.0
     seconds: float = 100.0
@@ -50,7 +52,9 @@ def sized(x: Tensor) -> Tensor:
 
 
 class QuickNet(nn.Module):
-    """Whitened patches of 2x2 pixels, then groups of two convolutions that halve the side, and the largest value of each."""
+    """Whitened patches of 2x2 pixels, then groups of two convolutions that halve the side, and
+    the largest value of each.
+    """
 
     def __init__(self, x: Tensor, classes: int) -> None:
         super().__init__()
@@ -78,14 +82,18 @@ class QuickNet(nn.Module):
         for k, (first, second) in enumerate(zip(self.first, self.second, strict=True)):
             x = F.relu(self.norms[2 * k](F.max_pool2d(first(x), 2)))
             x = F.relu(self.norms[2 * k + 1](second(x)))
-        return self.head(x.amax((2, 3))) / 9  # type: ignore[no-any-return]  # large weights, so that the head learns slowly
+        return self.head(x.amax(
+            (2, 3
+             ))) / 9  # type: ignore[no-any-return]  # large weights, so that the head learns slowly
 
 
 def _whitening(x: Tensor) -> Tensor:
     """Filters (2 C 4, C, 2, 2) that make patches uncorrelated, and their negatives."""
-    patches = x.unfold(2, 2, 2).unfold(3, 2, 2).permute(0, 2, 3, 1, 4, 5).reshape(-1, x.shape[1] * 4)
+    patches = x.unfold(2, 2, 2).unfold(3, 2, 2).permute(0, 2, 3, 1, 4,
+                                                        5).reshape(-1, x.shape[1] * 4)
     values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-    filters = (vectors * (values.clamp(min=0) + 5e-4).rsqrt()).T.flip(0).reshape(-1, x.shape[1], 2, 2)
+    filters = (vectors * (values.clamp(min=0) + 5e-4).rsqrt()).T.flip(0).reshape(
+        -1, x.shape[1], 2, 2)
     return torch.cat([filters, -filters])
 
 
@@ -102,7 +110,8 @@ def _norm(width: int) -> nn.BatchNorm2d:
     return norm
 
 
-def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan, tick: Callable[[int], Any] = lambda _: None) -> QuickNet:
+def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
+        tick: Callable[[int], Any] = lambda _: None) -> QuickNet:
     """Trains on images (N,C,H,W) and labels (N,). `tick` hears how many samples were taken."""
     batch = min(_BATCH, max(8, len(x) // 8))
     total, done, start = max(1, round(plan.epochs * (len(x) // batch))), 0, time.monotonic()
@@ -119,14 +128,17 @@ def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan, tick: Callable[[int], A
             at = torch.randint(2 * _PAD + 1, (2, len(rows)), generator=draw)
             images = windows[rows, :, at[0], at[1]]
             if plan.mirrored:  # each image alternates, which beats a toss
-                images = torch.where((turned[rows] ^ bool(epoch % 2))[:, None, None, None], images.flip(3), images)
+                images = torch.where((turned[rows] ^ bool(epoch % 2))[:, None, None, None],
+                                     images.flip(3), images)
             for group, lr in zip(optimizer.param_groups, base, strict=True):
                 group["lr"] = lr * _rate(share)
             _step(net, optimizer, images, y[rows])
             done += 1
             tick(len(rows))
-            # Where the machine is slow or busy, the time says how far the training is; a few steps are taken at any rate.
-            share = max(done / total, (time.monotonic() - start) / plan.seconds if done >= 40 else 0.0)
+            # Where the machine is slow or busy, the time says how far the training is; a few steps
+            # are taken at any rate.
+            share = max(done / total,
+                        (time.monotonic() - start) / plan.seconds if done >= 40 else 0.0)
             if share >= 1:
                 break
         epoch += 1
@@ -143,9 +155,10 @@ def _optimizer(net: QuickNet, batch: int) -> torch.optim.Optimizer:
     others = [p for n, p in net.named_parameters() if "norms" not in n and p.requires_grad]
     unit, decay = 1024 * (1 + 1 / (1 - 0.85)), 0.0153  # the paper's way of counting
     lr = 8.0 / unit * min(1.0, math.sqrt(256 / batch))
-    return torch.optim.SGD([{"params": shifts, "lr": 64 * lr, "weight_decay": decay * batch / unit / 64 / lr},
-                            {"params": others, "lr": lr, "weight_decay": decay * batch / unit / lr}],
-                           momentum=0.85, nesterov=True)
+    return torch.optim.SGD(
+        [{"params": shifts, "lr": 64 * lr, "weight_decay": decay * batch / unit / 64 / lr},
+         {"params": others, "lr": lr, "weight_decay": decay * batch / unit / lr}], momentum=0.85,
+        nesterov=True)
 
 
 def _step(net: QuickNet, optimizer: torch.optim.Optimizer, images: Tensor, y: Tensor) -> None:
@@ -170,27 +183,34 @@ def logits(net: QuickNet, x: Tensor, mirrored: bool) -> Tensor:
     for part in x.split(1000):
         ways = [part, part.flip(3)] if mirrored else [part]
         with _autocast():
-            found.append(sum(net(way.contiguous(memory_format=torch.channels_last)).float() for way in ways) / len(ways))
+            found.append(
+                sum(net(way.contiguous(memory_format=torch.channels_last)).float()
+                    for way in ways) / len(ways))
     return torch.cat(found)
 
 
-def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan: Plan, *, progress: bool = False) -> Array:
-    """Out-of-sample probabilities (N, K): each fold is predicted by a net that learnt on the others.
+def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan: Plan, *,
+                        progress: bool = False) -> Array:
+    """Out-of-sample probabilities (N, K): each fold is predicted by a net that learnt on the
+    others.
 
     Args:
-        folds: (N,) number of the fold of each sample. One net per core learns at a time, on one thread.
+        folds: (N,) number of the fold of each sample. One net per core learns at a time, on one
+            thread.
     """
     x = sized(x)
     count = int(folds.max()) + 1
     lanes = max(1, min(count, os.cpu_count() or 1, torch.get_num_threads()))
     looking = (1 + plan.mirrored) / 3 / (count - 1)  # a prediction costs a third of a training step
-    plan = replace(plan, seconds=plan.seconds * lanes / count * plan.epochs / (plan.epochs + looking))
+    plan = replace(plan,
+                   seconds=plan.seconds * lanes / count * plan.epochs / (plan.epochs + looking))
     out = torch.zeros(len(x), classes)
     with rng_guard():
         torch.manual_seed(plan.seed)
         nets = [QuickNet(x[folds != k], classes) for k in range(count)]
     todo = sum(int(plan.epochs * int((folds != k).sum())) for k in range(count))
-    with tqdm(total=todo, desc="learning", unit=" images", disable=not progress, leave=False) as bar:
+    with tqdm(total=todo, desc="learning", unit=" images", disable=not progress,
+              leave=False) as bar:
         def work(k: int) -> None:
             torch.set_num_threads(1)
             seen, held = (folds != k).nonzero().flatten(), (folds == k).nonzero().flatten()
@@ -208,7 +228,9 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
 
 
 def _sharpness(z: Tensor, y: Tensor) -> Tensor:
-    """The factor on the logits which makes their probabilities honest (temperature scaling), by bisection."""
+    """The factor on the logits which makes their probabilities honest (temperature scaling), by
+    bisection.
+    """
     low, high = torch.tensor(0.05), torch.tensor(50.0)
     for _ in range(30):
         middle = (low * high).sqrt().requires_grad_()
@@ -218,7 +240,8 @@ def _sharpness(z: Tensor, y: Tensor) -> Tensor:
     return (low * high).sqrt()
 
 
-def table_probabilities(x: Array, y: npt.NDArray[np.int64], classes: int, folds: npt.NDArray[np.int64]) -> Array:
+def table_probabilities(x: Array, y: npt.NDArray[np.int64], classes: int,
+                        folds: npt.NDArray[np.int64]) -> Array:
     """Out-of-sample probabilities (N, K) by logistic regression and a forest, averaged. x (N, D).
 
     Columns are standardised; classes which a fold's training part lacks get probability 0.
@@ -245,7 +268,10 @@ def plain_learners(samples: int) -> list[Any]:
         raise RecipeError("Learners", found="no scikit-learn", expected="it installed",
                           mend="pip install recipe_widgets[data]") from None
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=200))
-    return [linear, ExtraTreesClassifier(100 if samples < 5000 else 50, min_samples_leaf=1, random_state=0)]
+    return [
+        linear,
+        ExtraTreesClassifier(100 if samples < 5000 else 50, min_samples_leaf=1, random_state=0)
+    ]
 
 
 def folds_of(y: npt.NDArray[np.int64], count: int, seed: int = 0) -> npt.NDArray[np.int64]:

@@ -10,17 +10,18 @@ import torch
 from recipe_widgets.checks.losses import loss_facts, output_of, replaced
 from recipe_widgets.checks.runner import CannotTellError, check, model_copy, new_model, to_train
 from recipe_widgets.checks.subject import Subject
-from recipe_widgets.judge import start as judge_start
-from recipe_widgets.judge import wiring as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import start as judge_start
+from recipe_widgets.rules import wiring as judge
 
 
 @check("fail", "A. Karpathy, Most common neural net mistakes, 2018")
 def output_scale(target: Subject, *, inits: int = 3) -> CheckResult:
     """Do the outputs have the range which the loss wants: logits, log-probabilities, probabilities?
 
-    What the loss wants is found by probing it; what the model gives is looked at over all batches, several
-    initialisations, and once with inputs a hundred times too large, where logits would explode.
+    What the loss wants is found by probing it; what the model gives is looked at over all batches,
+    several initialisations, and once with inputs a hundred times too large, where logits would
+    explode.
     """
     facts = loss_facts(target)
     models = [to_train(model_copy(target))]
@@ -28,7 +29,11 @@ def output_scale(target: Subject, *, inits: int = 3) -> CheckResult:
         models += [to_train(new_model(target, seed)) for seed in range(1, inits)]
     with torch.no_grad():
         z = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
-        loud = [target.logits(models[0](x * 100)) for x, _ in target.batches[:1] if x.is_floating_point()]
+        loud = [
+            target.logits(models[0](x * 100))
+            for x, _ in target.batches[:1]
+            if x.is_floating_point()
+        ]
     outputs = [part.movedim(facts.axis, 1).flatten(2) if facts.classes and part.ndim > 2 else part
                for parts in z for part in parts]
     same = [(p, y) for parts in z for p, (_, y) in zip(parts, target.batches, strict=False)
@@ -47,19 +52,22 @@ def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> judge_st
     wide = torch.cat([z.flatten() for z in (*outputs, *loud)])
     columns = [z for z in outputs if z.ndim == 2 and z.shape[1] > 1 and len(z) > 1]
     return judge_start.Outputs(
-        low=float(wide.min()), high=float(wide.max()), zeros=float((wide == 0).float().mean()),
-        constant=bool((wide == wide[0]).all()),
+        low=float(wide.min()), high=float(wide.max()), zeros=float(
+            (wide == 0).float().mean()), constant=bool((wide == wide[0]).all()),
         row_sum_gap=worst(lambda z: gap(z.sum(1))) if outputs[0].ndim > 1 else float("inf"),
-        row_exp_gap=worst(lambda z: gap(z.clamp(max=50).exp().sum(1))) if outputs[0].ndim > 1 else float("inf"),
-        column_exp_gap=max((min(gap(z.clamp(max=50).exp().sum(0)), gap(z.sum(0))) for z in columns),
-                           default=float("inf")))
+        row_exp_gap=worst(lambda z: gap(z.clamp(max=50).exp().sum(1)))
+        if outputs[0].ndim > 1 else float("inf"), column_exp_gap=max(
+            (min(gap(z.clamp(max=50).exp().sum(0)), gap(z.sum(0))) for z in columns),
+            default=float("inf")))
 
 
 @check("fail")
 def loss_reduction(target: Subject) -> CheckResult:
-    """Is the loss a mean over samples? It is called with random outputs: once, twice over, one by one.
+    """Is the loss a mean over samples? It is called with random outputs: once, twice over, one by
+    one.
 
-    Finds sums, a mean divided once more, a mean over classes, (N, 1) against (N,), and reductions over a wrong axis.
+    Finds sums, a mean divided once more, a mean over classes, (N, 1) against (N,), and reductions
+    over a wrong axis.
     """
     output, y = output_of(target, x=target.few[0]), target.few[1]
     z = target.logits(output)
@@ -80,14 +88,16 @@ def loss_reduction(target: Subject) -> CheckResult:
     facts = loss_facts(target)
     classes = facts.classes if target.num_classes else 0
     scale = facts.scale if facts.kind in ("cross_entropy", "nll") else None
-    return judge.loss_reduction(twice, singles, whole, _squeezed(target, output, probe, y), classes, scale)
+    return judge.loss_reduction(twice, singles, whole, _squeezed(target, output, probe, y), classes,
+                                scale)
 
 
 def _cut(target: Subject, output: Any, logits: torch.Tensor) -> Any:
     """An output of a dict or a tuple with its other tensors brought to the length of `logits`."""
     def fit(part: Any) -> Any:
         old = target.logits(output)
-        if not isinstance(part, torch.Tensor) or part is old or part.ndim == 0 or len(part) != len(old):
+        if not isinstance(part,
+                          torch.Tensor) or part is old or part.ndim == 0 or len(part) != len(old):
             return part
         return torch.cat([part, part])[: len(logits)]
 
@@ -97,7 +107,9 @@ def _cut(target: Subject, output: Any, logits: torch.Tensor) -> Any:
 
 
 def _squeezed(target: Subject, output: Any, z: torch.Tensor, y: torch.Tensor) -> float | None:
-    """The loss when (N, 1) and (N,) are brought to the same shape; None where they have it already."""
+    """The loss when (N, 1) and (N,) are brought to the same shape; None where they have it
+    already.
+    """
     if z.ndim == y.ndim or z.numel() != y.numel() or not y.is_floating_point():
         return None
     try:

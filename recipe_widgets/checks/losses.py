@@ -13,13 +13,16 @@ from torch.nn import functional as F
 from recipe_widgets.checks.runner import CannotTellError, model_copy
 from recipe_widgets.checks.subject import Subject
 
-Kind = Literal["cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed", "other"]
+Kind = Literal["cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed",
+               "other"]
 
 
 @dataclass(frozen=True)
 class LossFacts:
-    """kind: what it computes. scale: how many times the mean over samples of the textbook loss it is (sum: N).
-    axis: the class axis of the logits. classes: K, or 0. flat: its gradient at a uniform output is exactly zero."""
+    """kind: what it computes. scale: how many times the mean over samples of the textbook loss it
+    is (sum: N).
+    axis: the class axis of the logits. classes: K, or 0. flat: its gradient at a uniform output is
+        exactly zero."""
 
     kind: Kind
     scale: float = 1.0
@@ -28,7 +31,8 @@ class LossFacts:
     flat: bool = False
 
 
-def output_of(target: Subject, model: nn.Module | None = None, x: torch.Tensor | None = None) -> Any:
+def output_of(target: Subject, model: nn.Module | None = None,
+              x: torch.Tensor | None = None) -> Any:
     with torch.no_grad():
         return (model_copy(target) if model is None else model)(target.x if x is None else x)
 
@@ -47,7 +51,8 @@ def replaced(target: Subject, output: Any, z: torch.Tensor) -> Any:
     if isinstance(output, (tuple, list)) and any(v is old for v in output):
         parts = [z if v is old else v for v in output]
         return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
-    raise CannotTellError("the adapter computes the logits: they cannot be replaced to look at the loss alone")
+    raise CannotTellError(
+        "the adapter computes the logits: they cannot be replaced to look at the loss alone")
 
 
 def class_axis(target: Subject, z: torch.Tensor, y: torch.Tensor) -> int | None:
@@ -76,7 +81,8 @@ def loss_facts(target: Subject) -> LossFacts:
         return _of_classes(target, output, probe, y, axis)
     if y.shape == z.shape and z.ndim > 1 and _rows_of_probabilities(y):
         return _of_classes(target, output, probe, y, 1)
-    if target.num_classes and target.num_classes > 2 and not y.is_floating_point() and z.numel() == y.numel():
+    if target.num_classes and target.num_classes > 2 and not y.is_floating_point() and z.numel(
+    ) == y.numel():
         return LossFacts("classes_regressed", classes=target.num_classes)
     return _of_numbers(loss, probe, y, z)
 
@@ -86,7 +92,8 @@ def _rows_of_probabilities(y: torch.Tensor) -> bool:
                 and torch.allclose(y.sum(1), torch.ones_like(y.sum(1)), atol=1e-4))
 
 
-def _of_classes(target: Subject, output: Any, probe: torch.Tensor, y: torch.Tensor, axis: int) -> LossFacts:
+def _of_classes(target: Subject, output: Any, probe: torch.Tensor, y: torch.Tensor,
+                axis: int) -> LossFacts:
     classes = probe.shape[axis]
 
     def loss(logits: torch.Tensor) -> float:
@@ -96,7 +103,8 @@ def _of_classes(target: Subject, output: Any, probe: torch.Tensor, y: torch.Tens
     ours = F.cross_entropy(log_p.movedim(axis, 1), y)
     uniform = torch.full_like(probe, -math.log(classes)).requires_grad_()
     value = target.loss_fn(replaced(target, output, uniform), y)
-    slope = torch.autograd.grad(value, uniform, allow_unused=True)[0] if value.requires_grad else None
+    slope = torch.autograd.grad(value, uniform,
+                                allow_unused=True)[0] if value.requires_grad else None
     flat = slope is None or not bool(slope.any())
     shifted = _close(loss(log_p), loss(log_p + 1.5))
     if shifted:
@@ -106,7 +114,8 @@ def _of_classes(target: Subject, output: Any, probe: torch.Tensor, y: torch.Tens
         if _close(ratio, again):
             return LossFacts("cross_entropy", ratio, axis, classes, flat)
         smooth = loss(torch.zeros_like(probe)) / math.log(classes)
-        return LossFacts("cross_entropy" if _close(smooth, 1.0) else "other", smooth, axis, classes, flat)
+        return LossFacts("cross_entropy" if _close(smooth, 1.0) else "other", smooth, axis, classes,
+                         flat)
     ratio = loss(log_p) / float(ours)
     if _close(loss(log_p + 1.5) - loss(log_p), -1.5 * ratio) and not flat:
         return LossFacts("nll", ratio, axis, classes, flat)
@@ -114,7 +123,9 @@ def _of_classes(target: Subject, output: Any, probe: torch.Tensor, y: torch.Tens
 
 
 def _of_numbers(loss: Any, probe: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> LossFacts:
-    """A regression has its least value at the targets; binary cross-entropy is ln 2 at logits of zero."""
+    """A regression has its least value at the targets; binary cross-entropy is ln 2 at logits of
+    zero.
+    """
     wanted = y.reshape(z.shape).to(z) if y.numel() == z.numel() else None
     if wanted is None:
         return LossFacts("other")
@@ -124,7 +135,8 @@ def _of_numbers(loss: Any, probe: torch.Tensor, y: torch.Tensor, z: torch.Tensor
     if not binary or not _close(loss(torch.full_like(z, 0.5)), math.log(2)):
         near, off = loss(wanted), min(loss(wanted + 1), loss(wanted - 1), loss(wanted + probe))
         least = 1e-6 * max(1e-12, abs(off))
-        return LossFacts("regression" if abs(near) <= least < off or (near < off and z.shape != y.shape) else "other")
+        return LossFacts("regression" if abs(near) <= least < off or (
+            near < off and z.shape != y.shape) else "other")
     return LossFacts("bce")
 
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets.checks.runner import Bench, bench, check, model_copy, seeded, to_train
 from recipe_widgets.checks.subject import Batch, Subject, generators_kept
-from recipe_widgets.judge import wiring as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import wiring as judge
 
 _DROPOUTS, _BATCHNORM = dropout._DropoutNd, batchnorm._BatchNorm
 
@@ -22,7 +22,8 @@ _DROPOUTS, _BATCHNORM = dropout._DropoutNd, batchnorm._BatchNorm
 def mode_toggles(target: Subject) -> CheckResult:
     """Do training and evaluation run in their modes?
 
-    It plays `evaluate` and `train_epoch` on copies where they are given, and compares two passes in eval mode.
+    It plays `evaluate` and `train_epoch` on copies where they are given, and compares two passes in
+    eval mode.
     """
     model = model_copy(target)
     rates = [m.p for m in model.modules() if isinstance(m, _DROPOUTS) and m.p < 1.0]
@@ -61,14 +62,17 @@ def _play(made: Bench, what: Callable[..., Any] | None, batches: Any) -> bool:
         return False
     try:
         with seeded(), generators_kept(batches):
-            what(made.model, batches) if what is made.evaluate else what(made.model, made.optimizer, batches)
+            what(made.model, batches) if what is made.evaluate else what(
+                made.model, made.optimizer, batches)
     except (TypeError, AttributeError, ValueError, IndexError):
         return False
     return True
 
 
 def short_loader(batches: Sequence[Batch], most: int = 3) -> Any:
-    """The first batches again as a DataLoader, for loops that ask for `loader.dataset` or `loader.batch_size`."""
+    """The first batches again as a DataLoader, for loops that ask for `loader.dataset` or
+    `loader.batch_size`.
+    """
     if len({x.shape[1:] for x, _ in batches[:most]}) > 1:
         return list(batches[:most])
     x, y = (torch.cat([pair[i] for pair in batches[:most]]) for i in (0, 1))
@@ -81,7 +85,9 @@ def _evaluation(target: Subject) -> dict[str, object]:
     if made.evaluate is None:
         return {}
     to_train(made.model)
-    parts = [(n, m) for n, m in made.model.named_modules() if isinstance(m, (_DROPOUTS, _BATCHNORM)) and m.training]
+    parts = [(n, m)
+             for n, m in made.model.named_modules()
+             if isinstance(m, (_DROPOUTS, _BATCHNORM)) and m.training]
     deliberate = [m for _, m in parts if type(m).__module__.partition(".")[0] != "torch"]
 
     def look(module: nn.Module, _args: Any) -> None:
@@ -96,8 +102,10 @@ def _evaluation(target: Subject) -> dict[str, object]:
         hook.remove()
     changed = {k for k, v in made.model.state_dict().items() if not torch.equal(v, before[k])}
     weights = {n for n, _ in made.model.named_parameters()}
-    facts: dict[str, object] = {"changes_weights": bool(changed & weights), "eval_in_train": bool(seen),
-                                "changes_statistics": bool(changed - weights) and bool(seen)}
+    facts: dict[str, object] = {
+        "changes_weights": bool(changed & weights), "eval_in_train": bool(seen),
+        "changes_statistics": bool(changed - weights) and bool(seen)
+    }
     stays = _in_eval(made, target, [m for _, m in parts])
     alone = bench(target)
     return {**facts, "stays_eval": stays and not _in_eval(alone, target, [
@@ -110,15 +118,21 @@ def _in_eval(made: Bench, target: Subject, parts: list[nn.Module]) -> bool:
         return False
     modes: list[bool] = []
     for part in parts:
-        part.register_forward_pre_hook(lambda module, _args: modes.append(module.training))  # list.append gives None
-    return _play(made, made.train_epoch, short_loader(target.batches)) and bool(modes) and not any(modes)
+        # list.append gives None
+        part.register_forward_pre_hook(lambda module, _args: modes.append(module.training))
+    return _play(made, made.train_epoch, short_loader(
+        target.batches)) and bool(modes) and not any(modes)
 
 
 def _frozen_statistics(target: Subject) -> bool:
-    """Do norms whose own parameters are all frozen go on updating in the reader's training epoch?"""
+    """Do norms whose own parameters are all frozen go on updating in the reader's training
+    epoch?
+    """
     made = bench(target)
-    frozen = [m for m in made.model.modules() if isinstance(m, _BATCHNORM) and m.running_mean is not None
-              and list(m.parameters()) and not any(p.requires_grad for p in m.parameters())]
+    frozen = [
+        m for m in made.model.modules() if isinstance(m, _BATCHNORM) and m.running_mean is not None
+        and list(m.parameters()) and not any(p.requires_grad for p in m.parameters())
+    ]
     if not frozen or made.train_epoch is None:
         return False
     before = [m.running_mean.clone() for m in frozen if m.running_mean is not None]
@@ -158,18 +172,22 @@ class _Watch:
 
 @check("fail")
 def grads_are_cleared(target: Subject) -> CheckResult:
-    """Are gradients cleared between steps? It plays the reader's own `train_step` or `train_epoch` on copies.
+    """Are gradients cleared between steps? It plays the reader's own `train_step` or `train_epoch`
+    on copies.
 
-    Accumulation on purpose is fine: what counts is a backward pass that adds to gradients a step has already used.
+    Accumulation on purpose is fine: what counts is a backward pass that adds to gradients a step
+    has already used.
     Source: TrainCheck (OSDI 2025) watches the same order of events.
     """
     made = bench(target)
     if made.optimizer is None or (made.train_step is None and made.train_epoch is None):
-        return CheckResult("grads_are_cleared", "skip", "needs an optimizer and your train_step or train_epoch")
+        return CheckResult("grads_are_cleared", "skip",
+                           "needs an optimizer and your train_step or train_epoch")
     to_train(made.model)
     watch = _Watch(made)
     _train(made, target)
-    return judge.grads_are_cleared(watch.stale, watch.backwards, watch.steps, not watch.stale and _left(target))
+    return judge.grads_are_cleared(watch.stale, watch.backwards, watch.steps, not watch.stale
+                                   and _left(target))
 
 
 def _train(made: Bench, target: Subject, rounds: int = 3) -> None:

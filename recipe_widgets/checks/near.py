@@ -1,8 +1,8 @@
 """Near copies among images: other brightness or contrast, shifted, mirrored, compressed.
 
-Candidates are neighbours in whitened 8x8 pictures (plain ones find any two smooth skies alike) and in whitened spectra,
-which a shift leaves alone; each is then laid over its partner at full size. The thresholds were set on CIFAR-10, where
-the pairs were looked at.
+Candidates are neighbours in whitened 8x8 pictures (plain ones find any two smooth skies alike) and
+in whitened spectra, which a shift leaves alone; each is then laid over its partner at full size.
+The thresholds were set on CIFAR-10, where the pairs were looked at.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from tqdm import tqdm
 Tensor = torch.Tensor
 _SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
 _NEIGHBOURS, _BLOCK, _MOST = 8, 1000, 60_000
-SURE = 0.75  # from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
+# from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
+SURE = 0.75
 
 
-def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = False) -> tuple[Tensor, Tensor]:
-    """Pairs of rows (n, 2), the smaller first, that look like copies, and their similarity (n,), the highest first.
+def near_pairs(x: Tensor, *, mirrored: bool | None = None,
+               progress: bool = False) -> tuple[Tensor, Tensor]:
+    """Pairs of rows (n, 2), the smaller first, that look like copies, and their similarity (n,),
+    the highest first.
 
     Args:
         x: images (N,C,H,W), bytes or floats.
-        mirrored: whether a mirror image counts as a copy; by default for colour images (mirrored digits are others).
+        mirrored: whether a mirror image counts as a copy; by default for colour images (mirrored
+            digits are others).
     """
     mirrored = x.shape[1] == 3 if mirrored is None else mirrored
     pictures = _sized(x)
@@ -36,11 +40,14 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = Fals
 
     def compared(pairs: Tensor, shown: bool) -> Tensor:
         parts = tqdm(pairs.split(_BLOCK), desc="comparing", disable=not shown, leave=False)
-        return torch.cat([_similarity(views, pictures, rows, part, mirrored) for part in parts if len(part)]
-                         or [torch.zeros(0)])
+        return torch.cat(
+            [_similarity(views, pictures, rows, part, mirrored) for part in parts if len(part)]
+            or [torch.zeros(0)])
 
     some = torch.linspace(0, len(rows) - 1, min(len(rows), 500)).long()
-    usual = torch.stack([compared(torch.stack([some, partner[some, 0]], 1), False) for _, partner in nearest]).amax(0)
+    usual = torch.stack([
+        compared(torch.stack([some, partner[some, 0]], 1), False) for _, partner in nearest
+    ]).amax(0)
     pairs = torch.unique(torch.cat([_distinct(*found, _MOST) for found in nearest]), dim=0)
     similarity = compared(pairs, progress)
     pairs = rows[pairs]
@@ -51,14 +58,19 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None, progress: bool = Fals
 
 
 def _floor(best: Tensor, least: float, spreads: float) -> float:
-    """Where similarity stops being the usual one between neighbours: digits are alike by nature, photographs are not."""
+    """Where similarity stops being the usual one between neighbours: digits are alike by nature,
+    photographs are not.
+    """
     middle = float(best.median())
     spread = 1.4826 * float((best - middle).abs().median())
     return min(0.97, max(least, middle + spreads * spread))
 
 
-def _similarity(views: list[Tensor], pictures: Tensor, rows: Tensor, pairs: Tensor, mirrored: bool) -> Tensor:
-    """(n,): 1 for the same picture. A close fit at full size may stand alone, a fair one needs the small picture's word."""
+def _similarity(views: list[Tensor], pictures: Tensor, rows: Tensor, pairs: Tensor,
+                mirrored: bool) -> Tensor:
+    """(n,): 1 for the same picture. A close fit at full size may stand alone, a fair one needs
+    the small picture's word.
+    """
     a, b = pairs.T
     small = torch.stack([(way[a].float() * views[0][b].float()).sum(1) for way in views]).amax(0)
     fit = laid_over(pictures[rows[a]], pictures[rows[b]], mirrored).mean(1)
@@ -83,7 +95,9 @@ def _descriptors(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _spectra(pictures: Tensor) -> Tensor:
-    """Sizes of the lowest frequencies of each image under a window, (N, D): alike for shifted and for mirrored images."""
+    """Sizes of the lowest frequencies of each image under a window, (N, D): alike for shifted
+    and for mirrored images.
+    """
     side = min(16, *pictures.shape[2:])
     window = torch.hann_window(side + 2)[1:-1].sqrt()
     found = []
@@ -110,7 +124,8 @@ def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
     """Cosine and row (n, k) of the nearest ones of the first way, for the best of all ways."""
     base, k = ways[0].T.contiguous(), min(_NEIGHBOURS, len(ways[0]) - 1)
     found = []
-    for start in tqdm(range(0, len(ways[0]), _BLOCK), desc="searching", disable=not progress, leave=False):
+    for start in tqdm(range(0, len(ways[0]), _BLOCK), desc="searching", disable=not progress,
+                      leave=False):
         cosine = ways[0][start:start + _BLOCK] @ base
         for way in ways[1:]:
             cosine = torch.maximum(cosine, way[start:start + _BLOCK] @ base)
@@ -120,7 +135,9 @@ def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
 
 
 def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
-    """Pairs (n, 2), the smaller first, each once: those that are nearer than usual, the nearest where they are many."""
+    """Pairs (n, 2), the smaller first, each once: those that are nearer than usual, the nearest
+    where they are many.
+    """
     wanted = value >= _floor(value[:, 0], 0.5, 1.5)
     one = torch.arange(len(partner))[:, None].expand_as(partner)[wanted]
     other, value = partner[wanted], value[wanted]
@@ -129,29 +146,39 @@ def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
 
 
 def laid_over(a: Tensor, b: Tensor, mirrored: bool) -> Tensor:
-    """Correlation (n, 2) of images and of their gradients where a, perhaps mirrored, lies best over b, both (n,C,H,W).
+    """Correlation (n, 2) of images and of their gradients where a, perhaps mirrored, lies best over
+    b, both (n,C,H,W).
 
     The place is found by cross-correlation of the gradients, within an eighth of the side.
     """
     a, b = a.float(), b.float()
     most = max(1, max(a.shape[2:]) // 8)
-    peaks = torch.stack([_shifts(way, b, most) for way in (a, a.flip(3))[: 1 + mirrored]], 1)  # (n, ways, places)
+    # (n, ways, places)
+    peaks = torch.stack([_shifts(way, b, most) for way in (a, a.flip(3))[: 1 + mirrored]], 1)
     best = peaks.flatten(1).argmax(1)
     way, place = best // peaks.shape[2], best % peaks.shape[2]
     side = 2 * most + 1
     a = torch.where((way == 1)[:, None, None, None], a.flip(3), a)
     moved, inside = _moved(b, place // side - most, place % side - most)
-    edges = inside & _moved(inside[:, None].float(), torch.ones_like(place), torch.ones_like(place))[0][:, 0].bool()
-    return torch.stack([_correlation(a, moved, inside), _correlation(_gradients(a), _gradients(moved), edges)], 1)
+    edges = inside & _moved(inside[:, None].float(), torch.ones_like(place),
+                            torch.ones_like(place))[0][:, 0].bool()
+    return torch.stack(
+        [_correlation(a, moved, inside),
+         _correlation(_gradients(a), _gradients(moved), edges)], 1)
 
 
 def _gradients(x: Tensor) -> Tensor:
     """Differences of neighbours (n, 2C, H, W), zero at the last row and column."""
-    return torch.cat([F.pad(x[..., 1:] - x[..., :-1], (0, 1)), F.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))], 1)
+    return torch.cat([
+        F.pad(x[..., 1:] - x[..., :-1], (0, 1)),
+        F.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
+    ], 1)
 
 
 def _shifts(a: Tensor, b: Tensor, most: int) -> Tensor:
-    """Cross-correlation (n, (2 most + 1)²) of the grey gradients: how well a(p) fits b(p + shift)."""
+    """Cross-correlation (n, (2 most + 1)²) of the grey gradients: how well a(p) fits b(p +
+    shift).
+    """
     size = [s + most for s in a.shape[2:]]
     fa, fb = (torch.fft.rfft2(_gradients(z.mean(1, keepdim=True)), s=size) for z in (a, b))
     full: Tensor = torch.fft.irfft2((fa.conj() * fb).sum(1), s=size)
@@ -165,8 +192,9 @@ def _moved(x: Tensor, dy: Tensor, dx: Tensor) -> tuple[Tensor, Tensor]:
     rows, columns = torch.arange(H) + dy[:, None], torch.arange(W) + dx[:, None]
     inside = ((rows >= 0) & (rows < H))[:, :, None] & ((columns >= 0) & (columns < W))[:, None, :]
     at = torch.arange(n)[:, None, None]
-    return x.permute(0, 2, 3, 1)[at, rows.clamp(0, H - 1)[:, :, None], columns.clamp(0, W - 1)[:, None, :]].permute(
-        0, 3, 1, 2), inside
+    return x.permute(0, 2, 3, 1)[at,
+                                 rows.clamp(0, H - 1)[:, :, None],
+                                 columns.clamp(0, W - 1)[:, None, :]].permute(0, 3, 1, 2), inside
 
 
 def _correlation(a: Tensor, b: Tensor, inside: Tensor) -> Tensor:

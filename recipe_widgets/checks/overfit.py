@@ -21,18 +21,21 @@ from recipe_widgets.checks.runner import (
     to_train,
 )
 from recipe_widgets.checks.subject import Batch, Subject, generators_kept, pairs
-from recipe_widgets.judge import overfit as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import overfit as judge
 
 _ROSE = 1.3  # times the first loss: the steps were too long for so few samples
-_ALLOWED, _ALLOWED_SEQUENCES = 0.2, 0.5  # share of the loss left; the first steps of a sequence may be unknowable
+# share of the loss left; the first steps of a sequence may be unknowable
+_ALLOWED, _ALLOWED_SEQUENCES = 0.2, 0.5
 
 
 def floor_of(target: Subject, batch: Batch, steps: int = 150) -> float:
-    """The least loss that outputs reach when they are free numbers: soft labels and smoothing have one above zero.
+    """The least loss that outputs reach when they are free numbers: soft labels and smoothing have
+    one above zero.
 
     Raises:
-        CannotTellError: it has none (falls without end, as a policy's does), or it couples the samples.
+        CannotTellError: it has none (falls without end, as a policy's does), or it couples the
+            samples.
     """
     x, y = batch
     output = output_of(target, model_copy(target), x)
@@ -41,7 +44,8 @@ def floor_of(target: Subject, batch: Batch, steps: int = 150) -> float:
     value, facts = torch.zeros(()), loss_facts(target)
     for _ in range(steps):
         optimizer.zero_grad()
-        free = z.log_softmax(facts.axis) if facts.kind == "nll" else z.sigmoid() if facts.kind == "bce" else z
+        free = z.log_softmax(
+            facts.axis) if facts.kind == "nll" else z.sigmoid() if facts.kind == "bce" else z
         value = target.loss_fn(replaced(target, output, free), y).reshape(())
         if not value.requires_grad:
             raise CannotTellError("the loss does not depend on the outputs")
@@ -65,10 +69,12 @@ def _allowed(target: Subject) -> float:
 
 def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: float,
            gentle: float = 1.0) -> tuple[float, float, list[float]]:
-    """Loss of the batch before and after (the smaller one of both modes), and the losses on the way.
+    """Loss of the batch before and after (the smaller one of both modes), and the losses on the
+    way.
 
-    A step that suits batches of many samples can throw a net off a handful of them: if the loss rose, a second attempt
-    is made with a tenth of the learning rate, which is no fault of the wiring.
+    A step that suits batches of many samples can throw a net off a handful of them: if the loss
+    rose, a second attempt is made with a tenth of the learning rate, which is no fault of the
+    wiring.
     """
     made = bench(target if not plain else dataclasses.replace(target, optimizer=None))
     model = to_train(made.model)
@@ -83,7 +89,9 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
     losses, best = [], before
     for _ in range(4):
         losses += descend(target, model, optimizer, [batch], steps // 4, seconds / 4)
-        best = min(best, loss_on(target, model, [batch]), loss_on(target, duplicate(model).eval(), [batch]))
+        best = min(best, loss_on(target, model, [batch]),
+                   loss_on(target,
+                           duplicate(model).eval(), [batch]))
         if best < 0.02 * before:
             return before, best, losses
     if gentle == 1.0 and not plain and max(losses, default=0.0) > _ROSE * abs(before):
@@ -94,20 +102,26 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
 
 
 @check("warn")
-def overfit_one_batch(target: Subject, *, samples: int = 16, steps: int = 400, seconds: float = 3.0) -> CheckResult:
-    """Does the loss of a few samples fall to its floor when the net trains on nothing else, with its own optimiser?"""
+def overfit_one_batch(target: Subject, *, samples: int = 16, steps: int = 400,
+                      seconds: float = 3.0) -> CheckResult:
+    """Does the loss of a few samples fall to its floor when the net trains on nothing else, with
+    its own optimiser?
+    """
     batch = _few(target, samples)
     floor = floor_of(target, batch)
     before, after, losses = _train(target, batch, False, steps, seconds)
-    if after > floor and len(losses) < 60 and judge.left_over(before, after, floor) > _allowed(target):
+    if after > floor and len(losses) < 60 and judge.left_over(before, after,
+                                                              floor) > _allowed(target):
         raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
-    return judge.overfit_one_batch(before, after, floor, len(batch[1]), len(losses), _allowed(target), losses)
+    return judge.overfit_one_batch(before, after, floor, len(batch[1]), len(losses),
+                                   _allowed(target), losses)
 
 
 @check("warn")
-def overfit_few(target: Subject, *, samples: int = 16, steps: int = 400, seconds: float = 1.5) -> CheckResult:
-    """The same for 2 and for 16 samples, with the reader's settings and with plain ones: says whether it is a bug, too
-    small a model, or too much regularisation."""
+def overfit_few(target: Subject, *, samples: int = 16, steps: int = 400,
+                seconds: float = 1.5) -> CheckResult:
+    """The same for 2 and for 16 samples, with the reader's settings and with plain ones: says
+    whether it is a bug, too small a model, or too much regularisation."""
     own: dict[int, float] = {}
     plain: dict[int, float] = {}
     for count in (2, samples):
@@ -124,8 +138,11 @@ def overfit_few(target: Subject, *, samples: int = 16, steps: int = 400, seconds
 
 
 @check("warn")
-def memorises_random_labels(target: Subject, *, samples: int = 16, steps: int = 300, seconds: float = 3.0) -> CheckResult:
-    """Can the net learn random labels by heart (by Adam, without dropout)? If so, its size is no limit."""
+def memorises_random_labels(target: Subject, *, samples: int = 16, steps: int = 300,
+                            seconds: float = 3.0) -> CheckResult:
+    """Can the net learn random labels by heart (by Adam, without dropout)? If so, its size is no
+    limit.
+    """
     x, y = _few(target, samples)
     if y.is_floating_point() or y.ndim != 1 or len(y.unique()) < 2:
         raise CannotTellError("needs one class label per sample")
@@ -152,7 +169,8 @@ def generalisation_onset(target: Subject, *, steps: int = 60, seconds: float = 0
         made = bench(target)
         x, y = _few(target, count)
         batches = list(zip(x.split(len(target.y)), y.split(len(target.y)), strict=True))
-        descend(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps, seconds)
+        descend(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps,
+                seconds)
         losses.append(_held_loss(target, made.model, held))
     return judge.generalisation_onset(counts, losses, base)
 
@@ -161,7 +179,9 @@ def _held(target: Subject) -> list[Batch]:
     """The first validation batches, on the model's device."""
     with generators_kept(target.validation):
         found = itertools.islice(pairs(target.validation, "validation"), 2)
-        return [(x.to(target.x.device), y.to(target.x.device)) for x, y in found if isinstance(x, torch.Tensor)]
+        return [(x.to(target.x.device), y.to(target.x.device))
+                for x, y in found
+                if isinstance(x, torch.Tensor)]
 
 
 def _held_loss(target: Subject, model: nn.Module, held: list[Batch]) -> float:

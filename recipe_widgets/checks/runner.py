@@ -18,19 +18,22 @@ from torch import nn
 
 from recipe_widgets.checks.copies import copied, kept, together
 from recipe_widgets.checks.subject import Subject, subject
-from recipe_widgets.records import CheckResult, RecipeError, Status, rng_guard
-from recipe_widgets.records.arguments import checked, real, whole
+from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
+from recipe_widgets.core.arguments import checked, real, whole
 
 Check = Callable[..., CheckResult]
-SUBJECT_OPTIONS = frozenset(inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
+SUBJECT_OPTIONS = frozenset(
+    inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
 _ORDER: tuple[Status, ...] = ("skip", "pass", "note", "warn", "fail")
 
 
 _RANGES = {
-    "steps": whole(1, 10**6), "seconds": real(0), "samples": whole(1, 10**6), "inits": whole(1, 100),
-    "draws": whole(1, 100), "directions": whole(1, 1000), "tensors": whole(1, 10**6), "warmup": whole(0, 1000),
-    "folds": whole(2, 100), "epochs": real(0, 1000, above=True), "batch_size": whole(1), "h": real(0, 1, above=True),
-    "level": real(0, 1), "cutoff": real(0), "lr": real(0), "most": real(0),
+    "steps": whole(1, 10**6), "seconds": real(0), "samples": whole(1,
+                                                                   10**6), "inits": whole(1, 100),
+    "draws": whole(1, 100), "directions": whole(1, 1000), "tensors": whole(1, 10**6), "warmup":
+    whole(0, 1000), "folds": whole(2, 100), "epochs": real(0, 1000,
+                                                           above=True), "batch_size": whole(1), "h":
+    real(0, 1, above=True), "level": real(0, 1), "cutoff": real(0), "lr": real(0), "most": real(0),
 }
 
 
@@ -39,18 +42,21 @@ class CannotTellError(Exception):
 
 
 def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResult]], Check]:
-    """Make a check of `gather(subject, **options) -> CheckResult`; `worst` is the worst status it may give.
+    """Make a check of `gather(subject, **options) -> CheckResult`; `worst` is the worst status it
+    may give.
 
-    The check's signature is `check(subject_or_model, batches=None, loss_fn=None, **options) -> CheckResult`; options
-    of `subject()`, such as `optimizer` or `num_classes`, may be given, too.
+    The check's signature is `check(subject_or_model, batches=None, loss_fn=None, **options) ->
+    CheckResult`; options of `subject()`, such as `optimizer` or `num_classes`, may be given, too.
 
-    An error of the reader's own model becomes a result with its text; wrong input is a `RecipeError`.
+    An error of the reader's own model becomes a result with its text; wrong input is a
+    `RecipeError`.
     """
     def wrap(gather: Callable[..., CheckResult]) -> Check:
         gather = with_options(gather)
 
         @functools.wraps(gather)
-        def run(subject_or_model: Any, batches: Any = None, loss_fn: Any = None, **options: Any) -> CheckResult:
+        def run(subject_or_model: Any, batches: Any = None, loss_fn: Any = None,
+                **options: Any) -> CheckResult:
             own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
             target = as_subject(subject_or_model, batches, loss_fn, own)
             result = _guarded(gather, target, options)
@@ -76,12 +82,14 @@ def with_options(gather: Callable[..., CheckResult]) -> Callable[..., CheckResul
 def as_subject(given: Any, batches: Any, loss_fn: Any, options: dict[str, Any]) -> Subject:
     if isinstance(given, Subject):
         if batches is not None or loss_fn is not None:
-            raise RecipeError("Check", found="a Subject and batches or a loss besides", expected="one or the other")
+            raise RecipeError("Check", found="a Subject and batches or a loss besides",
+                              expected="one or the other")
         return dataclasses.replace(given, **options) if options else given
     return subject(given, batches, loss_fn, **options)
 
 
-def _guarded(gather: Callable[..., CheckResult], target: Subject, options: dict[str, Any]) -> CheckResult:
+def _guarded(gather: Callable[..., CheckResult], target: Subject,
+             options: dict[str, Any]) -> CheckResult:
     name = gather.__name__
     if target.problem:
         return CheckResult(name, "fail", f"the model does not run: {target.problem}",
@@ -118,7 +126,8 @@ class Bench:
 
 
 def bench(target: Subject, *, fresh: int | None = None) -> Bench:
-    """A copy of the subject's model with its own optimiser; `fresh` is the seed of a new initialisation instead.
+    """A copy of the subject's model with its own optimiser; `fresh` is the seed of a new
+    initialisation instead.
 
     Raises:
         CannotTellError: there is no factory for a new initialisation.
@@ -130,7 +139,8 @@ def bench(target: Subject, *, fresh: int | None = None) -> Bench:
     if made is not None:
         model, optimizer, *copies = made
     else:
-        model = new_model(target, fresh) if fresh is not None else copied(target.model, target.factory) or target.model
+        model = new_model(target, fresh) if fresh is not None else copied(
+            target.model, target.factory) or target.model
         optimizer, copies = None, []
     copies = copies or list(together(*pieces) or pieces)
     if target.optimizer is not None and given is None:
@@ -141,7 +151,8 @@ def bench(target: Subject, *, fresh: int | None = None) -> Bench:
 def new_model(target: Subject, seed: int) -> nn.Module:
     """A fresh initialisation."""
     if target.factory is None:
-        raise CannotTellError("needs a function that makes fresh models: hand in factory=... or the function itself")
+        raise CannotTellError(
+            "needs a function that makes fresh models: hand in factory=... or the function itself")
     torch.manual_seed(seed)
     return target.factory().to(target.x.device)
 
@@ -163,7 +174,9 @@ def duplicate(model: nn.Module) -> nn.Module:
 
 
 def to_train(model: nn.Module) -> nn.Module:
-    """In training mode; parts that were put into eval mode on purpose (a frozen backbone) stay there."""
+    """In training mode; parts that were put into eval mode on purpose (a frozen backbone) stay
+    there.
+    """
     return model if model.training else model.train()
 
 
@@ -182,7 +195,9 @@ def seeded(seed: int = 0) -> Iterator[None]:
 
 
 def loss_on(target: Subject, model: nn.Module, batches: Any) -> float:
-    """Mean loss, in the mode the model is in, by a copy of it, with the same random numbers every time."""
+    """Mean loss, in the mode the model is in, by a copy of it, with the same random numbers
+    every time.
+    """
     model = duplicate(model)
     with seeded(), torch.no_grad():
         return sum(float(target.loss(model, x, y)) for x, y in batches) / len(batches)
@@ -198,8 +213,8 @@ def adam(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
 
 def descend(target: Subject, model: nn.Module, optimizer: Any, batches: Any, steps: int,
             seconds: float = 5.0) -> list[float]:
-    """Plain training steps, round and round over `batches`; gives the losses. Stops early when the time is up or the
-    loss is no number."""
+    """Plain training steps, round and round over `batches`; gives the losses. Stops early when the
+    time is up or the loss is no number."""
     losses: list[float] = []
     over = clock(seconds)
     while len(losses) < steps and not over():
@@ -223,9 +238,11 @@ def descend(target: Subject, model: nn.Module, optimizer: Any, batches: Any, ste
 
 def play(target: Subject, made: Bench, batches: Any, steps: int, seconds: float = 4.0,
          after: Callable[[], None] = lambda: None) -> int:
-    """Trains with the reader's own step, epoch or optimiser, whichever there is; gives the number of steps.
+    """Trains with the reader's own step, epoch or optimiser, whichever there is; gives the number
+    of steps.
 
-    `after` is called behind each step (behind each epoch of one batch where there is only `train_epoch`).
+    `after` is called behind each step (behind each epoch of one batch where there is only
+    `train_epoch`).
     """
     over, done, taken, whole = clock(seconds), 0, 0, False
     if made.train_step is None and made.train_epoch is None:

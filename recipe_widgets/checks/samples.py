@@ -1,4 +1,6 @@
-"""Samples with labels, made from whatever a reader has: our `Data`, arrays, a `DataLoader`, a list of batches."""
+"""Samples with labels, made from whatever a reader has: our `Data`, arrays, a `DataLoader`, a
+list of batches.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from recipe_widgets.checks.runner import CannotTellError
 from recipe_widgets.checks.subject import generators_kept
+from recipe_widgets.core import RecipeError, rng_guard
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.arrays import as_array
-from recipe_widgets.records import RecipeError, rng_guard
 
 _FORMS = "Data, a split, (x, y), {name: (x, y)}, (train, validation), a DataLoader or a list of batches"
 
@@ -26,8 +28,10 @@ class Part:
     """Samples of one split, on the CPU.
 
     Attributes:
-        x: (N, ...); images have their channels first. y: (N, ...) or None; texts were numbered by `names`.
-        batches: where each batch began, when the samples came as batches; their order is the order of training.
+        x: (N, ...); images have their channels first. y: (N, ...) or None; texts were numbered by
+            `names`.
+        batches: where each batch began, when the samples came as batches; their order is the order
+            of training.
         complete: False when only the first samples of an iterable were taken.
         of_images: x holds images (N,C,H,W). given: x as it was handed in.
     """
@@ -47,7 +51,9 @@ class Part:
 
     @property
     def labels(self) -> torch.Tensor | None:
-        """Class numbers int64 (N,), or None where the labels are something else (numbers, sequences, soft labels)."""
+        """Class numbers int64 (N,), or None where the labels are something else (numbers,
+        sequences, soft labels).
+        """
         if self.y is None or self.y.ndim != 1 or self.y.is_floating_point() or self.y.is_complex():
             return None
         return self.y.long()
@@ -55,9 +61,11 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """What a data check looks at. `fed` are the samples as they enter the model, where that is known.
+    """What a data check looks at. `fed` are the samples as they enter the model, where that is
+    known.
 
-    `quick`: one of many checks of a model, so little time; `shared` keeps what the next check needs, too.
+    `quick`: one of many checks of a model, so little time; `shared` keeps what the next check
+        needs, too.
     """
 
     parts: tuple[Part, ...]
@@ -70,13 +78,14 @@ class Looked:
         return next((part for part in self.parts if part.name == name), None)
 
 
-def parts_of(data: Any, labels: Any = None, *, why: str = "a check of the samples", most: int | None = None,
-             seconds: float | None = None) -> tuple[Part, ...]:
+def parts_of(data: Any, labels: Any = None, *, why: str = "a check of the samples",
+             most: int | None = None, seconds: float | None = None) -> tuple[Part, ...]:
     """The splits of `data`; empty ones are left out.
 
     Args:
-        data: our `Data` (its test set is audited, with `why` in the log), a split, (x, y), x alone, a dict of splits, a
-            pair (train, validation), a `Dataset`, a `DataLoader` or another iterable of batches (x, y).
+        data: our `Data` (its test set is audited, with `why` in the log), a split, (x, y), x alone,
+            a dict of splits, a pair (train, validation), a `Dataset`, a `DataLoader` or another
+            iterable of batches (x, y).
         labels: y (N,), where `data` is x.
         most, seconds: how much is taken of an iterable.
 
@@ -88,9 +97,11 @@ def parts_of(data: Any, labels: Any = None, *, why: str = "a check of the sample
         parts = tuple(part for name, value in named
                       if (part := _part(name, value, len(named) > 1, most, seconds)) is not None)
     if not parts or not any(part.size for part in parts):
-        raise RecipeError("Samples", found="none", expected="at least one sample",
-                          mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
-    return tuple(replace(part, names=data.classes) for part in parts) if isinstance(data, Data) else parts
+        raise RecipeError(
+            "Samples", found="none", expected="at least one sample",
+            mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
+    return tuple(replace(part, names=data.classes)
+                 for part in parts) if isinstance(data, Data) else parts
 
 
 def _named(data: Any, why: str) -> list[tuple[str, Any]]:
@@ -109,10 +120,12 @@ def _named(data: Any, why: str) -> list[tuple[str, Any]]:
 def _is_array(value: Any) -> bool:
     if isinstance(value, (np.ndarray, torch.Tensor)):
         return True
-    return isinstance(value, list) and bool(value) and isinstance(value[0], (int, float, str, list, np.generic))
+    return isinstance(value, list) and bool(value) and isinstance(
+        value[0], (int, float, str, list, np.generic))
 
 
-def _part(name: str, value: Any, several: bool, most: int | None, seconds: float | None) -> Part | None:
+def _part(name: str, value: Any, several: bool, most: int | None,
+          seconds: float | None) -> Part | None:
     """One split; None when it is empty beside others."""
     if value is None:
         return None
@@ -133,9 +146,11 @@ def made(name: str, x: Any, y: Any, batches: tuple[int, ...] = (), complete: boo
     array = as_array(x, f"Samples of {name}, x")
     labels, names = (None, ()) if y is None else _labels(y, name)
     if array.ndim == 0 or not len(array) or 0 in array.shape:
-        raise RecipeError(f"Samples of {name}, x", found=f"shape {array.shape}", expected="at least one sample, (N, ...)")
+        raise RecipeError(f"Samples of {name}, x", found=f"shape {array.shape}",
+                          expected="at least one sample, (N, ...)")
     if labels is not None and (labels.ndim == 0 or len(labels) != len(array)):
-        raise RecipeError(f"Samples of {name}", found=f"x {array.shape} and y {tuple(labels.shape)}",
+        raise RecipeError(f"Samples of {name}",
+                          found=f"x {array.shape} and y {tuple(labels.shape)}",
                           expected="the same first length")
     array, of_images = _as_images(array)
     return Part(name, _tensor(array), labels, names, batches, complete, of_images, x)
@@ -171,7 +186,8 @@ def _as_images(x: Any) -> tuple[Any, bool]:
     return x, False
 
 
-def _collected(name: str, batches: Any, several: bool, most: int | None, seconds: float | None) -> Part | None:
+def _collected(name: str, batches: Any, several: bool, most: int | None,
+               seconds: float | None) -> Part | None:
     """The samples of an iterable of batches, in its order."""
     xs: list[torch.Tensor] = []
     ys: list[torch.Tensor | None] = []
@@ -188,13 +204,14 @@ def _collected(name: str, batches: Any, several: bool, most: int | None, seconds
     if not xs:
         if several:
             return None
-        raise RecipeError("Samples", found="no batches", expected="at least one pair (x, y)",
-                          mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
+        raise RecipeError(
+            "Samples", found="no batches", expected="at least one pair (x, y)",
+            mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
     starts = tuple(int(s) for s in np.cumsum([0, *map(len, xs[:-1])]))
     joined, labels = _joined(xs), _joined(ys)
     if joined is None:
-        raise RecipeError(f"Samples of {name}, x", found="batches of different shapes", expected="samples of one shape",
-                          mend="Pad or crop them to one size.")
+        raise RecipeError(f"Samples of {name}, x", found="batches of different shapes",
+                          expected="samples of one shape", mend="Pad or crop them to one size.")
     return made(name, joined, labels, starts, complete)
 
 
@@ -209,16 +226,18 @@ def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
 def _checked(name: str, batches: Any) -> Generator[tuple[torch.Tensor, torch.Tensor | None]]:
     for number, pair in enumerate(batches):
         if not isinstance(pair, (tuple, list)) or len(pair) < 2:
-            raise RecipeError(f"Batch {number} of {name}", found=type(pair).__name__, expected="a pair (x, y)",
-                              mend=f"What can be looked at: {_FORMS}.")
+            raise RecipeError(f"Batch {number} of {name}", found=type(pair).__name__,
+                              expected="a pair (x, y)", mend=f"What can be looked at: {_FORMS}.")
         x = _tensor(as_array(pair[0], f"Batch {number} of {name}, x"))
         y: torch.Tensor | None = None
-        with contextlib.suppress(RecipeError):  # labels of another kind (dicts, texts): the samples alone
+        # labels of another kind (dicts, texts): the samples alone
+        with contextlib.suppress(RecipeError):
             y = _tensor(as_array(pair[1], f"Batch {number} of {name}, y"))
         if x.ndim == 0 or (y is not None and (y.ndim == 0 or len(y) != len(x))):
             shown = None if y is None else tuple(y.shape)
             raise RecipeError(f"Batch {number} of {name}", found=f"x {tuple(x.shape)}, y {shown}",
-                              expected="the same first length", mend="Both begin with the batch axis N.")
+                              expected="the same first length",
+                              mend="Both begin with the batch axis N.")
         if len(x):
             yield x, y
 
@@ -227,15 +246,18 @@ def finite(part: Part) -> None:
     """Raises a `RecipeError` that names the rows with NaN or infinity."""
     rows = broken_rows(part.x)
     if len(rows):
-        raise RecipeError(f"Samples of {part.name}, x", found=f"NaN or infinity in {len(rows)} rows, the first is "
-                          f"{int(rows[0])}", expected="finite numbers", mend="checks.input_range lists them.")
+        raise RecipeError(
+            f"Samples of {part.name}, x",
+            found=f"NaN or infinity in {len(rows)} rows, the first is "
+            f"{int(rows[0])}", expected="finite numbers", mend="checks.input_range lists them.")
 
 
 def broken_rows(x: torch.Tensor) -> torch.Tensor:
     """Rows with NaN or infinity."""
     if not x.is_floating_point():
         return torch.zeros(0, dtype=torch.int64)
-    return (~x.flatten(1).isfinite().all(1)).nonzero().flatten() if x.ndim > 1 else (~x.isfinite()).nonzero().flatten()
+    return (~x.flatten(1).isfinite().all(1)).nonzero().flatten() if x.ndim > 1 else (
+        ~x.isfinite()).nonzero().flatten()
 
 
 def classes_of(part: Part, num_classes: int | None = None) -> torch.Tensor:
@@ -253,10 +275,12 @@ def classes_of(part: Part, num_classes: int | None = None) -> torch.Tensor:
     low, high = int(known.min()), int(known.max())
     if low < 0 or (num_classes is not None and high >= num_classes):
         raise RecipeError(f"Samples of {part.name}, y", found=f"labels {low} to {high}",
-                          expected=f"0 to {num_classes - 1}" if num_classes else "0 and up", mend="Classes count from 0.")
+                          expected=f"0 to {num_classes - 1}" if num_classes else "0 and up",
+                          mend="Classes count from 0.")
     if high >= max(1000, 20 * len(known)):
-        raise RecipeError(f"Samples of {part.name}, y", found=f"labels up to {high} in {len(known)} samples",
-                          expected="class numbers 0, 1, 2, ...", mend="Number the classes with np.unique(y, "
+        raise RecipeError(f"Samples of {part.name}, y",
+                          found=f"labels up to {high} in {len(known)} samples",
+                          expected="class numbers 0, 1, 2, ...",
+                          mend="Number the classes with np.unique(y, "
                           "return_inverse=True)[1].")
     return labels
-

@@ -1,4 +1,6 @@
-"""`recipe check package.module:factory`: the checks from a shell, on something that a reader's code makes."""
+"""`recipe check package.module:factory`: the checks from a shell, on something that a reader's
+code makes.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from typing import Any
 
 from recipe_widgets.checks.report import Report, run_all
 from recipe_widgets.checks.subject import Subject
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked
 
 _WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the three, or a Subject"
 
@@ -21,8 +23,9 @@ _WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all
 def check_named(target: str, *, progress: bool = True) -> Report:
     """All checks on what the function `package.module:function` returns.
 
-    The function takes no arguments and returns a dict with `model` (or a function that makes one), `batches` and
-    `loss_fn`, and any option of `checks.run_all` besides; or a tuple of these three; or a `Subject`.
+    The function takes no arguments and returns a dict with `model` (or a function that makes one),
+    `batches` and `loss_fn`, and any option of `checks.run_all` besides; or a tuple of these three;
+    or a `Subject`.
 
     Raises:
         RecipeError: there is no such module or function, it raises, or it returns something else.
@@ -33,11 +36,13 @@ def check_named(target: str, *, progress: bool = True) -> Report:
     if isinstance(made, tuple) and len(made) == 3:
         made = dict(zip(("model", "batches", "loss_fn"), made, strict=True))
     if not isinstance(made, Mapping) or not {"model", "batches", "loss_fn"} <= set(made):
-        shown = f"a dict with {', '.join(map(str, made))}" if isinstance(made, Mapping) else type(made).__name__
+        shown = f"a dict with {', '.join(map(str, made))}" if isinstance(
+            made, Mapping) else type(made).__name__
         raise RecipeError(f"Target {target}", found=shown, expected=_WANTED)
     parts = dict(made)
     try:
-        return run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"), progress=progress, **parts)
+        return run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"),
+                       progress=progress, **parts)
     except TypeError as error:
         raise RecipeError(f"Target {target}", found=str(error), expected=_WANTED) from None
 
@@ -51,15 +56,21 @@ def _made(target: str) -> Any:
     try:
         module = importlib.import_module(place)
     except Exception as error:
-        raise RecipeError(f"Module {place}", found=f"{type(error).__name__}: {error}", expected="a module that can be "
-                          "imported from here", mend="Call it from the folder that holds the package.") from error
+        raise RecipeError(f"Module {place}", found=f"{type(error).__name__}: {error}",
+                          expected="a module that can be "
+                          "imported from here",
+                          mend="Call it from the folder that holds the package.") from error
     finally:
         sys.path.remove(os.getcwd())
     function = getattr(module, name, None)
     if not callable(function):
-        known = [n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")]
-        raise RecipeError(f"Target {target}", found="no such function", expected="one of " + (", ".join(known) or "none"))
+        known = [
+            n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")
+        ]
+        raise RecipeError(f"Target {target}", found="no such function",
+                          expected="one of " + (", ".join(known) or "none"))
     try:
         return function()
     except Exception as error:
-        raise RecipeError(f"Target {target}", found=f"{type(error).__name__}: {error}", expected=_WANTED) from error
+        raise RecipeError(f"Target {target}", found=f"{type(error).__name__}: {error}",
+                          expected=_WANTED) from error

@@ -1,4 +1,6 @@
-"""What flows through the network: activations forward, gradients back, and the real change of the parameters."""
+"""What flows through the network: activations forward, gradients back, and the real change of
+the parameters.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,15 @@ from recipe_widgets.checks.runner import (
     to_train,
 )
 from recipe_widgets.checks.subject import Subject
-from recipe_widgets.judge import signals as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import signals as judge
 
 _SQUASH = {"tanh": lambda a: a.abs(), "sigmoid": lambda a: (2 * a - 1).abs()}
 
 
 class Activations(TorchDispatchMode):
-    """Calls `see(name, values)` for each relu, tanh and sigmoid, whether a module or a function made it.
+    """Calls `see(name, values)` for each relu, tanh and sigmoid, whether a module or a function
+    made it.
 
     Names count within one forward pass, "relu 1", "relu 2": call `again()` before each.
     """
@@ -58,7 +61,9 @@ def _by_unit(a: torch.Tensor) -> torch.Tensor:
 
 
 def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: int) -> int:
-    """Shows `see` all activations over the batches after a few training steps; gives the number of samples."""
+    """Shows `see` all activations over the batches after a few training steps; gives the number
+    of samples.
+    """
     model = to_train(model_copy(target))
     if any(p.requires_grad for p in model.parameters()):
         descend(target, model, adam(model), target.batches, steps, 2.0)
@@ -85,13 +90,16 @@ def dead_units(target: Subject, *, steps: int = 3) -> CheckResult:
             largest[name] = torch.maximum(largest[name], top)
 
     samples = _watched(target, see, steps)
-    return judge.dead_units({name: float((top == 0).float().mean()) for name, top in largest.items() if len(top) > 3},
-                            samples)
+    return judge.dead_units(
+        {name: float((top == 0).float().mean()) for name, top in largest.items() if len(top) > 3},
+        samples)
 
 
 @check("warn")
 def saturation(target: Subject, *, steps: int = 3, level: float = 0.97) -> CheckResult:
-    """tanh and sigmoid units beyond `level` on most samples. Bounded outputs of the network itself do not count."""
+    """tanh and sigmoid units beyond `level` on most samples. Bounded outputs of the network
+    itself do not count.
+    """
     high: dict[str, list[torch.Tensor]] = {}
     ends = target.logits(_output(target)).shape
 
@@ -101,8 +109,11 @@ def saturation(target: Subject, *, steps: int = 3, level: float = 0.97) -> Check
             high.setdefault(name, []).append((squash(_by_unit(a)) > level).float().mean(0))
 
     _watched(target, see, steps)
-    shares = {name: float((torch.stack(parts).mean(0) > 0.5).float().mean()) for name, parts in high.items()
-              if len({len(part) for part in parts}) == 1}
+    shares = {
+        name: float((torch.stack(parts).mean(0) > 0.5).float().mean())
+        for name, parts in high.items()
+        if len({len(part) for part in parts}) == 1
+    }
     return judge.saturation(shares)
 
 
@@ -113,7 +124,9 @@ def _output(target: Subject) -> Any:
 
 @check("warn")
 def gradient_norms(target: Subject, *, steps: int = 3) -> CheckResult:
-    """Size of the gradient of each weight tensor after a few steps: does it vanish or explode with depth?"""
+    """Size of the gradient of each weight tensor after a few steps: does it vanish or explode
+    with depth?
+    """
     model = to_train(model_copy(target))
     descend(target, model, adam(model), target.batches, steps, 2.0)
     named = {n: p for n, p in model.named_parameters() if p.requires_grad and p.ndim > 1}
@@ -121,17 +134,21 @@ def gradient_norms(target: Subject, *, steps: int = 3) -> CheckResult:
         raise CannotTellError("no weights require a gradient")
     total = dict.fromkeys(named, 0.0)
     for x, y in target.batches[:4]:
-        grads = torch.autograd.grad(target.loss(model, x, y), list(named.values()), allow_unused=True)
+        grads = torch.autograd.grad(target.loss(model, x, y), list(named.values()),
+                                    allow_unused=True)
         for n, grad in zip(named, grads, strict=True):
             total[n] += 0.0 if grad is None else float(grad.pow(2).mean())
-    return judge.gradient_norms({n: (value / len(target.batches[:4])) ** 0.5 for n, value in total.items()})
+    return judge.gradient_norms(
+        {n: (value / len(target.batches[:4]))**0.5 for n, value in total.items()})
 
 
 @check("fail")
 def update_ratio(target: Subject, *, steps: int = 12, seconds: float = 2.0) -> CheckResult:
-    """How far the parameters really move in a step of the reader's own training, relative to their size.
+    """How far the parameters really move in a step of the reader's own training, relative to their
+    size.
 
-    It is the change that is measured, not the gradient: momentum, Adam, clipping and scaled losses all count.
+    It is the change that is measured, not the gradient: momentum, Adam, clipping and scaled losses
+        all count.
     """
     made = bench(target)
     if made.optimizer is None and made.train_step is None:
@@ -162,14 +179,17 @@ def update_ratio(target: Subject, *, steps: int = 12, seconds: float = 2.0) -> C
 
 @check("warn")
 def filters_smooth(target: Subject, *, trained: bool = False) -> CheckResult:
-    """Are the filters of the first convolution smooth? Judged with `trained=True` only; before, they are noise."""
+    """Are the filters of the first convolution smooth? Judged with `trained=True` only; before,
+    they are noise.
+    """
     first = next((m for m in target.model.modules() if isinstance(m, nn.Conv2d)), None)
     if first is None or min(first.kernel_size) < 3:
         raise CannotTellError("no convolution of 3x3 or more")
     w = first.weight.detach().double()
     w = w - w.mean((2, 3), keepdim=True)
     pairs = [(w[..., :-1], w[..., 1:]), (w[..., :-1, :], w[..., 1:, :])]
-    correlation = sum(float((a * b).mean()) for a, b in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
+    correlation = sum(float((a * b).mean())
+                      for a, b in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
     cells = int(np.prod(first.kernel_size))
     # Noise, once its mean is taken away, has a correlation of -1 / (cells - 1).
     return judge.filters_smooth(correlation + 1 / (cells - 1), w.cpu().numpy(), trained)

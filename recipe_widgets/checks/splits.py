@@ -1,4 +1,6 @@
-"""Checks that compare: split with split, pipeline with pipeline, samples before and after augmentation."""
+"""Checks that compare: split with split, pipeline with pipeline, samples before and after
+augmentation.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,19 @@ import torch
 
 from recipe_widgets.checks import learner
 from recipe_widgets.checks.datacheck import data_check
-from recipe_widgets.checks.images import channel_statistics, copies, few_values, near_copies, searchable
+from recipe_widgets.checks.images import (
+    channel_statistics,
+    copies,
+    few_values,
+    near_copies,
+    searchable,
+)
 from recipe_widgets.checks.labels import as_table
 from recipe_widgets.checks.runner import CannotTellError, seeded
 from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
-from recipe_widgets.judge import data as judge_data
-from recipe_widgets.judge import labels as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import data as judge_data
+from recipe_widgets.rules import labels as judge
 
 Array = npt.NDArray[Any]
 _RANK = {"skip": 0, "pass": 1, "note": 2, "warn": 3, "fail": 4}
@@ -25,34 +33,43 @@ _SHOWN = 600  # samples on which augmentation is judged
 
 
 @data_check("fail", "validation")
-def split_leak(looked: Looked, *, near: bool = True, mirrored: bool | None = None, progress: bool = True) -> CheckResult:
+def split_leak(looked: Looked, *, near: bool = True, mirrored: bool | None = None,
+               progress: bool = True) -> CheckResult:
     """Are samples of the training split in another one, as copies or near copies?
 
-    `split_leak(train, validation)`, each (x, y), x, a split or batches; or `split_leak(data)`. Of several other splits the
-    one with most to say is reported. Exact copies are a fact; near ones warn.
+    `split_leak(train, validation)`, each (x, y), x, a split or batches; or `split_leak(data)`. Of
+    several other splits the one with most to say is reported. Exact copies are a fact; near ones
+    warn.
     """
     if len(looked.parts) < 2:
         raise CannotTellError("needs two splits")
     train, by_chance = looked.parts[0], few_values(looked.parts[0])
     groups = copies(looked.parts)
-    pairs, similarity = near_copies(looked, mirrored, progress) if near else (np.zeros((0, 4), np.int64), np.zeros(0))
+    pairs, similarity = near_copies(looked, mirrored, progress) if near else (np.zeros(
+        (0, 4), np.int64), np.zeros(0))
     found = []
     for split, part in enumerate(looked.parts[1:], 1):
-        exact = [(group[0][1], row) for group in groups if group[0][0] == 0 for where, row in group if where == split]
+        exact = [(group[0][1], row) for group in groups if group[0][0] == 0 for where, row in group
+                 if where == split]
         mine = (pairs[:, 0] == 0) & (pairs[:, 2] == split)
-        found.append(judge_data.split_leak(np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], part.size,
-                                      names=(train.name, part.name), by_chance=by_chance, similarity=similarity[mine],
-                                      only_exact=not (near and searchable(looked))))
+        found.append(
+            judge_data.split_leak(
+                np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], part.size,
+                names=(train.name, part.name), by_chance=by_chance, similarity=similarity[mine],
+                only_exact=not (near and searchable(looked))))
     return max(found, key=lambda result: _RANK[result.status])
 
 
 @data_check("fail", "preprocess_train", "preprocess_eval")
 def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., Any] | None = None,
-                             preprocess_eval: Callable[..., Any] | None = None, samples: int = 128) -> CheckResult:
-    """Does a raw sample look the same to the model in training and in evaluation, but for random augmentation?
+                             preprocess_eval: Callable[..., Any] | None = None,
+                             samples: int = 128) -> CheckResult:
+    """Does a raw sample look the same to the model in training and in evaluation, but for random
+    augmentation?
 
-    `train_eval_preprocessing(raw, preprocess_train, preprocess_eval)`, each pipeline `raw samples (n, ...) -> x`. Without
-    pipelines the inputs of the training and validation batches are compared.
+    `train_eval_preprocessing(raw, preprocess_train, preprocess_eval)`, each pipeline `raw samples
+    (n, ...) -> x`. Without pipelines the inputs of the training and validation batches are
+    compared.
     """
     if preprocess_train is None or preprocess_eval is None:
         return _batches_alike(looked)
@@ -76,31 +93,37 @@ def _copy(raw: Any) -> Any:
 
 
 def _channels(x: torch.Tensor) -> Array:
-    """(C, values): per channel of images (n,C,H,W) or column of tables, in the same order for both pipelines."""
+    """(C, values): per channel of images (n,C,H,W) or column of tables, in the same order for
+    both pipelines.
+    """
     x = x[:, None] if x.ndim == 3 or x.ndim == 1 else x
-    values: Array = x.reshape(len(x), x.shape[1], -1).transpose(0, 1).reshape(x.shape[1], -1).numpy()
+    values: Array = x.reshape(len(x), x.shape[1], -1).transpose(0, 1).reshape(x.shape[1],
+                                                                              -1).numpy()
     return values
 
 
 def _batches_alike(looked: Looked) -> CheckResult:
     if len(looked.fed) < 2:
-        raise CannotTellError("needs preprocess_train and preprocess_eval, or training and validation batches")
+        raise CannotTellError(
+            "needs preprocess_train and preprocess_eval, or training and validation batches")
     train, held = looked.fed[:2]
-    if not train.x.is_floating_point() or train.x.shape[1:] != held.x.shape[1:] or min(train.size, held.size) < 32:
+    if not train.x.is_floating_point() or train.x.shape[1:] != held.x.shape[1:] or min(
+            train.size, held.size) < 32:
         raise CannotTellError("needs at least 32 samples of numbers, of one shape, from each")
     for part in (train, held):
         finite(part)
-    return judge.inputs_alike(channel_statistics(train.x), channel_statistics(held.x), min(train.size, held.size))
+    return judge.inputs_alike(channel_statistics(train.x), channel_statistics(held.x),
+                              min(train.size, held.size))
 
 
 @data_check("fail", "augment")
-def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | None = None, seconds: float = 6.0,
-                             draws: int = 2) -> CheckResult:
+def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | None = None,
+                             seconds: float = 6.0, draws: int = 2) -> CheckResult:
     """Does an augmented sample still show what its label says?
 
-    `augmentation_keeps_label((x, y), augment)` with `augment(x, y) -> (x, y)`. Exact: samples exchanged within the batch
-    against their labels. By threshold: a learner that knows plain samples takes augmented ones for another class, or does
-    not recognise them.
+    `augmentation_keeps_label((x, y), augment)` with `augment(x, y) -> (x, y)`. Exact: samples
+    exchanged within the batch against their labels. By threshold: a learner that knows plain
+    samples takes augmented ones for another class, or does not recognise them.
     """
     if augment is None:
         raise CannotTellError("needs augment=: (x, y) -> (x, y)")
@@ -111,7 +134,8 @@ def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | No
     x, y = part.x[rows], y[rows]
     new, labels, problem = _augmented(x, y, augment, draws)
     if problem or labels is None:
-        return judge.augmentation_keeps_label(permuted=0, before=0, after=0, samples=len(y), problem=problem)
+        return judge.augmentation_keeps_label(permuted=0, before=0, after=0, samples=len(y),
+                                              problem=problem)
     twice, old = y.repeat(draws), x.repeat(draws, *[1] * (x.ndim - 1))
     permuted = _exchanged(old, new, twice, labels)
     if permuted > 0.05:
@@ -120,10 +144,15 @@ def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | No
 
 
 def _plain(looked: Looked) -> Part:
-    """Samples before augmentation: the reader's own, else those of validation, which ought not to be augmented."""
+    """Samples before augmentation: the reader's own, else those of validation, which ought not
+    to be augmented.
+    """
     shape = looked.fed[0].x.shape[1:] if looked.fed else looked.parts[0].x.shape[1:]
-    own = [part for part in looked.parts if part.labels is not None and (not looked.quick or (
-        part.x.shape[1:] == shape and part.x.is_floating_point() and not any(part is p for p in looked.fed)))]
+    own = [
+        part for part in looked.parts if part.labels is not None and
+        (not looked.quick or (part.x.shape[1:] == shape and part.x.is_floating_point() and not any(
+            part is p for p in looked.fed)))
+    ]
     found = own or [part for part in (*looked.fed[1:], *looked.fed[:1]) if part.labels is not None]
     if not found:
         raise CannotTellError("needs one class label per sample")
@@ -138,7 +167,8 @@ def _sample(y: Array) -> Array:
 
 def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], draws: int
                ) -> tuple[torch.Tensor, torch.Tensor | None, str]:
-    """Augmented copies of all samples, `draws` times over, their labels, and what is wrong with their form.
+    """Augmented copies of all samples, `draws` times over, their labels, and what is wrong with
+    their form.
 
     Raises:
         CannotTellError: it blends labels, as mixup does.
@@ -149,13 +179,17 @@ def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], dr
             out = augment(*(part.clone() for part in pair))
             if isinstance(out, torch.Tensor):
                 out = (out, pair[1])
-            if not isinstance(out, (tuple, list)) or len(out) != 2 or not all(isinstance(p, torch.Tensor) for p in out):
-                raise CannotTellError("augment does not give (x, y): it may blend labels, as mixup does")
+            if not isinstance(out, (tuple, list)) or len(out) != 2 or not all(
+                    isinstance(p, torch.Tensor) for p in out):
+                raise CannotTellError(
+                    "augment does not give (x, y): it may blend labels, as mixup does")
             new, labels = (p.detach().cpu() for p in out)
             if labels.shape != pair[1].shape or labels.is_floating_point():
                 raise CannotTellError("augment blends labels, as mixup does")
             if new.shape != pair[0].shape:
-                raise CannotTellError(f"augment turns samples of shape {tuple(x.shape[1:])} into {tuple(new.shape[1:])}")
+                raise CannotTellError(
+                    f"augment turns samples of shape {tuple(x.shape[1:])} into {tuple(new.shape[1:])}"
+                )
             xs.append(new)
             ys.append(labels.long())
     new = torch.cat(xs)
@@ -163,20 +197,28 @@ def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], dr
     return new, torch.cat(ys), "gives NaN or infinity" if bad else ""
 
 
-def _batches(x: torch.Tensor, y: torch.Tensor, draws: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _batches(x: torch.Tensor, y: torch.Tensor,
+             draws: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     for _ in range(draws):
         yield from zip(x.split(50), y.split(50), strict=True)
 
 
-def _exchanged(old: torch.Tensor, new: torch.Tensor, y: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of samples that became an exact copy of another one of their batch, whose label is not theirs."""
+def _exchanged(old: torch.Tensor, new: torch.Tensor, y: torch.Tensor,
+               labels: torch.Tensor) -> float:
+    """Share of samples that became an exact copy of another one of their batch, whose label is
+    not theirs.
+    """
     place = {row.numpy().tobytes(): k for k, row in enumerate(old.flatten(1))}
     hits = [place.get(row.numpy().tobytes()) for row in new.flatten(1)]
-    return float(np.mean([k is not None and int(y[k]) != int(label) for k, label in zip(hits, labels, strict=True)]))
+    return float(
+        np.mean([
+            k is not None and int(y[k]) != int(label)
+            for k, label in zip(hits, labels, strict=True)
+        ]))
 
 
-def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor, labels: torch.Tensor, seconds: float
-                ) -> CheckResult:
+def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor,
+                labels: torch.Tensor, seconds: float) -> CheckResult:
     """By a learner of the first half, on the second half as it is and augmented."""
     classes, half = int(max(y.max(), labels.max())) + 1, len(y) // 2
     if half < 40 or len(y[:half].unique()) < 2:
@@ -194,13 +236,14 @@ def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor,
                 share = float((aug[:, mine] == b).mean() - (plain[mine] == b).mean())
                 if share > 0.1:
                     moved[name[a], name[b]] = share
-    return judge.augmentation_keeps_label(
-        permuted=0, before=float((plain == truth).mean()), after=float((aug == drawn).mean()), samples=len(truth),
-        moved=moved, chance=float(np.bincount(truth).max() / len(truth)))
+    return judge.augmentation_keeps_label(permuted=0, before=float(
+        (plain == truth).mean()), after=float(
+            (aug == drawn).mean()), samples=len(truth), moved=moved,
+                                          chance=float(np.bincount(truth).max() / len(truth)))
 
 
-def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int, seconds: float
-           ) -> list[Array]:
+def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int,
+           seconds: float) -> list[Array]:
     """Probabilities (n, K) of each view, by the learner that knows the plain view best."""
     found: list[list[Array]] = []
     for model in learner.plain_learners(len(x)):
@@ -212,6 +255,9 @@ def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tenso
     if part.of_images and min(x.shape[2:]) >= 6:
         torch.manual_seed(0)
         small = [learner.sized(view) for view in (x, *views)]
-        net = learner.fit(learner.QuickNet(small[0], classes), small[0], y, learner.Plan(40.0, seconds))
-        found.insert(0, [learner.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
-    return found[0] if part.of_images and len(found) > 2 else max(found, key=lambda rows: float(rows[0].max(1).mean()))
+        net = learner.fit(learner.QuickNet(small[0], classes), small[0], y,
+                          learner.Plan(40.0, seconds))
+        found.insert(
+            0, [learner.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
+    return found[0] if part.of_images and len(found) > 2 else max(
+        found, key=lambda rows: float(rows[0].max(1).mean()))

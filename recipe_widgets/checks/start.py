@@ -24,8 +24,8 @@ from recipe_widgets.checks.runner import (
     to_train,
 )
 from recipe_widgets.checks.subject import Subject
-from recipe_widgets.judge import start as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import start as judge
 
 _SAMPLES = 32  # per batch where two trainings are compared: enough to tell inputs from zeros
 
@@ -42,10 +42,11 @@ def fresh_models(target: Subject, inits: int) -> list[nn.Module]:
 
 @check("fail")
 def loss_at_init(target: Subject, *, inits: int = 3) -> CheckResult:
-    """Is the first loss that of knowing nothing: ln K for K balanced classes, the spread of the targets in a regression?
+    """Is the first loss that of knowing nothing: ln K for K balanced classes, the spread of the
+    targets in a regression?
 
-    The expectation comes from the loss itself, fed with a uniform guess (or the best constant). Over several
-    initialisations where there is a factory, and per class.
+    The expectation comes from the loss itself, fed with a uniform guess (or the best constant).
+    Over several initialisations where there is a factory, and per class.
     """
     facts = loss_facts(target)
     losses, by_class = [], {}
@@ -54,8 +55,8 @@ def loss_at_init(target: Subject, *, inits: int = 3) -> CheckResult:
             losses += [float(target.loss(model, x, y)) for x, y in target.batches[:4]]
     if facts.kind in ("cross_entropy", "nll") and target.y.ndim == 1 and facts.classes <= 20:
         by_class = _per_class(target)
-    return judge.loss_at_init(losses, _expected(target, facts), facts.kind, facts.classes, facts.scale, by_class,
-                              facts.flat, len(target.y))
+    return judge.loss_at_init(losses, _expected(target, facts), facts.kind, facts.classes,
+                              facts.scale, by_class, facts.flat, len(target.y))
 
 
 def _expected(target: Subject, facts: LossFacts) -> float | None:
@@ -94,7 +95,8 @@ def output_init(target: Subject, *, inits: int = 3) -> CheckResult:
         z = [target.logits(model(x)).flatten().double() for model in fresh_models(target, inits)
              for x, _ in target.batches[:2]]
     everything = torch.cat(z)
-    y = torch.cat([y.flatten() for _, y in target.batches]).double() if facts.kind == "regression" else None
+    y = torch.cat([y.flatten()
+                   for _, y in target.batches]).double() if facts.kind == "regression" else None
     return judge.output_init(float(everything.mean()), float(everything.std(correction=0)),
                              None if y is None else float(y.mean()),
                              None if y is None else float(y.std(correction=0)),
@@ -113,11 +115,14 @@ def _knows(target: Subject, facts: LossFacts) -> bool:
 def init_scale(target: Subject, *, steps: int = 3) -> CheckResult:
     """Does the signal keep its size through the layers, and do the units of each layer differ?
 
-    Units that start equal are accused when they are still equal after some steps (a head that starts at zero is fine).
+    Units that start equal are accused when they are still equal after some steps (a head that
+    starts at zero is fine).
     """
     model = to_train(new_model(target, 0)) if target.factory else to_train(model_copy(target))
     stds: dict[str, float] = {}
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd))]
+    layers = [(n, m)
+              for n, m in model.named_modules()
+              if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd))]
 
     def spread_of(name: str) -> Callable[..., None]:
         def see(_module: nn.Module, _args: Any, out: torch.Tensor) -> None:
@@ -151,8 +156,11 @@ def _equal_units(layer: Any) -> bool:
 
 
 @check("warn")
-def input_independent_baseline(target: Subject, *, steps: int = 60, seconds: float = 2.0) -> CheckResult:
-    """Does training on the inputs beat training on zeros in their place? (Karpathy's second stage.)"""
+def input_independent_baseline(target: Subject, *, steps: int = 60,
+                               seconds: float = 2.0) -> CheckResult:
+    """Does training on the inputs beat training on zeros in their place? (Karpathy's second
+    stage.)
+    """
     if not target.x.is_floating_point():
         raise CannotTellError("needs inputs of floats")
     few = tuple((x[:_SAMPLES], y[:_SAMPLES]) for x, y in target.batches[:3])
@@ -170,7 +178,9 @@ def input_independent_baseline(target: Subject, *, steps: int = 60, seconds: flo
 
 @check("warn")
 def loss_decreases(target: Subject, *, steps: int = 40, seconds: float = 2.5) -> CheckResult:
-    """Do some steps of the reader's own training lower the loss of the batches they are taken on?"""
+    """Do some steps of the reader's own training lower the loss of the batches they are taken
+    on?
+    """
     made = bench(target)
     if made.optimizer is None and made.train_step is None:
         made.optimizer = adam(made.model)
@@ -181,5 +191,5 @@ def loss_decreases(target: Subject, *, steps: int = 40, seconds: float = 2.5) ->
     after = loss_on(target, to_train(made.model), few)
     if done < min(steps, _FEWEST) and after >= before:
         raise CannotTellError(f"only {done} steps in {seconds:g} s: too few to tell")
-    return judge.loss_decreases(before, after, done, 0.0 if loss_facts(target).kind == "regression" else None)
-
+    return judge.loss_decreases(before, after, done,
+                                0.0 if loss_facts(target).kind == "regression" else None)

@@ -11,25 +11,29 @@ import torch
 
 from recipe_widgets.checks.runner import Bench, CannotTellError, adam, bench, check, to_train
 from recipe_widgets.checks.subject import Subject, endless, generators_kept, rereadable
+from recipe_widgets.core import CheckResult
 from recipe_widgets.data import Data, Split
-from recipe_widgets.judge import timing as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.rules import timing as judge
 
 
 @check("warn")
-def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batch_size: int = 64, seconds: float = 2.0,
-           clock: Callable[[], float] = time.perf_counter) -> CheckResult:
-    """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and what dominates.
+def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batch_size: int = 64,
+           seconds: float = 2.0, clock: Callable[[], float] = time.perf_counter) -> CheckResult:
+    """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and
+    what dominates.
 
-    Medians over `steps` steps after one to warm up. On a GPU, which computes behind Python's back, it waits for the
-    device after each part; so the parts are true, and their sum is at most a little more than a step that does not wait.
+    Medians over `steps` steps after one to warm up. On a GPU, which computes behind Python's back,
+    it waits for the device after each part; so the parts are true, and their sum is at most a
+    little more than a step that does not wait.
 
     Args:
-        epochs: length of the whole run. batch_size: samples per step where the batches are a split of ours.
+        epochs: length of the whole run. batch_size: samples per step where the batches are a split
+            of ours.
         seconds: stop early after that long. clock: seconds from any zero.
     """
     made = bench(target)
-    made.optimizer = made.optimizer if isinstance(made.optimizer, torch.optim.Optimizer) else adam(to_train(made.model))
+    made.optimizer = made.optimizer if isinstance(made.optimizer, torch.optim.Optimizer) else adam(
+        to_train(made.model))
     to_train(made.model)
     parts: list[tuple[float, ...]] = []
     with generators_kept(target.source):
@@ -49,7 +53,8 @@ def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batc
     return judge.timing(ms, _per_epoch(target.source, batch_size), epochs)
 
 
-def _step(target: Subject, made: Bench, x: Any, y: Any, clock: Callable[[], float]) -> Iterator[float]:
+def _step(target: Subject, made: Bench, x: Any, y: Any, clock: Callable[[],
+                                                                        float]) -> Iterator[float]:
     """Seconds of the forward pass, the backward pass and the update of one step."""
     times = [clock()]
 
@@ -64,7 +69,8 @@ def _step(target: Subject, made: Bench, x: Any, y: Any, clock: Callable[[], floa
         raise CannotTellError("the loss has no gradient")
     loss.backward()
     lap()
-    made.optimizer.step(lambda: loss) if isinstance(made.optimizer, torch.optim.LBFGS) else made.optimizer.step()
+    made.optimizer.step(lambda: loss) if isinstance(made.optimizer,
+                                                    torch.optim.LBFGS) else made.optimizer.step()
     lap()
     yield from np.diff(times).tolist()
 

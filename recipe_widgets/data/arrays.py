@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.hints import shown
 from recipe_widgets.data.labels import numbered
 from recipe_widgets.data.split import ORIGINS, Samples
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.hints import shown
 
 _WHO = "Data.from_arrays"
 _SHAPES = "images (N,H,W), (N,H,W,1|3) or (N,C,H,W), or a table (N,D)"
@@ -26,19 +26,24 @@ def is_pair(value: Any, key: str) -> bool:
         return False
     if isinstance(value, tuple | list) and len(value) == 2:
         return True
-    raise RecipeError(f"{_WHO}({key}=)", found=shown(value),
-                      expected="a fraction or a pair (x, y)", mend="For example test=0.2 or test=(x_test, y_test).")
+    raise RecipeError(f"{_WHO}({key}=)", found=shown(value), expected="a fraction or a pair (x, y)",
+                      mend="For example test=0.2 or test=(x_test, y_test).")
 
 
 def checked(
     parts: dict[str, Any], classes: Sequence[str] | None, channels_last: bool | None
 ) -> tuple[dict[str, Samples], tuple[str, ...], tuple[str, ...]]:
-    """Samples of each part of `{"train": (x, y), ...}`, the names of the classes, and notes on what was converted.
+    """Samples of each part of `{"train": (x, y), ...}`, the names of the classes, and notes on what
+    was converted.
 
-    The parts are looked at together, so that one decision (bytes or floats, which axis is which) holds for all.
+    The parts are looked at together, so that one decision (bytes or floats, which axis is which)
+    holds for all.
     """
     arrays = {part: as_array(x, f"{_WHO}({_label(part, 'x')})") for part, (x, _) in parts.items()}
-    labels = {part: as_array(y, f"{_WHO}({_label(part, 'y')})", text=True) for part, (_, y) in parts.items()}
+    labels = {
+        part: as_array(y, f"{_WHO}({_label(part, 'y')})", text=True)
+        for part, (_, y) in parts.items()
+    }
     for part, array in arrays.items():
         _fit(part, array, labels[part])
         _same_kind(part, array, arrays["train"])
@@ -46,7 +51,10 @@ def checked(
     sizes = np.cumsum([len(array) for array in arrays.values()])[:-1]
     x, note = _converted(np.concatenate(list(arrays.values())), channels_last)
     y, names = numbered(labels, classes)
-    tensors = {part: torch.from_numpy(piece) for part, piece in zip(arrays, np.split(x, sizes), strict=True)}
+    tensors = {
+        part: torch.from_numpy(piece)
+        for part, piece in zip(arrays, np.split(x, sizes), strict=True)
+    }
     samples = {part: Samples.numbered(tensor, torch.from_numpy(y[part]), ORIGINS.index(part))
                for part, tensor in tensors.items()}
     return samples, names, (note,) if note else ()
@@ -61,13 +69,15 @@ def as_array(value: Any, what: str, text: bool = False) -> Array:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(what, found=f"{type(value).__name__} ({str(error).splitlines()[0]})",
-                          expected="an array or tensor of numbers", mend="All rows need the same length.") from None
+                          expected="an array or tensor of numbers",
+                          mend="All rows need the same length.") from None
     if text and array.dtype.kind in "OT" and all(isinstance(item, str) for item in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in ("biufU" if text else "biuf"):
-        raise RecipeError(what, found=f"an array of type {array.dtype}", expected="numbers",
-                          mend="Object arrays and the like hide what they hold: convert with "
-                               ".astype(np.float32) first." if not text else "Give whole numbers or texts.")
+        raise RecipeError(
+            what, found=f"an array of type {array.dtype}", expected="numbers",
+            mend="Object arrays and the like hide what they hold: convert with "
+            ".astype(np.float32) first." if not text else "Give whole numbers or texts.")
     return array
 
 
@@ -78,24 +88,29 @@ def _label(part: str, name: str) -> str:
 def _fit(part: str, x: Array, y: Array) -> None:
     what = f"{_WHO}({_label(part, 'x')})"
     if x.ndim < 2 or x.ndim > 4:
-        raise RecipeError(what, found=f"shape {x.shape}", expected=_SHAPES,
-                          mend="One value per sample is x.reshape(-1, 1)." if x.ndim == 1 else "Reshape it.")
+        raise RecipeError(
+            what, found=f"shape {x.shape}", expected=_SHAPES,
+            mend="One value per sample is x.reshape(-1, 1)." if x.ndim == 1 else "Reshape it.")
     if 0 in x.shape:
         raise RecipeError(what, found=f"shape {x.shape}, which is empty", expected=_SHAPES)
     if y.ndim != 1:
         column = y.ndim == 2 and y.shape[1] == 1
-        raise RecipeError(f"{_WHO}({_label(part, 'y')})", found=f"shape {y.shape}",
-                          expected="one label per sample, (N,)",
-                          mend="Try y.reshape(-1)." if column else "One-hot labels become numbers with y.argmax(1).")
+        raise RecipeError(
+            f"{_WHO}({_label(part, 'y')})", found=f"shape {y.shape}",
+            expected="one label per sample, (N,)", mend="Try y.reshape(-1)."
+            if column else "One-hot labels become numbers with y.argmax(1).")
     if len(x) != len(y):
-        raise RecipeError(what, found=f"{len(x)} samples and {len(y)} labels", expected="as many labels as samples")
+        raise RecipeError(what, found=f"{len(x)} samples and {len(y)} labels",
+                          expected="as many labels as samples")
     if part == "train" and len(x) < 2:
-        raise RecipeError(what, found="one sample", expected="at least 2, better some of every class",
-                          mend="A single image goes in as x[None] only for prediction, not as data.")
+        raise RecipeError(
+            what, found="one sample", expected="at least 2, better some of every class",
+            mend="A single image goes in as x[None] only for prediction, not as data.")
 
 
 def _same_kind(part: str, x: Array, train: Array) -> None:
-    kinds = {array.dtype.kind.replace("i", "u") for array in (x, train)}  # signed and unsigned go together
+    kinds = {array.dtype.kind.replace("i", "u")
+             for array in (x, train)}  # signed and unsigned go together
     if x.shape[1:] != train.shape[1:] or len(kinds) > 1:
         raise RecipeError(f"{_WHO}({part}=)", found=f"samples {x.dtype} {x.shape[1:]}",
                           expected=f"the same as in x: {train.dtype} {train.shape[1:]}",
@@ -107,9 +122,10 @@ def _finite(part: str, x: Array) -> None:
         good = np.isfinite(x.astype(np.float32)) if x.dtype.kind == "f" else np.True_
     if not good.all():
         rows = np.flatnonzero(~good.reshape(len(x), -1).all(1))
-        raise RecipeError(f"{_WHO}({_label(part, 'x')})",
-                          found=f"NaN, infinity or more than float32 holds in {len(rows)} rows, the first is {rows[0]}",
-                          expected="finite numbers", mend="Drop these rows or fill the gaps first.")
+        raise RecipeError(
+            f"{_WHO}({_label(part, 'x')})", found=
+            f"NaN, infinity or more than float32 holds in {len(rows)} rows, the first is {rows[0]}",
+            expected="finite numbers", mend="Drop these rows or fill the gaps first.")
 
 
 def _converted(x: Array, channels_last: bool | None) -> tuple[Array, str]:
@@ -123,12 +139,16 @@ def _converted(x: Array, channels_last: bool | None) -> tuple[Array, str]:
 
 
 def _channels_first(x: Array, channels_last: bool | None) -> Array:
-    """(N,C,H,W) from 4-d images; where the shape does not tell which axis is the colour, the reader must."""
+    """(N,C,H,W) from 4-d images; where the shape does not tell which axis is the colour, the
+    reader must.
+    """
     if channels_last is None:
         first, last = x.shape[1] in (1, 3), x.shape[3] in (1, 3)
         if first == last:
-            raise RecipeError(f"{_WHO}(x)", found=f"images of shape {x.shape}, where the channels may be first or last",
-                              expected="(N,H,W,1|3) or (N,1|3,H,W)", mend="Say channels_last=True or False.")
+            raise RecipeError(
+                f"{_WHO}(x)",
+                found=f"images of shape {x.shape}, where the channels may be first or last",
+                expected="(N,H,W,1|3) or (N,1|3,H,W)", mend="Say channels_last=True or False.")
         channels_last = last
     return x.transpose(0, 3, 1, 2) if channels_last else x
 
@@ -146,4 +166,5 @@ def _as_bytes(x: Array) -> tuple[Array, str]:
         exact = np.array_equal(levels.astype(np.float32) / np.float32(255), values)
         return (levels, "images in [0,1] as bytes, exactly") if exact else (values, "")
     levels = x.astype(np.uint8)
-    return (levels, "whole numbers as bytes") if np.array_equal(levels, x) else (x.astype(np.float32), "")
+    return (levels,
+            "whole numbers as bytes") if np.array_equal(levels, x) else (x.astype(np.float32), "")

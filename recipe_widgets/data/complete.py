@@ -20,9 +20,9 @@ import numpy.typing as npt
 import platformdirs
 import torch
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.data.fetch import Remote, fetch
 from recipe_widgets.data.split import Samples
-from recipe_widgets.records import RecipeError
 
 Arrays = dict[str, npt.NDArray[np.uint8] | npt.NDArray[np.int64]]
 
@@ -35,7 +35,8 @@ class CompleteSet:
         base, files: where the official archives are.
         read: turns the downloaded files into arrays x_train, y_train, x_test, y_test.
         shape: of one image: (H,W) or (H,W,3). train, test: number of samples.
-        content: sha256 of the bytes of the four arrays one after another, uint8 images and little-endian int64 labels.
+        content: sha256 of the bytes of the four arrays one after another, uint8 images and
+            little-endian int64 labels.
     """
 
     name: str
@@ -55,12 +56,14 @@ class CompleteSet:
 
 def cache_folder() -> Path:
     """Where complete sets lie: `RECIPE_DATA`, or the user's cache folder."""
-    return Path(os.environ.get("RECIPE_DATA") or platformdirs.user_cache_dir("recipe_widgets", appauthor=False))
+    return Path(
+        os.environ.get("RECIPE_DATA")
+        or platformdirs.user_cache_dir("recipe_widgets", appauthor=False))
 
 
 def complete(spec: CompleteSet, base: str | None = None) -> tuple[Samples, Samples]:
-    """Train and test of a complete set, x (N,C,H,W); downloaded from `base` when the cache folder has neither the
-    .npz nor the archives.
+    """Train and test of a complete set, x (N,C,H,W); downloaded from `base` when the cache folder
+    has neither the .npz nor the archives.
 
     Raises:
         RecipeError: no network, or a file that is not what it should be.
@@ -74,7 +77,8 @@ def complete(spec: CompleteSet, base: str | None = None) -> tuple[Samples, Sampl
     return parts[0], parts[1]
 
 
-def complete_arrays(spec: CompleteSet, base: str | None = None, folder: Path | None = None) -> Arrays:
+def complete_arrays(spec: CompleteSet, base: str | None = None,
+                    folder: Path | None = None) -> Arrays:
     """The four arrays, checked by sha256, as they are in the .npz file."""
     folder = folder or cache_folder()
     path = folder / f"{spec.name}.npz"
@@ -96,16 +100,19 @@ def _read_npz(path: Path, spec: CompleteSet) -> Arrays:
     try:
         with zipfile.ZipFile(path) as archive:
             for key, (shape, kind) in spec.layout().items():
-                if archive.getinfo(f"{key}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                if archive.getinfo(f"{key}.npy").compress_type not in (zipfile.ZIP_STORED,
+                                                                       zipfile.ZIP_DEFLATED):
                     raise ValueError(f"{key} is packed in another way than numpy's")
                 with archive.open(f"{key}.npy") as file:
                     major, _ = np.lib.format.read_magic(file)
                     header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
                     found = header(file)
                     if found != (shape, False, np.dtype(kind)):
-                        raise ValueError(f"{key} is {found[2]} {found[0]}, not {np.dtype(kind)} {shape}")
+                        raise ValueError(
+                            f"{key} is {found[2]} {found[0]}, not {np.dtype(kind)} {shape}")
                     array = np.empty(shape, kind)
-                    if file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]
+                    if file.readinto(array.reshape(-1).view(
+                            np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]
                         raise ValueError(f"{key} is cut short")
                     arrays[key] = array
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
@@ -125,7 +132,9 @@ def _check_content(arrays: Arrays, spec: CompleteSet, path: Path) -> None:
 
 
 def _write_npz(path: Path, arrays: Arrays) -> None:
-    """Written beside its place, then moved there in one step: a reader sees a whole file or none."""
+    """Written beside its place, then moved there in one step: a reader sees a whole file or
+    none.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with part.open("wb") as file:
@@ -134,8 +143,10 @@ def _write_npz(path: Path, arrays: Arrays) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):  # a read-only disk has none
             part.unlink()
-        raise RecipeError(str(path), found=error.strerror or error, expected="room to write the unpacked set",
-                          mend="Make room, or name another folder in the environment variable RECIPE_DATA.") from None
+        raise RecipeError(
+            str(path), found=error.strerror or error, expected="room to write the unpacked set",
+            mend="Make room, or name another folder in the environment variable RECIPE_DATA."
+        ) from None
 
 
 def _wrong(path: Path, found: str) -> RecipeError:
@@ -144,10 +155,14 @@ def _wrong(path: Path, found: str) -> RecipeError:
 
 
 def _read_cifar(files: Sequence[Path], spec: CompleteSet) -> Arrays:
-    """The binary version: records of a label byte and 3x32x32 bytes. Read in memory; nothing is unpacked to disk."""
+    """The binary version: records of a label byte and 3x32x32 bytes. Read in memory; nothing is
+    unpacked to disk.
+    """
     height, width, channels = spec.shape
     record, folder = 1 + height * width * channels, "cifar-10-batches-bin"
-    sizes = {f"{folder}/data_batch_{number}.bin": spec.train // 5 * record for number in range(1, 6)}
+    sizes = {
+        f"{folder}/data_batch_{number}.bin": spec.train // 5 * record for number in range(1, 6)
+    }
     sizes[f"{folder}/test_batch.bin"] = spec.test * record
     raw: dict[str, bytes] = {}
     with tarfile.open(files[0], "r:gz") as tar:
@@ -158,15 +173,18 @@ def _read_cifar(files: Sequence[Path], spec: CompleteSet) -> Arrays:
     for part, names in (("train", list(sizes)[:5]), ("test", list(sizes)[5:])):
         rows = np.frombuffer(b"".join(raw[name] for name in names), np.uint8).reshape(-1, record)
         images = rows[:, 1:].reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = np.ascontiguousarray(images), rows[:, 0].astype(
+            np.int64)
     return arrays
 
 
 def _read_mnist(files: Sequence[Path], spec: CompleteSet) -> Arrays:
     """Four gzipped idx files: images and labels of train, then of test."""
     arrays: Arrays = {}
-    for part, count, (images, labels) in (("train", spec.train, files[:2]), ("test", spec.test, files[2:])):
-        pixels = _idx(images, struct.pack(">4I", 2051, count, *spec.shape), count * spec.shape[0] * spec.shape[1])
+    for part, count, (images, labels) in (("train", spec.train, files[:2]), ("test", spec.test,
+                                                                             files[2:])):
+        pixels = _idx(images, struct.pack(">4I", 2051, count, *spec.shape),
+                      count * spec.shape[0] * spec.shape[1])
         arrays[f"x_{part}"] = pixels.reshape(count, *spec.shape)
         arrays[f"y_{part}"] = _idx(labels, struct.pack(">2I", 2049, count), count).astype(np.int64)
     return arrays

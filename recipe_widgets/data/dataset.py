@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked
 from recipe_widgets.data import deal
 from recipe_widgets.data.split import Samples, Split, moments, resolved
 from recipe_widgets.data.vault import Vault
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,19 +47,24 @@ class Data:
 
     @classmethod
     @checked(classes=None)
-    def from_arrays(
-        cls, x: Any, y: Any, *, classes: Sequence[str] | None = None, name: str = "mine", validation: Any = None,
-        test: Any = None, channels_last: bool | None = None, seed: int = 0, source: str = "", licence: str = "",
-    ) -> Data:
-        """Data from arrays or tensors, which are copied: what happens to them later changes nothing here.
+    def from_arrays(cls, x: Any, y: Any, *, classes: Sequence[str] | None = None,
+                    name: str = "mine", validation: Any = None, test: Any = None,
+                    channels_last: bool | None = None, seed: int = 0, source: str = "",
+                    licence: str = "",
+                    ) -> Data:
+        """Data from arrays or tensors, which are copied: what happens to them later changes nothing
+        here.
 
         Args:
             x: images (N,H,W), (N,H,W,1|3) or (N,C,H,W), as bytes or floats; or a table (N,D), kept as float32. Floats
-                that are exactly k/255, or whole numbers from 0 to 255, become bytes; other images stay float32.
+                that are exactly k/255, or whole numbers from 0 to 255, become bytes; other images
+                stay float32.
             y: whole numbers (N,) of any type, or texts (N,).
             classes: names of the classes; otherwise the sorted texts, or "0", "1", ...
-            validation, test: a fraction of the samples, by default 1/6 each; or a pair (x, y) of their own.
-            channels_last: whether 4-d images are (N,H,W,C); needed only where the shape does not tell.
+            validation, test: a fraction of the samples, by default 1/6 each; or a pair (x, y) of
+                their own.
+            channels_last: whether 4-d images are (N,H,W,C); needed only where the shape does not
+                tell.
 
         Raises:
             RecipeError: where the arrays do not fit together, saying what to do.
@@ -72,26 +77,27 @@ class Data:
             if arrays.is_pair(value, key):
                 parts[key] = value
             else:
-                fractions[key] = deal.fraction(1 / 6 if value is None else value, f"Data.from_arrays({key}=)")
+                fractions[key] = deal.fraction(1 / 6 if value is None else value,
+                                               f"Data.from_arrays({key}=)")
         samples, names, notes = arrays.checked(parts, classes, channels_last)
-        return _held_out(samples, fractions, seed, name=str(name), classes=names, source=source, licence=licence,
-                         notes=notes)
+        return _held_out(samples, fractions, seed, name=str(name), classes=names, source=source,
+                         licence=licence, notes=notes)
 
     @classmethod
     @checked()
-    def from_folder(
-        cls, path: str | os.PathLike[str], size: tuple[int, int] | None = None, *, name: str | None = None,
-        validation: float | None = None, test: float | None = None, seed: int = 0, source: str = "", licence: str = "",
-    ) -> Data:
-        """Data from image files, one folder per class: `path/<class>/*.png`, or `path/train/<class>/*.png` with
-        `path/test` and `path/validation` (or `val`) beside it.
+    def from_folder(cls, path: str | os.PathLike[str], size: tuple[int, int] | None = None, *,
+                    name: str | None = None, validation: float | None = None,
+                    test: float | None = None, seed: int = 0, source: str = "", licence: str = "",
+                    ) -> Data:
+        """Data from image files, one folder per class: `path/<class>/*.png`, or
+        `path/train/<class>/*.png` with `path/test` and `path/validation` (or `val`) beside it.
 
         Args:
             size: (H, W) to resize every image to; without it all must have the same size.
             validation, test: fractions, by default 1/6 each, for what has no folder of its own.
 
-        Grey stays (N,1,H,W) if every image is grey, else all are RGB. `split.index` counts the files of `train`,
-        `validation` or `test` sorted by class and then by name.
+        Grey stays (N,1,H,W) if every image is grey, else all are RGB. `split.index` counts the
+        files of `train`, `validation` or `test` sorted by class and then by name.
         """
         from recipe_widgets.data import folder
 
@@ -99,12 +105,13 @@ class Data:
         given = {"validation": validation, "test": test}
         for key, value in given.items():
             if key in parts and value is not None:
-                raise RecipeError(f"Data.from_folder({key}=)", found=f"{value!r} and a folder of its own",
+                raise RecipeError(f"Data.from_folder({key}=)",
+                                  found=f"{value!r} and a folder of its own",
                                   expected="one of the two", mend=f"Leave {key}= out.")
         chosen = {key: parts.get(key, value) for key, value in given.items()}
         x, y = parts["train"]
-        return cls.from_arrays(x, y, classes=classes, name=name or root, channels_last=True, seed=seed, source=source,
-                               licence=licence, **chosen)
+        return cls.from_arrays(x, y, classes=classes, name=name or root, channels_last=True,
+                               seed=seed, source=source, licence=licence, **chosen)
 
     @property
     def test(self) -> Split:
@@ -113,16 +120,22 @@ class Data:
 
     @checked(why=None)
     def open_vault(self, why: str) -> Split:
-        """Open the test set for a reason, which is logged for good. From then on `data.test` works on this object."""
+        """Open the test set for a reason, which is logged for good. From then on `data.test`
+        works on this object.
+        """
         return self.vault.open(why, self.device)
 
     @checked(why=None)
     def audit_test(self, why: str) -> Split:
-        """The test split for checks of duplicates and labels, never for an accuracy; logged apart, opens nothing."""
+        """The test split for checks of duplicates and labels, never for an accuracy; logged
+        apart, opens nothing.
+        """
         return self.vault.audit(why, self.device)
 
     def vault_log(self) -> list[dict[str, Any]]:
-        """Every look at this test set: `{time, data, sha256, kind: open|audit, count, samples, why}`, oldest first."""
+        """Every look at this test set: `{time, data, sha256, kind: open|audit, count, samples,
+        why}`, oldest first.
+        """
         return self.vault.log()
 
     @property
@@ -137,7 +150,9 @@ class Data:
     @property
     def sizes(self) -> dict[str, int]:
         """Samples per split; the test set may be counted without opening it."""
-        return {"train": self.train.size, "validation": self.validation.size, "test": self.vault.size}
+        return {
+            "train": self.train.size, "validation": self.validation.size, "test": self.vault.size
+        }
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -146,7 +161,9 @@ class Data:
 
     @property
     def std(self) -> tuple[float, ...]:
-        """Standard deviation per channel or column of the train split, in units of [0,1] for bytes."""
+        """Standard deviation per channel or column of the train split, in units of [0,1] for
+        bytes.
+        """
         return self.train.std
 
     @property
@@ -155,51 +172,64 @@ class Data:
 
     @cached_property
     def sha256(self) -> str:
-        """sha256 (hex) of all samples and labels as they are dealt: another seed or subset is another number."""
+        """sha256 (hex) of all samples and labels as they are dealt: another seed or subset is
+        another number.
+        """
         splits = (self.train, self.validation, self.vault.sealed())
         return hashlib.sha256("".join(split.digest() for split in splits).encode()).hexdigest()
 
     @checked(device=None)
     def to(self, device: torch.device | str) -> Data:
-        """This data on `device`; made once per device, and no copy when it is there already. Both share one vault."""
+        """This data on `device`; made once per device, and no copy when it is there already.
+        Both share one vault.
+        """
         where = resolved(device)
         if where == self.device:
             return self
         if where not in self._copies:
-            self._copies[where] = replace(self, train=self.train.to(where), validation=self.validation.to(where),
-                                          _copies={})
+            self._copies[where] = replace(self, train=self.train.to(where),
+                                          validation=self.validation.to(where), _copies={})
         return self._copies[where]
 
     @checked(n=None)
     def subset(self, n: int, seed: int = 0) -> Data:
-        """`n` training samples, each class in proportion; validation and test keep all their samples.
+        """`n` training samples, each class in proportion; validation and test keep all their
+        samples.
 
         Mean and std are those of the subset. The test set lies in a new, closed vault.
         """
         have = self.train.size
         if isinstance(n, bool) or not isinstance(n, numbers.Integral) or not 1 <= n <= have:
-            raise RecipeError("Data.subset", found=repr(n), expected=f"a whole number from 1 to {have} samples",
+            raise RecipeError("Data.subset", found=repr(n),
+                              expected=f"a whole number from 1 to {have} samples",
                               mend=f"Try data.subset({min(1000, have)}).")
         chosen, _ = deal.stratified(self.train.y, int(n), deal.split_generator(seed))
-        parts = (self.train.samples.take(chosen), self.validation.samples, self.vault.sealed().samples)
+        parts = (self.train.samples.take(chosen), self.validation.samples,
+                 self.vault.sealed().samples)
         return self._redealt(parts, f"subset of {n} training samples, seed {seed}")
 
     @checked()
     def split(self, train: float, validation: float, test: float, seed: int = 0) -> Data:
-        """Pool all samples and deal them again, each class in proportion, with a new test set in a new, closed vault.
+        """Pool all samples and deal them again, each class in proportion, with a new test set in a
+        new, closed vault.
 
-        The pool is put in its original order first, so the result depends on the fractions and the seed alone.
+        The pool is put in its original order first, so the result depends on the fractions and the
+        seed alone.
 
         Raises:
-            RecipeError: fractions that do not fit, or samples that occur twice, as after `bootstrap` or `balanced`.
+            RecipeError: fractions that do not fit, or samples that occur twice, as after
+                `bootstrap` or `balanced`.
         """
         shares = _fractions(train, validation, test)
         splits = (self.train, self.validation, self.vault.sealed())
         pool = Samples.join([split.to("cpu").samples for split in splits])
         number = pool.origin.to(torch.int64) * (int(pool.index.max()) + 1) + pool.index
         if repeats := len(number) - len(number.unique()):
-            raise RecipeError("Data.split", found=f"{repeats} repeats of samples, which would lie in train and test alike",
-                              expected="each sample once", mend="Split first, then bootstrap or balance the training set.")
+            raise RecipeError(
+                "Data.split",
+                found=f"{repeats} repeats of samples, which would lie in train and test alike",
+                expected="each sample once",
+                mend="Split first, then bootstrap or balance the training set.")
         pool = pool.take(number.argsort())
         held, kept = (deal.share(len(pool.y), part, "Data.split") for part in shares[1:])
         deal.train_left(len(pool.y), held + kept, "Data.split")
@@ -208,23 +238,24 @@ class Data:
         return self._redealt(parts, note).to(self.device)
 
     def _redealt(self, parts: Sequence[Samples], note: str) -> Data:
-        return assemble(*parts, name=self.name, classes=self.classes, source=self.source, licence=self.licence,
-                        notes=(*self.notes, note))
+        return assemble(*parts, name=self.name, classes=self.classes, source=self.source,
+                        licence=self.licence, notes=(*self.notes, note))
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
         state = "open" if self.vault.opened else "in the vault"
-        return (f"Data({self.name}: {self.num_classes} classes, {str(self.train.x.dtype)[6:]} {self.shape}, "
-                f"{sizes} ({state}), on {self.device})")
+        return (
+            f"Data({self.name}: {self.num_classes} classes, {str(self.train.x.dtype)[6:]} {self.shape}, "
+            f"{sizes} ({state}), on {self.device})")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_copies": {}}
 
 
-def assemble(
-    train: Samples, validation: Samples, test: Samples, *, name: str, classes: tuple[str, ...], source: str = "",
-    licence: str = "", notes: tuple[str, ...] = (),
-) -> Data:
+def assemble(train: Samples, validation: Samples, test: Samples, *, name: str,
+             classes: tuple[str, ...], source: str = "", licence: str = "", notes: tuple[str,
+                                                                                         ...] = (),
+             ) -> Data:
     """Splits from dealt samples, all normalised with the moments of the train split."""
     mean, std = moments(train.x)
     made = [Split(part, key, mean, std)
@@ -232,21 +263,30 @@ def assemble(
     return Data(name, classes, made[0], made[1], Vault(name, made[2]), source, licence, notes)
 
 
-def _held_out(samples: dict[str, Samples], fractions: dict[str, float], seed: int, **about: Any) -> Data:
-    """Deal validation and test out of the training samples where they did not come with samples of their own."""
+def _held_out(samples: dict[str, Samples], fractions: dict[str, float], seed: int,
+              **about: Any) -> Data:
+    """Deal validation and test out of the training samples where they did not come with samples
+    of their own.
+    """
     train, what = samples["train"], "Data.from_arrays"
-    counts = {key: deal.share(len(train.y), part, f"{what}({key}=)") for key, part in fractions.items()}
+    counts = {
+        key: deal.share(len(train.y), part, f"{what}({key}=)") for key, part in fractions.items()
+    }
     deal.train_left(len(train.y), sum(counts.values()), what)
     rows = deal.three_ways(train.y, counts.get("validation", 0), counts.get("test", 0), seed)
     dealt = [train.take(part) for part in rows]
-    return assemble(dealt[0], samples.get("validation", dealt[1]), samples.get("test", dealt[2]), **about)
+    return assemble(dealt[0], samples.get("validation", dealt[1]), samples.get("test", dealt[2]),
+                    **about)
 
 
 def _fractions(*parts: Any) -> tuple[float, ...]:
     """Three fractions that sum to 1."""
-    good = all(isinstance(part, float | int | np.floating) and not isinstance(part, bool) and 0 <= part <= 1
-               for part in parts)
+    good = all(
+        isinstance(part, float | int
+                   | np.floating) and not isinstance(part, bool) and 0 <= part <= 1
+        for part in parts)
     if not good or abs(sum(parts) - 1) > 1e-6:
-        raise RecipeError("Data.split", found=", ".join(map(repr, parts)), expected="three fractions that sum to 1",
+        raise RecipeError("Data.split", found=", ".join(map(repr, parts)),
+                          expected="three fractions that sum to 1",
                           mend="For example data.split(0.6, 0.2, 0.2).")
     return tuple(map(float, parts))

@@ -7,21 +7,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from recipe_widgets.records import RecipeError, generator
+from recipe_widgets.core import RecipeError, generator
 
 
-def stratified(y: torch.Tensor, count: int, draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose `count` rows, each class in proportion; returns (chosen, rest), int64 and in ascending order.
+def stratified(y: torch.Tensor, count: int,
+               draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Choose `count` rows, each class in proportion; returns (chosen, rest), int64 and in ascending
+    order.
 
-    Every class gets its share rounded down; what is left goes to the classes with the largest remainders.
+    Every class gets its share rounded down; what is left goes to the classes with the largest
+    remainders.
     """
     labels = y.cpu().numpy()  # numpy sorts in one thread, whatever else keeps the cores busy
     sizes = np.bincount(labels)
     quota, over = np.divmod(sizes * count, max(1, len(labels)))
     quota[np.argsort(-over, kind="stable")[: count - int(quota.sum())]] += 1
     shuffled = torch.randperm(len(labels), generator=draw).numpy()
-    narrow = labels.astype(np.uint16) if len(sizes) <= 2**16 else labels  # 16 bits take a radix sort
-    order = shuffled[np.argsort(narrow[shuffled], kind="stable")]  # class after class, each in random order
+    # 16 bits take a radix sort
+    narrow = labels.astype(np.uint16) if len(sizes) <= 2**16 else labels
+    order = shuffled[np.argsort(narrow[shuffled],
+                                kind="stable")]  # class after class, each in random order
     grouped = labels[order]
     rank = np.arange(len(labels)) - (np.cumsum(sizes) - sizes)[grouped]
     chosen = np.zeros(len(labels), bool)
@@ -39,14 +44,17 @@ def three_ways(y: torch.Tensor, validation: int, test: int, seed: int) -> tuple[
 
 def split_generator(seed: Any) -> torch.Generator:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise RecipeError("Seed", found=repr(seed), expected="a whole number from 0 to 2**63 - 1", mend="Try seed=0.")
+        raise RecipeError("Seed", found=repr(seed), expected="a whole number from 0 to 2**63 - 1",
+                          mend="Try seed=0.")
     return generator(int(seed), "split")
 
 
 def fraction(value: Any, what: str) -> float:
     """`value` as a fraction in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, float | int | np.floating) or not 0 <= value < 1:
-        raise RecipeError(what, found=repr(value), expected="a fraction from 0 up to, not including, 1",
+    if isinstance(value,
+                  bool) or not isinstance(value, float | int | np.floating) or not 0 <= value < 1:
+        raise RecipeError(what, found=repr(value),
+                          expected="a fraction from 0 up to, not including, 1",
                           mend="Try 1/6; 0 is for none at all.")
     return float(value)
 
@@ -55,12 +63,15 @@ def share(total: int, part: float, what: str) -> int:
     """How many of `total` samples a fraction means; none only when the fraction is 0."""
     count = round(total * part)
     if part and not count:
-        raise RecipeError(what, found=f"{part:g} of {total} samples, which is none", expected="at least one sample",
-                          mend="Take more samples, a larger fraction, or 0 for a split that is empty on purpose.")
+        raise RecipeError(
+            what, found=f"{part:g} of {total} samples, which is none",
+            expected="at least one sample",
+            mend="Take more samples, a larger fraction, or 0 for a split that is empty on purpose.")
     return count
 
 
 def train_left(total: int, held_out: int, what: str) -> None:
     if total - held_out < 1:
-        raise RecipeError(what, found=f"{total} samples, all of them held out", expected="at least one to train on",
+        raise RecipeError(what, found=f"{total} samples, all of them held out",
+                          expected="at least one to train on",
                           mend="Take more samples, or smaller fractions for validation and test.")

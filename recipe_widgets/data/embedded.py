@@ -1,4 +1,6 @@
-"""The data sets that come with the package: contact sheets of images, checked by sha256, decoded to bytes."""
+"""The data sets that come with the package: contact sheets of images, checked by sha256, decoded
+to bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.data.split import Samples
-from recipe_widgets.records import RecipeError
 
 # sha256 of each manifest.json (line ends as \n); the manifest holds those of all other files.
 MANIFESTS = {
@@ -33,7 +35,9 @@ class Embedded(NamedTuple):
 
 
 def data_folder() -> Path:
-    """The folder with the embedded sets: inside the installed package, or beside it in a checkout."""
+    """The folder with the embedded sets: inside the installed package, or beside it in a
+    checkout.
+    """
     package = Path(__file__).resolve().parents[1]
     places = (package / "_embedded", package.parent / "data")
     for place in places:
@@ -46,7 +50,8 @@ def data_folder() -> Path:
 
 def manifest(name: str) -> dict[str, Any]:
     """What is known about the embedded set `name`: classes, source, licence, files."""
-    found: dict[str, Any] = json.loads(checked(data_folder() / name, "manifest.json", MANIFESTS[name]))
+    found: dict[str,
+                Any] = json.loads(checked(data_folder() / name, "manifest.json", MANIFESTS[name]))
     return found
 
 
@@ -62,14 +67,22 @@ def _decoded(root: Path, name: str) -> Embedded:
     folder = root / name
     about = manifest(name)
     files: dict[str, str] = about["files"]
-    images = {part: np.empty((about[part]["count"], *about["shape"]), np.uint8) for part in ("train", "test")}
+    images = {
+        part: np.empty((about[part]["count"], *about["shape"]), np.uint8)
+        for part in ("train", "test")
+    }
     # Pillow lets go of the interpreter while it decodes: two threads, two cores.
     with ThreadPoolExecutor(2) as pool:
-        for job in [pool.submit(_sheet, folder, sheet, files[sheet["file"]], target)
-                    for part in images for sheet, target in _places(about[part]["sheets"], images[part])]:
+        for job in [
+                pool.submit(_sheet, folder, sheet, files[sheet["file"]], target)
+                for part in images
+                for sheet, target in _places(about[part]["sheets"], images[part])
+        ]:
             job.result()
-    return Embedded(about, *(_samples(folder, about[part], files, torch.from_numpy(images[part]), origin)
-                             for origin, part in enumerate(images)))
+    return Embedded(
+        about,
+        *(_samples(folder, about[part], files, torch.from_numpy(images[part]), origin)
+          for origin, part in enumerate(images)))
 
 
 def checked(folder: Path, file: str, sha256: str) -> bytes:
@@ -83,7 +96,8 @@ def checked(folder: Path, file: str, sha256: str) -> bytes:
         content = content.replace(b"\r\n", b"\n")  # a checkout may have turned the line ends
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise _broken(path, f"{len(content)} bytes with sha256 {found[:12]}", f"sha256 {sha256[:12]}")
+        raise _broken(path, f"{len(content)} bytes with sha256 {found[:12]}",
+                      f"sha256 {sha256[:12]}")
     return content
 
 
@@ -106,21 +120,28 @@ def _places(sheets: list[dict[str, Any]], images: npt.NDArray[np.uint8]) -> Iter
 
 def _sheet(folder: Path, sheet: dict[str, Any], sha256: str, target: npt.NDArray[np.uint8]) -> None:
     """Decode one sheet into `target` (count, C, H, W)."""
-    from PIL import Image, WebPImagePlugin  # by name, else Pillow imports all of its fifty plugins to find it
+    from PIL import (  # by name, else Pillow imports all of its fifty plugins to find it
+        Image,
+        WebPImagePlugin,
+    )
 
     content = checked(folder, sheet["file"], sha256)
     try:
-        pixels = np.asarray(Image.open(io.BytesIO(content), formats=("PNG", WebPImagePlugin.WebPImageFile.format)))
+        pixels = np.asarray(
+            Image.open(io.BytesIO(content), formats=("PNG", WebPImagePlugin.WebPImageFile.format)))
     except (OSError, ValueError) as error:
-        raise RecipeError(str(folder / sheet["file"]), found=f"a sound file that Pillow cannot decode ({error})",
-                          expected="a Pillow that reads PNG and WebP", mend="Reinstall pillow.") from None
+        raise RecipeError(str(folder / sheet["file"]),
+                          found=f"a sound file that Pillow cannot decode ({error})",
+                          expected="a Pillow that reads PNG and WebP",
+                          mend="Reinstall pillow.") from None
     tiles = untile(pixels, sheet["rows"], sheet["columns"])
     for row in range(sheet["rows"]):
         part = target[row * sheet["columns"]:(row + 1) * sheet["columns"]]
         part[...] = tiles[row, :len(part)]
 
 
-def _samples(folder: Path, part: dict[str, Any], files: dict[str, str], x: torch.Tensor, origin: int) -> Samples:
+def _samples(folder: Path, part: dict[str, Any], files: dict[str, str], x: torch.Tensor,
+             origin: int) -> Samples:
     labels = _array(folder, part["labels"], files)
     index = _array(folder, part["index"], files) if part["index"] else None
     return Samples.numbered(x, labels, origin, index)
@@ -132,6 +153,7 @@ def _array(folder: Path, file: str, files: dict[str, str]) -> torch.Tensor:
 
 
 def _broken(path: Path, found: str, expected: str = "the file that belongs there") -> RecipeError:
-    return RecipeError(str(path), found=found, expected=expected,
-                       mend=f"Restore it: `git checkout -- data/{path.parent.name}/{path.name}` in a checkout, else "
-                            "reinstall recipe_widgets; data/build.py makes all files again from the complete sets.")
+    return RecipeError(
+        str(path), found=found, expected=expected,
+        mend=f"Restore it: `git checkout -- data/{path.parent.name}/{path.name}` in a checkout, else "
+        "reinstall recipe_widgets; data/build.py makes all files again from the complete sets.")

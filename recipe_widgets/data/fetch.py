@@ -1,4 +1,6 @@
-"""Downloads that survive a broken connection, a full disk and a second process that wants the same file."""
+"""Downloads that survive a broken connection, a full disk and a second process that wants the
+same file.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from recipe_widgets.records import RecipeError
+from recipe_widgets.core import RecipeError
 
 _BLOCK = 2**18  # bytes per read: small enough for a lively bar
 _TIMEOUT = 30  # seconds without a byte
@@ -24,7 +26,9 @@ _TIMEOUT = 30  # seconds without a byte
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to download: its name below the base address, its length in bytes, and its digest as "sha256:..."."""
+    """A file to download: its name below the base address, its length in bytes, and its digest
+    as "sha256:...".
+    """
 
     file: str
     size: int
@@ -34,18 +38,20 @@ class Remote:
         """Whether the file at `path` is this one."""
         kind, expected = self.digest.split(":")
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+            found = hashlib.file_digest(
+                file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
         return found == expected
 
 
 def fetch(remote: Remote, base: str, folder: Path) -> Path:
     """The file in `folder`; downloaded from `base` when it is not there yet.
 
-    A `.part` file left by a break is continued where it ends. The finished file is checked, then put in place in one
-    move; a second process that wants it waits for the first.
+    A `.part` file left by a break is continued where it ends. The finished file is checked, then
+    put in place in one move; a second process that wants it waits for the first.
 
     Raises:
-        RecipeError: no network, a wrong file, or a folder that cannot be written; says what to put where.
+        RecipeError: no network, a wrong file, or a folder that cannot be written; says what to put
+            where.
     """
     path = folder / remote.file
     try:
@@ -59,33 +65,42 @@ def fetch(remote: Remote, base: str, folder: Path) -> Path:
                 os.replace(part, path)
         return path
     except OSError as error:
-        raise RecipeError(f"Download of {remote.file}", found=f"{folder} ({error.strerror or error})",
-                          expected="a folder that can be written",
-                          mend="Make room, or name another folder in the environment variable RECIPE_DATA.") from None
+        raise RecipeError(
+            f"Download of {remote.file}", found=f"{folder} ({error.strerror or error})",
+            expected="a folder that can be written",
+            mend="Make room, or name another folder in the environment variable RECIPE_DATA."
+        ) from None
 
 
 def _trusted(remote: Remote, path: Path) -> Path:
     if not remote.matches(path):
-        raise RecipeError(str(path), found=f"{path.stat().st_size} bytes with another digest", expected=remote.digest,
-                          mend="Delete this file and load again.")
+        raise RecipeError(str(path), found=f"{path.stat().st_size} bytes with another digest",
+                          expected=remote.digest, mend="Delete this file and load again.")
     return path
 
 
 def _complete(remote: Remote, base: str, part: Path) -> None:
-    """Fill `part` until it is the whole file; goes on after a break as long as each attempt brings more of it."""
+    """Fill `part` until it is the whole file; goes on after a break as long as each attempt
+    brings more of it.
+    """
     problem, best, spoiled = "", -1, 0
     while (length := _length(part)) != remote.size or not remote.matches(part):
-        if length >= remote.size:  # wrong or too long: nothing to continue; worth one more try from the beginning
+        # wrong or too long: nothing to continue; worth one more try from the beginning
+        if length >= remote.size:
             part.unlink()
             problem, length, best, spoiled = "a file that is not the expected one", 0, -1, spoiled + 1
         if length <= best or spoiled > 1:
-            raise RecipeError(f"Download of {base}{remote.file}", found=problem or "a connection that broke off",
-                              expected=f"{remote.size} bytes with {remote.digest}", mend=_mend(remote, part.parent))
+            raise RecipeError(f"Download of {base}{remote.file}", found=problem
+                              or "a connection that broke off",
+                              expected=f"{remote.size} bytes with {remote.digest}", mend=_mend(
+                                  remote, part.parent))
         best, problem = length, _attempt(remote, base, part, length)
 
 
 def _attempt(remote: Remote, base: str, part: Path, start: int) -> str:
-    """One request, for what is missing after `start` bytes; returns what went wrong on the way, if anything did."""
+    """One request, for what is missing after `start` bytes; returns what went wrong on the way,
+    if anything did.
+    """
     request = urllib.request.Request(base + remote.file, headers={"User-Agent": "recipe_widgets"})
     if start:
         request.add_header("Range", f"bytes={start}-")
@@ -104,9 +119,11 @@ def _attempt(remote: Remote, base: str, part: Path, start: int) -> str:
 def _receive(reply: Any, remote: Remote, part: Path, start: int) -> None:
     from tqdm import tqdm
 
-    goes_on = reply.status == 206 and reply.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+    goes_on = reply.status == 206 and reply.headers.get("Content-Range",
+                                                        "").startswith(f"bytes {start}-")
     start = start if goes_on else 0  # a server that ignores Range sends the file from its beginning
-    bar = tqdm(desc=remote.file, total=remote.size, initial=start, unit="B", unit_scale=True, leave=False)
+    bar = tqdm(desc=remote.file, total=remote.size, initial=start, unit="B", unit_scale=True,
+               leave=False)
     with bar, part.open("ab" if goes_on else "wb") as file:
         _pour(reply, file, remote.size - start, bar)
 
@@ -129,7 +146,9 @@ def _own_name(file: str) -> str:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[bool]:
-    """Hold a lock that the system lets go of when the process dies; yields False where there are no such locks."""
+    """Hold a lock that the system lets go of when the process dies; yields False where there are
+    no such locks.
+    """
     with path.open("a+b") as file:
         if (state := _try_lock(file)) == "held":
             print(f"Another process downloads {path.stem}; waiting for it.")
@@ -145,7 +164,8 @@ def _try_lock(file: IO[bytes]) -> str:
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK,
+                           1)  # type: ignore[attr-defined,unused-ignore]
         else:
             import fcntl
 
@@ -156,5 +176,6 @@ def _try_lock(file: IO[bytes]) -> str:
 
 
 def _mend(remote: Remote, folder: Path) -> str:
-    return (f"Load again to go on where it broke off; or fetch {remote.file} by another way and put it into {folder} "
-            "(the environment variable RECIPE_DATA names another folder).")
+    return (
+        f"Load again to go on where it broke off; or fetch {remote.file} by another way and put it into {folder} "
+        "(the environment variable RECIPE_DATA names another folder).")

@@ -10,18 +10,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.hints import shown
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.hints import shown
 
 _WHO = "Data.from_folder"
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # no others by another name: EPS would start Ghostscript
-_PARTS = {"train": "train", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"
+            )  # no others by another name: EPS would start Ghostscript
+_PARTS = {
+    "train": "train", "test": "test", "val": "validation", "valid": "validation", "validation":
+    "validation"
+}
 Image = npt.NDArray[np.uint8]
 Parts = dict[str, tuple[Image, npt.NDArray[np.int64]]]
 
 
-def read(path: str | os.PathLike[str], size: tuple[int, int] | None) -> tuple[Parts, tuple[str, ...], str]:
+def read(path: str | os.PathLike[str],
+         size: tuple[int, int] | None) -> tuple[Parts, tuple[str, ...], str]:
     """Images (N,H,W,1|3) and labels (N,) of "train" and, where they have folders, "validation" and "test"; the names
     of the classes; the name of the folder."""
     root = _root(path)
@@ -29,9 +34,13 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None) -> tuple[Pa
     folders = _parts(root)
     classes = tuple(folder.name for folder in _folders(folders["train"]))
     if not classes:
-        raise RecipeError(_WHO, found=f"no folders in {folders['train']}", expected="one folder of images per class",
+        raise RecipeError(_WHO, found=f"no folders in {folders['train']}",
+                          expected="one folder of images per class",
                           mend="Sort the images as <folder>/<class>/<image>.png.")
-    listed = {part: _files(folder, classes, 2 if part == "train" else 1) for part, folder in folders.items()}
+    listed = {
+        part: _files(folder, classes, 2 if part == "train" else 1)
+        for part, folder in folders.items()
+    }
     images = _images([file for files in listed.values() for file, _ in files], size)
     parts: Parts = {}
     for part, files in listed.items():
@@ -63,12 +72,15 @@ def _checked_size(size: Any) -> tuple[int, int] | None:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted((item for item in root.iterdir() if item.is_dir() and not item.name.startswith(".")),
-                  key=lambda item: item.name)
+    return sorted(
+        (item for item in root.iterdir() if item.is_dir() and not item.name.startswith(".")),
+        key=lambda item: item.name)
 
 
 def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each part; the root itself is "train" unless it has a folder "train" with folders in it."""
+    """The folder of each part; the root itself is "train" unless it has a folder "train" with
+    folders in it.
+    """
     inside = _folders(root)
     train = next((item for item in inside if item.name.lower() == "train"), None)
     if train is None or not _folders(train):
@@ -78,7 +90,8 @@ def _parts(root: Path) -> dict[str, Path]:
         part = _PARTS.get(item.name.lower())
         if part is None or part in found:
             raise RecipeError(_WHO, found=f"{item.name} beside train in {root}",
-                              expected="train, test and one of val or validation", mend="Move it elsewhere.")
+                              expected="train, test and one of val or validation",
+                              mend="Move it elsewhere.")
         found[part] = item
     return {part: found[part] for part in ("train", "validation", "test") if part in found}
 
@@ -92,14 +105,17 @@ def _files(root: Path, classes: tuple[str, ...], least: int) -> list[tuple[Path,
                           mend="Every class needs training images.")
     listed: list[tuple[Path, int]] = []
     for label, name in enumerate(classes):
-        files = sorted(file for file in _listing(root / name)
-                       if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file())
+        files = sorted(
+            file for file in _listing(root / name)
+            if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file())
         if len(files) < least and (least > 1 or (root / name).is_dir()):
-            raise RecipeError(_WHO, found=f"{len(files)} images in {root / name}", expected=f"at least {least}",
-                              mend=f"Images end in {', '.join(ENDINGS)}. Add some, or remove this class.")
+            raise RecipeError(
+                _WHO, found=f"{len(files)} images in {root / name}", expected=f"at least {least}",
+                mend=f"Images end in {', '.join(ENDINGS)}. Add some, or remove this class.")
         listed += [(file, label) for file in files]
     if not listed:
-        raise RecipeError(_WHO, found=f"no images in {root}", expected="one folder of images per class")
+        raise RecipeError(_WHO, found=f"no images in {root}",
+                          expected="one folder of images per class")
     return listed
 
 
@@ -114,8 +130,9 @@ def _images(files: list[Path], size: tuple[int, int] | None) -> Image:
         images.append(_image(file, size))
         if images[-1].shape[:2] != images[0].shape[:2]:
             (h, w), (height, width) = images[0].shape[:2], images[-1].shape[:2]
-            raise RecipeError(_WHO, found=f"{files[0]} with {h}x{w} pixels and {file} with {height}x{width}",
-                              expected="images of one size", mend=f"Say size=({h}, {w}) to resize them all.")
+            raise RecipeError(
+                _WHO, found=f"{files[0]} with {h}x{w} pixels and {file} with {height}x{width}",
+                expected="images of one size", mend=f"Say size=({h}, {w}) to resize them all.")
     channels = max(image.shape[2] for image in images)
     result = np.empty((len(images), *images[0].shape[:2], channels), np.uint8)
     for target, image in zip(result, images, strict=True):

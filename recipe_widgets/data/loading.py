@@ -5,21 +5,23 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked
 from recipe_widgets.data import deal
 from recipe_widgets.data.dataset import Data, assemble
 from recipe_widgets.data.embedded import MANIFESTS, embedded, manifest
 from recipe_widgets.data.split import Samples
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked
 
 
 @checked(name=None)
 def load(name: str, full: bool = False, seed: int = 0, validation: float = 1 / 6) -> Data:
-    """A data set by name: "mnist" (all 70,000) or "cifar10" (a balanced sample of 12,000; `full=True` for all 60,000).
+    """A data set by name: "mnist" (all 70,000) or "cifar10" (a balanced sample of 12,000;
+    `full=True` for all 60,000).
 
-    The original test set lies in the vault. A sixth of the training set, drawn with `seed`, each class in proportion,
-    is the validation set. What comes with the package needs no network. The complete CIFAR-10 is read from the folder
-    `RECIPE_DATA` (or the user's cache), and downloaded into it the first time (170 MB).
+    The original test set lies in the vault. A sixth of the training set, drawn with `seed`, each
+    class in proportion, is the validation set. What comes with the package needs no network. The
+    complete CIFAR-10 is read from the folder `RECIPE_DATA` (or the user's cache), and downloaded
+    into it the first time (170 MB).
 
     Returns:
         Data of its own, that shares no memory with what others loaded.
@@ -36,8 +38,9 @@ def load(name: str, full: bool = False, seed: int = 0, validation: float = 1 / 6
         train, test, about = decoded.train, _copy(decoded.test), decoded.about
     held = deal.share(len(train.y), part, "load(validation=)")
     rest, chosen, _ = deal.three_ways(train.y, held, 0, seed)
-    return assemble(train.take(rest), train.take(chosen), test, name=name, classes=tuple(about["classes"]),
-                    source=about["source"], licence=about["licence"], notes=(about["notes"],))
+    return assemble(train.take(rest), train.take(chosen), test, name=name,
+                    classes=tuple(about["classes"]), source=about["source"],
+                    licence=about["licence"], notes=(about["notes"], ))
 
 
 def _copy(samples: Samples) -> Samples:
@@ -48,6 +51,7 @@ def _copy(samples: Samples) -> Samples:
 def _known(name: Any) -> None:
     if not isinstance(name, str) or name not in MANIFESTS:
         near = difflib.get_close_matches(str(name).lower(), MANIFESTS, n=1)
-        raise RecipeError("load", found=repr(name), expected="one of " + ", ".join(MANIFESTS),
-                          mend=f"Did you mean {near[0]!r}?" if near else
-                          "Your own images or tables go in through Data.from_arrays or Data.from_folder.")
+        raise RecipeError(
+            "load", found=repr(name), expected="one of " + ", ".join(MANIFESTS),
+            mend=f"Did you mean {near[0]!r}?" if near else
+            "Your own images or tables go in through Data.from_arrays or Data.from_folder.")

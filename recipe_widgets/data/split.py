@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked
 
 # What `Split.origin` counts: which of the original arrays a sample's `index` numbers.
 ORIGINS = ("train", "test", "validation")
@@ -22,7 +22,9 @@ _CHUNK = 2**16  # values per chunk of a statistic: small enough to stay in the c
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples before they are dealt: x (N, ...), y int64 (N,), index int64 (N,), origin int8 (N,)."""
+    """Samples before they are dealt: x (N, ...), y int64 (N,), index int64 (N,), origin int8
+    (N,).
+    """
 
     x: torch.Tensor
     y: torch.Tensor
@@ -33,15 +35,19 @@ class Samples:
         """A copy of some rows; `rows` is int64 (n,) on the CPU."""
         here = rows.to(self.x.device)
         on_cpu = here.device.type == "cpu"  # where numpy copies rows three times as fast
-        x = torch.from_numpy(self.x.numpy()[rows.numpy()]) if on_cpu else self.x.index_select(0, here)
+        x = torch.from_numpy(self.x.numpy()[rows.numpy()]) if on_cpu else self.x.index_select(
+            0, here)
         return Samples(x, self.y.index_select(0, here), self.index[rows], self.origin[rows])
 
     @staticmethod
     def join(parts: Sequence[Samples]) -> Samples:
-        return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in ("x", "y", "index", "origin")))
+        return Samples(*(torch.cat([getattr(part, name)
+                                    for part in parts])
+                         for name in ("x", "y", "index", "origin")))
 
     @staticmethod
-    def numbered(x: torch.Tensor, y: torch.Tensor, origin: int, index: torch.Tensor | None = None) -> Samples:
+    def numbered(x: torch.Tensor, y: torch.Tensor, origin: int,
+                 index: torch.Tensor | None = None) -> Samples:
         """Samples that are numbered 0, 1, 2, ... unless `index` says otherwise."""
         index = torch.arange(len(x)) if index is None else index
         return Samples(x, y, index, torch.full((len(x),), origin, dtype=torch.int8))
@@ -51,15 +57,17 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
     """One split; it unpacks as `x, y = split`.
 
     Attributes:
-        x: uint8 (N,C,H,W), or float32 (N,C,H,W) for images that are no bytes, or float32 (N,D) for tables.
+        x: uint8 (N,C,H,W), or float32 (N,C,H,W) for images that are no bytes, or float32 (N,D) for
+            tables.
         y: int64 (N,), a number of `Data.classes`.
         name: "train", "validation" or "test".
-        mean, std: what `batch` normalises with: one number per channel or column, of the train split, in units
-            of [0,1] for bytes. A constant column has std 0 and becomes 0 in a batch.
-        index: int64 (N,), always on the CPU: each sample's number in the original set, so that published lists of
-            duplicates and label errors apply.
-        origin: int8 (N,), always on the CPU: 0 when `index` counts in the original training set, 1 for the original
-            test set, 2 for a validation set that came apart from both.
+        mean, std: what `batch` normalises with: one number per channel or column, of the train
+            split, in units of [0,1] for bytes. A constant column has std 0 and becomes 0 in a
+            batch.
+        index: int64 (N,), always on the CPU: each sample's number in the original set, so that
+            published lists of duplicates and label errors apply.
+        origin: int8 (N,), always on the CPU: 0 when `index` counts in the original training set, 1
+            for the original test set, 2 for a validation set that came apart from both.
     """
 
     x: torch.Tensor
@@ -69,10 +77,12 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
     std: tuple[float, ...]
     index: torch.Tensor  # type: ignore[assignment]  # hides tuple.index, of no use for two tensors
     origin: torch.Tensor
-    _scale: Any  # what `batch` multiplies by, and what it then adds: numbers, or tensors that broadcast over x
+    # what `batch` multiplies by, and what it then adds: numbers, or tensors that broadcast over x
+    _scale: Any
     _shift: Any
 
-    def __new__(cls, samples: Samples, name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> Split:
+    def __new__(cls, samples: Samples, name: str, mean: tuple[float, ...],
+                std: tuple[float, ...]) -> Split:
         self = super().__new__(cls, (samples.x, samples.y))
         self.x, self.y, self.index, self.origin = samples.x, samples.y, samples.index, samples.origin
         self.name, self.mean, self.std = name, mean, std
@@ -89,28 +99,34 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
         return Samples(self.x, self.y, self.index, self.origin)
 
     def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Normalised samples float32 (n, ...) and labels (n,) of `index` int64 (n,), on the split's device.
+        """Normalised samples float32 (n, ...) and labels (n,) of `index` int64 (n,), on the split's
+        device.
 
         This runs in a loop of half a millisecond per step: nothing is checked here.
         """
         x, y = self
-        x = x.index_select(0, index).to(torch.float32)  # always a copy, so what follows may work in place
+        # always a copy, so what follows may work in place
+        x = x.index_select(0, index).to(torch.float32)
         return x.mul_(self._scale).add_(self._shift), y.index_select(0, index)
 
     def raw(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Copies of the samples as they are kept, bytes (n,C,H,W) in most cases, and labels (n,) of `index` int64 (n,)."""
+        """Copies of the samples as they are kept, bytes (n,C,H,W) in most cases, and labels (n,)
+        of `index` int64 (n,).
+        """
         return self.x.index_select(0, index), self.y.index_select(0, index)
 
     def normalise(self, x: torch.Tensor) -> torch.Tensor:
-        """What `batch` does to the samples of `raw`: float32, mean 0 and std 1 per channel. Floats are changed in place."""
+        """What `batch` does to the samples of `raw`: float32, mean 0 and std 1 per channel.
+        Floats are changed in place.
+        """
         return x.to(torch.float32).mul_(self._scale).add_(self._shift)
 
     @checked()
     def batches(self, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The whole split in order, normalised; the last batch may be smaller."""
         if batch_size < 1:
-            raise RecipeError("Split.batches", found=f"batch_size={batch_size!r}", expected="a whole number from 1",
-                              mend="Try batch_size=256.")
+            raise RecipeError("Split.batches", found=f"batch_size={batch_size!r}",
+                              expected="a whole number from 1", mend="Try batch_size=256.")
         return self._batches(batch_size)
 
     def _batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -159,8 +175,8 @@ def resolved(device: torch.device | str) -> torch.device:
 def moments(x: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation (dividing by N) per channel of (N,C,H,W) or per column of (N,D).
 
-    Bytes are measured in units of [0,1]. Their sums are whole numbers small enough to be exact in any order, so
-    the result is the same on every machine. A constant has std exactly 0.
+    Bytes are measured in units of [0,1]. Their sums are whole numbers small enough to be exact in
+    any order, so the result is the same on every machine. A constant has std exactly 0.
     """
     if not len(x):
         width = x.shape[1]
@@ -172,7 +188,8 @@ def moments(x: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def _chunks(x: torch.Tensor, dtype: npt.DTypeLike) -> Iterator[npt.NDArray[Any]]:
     """Pieces of `x` as (n, C, rest) on the CPU.
 
-    By numpy, in one thread: torch's many small sums take ten times as long while another process keeps a core busy.
+    By numpy, in one thread: torch's many small sums take ten times as long while another process
+        keeps a core busy.
     """
     size = max(1, _CHUNK // max(1, x[0].numel()))
     for start in range(0, len(x), size):
@@ -182,13 +199,15 @@ def _chunks(x: torch.Tensor, dtype: npt.DTypeLike) -> Iterator[npt.NDArray[Any]]
 
 def _byte_moments(x: torch.Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     per_channel = x[0, 0].numel()
-    kind = np.uint32 if per_channel * 255**2 < 2**32 else np.uint64  # must hold the squares of one image
+    # must hold the squares of one image
+    kind = np.uint32 if per_channel * 255**2 < 2**32 else np.uint64
     total = square = np.zeros(x.shape[1], np.uint64)
     for piece in _chunks(x, kind):
         total = total + piece.sum(2, dtype=kind).sum(0, dtype=np.uint64)
         square = square + np.einsum("ncp,ncp->nc", piece, piece).sum(0, dtype=np.uint64)
     count = len(x) * per_channel
-    # count² · variance is a difference of whole numbers (Python's, without overflow): exactly 0 for a constant.
+    # count² · variance is a difference of whole numbers (Python's, without overflow): exactly 0 for
+    # a constant.
     spread = [math.sqrt(count * int(q) - int(s) ** 2) for s, q in zip(total, square, strict=True)]
     return total / (255 * count), np.array(spread) / (255 * count)
 
@@ -207,7 +226,9 @@ def _float_moments(x: torch.Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def _affine(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Any, Any]:
-    """`(x - mean) / std` as a factor and a summand: plain numbers for one channel, else tensors that broadcast."""
+    """`(x - mean) / std` as a factor and a summand: plain numbers for one channel, else tensors
+    that broadcast.
+    """
     centre, spread = torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
     # A constant has nothing to scale; it becomes 0. The bound is where 1/std would leave float32.
     inverse = torch.where(spread > 1e-37, spread, 1.0).reciprocal()
@@ -215,4 +236,5 @@ def _affine(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) ->
     if len(mean) == 1:
         return scale.item(), shift.item()
     view = (1, -1) + (1,) * (x.ndim - 2)
-    return tuple(part.to(torch.float32).view(view).to(x.device) for part in (scale, shift))  # type: ignore[return-value]
+    return tuple(part.to(torch.float32).view(view).to(x.device)
+                 for part in (scale, shift))  # type: ignore[return-value]

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import torch
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.state import state_folder
 from recipe_widgets.data.split import Split
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.state import state_folder
 
 Kind = Literal["open", "audit"]
 _writing = threading.Lock()  # so that two threads do not both become "time 3"
@@ -22,8 +22,9 @@ _writing = threading.Lock()  # so that two threads do not both become "time 3"
 class Vault:
     """Keeps a test split closed until it is opened with a reason.
 
-    `open` and `audit` write a line to `vault.jsonl` in the state folder before they hand the split out. A test set is
-    known by the sha256 of its contents, so another `Data` with the same test set shares its record.
+    `open` and `audit` write a line to `vault.jsonl` in the state folder before they hand the split
+    out. A test set is known by the sha256 of its contents, so another `Data` with the same test set
+    shares its record.
     """
 
     def __init__(self, name: str, split: Split) -> None:
@@ -50,14 +51,18 @@ class Vault:
         return self._on(device)
 
     def open(self, why: str, device: torch.device) -> Split:
-        """Log the reason, open the vault, print how often that has happened, and return the split."""
+        """Log the reason, open the vault, print how often that has happened, and return the
+        split.
+        """
         entry = self._log("open", why)
         self.opened = True
         print(f"Vault of {self._name} opened, time {entry['count']} in all: {entry['why']}")
         return self._on(device)
 
     def audit(self, why: str, device: torch.device) -> Split:
-        """Lend the split to a check of duplicates or labels: logged apart, and the vault stays as it is."""
+        """Lend the split to a check of duplicates or labels: logged apart, and the vault stays
+        as it is.
+        """
         self._log("audit", why)
         return self._on(device)
 
@@ -72,16 +77,22 @@ class Vault:
         return self._copies[device]
 
     def _log(self, kind: Kind, why: str) -> dict[str, Any]:
-        """Write one entry to the disk and return it; its `count` is how many of this kind there are now."""
+        """Write one entry to the disk and return it; its `count` is how many of this kind there
+        are now.
+        """
         if not isinstance(why, str) or not why.strip():
-            raise RecipeError("Reason for looking at the test set", found=repr(why), expected="a text",
-                              mend='For example data.open_vault("final number of the chosen model").')
+            raise RecipeError(
+                "Reason for looking at the test set", found=repr(why), expected="a text",
+                mend='For example data.open_vault("final number of the chosen model").')
         with _writing:
             count = 1 + sum(entry.get("kind") == kind for entry in self.log())
-            line = " ".join(why.encode("utf-8", "replace").decode().split())  # one line that any terminal can show
-            entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "data": self._name,
-                     "sha256": self._split.digest()[:12], "kind": kind, "count": count, "samples": self.size,
-                     "why": line}
+            line = " ".join(why.encode(
+                "utf-8", "replace").decode().split())  # one line that any terminal can show
+            entry = {
+                "time": datetime.now(UTC).isoformat(timespec="seconds"), "data": self._name,
+                "sha256": self._split.digest()[:12], "kind": kind, "count": count, "samples":
+                self.size, "why": line
+            }
             _append(_path(), entry)
         return entry
 
@@ -129,5 +140,7 @@ def _append(path: Path, entry: dict[str, Any]) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> RecipeError:
-    return RecipeError("Vault log", found=f"{path} ({error.strerror or error})", expected="a file that can be written",
-                       mend="Mend its rights, or name another folder in the environment variable RECIPE_STATE.")
+    return RecipeError(
+        "Vault log", found=f"{path} ({error.strerror or error})",
+        expected="a file that can be written",
+        mend="Mend its rights, or name another folder in the environment variable RECIPE_STATE.")

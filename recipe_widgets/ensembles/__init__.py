@@ -4,5 +4,7 @@ from recipe_widgets.ensembles.combine import Ensemble, Gain, gain, gain_of, prob
 from recipe_widgets.ensembles.make import bagging, distill, models_of
 from recipe_widgets.training import ManySeeds, train_many
 
-__all__ = ["Ensemble", "Gain", "ManySeeds", "bagging", "distill", "gain", "gain_of", "models_of", "probabilities",
-           "train_many"]
+__all__ = [
+    "Ensemble", "Gain", "ManySeeds", "bagging", "distill", "gain", "gain_of", "models_of",
+    "probabilities", "train_many"
+]

@@ -1,4 +1,6 @@
-"""Several models as one: averaged probabilities, what that gains, and how much the members differ."""
+"""Several models as one: averaged probabilities, what that gains, and how much the members
+differ.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError, generator
+from recipe_widgets.core.arguments import checked, filled, fitting, tensor
 from recipe_widgets.data import Split
-from recipe_widgets.records import RecipeError, generator
-from recipe_widgets.records.arguments import checked, filled, fitting, tensor
 from recipe_widgets.training import eval_mode
 
 SUBSETS = 200  # choices of k members that are looked at, where there are more
 
 
 class Ensemble(nn.Module):
-    """The mean of the members' probabilities, as log-probabilities (N, K): cross-entropy and `evaluate` work as usual."""
+    """The mean of the members' probabilities, as log-probabilities (N, K): cross-entropy and
+    `evaluate` work as usual.
+    """
 
     @checked(members=filled())
     def __init__(self, members: Sequence[nn.Module]) -> None:
@@ -59,32 +63,40 @@ class Gain:
         return float(self.disagreement.sum()) / (m * (m - 1)) if m > 1 else 0.0
 
     def __str__(self) -> str:
-        return (f"one model {self.accuracy[0]:.2%}, {len(self.members)} averaged {self.accuracy[-1]:.2%} on {self.n:,} "
-                f"samples; two members disagree on {self.diversity:.2%}")
+        return (
+            f"one model {self.accuracy[0]:.2%}, {len(self.members)} averaged {self.accuracy[-1]:.2%} on {self.n:,} "
+            f"samples; two members disagree on {self.diversity:.2%}")
 
 
 @checked(models=filled())
 @fitting("models that map batches of the split to scores (N, K)")
-def probabilities(models: Sequence[nn.Module], split: Split, batch_size: int = 1000) -> torch.Tensor:
+def probabilities(models: Sequence[nn.Module], split: Split,
+                  batch_size: int = 1000) -> torch.Tensor:
     """(M, N, K) float64 on the CPU: each model's probabilities on all of `split`, in eval mode."""
     found = []
     for model in models:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         with eval_mode(model):
-            found.append(torch.cat([model(x).double().softmax(1).cpu() for x, _ in split.to(device).batches(batch_size)]))
+            found.append(
+                torch.cat([
+                    model(x).double().softmax(1).cpu()
+                    for x, _ in split.to(device).batches(batch_size)
+                ]))
     return torch.stack(found)
 
 
 @checked()
 @fitting("models that map batches of the split to scores (N, K)")
 def gain(models: Sequence[nn.Module], split: Split) -> Gain:
-    """Accuracy and loss of averages of 1, 2, ... members; all choices of k members, or 200 random ones where there are more.
+    """Accuracy and loss of averages of 1, 2, ... members; all choices of k members, or 200 random
+    ones where there are more.
 
     Raises:
         RecipeError: no models, or an empty split.
     """
     if not models or not split.size:
-        raise RecipeError("gain(models, split)", found=f"{len(models)} models, {split.size} samples",
+        raise RecipeError("gain(models, split)",
+                          found=f"{len(models)} models, {split.size} samples",
                           expected="some of each")
     return gain_of(probabilities(models, split), split.y.cpu())
 
@@ -99,7 +111,8 @@ def gain_of(probs: torch.Tensor, y: torch.Tensor) -> Gain:
         means = [probs[list(chosen)].mean(0) for chosen in _choices(m, k)]
         scores = [float((mean.argmax(1) == y).double().mean()) for mean in means]
         losses = [-float(mean[torch.arange(n), y].clamp_min(1e-300).log().mean()) for mean in means]
-        rows.append((sum(scores) / len(scores), min(scores), max(scores), sum(losses) / len(losses)))
+        rows.append(
+            (sum(scores) / len(scores), min(scores), max(scores), sum(losses) / len(losses)))
     named = probs.argmax(2)
     alone = tuple(float(share) for share in (named == y).double().mean(1))
     differ = (named[:, None] != named[None]).double().mean(2)

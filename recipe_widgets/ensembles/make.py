@@ -8,22 +8,25 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from recipe_widgets.core import Run, Settings
+from recipe_widgets.core.arguments import checked, fitting, real, whole
 from recipe_widgets.data import Data, bootstrap, parts
-from recipe_widgets.records import Run, Settings
-from recipe_widgets.records.arguments import checked, fitting, real, whole
 from recipe_widgets.training import train
 
 
 @checked(members=whole(1, 10**4), share=real(0, 10, above=True))
-def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 1.0, disjoint: bool = False) -> list[Run]:
-    """Train each member on a training set of its own (Breiman 1996) and from a seed of its own: settings.seed, +1, ...
+def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 1.0,
+            disjoint: bool = False) -> list[Run]:
+    """Train each member on a training set of its own (Breiman 1996) and from a seed of its own:
+    settings.seed, +1, ...
 
     Args:
         share: size of each bootstrap sample, in training sets.
         disjoint: deal the training samples into `members` parts without overlap instead.
     """
     seeds = [settings.seed + k for k in range(members)]
-    sets = parts(data, members, settings.seed) if disjoint else [bootstrap(data, seed, share) for seed in seeds]
+    sets = parts(data, members,
+                 settings.seed) if disjoint else [bootstrap(data, seed, share) for seed in seeds]
     return [train(own, settings.replace(seed=seed)) for own, seed in zip(sets, seeds, strict=True)]
 
 
@@ -35,15 +38,18 @@ def models_of(runs: Sequence[Run]) -> list[nn.Module]:
 
 @checked(temperature=real(0, 1e4, above=True), share=real(0, 1))
 @fitting("a teacher and a model that map the data's batches to logits (N, K)")
-def distill(teacher: nn.Module, data: Data, settings: Settings, *, temperature: float = 4.0, share: float = 0.9,
-            model: nn.Module | None = None) -> Run:
-    """Train a student that `settings` describe (or `model`) on the teacher's softened probabilities (Hinton et al. 2015).
+def distill(teacher: nn.Module, data: Data, settings: Settings, *, temperature: float = 4.0,
+            share: float = 0.9, model: nn.Module | None = None) -> Run:
+    """Train a student that `settings` describe (or `model`) on the teacher's softened probabilities
+    (Hinton et al. 2015).
 
-    The loss is share·T²·KL(teacher at T ‖ student at T) + (1 - share)·cross-entropy with the labels; T² keeps both parts'
-    gradients of one size. The teacher sees the same batch, augmented or not, in eval mode, and does not change.
+    The loss is share·T²·KL(teacher at T ‖ student at T) + (1 - share)·cross-entropy with the
+    labels; T² keeps both parts' gradients of one size. The teacher sees the same batch, augmented
+    or not, in eval mode, and does not change.
 
     Args:
-        teacher: a module that maps inputs to logits or log-probabilities (N, K), such as an `Ensemble`.
+        teacher: a module that maps inputs to logits or log-probabilities (N, K), such as an
+            `Ensemble`.
     """
     modes = [(module, module.training) for module in teacher.modules()]
     teacher.eval()

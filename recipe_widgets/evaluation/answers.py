@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.data import Split
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, fitting
 from recipe_widgets.training import eval_mode
 
 MOST_CLASSES = 100_000
@@ -24,8 +24,8 @@ Floats = npt.NDArray[np.float64]
 class Answers:
     """Attributes:
         labels: int64 (N,), the predicted classes. truth: int64 (N,).
-        scores: float64 (N, K), as the model or the reader gave them: logits or probabilities; None when only labels are
-            known. images: uint8 (N, C, H, W) or None.
+        scores: float64 (N, K), as the model or the reader gave them: logits or probabilities; None
+            when only labels are known. images: uint8 (N, C, H, W) or None.
     """
 
     labels: Ints
@@ -45,7 +45,8 @@ class Answers:
     @property
     def classes(self) -> int:
         """K: as many as there are scores, or one more than the highest label."""
-        return self.scores.shape[1] if self.scores is not None else int(max(self.labels.max(), self.truth.max())) + 1
+        return self.scores.shape[1] if self.scores is not None else int(
+            max(self.labels.max(), self.truth.max())) + 1
 
     @property
     def probabilities(self) -> Floats:
@@ -58,18 +59,19 @@ class Answers:
             raise RecipeError("Answers", found="labels alone", expected="probabilities (N, K)",
                               mend="Hand in model(x).softmax(1), or a model and a split.")
         if self.scores.min() < 0 or np.abs(self.scores.sum(1) - 1).max() > 1e-3:
-            raise RecipeError("Answers", found="scores that are no probabilities", expected="rows that sum to 1",
-                              mend="Take logits.softmax(1).")
+            raise RecipeError("Answers", found="scores that are no probabilities",
+                              expected="rows that sum to 1", mend="Take logits.softmax(1).")
         return self.scores
 
 
 @checked()
 @fitting("answers and the truth of the same samples")
 def answers(given: Any, truth: Any) -> Answers:
-    """Answers from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a split.
+    """Answers from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a
+    split.
 
-    A model is run in eval mode on the whole split, and its logits become probabilities; modes, gradients and random
-    generators stay as they are.
+    A model is run in eval mode on the whole split, and its logits become probabilities; modes,
+    gradients and random generators stay as they are.
 
     Raises:
         RecipeError: different lengths, no samples, NaN, labels that are no whole numbers from 0.
@@ -84,18 +86,22 @@ def answers(given: Any, truth: Any) -> Answers:
     if found.ndim == 2:
         scores = _finite(found.astype(np.float64))
         if scores.shape[1] <= int(y.max()):
-            raise RecipeError("Answers", found=f"{scores.shape[1]} columns and a label {int(y.max())}",
-                              expected="one column per class", mend="The answers come first, then the truth.")
+            raise RecipeError("Answers",
+                              found=f"{scores.shape[1]} columns and a label {int(y.max())}",
+                              expected="one column per class",
+                              mend="The answers come first, then the truth.")
     labels = scores.argmax(1) if scores is not None else labels_of(found, "answers")
     if len(labels) != len(y):
-        raise RecipeError("Answers", found=f"{len(labels)} answers, {len(y)} true labels", expected="equally many")
+        raise RecipeError("Answers", found=f"{len(labels)} answers, {len(y)} true labels",
+                          expected="equally many")
     return Answers(labels.astype(np.int64), y, scores)
 
 
 def _asked(model: nn.Module, split: Any) -> Answers:
     if not isinstance(split, Split):
-        raise RecipeError("Truth", found=type(split).__name__, expected="a split such as data.validation",
-                          mend="With a model the second argument is a split; with arrays hand in its answers.")
+        raise RecipeError(
+            "Truth", found=type(split).__name__, expected="a split such as data.validation",
+            mend="With a model the second argument is a split; with arrays hand in its answers.")
     if split.size == 0:
         raise RecipeError(f"Split {split.name!r}", found="no samples", expected="at least one")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -116,12 +122,15 @@ def labels_of(values: Any, what: str) -> Ints:
                           mend="The answers come first, then the truth.")
     if not len(found):
         raise RecipeError(f"The {what}", found="no samples", expected="at least one")
-    whole = found.dtype.kind in "iub" or (found.dtype.kind == "f" and bool((found == np.floor(found)).all()))
+    whole = found.dtype.kind in "iub" or (found.dtype.kind == "f" and bool(
+        (found == np.floor(found)).all()))
     if not whole or found.min() < 0:
-        raise RecipeError(f"The {what}", found=f"{found.dtype} from {found.min()}" if found.dtype.kind in "fi"
-                          else str(found.dtype), expected="whole numbers from 0", mend="Classes count from 0.")
+        raise RecipeError(
+            f"The {what}", found=f"{found.dtype} from {found.min()}" if found.dtype.kind in "fi"
+            else str(found.dtype), expected="whole numbers from 0", mend="Classes count from 0.")
     if found.max() >= MOST_CLASSES:
-        raise RecipeError(f"The {what}", found=f"a label {found.max()}", expected=f"labels below {MOST_CLASSES:,}",
+        raise RecipeError(f"The {what}", found=f"a label {found.max()}",
+                          expected=f"labels below {MOST_CLASSES:,}",
                           mend="Number the classes with np.unique(y, return_inverse=True)[1].")
     return found.astype(np.int64)
 
@@ -142,6 +151,8 @@ def _array(values: Any, what: str) -> npt.NDArray[Any]:
 
 def _finite(scores: Floats) -> Floats:
     if not len(scores) or scores.shape[1] < 2 or not np.isfinite(scores).all():
-        bad = f"shape {scores.shape}" if scores.ndim < 2 or not scores.size or scores.shape[1] < 2 else "NaN or infinity"
-        raise RecipeError("The answers", found=bad, expected="finite scores (N, K) of two classes or more")
+        bad = f"shape {scores.shape}" if scores.ndim < 2 or not scores.size or scores.shape[
+            1] < 2 else "NaN or infinity"
+        raise RecipeError("The answers", found=bad,
+                          expected="finite scores (N, K) of two classes or more")
     return scores

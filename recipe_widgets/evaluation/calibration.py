@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.result import drawing
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
-from recipe_widgets.records.arguments import checked, whole
-from recipe_widgets.records.result import drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +18,11 @@ class Calibration:
     """The reliability diagram's numbers, one per bin of the winning probability, all (bins,).
 
     Attributes:
-        edges: (bins + 1,). confidence: mean winning probability, accuracy: share right; both NaN in an empty bin.
+        edges: (bins + 1,). confidence: mean winning probability, accuracy: share right; both NaN in
+            an empty bin.
         counts: samples. ece: expected calibration error, the mean |accuracy - confidence| over samples; mce: the largest
-            one. overconfidence: mean confidence minus accuracy. nll: nats. brier: mean squared distance, 0 to 2.
+            one. overconfidence: mean confidence minus accuracy. nll: nats. brier: mean squared
+                distance, 0 to 2.
     """
 
     edges: Floats
@@ -35,8 +37,10 @@ class Calibration:
 
     def __str__(self) -> str:
         side = "over" if self.overconfidence > 0 else "under"
-        return (f"expected calibration error {self.ece:.2%}, {side}confident by {abs(self.overconfidence):.2%} on average, "
-                f"NLL {self.nll:.4f} nats, Brier score {self.brier:.4f} ({int(self.counts.sum()):,} samples)")
+        return (
+            f"expected calibration error {self.ece:.2%}, {side}confident by {abs(self.overconfidence):.2%} on average, "
+            f"NLL {self.nll:.4f} nats, Brier score {self.brier:.4f} ({int(self.counts.sum()):,} samples)"
+        )
 
     def plot(self) -> Any:
         """The reliability diagram."""
@@ -66,13 +70,15 @@ def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
     rows = np.arange(found.n)
     squares = (p**2).sum(1) - 2 * p[rows, found.truth] + 1
     nll = _nll(np.log(np.maximum(p, 1e-300)), found.truth)
-    return Calibration(edges, confidence, hits, counts, float((gaps * counts[counts > 0]).sum() / found.n),
-                       float(gaps.max()), float(top.mean() - found.right.mean()), nll, float(squares.mean()))
+    return Calibration(edges, confidence, hits, counts,
+                       float((gaps * counts[counts > 0]).sum() / found.n), float(gaps.max()),
+                       float(top.mean() - found.right.mean()), nll, float(squares.mean()))
 
 
 @checked()
 def temperature(given: Any, truth: Any) -> float:
-    """The number to divide logits by so that the probabilities fit best (least NLL): above 1 the model is overconfident.
+    """The number to divide logits by so that the probabilities fit best (least NLL): above 1 the
+    model is overconfident.
 
     Fit it on the validation set, never on the test set (C. Guo et al. 2017).
 
@@ -82,7 +88,8 @@ def temperature(given: Any, truth: Any) -> float:
         the temperature, between 1/100 and 100; an end of it where no finite one is best.
     """
     found = answers(given, truth)
-    scores = found.scores if found.scores is not None else found.probabilities  # the latter says what is missing
+    # the latter says what is missing
+    scores = found.scores if found.scores is not None else found.probabilities
     stated = scores.min() >= 0 and np.abs(scores.sum(1) - 1).max() < 1e-3
     logits = np.log(np.maximum(scores, 1e-30)) if stated else scores
     from scipy.optimize import minimize_scalar

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.result import drawing
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
 from recipe_widgets.evaluation.intervals import Proportion, proportion
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, whole
-from recipe_widgets.records.result import drawing
 
 MOST = 4096  # classes of a confusion matrix: 128 MB
 
@@ -40,7 +40,8 @@ class Confusion:
         return [(self.names[t], self.names[p], int(wrong[t, p])) for t, p in pairs if wrong[t, p]]
 
     def __str__(self) -> str:
-        pairs = ", ".join(f"{t} taken for {p} ({count})" for t, p, count in self.worst_pairs()) or "no mistake"
+        pairs = ", ".join(f"{t} taken for {p} ({count})"
+                          for t, p, count in self.worst_pairs()) or "no mistake"
         return f"{int(np.trace(self.counts)):,} of {int(self.counts.sum()):,} right; {pairs}"
 
     def plot(self) -> Any:
@@ -49,12 +50,14 @@ class Confusion:
 
 @checked()
 def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Confusion:
-    """The confusion matrix (sklearn); `given` and `truth` as of `answers`, `names` of the K classes."""
+    """The confusion matrix (sklearn); `given` and `truth` as of `answers`, `names` of the K
+    classes.
+    """
     found = answers(given, truth)
     labels = _names(names, found.classes)
     if len(labels) > MOST:
-        raise RecipeError("confusion(given, truth)", found=f"{len(labels):,} classes", expected=f"at most {MOST:,}",
-                          mend="evaluation.per_class takes more.")
+        raise RecipeError("confusion(given, truth)", found=f"{len(labels):,} classes",
+                          expected=f"at most {MOST:,}", mend="evaluation.per_class takes more.")
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(found.truth, found.labels, labels=range(len(labels)))
@@ -63,8 +66,9 @@ def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Con
 
 @dataclass(frozen=True, eq=False)
 class ClassTable:
-    """One row per class. precision: share of what was called so that is so. recall: share of what is so that was called
-    so, with its interval. f1: their harmonic mean. support: samples. All (K,); NaN where nothing was there to count."""
+    """One row per class. precision: share of what was called so that is so. recall: share of what
+    is so that was called so, with its interval. f1: their harmonic mean. support: samples. All
+    (K,); NaN where nothing was there to count."""
 
     names: tuple[str, ...]
     precision: Floats
@@ -79,8 +83,9 @@ class ClassTable:
         for i, name in enumerate(self.names):
             share = self.recalls[i]
             interval = f"{share.low:6.1%} to {share.high:6.1%}" if share is not None else " " * 16
-            rows.append(f"{name:{wide}}  {self.precision[i]:9.1%}  {self.recall[i]:6.1%}  {interval}  {self.f1[i]:5.3f}"
-                        f"  {self.support[i]:7,}")
+            rows.append(
+                f"{name:{wide}}  {self.precision[i]:9.1%}  {self.recall[i]:6.1%}  {interval}  {self.f1[i]:5.3f}"
+                f"  {self.support[i]:7,}")
         return "\n".join(rows)
 
 
@@ -94,14 +99,17 @@ def per_class(given: Any, truth: Any, names: Sequence[str] | None = None) -> Cla
     precision, recall, f1, support = precision_recall_fscore_support(
         found.truth, found.labels, labels=range(len(labels)), zero_division=np.nan)
     hits = np.bincount(found.truth[found.right], minlength=len(labels))
-    intervals = tuple(proportion(int(h), int(n)) if n else None for h, n in zip(hits, support, strict=True))
+    intervals = tuple(
+        proportion(int(h), int(n)) if n else None for h, n in zip(hits, support, strict=True))
     return ClassTable(labels, precision, recall, f1, np.asarray(support, np.int64), intervals)
 
 
 @dataclass(frozen=True, eq=False)
 class Mistakes:
-    """Wrong answers, the most certain ones first. rows: their numbers in the split or array; truth, labels: classes;
-    confidence: probability of the wrong answer; loss: nats; all (n,). images: uint8 (n, C, H, W) or None."""
+    """Wrong answers, the most certain ones first. rows: their numbers in the split or array; truth,
+    labels: classes;
+    confidence: probability of the wrong answer; loss: nats; all (n,). images: uint8 (n, C, H, W) or
+        None."""
 
     rows: Ints
     truth: Ints
@@ -119,7 +127,10 @@ class Mistakes:
                 for t, p, c in zip(self.truth, self.labels, self.confidence, strict=True)]
 
     def __str__(self) -> str:
-        lines = [f"{row}: {text}".replace("\n", " ") for row, text in zip(self.rows, self.captions(), strict=True)]
+        lines = [
+            f"{row}: {text}".replace("\n", " ")
+            for row, text in zip(self.rows, self.captions(), strict=True)
+        ]
         return "\n".join(lines) or "no mistake"
 
     def plot(self) -> Any:
@@ -127,8 +138,11 @@ class Mistakes:
 
 
 @checked(most=whole(0))
-def worst_mistakes(given: Any, truth: Any, most: int = 16, names: Sequence[str] | None = None) -> Mistakes:
-    """The wrong answers with the highest loss; needs probabilities or a model. They are often wrong labels."""
+def worst_mistakes(given: Any, truth: Any, most: int = 16,
+                   names: Sequence[str] | None = None) -> Mistakes:
+    """The wrong answers with the highest loss; needs probabilities or a model. They are often
+    wrong labels.
+    """
     found = answers(given, truth)
     p = found.probabilities
     chance = p[np.arange(found.n), found.truth]

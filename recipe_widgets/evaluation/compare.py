@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from recipe_widgets.core import RecipeError, generator
+from recipe_widgets.core.arguments import checked, real, whole
 from recipe_widgets.evaluation.answers import Answers, Floats, answers, labels_of
-from recipe_widgets.records import RecipeError, generator
-from recipe_widgets.records.arguments import checked, real, whole
 
 FEW = 25  # discordant samples below which McNemar's exact test is taken, as textbooks do
 _CHUNK = 200  # resamples at a time: bounds the memory at 200 N numbers
@@ -19,8 +19,9 @@ _CHUNK = 200  # resamples at a time: bounds the memory at 200 N numbers
 
 @dataclass(frozen=True)
 class McNemar:
-    """`only_a`, `only_b`: samples that one alone has right. `p`: how likely so unequal a pair of counts is, were both
-    equally good. `exact`: whether p is binomial rather than from chi-squared."""
+    """`only_a`, `only_b`: samples that one alone has right. `p`: how likely so unequal a pair of
+    counts is, were both equally good. `exact`: whether p is binomial rather than from
+    chi-squared."""
 
     both: int
     only_a: int
@@ -33,8 +34,10 @@ class McNemar:
     def __str__(self) -> str:
         side = "A" if self.only_a > self.only_b else "B"
         verdict = f"{side} is better" if self.p < 0.05 else "no difference that could not be chance"
-        return (f"A alone is right on {self.only_a:,}, B alone on {self.only_b:,} of "
-                f"{self.both + self.only_a + self.only_b + self.neither:,} samples: p = {self.p:.3g}, {verdict}")
+        return (
+            f"A alone is right on {self.only_a:,}, B alone on {self.only_b:,} of "
+            f"{self.both + self.only_a + self.only_b + self.neither:,} samples: p = {self.p:.3g}, {verdict}"
+        )
 
 
 @checked()
@@ -43,7 +46,8 @@ def mcnemar(a: Any, b: Any, truth: Any, exact: bool | None = None) -> McNemar:
 
     Args:
         a, b: labels, probabilities or models; truth: labels or a split; see `answers`.
-        exact: by default where fewer than 25 samples are discordant; else chi-squared with continuity correction.
+        exact: by default where fewer than 25 samples are discordant; else chi-squared with
+            continuity correction.
     """
     first, second = _pair(a, b, truth)
     table = np.zeros((2, 2), np.int64)
@@ -55,12 +59,15 @@ def mcnemar(a: Any, b: Any, truth: Any, exact: bool | None = None) -> McNemar:
     from statsmodels.stats.contingency_tables import mcnemar as test
 
     result = test(table, exact=exact, correction=True)
-    return McNemar(both, only_a, only_b, neither, min(1.0, float(result.pvalue)), exact, float(result.statistic))
+    return McNemar(both, only_a, only_b, neither, min(1.0, float(result.pvalue)), exact,
+                   float(result.statistic))
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of A minus mean of B on the same `n` samples, between `low` and `high` with the confidence `level`."""
+    """Mean of A minus mean of B on the same `n` samples, between `low` and `high` with the
+    confidence `level`.
+    """
 
     value: float
     low: float
@@ -71,18 +78,22 @@ class Difference:
 
     def __str__(self) -> str:
         verdict = "A is better" if self.low > 0 else "B is better" if self.high < 0 else "could be chance"
-        return (f"A - B = {self.value:+.4f} ({self.level:.0%} interval {self.low:+.4f} to {self.high:+.4f}; "
-                f"{self.n:,} samples): {verdict}")
+        return (
+            f"A - B = {self.value:+.4f} ({self.level:.0%} interval {self.low:+.4f} to {self.high:+.4f}; "
+            f"{self.n:,} samples): {verdict}")
 
 
-@checked(level=real(0, 1, above=True, below=True), resamples=whole(100, 10**5), seed=whole(0, 2**63 - 1))
-def bootstrap_difference(a: Any, b: Any, truth: Any = None, *, level: float = 0.95, resamples: int = 2000,
-                         seed: int = 0) -> Difference:
-    """Paired bootstrap of a difference: samples are drawn with replacement, for both at once (B. Efron 1979; scipy).
+@checked(level=real(0, 1, above=True, below=True), resamples=whole(100, 10**5),
+         seed=whole(0, 2**63 - 1))
+def bootstrap_difference(a: Any, b: Any, truth: Any = None, *, level: float = 0.95,
+                         resamples: int = 2000, seed: int = 0) -> Difference:
+    """Paired bootstrap of a difference: samples are drawn with replacement, for both at once (B.
+    Efron 1979; scipy).
 
     Args:
-        a, b: answers to be held against `truth` (the scores are then 0 and 1, the difference one of accuracies); without
-            `truth`, numbers (N,) of any kind where more is better, one per sample.
+        a, b: answers to be held against `truth` (the scores are then 0 and 1, the difference one of
+            accuracies); without `truth`, numbers (N,) of any kind where more is better, one per
+            sample.
     Raises:
         RecipeError: different lengths, NaN, fewer than two samples, bad level or resamples.
     """
@@ -92,21 +103,24 @@ def bootstrap_difference(a: Any, b: Any, truth: Any = None, *, level: float = 0.
         first, second = _pair(a, b, truth)
         gain = first.right.astype(np.float64) - second.right
     if len(gain) < 2:
-        raise RecipeError("bootstrap_difference", found=f"{len(gain)} samples", expected="2 samples or more")
+        raise RecipeError("bootstrap_difference", found=f"{len(gain)} samples",
+                          expected="2 samples or more")
     value = float(gain.mean())
     if not np.ptp(gain):
         return Difference(value, value, value, len(gain), level, resamples)
     from scipy.stats import bootstrap
 
     start = int(torch.randint(2**62, (), generator=generator(seed, "check")))
-    found = bootstrap((gain,), np.mean, confidence_level=level, n_resamples=resamples, batch=_CHUNK, vectorized=True,
-                      method="percentile", rng=np.random.default_rng(start)).confidence_interval
+    found = bootstrap((gain, ), np.mean, confidence_level=level, n_resamples=resamples,
+                      batch=_CHUNK, vectorized=True, method="percentile",
+                      rng=np.random.default_rng(start)).confidence_interval
     return Difference(value, float(found.low), float(found.high), len(gain), level, resamples)
 
 
 @dataclass(frozen=True)
 class Kappa:
-    """Cohen's `value`: agreement beyond chance, 1 is perfect, 0 is chance; NaN where both use one label only.
+    """Cohen's `value`: agreement beyond chance, 1 is perfect, 0 is chance; NaN where both use one
+    label only.
     `agreement`: the plain share of equal labels. `low`, `high`: normal interval."""
 
     value: float
@@ -119,8 +133,9 @@ class Kappa:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return f"kappa is not defined: both use one label only ({self.n:,} samples)"
-        return (f"kappa {self.value:.3f} ({self.level:.0%} interval {self.low:.3f} to {self.high:.3f}); "
-                f"{self.agreement:.1%} of {self.n:,} labels agree")
+        return (
+            f"kappa {self.value:.3f} ({self.level:.0%} interval {self.low:.3f} to {self.high:.3f}); "
+            f"{self.agreement:.1%} of {self.n:,} labels agree")
 
 
 @checked(level=real(0, 1, above=True, below=True))
@@ -137,32 +152,39 @@ def kappa(a: Any, b: Any, level: float = 0.95) -> Kappa:
     from scipy.stats import norm
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    with np.errstate(invalid="ignore", divide="ignore"):  # in full agreement the variance is 0, or a rounding below it
+    with np.errstate(
+            invalid="ignore",
+            divide="ignore"):  # in full agreement the variance is 0, or a rounding below it
         found = cohens_kappa(table)
     half = float(norm.ppf(0.5 + level / 2)) * float(np.nan_to_num(found.std_kappa))
     value = float(found.kappa)
-    return Kappa(value, max(-1.0, value - half), min(1.0, value + half), agreement, len(first), level)
+    return Kappa(value, max(-1.0, value - half), min(1.0, value + half), agreement, len(first),
+                 level)
 
 
 def _pair(a: Any, b: Any, truth: Any) -> tuple[Answers, Answers]:
     first, second = answers(a, truth), answers(b, truth)
     if first.n != second.n or (first.truth != second.truth).any():
-        raise RecipeError("A and B", found="different samples", expected="answers to the same samples, in the same order")
+        raise RecipeError("A and B", found="different samples",
+                          expected="answers to the same samples, in the same order")
     return first, second
 
 
 def _numbers(values: Any) -> Floats:
     try:
-        found = np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values, np.float64)
+        found = np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values,
+                           np.float64)
     except (TypeError, ValueError):
         found = np.asarray(None, np.float64)
     if found.ndim != 1 or not np.isfinite(found).all():
-        raise RecipeError("Scores", found=f"shape {found.shape}" if found.ndim != 1 else "NaN or infinity",
+        raise RecipeError("Scores",
+                          found=f"shape {found.shape}" if found.ndim != 1 else "NaN or infinity",
                           expected="finite numbers (N,), one per sample")
     return found
 
 
 def _same_length(found: Any, other: Any) -> Any:
     if len(found) != len(other):
-        raise RecipeError("A and B", found=f"{len(found)} and {len(other)} samples", expected="the same samples")
+        raise RecipeError("A and B", found=f"{len(found)} and {len(other)} samples",
+                          expected="the same samples")
     return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, real, whole
 from recipe_widgets.evaluation.answers import answers
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, real, whole
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,21 @@ class Proportion:
 
 @checked(hits=whole(0, 2**53), n=whole(1, 2**53), level=real(0, 1, above=True, below=True))
 def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
-    """Wilson's score interval, good near 0 and 1 and for few samples, too (E. B. Wilson 1927; statsmodels).
+    """Wilson's score interval, good near 0 and 1 and for few samples, too (E. B. Wilson 1927;
+    statsmodels).
 
     Raises:
         RecipeError: no samples, more hits than samples, a level outside (0, 1).
     """
     if hits > n:
-        raise RecipeError("proportion(hits, n)", found=f"{hits} of {n}", expected="0 <= hits <= n and n >= 1")
+        raise RecipeError("proportion(hits, n)", found=f"{hits} of {n}",
+                          expected="0 <= hits <= n and n >= 1")
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
     value = hits / n  # rounding may put an end beyond it
-    return Proportion(value, min(value, max(0.0, float(low))), max(value, min(1.0, float(high))), int(hits), int(n), level)
+    return Proportion(value, min(value, max(0.0, float(low))), max(value, min(1.0, float(high))),
+                      int(hits), int(n), level)
 
 
 @checked(level=real(0, 1, above=True, below=True))

@@ -1,4 +1,6 @@
-"""One change at a time, the expectation written first. (Karpathy 2019; TUM, Introduction to Deep Learning.)"""
+"""One change at a time, the expectation written first. (Karpathy 2019; TUM, Introduction to Deep
+Learning.)
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked, checked_fields, measured, whole
+from recipe_widgets.core.result import drawing
 from recipe_widgets.data import Data
-from recipe_widgets.judge.spread import Paired, paired
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked, checked_fields, measured, whole
-from recipe_widgets.records.result import drawing
+from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import train_many
 from recipe_widgets.training.best import kept_accuracy
 
@@ -25,7 +27,8 @@ class Entry:
     """One change: what was expected and why, and what it gave.
 
     Attributes:
-        changes: the one thing that differs. base: what it was added to. a, b: the measure without and with it, by seed.
+        changes: the one thing that differs. base: what it was added to. a, b: the measure without
+            and with it, by seed.
         kept: whether later entries build on it.
     """
 
@@ -46,14 +49,16 @@ class Entry:
 @checked_fields(seeds=whole(2, 1000))
 @dataclass
 class Ledger:
-    """Propose a change with its expectation, measure it on paired seeds, keep it or not; then the next one.
+    """Propose a change with its expectation, measure it on paired seeds, keep it or not; then the
+    next one.
 
     >>> ledger = Ledger(lambda changes, seed: accuracy_of(changes, seed))                          # doctest: +SKIP
     >>> ledger.propose("batch norm", norm="batch", expected="better", because="a higher rate")     # doctest: +SKIP
     >>> ledger.measure("batch norm"); ledger.keep("batch norm"); print(ledger)                     # doctest: +SKIP
 
     Args:
-        score: `(changes, seed) -> number`: trains with these changes and gives what is compared, such as an accuracy.
+        score: `(changes, seed) -> number`: trains with these changes and gives what is compared,
+            such as an accuracy.
         seeds: how many, at least 2, the same for all.
         higher: whether more of the score is better. percent: it is a share, shown in per cent.
     """
@@ -69,14 +74,17 @@ class Ledger:
 
     def __post_init__(self) -> None:
         if self.seeds < 2:
-            raise RecipeError("Ledger(seeds=)", found=self.seeds, expected="2 or more: one seed has no spread")
+            raise RecipeError("Ledger(seeds=)", found=self.seeds,
+                              expected="2 or more: one seed has no spread")
 
     @classmethod
     @checked()
     def of_settings(cls, data: Data, settings: Settings, seeds: int = 3) -> Ledger:
-        """Changes are knobs of `settings`; the score is the validation accuracy of the weights that the run ends with.
+        """Changes are knobs of `settings`; the score is the validation accuracy of the weights that
+        the run ends with.
 
-        It is that of `settings.eval_samples` samples (0: the whole validation set), and 0 for a run that diverged.
+        It is that of `settings.eval_samples` samples (0: the whole validation set), and 0 for a run
+            that diverged.
         """
         def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
             runs = train_many(data, settings.replace(**changes), wanted)
@@ -99,16 +107,21 @@ class Ledger:
     @property
     def base(self) -> dict[str, Any]:
         """All changes that were kept, in order."""
-        return {knob: value for entry in self.entries.values() if entry.kept for knob, value in entry.changes.items()}
+        return {
+            knob: value for entry in self.entries.values() if entry.kept
+            for knob, value in entry.changes.items()
+        }
 
     @checked()
     def propose(self, name: str, *, expected: Expected, because: str, **changes: Any) -> Entry:
         """Write down one change, what you expect of it and why. Nothing runs yet."""
         if expected not in ("better", "worse", "same") or not because.strip():
-            raise RecipeError("propose(expected=, because=)", found=f"{expected!r}, {because!r}",
-                              expected="better, worse or same, and a reason: written before the run, it teaches")
+            raise RecipeError(
+                "propose(expected=, because=)", found=f"{expected!r}, {because!r}",
+                expected="better, worse or same, and a reason: written before the run, it teaches")
         if len(changes) != 1:
-            raise RecipeError("propose", found=f"{len(changes)} changes: {', '.join(changes) or 'none'}",
+            raise RecipeError("propose",
+                              found=f"{len(changes)} changes: {', '.join(changes) or 'none'}",
                               expected="one at a time", mend="Propose each by itself.")
         if name in self.entries:
             raise RecipeError("propose", found=f"a second entry {name!r}", expected="a new name")
@@ -118,7 +131,8 @@ class Ledger:
 
     def _entry(self, name: str) -> Entry:
         if name not in self.entries:
-            raise RecipeError("Ledger", found=repr(name), expected="one of " + ", ".join(map(repr, self.entries)),
+            raise RecipeError("Ledger", found=repr(name),
+                              expected="one of " + ", ".join(map(repr, self.entries)),
                               mend="Propose it first.")
         return self.entries[name]
 
@@ -142,17 +156,25 @@ class Ledger:
     def ablate(self) -> dict[str, Paired]:
         """For each kept change: everything kept but this, against everything kept."""
         whole, kept = self.base, [entry for entry in self.entries.values() if entry.kept]
-        return {entry.name: paired(self._of({k: v for k, v in whole.items() if k not in entry.changes}), self._of(whole))
-                for entry in kept}
+        return {
+            entry.name:
+            paired(self._of({k: v for k, v in whole.items() if k not in entry.changes}),
+                   self._of(whole)) for entry in kept
+        }
 
     @checked()
     def outcome(self, entry: Entry) -> str:
-        """better, worse, or no difference beyond the seeds' spread; and whether that was expected."""
+        """better, worse, or no difference beyond the seeds' spread; and whether that was
+        expected.
+        """
         found = entry.result
         if found is None:
             return "not measured"
-        seen = "same" if not found.real else "better" if (found.difference > 0) == self.higher else "worse"
-        words = {"same": "no difference beyond the seeds' spread", "better": "better", "worse": "worse"}[seen]
+        seen = "same" if not found.real else "better" if (
+            found.difference > 0) == self.higher else "worse"
+        words = {
+            "same": "no difference beyond the seeds' spread", "better": "better", "worse": "worse"
+        }[seen]
         return f"{words}, {'as expected' if seen == entry.expected else f'expected {entry.expected}'}"
 
     @checked(value=measured())
@@ -168,7 +190,8 @@ class Ledger:
                 f"{self.number(found.difference, True)} " \
                 f"({self.number(found.low, True)} to {self.number(found.high, True)}): "
             mark = "+" if entry.kept else " "
-            rows.append(f"{mark} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
+            rows.append(
+                f"{mark} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
         return "\n".join(rows)
 
     __repr__ = __str__

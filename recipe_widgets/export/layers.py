@@ -1,4 +1,6 @@
-"""A model as Python text: PyTorch's own layers by their constructors, ours by the text of their classes."""
+"""A model as Python text: PyTorch's own layers by their constructors, ours by the text of their
+classes.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,13 @@ _WIDTH = 100  # characters of one line of the script
 
 
 def model_code(model: nn.Module) -> tuple[list[str], str]:
-    """Class definitions, and the expression that makes the model (with weights still to be drawn)."""
-    ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")} - {Layers}  # a Sequential
-    return [class_code(kind) for kind in sorted(ours, key=lambda kind: kind.__name__)], expression(model, "")
+    """Class definitions, and the expression that makes the model (with weights still to be
+    drawn).
+    """
+    ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")
+            } - {Layers}  # a Sequential
+    return [class_code(kind)
+            for kind in sorted(ours, key=lambda kind: kind.__name__)], expression(model, "")
 
 
 def class_code(kind: type[nn.Module]) -> str:
@@ -27,9 +33,10 @@ def class_code(kind: type[nn.Module]) -> str:
     forward = re.sub(r'\n\s*""".*?"""', "", inspect.getsource(kind.forward), count=1, flags=re.S)
     forward = textwrap.indent(textwrap.dedent(forward), "    ")
     doc = f'    """{textwrap.shorten(doc, _WIDTH - 10, placeholder=" ...")}"""'
-    return (f"class {kind.__name__}(nn.Module):\n{doc}"
-            "\n\n    def __init__(self, **parts):\n        super().__init__()\n        for name, part in parts.items():\n"
-              f"            setattr(self, name, part)\n\n{forward}")
+    return (
+        f"class {kind.__name__}(nn.Module):\n{doc}"
+        "\n\n    def __init__(self, **parts):\n        super().__init__()\n        for name, part in parts.items():\n"
+        f"            setattr(self, name, part)\n\n{forward}")
 
 
 def expression(module: nn.Module, indent: str) -> str:
@@ -47,7 +54,11 @@ def expression(module: nn.Module, indent: str) -> str:
                f"batch_first=True)"
     if type(module).__module__.startswith("torch."):
         return f"nn.{module!r}"
-    parts = {name: value for name, value in vars(module).items() if not name.startswith("_") and name != "training"}
+    parts = {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and name != "training"
+    }
     values = [f"{name}={_value(value)}" for name, value in parts.items()]
     values += [f"{name}={expression(child, deeper)}" for name, child in module.named_children()]
     return f"{type(module).__name__}({', '.join(values)})"

@@ -1,4 +1,6 @@
-"""A run as a standalone script: the same data, weights, batches, steps and numbers, in plain PyTorch."""
+"""A run as a standalone script: the same data, weights, batches, steps and numbers, in plain
+PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -13,42 +15,49 @@ from typing import Any
 import numpy as np
 import torch
 
+from recipe_widgets.core import RecipeError, Run, Settings, generator
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.run import register_export
+from recipe_widgets.core.seeds import Stream
+from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data, Split
 from recipe_widgets.export.layers import model_code
 from recipe_widgets.models import build_model
 from recipe_widgets.models.build import CONVOLUTIONAL
-from recipe_widgets.records import RecipeError, Run, Settings, generator
-from recipe_widgets.records.arguments import checked
-from recipe_widgets.records.files import write_whole
-from recipe_widgets.records.run import register_export
-from recipe_widgets.records.seeds import Stream
-from recipe_widgets.records.state import state_folder
 
-_CANNOT = {"ema": (0.0,), "augment": ("none",), "precision": ("float32",)}  # knob: values a script can tell of
-_STD = {"he": "math.sqrt(2 / n_in)", "xavier": "math.sqrt(2 / (n_in + n_out))", "lecun": "math.sqrt(1 / n_in)",
-        "normal": "1.0", "small": "0.01", "zeros": "0.0"}
+_CANNOT = {"ema": (0.0, ), "augment": ("none", ), "precision":
+           ("float32", )}  # knob: values a script can tell of
+_STD = {
+    "he": "math.sqrt(2 / n_in)", "xavier": "math.sqrt(2 / (n_in + n_out))", "lecun":
+    "math.sqrt(1 / n_in)", "normal": "1.0", "small": "0.01", "zeros": "0.0"
+}
 _SCHEDULES = {
-    "step": "1.0 if done < 0.5 else (0.1 if done < 0.75 else 0.01)", "halve": "0.5 ** math.floor(5 * done + 1e-9)",
-    "exponential": "0.01 ** done", "inverse": "1 / (1 + 9 * done)", "cosine": "0.5 * (1 + math.cos(math.pi * done))",
-    "linear": "1 - done", "constant": "1.0",
+    "step": "1.0 if done < 0.5 else (0.1 if done < 0.75 else 0.01)", "halve":
+    "0.5 ** math.floor(5 * done + 1e-9)", "exponential": "0.01 ** done", "inverse":
+    "1 / (1 + 9 * done)", "cosine": "0.5 * (1 + math.cos(math.pi * done))", "linear": "1 - done",
+    "constant": "1.0",
 }
 
 
 @checked()
 def script_of(run: Run, data: Data | None = None) -> str:
-    """The script of a run; its data are put into the reader's state folder, where the script finds them.
+    """The script of a run; its data are put into the reader's state folder, where the script finds
+    them.
 
-    It trains exactly the steps the run has done, knobs turned on the way included, and prints the last training loss
-    last. `save_script` puts script and data side by side instead, to take away.
+    It trains exactly the steps the run has done, knobs turned on the way included, and prints the
+    last training loss last. `save_script` puts script and data side by side instead, to take away.
 
     Raises:
-        RecipeError: the run does not know its data any more, is of a reader's own model, loss or loop, or uses what no
-            script can tell of.
+        RecipeError: the run does not know its data any more, is of a reader's own model, loss or
+            loop, or uses what no script can tell of.
     """
     chosen = _data_of(run, data)
     content = data_file(chosen)
-    cache = state_folder() / "exported" / f"{_slug(chosen.name)}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
-    with _folder_told(cache.parent, "Name another folder in the environment variable RECIPE_STATE."):
+    cache = state_folder(
+    ) / "exported" / f"{_slug(chosen.name)}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+    with _folder_told(cache.parent,
+                      "Name another folder in the environment variable RECIPE_STATE."):
         cache.parent.mkdir(exist_ok=True)
         if not cache.exists() or cache.read_bytes() != content:
             write_whole(cache, content)
@@ -56,8 +65,11 @@ def script_of(run: Run, data: Data | None = None) -> str:
 
 
 @checked()
-def save_script(run: Run, folder: str | Path, data: Data | None = None, name: str = "train") -> Path:
-    """Write `<name>.py` and its data file into `folder` (made where it is missing) and return the script's path."""
+def save_script(run: Run, folder: str | Path, data: Data | None = None,
+                name: str = "train") -> Path:
+    """Write `<name>.py` and its data file into `folder` (made where it is missing) and return
+    the script's path.
+    """
     chosen = _data_of(run, data)
     target, beside = Path(folder), f"{_slug(chosen.name)}.npz"
     path, text = target / f"{_slug(name)}.py", text_of(run, chosen, beside, "")
@@ -78,12 +90,16 @@ def _folder_told(folder: Path, mend: str = "") -> Iterator[None]:
 
 
 def data_file(data: Data) -> bytes:
-    """Train and validation split as they were dealt, and the number of each sample in the original set, as an npz."""
+    """Train and validation split as they were dealt, and the number of each sample in the
+    original set, as an npz.
+    """
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("train", data.train), ("val", data.validation)):
         parts = {"x": split.x, "y": split.y, "index": split.index}
         arrays |= {f"{part}_{name}": values.cpu().numpy() for part, values in parts.items()}
-    arrays |= {name: np.asarray(_home(getattr(data.train, f"_{name}"))) for name in ("scale", "shift")}
+    arrays |= {
+        name: np.asarray(_home(getattr(data.train, f"_{name}"))) for name in ("scale", "shift")
+    }
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
@@ -107,10 +123,14 @@ def _data_of(run: Run, data: Data | None) -> Data:
         for knob, told in _CANNOT.items():
             if getattr(settings, knob) not in told:
                 raise RecipeError("run.to_script()", found=f"{knob}={getattr(settings, knob)!r}",
-                                  expected=f"{knob}={told[0]!r}", mend="A script cannot tell of that yet.")
-        if settings.schedule in ("plateau", "onecycle", "epoch") or settings.optimizer == "normalized":
-            raise RecipeError("run.to_script()", found=f"schedule={settings.schedule!r}, optimizer={settings.optimizer!r}",
-                              expected="another schedule or optimiser", mend="A script cannot tell of that yet.")
+                                  expected=f"{knob}={told[0]!r}",
+                                  mend="A script cannot tell of that yet.")
+        if settings.schedule in ("plateau", "onecycle",
+                                 "epoch") or settings.optimizer == "normalized":
+            raise RecipeError(
+                "run.to_script()",
+                found=f"schedule={settings.schedule!r}, optimizer={settings.optimizer!r}",
+                expected="another schedule or optimiser", mend="A script cannot tell of that yet.")
     return chosen
 
 
@@ -119,7 +139,9 @@ def _slug(name: str) -> str:
 
 
 def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
-    """The script. beside: name of the data file in its folder. elsewhere: where else to look for it."""
+    """The script. beside: name of the data file in its folder. elsewhere: where else to look for
+    it.
+    """
     return "\n".join(_lines(run, data, beside, elsewhere)) + "\n"
 
 
@@ -152,8 +174,8 @@ _STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout")
 
 
 def _knobs(s: Settings) -> str:
-    names = ("lr", "momentum", "weight_decay", "dropout", "batch_size", "schedule", "warmup", "clip_norm", "label_smoothing",
-             "max_steps")
+    names = ("lr", "momentum", "weight_decay", "dropout", "batch_size", "schedule", "warmup",
+             "clip_norm", "label_smoothing", "max_steps")
     pairs = ", ".join(f"{name}={getattr(s, name)!r}" for name in names)
     return f"dict({pairs})".replace(", schedule=", ",\n             schedule=")
 
@@ -194,8 +216,8 @@ def _init_lines(s: Settings) -> Iterator[str]:
             yield "                p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
         return
     if s.model in ("rnn", "gru"):
-        raise RecipeError("run.to_script()", found=f"init={s.init!r} of a recurrent net", expected="init='default'",
-                          mend="A script cannot tell of that yet.")
+        raise RecipeError("run.to_script()", found=f"init={s.init!r} of a recurrent net",
+                          expected="init='default'", mend="A script cannot tell of that yet.")
     yield "            field = layer.weight[0, 0].numel()"
     yield "            n_in, n_out = layer.weight.shape[1] * field, layer.weight.shape[0] * field"
     yield f"            std = {_STD[s.init]}"
@@ -216,7 +238,8 @@ _OPTIMIZERS = {  # constructor, and what of it the knobs set
 def _training_lines(run: Run) -> Iterator[str]:
     s = run.settings
     kind, numbers, fused = _OPTIMIZERS[s.optimizer]
-    numbers = ", ".join(part for part in ("lr=knobs['lr']", numbers, "weight_decay=knobs['weight_decay']") if part)
+    numbers = ", ".join(
+        part for part in ("lr=knobs['lr']", numbers, "weight_decay=knobs['weight_decay']") if part)
     every = [run.settings_at(at) for at in (0, *(at for at, _ in run.changes))]
     varies = any(one.schedule != "constant" or one.warmup for one in every)
     yield f"optimizer = torch.optim.{kind}(model.parameters(), {numbers}{fused})\n"

@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets import checks
+from recipe_widgets.core import CheckResult, RecipeError, Settings, generator
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.data.deal import stratified
@@ -17,15 +18,17 @@ from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.changed_inputs import changed, unnormalised
 from recipe_widgets.lessons.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import CheckResult, RecipeError, Settings, generator
 from recipe_widgets.training import evaluate
 from recipe_widgets.training.evaluate import stratified_look
 
 WAYS = ("flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds")
 
 
-def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count: int = 6, seed: int = 0) -> Picture:
-    """A row per augmentation: the same `count` training images, changed. Mixed targets stand above their images."""
+def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count: int = 6,
+            seed: int = 0) -> Picture:
+    """A row per augmentation: the same `count` training images, changed. Mixed targets stand
+    above their images.
+    """
     rows = _images(data, count)
     names = ["none", *(way for way in ways if way != "none")]
     figure = Figure(figsize=(0.78 * count + 1, 0.84 * len(names) + 0.3), layout="constrained")
@@ -38,18 +41,23 @@ def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count
             axes.set_title(_words(target, data.classes), fontsize=7, pad=2)
             axes.set(xticks=[], yticks=[])
         line[0].set_ylabel(way, fontsize=8)
-    figure.suptitle(f"{data.name}: the same {count} images, augmented at strength {strength:g}", fontsize=9)
-    return Picture(figure, f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. First row, unchanged: "
-                    + ", ".join(data.classes[int(data.train.y[row])] for row in rows) + ".", colours=128)
+    figure.suptitle(f"{data.name}: the same {count} images, augmented at strength {strength:g}",
+                    fontsize=9)
+    return Picture(
+        figure,
+        f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. First row, unchanged: "
+        + ", ".join(data.classes[int(data.train.y[row])] for row in rows) + ".", colours=128)
 
 
 def _images(data: Data, count: int) -> torch.Tensor:
     if len(data.shape) != 3:
-        raise RecipeError("gallery(data)", found=f"samples of shape {data.shape}", expected="images (C, H, W)")
+        raise RecipeError("gallery(data)", found=f"samples of shape {data.shape}",
+                          expected="images (C, H, W)")
     return torch.randperm(data.train.size, generator=generator(0, "batches"))[:count]
 
 
-def _augmented(data: Data, way: str, strength: float, rows: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _augmented(data: Data, way: str, strength: float, rows: torch.Tensor,
+               seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images (n,C,H,W) in [0, 1] and targets (n, K)."""
     if way == "none":
         x, y = data.train.batch(rows)
@@ -65,13 +73,16 @@ def _words(target: torch.Tensor, classes: Sequence[str]) -> str:
     shares, labels = target.topk(2)
     if float(shares[1]) < 0.005:
         return classes[int(labels[0])]
-    return "\n".join(f"{share:.0%} {classes[int(label)]}" for share, label in zip(shares, labels, strict=True))
+    return "\n".join(
+        f"{share:.0%} {classes[int(label)]}" for share, label in zip(shares, labels, strict=True))
 
 
-def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 1200, seconds: float = 2.5) -> CheckResult:
-    """The check `augmentation_keeps_label` on our own augmentation: would a network that knows the plain images still see
-    the class in those that it changes?"""
-    rows, _ = stratified(data.validation.y, min(samples, data.validation.size), generator(0, "check"))
+def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 1200,
+                seconds: float = 2.5) -> CheckResult:
+    """The check `augmentation_keeps_label` on our own augmentation: would a network that knows the
+    plain images still see the class in those that it changes?"""
+    rows, _ = stratified(data.validation.y, min(samples, data.validation.size),
+                         generator(0, "check"))
     x, y = data.validation.raw(rows)
     bytes_ = x.dtype == torch.uint8
     draws = itertools.count()
@@ -79,7 +90,8 @@ def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 
     def once(images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         kept = images.mul(255).round().to(torch.uint8) if bytes_ else images
         split = Split(Samples.numbered(kept, labels, 0), "validation", data.mean, data.std)
-        new, _, targets = Augment(split, augment, strength, data.num_classes, next(draws)).batch(torch.arange(len(kept)))
+        new, _, targets = Augment(split, augment, strength, data.num_classes,
+                                  next(draws)).batch(torch.arange(len(kept)))
         return unnormalised(new, split).clamp_(0, 1), targets
 
     def change(images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,18 +103,26 @@ def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 
             new[same] = once(images[same], labels[same])[0]
         return new, targets
 
-    return checks.augmentation_keeps_label((x.float() / 255 if bytes_ else x, y), augment=change, seconds=seconds)
+    return checks.augmentation_keeps_label((x.float() / 255 if bytes_ else x, y), augment=change,
+                                           seconds=seconds)
 
 
 def augment_effect(data: Data, settings: Settings, ways: Sequence[str], seeds: int = 4) -> Trials:
     """The same run with each augmentation; the first one is what the others are compared with."""
-    return Trials(data.name, {way: [end_accuracy(data, settings.replace(augment=way, seed=seed)) for seed in range(seeds)]
-                              for way in ways})
+    return Trials(
+        data.name, {
+            way:
+            [end_accuracy(data, settings.replace(augment=way, seed=seed))
+             for seed in range(seeds)]
+            for way in ways
+        })
 
 
-def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str], seeds: int = 3, strength: float = 1.0,
-                 judge_on: int = 2000) -> tuple[Trials, Trials]:
-    """Train with each augmentation; judge on validation images as they are, and on images changed by `change`."""
+def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str], seeds: int = 3,
+                 strength: float = 1.0, judge_on: int = 2000) -> tuple[Trials, Trials]:
+    """Train with each augmentation; judge on validation images as they are, and on images
+    changed by `change`.
+    """
     plain = _some(data, judge_on)
     other = changed(plain, change, strength, seed=99)
     scores: Mapping[str, tuple[list[float], list[float]]] = {way: ([], []) for way in ways}

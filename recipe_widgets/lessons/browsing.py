@@ -11,17 +11,19 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.checks.images import image_axes
+from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data, Split
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet
-from recipe_widgets.records import RecipeError
 from recipe_widgets.training import eval_mode
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-UNITS = {"brightness": "0 black to 255 white", "contrast": "standard deviation, 0 to 127",
-         "sharpness": "difference of neighbours / contrast", "ink": "share of pixels unlike the border, 0 to 1",
-         "colour": "spread between the channels, 0 to 120", "loss": "nats", "row": "place in the split"}
+UNITS = {
+    "brightness": "0 black to 255 white", "contrast": "standard deviation, 0 to 127", "sharpness":
+    "difference of neighbours / contrast", "ink": "share of pixels unlike the border, 0 to 1",
+    "colour": "spread between the channels, 0 to 120", "loss": "nats", "row": "place in the split"
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,25 +31,28 @@ class SampleTable:
     """The images of one split with numbers to sort them by.
 
     Attributes:
-        columns: name -> (N,): row, brightness, contrast, sharpness, ink, colour (of colour images), loss (with a model).
+        columns: name -> (N,): row, brightness, contrast, sharpness, ink, colour (of colour images),
+            loss (with a model).
     """
 
     split: Split
     classes: tuple[str, ...]
     columns: dict[str, Numbers]
 
-    def rows(self, by: str = "row", *, descending: bool = False, label: str = "all", low: float = -np.inf,
-             high: float = np.inf) -> Rows:
+    def rows(self, by: str = "row", *, descending: bool = False, label: str = "all",
+             low: float = -np.inf, high: float = np.inf) -> Rows:
         """Rows (n,) of the samples with that label and with low <= column <= high, in order.
 
         Raises:
             RecipeError: an unknown column or label.
         """
         if by not in self.columns:
-            raise RecipeError("Sort by", found=repr(by), expected="one of " + ", ".join(self.columns),
+            raise RecipeError("Sort by", found=repr(by),
+                              expected="one of " + ", ".join(self.columns),
                               mend="The column loss needs a model." if by == "loss" else "")
         if label != "all" and label not in self.classes:
-            raise RecipeError("Label", found=repr(label), expected="all, or one of " + ", ".join(self.classes))
+            raise RecipeError("Label", found=repr(label),
+                              expected="all, or one of " + ", ".join(self.classes))
         values = self.columns[by]
         kept = (values >= low) & (values <= high)
         if label != "all":
@@ -64,13 +69,16 @@ class SampleTable:
         return self.classes[int(self.split.y[row])]
 
     def facts(self, row: int) -> dict[str, str]:
-        """What is known about one sample, in words: each number with its place among all (percentile)."""
+        """What is known about one sample, in words: each number with its place among all
+        (percentile).
+        """
         known = {"label": self.label(row), "split": f"{self.split.name}, row {row}",
                  "number in the original set": str(int(self.split.index[row]))}
         for name, values in self.columns.items():
             if name != "row":
                 below = float((values < values[row]).mean() + 0.5 * (values == values[row]).mean())
-                known[name] = f"{values[row]:.3g} ({UNITS[name]}; higher than {below:.1%} of the samples)"
+                known[
+                    name] = f"{values[row]:.3g} ({UNITS[name]}; higher than {below:.1%} of the samples)"
         return known
 
     def sheet(self, rows: Rows, columns: int = 25) -> Picture:
@@ -81,10 +89,14 @@ class SampleTable:
         axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
         first = ", ".join(self.label(int(row)) for row in rows[:columns])
-        return Picture(figure, f"{len(rows)} {self.split.name} images; labels of the first: {first}.", colours=64)
+        return Picture(figure,
+                       f"{len(rows)} {self.split.name} images; labels of the first: {first}.",
+                       colours=64)
 
     def ends(self, by: str, count: int = 12, label: str = "all") -> Picture:
-        """The `count` lowest (first row) and highest (second row) along one column, and how all others spread."""
+        """The `count` lowest (first row) and highest (second row) along one column, and how all
+        others spread.
+        """
         order = self.rows(by, label=label)
         low, high = order[:count], order[::-1][:count]
         values = self.columns[by][order]
@@ -98,21 +110,29 @@ class SampleTable:
                 side.set_visible(False)
         bottom.hist(values, 80, color="#0072B2")
         bottom.set(xlabel=f"{by} ({UNITS[by]})", ylabel="samples", yscale="log")
-        figure.suptitle(f"{self.split.name}, sorted by {by}: {values[0]:.3g} to {values[-1]:.3g}, half of the samples "
-                        f"lie in {np.quantile(values, 0.25):.3g} to {np.quantile(values, 0.75):.3g}", fontsize=10)
+        figure.suptitle(
+            f"{self.split.name}, sorted by {by}: {values[0]:.3g} to {values[-1]:.3g}, half of the samples "
+            f"lie in {np.quantile(values, 0.25):.3g} to {np.quantile(values, 0.75):.3g}",
+            fontsize=10)
         names = [", ".join(self.label(int(row)) for row in rows) for rows in (low, high)]
-        return Picture(figure, f"Lowest {by}: labels {names[0]}. Highest {by}: labels {names[1]}. Values from "
-                               f"{values[0]:.3g} to {values[-1]:.3g}.", colours=96)
+        return Picture(
+            figure, f"Lowest {by}: labels {names[0]}. Highest {by}: labels {names[1]}. Values from "
+            f"{values[0]:.3g} to {values[-1]:.3g}.", colours=96)
 
 
 def sample_table(data: Data, split: str = "train", model: nn.Module | None = None) -> SampleTable:
-    """Measure every sample of a split of images: "train" or "validation". A model adds its loss of each sample."""
+    """Measure every sample of a split of images: "train" or "validation". A model adds its loss
+    of each sample.
+    """
     if split not in ("train", "validation"):
-        raise RecipeError("sample_table(split=)", found=repr(split), expected='"train" or "validation"',
+        raise RecipeError("sample_table(split=)", found=repr(split),
+                          expected='"train" or "validation"',
                           mend="The test set stays in its vault.")
     chosen: Split = getattr(data, split)
     bytes_of(chosen.x[:1])
-    columns: dict[str, Numbers] = {"row": np.arange(chosen.size, dtype=np.float64), **image_axes(chosen.x.cpu())}
+    columns: dict[str, Numbers] = {
+        "row": np.arange(chosen.size, dtype=np.float64), **image_axes(chosen.x.cpu())
+    }
     if model is not None:
         columns["loss"] = losses(model, chosen)
     return SampleTable(chosen, data.classes, columns)
@@ -121,5 +141,8 @@ def sample_table(data: Data, split: str = "train", model: nn.Module | None = Non
 def losses(model: nn.Module, split: Split) -> Numbers:
     """Cross-entropy (N,) of each sample, in nats, in eval mode."""
     with eval_mode(model):
-        parts = [nn.functional.cross_entropy(model(x), y, reduction="none") for x, y in split.batches(1000)]
+        parts = [
+            nn.functional.cross_entropy(model(x), y, reduction="none")
+            for x, y in split.batches(1000)
+        ]
     return torch.cat(parts).double().cpu().numpy()

@@ -8,16 +8,18 @@ from typing import Literal
 
 import numpy as np
 
-from recipe_widgets.judge.spread import Paired, paired
+from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.compare import Comparison
-from recipe_widgets.records import RecipeError
+from recipe_widgets.rules.spread import Paired, paired
 
-Outcome = Literal["holds here", "the reverse was measured", "no difference beyond the seeds' spread", "too few seeds"]
+Outcome = Literal["holds here", "the reverse was measured",
+                  "no difference beyond the seeds' spread", "too few seeds"]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """"`text`", which says that `new` gives more than `old` of `measure` (less, where `more` is False).
+    """"`text`", which says that `new` gives more than `old` of `measure` (less, where `more` is
+    False).
 
     Attributes:
         old, new: names of the two settings. a, b: what was measured with them, (n,), seed by seed.
@@ -53,9 +55,10 @@ class Claim:
         difference = f"{self._number(found.difference, True)}, 95 % interval {self._number(found.low, True)} to " \
                      f"{self._number(found.high, True)}"
         more = f", {lost} more diverged" if lost else ""
-        return (f'"{self.text}": {self.outcome}. {self.measure[:1].upper() + self.measure[1:]} '
-                f"{self._shown(self.b)} with {self.new}, {self._shown(self.a)} with {self.old}; difference {difference}"
-                f"{' points' if self.percent else ''}; n = {found.n} paired seeds{more}.")
+        return (
+            f'"{self.text}": {self.outcome}. {self.measure[:1].upper() + self.measure[1:]} '
+            f"{self._shown(self.b)} with {self.new}, {self._shown(self.a)} with {self.old}; difference {difference}"
+            f"{' points' if self.percent else ''}; n = {found.n} paired seeds{more}.")
 
     __repr__ = __str__
 
@@ -73,10 +76,13 @@ class Claim:
 
 
 def claim(text: str, runs: Comparison[str], old: str, new: str) -> Claim:
-    """A claim about the validation accuracy at the end of runs that share their seeds; a diverged run counts as 0."""
+    """A claim about the validation accuracy at the end of runs that share their seeds; a
+    diverged run counts as 0.
+    """
     for name in (old, new):
         if name not in runs.runs:
-            raise RecipeError("claim", found=repr(name), expected="one of " + ", ".join(map(repr, runs.runs)))
+            raise RecipeError("claim", found=repr(name),
+                              expected="one of " + ", ".join(map(repr, runs.runs)))
     return Claim(text, old, new, tuple(runs.scores(old)), tuple(runs.scores(new)))
 
 

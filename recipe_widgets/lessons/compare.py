@@ -10,28 +10,35 @@ from typing import Generic, TypeVar
 import numpy as np
 from matplotlib.figure import Figure
 
+from recipe_widgets.core import RecipeError, Run
+from recipe_widgets.core.arguments import Rule, checked, checked_fields, filled, fitting, whole
 from recipe_widgets.plots import Picture, thin
-from recipe_widgets.records import RecipeError, Run
-from recipe_widgets.records.arguments import Rule, checked, checked_fields, filled, fitting, whole
 
 Label = TypeVar("Label", str, float)
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe & Ito
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
+           )  # Okabe & Ito
 LINES = ("-", "--", "-.", ":")  # colour is never the only difference
 
 
-SOME_RUNS = Rule(lambda runs: len(runs) > 0 and all(map(len, runs.values())), "some runs for each of some labels")
+SOME_RUNS = Rule(lambda runs: len(runs) > 0 and all(map(len, runs.values())),
+                 "some runs for each of some labels")
 
 
 @checked_fields(runs=SOME_RUNS)
 @dataclass(frozen=True)
 class Comparison(Generic[Label]):
-    """Runs by label, one per seed, all judged on the whole validation set at their end (accuracy, 0 to 1)."""
+    """Runs by label, one per seed, all judged on the whole validation set at their end
+    (accuracy, 0 to 1).
+    """
 
     runs: Mapping[Label, list[Run]]
 
     def scores(self, label: Label) -> list[float]:
         """Validation accuracy of each seed; 0 for a run that diverged before it was looked at."""
-        values = [run.history.last("val_accuracy") if run.status != "diverged" else 0.0 for run in self.runs[label]]
+        values = [
+            run.history.last("val_accuracy") if run.status != "diverged" else 0.0
+            for run in self.runs[label]
+        ]
         return [0.0 if math.isnan(value) else value for value in values]
 
     def mean(self, label: Label) -> float:
@@ -48,8 +55,12 @@ class Comparison(Generic[Label]):
         return len(next(iter(self.runs.values())))
 
     def table(self, head: str = "") -> str:
-        """One line per label: mean, lowest and highest validation accuracy, and how many seeds diverged."""
-        rows = [f"{head:>14}  {'mean':>7}  {'lowest':>7}  {'highest':>7}   validation accuracy, n = {self.seeds} seeds"]
+        """One line per label: mean, lowest and highest validation accuracy, and how many seeds
+        diverged.
+        """
+        rows = [
+            f"{head:>14}  {'mean':>7}  {'lowest':>7}  {'highest':>7}   validation accuracy, n = {self.seeds} seeds"
+        ]
         for label, runs in self.runs.items():
             lost = sum(run.status == "diverged" for run in runs)
             row = f"{label!s:>14}  {self.mean(label):>7.1%}  {self.worst(label):>7.1%}  {self.best(label):>7.1%}"
@@ -73,7 +84,8 @@ class Comparison(Generic[Label]):
                  title=title or f"Line: mean of {self.seeds} seeds; band: lowest to highest")
         axes.grid(alpha=0.3, which="both")
         axes.legend(frameon=False)
-        return Picture(figure, f"Training loss over steps, mean of {self.seeds} seeds: {'; '.join(ends)}.",
+        return Picture(figure,
+                       f"Training loss over steps, mean of {self.seeds} seeds: {'; '.join(ends)}.",
                        colours=128)
 
 
@@ -82,5 +94,7 @@ class Comparison(Generic[Label]):
 def compare(runs: Mapping[Label, Callable[[int], Run]], seeds: int) -> Comparison[Label]:
     """Make a run of each kind for seeds 0, 1, ..., `seeds` - 1."""
     if seeds < 1 or not runs:
-        raise RecipeError("compare", found=f"{len(runs)} kinds of runs, {seeds} seeds", expected="at least one of each")
-    return Comparison({label: [make(seed) for seed in range(seeds)] for label, make in runs.items()})
+        raise RecipeError("compare", found=f"{len(runs)} kinds of runs, {seeds} seeds",
+                          expected="at least one of each")
+    return Comparison(
+        {label: [make(seed) for seed in range(seeds)] for label, make in runs.items()})

@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch.nn import functional as F
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import head
-from recipe_widgets.records import RecipeError
 
 Array = npt.NDArray[np.float64]
 Pooling = Literal["none", "max", "mean"]
@@ -32,19 +32,24 @@ KERNELS: dict[str, Array] = {
 
 
 def output_size(size: int, kernel: int, padding: int = 0, stride: int = 1) -> int:
-    """Pixels along one side after a convolution or pooling: (size + 2·padding - kernel) // stride + 1.
+    """Pixels along one side after a convolution or pooling: (size + 2·padding - kernel) // stride +
+    1.
 
     Raises:
         RecipeError: the kernel does not fit into the padded image.
     """
     if kernel < 1 or stride < 1 or padding < 0 or size + 2 * padding < kernel:
-        raise RecipeError("output_size", found=f"size {size}, kernel {kernel}, padding {padding}, stride {stride}",
-                          expected="a kernel that fits into the padded image, stride >= 1", mend="Pad more.")
+        raise RecipeError("output_size",
+                          found=f"size {size}, kernel {kernel}, padding {padding}, stride {stride}",
+                          expected="a kernel that fits into the padded image, stride >= 1",
+                          mend="Pad more.")
     return (size + 2 * padding - kernel) // stride + 1
 
 
 def sizes(size: int, kernel: int, layers: int, padding: int = 0, stride: int = 1) -> list[int]:
-    """The side of an image before and after each of some equal convolutions: 5x5 on 32 gives 32, 28, 24, 20."""
+    """The side of an image before and after each of some equal convolutions: 5x5 on 32 gives 32,
+    28, 24, 20.
+    """
     found = [size]
     for _ in range(layers):
         found.append(output_size(found[-1], kernel, padding, stride))
@@ -65,21 +70,28 @@ def own_kernel(values: Any) -> Array:
     return kernel.reshape(side, side)
 
 
-def convolve(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0, stride: int = 1) -> Array:
-    """What a convolution layer computes: (H, W) or (C, H, W) to (H', W') or (C, H', W'), each channel by itself.
+def convolve(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0,
+             stride: int = 1) -> Array:
+    """What a convolution layer computes: (H, W) or (C, H, W) to (H', W') or (C, H', W'), each
+    channel by itself.
 
-    As in all deep-learning libraries the kernel is not mirrored, so mathematicians call this a cross-correlation.
+    As in all deep-learning libraries the kernel is not mirrored, so mathematicians call this a
+    cross-correlation.
     """
     x = torch.as_tensor(np.asarray(image, np.float64))
     flat = x.reshape(-1, 1, *x.shape[-2:])
     for side in x.shape[-2:]:
         output_size(side, len(kernel), padding, stride)
-    y = F.conv2d(flat, torch.as_tensor(np.asarray(kernel, np.float64))[None, None], padding=padding, stride=stride)
+    y = F.conv2d(flat,
+                 torch.as_tensor(np.asarray(kernel, np.float64))[None, None], padding=padding,
+                 stride=stride)
     return y.reshape(*x.shape[:-2], *y.shape[-2:]).numpy()
 
 
 def pool(image: npt.NDArray[Any], kind: Pooling, size: int = 2) -> Array:
-    """The largest or the mean value of each tile of size x size pixels; (..., H, W) to (..., H // size, W // size)."""
+    """The largest or the mean value of each tile of size x size pixels; (..., H, W) to (..., H
+    // size, W // size).
+    """
     x = np.asarray(image, np.float64)
     if kind == "none":
         return x
@@ -100,9 +112,12 @@ def sample_image(data: Data, number: int = 0) -> Array:
     return np.asarray(image / 255 if data.train.x.dtype == torch.uint8 else image)
 
 
-def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0, stride: int = 1,
-                     pooling: Pooling = "none", name: str = "own kernel") -> Picture:
-    """Image, kernel, and what comes out, with all sizes. Colours are filtered one by one and shown as one grey."""
+def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0,
+                     stride: int = 1, pooling: Pooling = "none",
+                     name: str = "own kernel") -> Picture:
+    """Image, kernel, and what comes out, with all sizes. Colours are filtered one by one and
+    shown as one grey.
+    """
     kernel = own_kernel(kernel)
     after = convolve(image, kernel, padding, stride)
     out = pool(after, pooling)
@@ -110,35 +125,46 @@ def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding:
     before, square, behind = figure.subplots(1, 3, width_ratios=(3, 2, 3))
     _grey(before, np.asarray(image), f"in: {image.shape[-2]} x {image.shape[-1]}")
     _numbers(square, kernel, f"{name}, {len(kernel)} x {len(kernel)}, sum {kernel.sum():.3g}")
-    _grey(behind, out, f"out: {out.shape[-2]} x {out.shape[-1]}, {out.min():.2f} to {out.max():.2f}")
+    _grey(behind, out,
+          f"out: {out.shape[-2]} x {out.shape[-1]}, {out.min():.2f} to {out.max():.2f}")
     steps = f"({image.shape[-2]} + 2·{padding} - {len(kernel)}) // {stride} + 1 = {after.shape[-2]}"
     pooled = f", then {pooling}-pooling 2 x 2: {out.shape[-2]}" if pooling != "none" else ""
     head(figure, f"Rows that come out: {steps}{pooled}", 8.4)
-    return Picture(figure, f"{name} turns an image of {image.shape[-2]} x {image.shape[-1]} pixels into {out.shape[-2]} x "
-                           f"{out.shape[-1]}: {steps}{pooled}.")
+    return Picture(
+        figure,
+        f"{name} turns an image of {image.shape[-2]} x {image.shape[-1]} pixels into {out.shape[-2]} x "
+        f"{out.shape[-1]}: {steps}{pooled}.")
 
 
-def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tuple(KERNELS), times: int = 1) -> Picture:
-    """Many filters on the same images (C, H, W), each applied `times` over: one row per image, one column per kernel.
+def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tuple(KERNELS),
+                 times: int = 1) -> Picture:
+    """Many filters on the same images (C, H, W), each applied `times` over: one row per image, one
+    column per kernel.
 
     Raises:
         RecipeError: no image or no kernel, a kernel that is not in `KERNELS`, times below 1.
     """
     if not images or not names or times < 1 or not set(names) <= set(KERNELS):
-        raise RecipeError("show_filters", found=f"{len(images)} images, kernels {list(names)}, times={times}",
-                          expected="one or more of each; kernels: " + ", ".join(KERNELS), mend="Choose at least one.")
+        raise RecipeError("show_filters",
+                          found=f"{len(images)} images, kernels {list(names)}, times={times}",
+                          expected="one or more of each; kernels: " + ", ".join(KERNELS),
+                          mend="Choose at least one.")
     wide = max(5.0, 1.35 * len(names))
     figure = Figure(figsize=(wide, 1.3 * len(images) + 0.7), layout="constrained")
-    for row, image in zip(figure.subplots(len(images), len(names), squeeze=False), images, strict=True):
+    for row, image in zip(figure.subplots(len(images), len(names), squeeze=False), images,
+                          strict=True):
         for axes, name in zip(row, names, strict=True):
             out = np.asarray(image)
             for _ in range(times):
                 out = convolve(out, KERNELS[name], padding=1)
             _grey(axes, out, name)
     often = "" if times == 1 else f", {times} times over"
-    head(figure, (f"{len(names)} filters on the same image: each keeps something else" if len(names) > 1 else
-                  f"One filter: {names[0]}") + often, wide)
-    return Picture(figure, f"{len(images)} image{'s' * (len(images) > 1)} through the kernels {', '.join(names)}{often}.")
+    head(figure, (f"{len(names)} filters on the same image: each keeps something else"
+                  if len(names) > 1 else f"One filter: {names[0]}") + often, wide)
+    return Picture(
+        figure,
+        f"{len(images)} image{'s' * (len(images) > 1)} through the kernels {', '.join(names)}{often}."
+    )
 
 
 def _grey(axes: Axes, image: npt.NDArray[Any], title: str) -> None:

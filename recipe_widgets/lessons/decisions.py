@@ -1,4 +1,6 @@
-"""In what order to regularise: a path of questions, each answered by a measurement and linked to where it is taught."""
+"""In what order to regularise: a path of questions, each answered by a measurement and linked to
+where it is taught.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recipe_widgets.checks import curve_shape, fit_diagnosis
+from recipe_widgets.core import Run
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import Run
 
 Answer = Literal["yes", "no"]
 
 
 @dataclass(frozen=True)
 class Way:
-    """A place on the path. `ask` for a question, with what to do on "no"; a measure to try has no `otherwise`."""
+    """A place on the path. `ask` for a question, with what to do on "no"; a measure to try has
+    no `otherwise`.
+    """
 
     ask: str
     link: str
@@ -26,14 +30,15 @@ class Way:
     other_link: str = ""
 
 
-QUESTIONS = (
-    Way("Does the training loss go down?", "06_optimise.ipynb", "Look for the bug, or for another learning rate.",
-        "03_check_the_machinery.ipynb"),
-    Way("Can it learn the training set by heart (99 % right)?", "05_overfit.ipynb",
-        "Train longer or take a larger model; regularising now makes it worse.", "05_overfit.ipynb"),
-    Way("Is validation clearly worse than training?", "08_regularise_the_model.ipynb#1.-Read-the-fit-(R12)",
-        "Nothing to regularise: go on to tuning.", "09_tune.ipynb"),
-)
+QUESTIONS = (Way("Does the training loss go down?", "06_optimise.ipynb",
+                 "Look for the bug, or for another learning rate.", "03_check_the_machinery.ipynb"),
+             Way("Can it learn the training set by heart (99 % right)?", "05_overfit.ipynb",
+                 "Train longer or take a larger model; regularising now makes it worse.",
+                 "05_overfit.ipynb"),
+             Way("Is validation clearly worse than training?",
+                 "08_regularise_the_model.ipynb#1.-Read-the-fit-(R12)",
+                 "Nothing to regularise: go on to tuning.", "09_tune.ipynb"),
+             )
 _DATA, _MODEL = "07_regularise_with_data.ipynb", "08_regularise_the_model.ipynb"
 MEASURES = (
     Way("More real data", f"{_DATA}#1.-More-real-data-first-(R1)"),
@@ -47,8 +52,9 @@ MEASURES = (
     Way("A larger model, stopped early", f"{_MODEL}#6.-A-larger-model,-stopped-early-(R10)"),
     Way("Averaging several models", f"{_MODEL}#7.-Bagging-and-averaging-(R11)"),
 )
-_BOX = ("padding:6px 10px;border-radius:6px;border:2px solid {edge};display:inline-block;margin:2px 0;color:inherit;"
-        "text-decoration:none")
+_BOX = (
+    "padding:6px 10px;border-radius:6px;border:2px solid {edge};display:inline-block;margin:2px 0;color:inherit;"
+    "text-decoration:none")
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ class DecisionPath:
             return QUESTIONS[self.answers.index("no")].otherwise
         if self.here < len(QUESTIONS):
             return f"Next question: {QUESTIONS[self.here].ask}"
-        return "Now regularise, one measure at a time: " + ", ".join(way.ask.lower() for way in MEASURES) + "."
+        return "Now regularise, one measure at a time: " + ", ".join(way.ask.lower()
+                                                                     for way in MEASURES) + "."
 
     def answer(self, value: Answer, fact: str = "") -> DecisionPath:
         """One answer further; the same path once it has ended."""
@@ -85,33 +92,48 @@ class DecisionPath:
 
     @classmethod
     def of(cls, run: Run) -> DecisionPath:
-        """The answers that a run gives: `curve_shape`, the accuracy of its last training batches, `fit_diagnosis`."""
+        """The answers that a run gives: `curve_shape`, the accuracy of its last training
+        batches, `fit_diagnosis`.
+        """
         shape = curve_shape(run)
-        path = cls().answer("yes" if shape.details.get("shape") in ("falling", "noisy", "jumps") else "no", shape.message)
+        path = cls().answer(
+            "yes" if shape.details.get("shape") in ("falling", "noisy", "jumps") else "no",
+            shape.message)
         hits = float(np.mean(run.history.series("train_accuracy")[-20:]))
-        path = path.answer("yes" if hits >= 0.99 else "no", f"{hits:.1%} right in the last training batches")
+        path = path.answer("yes" if hits >= 0.99 else "no",
+                           f"{hits:.1%} right in the last training batches")
         fit = fit_diagnosis(run)
         gap = hits - run.history.last("val_accuracy")
         wide = fit.details["verdict"] == "overfitting" or gap > 0.02
-        return path.answer("yes" if wide else "no", f"{fit.message}; {100 * gap:.1f} points of accuracy between them")
+        return path.answer("yes" if wide else "no",
+                           f"{fit.message}; {100 * gap:.1f} points of accuracy between them")
 
     def __str__(self) -> str:
-        rows = [f"{number}. {way.ask} {said}" + (f" ({fact})" if fact else "")
-                for number, (way, said, fact) in enumerate(zip(QUESTIONS, self.answers, self.facts, strict=False), 1)]
+        rows = [
+            f"{number}. {way.ask} {said}" + (f" ({fact})" if fact else "")
+            for number, (
+                way, said,
+                fact) in enumerate(zip(QUESTIONS, self.answers, self.facts, strict=False), 1)
+        ]
         return "\n".join([*rows, self.advice])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        """Questions from top to bottom, "no" to the right, then the measures in order; every place is a link."""
+        """Questions from top to bottom, "no" to the right, then the measures in order; every
+        place is a link.
+        """
         rows = "".join(self._question(number) for number in range(len(QUESTIONS)))
         reached = self.here == len(QUESTIONS) and "no" not in self.answers
         edge = "#D55E00" if reached else "#999"
-        cards = "".join(f'<a href="{html.escape(way.link)}" style="{_BOX.format(edge=edge)}">{number}. '
-                        f"{html.escape(way.ask)}</a> " for number, way in enumerate(MEASURES, 1))
-        return (f'<nav aria-label="In what order to regularise">{rows}<div><b>yes ↓ &nbsp; Regularise, in this order, '
-                f'one at a time{" (you are here)" if reached else ""}:</b></div><div>{cards}</div></nav>')
+        cards = "".join(
+            f'<a href="{html.escape(way.link)}" style="{_BOX.format(edge=edge)}">{number}. '
+            f"{html.escape(way.ask)}</a> " for number, way in enumerate(MEASURES, 1))
+        return (
+            f'<nav aria-label="In what order to regularise">{rows}<div><b>yes ↓ &nbsp; Regularise, in this order, '
+            f'one at a time{" (you are here)" if reached else ""}:</b></div><div>{cards}</div></nav>'
+        )
 
     def _question(self, number: int) -> str:
         way = QUESTIONS[number]
@@ -135,10 +157,13 @@ class DecisionPath:
         edge = "#D55E00" if reached else "#666666"
         axes.text(0.2, 2.15, "Regularise, in this order, one at a time:", fontsize=9, weight="bold")
         for number, way in enumerate(MEASURES):
-            _box(axes, 0.2 + 1.95 * (number % 5), 1.45 - 0.95 * (number // 5), 1.8, f"{number + 1}. {way.ask}", edge)
-        return Picture(figure, "A path of questions. " + " ".join(
-            f"{way.ask} No: {way.otherwise} Yes: go on." for way in QUESTIONS) + " Then, in this order: "
-            + ", ".join(way.ask for way in MEASURES) + f". Here: {self.advice}")
+            _box(axes, 0.2 + 1.95 * (number % 5), 1.45 - 0.95 * (number // 5), 1.8,
+                 f"{number + 1}. {way.ask}", edge)
+        return Picture(
+            figure, "A path of questions. " +
+            " ".join(f"{way.ask} No: {way.otherwise} Yes: go on." for way in QUESTIONS) +
+            " Then, in this order: " + ", ".join(way.ask
+                                                 for way in MEASURES) + f". Here: {self.advice}")
 
     def _draw_question(self, axes: object, number: int, way: Way) -> None:
         from matplotlib.axes import Axes
@@ -152,8 +177,11 @@ class DecisionPath:
         for start, end, word, place in (((4.4, y), (5.6, y), "no", (4.95, y + 0.1)),
                                         ((2.3, y - 0.34), (2.3, y - 0.8), "yes", (2.4, y - 0.64))):
             chosen = said == word
-            axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "#D55E00" if chosen else "#666666",
-                                                      "linewidth": 2 if chosen else 1})
+            axes.annotate(
+                "", end, start, arrowprops={
+                    "arrowstyle": "->", "color": "#D55E00" if chosen else "#666666", "linewidth":
+                    2 if chosen else 1
+                })
             axes.text(*place, word, fontsize=9, weight="bold" if chosen else "normal")
 
 
@@ -164,6 +192,8 @@ def _box(axes: object, x: float, y: float, width: float, text: str, edge: str) -
     from matplotlib.patches import FancyBboxPatch
 
     assert isinstance(axes, Axes)
-    axes.add_patch(FancyBboxPatch((x + 0.05, y - 0.3), width - 0.1, 0.6, boxstyle="round,pad=0.04", edgecolor=edge,
-                                  facecolor="white", linewidth=2))
-    axes.text(x + width / 2, y, "\n".join(textwrap.wrap(text, round(width * 9.5))), ha="center", va="center", fontsize=8)
+    axes.add_patch(
+        FancyBboxPatch((x + 0.05, y - 0.3), width - 0.1, 0.6, boxstyle="round,pad=0.04",
+                       edgecolor=edge, facecolor="white", linewidth=2))
+    axes.text(x + width / 2, y, "\n".join(textwrap.wrap(text, round(width * 9.5))), ha="center",
+              va="center", fontsize=8)

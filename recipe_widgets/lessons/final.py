@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import (
     Answers,
@@ -33,7 +34,6 @@ from recipe_widgets.evaluation import (
 )
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
 
 
 def openings(data: Data) -> int:
@@ -47,11 +47,14 @@ def luck(looks: int) -> float:
         raise RecipeError("luck(looks=)", found=looks, expected="1 or more")
     from scipy import integrate, stats
 
-    return float(integrate.quad(lambda x: x * looks * stats.norm.pdf(x) * stats.norm.cdf(x) ** (looks - 1), -9, 9)[0])
+    return float(
+        integrate.quad(lambda x: x * looks * stats.norm.pdf(x) * stats.norm.cdf(x)**(looks - 1), -9,
+                       9)[0])
 
 
 def price(n: int, share_right: float, looks: int) -> float:
-    """By how much the best of `looks` equally good models looks better than it is, on `n` test samples (0 to 1).
+    """By how much the best of `looks` equally good models looks better than it is, on `n` test
+    samples (0 to 1).
 
     An upper bound: it takes the models' mistakes as independent, and real ones share many.
     """
@@ -61,8 +64,9 @@ def price(n: int, share_right: float, looks: int) -> float:
 def price_words(data: Data, share_right: float) -> str:
     """What looking again would cost."""
     two, ten = (100 * price(data.vault.size, share_right, looks) for looks in (2, 10))
-    return (f"Whoever looks again with another model and keeps the better one gains up to {two:.2f} points that are not "
-            f"there; with ten models up to {ten:.2f}.")
+    return (
+        f"Whoever looks again with another model and keeps the better one gains up to {two:.2f} points that are not "
+        f"there; with ten models up to {ten:.2f}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +95,21 @@ class Final:
         test, gap = self.mcnemar, self.bootstrap
         verdict = (f"{better if test.only_a > test.only_b else worse} is better" if test.p < 0.05
                    else "no difference that could not be chance")
-        said = (f"{better} is better" if gap.low > 0 else f"{worse} is better" if gap.high < 0 else "could be chance")
-        return [(f"accuracy of {better}", str(self.accuracy)), (f"accuracy of {worse}", str(self.baseline)),
-                ("McNemar's test", f"{better} alone is right on {test.only_a:,} samples, {worse} alone on {test.only_b:,}: "
-                                   f"p = {test.p:.2g}, {verdict}"),
-                ("paired bootstrap", f"{100 * gap.value:+.2f} points (95 % interval {100 * gap.low:+.2f} to "
-                                     f"{100 * gap.high:+.2f}, {gap.resamples:,} resamples): {said}"),
-                ("openings", f"this is number {self.time}" + ("" if self.time == 1 else
-                             ": a choice made after an earlier one has bent these numbers"))]
+        said = (f"{better} is better"
+                if gap.low > 0 else f"{worse} is better" if gap.high < 0 else "could be chance")
+        return [
+            (f"accuracy of {better}", str(self.accuracy)),
+            (f"accuracy of {worse}", str(self.baseline)),
+            ("McNemar's test",
+             f"{better} alone is right on {test.only_a:,} samples, {worse} alone on {test.only_b:,}: "
+             f"p = {test.p:.2g}, {verdict}"),
+            ("paired bootstrap",
+             f"{100 * gap.value:+.2f} points (95 % interval {100 * gap.low:+.2f} to "
+             f"{100 * gap.high:+.2f}, {gap.resamples:,} resamples): {said}"),
+            ("openings", f"this is number {self.time}" +
+             (""
+              if self.time == 1 else ": a choice made after an earlier one has bent these numbers"))
+        ]
 
     def __str__(self) -> str:
         head = f"{self.data_name}, test set of {self.found.n:,}"
@@ -121,8 +132,9 @@ class Final:
         right.set(xlabel="points, 95 % interval", ylim=(0.5, -0.5))
         for axes in (left, right):
             axes.grid(axis="x", alpha=0.3)
-        figure.suptitle(f"{self.data_name}, vault opened: {self.names[0]} {self.accuracy.value:.2%}, {self.names[1]} "
-                        f"{self.baseline.value:.2%} on {self.found.n:,} test samples", fontsize=10)
+        figure.suptitle(
+            f"{self.data_name}, vault opened: {self.names[0]} {self.accuracy.value:.2%}, {self.names[1]} "
+            f"{self.baseline.value:.2%} on {self.found.n:,} test samples", fontsize=10)
         return Picture(figure, str(self).replace("\n", "; "))
 
     def worst(self) -> Picture:
@@ -132,7 +144,9 @@ class Final:
         return picture
 
     def cooled(self, temperature: float) -> Calibration:
-        """The calibration after all logits are divided by `temperature`; which class wins does not change."""
+        """The calibration after all logits are divided by `temperature`; which class wins does
+        not change.
+        """
         logs = np.log(np.maximum(self.found.probabilities, 1e-30)) / temperature
         soft = np.exp(logs - logs.max(1, keepdims=True))
         return calibration(soft / soft.sum(1, keepdims=True), self.found.truth)
@@ -141,9 +155,10 @@ class Final:
         """Before and after."""
         before, after = self.calibration, self.cooled(temperature)
         word = "smaller" if after.ece < before.ece else "no smaller"
-        return (f"{self.data_name}: temperature {temperature:.2f} from the validation set. On the test set the expected "
-                f"calibration error is {word}: {before.ece:.2%} before, {after.ece:.2%} after; NLL {before.nll:.3f} and "
-                f"{after.nll:.3f} nats.")
+        return (
+            f"{self.data_name}: temperature {temperature:.2f} from the validation set. On the test set the expected "
+            f"calibration error is {word}: {before.ece:.2%} before, {after.ece:.2%} after; NLL {before.nll:.3f} and "
+            f"{after.nll:.3f} nats.")
 
 
 def open_final(data: Data, model: nn.Module, baseline: nn.Module, why: str,
@@ -153,9 +168,10 @@ def open_final(data: Data, model: nn.Module, baseline: nn.Module, why: str,
         test = data.open_vault(why)
     found, other = answers(model, test), answers(baseline, test)
     truth = found.truth
-    return Final(data.name, names, openings(data), found, accuracy(found, truth), accuracy(other, truth),
-                 mcnemar(found, other, truth), bootstrap_difference(found, other, truth),
-                 confusion(found, truth, data.classes), per_class(found, truth, data.classes), calibration(found, truth),
+    return Final(data.name, names, openings(data), found, accuracy(found, truth),
+                 accuracy(other, truth), mcnemar(found, other, truth),
+                 bootstrap_difference(found, other, truth), confusion(found, truth, data.classes),
+                 per_class(found, truth, data.classes), calibration(found, truth),
                  worst_mistakes(found, truth, 12, data.classes))
 
 

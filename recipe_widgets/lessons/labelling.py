@@ -1,4 +1,6 @@
-"""A person labels some samples, and again later: how good, and how much in agreement? Kept on the disk; never invented."""
+"""A person labels some samples, and again later: how good, and how much in agreement? Kept on
+the disk; never invented.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from recipe_widgets.core import RecipeError, generator
+from recipe_widgets.core.files import put
+from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data
 from recipe_widgets.data.deal import stratified
 from recipe_widgets.evaluation import Kappa, Proportion, accuracy, kappa, proportion
-from recipe_widgets.records import RecipeError, generator
-from recipe_widgets.records.files import put
-from recipe_widgets.records.state import state_folder
 
 KEYS = "0123456789abcdefghijklmnopqrstuvwxyz"  # the key of each class
 ROUNDS = 2
@@ -23,11 +25,13 @@ ROUNDS = 2
 
 @dataclass
 class Labelling:
-    """`count` validation samples, the same for each of two rounds but in another order, and what a reader called them.
+    """`count` validation samples, the same for each of two rounds but in another order, and what a
+    reader called them.
 
     Attributes:
         rows: (count,) places in the validation split, in the order of round 1.
-        texts: of each round the keys typed so far; character k is the label of sample k. So taking back is deleting.
+        texts: of each round the keys typed so far; character k is the label of sample k. So taking
+            back is deleting.
     """
 
     data: Data
@@ -43,10 +47,12 @@ class Labelling:
         return [self.rows[k] for k in mixed]
 
     def typed(self, turn: int, text: str) -> str:
-        """Take the keys of one round, without those that no class has, and save. Returns what was kept.
+        """Take the keys of one round, without those that no class has, and save. Returns what was
+        kept.
 
         Raises:
-            RecipeError: a round that does not exist, or the file cannot be written; then nothing has changed.
+            RecipeError: a round that does not exist, or the file cannot be written; then nothing
+                has changed.
         """
         if turn not in range(ROUNDS):
             raise RecipeError("Round", found=repr(turn), expected="0 or 1")
@@ -67,10 +73,15 @@ class Labelling:
 
     def labels(self, turn: int) -> dict[int, int]:
         """row -> class number, as the reader sees it."""
-        return {row: KEYS.index(key) for row, key in zip(self.order(turn), self.texts[turn], strict=False)}
+        return {
+            row: KEYS.index(key)
+            for row, key in zip(self.order(turn), self.texts[turn], strict=False)
+        }
 
     def accuracy(self, turn: int = 0) -> Proportion | None:
-        """The reader against the labels of the data set, with Wilson's interval; None before the first label."""
+        """The reader against the labels of the data set, with Wilson's interval; None before the
+        first label.
+        """
         given = self.labels(turn)
         if not given:
             return None
@@ -78,7 +89,9 @@ class Labelling:
         return accuracy(np.array(list(given.values())), truth)
 
     def agreement(self) -> Kappa | None:
-        """Cohen's kappa of the two rounds, over the samples labelled in both; None where there are none."""
+        """Cohen's kappa of the two rounds, over the samples labelled in both; None where there
+        are none.
+        """
         first, second = self.labels(0), self.labels(1)
         both = [row for row in first if row in second]
         return kappa([first[row] for row in both], [second[row] for row in both]) if both else None
@@ -102,15 +115,18 @@ class Labelling:
         found = self.accuracy(0)
         if found is None:
             n = len(self.rows)
-            return (f"No labels yet: only a person can give them. With {n} labels and one mistake it would read like this: "
-                    f"{proportion(n - 1, n)}. That line is an example, no measurement.")
+            return (
+                f"No labels yet: only a person can give them. With {n} labels and one mistake it would read like this: "
+                f"{proportion(n - 1, n)}. That line is an example, no measurement.")
         lines = [f"You, round 1: {found}"]
         again = self.accuracy(1)
         if again is not None:
             lines.append(f"You, round 2: {again}")
         agreement = self.agreement()
-        lines.append(f"You against yourself: {agreement}" if agreement is not None else
-                     "Label the same pictures a second time, best on another day: how far do you agree with yourself?")
+        lines.append(
+            f"You against yourself: {agreement}" if agreement is not None else
+            "Label the same pictures a second time, best on another day: how far do you agree with yourself?"
+        )
         return "\n".join(lines)
 
     def _save(self) -> None:
@@ -124,16 +140,19 @@ class Labelling:
 
 
 def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
-    """`count` validation samples to label, each class in proportion; labels of an earlier visit are there again.
+    """`count` validation samples to label, each class in proportion; labels of an earlier visit are
+    there again.
 
     Raises:
         RecipeError: more samples than there are, or more classes than keys.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= data.validation.size:
+    if isinstance(count,
+                  bool) or not isinstance(count, int) or not 1 <= count <= data.validation.size:
         raise RecipeError("labelling(count=)", found=repr(count),
                           expected=f"a whole number from 1 to {data.validation.size}")
     if data.num_classes > len(KEYS):
-        raise RecipeError("labelling(data)", found=f"{data.num_classes} classes", expected=f"at most {len(KEYS)}",
+        raise RecipeError("labelling(data)", found=f"{data.num_classes} classes",
+                          expected=f"at most {len(KEYS)}",
                           mend="Take some of them with only_classes(data, [...]).")
     draw = generator(seed, "check")
     rows, _ = stratified(data.validation.y.cpu(), count, draw)
@@ -148,7 +167,9 @@ def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
 
 
 def _key(data: Data, rows: tuple[int, ...]) -> str:
-    """Labels belong to these samples: the digest of their bytes, so that another seed or subset is another entry."""
+    """Labels belong to these samples: the digest of their bytes, so that another seed or subset
+    is another entry.
+    """
     import hashlib
 
     x = data.validation.x[list(rows)].cpu().contiguous().numpy()
@@ -165,8 +186,11 @@ def _read(file: Path) -> dict[str, list[str]]:
         raise ValueError("nested too deeply") from None
     if not isinstance(found, dict):
         raise ValueError("no labels")
-    return {str(k): v for k, v in found.items()
-            if isinstance(v, list) and len(v) == ROUNDS and all(isinstance(text, str) for text in v)}
+    return {
+        str(k): v
+        for k, v in found.items()
+        if isinstance(v, list) and len(v) == ROUNDS and all(isinstance(text, str) for text in v)
+    }
 
 
 def how_many(least: float = 0.9, level: float = 0.95, most: int = 2000) -> str:
@@ -174,5 +198,6 @@ def how_many(least: float = 0.9, level: float = 0.95, most: int = 2000) -> str:
     n = next((n for n in range(1, most) if proportion(n, n, level).low >= least), None)
     if n is None:
         return f"Even {most:,} right answers in a row do not show that you are above {least:.0%}."
-    return (f"{n} right answers in a row are needed before the {level:.0%} interval lies above {least:.0%}: "
-            f"{proportion(n, n)}.")
+    return (
+        f"{n} right answers in a row are needed before the {level:.0%} interval lies above {least:.0%}: "
+        f"{proportion(n, n)}.")

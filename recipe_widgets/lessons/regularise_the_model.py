@@ -4,44 +4,65 @@ from __future__ import annotations
 
 import numpy as np
 
+from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.bags import bags
 from recipe_widgets.lessons.decisions import DecisionPath
 from recipe_widgets.lessons.dropping import dropout_race, mask_average, variance_shift
-from recipe_widgets.lessons.fits import early_stopping, fits, larger_stopped, larger_verdict, plot_larger
+from recipe_widgets.lessons.fits import (
+    early_stopping,
+    fits,
+    larger_stopped,
+    larger_verdict,
+    plot_larger,
+)
 from recipe_widgets.lessons.sweeps import sweep, sweeps_beside
 from recipe_widgets.lessons.trials import Trials, beside
-from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import evaluate, train_many
 from recipe_widgets.training.best import kept_accuracy
 
-__all__ = ["DecisionPath", "bags", "beside", "check_regularised", "dropout_and_norm", "dropout_race", "early_stopping",
-           "fits", "larger_stopped", "larger_verdict", "mask_average", "plot_larger", "sweep", "sweeps_beside",
-           "variance_shift"]
-ALLOWED = ("dropout", "weight_decay", "label_smoothing", "patience", "final")  # what the exercise may turn
+__all__ = [
+    "DecisionPath", "bags", "beside", "check_regularised", "dropout_and_norm", "dropout_race",
+    "early_stopping", "fits", "larger_stopped", "larger_verdict", "mask_average", "plot_larger",
+    "sweep", "sweeps_beside", "variance_shift"
+]
+ALLOWED = ("dropout", "weight_decay", "label_smoothing", "patience", "final"
+           )  # what the exercise may turn
 
 
-def dropout_and_norm(data: Data, settings: Settings, dropout: float = 0.5, seeds: int = 4) -> Trials:
+def dropout_and_norm(data: Data, settings: Settings, dropout: float = 0.5,
+                     seeds: int = 4) -> Trials:
     """Neither, one of them, both: dropout and BatchNorm in one network."""
     ways = {"neither": settings, f"dropout {dropout:g}": settings.replace(dropout=dropout),
             "BatchNorm": settings.replace(norm="batch"),
             f"BatchNorm + dropout {dropout:g}": settings.replace(norm="batch", dropout=dropout)}
-    return Trials(f"{data.name}, {data.train.size} samples", {
-        way: [run.history.last("val_accuracy") for run in train_many(data, one, range(seeds))] for way, one in ways.items()})
+    return Trials(
+        f"{data.name}, {data.train.size} samples", {
+            way: [run.history.last("val_accuracy")
+                  for run in train_many(data, one, range(seeds))]
+            for way, one in ways.items()
+        })
 
 
 def check_regularised(data: Data, base: Settings, mine: Settings, seeds: int = 6) -> str:
-    """Judge the exercise: `mine` may differ from `base` in means of regularisation alone, and must gain accuracy."""
+    """Judge the exercise: `mine` may differ from `base` in means of regularisation alone, and
+    must gain accuracy.
+    """
     other = [name for name in mine - base if name not in ALLOWED]
     if other:
         raise RecipeError("check_regularised", found="other values of " + ", ".join(other),
-                          expected="changes of " + ", ".join(ALLOWED) + " only", mend="One change, one cause.")
+                          expected="changes of " + ", ".join(ALLOWED) + " only",
+                          mend="One change, one cause.")
     if mine == base:
         return "Nothing has changed yet: give dropout, weight_decay or label_smoothing a value."
     pairs = [train_many(data, one, range(seeds)) for one in (base, mine)]
     before, after = ([kept_accuracy(run) for run in runs] for runs in pairs)
-    trials = Trials(f"{data.name}, {data.train.size} samples", {"as before": before, "yours": after})
-    learnt = float(np.mean([evaluate(run.model, data.train).accuracy for run in pairs[1] if run.model is not None]))
+    trials = Trials(f"{data.name}, {data.train.size} samples",
+                    {"as before": before, "yours": after})
+    learnt = float(
+        np.mean([
+            evaluate(run.model, data.train).accuracy for run in pairs[1] if run.model is not None
+        ]))
     facts = f"{trials.verdict('yours')} Training accuracy with yours: {learnt:.1%}."
     if trials.difference("yours").low > 0:
         return f"Right. {facts}"

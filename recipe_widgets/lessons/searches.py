@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from recipe_widgets.judge.spread import Paired, paired
+from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.compare import LINES, PALETTE
 from recipe_widgets.lessons.landscape import Landscape
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
+from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.tune.coarse import KEPT
 from recipe_widgets.tune.space import Range
 
@@ -23,7 +23,9 @@ Way = Callable[[Landscape, int, int], float]  # landscape, budget, seed -> best 
 
 
 def grid(land: Landscape, budget: int, seed: int) -> float:
-    """A square grid, as large as the budget allows; where it begins is random, as nobody knows where the good values lie."""
+    """A square grid, as large as the budget allows; where it begins is random, as nobody knows
+    where the good values lie.
+    """
     side = math.isqrt(budget)
     start = np.random.default_rng([seed, 0]).random(2)
     lines = [(np.arange(side) + begin) / side for begin in start]
@@ -43,28 +45,38 @@ def linear_lr(land: Landscape, budget: int, seed: int) -> float:
 
 
 def coarse_then_fine(land: Landscape, budget: int, seed: int) -> float:
-    """Half of the trials anywhere, the other half around the best fifth of the first, by the rule of `coarse_to_fine`."""
+    """Half of the trials anywhere, the other half around the best fifth of the first, by the
+    rule of `coarse_to_fine`.
+    """
     rng = np.random.default_rng([seed, 3])
     first = rng.random((budget - budget // 2, 2))
     scores = land.at(first)
     good = first[np.argsort(-scores)[:max(2, round(KEPT * len(first)))]]
     whole = Range("share", 0.0, 1.0, log=False, whole=False)
-    ends = np.array([(part.low, part.high) for part in (whole.narrowed(column.tolist()) for column in good.T)])
+    ends = np.array([(part.low, part.high)
+                     for part in (whole.narrowed(column.tolist()) for column in good.T)])
     second = ends[:, 0] + rng.random((budget // 2, 2)) * (ends[:, 1] - ends[:, 0])
     return float(max(scores.max(), land.at(second).max() if len(second) else 0.0))
 
 
 def tpe_values(land: Landscape, budget: int, seed: int) -> list[float]:
-    """Optuna's tree-structured Parzen estimator, which learns from the trials so far where to look next: all it found."""
+    """Optuna's tree-structured Parzen estimator, which learns from the trials so far where to
+    look next: all it found.
+    """
     import optuna
 
     from recipe_widgets.tune.storage import quiet_optuna
 
     with quiet_optuna():
-        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-        study.optimize(lambda trial: float(land.at([[trial.suggest_float(knob, 0, 1) for knob in ("lr", "dropout")]])[0]),
-                       n_trials=budget)
-        return [float(one.value) for one in study.get_trials(deepcopy=False) if one.value is not None]
+        study = optuna.create_study(direction="maximize",
+                                    sampler=optuna.samplers.TPESampler(seed=seed))
+        study.optimize(
+            lambda trial: float(
+                land.at([[trial.suggest_float(knob, 0, 1) for knob in ("lr", "dropout")]])[0]),
+            n_trials=budget)
+        return [
+            float(one.value) for one in study.get_trials(deepcopy=False) if one.value is not None
+        ]
 
 
 def tpe(land: Landscape, budget: int, seed: int) -> float:
@@ -78,7 +90,9 @@ WAYS: dict[str, Way] = {"grid": grid, "random": at_random, "random, linear lr": 
 
 @dataclass(frozen=True)
 class Searches:
-    """The best accuracy (0 to 1) that each way has found after each budget of trials: found[way] is (budgets, repeats)."""
+    """The best accuracy (0 to 1) that each way has found after each budget of trials: found[way]
+    is (budgets, repeats).
+    """
 
     title: str
     budgets: tuple[int, ...]
@@ -100,15 +114,17 @@ class Searches:
         word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "neither clearly better nor worse than"
         wins = float((self.row(way, budget) > self.row(base, budget)).mean())
         each = " and ".join(f"{name} {_span(self.row(name, budget))}" for name in (way, base))
-        return (f"{self.title}, best of {budget} trials, {self.repeats:,} repeats: {each}. "
-                f"{way[0].upper() + way[1:]} is {word} {base}: {100 * gap.difference:+.2f} points (95 % interval "
-                f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search of it finds more in {wins:.0%} of "
-                "the repeats.")
+        return (
+            f"{self.title}, best of {budget} trials, {self.repeats:,} repeats: {each}. "
+            f"{way[0].upper() + way[1:]} is {word} {base}: {100 * gap.difference:+.2f} points (95 % interval "
+            f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search of it finds more in {wins:.0%} of "
+            "the repeats.")
 
     def verdicts(self, way: str, base: str) -> str:
         """In a sentence, over all budgets."""
-        better, worse, open_ = ([str(n) for n in self.budgets if test(self.difference(way, base, n))] for test in (
-            lambda gap: gap.low > 0, lambda gap: gap.high < 0, lambda gap: not gap.real))
+        better, worse, open_ = ([
+            str(n) for n in self.budgets if test(self.difference(way, base, n))
+        ] for test in (lambda gap: gap.low > 0, lambda gap: gap.high < 0, lambda gap: not gap.real))
         parts = [f"{words} with {', '.join(found)} trials" for words, found in (
             ("better", better), ("worse", worse), ("not clearly either", open_)) if found]
         return f"{self.title}: on average {way} is, compared with {base}, {'; '.join(parts)} ({self.repeats:,} repeats)."
@@ -121,19 +137,23 @@ class Searches:
             low, high = np.quantile(100 * rows, [0.05, 0.95], axis=1)
             colour = PALETTE[number % len(PALETTE)]
             axes.fill_between(self.budgets, low, high, color=colour, alpha=0.2, linewidth=0)
-            axes.plot(self.budgets, 100 * rows.mean(1), LINES[number % len(LINES)], marker="os^D"[number % 4], color=colour,
-                      label=way)
+            axes.plot(self.budgets, 100 * rows.mean(1), LINES[number % len(LINES)],
+                      marker="os^D"[number % 4], color=colour, label=way)
         axes.set(xlabel="trials (each a training run)", ylabel="best validation accuracy found (%)")
         axes.set_xticks(self.budgets)
         first = self.budgets[0]
         ahead = max(self.found, key=lambda way: float(self.row(way, first).mean()))
-        axes.set_title(title or f"{self.title}: with {first} trials {ahead} is ahead on average (line: mean of "
-                       f"{self.repeats:,} searches; band: nine of ten)", fontsize=9)
+        axes.set_title(
+            title
+            or f"{self.title}: with {first} trials {ahead} is ahead on average (line: mean of "
+            f"{self.repeats:,} searches; band: nine of ten)", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-        return Picture(figure, f"{self.title}, mean of the best found: " + "; ".join(
-            f"{way} " + ", ".join(f"{100 * row.mean():.1f}% after {n}" for n, row in zip(self.budgets, rows, strict=True))
-            for way, rows in self.found.items()) + ".")
+        return Picture(
+            figure, f"{self.title}, mean of the best found: " +
+            "; ".join(f"{way} " + ", ".join(f"{100 * row.mean():.1f}% after {n}"
+                                            for n, row in zip(self.budgets, rows, strict=True))
+                      for way, rows in self.found.items()) + ".")
 
 
 def _span(values: Floats) -> str:
@@ -141,18 +161,22 @@ def _span(values: Floats) -> str:
     return f"{100 * values.mean():.1f} % (nine of ten: {low:.1f} to {high:.1f})"
 
 
-def searches(land: Landscape, ways: Sequence[str], budgets: Sequence[int] = (4, 9, 16, 25), repeats: int = 1000) -> Searches:
+def searches(land: Landscape, ways: Sequence[str], budgets: Sequence[int] = (4, 9, 16, 25),
+             repeats: int = 1000) -> Searches:
     """Search the landscape `repeats` times in each way with each budget.
 
     Raises:
         RecipeError: an unknown way, or a budget below 4 (a grid of two by two).
     """
     if unknown := [way for way in ways if way not in WAYS]:
-        raise RecipeError("searches(ways=)", found=", ".join(map(repr, unknown)), expected="some of " + ", ".join(WAYS))
+        raise RecipeError("searches(ways=)", found=", ".join(map(repr, unknown)),
+                          expected="some of " + ", ".join(WAYS))
     if not budgets or min(budgets) < 4 or repeats < 2:
         raise RecipeError("searches(budgets=, repeats=)", found=f"{list(budgets)}, {repeats}",
                           expected="4 trials, 2 repeats or more")
-    found = {way: np.array([_row(land, way, budgets, seed) for seed in range(repeats)]).T for way in ways}
+    found = {
+        way: np.array([_row(land, way, budgets, seed) for seed in range(repeats)]).T for way in ways
+    }
     return Searches(land.title, tuple(budgets), found)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import BLUE, ORANGE, sheet
-from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import Training, train, train_many
 
 
@@ -31,7 +31,9 @@ def seconds_per_step(data: Data, settings: Settings, steps: int = 20,
 
 @dataclass(frozen=True)
 class Depths:
-    """By number of layers: parameters, milliseconds a step, and validation accuracy of each seed after the same steps."""
+    """By number of layers: parameters, milliseconds a step, and validation accuracy of each seed
+    after the same steps.
+    """
 
     parameters: Mapping[int, int]
     ms: Mapping[int, float]
@@ -39,9 +41,13 @@ class Depths:
     steps: int
 
     def __str__(self) -> str:
-        rows = [f"{'layers':>7}  {'parameters':>10}  {'ms a step':>9}  validation accuracy after {self.steps} steps"]
-        rows += [f"{d:>7}  {self.parameters[d]:>10,}  {self.ms[d]:>9.2f}  {np.mean(v):.1%} ({min(v):.1%} to {max(v):.1%}), "
-                 f"n = {len(v)}" for d, v in self.scores.items()]
+        rows = [
+            f"{'layers':>7}  {'parameters':>10}  {'ms a step':>9}  validation accuracy after {self.steps} steps"
+        ]
+        rows += [
+            f"{d:>7}  {self.parameters[d]:>10,}  {self.ms[d]:>9.2f}  {np.mean(v):.1%} ({min(v):.1%} to {max(v):.1%}), "
+            f"n = {len(v)}" for d, v in self.scores.items()
+        ]
         return "\n".join([*rows, self.verdict])
 
     @property
@@ -51,7 +57,8 @@ class Depths:
         small = min((d for d in self.scores if d != deep), key=lambda d: abs(d - deep / 5))
         cheaper = self.ms[deep] / self.ms[small]
         a, b = self.scores[small], self.scores[deep]
-        how = "better" if min(a) > max(b) else "worse" if max(a) < min(b) else "no different beyond the seeds' spread"
+        how = "better" if min(a) > max(b) else "worse" if max(a) < min(
+            b) else "no different beyond the seeds' spread"
         return f"{small} instead of {deep} hidden layers: a step is {cheaper:.1f} times as fast, and the result is {how} " \
                f"({np.mean(a):.1%} against {np.mean(b):.1%})."
 
@@ -59,17 +66,25 @@ class Depths:
 def depths(data: Data, settings: Settings, layers: Sequence[int], seeds: int = 3) -> Depths:
     """The same run at each number of hidden layers (at least two numbers)."""
     if len(layers) < 2:
-        raise RecipeError("depths(layers=)", found=repr(list(layers)), expected="two numbers or more", mend="Try (2, 10).")
+        raise RecipeError("depths(layers=)", found=repr(list(layers)),
+                          expected="two numbers or more", mend="Try (2, 10).")
     each = {d: settings.replace(depth=d) for d in layers}
-    return Depths({d: count_parameters(build_model(one, data.shape, data.num_classes)) for d, one in each.items()},
-                  {d: 1000 * seconds_per_step(data, one) for d, one in each.items()},
-                  {d: [run.history.last("val_accuracy") for run in train_many(data, one, range(seeds))]
-                   for d, one in each.items()}, settings.max_steps)
+    return Depths(
+        {
+            d: count_parameters(build_model(one, data.shape, data.num_classes))
+            for d, one in each.items()
+        }, {d: 1000 * seconds_per_step(data, one) for d, one in each.items()}, {
+            d: [run.history.last("val_accuracy")
+                for run in train_many(data, one, range(seeds))]
+            for d, one in each.items()
+        }, settings.max_steps)
 
 
 @dataclass(frozen=True)
 class ShortLong:
-    """Validation accuracy of the same candidates after a short run and after a long one, (n,) each, in the same order."""
+    """Validation accuracy of the same candidates after a short run and after a long one, (n,)
+    each, in the same order.
+    """
 
     names: Sequence[str]
     short: Sequence[float]
@@ -79,7 +94,9 @@ class ShortLong:
 
     @property
     def rank_correlation(self) -> float:
-        """Spearman's: 1, the short runs order the candidates as the long ones do; 0, they tell nothing."""
+        """Spearman's: 1, the short runs order the candidates as the long ones do; 0, they tell
+        nothing.
+        """
         from scipy.stats import spearmanr
 
         return float(spearmanr(self.short, self.long).statistic)
@@ -87,7 +104,8 @@ class ShortLong:
     def __str__(self) -> str:
         first = int(np.argmax(self.short))
         place = 1 + sum(value > self.long[first] for value in self.long)
-        behind, share = 100 * (max(self.long) - self.long[first]), self.short_steps / self.long_steps
+        behind, share = 100 * (max(self.long) -
+                               self.long[first]), self.short_steps / self.long_steps
         if not self.rank_correlation > 0.5:
             return f"Here {self.short_steps} steps tell little of {self.long_steps}: rank correlation " \
                    f"{self.rank_correlation:.2f}."
@@ -98,28 +116,38 @@ class ShortLong:
                f"{share:.0%} of the time."
 
     def plot(self) -> Picture:
-        figure, axes = sheet(f"Rank correlation {self.rank_correlation:.2f}: each dot is one candidate", width=5.2)
+        figure, axes = sheet(
+            f"Rank correlation {self.rank_correlation:.2f}: each dot is one candidate", width=5.2)
         axes.scatter(100 * np.array(self.short), 100 * np.array(self.long), color=BLUE)
         first = int(np.argmax(self.short))
-        axes.plot(100 * self.short[first], 100 * self.long[first], "s", color=ORANGE, markersize=9, fillstyle="none",
-                  label="best short run")
-        axes.set(xlabel=f"accuracy after {self.short_steps} steps (%)", ylabel=f"accuracy after {self.long_steps} steps (%)")
+        axes.plot(100 * self.short[first], 100 * self.long[first], "s", color=ORANGE, markersize=9,
+                  fillstyle="none", label="best short run")
+        axes.set(xlabel=f"accuracy after {self.short_steps} steps (%)",
+                 ylabel=f"accuracy after {self.long_steps} steps (%)")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
         return Picture(figure, str(self))
 
 
 def short_and_long(data: Data, candidates: Sequence[Settings], short: int) -> ShortLong:
-    """Train each candidate once; look at the whole validation set after `short` steps, and at the end."""
+    """Train each candidate once; look at the whole validation set after `short` steps, and at
+    the end.
+    """
     if len(candidates) < 3 or not all(0 < short < one.max_steps for one in candidates):
-        raise RecipeError("short_and_long(candidates, short)", found=f"{len(candidates)} candidates, short={short}",
+        raise RecipeError("short_and_long(candidates, short)",
+                          found=f"{len(candidates)} candidates, short={short}",
                           expected="three candidates or more, all longer than short")
     ends = []
     for one in candidates:
         run = train(data, one.replace(eval_every=short))
-        looks = dict(zip(run.history.steps("val_accuracy"), run.history.series("val_accuracy"), strict=True))
-        ends.append((looks.get(short - 1, 0.0), run.history.last("val_accuracy") if run.status == "done" else 0.0))
+        looks = dict(
+            zip(run.history.steps("val_accuracy"), run.history.series("val_accuracy"), strict=True))
+        ends.append(
+            (looks.get(short - 1,
+                       0.0), run.history.last("val_accuracy") if run.status == "done" else 0.0))
     base = candidates[0]
-    names = [", ".join(f"{knob} {getattr(one, knob):g}" for knob in base.to_dict() if knob in one - base) or "the first"
-             for one in candidates]
+    names = [
+        ", ".join(f"{knob} {getattr(one, knob):g}" for knob in base.to_dict() if knob in one - base)
+        or "the first" for one in candidates
+    ]
     return ShortLong(names, [a for a, _ in ends], [b for _, b in ends], short, base.max_steps)

@@ -7,5 +7,8 @@ from recipe_widgets.lessons.lasting import averaged, longer, plot_averaged, plot
 from recipe_widgets.lessons.story import record_words, records, story
 from recipe_widgets.lessons.together import distilled, gains, members, plot_distilled
 
-__all__ = ["Final", "averaged", "check_samples", "distilled", "gains", "longer", "members", "open_final", "openings",
-           "plot_averaged", "plot_distilled", "plot_longer", "price_words", "record_words", "records", "resumed", "story"]
+__all__ = [
+    "Final", "averaged", "check_samples", "distilled", "gains", "longer", "members", "open_final",
+    "openings", "plot_averaged", "plot_distilled", "plot_longer", "price_words", "record_words",
+    "records", "resumed", "story"
+]

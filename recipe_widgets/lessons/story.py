@@ -1,4 +1,6 @@
-"""From the linear classifier up, one change at a time; and the records of runs too long for a page. (Notebook 10.)"""
+"""From the linear classifier up, one change at a time; and the records of runs too long for a
+page. (Notebook 10.)
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,8 @@ import numpy as np
 from torch import nn
 from tqdm import tqdm
 
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.plain import parsed, read_text
 from recipe_widgets.data import Data
 from recipe_widgets.ensembles import Ensemble
 from recipe_widgets.evaluation import Ledger, Proportion, proportion
@@ -23,8 +27,6 @@ from recipe_widgets.lessons.trials import quiet_run
 from recipe_widgets.models import count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import sheet
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.plain import parsed, read_text
 from recipe_widgets.training import evaluate
 
 Change = tuple[str, Mapping[str, Any], Expected, str]  # name, the one knob, what is expected, why
@@ -32,7 +34,9 @@ Change = tuple[str, Mapping[str, Any], Expected, str]  # name, the one knob, wha
 
 @dataclass
 class Rung:
-    """One step of the story: parameters, seconds of each run, accuracy (0 to 1) of each seed on `n` samples, the models."""
+    """One step of the story: parameters, seconds of each run, accuracy (0 to 1) of each seed on
+    `n` samples, the models.
+    """
 
     name: str
     n: int
@@ -55,7 +59,9 @@ class Rung:
 
 @dataclass(frozen=True)
 class Story:
-    """The rungs from the first to the last, the ledger behind them, and the last kept ones averaged."""
+    """The rungs from the first to the last, the ledger behind them, and the last kept ones
+    averaged.
+    """
 
     title: str
     rungs: Sequence[Rung]
@@ -73,11 +79,13 @@ class Story:
 
     def __str__(self) -> str:
         seeds = len(self.first.scores)
-        rows = [f"{self.title}, n = {seeds} seeds; [95 % interval for other samples]; gain of the single change "
-                "(95 % interval)",
-                f"  {'':>26}  {'parameters':>10}  {'s a run':>7}  accuracy"]
+        rows = [
+            f"{self.title}, n = {seeds} seeds; [95 % interval for other samples]; gain of the single change "
+            "(95 % interval)", f"  {'':>26}  {'parameters':>10}  {'s a run':>7}  accuracy"
+        ]
         for rung in (*self.rungs, self.together):
-            spread = f" ({min(rung.scores):.1%} to {max(rung.scores):.1%})" if len(rung.scores) > 1 else " " * 17
+            spread = f" ({min(rung.scores):.1%} to {max(rung.scores):.1%})" if len(
+                rung.scores) > 1 else " " * 17
             rows.append(f"{'+' if rung.kept else ' '} {rung.name:>26}  {rung.parameters:>10,}  "
                         f"{statistics.mean(rung.seconds):>7.1f}  {rung.mean:.1%}{spread} "
                         f"[{rung.interval.low:.0%} to {rung.interval.high:.0%}]  {rung.said}")
@@ -85,26 +93,30 @@ class Story:
 
     def verdict(self) -> str:
         kept = sum(rung.kept for rung in self.rungs) - 1
-        return (f"{self.title}: from {self.first.mean:.1%} to {self.last.mean:.1%} by {kept} changes that were kept, of "
-                f"{len(self.rungs) - 1} tried; {len(self.last.models)} averaged: {self.together.mean:.1%}.")
+        return (
+            f"{self.title}: from {self.first.mean:.1%} to {self.last.mean:.1%} by {kept} changes that were kept, of "
+            f"{len(self.rungs) - 1} tried; {len(self.last.models)} averaged: {self.together.mean:.1%}."
+        )
 
     def plot(self) -> Picture:
         """Accuracy of each rung, a dot per seed; filled where the change was kept."""
         rungs = [*self.rungs, self.together]
         figure, axes = sheet(self.verdict(), 8.0, 1.3 + 0.32 * len(rungs))
         for row, rung in enumerate(rungs):
-            axes.plot([100 * rung.interval.low, 100 * rung.interval.high], [row, row], color=PALETTE[0], alpha=0.3,
-                      linewidth=5)
-            axes.plot(100 * np.asarray(rung.scores), np.full(len(rung.scores), row), "o", color=PALETTE[0], markersize=6,
-                      fillstyle="full" if rung.kept else "none")
+            axes.plot([100 * rung.interval.low, 100 * rung.interval.high], [row, row],
+                      color=PALETTE[0], alpha=0.3, linewidth=5)
+            axes.plot(100 * np.asarray(rung.scores), np.full(len(rung.scores), row), "o",
+                      color=PALETTE[0], markersize=6, fillstyle="full" if rung.kept else "none")
         axes.set_yticks(range(len(rungs)), [rung.name for rung in rungs], fontsize=8)
-        axes.set(xlabel="validation accuracy (%); pale bar: 95 % interval for other samples", ylim=(len(rungs) - 0.5, -0.5))
+        axes.set(xlabel="validation accuracy (%); pale bar: 95 % interval for other samples",
+                 ylim=(len(rungs) - 0.5, -0.5))
         axes.grid(axis="x", alpha=0.3)
         return Picture(figure, str(self).replace("\n", "; "))
 
 
 def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3) -> Story:
-    """Measure `base`, then each change on top of those kept before it; kept is what is better with every seed.
+    """Measure `base`, then each change on top of those kept before it; kept is what is better with
+    every seed.
 
     Args:
         changes: `(name, {knob: value}, "better" | "worse" | "same", reason)`, one knob each.
@@ -119,7 +131,8 @@ def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3)
             run = quiet_run(data, base.replace(**knobs, seed=seed))
             rung.seconds.append(time.perf_counter() - begin)
             assert run.model is not None
-            rung.scores.append(0.0 if run.status == "diverged" else evaluate(run.model, data.validation).accuracy)
+            rung.scores.append(0.0 if run.status ==
+                               "diverged" else evaluate(run.model, data.validation).accuracy)
             rung.models.append(run.model)
             bar.update()
             return rung.scores[-1]
@@ -130,7 +143,8 @@ def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3)
     found = [rungs[_key({})], *climbed]
     for rung in found:
         rung.parameters = count_parameters(rung.models[0])
-    return Story(f"{data.name}, validation", found, ledger, _averaged(data, [rung for rung in found if rung.kept][-1]))
+    return Story(f"{data.name}, validation", found, ledger,
+                 _averaged(data, [rung for rung in found if rung.kept][-1]))
 
 
 def _key(knobs: Mapping[str, Any]) -> str:
@@ -148,8 +162,9 @@ def _climb(ledger: Ledger, rungs: Mapping[str, Rung], change: Change) -> Rung:
         ledger.keep(name)
     result = entry.result
     assert result is not None
-    rung.said = (f"{100 * result.difference:+.1f} ({100 * result.low:+.1f} to {100 * result.high:+.1f})"
-                 f"{'' if rung.kept else ', not kept'}")
+    rung.said = (
+        f"{100 * result.difference:+.1f} ({100 * result.low:+.1f} to {100 * result.high:+.1f})"
+        f"{'' if rung.kept else ', not kept'}")
     return rung
 
 
@@ -157,13 +172,16 @@ def _averaged(data: Data, last: Rung) -> Rung:
     """The last kept models as one."""
     whole = Ensemble(last.models)
     score = evaluate(whole, data.validation).accuracy
-    return Rung(f"{len(last.models)} of these averaged", data.validation.size, count_parameters(whole), [sum(last.seconds)],
-                [score], [whole], said=f"{100 * (score - last.mean):+.1f} over their mean")
+    return Rung(f"{len(last.models)} of these averaged", data.validation.size,
+                count_parameters(whole), [sum(last.seconds)], [score], [whole],
+                said=f"{100 * (score - last.mean):+.1f} over their mean")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run that was measured elsewhere and kept in a file: which recipe, where and when, and what each seed reached."""
+    """A run that was measured elsewhere and kept in a file: which recipe, where and when, and
+    what each seed reached.
+    """
 
     recipe: str
     where: str
@@ -173,15 +191,21 @@ class Record:
     seconds: tuple[float, ...]
 
     def __str__(self) -> str:
-        parts = [f"{name} {statistics.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})"
-                 for name, values in (("test accuracy", self.test), ("validation accuracy", self.validation)) if values]
+        parts = [
+            f"{name} {statistics.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})"
+            for name, values in (("test accuracy", self.test), ("validation accuracy",
+                                                                self.validation))
+            if values
+        ]
         took = f"; {max(self.seconds):,.0f} s a run at most" if self.seconds else ""
-        return (f"{self.recipe}: {', '.join(parts)}, n = {len(self.validation or self.test)} seeds{took}. {self.where}, "
-                f"{self.date}.")
+        return (
+            f"{self.recipe}: {', '.join(parts)}, n = {len(self.validation or self.test)} seeds{took}. {self.where}, "
+            f"{self.date}.")
 
 
 def records(folder: str | Path) -> list[Record]:
-    """The records in `folder`, as `benchmarks/recipes.py --json` writes them; none where there is no folder.
+    """The records in `folder`, as `benchmarks/recipes.py --json` writes them; none where there is
+    no folder.
 
     Raises:
         RecipeError: a file that is no such record.
@@ -197,7 +221,8 @@ def _record(path: Path) -> Record:
                    for name in ("test_accuracy", "validation_accuracy", "seconds")}
         if not columns["test_accuracy"] and not columns["validation_accuracy"]:
             raise KeyError("accuracies")
-        return Record(str(held["recipe"]), str(held["where"]), str(held.get("date", "no date")), *columns.values())
+        return Record(str(held["recipe"]), str(held["where"]), str(held.get("date", "no date")),
+                      *columns.values())
     except (ValueError, KeyError, TypeError) as error:
         raise RecipeError("Record", found=f"{path.name} ({error!r})", expected=expected) from None
 

@@ -1,4 +1,6 @@
-"""What is learnt elsewhere: from other classes (pretraining), and from images without labels (an autoencoder)."""
+"""What is learnt elsewhere: from other classes (pretraining), and from images without labels (an
+autoencoder).
+"""
 
 from __future__ import annotations
 
@@ -8,25 +10,28 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data, few, only_classes
 from recipe_widgets.lessons.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.models import build_model, new_head
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError, Run, Settings
 from recipe_widgets.training import encoded, eval_mode, train_autoencoder
 
 
-def pretraining(data: Data, settings: Settings, new: Sequence[int | str], per_class: int, tune: Settings,
-                draws: int = 4) -> Trials:
-    """Train on all other classes, then on `per_class` samples of each of the `new` ones: is that better than from scratch?
+def pretraining(data: Data, settings: Settings, new: Sequence[int | str], per_class: int,
+                tune: Settings, draws: int = 4) -> Trials:
+    """Train on all other classes, then on `per_class` samples of each of the `new` ones: is that
+    better than from scratch?
 
-    One network is pretrained (by `settings`); each of `draws` takes other samples of the new classes and other first
-    weights, and trains by `tune`. Judged on all validation samples of the new classes.
+    One network is pretrained (by `settings`); each of `draws` takes other samples of the new
+    classes and other first weights, and trains by `tune`. Judged on all validation samples of the
+    new classes.
     """
     wanted = {data.classes.index(one) if isinstance(one, str) else int(one) for one in new}
     others = [k for k in range(data.num_classes) if k not in wanted]
     if len(others) < 2:
-        raise RecipeError("pretraining(new=)", found=repr(list(new)), expected="at least two classes left to pretrain on")
+        raise RecipeError("pretraining(new=)", found=repr(list(new)),
+                          expected="at least two classes left to pretrain on")
     trunk = quiet_run(only_classes(data, others), settings).model
     assert trunk is not None
     target = only_classes(data, list(new))
@@ -62,30 +67,37 @@ def reconstructions(run: Run, data: Data, count: int = 8) -> Picture:
             axes.imshow(shown.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.axis("off")
     error = run.history.last("val_loss")
-    figure.suptitle(f"{data.name}: through {run.settings.width} numbers and back; squared error {error:.2f} per pixel "
-                    "(the mean image has 1)", fontsize=9)
-    return Picture(figure, f"{len(x)} images of {data.name} above, their reconstructions from {run.settings.width} numbers "
-                           f"below; mean squared error {error:.2f}, where the mean image has 1.", colours=128)
+    figure.suptitle(
+        f"{data.name}: through {run.settings.width} numbers and back; squared error {error:.2f} per pixel "
+        "(the mean image has 1)", fontsize=9)
+    return Picture(
+        figure,
+        f"{len(x)} images of {data.name} above, their reconstructions from {run.settings.width} numbers "
+        f"below; mean squared error {error:.2f}, where the mean image has 1.", colours=128)
 
 
-def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, probe: Settings, draws: int = 3
-               ) -> list[Trials]:
-    """With n labelled samples per class: a linear model on pixels, a linear model on the autoencoder's features, and a
-    network trained on the labels alone. One `Trials` for each n of `labels`."""
+def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, probe: Settings,
+               draws: int = 3) -> list[Trials]:
+    """With n labelled samples per class: a linear model on pixels, a linear model on the
+    autoencoder's features, and a network trained on the labels alone. One `Trials` for each n of
+    `labels`."""
     assert auto.model is not None
     features = encoded(auto.model.encoder, data)  # type: ignore[arg-type]
     made = []
     for n in labels:
-        ways: dict[str, list[float]] = {"pixels, linear": [], "autoencoder, linear": [], "supervised net": []}
+        ways: dict[str, list[float]] = {
+            "pixels, linear": [], "autoencoder, linear": [], "supervised net": []
+        }
         for seed in range(draws):
-            for way, source, chosen in zip(ways, (data, features, data), (probe, probe, net), strict=True):
+            for way, source, chosen in zip(ways, (data, features, data), (probe, probe, net),
+                                           strict=True):
                 ways[way].append(end_accuracy(few(source, n, seed), chosen.replace(seed=seed)))
         made.append(Trials(f"{data.name}, {n} per class", ways, repeats="draws"))
     return made
 
 
 def supervised_wins(trials: Sequence[Trials]) -> str:
-    """Where labels beat the autoencoder's features, where they do not, in one sentence per number of labels."""
+    """Where labels beat the autoencoder's features, where they do not, in one sentence per
+    number of labels.
+    """
     return "\n".join(one.verdict("supervised net", "autoencoder, linear") for one in trials)
-
-

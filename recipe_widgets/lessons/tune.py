@@ -15,5 +15,8 @@ from recipe_widgets.lessons.tuning_runs import (
 )
 from recipe_widgets.lessons.workers import Shared, share
 
-__all__ = ["WAYS", "Landscape", "Searches", "Shared", "budget_words", "check_range", "flattered", "flattery", "landscape",
-           "plot_budget", "plot_rounds", "pruning", "round_words", "same_budget", "searches", "share"]
+__all__ = [
+    "WAYS", "Landscape", "Searches", "Shared", "budget_words", "check_range", "flattered",
+    "flattery", "landscape", "plot_budget", "plot_rounds", "pruning", "round_words", "same_budget",
+    "searches", "share"
+]

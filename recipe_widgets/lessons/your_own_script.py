@@ -1,4 +1,6 @@
-"""The script of notebook 11, as text: it is written to a folder and run by itself. One silent bug is planted in it."""
+"""The script of notebook 11, as text: it is written to a folder and run by itself. One silent
+bug is planted in it.
+"""
 
 SCRIPT = '''"""Photos into ten classes."""
 

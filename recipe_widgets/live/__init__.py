@@ -9,5 +9,7 @@ from recipe_widgets.live.own import OwnSource, loop
 from recipe_widgets.live.presets import PRESETS, Preset
 from recipe_widgets.live.session import Session
 
-__all__ = ["PRESETS", "Asking", "DataSource", "Frame", "Guess", "OwnSource", "Preset", "Session", "engine_for",
-           "live_settings", "loop"]
+__all__ = [
+    "PRESETS", "Asking", "DataSource", "Frame", "Guess", "OwnSource", "Preset", "Session",
+    "engine_for", "live_settings", "loop"
+]

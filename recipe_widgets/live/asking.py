@@ -1,4 +1,6 @@
-"""Questions that take a second of training each, answered on the trainer thread while the kernel stays free."""
+"""Questions that take a second of training each, answered on the trainer thread while the kernel
+stays free.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from typing import Generic, TypeVar
 
 import torch
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.threads import rest_openmp, set_threads
-from recipe_widgets.records import RecipeError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -20,7 +22,8 @@ SLICE = 0.02  # seconds of work between looks at what was asked
 
 
 class Asking(Generic[K, V]):
-    """Answers questions, the newest first, and keeps the answers. Any thread may ask, wait and close.
+    """Answers questions, the newest first, and keeps the answers. Any thread may ask, wait and
+    close.
 
     Args:
         work: makes an iterator of a question; the last value that it yields is the answer.
@@ -56,7 +59,9 @@ class Asking(Generic[K, V]):
         return self._pending[-1] if self._pending else None
 
     def ask(self, question: K) -> None:
-        """Put a question before all others; nothing happens if the answer is known. Returns at once."""
+        """Put a question before all others; nothing happens if the answer is known. Returns at
+        once.
+        """
         rest_openmp()
         with self._news:
             if self._closed or question in self.known:
@@ -93,7 +98,8 @@ class Asking(Generic[K, V]):
             try:
                 self._a_moment(question)
             except Exception as error:  # whatever happens, the page lives on and says so
-                self.problem = str(error) if isinstance(error, RecipeError) else f"{type(error).__name__}: {error}"
+                self.problem = str(error) if isinstance(
+                    error, RecipeError) else f"{type(error).__name__}: {error}"
                 self._newest.pop(question, None)  # half an answer is none
                 self._end(question)
             return self.ordered

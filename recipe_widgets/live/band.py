@@ -1,4 +1,6 @@
-"""The seeds band: two settings from K paired seeds, and whether their difference is larger than what luck makes."""
+"""The seeds band: two settings from K paired seeds, and whether their difference is larger than
+what luck makes.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.judge.spread import Paired, paired
 from recipe_widgets.live.lanes import live_settings
 from recipe_widgets.live.words import knob_words
-from recipe_widgets.records import Run, Settings
+from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import ManySeeds
 
 SEEDS = 8
@@ -19,7 +21,9 @@ SEEDS = 8
 
 @dataclass(frozen=True)
 class Band:
-    """Runs of two settings, seed by seed. `column` is what they are compared by: val_accuracy, or the loss without one."""
+    """Runs of two settings, seed by seed. `column` is what they are compared by: val_accuracy,
+    or the loss without one.
+    """
 
     old: Settings
     new: Settings
@@ -29,7 +33,9 @@ class Band:
 
     @property
     def result(self) -> Paired:
-        return paired(*([run.history.last(self.column) for run in runs] for runs in (self.olds, self.news)))
+        return paired(*([run.history.last(self.column)
+                         for run in runs]
+                        for runs in (self.olds, self.news)))
 
     @property
     def verdict(self) -> str:
@@ -44,18 +50,22 @@ class Band:
             return f"{100 * v:+.1f}" if percent else f"{v:+.3g}"
 
         lost = len(self.olds) - found.n
-        numbers = (f"{what} {shown(found.a)} with {knob_words(self.old, self.new)}, {shown(found.b)} with "
-                   f"{knob_words(self.new, self.old)}; difference {points(found.difference)}"
-                   f"{' points' if percent else ''}, 95 % interval {points(found.low)} to {points(found.high)}, "
-                   f"n = {found.n} paired seeds" + (f", {lost} more diverged" if lost else ""))
+        numbers = (
+            f"{what} {shown(found.a)} with {knob_words(self.old, self.new)}, {shown(found.b)} with "
+            f"{knob_words(self.new, self.old)}; difference {points(found.difference)}"
+            f"{' points' if percent else ''}, 95 % interval {points(found.low)} to {points(found.high)}, "
+            f"n = {found.n} paired seeds" + (f", {lost} more diverged" if lost else ""))
         if found.n < 2:
             return f"Too few seeds came to an end to say: {numbers}."
         head = "That difference is real" if found.real else "No difference beyond the seeds' spread"
         return f"{head}: {numbers}."
 
 
-def compare_seeds(data: Data, old: Settings, new: Settings, steps: int, seeds: int = SEEDS) -> Iterator[tuple[float, Band]]:
-    """Train both settings from the same seeds, step by step; yields the share done, and at last 1.0 with the band."""
+def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
+                  seeds: int = SEEDS) -> Iterator[tuple[float, Band]]:
+    """Train both settings from the same seeds, step by step; yields the share done, and at last
+    1.0 with the band.
+    """
     sides = []
     for settings in (old, new):
         wanted = live_settings(settings.replace(max_steps=steps, seed=0))
@@ -72,8 +82,11 @@ def compare_seeds(data: Data, old: Settings, new: Settings, steps: int, seeds: i
     yield 1.0, band
 
 
-def stretch(runs: tuple[Run, ...], column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, lowest, mean and highest value over runs, at the steps that all of them have. Each (m,)."""
+def stretch(runs: tuple[Run, ...],
+            column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, lowest, mean and highest value over runs, at the steps that all of them have. Each
+    (m,).
+    """
     pairs = [run.history.arrays(column) for run in runs]
     pairs = [(at, values) for at, values in pairs if len(at)]
     if not pairs:

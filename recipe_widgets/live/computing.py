@@ -1,4 +1,6 @@
-"""What a live session computes on the trainer thread: a moment of training, the way back in time, the end of a run."""
+"""What a live session computes on the trainer thread: a moment of training, the way back in
+time, the end of a run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from recipe_widgets.core import Entry, RecipeError, Run, RunBook, Settings
 from recipe_widgets.live.band import Band
 from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.engine import ENGINE, Engine
@@ -20,14 +23,15 @@ from recipe_widgets.live.speaking import Speaking
 from recipe_widgets.live.threads import Threads
 from recipe_widgets.live.travels import Travels
 from recipe_widgets.live.within import Within
-from recipe_widgets.records import Entry, RecipeError, Run, RunBook, Settings
 
 BY_HAND = "Stopped by hand."
 SLICE = 0.02  # seconds of training between looks at the queue
 
 
 class Computing(Speaking):
-    """The state of a session, and the part of it that computes. Only the trainer thread calls what begins with `_`."""
+    """The state of a session, and the part of it that computes. Only the trainer thread calls
+    what begins with `_`.
+    """
 
     def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
                  engine: Engine = ENGINE) -> None:
@@ -70,7 +74,8 @@ class Computing(Speaking):
         return self.phase == "running"
 
     def _mind_the_pace(self) -> None:
-        if self._seeds is None and not self.travels.going and self.run is not None and self.pace.note(self.run.steps_done):
+        if self._seeds is None and not self.travels.going and self.run is not None and self.pace.note(
+                self.run.steps_done):
             self.threads.mind_neighbours([lane.run for lane in self._lanes])
 
     def _step(self) -> bool:
@@ -107,7 +112,9 @@ class Computing(Speaking):
         self._enter("ended")
 
     def _leave(self, wanted: Settings) -> bool:
-        """A new run goes on from the moment that is looked at, with these settings; False where there is none."""
+        """A new run goes on from the moment that is looked at, with these settings; False where
+        there is none.
+        """
         made = self.travels.lane()
         if made is None:
             return False
@@ -134,7 +141,8 @@ class Computing(Speaking):
         if not self._lanes or not isinstance(self._lanes[-1], DataLane):
             return
         moment, lane = self.travels.moment, self._lanes[-1]
-        training, run = (moment.training, moment.run) if moment is not None else (lane.training, lane.run)
+        training, run = (moment.training, moment.run) if moment is not None else (lane.training,
+                                                                                  lane.run)
         if lane.training is not None:
             self.within.prepare(lane.training)
         if self.within.due and not self.travels.going:
@@ -176,7 +184,8 @@ class Computing(Speaking):
         self._seeds = None
 
     def _at_rest(self) -> Phase:
-        return "paused" if any(lane.run.status == "running" for lane in self._lanes) else "ended" if self._lanes else "idle"
+        return "paused" if any(lane.run.status == "running"
+                               for lane in self._lanes) else "ended" if self._lanes else "idle"
 
     def _enter(self, phase: Phase) -> None:
         with self._news:

@@ -1,19 +1,24 @@
-"""What is the matter with a run, in plain words: the judgements of the checks, the gravest first."""
+"""What is the matter with a run, in plain words: the judgements of the checks, the gravest
+first.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 
-from recipe_widgets.judge import curves, fit
-from recipe_widgets.records import CheckResult, Run
+from recipe_widgets.core import CheckResult, Run
+from recipe_widgets.rules import curves, fit
 
 FIRST = 100  # steps before anything is said
-RENEW, SHARE = 0.5, 0.01  # seconds between judgements of a run that goes on, and the share of the time they may take
+# seconds between judgements of a run that goes on, and the share of the time they may take
+RENEW, SHARE = 0.5, 0.01
 
 
 def diagnose(run: Run | None) -> str:
-    """One or two sentences with the number seen, the number expected and what to try; "" while it is too early."""
+    """One or two sentences with the number seen, the number expected and what to try; "" while
+    it is too early.
+    """
     if run is None or run.steps_done < min(FIRST, run.settings.max_steps):
         return ""
     if run.status == "diverged":
@@ -21,12 +26,15 @@ def diagnose(run: Run | None) -> str:
     judged = results(run)
     if found := [result for result in judged if result.status in ("warn", "fail")]:
         return " ".join(_sentence(result) for result in found[:2])
-    fitted = next((r for r in judged if r.name == "fit_diagnosis" and r.status in ("pass", "note")), None)
+    fitted = next((r for r in judged if r.name == "fit_diagnosis" and r.status in ("pass", "note")),
+                  None)
     return _sentence(fitted) if fitted is not None else ""
 
 
 class Diagnosis:
-    """The newest words on the newest run; while it goes on they are renewed every half second at most."""
+    """The newest words on the newest run; while it goes on they are renewed every half second at
+    most.
+    """
 
     def __init__(self) -> None:
         self._run: Run | None = None
@@ -67,9 +75,12 @@ def results(run: Run) -> list[CheckResult]:
 
 def _sentence(result: CheckResult) -> str:
     text = result.message[:1].upper() + result.message[1:]
-    numbers = [f"{word} {_short(value)}" for word, value in (("seen", result.measured), ("expected", result.expected))
-               if value is not None and result.expected is not None
-               and not (isinstance(value, float) and not math.isfinite(value))]
+    numbers = [
+        f"{word} {_short(value)}" for word, value in (("seen", result.measured), ("expected",
+                                                                                  result.expected))
+        if value is not None and result.expected is not None
+        and not (isinstance(value, float) and not math.isfinite(value))
+    ]
     unit = f" {result.unit}" if result.unit and numbers else ""
     seen = f" ({', '.join(numbers)}{unit})" if numbers else ""
     advice = f" {result.advice}" if result.advice and not result.ok else ""

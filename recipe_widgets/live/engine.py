@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-PAINT_EVERY = 0.125  # seconds: more repaints than that no one can see, and Jupyter drops floods of messages
+# seconds: more repaints than that no one can see, and Jupyter drops floods of messages
+PAINT_EVERY = 0.125
 PATIENCE = 5.0  # seconds that a thread's end is waited for; a reader's own step may never return
-PAINT_SHARE = 0.1  # of the painter's time, at most, is spent on painting: a run of a million steps takes 70 ms to draw
+# of the painter's time, at most, is spent on painting: a run of a million steps takes 70 ms to draw
+PAINT_SHARE = 0.1
 
 
 def rest_after(cost: float) -> float:
@@ -46,9 +48,9 @@ class Worker(Protocol):
 class Engine:
     """Runs sessions one after the other: the first in the queue computes until it wants no more.
 
-    The threads are daemons named "recipe-trainer" and "recipe-painter". They start with the first session and end with
-    the last. Threads that start while those before are still about their last step wait for them (`PATIENCE` at most), so
-    that no two train at once.
+    The threads are daemons named "recipe-trainer" and "recipe-painter". They start with the first
+    session and end with the last. Threads that start while those before are still about their last
+    step wait for them (`PATIENCE` at most), so that no two train at once.
     """
 
     def __init__(self) -> None:
@@ -67,16 +69,20 @@ class Engine:
             if not self._threads:
                 self._generation += 1
                 made = []
-                for name, body in (("recipe-trainer", self._train), ("recipe-painter", self._paint)):
-                    thread = threading.Thread(target=_after, args=(self._last.get(name), body, self._generation), name=name,
-                                              daemon=True)
+                for name, body in (("recipe-trainer", self._train), ("recipe-painter",
+                                                                     self._paint)):
+                    thread = threading.Thread(target=_after,
+                                              args=(self._last.get(name), body, self._generation),
+                                              name=name, daemon=True)
                     thread.start()
                     self._last[name] = thread
                     made.append(thread)
                 self._threads = made  # last: an interrupt on the way leaves none that never began
 
     def close(self, worker: Worker, wait: bool = True) -> None:
-        """Forget a session; with the last one both threads end, and `wait` waits for that (`PATIENCE` at most)."""
+        """Forget a session; with the last one both threads end, and `wait` waits for that
+        (`PATIENCE` at most).
+        """
         with self._changed:
             if worker in self._open:
                 self._open.remove(worker)
@@ -92,7 +98,9 @@ class Engine:
                 thread.join(PATIENCE)
 
     def end(self) -> None:
-        """Close everything, before the interpreter is taken down: a thread that computes then would abort the process."""
+        """Close everything, before the interpreter is taken down: a thread that computes then
+        would abort the process.
+        """
         for worker in tuple(self._open):
             self.close(worker, wait=False)
         for thread in threading.enumerate():
@@ -118,7 +126,9 @@ class Engine:
             return self._queue.index(worker) if worker in self._queue else 0
 
     def drive(self, done: Callable[[], bool], timeout: float | None = None) -> None:
-        """What a reader who waits can do for the training: here nothing, as a thread of its own sees to it."""
+        """What a reader who waits can do for the training: here nothing, as a thread of its own
+        sees to it.
+        """
 
     def repaint(self) -> None:
         """Ask for a repaint soon."""
@@ -134,7 +144,8 @@ class Engine:
                 if self._generation != generation:
                     return
                 errand, self._errand = self._errand, None
-                worker = next((one for one in self._queue if one.light), self._queue[0]) if errand is None else None
+                worker = next((one for one in self._queue
+                               if one.light), self._queue[0]) if errand is None else None
             if errand is not None:
                 with contextlib.suppress(Exception):  # what is wrong, the run itself will say
                     errand()
@@ -154,7 +165,8 @@ class Engine:
                     return
                 self._repaint = False
                 workers = list(self._open)
-            began = time.thread_time()  # not the clock: to wait for the interpreter costs nobody anything
+            # not the clock: to wait for the interpreter costs nobody anything
+            began = time.thread_time()
             for worker in workers:
                 _told(worker.paint)
             self._rest(generation, rest_after(time.thread_time() - began))
@@ -173,11 +185,14 @@ def _after(before: threading.Thread | None, body: Callable[[int], None], generat
 
 
 def _told(work: Callable[[], bool]) -> bool:
-    """An exception of one worker is told on the kernel's stderr, and ends no thread that works for all of them."""
+    """An exception of one worker is told on the kernel's stderr, and ends no thread that works
+    for all of them.
+    """
     try:
         return work()
     except Exception:
-        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+        threading.excepthook(threading.ExceptHookArgs(
+            (*sys.exc_info(), threading.current_thread())))
         return False
 
 

@@ -17,21 +17,23 @@ import torch
 from recipe_widgets.live.engine import ENGINE, Engine, Worker, rest_after
 from recipe_widgets.live.threads import set_threads
 
-MOMENT = 0.25  # seconds of training at a time; then the kernel handles what the reader did meanwhile
+# seconds of training at a time; then the kernel handles what the reader did meanwhile
+MOMENT = 0.25
 PAUSE = 0.01  # seconds for that
 
 
 class Foreground(Engine):
     """Does what `Engine` does, on the thread that asks, a moment at a time.
 
-    Each order trains for a moment at once. What is left then comes in further moments: between the messages of a kernel
-    that is idle, or all of it in `drive`, when the reader waits for it.
+    Each order trains for a moment at once. What is left then comes in further moments: between the
+    messages of a kernel that is idle, or all of it in `drive`, when the reader waits for it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._deep = False
-        self._planned: asyncio.AbstractEventLoop | None = None  # where the next moment waits for its turn
+        # where the next moment waits for its turn
+        self._planned: asyncio.AbstractEventLoop | None = None
         self._paint_next = 0.0
 
     def open(self, worker: Worker) -> None:
@@ -55,13 +57,17 @@ class Foreground(Engine):
             self._paint_all()
 
     def drive(self, done: Callable[[], bool], timeout: float | None = None) -> None:
-        """Train until it is done, `timeout` seconds at most. An interrupt of the kernel ends the waiting only."""
+        """Train until it is done, `timeout` seconds at most. An interrupt of the kernel ends the
+        waiting only.
+        """
         until = time.monotonic() + (timeout if timeout is not None else float("inf"))
         while not done() and self._queue and time.monotonic() < until:
             self._moment()
 
     def _go_on(self) -> None:
-        """A moment now, unless one is under way; and the next one planned, where a kernel's loop can call it."""
+        """A moment now, unless one is under way; and the next one planned, where a kernel's loop
+        can call it.
+        """
         if self._deep or not self._queue:
             return
         self._moment()
@@ -102,7 +108,9 @@ class Foreground(Engine):
 
 @contextlib.contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """An interrupt of the kernel waits until the training step is whole: a run that is cut inside one cannot go on."""
+    """An interrupt of the kernel waits until the training step is whole: a run that is cut
+    inside one cannot go on.
+    """
     before = signal.getsignal(signal.SIGINT)
     if not callable(before) or threading.current_thread() is not threading.main_thread():
         yield
@@ -122,12 +130,17 @@ FOREGROUND = Foreground()
 
 def engine_for(foreground: bool | None) -> Engine:
     """The engine that was asked for; None: the one that suits this kernel."""
-    return FOREGROUND if foreground or (foreground is None and "google.colab" in sys.modules) else ENGINE
+    return FOREGROUND if foreground or (foreground is None
+                                        and "google.colab" in sys.modules) else ENGINE
 
 
-def wait_until(done: Callable[[], bool], news: threading.Condition, engine: Engine, timeout: float | None) -> None:
-    """Block until it is done, `timeout` seconds at most; where no thread trains, this one does meanwhile."""
+def wait_until(done: Callable[[], bool], news: threading.Condition, engine: Engine,
+               timeout: float | None) -> None:
+    """Block until it is done, `timeout` seconds at most; where no thread trains, this one does
+    meanwhile.
+    """
     began = time.monotonic()
     engine.drive(done, timeout)
     with news:
-        news.wait_for(done, None if timeout is None else max(0.0, began + timeout - time.monotonic()))
+        news.wait_for(done,
+                      None if timeout is None else max(0.0, began + timeout - time.monotonic()))

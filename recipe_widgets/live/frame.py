@@ -13,9 +13,11 @@ class Frame:
     """All that a view shows; made by the painter.
 
     Attributes:
-        curves: HTML text. words: what happens. diagnosis: what is the matter, what to try. status: device and threads.
+        curves: HTML text. words: what happens. diagnosis: what is the matter, what to try. status:
+            device and threads.
         runs: (number, title, pinned) of the runs kept, the newest first.
-        inside: HTML of the open tab. steps_done: of the newest run. moment: the past step that is looked at, or None.
+        inside: HTML of the open tab. steps_done: of the newest run. moment: the past step that is
+            looked at, or None.
     """
 
     curves: str

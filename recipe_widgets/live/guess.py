@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.plots import Ribbon
-from recipe_widgets.records import RecipeError, Run
 
-COLUMNS = {"val_accuracy": ("accuracy", 100.0, "validation accuracy"), "train_loss": ("loss", 1.0, "training loss"),
-           "train_accuracy": ("accuracy", 100.0, "training accuracy"), "val_loss": ("loss", 1.0, "validation loss")}
+COLUMNS = {
+    "val_accuracy": ("accuracy", 100.0, "validation accuracy"), "train_loss":
+    ("loss", 1.0, "training loss"), "train_accuracy": ("accuracy", 100.0, "training accuracy"),
+    "val_loss": ("loss", 1.0, "validation loss")
+}
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,12 @@ class Guess:
 
     def __post_init__(self) -> None:
         if self.column not in COLUMNS:
-            raise RecipeError("Guess", found=f"the column {self.column!r}", expected="one of " + ", ".join(COLUMNS))
-        if not self.values or len(self.steps) != len(self.values) or not all(map(math.isfinite, self.values)):
-            raise RecipeError("Guess", found=f"{len(self.steps)} steps and {len(self.values)} values",
+            raise RecipeError("Guess", found=f"the column {self.column!r}",
+                              expected="one of " + ", ".join(COLUMNS))
+        if not self.values or len(self.steps) != len(
+                self.values) or not all(map(math.isfinite, self.values)):
+            raise RecipeError("Guess",
+                              found=f"{len(self.steps)} steps and {len(self.values)} values",
                               expected="at least one of each, as many of both, finite")
 
     def lines(self, run: Run | None) -> list[Ribbon]:
@@ -70,8 +76,13 @@ def _smooth(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Means over a window of 5 %, so that the noise of one batch decides nothing."""
     y = np.asarray(values, float)
     width = max(1, len(y) // 20)
-    return np.convolve(y, np.ones(width) / width, mode="valid") if len(y) <= width else np.concatenate(
-        [np.cumsum(y[:width - 1]) / np.arange(1, width), np.convolve(y, np.ones(width) / width, mode="valid")])
+    return np.convolve(y,
+                       np.ones(width) /
+                       width, mode="valid") if len(y) <= width else np.concatenate([
+                           np.cumsum(y[:width - 1]) / np.arange(1, width),
+                           np.convolve(y,
+                                       np.ones(width) / width, mode="valid")
+                       ])
 
 
 def _sign(factor: float) -> str:

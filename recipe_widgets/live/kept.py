@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recipe_widgets.records import RecipeError, Run, Tree
+from recipe_widgets.core import RecipeError, Run, Tree
 
 GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
 REPLACED = "Replaced by a run with other settings."
@@ -26,7 +26,9 @@ class Kept:
         return over[-1] if over else None
 
     def retire(self, runs: Iterable[Run]) -> None:
-        """Runs that are over join those before, or go where there was nothing to see; the oldest make room."""
+        """Runs that are over join those before, or go where there was nothing to see; the oldest
+        make room.
+        """
         for run in runs:
             branch = self.tree.of(run)
             if branch is None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 
-from recipe_widgets.records import Settings
+from recipe_widgets.core import Settings
 
 LOG_STEP, LINEAR_STEP = 0.1, 0.01  # of a slider: in powers of ten, and in the knob's unit
 
 
 def slider_range(name: str, value: float) -> tuple[float, float]:
-    """Ends of a slider (of a log slider: powers of ten), widened by whole steps where `value` lies outside."""
+    """Ends of a slider (of a log slider: powers of ten), widened by whole steps where `value`
+    lies outside.
+    """
     knob = Settings.knob(name)
     low, high, step = knob.low or 0.0, knob.high or 1.0, LINEAR_STEP
     if knob.scale == "log":
         low, high, step = math.log10(knob.low or 1e-4), math.log10(high), LOG_STEP
         value = math.log10(value) if value > 0 else low
-    return low - step * max(0, math.ceil((low - value) / step)), high + step * max(0, math.ceil((value - high) / step))
+    return low - step * max(0, math.ceil(
+        (low - value) / step)), high + step * max(0, math.ceil((value - high) / step))
 
 
 def on_grid(name: str, value: float) -> float:
@@ -25,16 +28,17 @@ def on_grid(name: str, value: float) -> float:
     low = knob.low or 0.0
     if knob.scale == "log":
         low = math.log10(knob.low or 1e-4)
-        return float(10 ** (low + LOG_STEP * round((math.log10(max(value, 1e-300)) - low) / LOG_STEP)))
+        return float(10**(low + LOG_STEP * round(
+            (math.log10(max(value, 1e-300)) - low) / LOG_STEP)))
     return low + LINEAR_STEP * round((value - low) / LINEAR_STEP)
 
 
 def moved_to(name: str, value: float, now: float) -> float:
     """The setting that a slider's new value means.
 
-    A page that is told 0.3 answers with the next place of its slider, 0.316: that echo is no move of the reader's, so
-    the setting stays `now`. Places of the slider are rounded to two digits (0.0501 is 0.05); numbers set from code are
-    taken as they are.
+    A page that is told 0.3 answers with the next place of its slider, 0.316: that echo is no move
+    of the reader's, so the setting stays `now`. Places of the slider are rounded to two digits
+    (0.0501 is 0.05); numbers set from code are taken as they are.
     """
     if math.isclose(value, on_grid(name, now), rel_tol=1e-6, abs_tol=1e-9):
         return now
@@ -51,16 +55,21 @@ def powers_of_two(name: str, value: int) -> list[int]:
 
 
 def places(name: str, value: float) -> list[tuple[str, float]]:
-    """Labels and values of a slider with fixed places: powers of two; or off, 1, 3, 10, ... where a log knob may be off."""
+    """Labels and values of a slider with fixed places: powers of two; or off, 1, 3, 10, ...
+    where a log knob may be off.
+    """
     knob = Settings.knob(name)
     if knob.scale == "log2":
         return [(f"{size:,} {knob.unit}", size) for size in powers_of_two(name, int(value))]
     low, high = round(math.log10(knob.low or 1e-6)), round(math.log10(knob.high or 1.0))
     marks = {0.0, *(float(f"{f}e{power}") for power in range(low, high + 1) for f in (1, 3)), value}
-    return [(f"{mark:g}" if mark else "off", mark) for mark in sorted(m for m in marks if m <= max(knob.high or 1.0, value))]
+    return [(f"{mark:g}" if mark else "off", mark)
+            for mark in sorted(m for m in marks if m <= max(knob.high or 1.0, value))]
 
 
-_HIDDEN = {"linear": ("width", "depth", "activation", "norm", "dropout"), "lenet": ("width", "depth")}
+_HIDDEN = {
+    "linear": ("width", "depth", "activation", "norm", "dropout"), "lenet": ("width", "depth")
+}
 _WITHOUT_MOMENTUM = ("adagrad", "adadelta")
 
 

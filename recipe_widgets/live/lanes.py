@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from recipe_widgets.core import RecipeError, Run, Settings, Step
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
-from recipe_widgets.records import RecipeError, Run, Settings, Step
 from recipe_widgets.training import (
     Snapshots,
     Training,
@@ -24,7 +24,9 @@ LOOK_SAMPLES = 500  # validation samples per look: the curve costs about 1 % of 
 
 
 def live_settings(settings: Settings) -> Settings:
-    """Looks at the validation set made cheap and frequent enough for a moving curve, where the reader set none."""
+    """Looks at the validation set made cheap and frequent enough for a moving curve, where the
+    reader set none.
+    """
     if settings.eval_every or settings.eval_samples:
         return settings
     every = min(max(400 * 64 // settings.batch_size, 10), 500)
@@ -126,7 +128,8 @@ class DataLane:
         assert self.training is not None
         training = fork(self.training)
         run = training.new_run()
-        run.settings, run.changes, run.threads = self.run.settings, list(self.run.changes), list(self.run.threads)
+        run.settings, run.changes, run.threads = self.run.settings, list(self.run.changes), list(
+            self.run.threads)
         run.snapshots = self.run.snapshots.copy()
         return DataLane(training, run)
 
@@ -162,8 +165,8 @@ class DataSource:
 
     def begin(self, settings: Settings) -> DataLane:
         chosen = live_settings(settings)
-        training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data, chosen,
-                            probes=[UpdateRatio(every=40)])
+        training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data,
+                            chosen, probes=[UpdateRatio(every=40)])
         return DataLane(training, training.new_run())
 
     def without_effect(self, settings: Settings, knob: str) -> str:

@@ -1,18 +1,22 @@
-"""What a live session does on the trainer thread: it obeys the newest order, then trains for a moment."""
+"""What a live session does on the trainer thread: it obeys the newest order, then trains for a
+moment.
+"""
 
 from __future__ import annotations
 
+from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.live.band import compare_seeds
 from recipe_widgets.live.computing import BY_HAND, Computing
 from recipe_widgets.live.kept import GHOST_STEPS, LEFT, REPLACED, Kept
 from recipe_widgets.live.lanes import DataLane, DataSource, Lane
 from recipe_widgets.live.order import Order
-from recipe_widgets.records import RecipeError, Settings
 from recipe_widgets.training import in_words
 
 
 class Obeying(Computing):
-    """Turns orders into what is computed next. Only the trainer thread calls what begins with `_`."""
+    """Turns orders into what is computed next. Only the trainer thread calls what begins with
+    `_`.
+    """
 
     def turn(self) -> bool:
         """Obey the newest order, then train for a moment."""
@@ -66,7 +70,9 @@ class Obeying(Computing):
             self._enter("ended" if self._lanes else "idle")
 
     def _move(self, order: Order) -> None:
-        """A knob was turned: begin anew, go on with it, or let both go on; what cannot be done begins anew and says why."""
+        """A knob was turned: begin anew, go on with it, or let both go on; what cannot be done
+        begins anew and says why.
+        """
         lane = self._lanes[-1] if self._lanes else None
         why = "" if lane is None or order.do == "restart" else lane.why_not(order.settings)
         if order.do == "fork" and not why and lane is not None:
@@ -83,7 +89,9 @@ class Obeying(Computing):
             self._fork(lane, order.settings)
 
     def _begin(self, wanted: Settings) -> None:
-        """A new run from the same seed; the ones before stay as ghosts, if there was something to see."""
+        """A new run from the same seed; the ones before stay as ghosts, if there was something
+        to see.
+        """
         self._release(REPLACED)
         if not isinstance(self.source, DataSource):
             self.threads.apply(None)
@@ -100,7 +108,9 @@ class Obeying(Computing):
         self._enter("running")
 
     def _fork(self, lane: Lane, wanted: Settings) -> None:
-        """The old settings go on beside the new ones. A fork just made, of which nobody has seen much, is made anew."""
+        """The old settings go on beside the new ones. A fork just made, of which nobody has seen
+        much, is made anew.
+        """
         if len(self._lanes) > 1:
             old, young = self._lanes
             made = self.tree.of(young.run)
@@ -121,7 +131,8 @@ class Obeying(Computing):
         if self._seeds is not None or self.run is None or not isinstance(self._lanes[-1], DataLane):
             self.visiting = None
             self.note = "Only a run of one of our models can be done over again." if self.run else "No run yet."
-            self._enter("running" if self._seeds is not None else "ended" if self._lanes else "idle")
+            self._enter(
+                "running" if self._seeds is not None else "ended" if self._lanes else "idle")
             return
         self.travels.begin(self.run, min(step, self.run.steps_done), self.threads.set)
         if self.travels.goal is None:
@@ -130,7 +141,9 @@ class Obeying(Computing):
         self._enter("running" if self.travels.going else self._at_rest())
 
     def _rewind(self, order: Order) -> None:
-        """A new run goes on from a past step; where the reader is not there yet, the way comes first."""
+        """A new run goes on from a past step; where the reader is not there yet, the way comes
+        first.
+        """
         if order.step is not None and order.step != self.travels.goal:
             self._visit(order.step)
         if self.travels.going:
@@ -141,7 +154,9 @@ class Obeying(Computing):
             self._enter("running" if self.phase == "running" else self._at_rest())
 
     def _compare(self, wanted: Settings, against: Settings | None = None) -> None:
-        """Train these settings and others (None: those of the run beside or before), from the same seeds."""
+        """Train these settings and others (None: those of the run beside or before), from the
+        same seeds.
+        """
         old = self.other or self.ghost
         other = against or (old.newest if old is not None else None)
         if not isinstance(self.source, DataSource) or other is None or not wanted - other:

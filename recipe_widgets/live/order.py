@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from recipe_widgets.records import Settings
+from recipe_widgets.core import Settings
 
-Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit", "rewind"]
+Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit",
+             "rewind"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""A reader's own training under a live panel: any generator that yields a loss, or numbers by name, per step."""
+"""A reader's own training under a live panel: any generator that yields a loss, or numbers by
+name, per step.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.records import History, RecipeError, Run, Settings, Step
+from recipe_widgets.core import History, RecipeError, Run, Settings, Step
 
 Steps = Iterator[Any] | Callable[[], Iterator[Any]]
 HOT = ("lr", "momentum", "weight_decay", "dropout")
@@ -20,37 +22,45 @@ class OwnSource:
     """Runs of a generator.
 
     Args:
-        steps: a generator, which runs once, or a function that makes a new one, which can begin again. It yields one loss
-            (a number or a 0-d tensor) per step, or a dict of numbers such as {"train_loss": ..., "val_accuracy": ...}.
-        model, optimizer: what the hot sliders reach. They are put back to where they were when a run begins again.
+        steps: a generator, which runs once, or a function that makes a new one, which can begin
+            again. It yields one loss (a number or a 0-d tensor) per step, or a dict of numbers such
+            as {"train_loss": ..., "val_accuracy": ...}.
+        model, optimizer: what the hot sliders reach. They are put back to where they were when a
+            run begins again.
     """
 
     forks = False
     size = 0
 
-    def __init__(self, steps: Steps, model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None,
+    def __init__(self, steps: Steps, model: nn.Module | None = None,
+                 optimizer: torch.optim.Optimizer | None = None,
                  name: str = "your own training") -> None:
         self.again = callable(steps) and not isinstance(steps, Iterator)
         if not self.again and not isinstance(steps, Iterator):
             raise RecipeError("LivePanel(steps=)", found=type(steps).__name__,
-                              expected="a generator, or a function that makes one", mend="Use `yield loss` in the loop.")
+                              expected="a generator, or a function that makes one",
+                              mend="Use `yield loss` in the loop.")
         if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
-            raise RecipeError("LivePanel(optimizer=)", found=type(optimizer).__name__, expected="a torch.optim.Optimizer")
+            raise RecipeError("LivePanel(optimizer=)", found=type(optimizer).__name__,
+                              expected="a torch.optim.Optimizer")
         self.steps, self.model, self.optimizer, self.name = steps, model, optimizer, name
         self._begun = False
         self._first = self._state() if self.again else None
 
     def settings(self) -> Settings:
-        """Where the optimiser and the dropout layers stand now; the steps of a generator are not known."""
+        """Where the optimiser and the dropout layers stand now; the steps of a generator are not
+        known.
+        """
         group = self.optimizer.param_groups[0] if self.optimizer is not None else {}
         momentum = group.get("momentum", group.get("betas", (0.0,))[0])
         found: dict[str, Any] = {"lr": group.get("lr", 0.0), "momentum": momentum,
                                  "weight_decay": group.get("weight_decay", 0.0), "max_steps": 10**9}
         if drops := self._dropouts():
             found["dropout"] = min(drops[0].p, 0.99)
-        return Settings().replace(**{name: float(v) if name != "max_steps" else v for name, v in found.items()})
+        return Settings().replace(
+            **{name: float(v) if name != "max_steps" else v for name, v in found.items()})
 
-    def without_effect(self, settings: Settings, knob: str) -> str:  # noqa: ARG002  as of every source
+    def without_effect(self, settings: Settings, knob: str) -> str:  # noqa: ARG002
         group = self.optimizer.param_groups[0] if self.optimizer is not None else {}
         reach = {"lr": "lr" in group, "momentum": "momentum" in group or "betas" in group,
                  "weight_decay": "weight_decay" in group, "dropout": bool(self._dropouts())}
@@ -63,13 +73,16 @@ class OwnSource:
         return "your own training decides that"
 
     def begin(self, settings: Settings) -> OwnLane:
-        """A new run; the state of model and optimiser goes back to the first one where the steps can begin again."""
+        """A new run; the state of model and optimiser goes back to the first one where the steps
+        can begin again.
+        """
         if self.again:
             self._restore()
             going = self.steps()  # type: ignore[operator]
         elif self._begun:
             raise RecipeError("Restart", found="a generator that was begun already",
-                              expected="a function that makes a new one", mend="LivePanel(steps=my_function, ...).")
+                              expected="a function that makes a new one",
+                              mend="LivePanel(steps=my_function, ...).")
         else:
             going = self.steps
         self._begun = True
@@ -93,7 +106,10 @@ class OwnSource:
 
     def _dropouts(self) -> list[Any]:
         modules = self.model.modules() if self.model is not None else ()
-        return [m for m in modules if isinstance(getattr(m, "p", None), float) and "dropout" in type(m).__name__.lower()]
+        return [
+            m for m in modules
+            if isinstance(getattr(m, "p", None), float) and "dropout" in type(m).__name__.lower()
+        ]
 
     def _state(self) -> tuple[Any, Any]:
         return (copy.deepcopy(self.model.state_dict()) if self.model is not None else None,
@@ -149,7 +165,8 @@ class OwnLane:
             try:
                 close()
             except Exception as error:  # of the reader's own code; the run is over all the same
-                self.run.message = f"{self.run.message} The generator did not end cleanly: {error!r}.".strip()
+                self.run.message = f"{self.run.message} The generator did not end cleanly: {error!r}.".strip(
+                )
 
 
 def numbers_of(given: Any) -> dict[str, float]:
@@ -166,17 +183,20 @@ def numbers_of(given: Any) -> dict[str, float]:
     try:
         found = {str(name): float(value) for name, value in given.items()}
     except (TypeError, ValueError, RuntimeError):
-        raise RecipeError("LivePanel(steps=), what it yields", found=repr(given)[:100], expected=expected) from None
+        raise RecipeError("LivePanel(steps=), what it yields", found=repr(given)[:100],
+                          expected=expected) from None
     loss = found.pop("train_loss", found.pop("loss", None))
     if loss is None:
-        raise RecipeError("LivePanel(steps=), what it yields", found=f"a dict of {', '.join(found) or 'nothing'}",
-                          expected=expected)
+        raise RecipeError("LivePanel(steps=), what it yields",
+                          found=f"a dict of {', '.join(found) or 'nothing'}", expected=expected)
     return {"train_loss": loss, **found}
 
 
 def loop(model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.Tensor],
          optimizer: torch.optim.Optimizer) -> Callable[[], Iterator[dict[str, float]]]:
-    """A function that makes the plain loop over `loader`, epoch after epoch; for classes with the share right."""
+    """A function that makes the plain loop over `loader`, epoch after epoch; for classes with
+    the share right.
+    """
     def going() -> Iterator[dict[str, float]]:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         while True:
@@ -196,7 +216,8 @@ def loop(model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.T
                     numbers["train_accuracy"] = float((output.argmax(1) == y).float().mean())
                 yield numbers
             if empty:
-                raise RecipeError("Loader", found="no batches", expected="at least one",
-                                  mend="An iterator that was used up gives nothing: hand in a DataLoader or a list.")
+                raise RecipeError(
+                    "Loader", found="no batches", expected="at least one", mend=
+                    "An iterator that was used up gives nothing: hand in a DataLoader or a list.")
 
     return going

@@ -14,9 +14,11 @@ def bands(band: Band | None) -> list[Ribbon]:
     found = []
     for role, runs, label in (("old", band.olds, knob_words(band.old, band.new)),
                               ("new", band.news, knob_words(band.new, band.old))):
-        for column, chart, factor in (("val_loss", "loss", 1.0), ("val_accuracy", "accuracy", 100.0)):
+        for column, chart, factor in (("val_loss", "loss", 1.0), ("val_accuracy", "accuracy",
+                                                                  100.0)):
             x, low, middle, high = stretch(runs, column)
             if len(x):
-                found.append(Ribbon(f"{len(runs)} seeds, {label}", role, chart, x, low * factor, middle * factor,
-                                    high * factor))
+                found.append(
+                    Ribbon(f"{len(runs)} seeds, {label}", role, chart, x, low * factor,
+                           middle * factor, high * factor))
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipe_widgets.records import Settings
+from recipe_widgets.core import Settings
 
 
 @dataclass(frozen=True)
@@ -19,23 +19,34 @@ class Preset:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def on(self, settings: Settings) -> Settings:
-        """These settings with the preset's knobs; model, length and seed stay unless it names them."""
-        calm = {"lr": 0.05, "momentum": 0.9, "batch_size": 64, "dropout": 0.0, "optimizer": "sgd", "init": "default",
-                "activation": "relu", "norm": "none"}
+        """These settings with the preset's knobs; model, length and seed stay unless it names
+        them.
+        """
+        calm = {
+            "lr": 0.05, "momentum": 0.9, "batch_size": 64, "dropout": 0.0, "optimizer": "sgd",
+            "init": "default", "activation": "relu", "norm": "none"
+        }
         return settings.simplest().replace(**{**calm, **self.changes})
 
 
-PRESETS = (
-    Preset("plain SGD with momentum", True, "a sound beginning on both data sets"),
-    Preset("Adam at 3e-4", True, "the safe choice when nothing is known yet", {"optimizer": "adam", "lr": 3e-4}),
-    Preset("He init, cosine decay", True, "weights scaled for ReLU, and a rate that ends at zero",
-           {"init": "he", "schedule": "cosine", "lr": 0.1}),
-    Preset("learning rate too high", False, "each step leaps over the valley; the loss jumps or becomes no number",
-           {"lr": 3.0, "momentum": 0.9}),
-    Preset("learning rate too low", False, "the curve is calm and goes nowhere", {"lr": 1e-4, "momentum": 0.0}),
-    Preset("pure momentum", False, "nothing ever brakes: the run swings for ever", {"momentum": 0.99, "lr": 0.1}),
-    Preset("dropout of 0.9", False, "hardly any unit is left to learn with", {"dropout": 0.9}),
-    Preset("saturated sigmoids", False, "weights of size one push every sigmoid to its flat ends",
-           {"activation": "sigmoid", "init": "normal"}),
-    Preset("all weights zero", False, "all units are the same, so all get the same gradient", {"init": "zeros"}),
-)
+PRESETS = (Preset("plain SGD with momentum", True, "a sound beginning on both data sets"),
+           Preset("Adam at 3e-4", True, "the safe choice when nothing is known yet",
+                  {"optimizer": "adam", "lr": 3e-4}),
+           Preset("He init, cosine decay", True,
+                  "weights scaled for ReLU, and a rate that ends at zero",
+                  {"init": "he", "schedule": "cosine", "lr": 0.1}),
+           Preset("learning rate too high", False,
+                  "each step leaps over the valley; the loss jumps or becomes no number",
+                  {"lr": 3.0, "momentum": 0.9}),
+           Preset("learning rate too low", False, "the curve is calm and goes nowhere",
+                  {"lr": 1e-4, "momentum": 0.0}),
+           Preset("pure momentum", False, "nothing ever brakes: the run swings for ever",
+                  {"momentum": 0.99, "lr": 0.1}),
+           Preset("dropout of 0.9", False, "hardly any unit is left to learn with",
+                  {"dropout": 0.9}),
+           Preset("saturated sigmoids", False,
+                  "weights of size one push every sigmoid to its flat ends",
+                  {"activation": "sigmoid", "init": "normal"}),
+           Preset("all weights zero", False, "all units are the same, so all get the same gradient",
+                  {"init": "zeros"}),
+           )

@@ -11,12 +11,12 @@ from typing import Literal
 
 import torch
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.threads import rest_openmp, set_threads
 from recipe_widgets.plots import Dot, board_svg
 from recipe_widgets.plots.tuning import WORDS
-from recipe_widgets.records import RecipeError
 from recipe_widgets.tune import Tuning
 from recipe_widgets.tune.lost import storage_errors
 
@@ -38,7 +38,8 @@ class Search:
 
     light = False  # to the engine: every turn trains, and stopping needs no turn of its own
 
-    def __init__(self, tuning: Tuning, view: Callable[[Board], None] | None = None, engine: Engine = ENGINE) -> None:
+    def __init__(self, tuning: Tuning, view: Callable[[Board], None] | None = None,
+                 engine: Engine = ENGINE) -> None:
         self.tuning, self.view, self.engine = tuning, view, engine
         self.phase: Phase = "idle"
         self.problem = ""
@@ -68,7 +69,9 @@ class Search:
         self.engine.want(self)
 
     def stop(self) -> None:
-        """End after the training step it is in. Finished trials stay; the one under way is queued again."""
+        """End after the training step it is in. Finished trials stay; the one under way is
+        queued again.
+        """
         with self._news:
             self._wanted = False
             if self.phase == "waiting":
@@ -77,7 +80,8 @@ class Search:
 
     def wait(self, timeout: float | None = None) -> Tuning:
         """Block until the search has ended or was stopped, `timeout` seconds at most."""
-        wait_until(lambda: self.phase not in ("waiting", "running"), self._news, self.engine, timeout)
+        wait_until(lambda: self.phase not in ("waiting", "running"), self._news, self.engine,
+                   timeout)
         return self.tuning
 
     def close(self, wait: bool = True) -> None:
@@ -90,7 +94,8 @@ class Search:
             with self._turning:
                 self._let_go()
 
-    # --- trainer thread ---------------------------------------------------------------------------------------------
+    # --- trainer thread
+    # ---------------------------------------------------------------------------------------------
 
     def turn(self) -> bool:
         """Train for a moment; False at the end."""
@@ -106,16 +111,19 @@ class Search:
                 with storage_errors(self.tuning.storage):
                     going = self._a_moment(self._crank)
             except Exception as error:  # whatever happens, the page lives on and says so
-                self.problem = str(error) if isinstance(error, RecipeError) else f"{type(error).__name__}: {error}"
+                self.problem = str(error) if isinstance(
+                    error, RecipeError) else f"{type(error).__name__}: {error}"
                 going = False
             if not going or self.tuning.ended_here != self._ended:
                 self._ended = self.tuning.ended_here
-                with contextlib.suppress(RecipeError), storage_errors(self.tuning.storage):  # lost: the old board stays
+                # lost: the old board stays
+                with contextlib.suppress(RecipeError), storage_errors(self.tuning.storage):
                     self._board = self._drawn()
             if not going:
                 self._let_go()
                 with self._news:
-                    going = self._wanted and self.tuning.stopped and not self.problem  # started again during the stop
+                    # started again during the stop
+                    going = self._wanted and self.tuning.stopped and not self.problem
                     self._enter("waiting" if going else "ended")
             return going
 
@@ -130,7 +138,8 @@ class Search:
 
     def _let_go(self) -> None:
         crank, self._crank = self._crank, None
-        if crank is not None:  # a generator: its trial is queued again; where the storage is lost, others notice it
+        # a generator: its trial is queued again; where the storage is lost, others notice it
+        if crank is not None:
             with contextlib.suppress(RecipeError), storage_errors(self.tuning.storage):
                 crank.close()  # type: ignore[attr-defined]
 
@@ -146,11 +155,12 @@ class Search:
         table = tuning.table()
         pruned = sum(trial.state == "pruned" for trial in table)
         words = f"{len(table)} of {tuning.trials} trials, {pruned} of them pruned; {tuning.words()}."
-        chart = board_svg([Dot(trial.number, trial.value) for trial in table], tuning.trials, WORDS[tuning.metric],
-                          tuning.metric == "val_loss", words)
+        chart = board_svg([Dot(trial.number, trial.value) for trial in table], tuning.trials,
+                          WORDS[tuning.metric], tuning.metric == "val_loss", words)
         return Board(chart, words, self.phase)
 
-    # --- painter thread ---------------------------------------------------------------------------------------------
+    # --- painter thread
+    # ---------------------------------------------------------------------------------------------
 
     def paint(self) -> bool:
         """Hand a new board to the view, if anything changed."""
@@ -163,6 +173,8 @@ class Search:
 
     def board(self) -> Board:
         """What there is to see now."""
-        head = {"idle": "Press Start. ", "waiting": "Waits for another panel. ", "running": "Searching. ",
-                "ended": "Stopped. " if self.tuning.stopped else "Done. ", "closed": ""}[self.phase]
+        head = {
+            "idle": "Press Start. ", "waiting": "Waits for another panel. ", "running":
+            "Searching. ", "ended": "Stopped. " if self.tuning.stopped else "Done. ", "closed": ""
+        }[self.phase]
         return Board(self._board.chart, self.problem or head + self._board.words, self.phase)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recipe_widgets.core import Run, Settings, Tree
+from recipe_widgets.core.files import put
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.frame import Frame
@@ -14,19 +16,19 @@ from recipe_widgets.live.lanes import as_source
 from recipe_widgets.live.obeying import Obeying
 from recipe_widgets.live.order import Do, Order
 from recipe_widgets.live.threads import rest_openmp
-from recipe_widgets.records import Run, Settings, Tree
-from recipe_widgets.records.files import put
 from recipe_widgets.training.warming import warm_up
 
 
 class Session(Obeying):
     """One stream of runs from one source.
 
-    Any thread may call `order`, `wait`, `close`, `pin`, `remove` and read `run`, `other`, `ghost`, `tree`, `phase`; they
-    only store or look. Training happens on the engine's trainer thread, painting on its painter thread.
+    Any thread may call `order`, `wait`, `close`, `pin`, `remove` and read `run`, `other`, `ghost`,
+    `tree`, `phase`; they only store or look. Training happens on the engine's trainer thread,
+    painting on its painter thread.
 
     Attributes:
-        run: the newest run. other: the branch with the old settings beside it, after a fork. ghost: the run before.
+        run: the newest run. other: the branch with the old settings beside it, after a fork. ghost:
+            the run before.
         band: the newest comparison over seeds. tree: all runs that are kept.
     """
 
@@ -35,7 +37,8 @@ class Session(Obeying):
         super().__init__(source, settings, view, engine)
         engine.open(self)
 
-    # --- any thread -------------------------------------------------------------------------------------------------
+    # --- any thread -------------------------------------------------------------------------------
+    # ------------------
 
     def order(self, do: Do, settings: Settings | None = None, step: int | None = None,
               against: Settings | None = None) -> None:
@@ -45,7 +48,8 @@ class Session(Obeying):
             if self.phase == "closed":
                 return
             self.settings = settings or (self.first_settings if do == "reset" else self.settings)
-            if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop", "reset"):
+            if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop",
+                                                                                    "reset"):
                 return  # what was asked for has not begun: nothing to pause
             self.visiting = step if do == "visit" else self.visiting if do == "rewind" else None
             self._order = Order(do, self.settings, self.visiting, against)
@@ -55,11 +59,15 @@ class Session(Obeying):
         self.engine.repaint()
 
     def warm_up(self) -> None:
-        """Load behind the page what a first run needs: PyTorch imports for a second at the first optimiser."""
+        """Load behind the page what a first run needs: PyTorch imports for a second at the first
+        optimiser.
+        """
         self.engine.prepare(warm_up)
 
     def look(self, tab: str) -> None:
-        """Open a tab that shows the inside of the network, or close it with "". Raises RecipeError: no such tab."""
+        """Open a tab that shows the inside of the network, or close it with "". Raises
+        RecipeError: no such tab.
+        """
         self.within.choose(tab)
         self.engine.want(self)
         self.engine.repaint()
@@ -85,7 +93,8 @@ class Session(Obeying):
                 self._release("the panel was closed")
 
     def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
-        """Keep a run and show it beside the newer ones (or no longer); a name replaces the one it has.
+        """Keep a run and show it beside the newer ones (or no longer); a name replaces the one it
+        has.
 
         Raises:
             RecipeError: there is no such run.
@@ -100,7 +109,9 @@ class Session(Obeying):
         self.source = as_source(source)
 
     def take_up(self, tree: Tree) -> None:
-        """Show the runs of a sitting that was saved, the newest as the ghost. Only for a session that has none yet."""
+        """Show the runs of a sitting that was saved, the newest as the ghost. Only for a session
+        that has none yet.
+        """
         self.kept = Kept(tree)
         self._painted = ()
         self.engine.repaint()
@@ -112,7 +123,8 @@ class Session(Obeying):
             RecipeError: the file cannot be written; one that was there is untouched then.
         """
         path = Path(file)
-        put(path, self.tree.to_json(self.source.name, self.data.sha256 if self.data is not None else ""),
+        put(path,
+            self.tree.to_json(self.source.name, self.data.sha256 if self.data is not None else ""),
             "File of the session")
         return path
 
@@ -135,14 +147,15 @@ class Session(Obeying):
         order = self._order
         return order is not None and order.do in ("pause", "stop", "reset")
 
-    # --- painter thread ---------------------------------------------------------------------------------------------
+    # --- painter thread
+    # ---------------------------------------------------------------------------------------------
 
     def paint(self) -> bool:
         """Hand a new frame to the view, if anything changed since the last one."""
         view = self.view
         state = [(id(lane.run), lane.run.steps_done, lane.run.status) for lane in self._lanes]
-        now = (state, self.phase, self.settings, self.problem, self.note, self.waiting_for, self._seeds_done, self.guess,
-               self.within.page, self.visiting, self.travels.share)
+        now = (state, self.phase, self.settings, self.problem, self.note, self.waiting_for,
+               self._seeds_done, self.guess, self.within.page, self.visiting, self.travels.share)
         if view is None or now == self._painted:
             return False
         self._painted = now

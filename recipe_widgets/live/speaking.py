@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recipe_widgets.core import Branch, Run, Settings, Tree
 from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.pictures import bands
-from recipe_widgets.live.words import cause_words, knob_words, progress_words, score_words, settings_words
+from recipe_widgets.live.words import (
+    cause_words,
+    knob_words,
+    progress_words,
+    score_words,
+    settings_words,
+)
 from recipe_widgets.plots import Ribbon, Shown, curves_svg
-from recipe_widgets.records import Branch, Run, Settings, Tree
 from recipe_widgets.training import describe_device, pick_device
 
 if TYPE_CHECKING:
@@ -70,7 +76,11 @@ class Speaking:
     def shown(self) -> list[Shown]:
         """The runs in the picture, the newest last."""
         run, other, ghost = self.run, self.other, self.ghost
-        found = [Shown(b.run, "pinned", b.title) for b in self.tree if b.pinned and b.run not in (run, other)]
+        found = [
+            Shown(b.run, "pinned", b.title)
+            for b in self.tree
+            if b.pinned and b.run not in (run, other)
+        ]
         if ghost is not None and not any(one.run is ghost for one in found):
             found.append(Shown(ghost, "ghost", "run before"))
         if other is not None and run is not None:
@@ -86,7 +96,8 @@ class Speaking:
 
     def frame(self) -> Frame:
         """What there is to see now."""
-        run, listed = self.run, [(b.number, self.title(b), b.pinned) for b in reversed(tuple(self.tree))]
+        run, listed = self.run, [(b.number, self.title(b), b.pinned)
+                                 for b in reversed(tuple(self.tree))]
         return Frame(self.picture(), self.words(), self.device_words(), self.phase,
                      self.diagnosis.of(run, self.phase == "running"), tuple(listed),
                      self.within.page, run.steps_done if run else 0, self.visiting)
@@ -115,11 +126,13 @@ class Speaking:
         if goal is not None and self.travels.going:
             return f"Going back to step {goal:,}: {self.travels.share:.0%} done."
         if run is None:
-            return f"{self.note} Press Run, or move a slider. Set: {settings_words(self.settings)}.".strip()
+            return f"{self.note} Press Run, or move a slider. Set: {settings_words(self.settings)}.".strip(
+            )
         if goal is not None and goal < run.steps_done:
             return (f"Looking at step {goal:,} of {run.steps_done:,}. {_loss_then(run, goal)} "
                     "Resume goes on where the run is; Rewind goes on from here.")
-        head = {"running": "Training", "paused": "Paused", "waiting": "Starting"}.get(phase, run.status.capitalize())
+        head = {"running": "Training", "paused": "Paused", "waiting":
+                "Starting"}.get(phase, run.status.capitalize())
         state = f"{head} with {settings_words(run.newest, self.first_settings)}."
         if run.status == "diverged":
             return f"{state} {self.note} {run.message}"

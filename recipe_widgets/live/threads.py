@@ -1,7 +1,8 @@
 """How many threads a live run computes with.
 
-Two threads are faster alone, but beside one busy neighbour (a browser, a painter) a small model can slow down ninefold,
-while one thread hardly notices. So both are measured on the model itself, for a few steps on a copy.
+Two threads are faster alone, but beside one busy neighbour (a browser, a painter) a small model can
+slow down ninefold, while one thread hardly notices. So both are measured on the model itself, for a
+few steps on a copy.
 """
 
 from __future__ import annotations
@@ -22,35 +23,42 @@ from typing import Any
 
 import torch
 
-from recipe_widgets.records import Run
+from recipe_widgets.core import Run
 from recipe_widgets.training import Training
 
-GAIN = 1.05  # more threads must be at least so many times faster to be worth a core that the page could use
+# more threads must be at least so many times faster to be worth a core that the page could use
+GAIN = 1.05
 WHILE, FEW = 0.3, 3  # seconds whose steps are watched, and how many steps at the least
-SLOWER = 1.6  # times the measured time per step, for half of the steps: a busy neighbour has turned up
-# Mostly it takes the core away for a moment: few steps wait, and these for long, while half of them notice nothing.
+# times the measured time per step, for half of the steps: a busy neighbour has turned up
+SLOWER = 1.6
+# Mostly it takes the core away for a moment: few steps wait, and these for long, while half of them
+# notice nothing.
 STALLED, SHARE = 3.0, 0.05  # times the measured time per step, for so large a share of the steps
-COSTLY = ("model", "width", "depth", "activation", "norm", "optimizer", "augment", "ema", "batch_size", "precision",
-          "device")  # knobs that a step's time depends on
-ROUNDS, STEPS, BUDGET = 3, 10, 0.01  # turns per choice; in each at most so many steps, or seconds, but at least two steps
+COSTLY = ("model", "width", "depth", "activation", "norm", "optimizer", "augment", "ema",
+          "batch_size", "precision", "device")  # knobs that a step's time depends on
+# turns per choice; in each at most so many steps, or seconds, but at least two steps
+ROUNDS, STEPS, BUDGET = 3, 10, 0.01
 
 
 def set_threads(count: int, default: int) -> None:
     """Let the calling thread compute with `count` threads, and nobody else.
 
-    PyTorch keeps the count per thread, but hands the newest one to threads that are started later. A passing thread
-    puts that `default` back.
+    PyTorch keeps the count per thread, but hands the newest one to threads that are started later.
+    A passing thread puts that `default` back.
     """
     if count != torch.get_num_threads():
         torch.set_num_threads(count)
-        passing = threading.Thread(target=torch.set_num_threads, args=(default,), name="recipe-passing")
+        passing = threading.Thread(target=torch.set_num_threads, args=(default, ),
+                                   name="recipe-passing")
         passing.start()
         passing.join()
 
 
 @functools.cache
 def _openmp() -> ctypes.CDLL | None:
-    """The OpenMP runtime that PyTorch computes with, where it can be found and is new enough (OpenMP 5)."""
+    """The OpenMP runtime that PyTorch computes with, where it can be found and is new enough
+    (OpenMP 5).
+    """
     for path in sorted((Path(torch.__file__).parent / "lib").glob("lib*omp*")):
         with contextlib.suppress(OSError, AttributeError):
             library = ctypes.CDLL(str(path))
@@ -62,9 +70,9 @@ def _openmp() -> ctypes.CDLL | None:
 def rest_openmp() -> None:
     """Let the calling thread's idle OpenMP helpers end; its next large operation starts new ones.
 
-    Each thread that computes has helpers of its own. As soon as there are more of them than cores, the runtime puts all
-    to sleep between operations, and a trainer thread beside a main thread that has computed before is up to 2.5 times
-    slower, although the main thread does nothing.
+    Each thread that computes has helpers of its own. As soon as there are more of them than cores,
+    the runtime puts all to sleep between operations, and a trainer thread beside a main thread that
+    has computed before is up to 2.5 times slower, although the main thread does nothing.
     """
     library = _openmp()
     if library is not None:
@@ -77,7 +85,8 @@ _SOFT = 1  # omp_pause_soft: settings are kept
 def choose_threads(training: Training, many: int) -> tuple[int, float]:
     """1 or `many`, whichever serves this model now, and its seconds per step.
 
-    Measured on a copy, so that the run itself is not touched, and in turns, since a machine's speed drifts.
+    Measured on a copy, so that the run itself is not touched, and in turns, since a machine's speed
+    drifts.
     """
     if many == 1 or training.device.type != "cpu":
         return many, math.inf
@@ -104,7 +113,9 @@ def _seconds_of_steps(training: Training) -> list[float]:
 
 
 class Threads:
-    """How many threads the runs of one session compute with, and whether a neighbour has turned up meanwhile."""
+    """How many threads the runs of one session compute with, and whether a neighbour has turned
+    up meanwhile.
+    """
 
     def __init__(self) -> None:
         self.many = torch.get_num_threads()
@@ -151,9 +162,12 @@ class Threads:
             self._lasted -= self._durations.popleft()
 
     def mind_neighbours(self, runs: list[Run]) -> None:
-        """Fall back to one thread when something else keeps a core busy; the runs note from which step on."""
+        """Fall back to one thread when something else keeps a core busy; the runs note from
+        which step on.
+        """
         newest = sorted(self._durations)
-        if len(newest) < FEW or self._lasted < WHILE or not runs[-1].threads or runs[-1].threads[-1][1] == 1:
+        if len(newest) < FEW or self._lasted < WHILE or not runs[-1].threads or runs[-1].threads[
+                -1][1] == 1:
             return
         usual, looks = self._usual * len(runs), runs[-1].settings.eval_every
         stalled = len(newest) - bisect.bisect(newest, STALLED * usual)

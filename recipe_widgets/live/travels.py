@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from recipe_widgets.core import Run, Settings
 from recipe_widgets.live.lanes import DataLane
-from recipe_widgets.records import Run, Settings
 from recipe_widgets.training import Journey
 
 
@@ -14,7 +14,8 @@ class Travels:
 
     Attributes:
         share: of the journey that is done, 1 when none goes on.
-        rewind_with: settings that a new run goes on with on arrival; None: the moment is only looked at.
+        rewind_with: settings that a new run goes on with on arrival; None: the moment is only
+            looked at.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,9 @@ class Travels:
         return self._journey.step if self._journey is not None else None
 
     def begin(self, run: Run, step: int, set_threads: Callable[[int], None]) -> None:
-        """Set out. Raises RecipeError where the run never got that far, or cannot be done over again."""
+        """Set out. Raises RecipeError where the run never got that far, or cannot be done over
+        again.
+        """
         self.end()
         if step < run.steps_done:
             self._journey, self._from, self.share = Journey(run, step), run, 0.0
@@ -58,13 +61,17 @@ class Travels:
         close = getattr(self._way, "close", None)
         if close is not None:
             close()
-        self._journey, self._from, self._way, self.share, self.rewind_with = None, None, iter(()), 1.0, None
+        self._journey, self._from, self._way, self.share, self.rewind_with = None, None, iter(
+            ()), 1.0, None
 
     def lane(self) -> tuple[DataLane, Run] | None:
-        """A run that stands at this moment and may go on, and the run it leaves. The moment is used up."""
+        """A run that stands at this moment and may go on, and the run it leaves. The moment is
+        used up.
+        """
         journey, left = self.moment, self._from
         if journey is None or left is None:
             return None
-        journey.run.snapshots = left.snapshots.copy(journey.step) if left.snapshots is not None else None
+        journey.run.snapshots = left.snapshots.copy(
+            journey.step) if left.snapshots is not None else None
         self.end()
         return DataLane(journey.training, journey.run), left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.live.lanes import LOOK_SAMPLES
 from recipe_widgets.plots.inside import (
     HEALTHY,
@@ -14,12 +15,13 @@ from recipe_widgets.plots.inside import (
     time_html,
     weights_html,
 )
-from recipe_widgets.records import RecipeError, Run
 from recipe_widgets.training import LayerSizes, Training, look_inside, time_split
 from recipe_widgets.training.evaluate import stratified_look
 
-TABS = {"activations": "Activations", "gradients": "Gradients", "updates": "Updates", "weights": "First layer",
-        "predictions": "Predictions", "confusion": "Confusion", "time": "Time"}
+TABS = {
+    "activations": "Activations", "gradients": "Gradients", "updates": "Updates", "weights":
+    "First layer", "predictions": "Predictions", "confusion": "Confusion", "time": "Time"
+}
 EVERY = 0.5  # seconds between looks while a run goes on
 SHARE = 0.08  # of the time, at most, goes into looks
 
@@ -70,11 +72,16 @@ class Within:
         if tab in ("gradients", "updates"):
             return sizes_html(run.history, tab[:-1], HEALTHY if tab == "updates" else None)
         if tab == "time":
-            return time_html(time_split(training)) if training is not None else "Time is measured while a run goes on."
+            return time_html(time_split(
+                training)) if training is not None else "Time is measured while a run goes on."
         assert run.model is not None
         assert run.data is not None
-        split = stratified_look(run.data.validation if len(run.data.validation.y) else run.data.train, LOOK_SAMPLES)
+        split = stratified_look(
+            run.data.validation if len(run.data.validation.y) else run.data.train, LOOK_SAMPLES)
         inside, names = look_inside(run.model, split), run.data.classes
-        return {"activations": lambda: activations_html(inside), "weights": lambda: weights_html(inside),
-                "predictions": lambda: predictions_html(inside, split, names),
-                "confusion": lambda: confusion_html(inside, names)}[tab]()
+        return {
+            "activations": lambda: activations_html(inside), "weights":
+            lambda: weights_html(inside), "predictions":
+            lambda: predictions_html(inside, split, names), "confusion":
+            lambda: confusion_html(inside, names)
+        }[tab]()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from recipe_widgets.records import Run, Settings
+from recipe_widgets.core import Run, Settings
 
 FOUR = ("lr", "batch_size", "dropout", "momentum")  # always told
 
 
 def value_words(name: str, value: Any) -> str:
     """For example "learning rate 0.05"."""
-    return f"{Settings.knob(name).label} {value:g}" if isinstance(value, float) else f"{Settings.knob(name).label} {value}"
+    return f"{Settings.knob(name).label} {value:g}" if isinstance(
+        value, float) else f"{Settings.knob(name).label} {value}"
 
 
 def settings_words(settings: Settings, base: Settings | None = None) -> str:
-    """The recipe's four knobs, and which others differ from `base` (kinds that no slider turns left out)."""
+    """The recipe's four knobs, and which others differ from `base` (kinds that no slider turns
+    left out).
+    """
     more = tuple(name for name in (settings - base if base is not None else {})
                  if name not in FOUR and Settings.knob(name).kind != "fixed")
     return ", ".join(value_words(name, getattr(settings, name)) for name in (*FOUR, *more))
@@ -24,7 +27,8 @@ def settings_words(settings: Settings, base: Settings | None = None) -> str:
 def knob_words(settings: Settings, other: Settings) -> str:
     """Where `settings` stands on the knobs in which it differs from `other`."""
     names = [name for name in settings - other if Settings.knob(name).kind != "fixed"]
-    return ", ".join(value_words(name, getattr(settings, name)) for name in names) or "the same settings"
+    return ", ".join(value_words(name, getattr(settings, name))
+                     for name in names) or "the same settings"
 
 
 def cause_words(new: Run, old: Run, at_step: int) -> str:
@@ -32,9 +36,11 @@ def cause_words(new: Run, old: Run, at_step: int) -> str:
     names = [name for name in new.newest - old.newest if Settings.knob(name).kind != "fixed"]
     if not names:
         return f"Forked after step {at_step:,}: nothing differs, so both go on to the same numbers."
-    turned = "; ".join(f"{Settings.knob(n).label} {_plain(getattr(old.newest, n))} → {_plain(getattr(new.newest, n))}"
-                       for n in names)
-    same = "weights, optimiser state and random numbers" + ("" if "batch_size" in names else ", and the batches")
+    turned = "; ".join(
+        f"{Settings.knob(n).label} {_plain(getattr(old.newest, n))} → {_plain(getattr(new.newest, n))}"
+        for n in names)
+    same = "weights, optimiser state and random numbers" + ("" if "batch_size" in names else
+                                                            ", and the batches")
     one = "One cause" if len(names) == 1 else f"{len(names)} causes, which cannot be told apart"
     differ = " The batches then differ, too." if "batch_size" in names else ""
     return f"Forked after step {at_step:,}. {one}: {turned}. Equal: {same}.{differ}"
@@ -45,7 +51,9 @@ def _plain(value: Any) -> str:
 
 
 def progress_words(run: Run, n: int, steps_per_second: float) -> str:
-    """Where a run on `n` training samples is (0: not known), and how fast it goes (0: not known, or not moving)."""
+    """Where a run on `n` training samples is (0: not known), and how fast it goes (0: not known,
+    or not moving).
+    """
     settings, done = run.newest, run.steps_done
     if not n:
         speed = f", {steps_per_second:,.0f} steps/s" if steps_per_second > 0 else ""

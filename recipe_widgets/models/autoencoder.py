@@ -5,18 +5,19 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from recipe_widgets.core import Settings, rng_guard
+from recipe_widgets.core.arguments import checked
 from recipe_widgets.models.layers import after, conv, pieces
 from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
-from recipe_widgets.records import Settings, rng_guard
-from recipe_widgets.records.arguments import checked
 
 
 class Autoencoder(nn.Module):
-    """An image through a bottleneck of `width` numbers and back (Hinton & Salakhutdinov 2006): (N,C,H,W) to (N,C,H,W).
+    """An image through a bottleneck of `width` numbers and back (Hinton & Salakhutdinov 2006):
+    (N,C,H,W) to (N,C,H,W).
 
-    encoder: `depth` + 1 convs 3x3 of stride 2 with 16, 32, ... channels, then a Linear to `width`. decoder: a Linear, then
-    as many steps of nearest upsampling and conv 3x3. Its output is in the units of normalised batches. For grey 28x28 at
-    depth=1: (16,14,14), (32,7,7), width, and back.
+    encoder: `depth` + 1 convs 3x3 of stride 2 with 16, 32, ... channels, then a Linear to `width`.
+    decoder: a Linear, then as many steps of nearest upsampling and conv 3x3. Its output is in the
+    units of normalised batches. For grey 28x28 at depth=1: (16,14,14), (32,7,7), width, and back.
     """
 
     @checked(shape=SIDES)
@@ -34,11 +35,14 @@ class Autoencoder(nn.Module):
         flat = inputs * sizes[-1][0] * sizes[-1][1]
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, settings.width))
         made = flat * pieces(settings)
-        up: list[nn.Module] = [nn.Linear(settings.width, made), *after(settings, made, spatial=False),
-                               nn.Unflatten(1, small)]
+        up: list[nn.Module] = [
+            nn.Linear(settings.width, made), *after(settings, made, spatial=False),
+            nn.Unflatten(1, small)
+        ]
         for count, size in zip([*counts[-2::-1], 0], sizes[-2::-1], strict=True):
             up.append(nn.Upsample(size=size))
-            up += conv(settings, inputs, count, 3) if count else [nn.Conv2d(inputs, channels, 3, padding=1)]
+            up += conv(settings, inputs, count,
+                       3) if count else [nn.Conv2d(inputs, channels, 3, padding=1)]
             inputs = count
         self.decoder = nn.Sequential(*up)
 
@@ -49,7 +53,9 @@ class Autoencoder(nn.Module):
 
 @checked(shape=SIDES)
 def build_autoencoder(settings: Settings, shape: tuple[int, ...]) -> Autoencoder:
-    """On the CPU, initialised from `settings.seed`; width, depth, activation, init and norm count, the rest does not."""
+    """On the CPU, initialised from `settings.seed`; width, depth, activation, init and norm
+    count, the rest does not.
+    """
     from recipe_widgets.models.build import finish
 
     with torch.device("meta"):

@@ -9,16 +9,19 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError, Settings, generator
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.models.init import init_weights
 from recipe_widgets.models.shapes import SIDES, image
-from recipe_widgets.records import RecipeError, Settings, generator
-from recipe_widgets.records.arguments import checked, fitting, whole
 
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and std that torchvision's weights expect
+# mean and std that torchvision's weights expect
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Frozen(nn.Module):
-    """A trunk whose weights and BatchNorm statistics stay as they are, also while the rest is in training mode."""
+    """A trunk whose weights and BatchNorm statistics stay as they are, also while the rest is in
+    training mode.
+    """
 
     def __init__(self, trunk: nn.Module) -> None:
         super().__init__()
@@ -35,7 +38,8 @@ class Frozen(nn.Module):
 
 @checked(num_classes=whole(1, 10**6))
 @fitting("a model that can be copied")
-def new_head(model: nn.Module, num_classes: int, settings: Settings | None = None, *, freeze: bool = False) -> nn.Sequential:
+def new_head(model: nn.Module, num_classes: int, settings: Settings | None = None, *,
+             freeze: bool = False) -> nn.Sequential:
     """A copy of `model` without its last Linear, followed by a fresh one for `num_classes` classes.
 
     Args:
@@ -48,9 +52,12 @@ def new_head(model: nn.Module, num_classes: int, settings: Settings | None = Non
     """
     settings = settings or Settings()
     trunk = copy.deepcopy(model)
-    name, last = next(((n, m) for n, m in reversed(list(trunk.named_modules())) if isinstance(m, nn.Linear)), ("", None))
+    name, last = next(
+        ((n, m) for n, m in reversed(list(trunk.named_modules())) if isinstance(m, nn.Linear)),
+        ("", None))
     if last is None or not name:
-        raise RecipeError("new_head(model)", found=type(model).__name__, expected="a model that holds a Linear layer")
+        raise RecipeError("new_head(model)", found=type(model).__name__,
+                          expected="a model that holds a Linear layer")
     trunk.set_submodule(name, nn.Identity())
     with torch.device("meta"):
         head = nn.Linear(last.in_features, num_classes)
@@ -60,8 +67,8 @@ def new_head(model: nn.Module, num_classes: int, settings: Settings | None = Non
 
 
 class FromData(nn.Module):
-    """Batches normalised with a data set's mean and std become what ImageNet networks expect: three colours, `size` pixels
-    a side, ImageNet's mean and std. (N, C, H, W) to (N, 3, size, size)."""
+    """Batches normalised with a data set's mean and std become what ImageNet networks expect: three
+    colours, `size` pixels a side, ImageNet's mean and std. (N, C, H, W) to (N, 3, size, size)."""
 
     scale: torch.Tensor
     shift: torch.Tensor
@@ -71,8 +78,10 @@ class FromData(nn.Module):
         self.size = size
         ours, theirs = (torch.tensor(values).view(1, -1, 1, 1) for values in (std, IMAGENET[1]))
         self.register_buffer("scale", ours / theirs, persistent=False)
-        self.register_buffer("shift", (torch.tensor(mean).view(1, -1, 1, 1) - torch.tensor(IMAGENET[0]).view(1, -1, 1, 1))
-                             / theirs, persistent=False)
+        self.register_buffer(
+            "shift",
+            (torch.tensor(mean).view(1, -1, 1, 1) - torch.tensor(IMAGENET[0]).view(1, -1, 1, 1)) /
+            theirs, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x * self.scale + self.shift  # one grey channel spreads over three
@@ -80,15 +89,18 @@ class FromData(nn.Module):
 
 
 @checked(num_classes=whole(1, 10**6), shape=SIDES, size=whole(1, 4096))
-def pretrained(name: str, shape: tuple[int, ...], num_classes: int, mean: Sequence[float], std: Sequence[float],
-               settings: Settings | None = None, *, size: int = 128, freeze: bool = True) -> nn.Sequential:
-    """A torchvision network, such as "resnet18", with its ImageNet weights and a fresh head: data's batches in, logits out.
+def pretrained(name: str, shape: tuple[int, ...], num_classes: int, mean: Sequence[float],
+               std: Sequence[float], settings: Settings | None = None, *, size: int = 128,
+               freeze: bool = True) -> nn.Sequential:
+    """A torchvision network, such as "resnet18", with its ImageNet weights and a fresh head: data's
+    batches in, logits out.
 
     Args:
         shape, mean, std: of the data, as `data.shape`, `data.mean`, `data.std`.
         size: pixels a side that images are resized to.
     Raises:
-        RecipeError: no such network, or its weights are neither in torch's cache nor to be had over the network.
+        RecipeError: no such network, or its weights are neither in torch's cache nor to be had over
+            the network.
     """
     image(name, shape)
     import torchvision
@@ -96,14 +108,19 @@ def pretrained(name: str, shape: tuple[int, ...], num_classes: int, mean: Sequen
     try:
         weights = torchvision.models.get_model_weights(name).DEFAULT
     except (ValueError, AttributeError):
-        raise RecipeError("pretrained(name)", found=repr(name), expected="a classifier of torchvision",
+        raise RecipeError("pretrained(name)", found=repr(name),
+                          expected="a classifier of torchvision",
                           mend='Try "resnet18" or "mobilenet_v3_small".') from None
     try:
-        weights.get_state_dict(check_hash=True, weights_only=True)  # torchvision itself would unpickle whatever lies there
+        # torchvision itself would unpickle whatever lies there
+        weights.get_state_dict(check_hash=True, weights_only=True)
         net = torchvision.models.get_model(name, weights=weights)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:  # no network, or a torn file
         folder = f"{torch.hub.get_dir()}/checkpoints"
-        raise RecipeError(f"Pretrained weights of {name}", found=f"no way to get them ({type(error).__name__}: {error})",
-                          expected=weights.url, mend=f"Put that file into {folder}, or pretrain on other classes of your "
-                          "data: only_classes, train, new_head.") from None
-    return nn.Sequential(FromData(mean, std, size), *new_head(net, num_classes, settings, freeze=freeze))
+        raise RecipeError(
+            f"Pretrained weights of {name}",
+            found=f"no way to get them ({type(error).__name__}: {error})", expected=weights.url,
+            mend=f"Put that file into {folder}, or pretrain on other classes of your "
+            "data: only_classes, train, new_head.") from None
+    return nn.Sequential(FromData(mean, std, size),
+                         *new_head(net, num_classes, settings, freeze=freeze))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.models.layers import Dropout, norm_layer
-from recipe_widgets.records import RecipeError, Settings, generator
 
 
 class RowReader(nn.Module):
-    """An RNN (Elman 1990) or GRU (Cho et al. 2014) over the H rows of an image, C·W numbers each; its last state makes
-    the logits.
+    """An RNN (Elman 1990) or GRU (Cho et al. 2014) over the H rows of an image, C·W numbers each;
+    its last state makes the logits.
 
-    `depth` layers of `width` units; an RNN's non-linearity is `activation` (relu or tanh), a GRU has its own. `norm` and
-    dropout act on the last state; weight normalisation leaves the recurrent weights alone. Parameters for D = C·W inputs
-    and G gates (RNN 1, GRU 3): G·(D·width + width² + 2·width), in further layers with D = width, and K·(width + 1).
+    `depth` layers of `width` units; an RNN's non-linearity is `activation` (relu or tanh), a GRU
+    has its own. `norm` and dropout act on the last state; weight normalisation leaves the recurrent
+    weights alone. Parameters for D = C·W inputs and G gates (RNN 1, GRU 3): G·(D·width + width² +
+    2·width), in further layers with D = width, and K·(width + 1).
     """
 
     def __init__(self, settings: Settings, shape: tuple[int, int, int], num_classes: int) -> None:
@@ -38,6 +39,7 @@ def _recurrent(settings: Settings, inputs: int) -> nn.RNNBase:
     if settings.model == "gru":
         return nn.GRU(inputs, settings.width, settings.depth, batch_first=True)
     if settings.activation not in ("relu", "tanh"):
-        raise RecipeError("Settings.activation", found=f"{settings.activation!r} in an RNN", expected="relu or tanh",
+        raise RecipeError("Settings.activation", found=f"{settings.activation!r} in an RNN",
+                          expected="relu or tanh",
                           mend="Use activation='tanh', or model='gru', which has its own.")
     return nn.RNN(inputs, settings.width, settings.depth, settings.activation, batch_first=True)

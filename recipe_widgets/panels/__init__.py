@@ -7,7 +7,12 @@ from recipe_widgets.panels.capacity_explorer import CapacityExplorer
 from recipe_widgets.panels.conv_explorer import ConvExplorer
 from recipe_widgets.panels.decision_walk import DecisionWalk
 from recipe_widgets.panels.dials import Dials
-from recipe_widgets.panels.explorers import ActivationExplorer, GradientExplorer, InitExplorer, RecurrentExplorer
+from recipe_widgets.panels.explorers import (
+    ActivationExplorer,
+    GradientExplorer,
+    InitExplorer,
+    RecurrentExplorer,
+)
 from recipe_widgets.panels.kernel_filters import KernelFilters
 from recipe_widgets.panels.labeller import Labeller
 from recipe_widgets.panels.learning_curve import LearningCurve

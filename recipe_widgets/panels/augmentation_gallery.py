@@ -6,28 +6,33 @@ import html
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.augmenting import WAYS, gallery
 from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, filled, fitting, real, whole
 
 
 class AugmentationGallery(Shown):
-    """The same images, unchanged and augmented: a menu of augmentations (several at once), a slider for the strength, a
-    slider for the draw of random numbers. `.plot()` is the picture that stands still."""
+    """The same images, unchanged and augmented: a menu of augmentations (several at once), a slider
+    for the strength, a slider for the draw of random numbers. `.plot()` is the picture that stands
+    still."""
 
     @checked(ways=filled(), strength=real(0, 4), count=whole(1, 10**4))
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, ways: tuple[str, ...] = ("crop",), strength: float = 1.0, count: int = 6) -> None:
+    def __init__(self, data: Data, ways: tuple[str, ...] = ("crop", ), strength: float = 1.0,
+                 count: int = 6) -> None:
         unknown = [way for way in ways if way not in WAYS]
         if unknown or not ways:
-            raise RecipeError("AugmentationGallery(ways=)", found=repr(ways), expected="some of " + ", ".join(WAYS))
+            raise RecipeError("AugmentationGallery(ways=)", found=repr(ways),
+                              expected="some of " + ", ".join(WAYS))
         self.data, self.count = data, count
         style = {"description_width": "90px"}
-        self.menu = widgets.SelectMultiple(options=WAYS, value=ways, rows=len(WAYS), description="augmentation", style=style)
-        self.strength = widgets.FloatSlider(strength, min=0.0, max=4.0, step=0.25, description="strength", style=style)
+        self.menu = widgets.SelectMultiple(options=WAYS, value=ways, rows=len(WAYS),
+                                           description="augmentation", style=style)
+        self.strength = widgets.FloatSlider(strength, min=0.0, max=4.0, step=0.25,
+                                            description="strength", style=style)
         self.draw = widgets.IntSlider(0, min=0, max=20, description="draw", style=style)
         self._image, self._words = widgets.Image(format="png"), widgets.HTML()
         for control in (self.menu, self.strength, self.draw):
@@ -42,7 +47,8 @@ class AugmentationGallery(Shown):
         return "+".join(self.menu.value) or "none"
 
     def plot(self) -> Picture:
-        return gallery(self.data, [self.augment], self.strength.value, self.count, seed=self.draw.value)
+        return gallery(self.data, [self.augment], self.strength.value, self.count,
+                       seed=self.draw.value)
 
     def _show(self) -> None:
         picture = self.plot()

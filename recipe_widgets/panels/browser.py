@@ -9,12 +9,12 @@ import ipywidgets as widgets
 import numpy as np
 from torch import nn
 
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
 from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import contact_sheet, data_url
-from recipe_widgets.records.arguments import checked, fitting, whole
 
 COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
 _numbers = itertools.count()
@@ -23,8 +23,9 @@ _numbers = itertools.count()
 class DataBrowser(Shown):
     """All pictures of the training or validation split, a page at a time.
 
-    Each picture is a button: press it, by mouse or with Tab and Enter, and its label, its number in the original set and
-    what was measured on it appear below. From code: `browser.sort.value = "loss"`, `browser.press(3)`, `browser.rows`.
+    Each picture is a button: press it, by mouse or with Tab and Enter, and its label, its number in
+    the original set and what was measured on it appear below. From code: `browser.sort.value =
+    "loss"`, `browser.press(3)`, `browser.rows`.
 
     Args:
         model: adds the column "loss", the model's cross-entropy of each sample.
@@ -39,10 +40,13 @@ class DataBrowser(Shown):
         self.split = _choice("split", ["train", "validation"], split)
         self.label = _choice("label", ["all", *data.classes], "all")
         self.sort = _choice("sort by", list(self.table.columns), "row")
-        self.descending = widgets.ToggleButton(description="highest first", layout={"width": "auto"})
-        self.limits = widgets.FloatRangeSlider(description="between", min=0, max=1, value=(0, 1), readout_format=".3g",
-                                               continuous_update=False, layout={"width": "430px"})
-        self.page = widgets.BoundedIntText(value=1, min=1, max=1, description="page", layout={"width": "150px"})
+        self.descending = widgets.ToggleButton(description="highest first",
+                                               layout={"width": "auto"})
+        self.limits = widgets.FloatRangeSlider(description="between", min=0, max=1, value=(0, 1),
+                                               readout_format=".3g", continuous_update=False,
+                                               layout={"width": "430px"})
+        self.page = widgets.BoundedIntText(value=1, min=1, max=1, description="page",
+                                           layout={"width": "150px"})
         self.buttons = {"back": widgets.Button(description="◀ page", layout={"width": "auto"}),
                         "on": widgets.Button(description="page ▶", layout={"width": "auto"})}
         self._words, self._style, self.details = widgets.HTML(), widgets.HTML(), widgets.HTML()
@@ -51,13 +55,18 @@ class DataBrowser(Shown):
         for number, tile in enumerate(self.tiles):
             tile.add_class(f"{self._name}-{number}")
             tile.on_click(lambda _, number=number: self.press(number))
-        grid = widgets.GridBox(self.tiles, layout={"grid_template_columns": f"repeat({COLUMNS}, 34px)", "grid_gap": "2px",
-                                                   "overflow": "auto"})
+        grid = widgets.GridBox(
+            self.tiles, layout={
+                "grid_template_columns": f"repeat({COLUMNS}, 34px)", "grid_gap": "2px", "overflow":
+                "auto"
+            })
         self.widget = widgets.VBox([
-            widgets.HBox([self.split, self.label, self.sort, self.descending], layout={"flex_flow": "row wrap"}),
-            widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
+            widgets.HBox([self.split, self.label, self.sort, self.descending],
                          layout={"flex_flow": "row wrap"}),
-            self._words, self._style, grid, self.details])
+            widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
+                         layout={"flex_flow": "row wrap"}), self._words, self._style, grid,
+            self.details
+        ])
         self.rows = self.table.rows()
         self._wire()
         self._new_column()
@@ -93,7 +102,8 @@ class DataBrowser(Shown):
         """The rows that are asked for, from their first page on."""
         low, high = self.limits.value
         step = self.limits.step
-        low = -np.inf if low <= self.limits.min + step / 2 else low  # at the end of the slider nothing is cut off
+        # at the end of the slider nothing is cut off
+        low = -np.inf if low <= self.limits.min + step / 2 else low
         high = np.inf if high >= self.limits.max - step / 2 else high
         self.rows = self.table.rows(str(self.sort.value), descending=bool(self.descending.value),
                                     label=str(self.label.value), low=low, high=high)
@@ -124,8 +134,9 @@ class DataBrowser(Shown):
             tile.tooltip = f"{table.label(shown[number])}, row {shown[number]}" if there else ""
         self._style.value = self._sheet(shown)
         unit = "" if by == "row" else f" ({UNITS[by]})"
-        self._words.value = (f'<div role="status">{len(self.rows):,} of {table.split.size:,} pictures, sorted by '
-                             f"{html.escape(by + unit)}; page {self.page.value} of {self.pages:,}.</div>")
+        self._words.value = (
+            f'<div role="status">{len(self.rows):,} of {table.split.size:,} pictures, sorted by '
+            f"{html.escape(by + unit)}; page {self.page.value} of {self.pages:,}.</div>")
 
     def _sheet(self, shown: list[int]) -> str:
         """CSS that paints each button with its part of one contact sheet."""
@@ -134,11 +145,15 @@ class DataBrowser(Shown):
         pixels = contact_sheet(self.table.images(np.array(shown)), COLUMNS)
         rows = -(-len(shown) // COLUMNS)
         every = f'[class*="{self._name}-"]'
-        css = [f"{every}{{background-image:url({data_url(pixels)});background-size:{34 * COLUMNS}px {34 * rows}px;"
-               f"image-rendering:pixelated;border:1px solid transparent}} {every}:disabled{{visibility:hidden}} "
-               f"{every}:focus,{every}:hover{{outline:3px solid #D55E00}}"]
-        css += [f".{self._name}-{k}{{background-position:-{34 * (k % COLUMNS)}px -{34 * (k // COLUMNS)}px}}"
-                for k in range(len(shown))]
+        css = [
+            f"{every}{{background-image:url({data_url(pixels)});background-size:{34 * COLUMNS}px {34 * rows}px;"
+            f"image-rendering:pixelated;border:1px solid transparent}} {every}:disabled{{visibility:hidden}} "
+            f"{every}:focus,{every}:hover{{outline:3px solid #D55E00}}"
+        ]
+        css += [
+            f".{self._name}-{k}{{background-position:-{34 * (k % COLUMNS)}px -{34 * (k // COLUMNS)}px}}"
+            for k in range(len(shown))
+        ]
         return f"<style>{''.join(css)}</style>"
 
     @checked(number=whole(0))
@@ -150,10 +165,12 @@ class DataBrowser(Shown):
         row = shown[number]
         facts = self.table.facts(row)
         pixels = contact_sheet(self.table.images(np.array([row])), 1)
-        lines = "".join(f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in facts.items())
-        self.details.value = (f'<div role="status" style="display:flex;gap:12px"><img width="160" height="160" '
-                              f'style="image-rendering:pixelated" alt="{html.escape(facts["label"])}" '
-                              f'src="{data_url(pixels)}"><ul style="line-height:1.5">{lines}</ul></div>')
+        lines = "".join(
+            f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in facts.items())
+        self.details.value = (
+            f'<div role="status" style="display:flex;gap:12px"><img width="160" height="160" '
+            f'style="image-rendering:pixelated" alt="{html.escape(facts["label"])}" '
+            f'src="{data_url(pixels)}"><ul style="line-height:1.5">{lines}</ul></div>')
         return "; ".join(f"{name}: {value}" for name, value in facts.items())
 
     def plot(self) -> Picture:
@@ -165,5 +182,5 @@ class DataBrowser(Shown):
 
 
 def _choice(label: str, options: list[str], value: str) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, value=value, description=label, layout={"width": "200px"},
-                            style={"description_width": "60px"})
+    return widgets.Dropdown(options=options, value=value, description=label,
+                            layout={"width": "200px"}, style={"description_width": "60px"})

@@ -7,16 +7,17 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.clinic import Clinic, findings
 from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
-from recipe_widgets.records.arguments import checked, fitting, whole
-from recipe_widgets.records.state import state_folder
 
 
 class BugClinic(Shown):
-    """Broken runs to be diagnosed; `clinic` is the same without a page. Answers are kept between visits.
+    """Broken runs to be diagnosed; `clinic` is the same without a page. Answers are kept between
+    visits.
 
     >>> ward = BugClinic(load("mnist"), load("cifar10"))                      # doctest: +SKIP
     >>> ward.open(2); ward.examine(); ward.answer("the gradients are never cleared")   # doctest: +SKIP
@@ -27,22 +28,30 @@ class BugClinic(Shown):
     def __init__(self, *data: Data, seeds: int = 3) -> None:
         self.clinic = Clinic(*data, seeds=seeds, keep=state_folder() / "clinic.json")
         wide = {"width": "min(100%, 560px)"}
-        self.menu = widgets.Dropdown(options=[(f"patient {k}", k) for k in range(1, len(self.clinic) + 1)], value=1,
-                                     description="who", layout=wide)
-        self.choice = widgets.Dropdown(options=[("what is wrong?", ""), *((d, d) for d in self.clinic.diagnoses)], value="",
-                                       description="diagnosis", layout=wide)
-        self.buttons = {key: widgets.Button(description=text, icon=icon, layout={"width": "auto"}) for key, text, icon in (
-            ("examine", "Run the checks", "stethoscope"), ("answer", "That is it", "check"), ("next", "Next", "forward"),
-            ("afresh", "Start afresh", "eraser"))}
+        self.menu = widgets.Dropdown(
+            options=[(f"patient {k}", k)
+                     for k in range(1,
+                                    len(self.clinic) + 1)], value=1, description="who", layout=wide)
+        self.choice = widgets.Dropdown(
+            options=[("what is wrong?", ""), *((d, d) for d in self.clinic.diagnoses)], value="",
+            description="diagnosis", layout=wide)
+        self.buttons = {
+            key: widgets.Button(description=text, icon=icon, layout={"width": "auto"})
+            for key, text, icon in (("examine", "Run the checks", "stethoscope"),
+                                    ("answer", "That is it", "check"), ("next", "Next", "forward"),
+                                    ("afresh", "Start afresh", "eraser"))
+        }
         self._picture, self._evidence, self._reply, self._score = (widgets.HTML() for _ in range(4))
         self.menu.observe(lambda _: self._opened(), names="value")
         self.buttons["examine"].on_click(lambda _: self.examine())
         self.buttons["answer"].on_click(lambda _: self.answer(self.choice.value))
         self.buttons["next"].on_click(lambda _: self.open(self.number % len(self.clinic) + 1))
-        name_it = widgets.HBox([self.choice, self.buttons["answer"]], layout={"flex_flow": "row wrap"})
+        name_it = widgets.HBox([self.choice, self.buttons["answer"]],
+                               layout={"flex_flow": "row wrap"})
         self.buttons["afresh"].on_click(lambda _: self.afresh())
         acts = widgets.HBox([self.buttons[key] for key in ("examine", "next", "afresh")])
-        self.widget = widgets.VBox([self.menu, self._picture, acts, self._evidence, name_it, self._reply, self._score])
+        self.widget = widgets.VBox(
+            [self.menu, self._picture, acts, self._evidence, name_it, self._reply, self._score])
         self._opened()
 
     @property
@@ -66,7 +75,8 @@ class BugClinic(Shown):
     @checked()
     def answer(self, diagnosis: str) -> str:
         """Name the bug; returns the reply."""
-        reply = self.clinic.answer(self.number, diagnosis) if diagnosis else "Choose a diagnosis first."
+        reply = self.clinic.answer(self.number,
+                                   diagnosis) if diagnosis else "Choose a diagnosis first."
         self._say(self._reply, html.escape(reply))
         self._say(self._score, f"<b>{html.escape(self.clinic.score)}</b>")
         return reply
@@ -89,7 +99,8 @@ class BugClinic(Shown):
 
     def _show_evidence(self) -> None:
         report = self.clinic.patient(self.number).report
-        lines = "" if report is None else "".join(f"<li>{html.escape(line)}</li>" for line in findings(report))
+        lines = "" if report is None else "".join(
+            f"<li>{html.escape(line)}</li>" for line in findings(report))
         self._say(self._evidence, f"<ul>{lines}</ul>" if lines else "")
 
     @staticmethod

@@ -6,36 +6,42 @@ from collections.abc import Iterator
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import Settings
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.samples import COUNTS, Curve, Point, measure, width_verdict
 from recipe_widgets.panels.drawn import LAYOUT, STYLE
 from recipe_widgets.panels.measuring import Measuring, Place
-from recipe_widgets.records import Settings
-from recipe_widgets.records.arguments import checked, fitting, whole
 
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class CapacityExplorer(Measuring):
-    """Training and validation accuracy over the width of the net, one line for each number of samples.
+    """Training and validation accuracy over the width of the net, one line for each number of
+    samples.
 
     known: points measured before, as `lessons.samples.capacity` gives them.
     """
 
     @checked(seeds=whole(1, 1000))
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, settings: Settings, seeds: int = 3, known: Curve | None = None) -> None:
+    def __init__(self, data: Data, settings: Settings, seeds: int = 3,
+                 known: Curve | None = None) -> None:
         common = {"style": STYLE, "layout": LAYOUT}
         counts = {f"{n:,} samples": n for n in COUNTS if n <= data.train.size}
         controls = {
-            "samples": widgets.SelectionSlider(options=list(counts), value=list(counts)[len(counts) // 2],
-                                               description="training samples", **common),
-            "width": widgets.SelectionSlider(options=[(str(w), w) for w in WIDTHS], value=32, description="width (units)",
-                                             **common),
+            "samples":
+            widgets.SelectionSlider(options=list(counts), value=list(counts)[len(counts) // 2],
+                                    description="training samples", **common), "width":
+            widgets.SelectionSlider(options=[(str(w), w) for w in WIDTHS], value=32,
+                                    description="width (units)", **common),
         }
-        curve = Curve("units in the hidden layer", 1 / data.num_classes, dict(known.points) if known else {})
+        curve = Curve("units in the hidden layer", 1 / data.num_classes,
+                      dict(known.points) if known else {})
 
         def work(place: Place) -> Iterator[Point]:
-            return measure(data, settings.replace(width=place[1]), int(place[0].split()[0].replace(",", "")), seeds)
+            return measure(data, settings.replace(width=place[1]),
+                           int(place[0].split()[0].replace(",", "")), seeds)
 
-        super().__init__(controls, curve, work, lambda values: (values["samples"], values["width"]), width_verdict)
+        super().__init__(controls, curve, work, lambda values: (values["samples"], values["width"]),
+                         width_verdict)

@@ -15,7 +15,9 @@ _shown: dict[str, tuple[str, list[Closes]]] = {}
 
 
 def _cell() -> tuple[str, str] | None:
-    """The running cell (its id, or its text where the front end sends none) and this execution of it."""
+    """The running cell (its id, or its text where the front end sends none) and this execution
+    of it.
+    """
     shell = get_ipython()
     if shell is None or not hasattr(shell, "get_parent"):
         return None
@@ -25,7 +27,9 @@ def _cell() -> tuple[str, str] | None:
 
 
 def replace_in_cell(panel: Closes) -> None:
-    """Close what an earlier execution of the running cell has shown, and remember `panel` until the next one."""
+    """Close what an earlier execution of the running cell has shown, and remember `panel` until
+    the next one.
+    """
     here = _cell()
     if here is None:
         return

@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.live.knobs import LINEAR_STEP, LOG_STEP, moved_to, places, slider_range
-from recipe_widgets.records import RecipeError, Settings
 
 FOUR = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four: always shown
 GROUPS = {
@@ -24,26 +24,31 @@ WhyNot = Callable[[Settings, str], str]
 
 
 class Controls:
-    """Widgets for some knobs. `on_change` is called with new settings whenever the reader, or code, moves one.
+    """Widgets for some knobs. `on_change` is called with new settings whenever the reader, or code,
+    moves one.
 
     The knobs of a folded group get their widgets when the group is opened first.
     """
 
-    def __init__(self, settings: Settings, names: Iterable[str], folded: Iterable[str], why_not: WhyNot,
-                 on_change: Callable[[Settings], None]) -> None:
+    def __init__(self, settings: Settings, names: Iterable[str], folded: Iterable[str],
+                 why_not: WhyNot, on_change: Callable[[Settings], None]) -> None:
         self.settings, self._why_not, self._on_change = settings, why_not, on_change
-        self._here = threading.local()  # .quiet: on this thread the panel itself moves widgets; others may hear of a reader
+        # .quiet: on this thread the panel itself moves widgets; others may hear of a reader
+        self._here = threading.local()
         self.sliders: dict[str, widgets.Widget] = {}
         self._open = widgets.VBox([self._made(name) for name in names])
-        self._groups = {title: [n for n in members if n in set(folded)] for title, members in GROUPS.items()}
+        self._groups = {
+            title: [n for n in members if n in set(folded)] for title, members in GROUPS.items()
+        }
         self._groups = {title: members for title, members in self._groups.items() if members}
         self._folds: widgets.Accordion | None = None
         self._more: widgets.Accordion | None = None
         if self._groups:
-            self._folds = widgets.Accordion([widgets.VBox() for _ in self._groups], titles=tuple(self._groups),
-                                            selected_index=None)
+            self._folds = widgets.Accordion([widgets.VBox() for _ in self._groups],
+                                            titles=tuple(self._groups), selected_index=None)
             self._folds.observe(lambda change: self._unfold(change["new"]), names="selected_index")
-            self._more = widgets.Accordion([self._folds], titles=("More knobs",), selected_index=None)
+            self._more = widgets.Accordion([self._folds], titles=("More knobs", ),
+                                           selected_index=None)
 
     def open_all(self) -> None:
         """Make the widgets of all groups, as opening each would."""
@@ -105,7 +110,8 @@ class Controls:
 
 
 def chosen_knobs(knobs: Iterable[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The knobs that stand open and those that are folded away: by default the four, and all others.
+    """The knobs that stand open and those that are folded away: by default the four, and all
+    others.
 
     Raises:
         RecipeError: a knob that does not exist, or that no panel turns.
@@ -113,13 +119,15 @@ def chosen_knobs(knobs: Iterable[str] | None) -> tuple[tuple[str, ...], tuple[st
     if knobs is None:
         return FOUR, tuple(name for members in GROUPS.values() for name in members)
     if isinstance(knobs, str):
-        raise RecipeError("LivePanel(knobs=)", found=repr(knobs), expected="a list of names", mend=f"knobs=[{knobs!r}]")
+        raise RecipeError("LivePanel(knobs=)", found=repr(knobs), expected="a list of names",
+                          mend=f"knobs=[{knobs!r}]")
     wanted = tuple(dict.fromkeys((*FOUR, *knobs)))
     known = {*FOUR, *(name for members in GROUPS.values() for name in members)}
     for name in wanted:
         Settings.knob(name)
         if name not in known:
-            raise RecipeError("LivePanel(knobs=)", found=repr(name), expected="one of " + ", ".join(sorted(known)))
+            raise RecipeError("LivePanel(knobs=)", found=repr(name),
+                              expected="one of " + ", ".join(sorted(known)))
     return wanted, ()
 
 
@@ -140,11 +148,13 @@ def _widget(settings: Settings, name: str) -> widgets.Widget:
     knob, value = Settings.knob(name), getattr(settings, name)
     common: dict[str, Any] = {"description": knob.label, "style": _STYLE, "layout": _LAYOUT}
     if knob.choices and knob.several:
-        return widgets.SelectMultiple(options=knob.choices, value=tuple(value.split("+")), rows=4, **common)
+        return widgets.SelectMultiple(options=knob.choices, value=tuple(value.split("+")), rows=4,
+                                      **common)
     if knob.choices:
         return widgets.Dropdown(options=knob.choices, value=value, **common)
     common["continuous_update"] = True
-    if knob.scale == "log2" or (knob.scale == "log" and knob.least == 0 and name not in ("lr", "max_steps")):
+    if knob.scale == "log2" or (knob.scale == "log" and knob.least == 0
+                                and name not in ("lr", "max_steps")):
         return widgets.SelectionSlider(options=places(name, value), value=value, **common)
     if isinstance(value, int) and knob.scale == "linear":
         ends = {"min": min(int(knob.low or 0), value), "max": max(int(knob.high or 1), value)}
@@ -152,5 +162,7 @@ def _widget(settings: Settings, name: str) -> widgets.Widget:
     low, high = slider_range(name, value)
     if knob.scale == "log":
         value = max(value, 10**low)
-        return widgets.FloatLogSlider(value=value, min=low, max=high, step=LOG_STEP, readout_format=".2g", **common)
-    return widgets.FloatSlider(value=value, min=low, max=high, step=LINEAR_STEP, readout_format=".2f", **common)
+        return widgets.FloatLogSlider(value=value, min=low, max=high, step=LOG_STEP,
+                                      readout_format=".2g", **common)
+    return widgets.FloatSlider(value=value, min=low, max=high, step=LINEAR_STEP,
+                               readout_format=".2f", **common)

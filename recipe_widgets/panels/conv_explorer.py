@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.conv import KERNELS, own_kernel, sample_image, show_convolution
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, fitting
 
 OWN = "your own"
 
 
 class ConvExplorer(Drawn):
-    """Kernel, padding, stride, pooling and image as controls; `own` takes k·k numbers, such as "0 1 0  1 -4 1  0 1 0".
+    """Kernel, padding, stride, pooling and image as controls; `own` takes k·k numbers, such as "0 1
+    0  1 -4 1  0 1 0".
 
     data: a `Data` of images, or several to choose from.
     """
@@ -27,24 +28,32 @@ class ConvExplorer(Drawn):
     def __init__(self, data: Data | Sequence[Data]) -> None:
         many = [data] if isinstance(data, Data) else list(data)
         if not many or not all(isinstance(one, Data) and len(one.shape) == 3 for one in many):
-            raise RecipeError("ConvExplorer(data)", found=repr(data), expected="a Data of images, or a list of them",
+            raise RecipeError("ConvExplorer(data)", found=repr(data),
+                              expected="a Data of images, or a list of them",
                               mend='For example load("mnist").')
         self.data = many
         common = {"style": STYLE, "layout": LAYOUT}
-        super().__init__({
-            "source": widgets.Dropdown(options=[(one.name, n) for n, one in enumerate(many)], description="data set",
-                                       **common),
-            "number": widgets.IntSlider(min=0, max=99, description="image number", **common),
-            "kernel": widgets.Dropdown(options=[*KERNELS, OWN], value="edge", description="kernel", **common),
-            "own": widgets.Text(value="0 1 0  1 -4 1  0 1 0", description="your kernel", continuous_update=False, **common),
-            "padding": widgets.IntSlider(min=0, max=4, description="padding (pixels)", **common),
-            "stride": widgets.IntSlider(min=1, max=4, description="stride (pixels)", **common),
-            "pooling": widgets.Dropdown(options=["none", "max", "mean"], description="pooling 2 x 2", **common),
-        }, self._picture)
+        super().__init__(
+            {
+                "source":
+                widgets.Dropdown(options=[(one.name, n) for n, one in enumerate(many)],
+                                 description="data set", **common), "number":
+                widgets.IntSlider(min=0, max=99, description="image number", **common), "kernel":
+                widgets.Dropdown(options=[*KERNELS, OWN], value="edge", description="kernel", **
+                                 common), "own":
+                widgets.Text(value="0 1 0  1 -4 1  0 1 0", description="your kernel",
+                             continuous_update=False, **common), "padding":
+                widgets.IntSlider(min=0, max=4, description="padding (pixels)", **common), "stride":
+                widgets.IntSlider(min=1, max=4, description="stride (pixels)", **common), "pooling":
+                widgets.Dropdown(options=["none", "max", "mean"], description="pooling 2 x 2", **
+                                 common),
+            }, self._picture)
 
-    def _picture(self, source: int, number: int, kernel: str, own: str, padding: int, stride: int, pooling: str) -> Picture:
+    def _picture(self, source: int, number: int, kernel: str, own: str, padding: int, stride: int,
+                 pooling: str) -> Picture:
         numbers = own_kernel(_numbers(own)) if kernel == OWN else KERNELS[kernel]
-        return show_convolution(sample_image(self.data[source], number), numbers, padding, stride, pooling, kernel)  # type: ignore[arg-type]
+        return show_convolution(sample_image(self.data[source], number), numbers, padding, stride,
+                                pooling, kernel)  # type: ignore[arg-type]
 
 
 def _numbers(text: str) -> list[float]:

@@ -6,26 +6,31 @@ import html
 
 import ipywidgets as widgets
 
+from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.lessons.decisions import QUESTIONS, Answer, DecisionPath
 from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
-from recipe_widgets.records.arguments import checked, fitting
 
 
 class DecisionWalk(Shown):
-    """Asks the questions one by one; yes, no and back are buttons. `.path` is where you are; `.plot()` stands still."""
+    """Asks the questions one by one; yes, no and back are buttons. `.path` is where you are;
+    `.plot()` stands still.
+    """
 
     @checked()
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, path: DecisionPath | None = None) -> None:
         self.path = path or DecisionPath()
         self._places, self._words = widgets.HTML(), widgets.HTML()
-        self.buttons = {name: widgets.Button(description=name.capitalize(), layout={"width": "auto"})
-                        for name in ("yes", "no", "back")}
+        self.buttons = {
+            name: widgets.Button(description=name.capitalize(), layout={"width": "auto"})
+            for name in ("yes", "no", "back")
+        }
         self.buttons["yes"].on_click(lambda _: self.answer("yes"))
         self.buttons["no"].on_click(lambda _: self.answer("no"))
         self.buttons["back"].on_click(lambda _: self.back())
-        self.widget = widgets.VBox([self._words, widgets.HBox([*self.buttons.values()]), self._places])
+        self.widget = widgets.VBox(
+            [self._words, widgets.HBox([*self.buttons.values()]), self._places])
         self._show()
 
     @checked()

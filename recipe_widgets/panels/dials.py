@@ -8,10 +8,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, filled, fitting
 
 
 class Dials(Shown):
@@ -20,27 +20,31 @@ class Dials(Shown):
     From code: `dials.sliders["score"].value = 2`; `dials.plot()` is the picture as it stands.
 
     Args:
-        sliders: name -> a list of values, of which each is one stop. start: name -> value to begin with; else the first.
+        sliders: name -> a list of values, of which each is one stop. start: name -> value to begin
+            with; else the first.
         labels: name -> words beside the slider, with their unit.
     """
 
     @checked(sliders=filled())
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, draw: Callable[..., Picture], sliders: Mapping[str, Sequence[Any]],
-                 start: Mapping[str, Any] | None = None, labels: Mapping[str, str] | None = None) -> None:
+                 start: Mapping[str, Any] | None = None,
+                 labels: Mapping[str, str] | None = None) -> None:
         self._draw = draw
         self.sliders: dict[str, widgets.SelectionSlider] = {}
         for name, values in sliders.items():
             if not values:
-                raise RecipeError(f"Dials(sliders={name!r})", found="no values", expected="at least one")
+                raise RecipeError(f"Dials(sliders={name!r})", found="no values",
+                                  expected="at least one")
             first = (start or {}).get(name, next(iter(values)))
             if first not in list(values):
                 raise RecipeError(f"Dials(start={name!r})", found=repr(first),
                                   expected="one of " + ", ".join(map(str, values)))
             self.sliders[name] = widgets.SelectionSlider(
-                options=[(_text(value), value) for value in values], value=first, continuous_update=True,
-                description=(labels or {}).get(name, name.replace("_", " ")), layout={"width": "480px"},
-                style={"description_width": "200px"})
+                options=[(_text(value), value) for value in values], value=first,
+                continuous_update=True, description=(labels
+                                                     or {}).get(name, name.replace("_", " ")),
+                layout={"width": "480px"}, style={"description_width": "200px"})
         self._image, self._words = widgets.Image(format="png"), widgets.HTML()
         self.widget = widgets.VBox([*self.sliders.values(), self._image, self._words])
         self.picture = self._redraw()

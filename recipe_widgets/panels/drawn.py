@@ -8,27 +8,31 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
 
 STYLE = {"description_width": "130px"}
 LAYOUT = {"width": "min(100%, 460px)"}
 
 
 def picture_html(picture: Picture, said: bool = True) -> str:
-    """The picture as an image with its words as text alternative, and, where `said`, the words below it."""
+    """The picture as an image with its words as text alternative, and, where `said`, the words
+    below it.
+    """
     words = f'<div class="recipe-words" role="status">{html.escape(picture.alt, quote=True)}</div>' if said else ""
     return as_html(picture) + words
 
 
 class Drawn(Shown):
-    """Shows `draw(**values of the controls)`; a slip of the reader's is said where the words stand, and the picture stays.
+    """Shows `draw(**values of the controls)`; a slip of the reader's is said where the words stand,
+    and the picture stays.
 
     From code: `self.controls["name"].value = ...`, `self.plot()`.
     """
 
-    def __init__(self, controls: Mapping[str, widgets.Widget], draw: Callable[..., Picture], note: str = "") -> None:
+    def __init__(self, controls: Mapping[str, widgets.Widget], draw: Callable[..., Picture],
+                 note: str = "") -> None:
         self.controls, self._draw = dict(controls), draw
         self.problem = ""
         self._view = widgets.HTML()
@@ -36,7 +40,8 @@ class Drawn(Shown):
         self.picture: Picture | None = None
         for control in self.controls.values():
             control.observe(lambda _: self.redraw(), names="value")
-        self.widget = widgets.VBox([widgets.HTML(html.escape(note)), *self.controls.values(), self._said, self._view])
+        self.widget = widgets.VBox(
+            [widgets.HTML(html.escape(note)), *self.controls.values(), self._said, self._view])
         self.redraw()
 
     @property

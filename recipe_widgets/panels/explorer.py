@@ -9,14 +9,16 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One control: `values` in order, the first shown `value`; a slider where `slide`, else a menu."""
+    """One control: `values` in order, the first shown `value`; a slider where `slide`, else a
+    menu.
+    """
 
     name: str
     label: str
@@ -27,17 +29,21 @@ class Choice:
 
     def widget(self) -> widgets.Widget:
         kind = widgets.SelectionSlider if self.slide else widgets.Dropdown
-        common: dict[str, Any] = {"description": self.label, "style": {"description_width": "170px"},
-                                  "layout": {"width": "min(100%, 520px)"}}
+        common: dict[str, Any] = {
+            "description": self.label, "style": {"description_width": "170px"}, "layout":
+            {"width": "min(100%, 520px)"}
+        }
         if self.slide:
             common["continuous_update"] = False  # one picture per move, however far
-        return kind(options=[((self.words or {}).get(v, _text(v)), v) for v in self.values], value=self.value, **common)
+        return kind(options=[((self.words or {}).get(v, _text(v)), v) for v in self.values],
+                    value=self.value, **common)
 
 
 class Explorer(Shown):
     """Controls in front of a picture; `draw(**values)` makes it.
 
-    From code: `explorer.set(depth=10)`; `explorer.plot()` is the picture that stands still; `explorer.words` says it.
+    From code: `explorer.set(depth=10)`; `explorer.plot()` is the picture that stands still;
+        `explorer.words` says it.
     """
 
     title = "Explorer"
@@ -71,10 +77,12 @@ class Explorer(Shown):
         """
         for name, value in values.items():
             if name not in self._choices:
-                raise RecipeError(self.title, found=f"the control {name!r}", expected="one of " + ", ".join(self._choices))
+                raise RecipeError(self.title, found=f"the control {name!r}",
+                                  expected="one of " + ", ".join(self._choices))
             if value not in self._choices[name].values:
-                raise RecipeError(f"{self.title}.{name}", found=repr(value),
-                                  expected="one of " + ", ".join(map(_text, self._choices[name].values)))
+                raise RecipeError(
+                    f"{self.title}.{name}", found=repr(value),
+                    expected="one of " + ", ".join(map(_text, self._choices[name].values)))
         self._quiet = True
         try:
             for name, value in values.items():
@@ -103,4 +111,5 @@ class Explorer(Shown):
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    return f"{value:g}" if isinstance(value,
+                                      (int, float)) and not isinstance(value, bool) else str(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.machinery import draw_error
 from recipe_widgets.lessons.machinery.gradients import ACTIVATIONS, DTYPES, STEPS
@@ -10,8 +12,6 @@ from recipe_widgets.lessons.signals.depth import SCHEMES, STACKABLE
 from recipe_widgets.lessons.signals.recurrent import KINDS
 from recipe_widgets.lessons.signals.shapes import NAMES
 from recipe_widgets.panels.explorer import Choice, Explorer
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, fitting
 
 
 class GradientExplorer(Explorer):
@@ -45,7 +45,9 @@ class ActivationExplorer(Explorer):
 
 
 class InitExplorer(Explorer):
-    """Depth, scheme and activation against the spread of activations and of gradients, layer by layer."""
+    """Depth, scheme and activation against the spread of activations and of gradients, layer by
+    layer.
+    """
 
     title = "InitExplorer"
 
@@ -54,7 +56,8 @@ class InitExplorer(Explorer):
     def __init__(self, *data: Data) -> None:
         sets = {one.name: one for one in data}
         if not sets:
-            raise RecipeError("InitExplorer(data)", found="no data", expected='at least one, such as load("mnist")')
+            raise RecipeError("InitExplorer(data)", found="no data",
+                              expected='at least one, such as load("mnist")')
         super().__init__(lambda name, **values: draw_signals(sets[name], **values), [
             Choice("depth", "layers", (1, 2, 3, 5, 8, 10, 15, 20, 30, 50), 10),
             Choice("scheme", "weights", tuple(SCHEMES), "Xavier", slide=False),
@@ -70,7 +73,9 @@ class RecurrentExplorer(Explorer):
 
     def __init__(self) -> None:
         super().__init__(draw_recurrent, [
-            Choice("radius", "spectral radius", (0.1, 0.5, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 4.0), 1.0),
+            Choice("radius", "spectral radius",
+                   (0.1, 0.5, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 4.0), 1.0),
             Choice("steps", "steps in time", (5, 10, 28, 50, 100), 28),
             Choice("kind", "activation", KINDS, "tanh", slide=False),
-            Choice("clip", "clip at", (0.0, 0.1, 1.0, 10.0, 100.0), 0.0, words={0.0: "off"})])
+            Choice("clip", "clip at", (0.0, 0.1, 1.0, 10.0, 100.0), 0.0, words={0.0: "off"})
+        ])

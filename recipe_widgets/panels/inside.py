@@ -12,16 +12,20 @@ from recipe_widgets.panels.controls import Controls
 
 
 class LookInside:
-    """Made when it is opened first; while it is closed nothing is measured. `show` hears of every frame."""
+    """Made when it is opened first; while it is closed nothing is measured. `show` hears of
+    every frame.
+    """
 
     def __init__(self, session: Session, controls: Controls) -> None:
         self._session, self._controls = session, controls
         self._body = widgets.VBox()
         self._made: list[widgets.Widget] = []
         self._here = threading.local()  # .moves: on this thread the panel itself moves the slider
-        self.widget = widgets.Accordion([self._body], titles=("Look inside, go back in time",), selected_index=None)
-        self.widget.observe(lambda change: self.open() if change["new"] is not None else self.close(),
-                            names="selected_index")
+        self.widget = widgets.Accordion([self._body], titles=("Look inside, go back in time", ),
+                                        selected_index=None)
+        self.widget.observe(
+            lambda change: self.open()
+            if change["new"] is not None else self.close(), names="selected_index")
 
     def open(self) -> None:
         """Make the widgets, once, and let the chosen tab be drawn."""
@@ -39,21 +43,24 @@ class LookInside:
         self._session.look("")
 
     def _make(self) -> None:
-        self.tabs = widgets.ToggleButtons(options=[(title, key) for key, title in TABS.items()], value="activations",
-                                          style={"button_width": "auto"})
+        self.tabs = widgets.ToggleButtons(options=[(title, key) for key, title in TABS.items()],
+                                          value="activations", style={"button_width": "auto"})
         self.tabs.observe(lambda change: self._session.look(change["new"]), names="value")
         self.page = widgets.HTML()
         self.moment = widgets.IntSlider(description="step", min=0, max=0, continuous_update=True,
-                                        layout={"width": "min(100%, 520px)"}, style={"description_width": "60px"})
+                                        layout={"width": "min(100%, 520px)"},
+                                        style={"description_width": "60px"})
         self.moment.observe(self._dragged, names="value")
-        self.now = widgets.Button(description="Now", icon="fast-forward", tooltip="go on with the run",
-                                  layout={"width": "auto"})
+        self.now = widgets.Button(description="Now", icon="fast-forward",
+                                  tooltip="go on with the run", layout={"width": "auto"})
         self.now.on_click(lambda _: self._session.order("resume", self._controls.settings))
-        self.rewind = widgets.Button(description="Rewind to here and go on", icon="history", disabled=True,
-                                     tooltip="a new run goes on from this step, with the knobs as they stand",
-                                     layout={"width": "auto"})
+        self.rewind = widgets.Button(
+            description="Rewind to here and go on", icon="history", disabled=True,
+            tooltip="a new run goes on from this step, with the knobs as they stand",
+            layout={"width": "auto"})
         self.rewind.on_click(lambda _: self._session.order("rewind", self._controls.settings))
-        row = widgets.HBox([self.moment, self.now, self.rewind], layout={"flex_flow": "row wrap", "align_items": "center"})
+        row = widgets.HBox([self.moment, self.now, self.rewind],
+                           layout={"flex_flow": "row wrap", "align_items": "center"})
         self._made = [self.tabs, self.page, self.moment, self.now, self.rewind, row]
         self._body.children = [row, self.tabs, self.page]
 
@@ -70,7 +77,8 @@ class LookInside:
         self._here.moves = True
         try:
             self.moment.max = max(frame.steps_done, self.moment.min)
-            if self._session.visiting is None:  # asked anew: a reader may have dragged it since the frame was made
+            # asked anew: a reader may have dragged it since the frame was made
+            if self._session.visiting is None:
                 self.moment.value = frame.steps_done
         finally:
             self._here.moves = False

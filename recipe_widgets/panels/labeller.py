@@ -7,37 +7,44 @@ import html
 import ipywidgets as widgets
 import numpy as np
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.labelling import KEYS, ROUNDS, labelling
 from recipe_widgets.lessons.photos import photos
 from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, fitting, whole
 
 
 class Labeller(Shown):
-    """Shows one validation picture after the other; you type its class. Round 2 shows them again in another order.
+    """Shows one validation picture after the other; you type its class. Round 2 shows them again in
+    another order.
 
-    What you type is kept in your state folder and is there again at the next visit. No answer is shown before a round is
-    done, so that you do not learn from it. From code: `labeller.type("70")`, `labeller.labels.accuracy()`.
+    What you type is kept in your state folder and is there again at the next visit. No answer is
+    shown before a round is done, so that you do not learn from it. From code:
+    `labeller.type("70")`, `labeller.labels.accuracy()`.
     """
 
     @checked(count=whole(1, 10**4), seed=whole(0, 2**63 - 1))
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, count: int = 30, seed: int = 0) -> None:
         self.data, self.labels = data, labelling(data, count, seed)
-        self.turn = widgets.ToggleButtons(options=[(f"round {k + 1}", k) for k in range(ROUNDS)], description="",
-                                          style={"button_width": "auto"})
-        self.keys = widgets.Text(placeholder="click here, then type", description="your keys", continuous_update=True,
-                                 layout={"width": "430px"})
-        self.buttons = [widgets.Button(description=f"{KEYS[k]} {name}" if name != KEYS[k] else name,
-                                       layout={"width": "auto"}) for k, name in enumerate(data.classes)]
-        self.afresh = widgets.Button(description="Start afresh", icon="undo", layout={"width": "auto"})
+        self.turn = widgets.ToggleButtons(options=[(f"round {k + 1}", k) for k in range(ROUNDS)],
+                                          description="", style={"button_width": "auto"})
+        self.keys = widgets.Text(placeholder="click here, then type", description="your keys",
+                                 continuous_update=True, layout={"width": "430px"})
+        self.buttons = [
+            widgets.Button(description=f"{KEYS[k]} {name}" if name != KEYS[k] else name,
+                           layout={"width": "auto"}) for k, name in enumerate(data.classes)
+        ]
+        self.afresh = widgets.Button(description="Start afresh", icon="undo",
+                                     layout={"width": "auto"})
         self._picture, self._words = widgets.HTML(), widgets.HTML()
-        self.widget = widgets.VBox([self.turn, self._picture, self.keys,
-                                    widgets.HBox(self.buttons, layout={"flex_flow": "row wrap"}), self._words, self.afresh])
+        self.widget = widgets.VBox([
+            self.turn, self._picture, self.keys,
+            widgets.HBox(self.buttons, layout={"flex_flow": "row wrap"}), self._words, self.afresh
+        ])
         for number, button in enumerate(self.buttons):
             button.on_click(lambda _, number=number: self.type(KEYS[number]))
         self.turn.observe(lambda _: self._take_up(), names="value")
@@ -82,8 +89,9 @@ class Labeller(Shown):
                      for r, theirs, mine in self.labels.mistakes(turn)]
         else:
             address = data_url(contact_sheet(bytes_of(self.data.validation.x[row:row + 1]), 1))
-            self._picture.value = (f'<img width="192" height="192" style="image-rendering:pixelated" src="{address}" '
-                                   f'alt="picture {done + 1} of {total}, to be labelled">')
+            self._picture.value = (
+                f'<img width="192" height="192" style="image-rendering:pixelated" src="{address}" '
+                f'alt="picture {done + 1} of {total}, to be labelled">')
             said = [f"Picture {done + 1} of {total}. Backspace takes the last label back."]
         lines = [html.escape(line) for text in said for line in text.splitlines()]
         self._words.value = f'<div role="status">{"<br>".join(lines)}</div>'
@@ -97,8 +105,10 @@ class Labeller(Shown):
         """The pictures that are to be labelled, without their labels."""
         rows = self.labels.order(self.turn.value)
         images = bytes_of(self.data.validation.x[rows])
-        return photos(np.asarray(images), [""] * len(rows), f"{len(rows)} pictures to label: which class is each?",
-                      f"{len(rows)} validation pictures of {self.data.name} without their labels.", columns=15, size=0.6)
+        return photos(np.asarray(images), [""] * len(rows),
+                      f"{len(rows)} pictures to label: which class is each?",
+                      f"{len(rows)} validation pictures of {self.data.name} without their labels.",
+                      columns=15, size=0.6)
 
     def __repr__(self) -> str:
         done = ", ".join(f"round {k + 1}: {len(text)}" for k, text in enumerate(self.labels.texts))

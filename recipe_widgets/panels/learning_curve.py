@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked, filled, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.samples import COUNTS, Curve, Point, measure
 from recipe_widgets.panels.drawn import LAYOUT, STYLE
 from recipe_widgets.panels.measuring import Measuring, Place
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked, filled, fitting, whole
 
 
 class LearningCurve(Measuring):
@@ -25,21 +25,27 @@ class LearningCurve(Measuring):
 
     @checked(sources=filled(), seeds=whole(1, 1000))
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, sources: Mapping[str, tuple[Data, Settings]], seeds: int = 3, known: Curve | None = None) -> None:
+    def __init__(self, sources: Mapping[str, tuple[Data, Settings]], seeds: int = 3,
+                 known: Curve | None = None) -> None:
         if not sources:
-            raise RecipeError("LearningCurve(sources)", found="none", expected="name -> (data, settings)")
+            raise RecipeError("LearningCurve(sources)", found="none",
+                              expected="name -> (data, settings)")
         most = max(data.train.size for data, _ in sources.values())
         counts = [n for n in COUNTS if n <= most]
         common = {"style": STYLE, "layout": LAYOUT}
         controls = {
-            "name": widgets.Dropdown(options=list(sources), description="data and model", **common),
-            "n": widgets.SelectionSlider(options=[(f"{n:,}", n) for n in counts], value=counts[min(len(counts), 4) - 1],
-                                         description="training samples", **common),
+            "name":
+            widgets.Dropdown(options=list(sources), description="data and model", **common), "n":
+            widgets.SelectionSlider(options=[(f"{n:,}", n) for n in counts],
+                                    value=counts[min(len(counts), 4) - 1],
+                                    description="training samples", **common),
         }
-        curve = Curve("samples", 1 / next(iter(sources.values()))[0].num_classes, dict(known.points) if known else {})
+        curve = Curve("samples", 1 / next(iter(sources.values()))[0].num_classes,
+                      dict(known.points) if known else {})
 
         def work(place: Place) -> Iterator[Point]:
             data, settings = sources[place[0]]
             return measure(data, settings, min(place[1], data.train.size), seeds)
 
-        super().__init__(controls, curve, work, lambda values: (values["name"], values["n"]), lambda found: found.verdict())
+        super().__init__(controls, curve, work, lambda values: (values["name"], values["n"]),
+                         lambda found: found.verdict())

@@ -1,4 +1,6 @@
-"""The folded part of a live panel with all runs that ended: expectation first, then two of them compared."""
+"""The folded part of a live panel with all runs that ended: expectation first, then two of them
+compared.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,11 @@ import html
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import Entry, RecipeError, Settings
+from recipe_widgets.core.runbook import compared
 from recipe_widgets.live import Frame, Session
 from recipe_widgets.live.words import knob_words
 from recipe_widgets.panels.controls import Controls
-from recipe_widgets.records import Entry, RecipeError, Settings
-from recipe_widgets.records.runbook import compared
 
 SHOWN = 200  # newest entries in the list
 _AUTO = {"width": "auto"}
@@ -27,8 +29,10 @@ class LedgerPart:
         self._phase = ""
         self._handed = ""  # what the session was told to expect, until a run has used it
         self.buttons: dict[str, widgets.Button] = {}
-        self.widget = widgets.Accordion([self._body], titles=("Ledger: expect, run, compare",), selected_index=None)
-        self.widget.observe(lambda change: self.open() if change["new"] is not None else None, names="selected_index")
+        self.widget = widgets.Accordion([self._body], titles=("Ledger: expect, run, compare", ),
+                                        selected_index=None)
+        self.widget.observe(lambda change: self.open()
+                            if change["new"] is not None else None, names="selected_index")
 
     def open(self) -> None:
         """Make the widgets, once, and read the file anew."""
@@ -38,14 +42,19 @@ class LedgerPart:
 
     def _make(self) -> None:
         self.expected = widgets.Text(description="I expect", placeholder="of the next run, and why",
-                                     continuous_update=True, layout={"width": "min(100% - 4px, 620px)"})
+                                     continuous_update=True,
+                                     layout={"width": "min(100% - 4px, 620px)"})
         self.expected.observe(self._written, names="value")
-        self.list = widgets.SelectMultiple(rows=8, description="runs", layout={"width": "min(100% - 4px, 900px)"})
+        self.list = widgets.SelectMultiple(rows=8, description="runs",
+                                           layout={"width": "min(100% - 4px, 900px)"})
         for key, label, icon, tip in (
-                ("compare", "Compare two", "balance-scale", "choose two runs (Ctrl or Shift and click, or the arrow keys)"),
-                ("seeds", "Train both from 8 seeds", "users", "how much of the difference is luck?"),
-                ("back", "Set the knobs so", "sliders", "the knobs of the chosen run; it begins with Run")):
-            self.buttons[key] = button = widgets.Button(description=label, icon=icon, tooltip=tip, layout=_AUTO)
+            ("compare", "Compare two", "balance-scale",
+             "choose two runs (Ctrl or Shift and click, or the arrow keys)"),
+            ("seeds", "Train both from 8 seeds", "users", "how much of the difference is luck?"),
+            ("back", "Set the knobs so", "sliders",
+             "the knobs of the chosen run; it begins with Run")):
+            self.buttons[key] = button = widgets.Button(description=label, icon=icon, tooltip=tip,
+                                                        layout=_AUTO)
             button.on_click(lambda _, key=key: self._safely(key))
         row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
         self.said = widgets.HTML()
@@ -73,7 +82,8 @@ class LedgerPart:
     def show(self, frame: Frame) -> None:
         """Read again when a run has ended; what was expected of it is not expected of the next one.
 
-        Frames come on the painter's thread: what the box holds and the session does not know yet was just written.
+        Frames come on the painter's thread: what the box holds and the session does not know yet
+        was just written.
         """
         if self._handed and not self._session.expected:
             used, self._handed = self._handed, ""
@@ -107,8 +117,9 @@ class LedgerPart:
     def _seeds(self) -> str:
         first, second = self._two()
         if {first.data, second.data} != {self._session.source.name}:
-            raise RecipeError("Ledger", found=f"runs on {first.data} and {second.data}",
-                              expected=f"both on {self._session.source.name}, which this panel trains on")
+            raise RecipeError(
+                "Ledger", found=f"runs on {first.data} and {second.data}",
+                expected=f"both on {self._session.source.name}, which this panel trains on")
         self._session.order("seeds", second.knobs, against=first.knobs)
         return "Both train from 8 seeds; the answer comes above the curves."
 
@@ -128,5 +139,6 @@ def line(entry: Entry) -> str:
     result = f"{score:.1%}" if score is not None else f"loss {entry.numbers.get('train_loss', float('nan')):.3g}"
     own = knob_words(entry.knobs, Settings(max_steps=entry.knobs.max_steps))
     expected = f" · expected: {entry.expected}" if entry.expected else ""
-    return (f"{entry.when[:16].replace('T', ' ')} · {entry.data} · {result} · {entry.status}, {entry.steps:,} steps · "
-            f"{own}{expected}")
+    return (
+        f"{entry.when[:16].replace('T', ' ')} · {entry.data} · {result} · {entry.status}, {entry.steps:,} steps · "
+        f"{own}{expected}")

@@ -12,6 +12,8 @@ import ipywidgets as widgets
 import torch
 from torch import nn
 
+from recipe_widgets.core import Entry, RecipeError, Run, Settings, Tree
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.live import Guess, OwnSource, Session, engine_for, loop
 from recipe_widgets.panels import wiring
@@ -23,8 +25,6 @@ from recipe_widgets.panels.predict import Predict
 from recipe_widgets.panels.tools import Tools
 from recipe_widgets.panels.view import HEAD, View
 from recipe_widgets.plots import plot_shown
-from recipe_widgets.records import Entry, RecipeError, Run, Settings, Tree
-from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training import pick_device
 
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
@@ -37,38 +37,46 @@ class LivePanel:
     >>> panel = LivePanel(data, Settings(lr=0.1))                             # doctest: +SKIP
     >>> panel.start(); panel.wait(); panel.run.history.last("train_loss")     # doctest: +SKIP
 
-    Moving a knob trains anew from the same seed (mode "restart"), goes on with the new value ("continue"), or lets the old
-    and the new setting go on side by side from the same weights on the same batches ("fork"). Earlier runs stay as ghosts.
-    Everything also works from code: `panel.sliders["lr"].value = 0.5`. The kernel stays free while it trains.
+    Moving a knob trains anew from the same seed (mode "restart"), goes on with the new value
+    ("continue"), or lets the old and the new setting go on side by side from the same weights on
+    the same batches ("fork"). Earlier runs stay as ghosts.
+    Everything also works from code: `panel.sliders["lr"].value = 0.5`. The kernel stays free while
+        it trains.
 
-    A panel that is shown lives until its cell runs again, or until `close()`; one that was never shown goes with the
-    last variable that holds it.
+    A panel that is shown lives until its cell runs again, or until `close()`; one that was never
+    shown goes with the last variable that holds it.
 
     Args:
         data: a `Data`, or several to choose from.
-        knobs: names of further settings to show beside the four; by default all others, folded away.
+        knobs: names of further settings to show beside the four; by default all others, folded
+            away.
         steps, model, optimizer: instead of data, a reader's own training: see `OwnSource`.
         mode: what a moved knob does at first.
-        predict: a column of the history, such as "val_accuracy", whose end is to be guessed before Run.
+        predict: a column of the history, such as "val_accuracy", whose end is to be guessed before
+            Run.
         points: guess its course at so many places instead of its end only.
-        ledger: the file that ended runs are written to; by default ledger.jsonl in the reader's state folder.
-        foreground: train between the kernel's messages, not on a thread of its own; None: where the page needs it (Colab).
+        ledger: the file that ended runs are written to; by default ledger.jsonl in the reader's
+            state folder.
+        foreground: train between the kernel's messages, not on a thread of its own; None: where the
+            page needs it (Colab).
     Raises:
         RecipeError: data or settings of another kind, an unknown knob, mode or column.
     """
 
     @checked(data=None, settings=None, points=whole(1, 10**4))
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None, *,
-                 knobs: Iterable[str] | None = None, steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
-                 model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None, mode: str = "restart",
-                 predict: str | None = None, points: int = 1, ledger: str | Path | None = None,
-                 foreground: bool | None = None) -> None:
+    def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None,
+                 *, knobs: Iterable[str] | None = None,
+                 steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
+                 model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None,
+                 mode: str = "restart", predict: str | None = None, points: int = 1,
+                 ledger: str | Path | None = None, foreground: bool | None = None) -> None:
         if settings is not None and not isinstance(settings, Settings):
-            raise RecipeError("LivePanel(data, settings)", found=type(settings).__name__, expected="Settings",
-                              mend="For example Settings(lr=0.1).")
+            raise RecipeError("LivePanel(data, settings)", found=type(settings).__name__,
+                              expected="Settings", mend="For example Settings(lr=0.1).")
         if mode not in MODES:
-            raise RecipeError("LivePanel(mode=)", found=repr(mode), expected="one of " + ", ".join(MODES))
+            raise RecipeError("LivePanel(mode=)", found=repr(mode),
+                              expected="one of " + ", ".join(MODES))
         opened, folded = chosen_knobs(() if steps is not None and knobs is None else knobs)
         sources = wiring.sources(data, steps, model, optimizer)
         source = sources[0]
@@ -77,60 +85,83 @@ class LivePanel:
         pick_device(settings.device)  # before there is a session, which would stay
         own = isinstance(source, OwnSource)
         book = None if own else wiring.book_of(ledger)
-        self._predict = Predict(predict, points, settings.max_steps) if predict is not None else None
+        self._predict = Predict(predict, points,
+                                settings.max_steps) if predict is not None else None
         self._session = session = Session(source, settings, engine=engine_for(foreground))
-        self._mode = widgets.ToggleButtons(options=list(MODES), value=mode, tooltips=list(MODES.values()),
+        self._mode = widgets.ToggleButtons(options=list(MODES), value=mode,
+                                           tooltips=list(MODES.values()),
                                            style={"button_width": "auto"})
         self._mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
                                       layout={"flex_flow": "row wrap"})
         if own and mode == "restart":
             self._mode.value = "continue"
         chooser = self._mode
-        self._controls = Controls(settings, opened, folded, lambda now, name: session.source.without_effect(now, name),
+        self._controls = Controls(settings, opened, folded,
+                                  lambda now, name: session.source.without_effect(now, name),
                                   lambda new: session.order(chooser.value, new))
         self._tools = Tools(session, self._controls, own)
         self._inside = None if own else LookInside(session, self._controls)
         self._view = view = View(session.frame())
         self._ledger = None if own else LedgerPart(session, self._controls)
-        view.folded = [part for part in (self._inside, self._ledger, self._tools) if part is not None]
+        view.folded = [
+            part for part in (self._inside, self._ledger, self._tools) if part is not None
+        ]
         session.book, session.view = book, view.show
         wiring.wire(view, session, self._controls)
-        self._data = wiring.data_menu(sources, session, self._controls) if len(sources) > 1 else None
+        self._data = wiring.data_menu(sources, session,
+                                      self._controls) if len(sources) > 1 else None
         if self._predict is not None:
             wiring.ask(self._predict, view, session)
-        above = [part for part in (self._data, self._predict.widget if self._predict else None) if part is not None]
-        self.widget = widgets.VBox([widgets.HTML(HEAD), *above, *self._controls.parts(),
-                                    widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"}), self._mode_row,
-                                    view.words, view.diagnosis, view.curves, view.status,
-                                    *(part.widget for part in view.folded)])
-        self._parts = wiring.gatherer(self.widget, view, self._controls, self._predict, self._mode_row)
+        above = [
+            part for part in (self._data, self._predict.widget if self._predict else None)
+            if part is not None
+        ]
+        self.widget = widgets.VBox([
+            widgets.HTML(HEAD), *above, *self._controls.parts(),
+            widgets.HBox([*view.buttons.values()], layout={"flex_flow":
+                                                           "row wrap"}), self._mode_row, view.words,
+            view.diagnosis, view.curves, view.status, *(part.widget for part in view.folded)
+        ])
+        self._parts = wiring.gatherer(self.widget, view, self._controls, self._predict,
+                                      self._mode_row)
         self._finalizer = weakref.finalize(self, wiring.discard, session, self._parts)
         self._finalizer.atexit = False
 
     @classmethod
     @checked()
-    def for_model(cls, model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.Tensor],
+    def for_model(cls, model: nn.Module, loader: Iterable[Any], loss_fn: Callable[...,
+                                                                                  torch.Tensor],
                   optimizer: torch.optim.Optimizer | None = None, **options: Any) -> LivePanel:
-        """A panel on a reader's own model and batches: `loader` yields pairs (x, y), epoch after epoch.
+        """A panel on a reader's own model and batches: `loader` yields pairs (x, y), epoch after
+        epoch.
 
-        optimizer: Adam at 1e-3 by default. Its sliders reach the running optimiser; Run begins again from the weights the
+        optimizer: Adam at 1e-3 by default. Its sliders reach the running optimiser; Run begins
+            again from the weights the
         model had when the panel was made.
         """
-        for what, given, ok in (("model", model, isinstance(model, nn.Module)), ("loss_fn", loss_fn, callable(loss_fn)),
-                                ("loader", loader, isinstance(loader, Iterable) and not isinstance(loader, (str, Data)))):
+        for what, given, ok in (("model", model, isinstance(model, nn.Module)), ("loss_fn", loss_fn,
+                                                                                 callable(loss_fn)),
+                                ("loader", loader, isinstance(loader, Iterable)
+                                 and not isinstance(loader, (str, Data)))):
             if not ok:
-                raise RecipeError(f"LivePanel.for_model({what}=)", found=type(given).__name__,
-                                  expected={"model": "an nn.Module", "loss_fn": "a function (output, y) -> loss",
-                                            "loader": "an iterable of pairs (x, y)"}[what])
-        chosen = optimizer if optimizer is not None else torch.optim.Adam(model.parameters(), lr=1e-3)
-        return cls(steps=loop(model, loader, loss_fn, chosen), model=model, optimizer=chosen, **options)
+                raise RecipeError(
+                    f"LivePanel.for_model({what}=)", found=type(given).__name__, expected={
+                        "model": "an nn.Module", "loss_fn": "a function (output, y) -> loss",
+                        "loader": "an iterable of pairs (x, y)"
+                    }[what])
+        chosen = optimizer if optimizer is not None else torch.optim.Adam(
+            model.parameters(), lr=1e-3)
+        return cls(steps=loop(model, loader, loss_fn, chosen), model=model, optimizer=chosen,
+                   **options)
 
     @classmethod
     @checked()
     def open(cls, file: str | Path, data: Data, **options: Any) -> LivePanel:
-        """A panel that shows the runs of a session saved with `save`; the next run begins with the newest settings.
+        """A panel that shows the runs of a session saved with `save`; the next run begins with the
+        newest settings.
 
-        Runs on other data sets are left out; where this machine has no such device, the settings say "auto".
+        Runs on other data sets are left out; where this machine has no such device, the settings
+        say "auto".
 
         Raises:
             RecipeError: no such file, not a session, or one of another data set.
@@ -143,7 +174,9 @@ class LivePanel:
 
     @checked()
     def save(self, file: str | Path) -> Path:
-        """Write all runs of this session, how they came from one another, and their numbers, as JSON."""
+        """Write all runs of this session, how they came from one another, and their numbers, as
+        JSON.
+        """
         return self._session.save(file)
 
     @property
@@ -165,7 +198,8 @@ class LivePanel:
     @mode.setter
     def mode(self, value: str) -> None:
         if value not in MODES:
-            raise RecipeError("panel.mode", found=repr(value), expected="one of " + ", ".join(MODES))
+            raise RecipeError("panel.mode", found=repr(value),
+                              expected="one of " + ", ".join(MODES))
         self._mode.value = value
 
     @property
@@ -236,17 +270,20 @@ class LivePanel:
 
     @checked()
     def look(self, tab: str) -> None:
-        """Open the part that looks inside, at "activations", "gradients", "updates", "weights", "predictions",
-        "confusion" or "time"; "" folds it."""
+        """Open the part that looks inside, at "activations", "gradients", "updates", "weights",
+        "predictions", "confusion" or "time"; "" folds it."""
         if self._inside is None:
-            raise RecipeError("panel.look(tab)", found="a training of your own", expected="a run of one of our models")
+            raise RecipeError("panel.look(tab)", found="a training of your own",
+                              expected="a run of one of our models")
         self._inside.widget.selected_index = 0 if tab else None
         if tab:
             self._inside.choose(tab)
 
     @checked()
     def visit(self, step: int) -> None:
-        """Go back to a past step: the run waits, and the tabs show that moment. `resume()` goes on with the run."""
+        """Go back to a past step: the run waits, and the tabs show that moment. `resume()` goes
+        on with the run.
+        """
         self._session.order("visit", step=step)
 
     def rewind(self) -> None:
@@ -259,7 +296,9 @@ class LivePanel:
 
     @checked()
     def expect(self, text: str) -> None:
-        """Write down what you expect of the next run, before it: it stands beside its result in the ledger."""
+        """Write down what you expect of the next run, before it: it stands beside its result in
+        the ledger.
+        """
         self._session.expected = text
 
     @checked(number=whole(1))
@@ -273,10 +312,15 @@ class LivePanel:
         self._session.remove(number)
 
     @checked()
-    def predict(self, column: str, values: float | Sequence[float], steps: Sequence[float] | None = None) -> None:
-        """Guess a column's end (one value) or course (values at steps) before the run; the answer is laid over it."""
-        course = (float(values),) if isinstance(values, (int, float, Real)) else tuple(float(v) for v in values)
-        at = tuple(float(s) for s in steps) if steps is not None else (float(self.settings.max_steps),)
+    def predict(self, column: str, values: float | Sequence[float],
+                steps: Sequence[float] | None = None) -> None:
+        """Guess a column's end (one value) or course (values at steps) before the run; the
+        answer is laid over it.
+        """
+        course = (float(values), ) if isinstance(values, (int, float, Real)) else tuple(
+            float(v) for v in values)
+        at = tuple(float(s)
+                   for s in steps) if steps is not None else (float(self.settings.max_steps), )
         self._session.guess = Guess(column, at, course)
 
     @checked()
@@ -288,15 +332,19 @@ class LivePanel:
         return self._session.wait(timeout)
 
     def close(self) -> None:
-        """Stop training, end the threads and take the panel off the page. A second call does nothing."""
+        """Stop training, end the threads and take the panel off the page. A second call does
+        nothing.
+        """
         if self._finalizer.alive:
             wiring.discard(self._session, self._parts, wait=True)
-            self._finalizer.detach()  # last: an interrupt on the way leaves a panel that can still be closed
+            # last: an interrupt on the way leaves a panel that can still be closed
+            self._finalizer.detach()
 
     def plot(self) -> Any:
         """The curves as a picture that stands still, for readers without a kernel."""
         if self.run is None:
-            raise RecipeError("LivePanel.plot()", found="no run yet", expected="one", mend="Call panel.start() first.")
+            raise RecipeError("LivePanel.plot()", found="no run yet", expected="one",
+                              mend="Call panel.start() first.")
         return plot_shown(self._session.shown(), self._session.ribbons())
 
     def __repr__(self) -> str:

@@ -6,34 +6,39 @@ import html
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import Settings
+from recipe_widgets.core.arguments import checked, fitting, real, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.losses import Dice, loss_shapes
 from recipe_widgets.panels.dials import Dials
 from recipe_widgets.panels.pages import Shown
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import Settings
-from recipe_widgets.records.arguments import checked, fitting, real, whole
 
 
 class LossShapes(Dials):
-    """Softmax, hinge, L2 and Huber loss against the score of the right class, with a slider for that score."""
+    """Softmax, hinge, L2 and Huber loss against the score of the right class, with a slider for
+    that score.
+    """
 
     @checked(classes=whole(1, 10**4), score=real(-100, 100))
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, classes: int = 10, score: float = 0.0) -> None:
         stops = [k / 2 for k in range(-8, 17)]
-        super().__init__(lambda score: loss_shapes(score, classes), {"score": stops}, {"score": score},
-                         {"score": "score of the right class"})
+        super().__init__(lambda score: loss_shapes(score, classes), {"score": stops},
+                         {"score": score}, {"score": "score of the right class"})
 
 
 class LossDice(Shown):
-    """Draws a network's weights anew at each press and shows its first losses. From code: `dice.roll(100)`."""
+    """Draws a network's weights anew at each press and shows its first losses. From code:
+    `dice.roll(100)`.
+    """
 
     @checked(rolls=whole(1, 10**5))
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, settings: Settings, rolls: int = 20) -> None:
         self.dice, self.rolls = Dice(data, settings), rolls
-        self.button = widgets.Button(description=f"Roll {rolls} more", icon="random", layout={"width": "auto"})
+        self.button = widgets.Button(description=f"Roll {rolls} more", icon="random",
+                                     layout={"width": "auto"})
         self._image, self._words = widgets.Image(format="png"), widgets.HTML()
         self.widget = widgets.VBox([self.button, self._image, self._words])
         self.button.on_click(lambda _: self.roll())

@@ -1,4 +1,6 @@
-"""A slider whose places are measured when they are visited: what LearningCurve and CapacityExplorer share."""
+"""A slider whose places are measured when they are visited: what LearningCurve and
+CapacityExplorer share.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.samples import Curve, Point
 from recipe_widgets.live import Asking, engine_for
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.drawn import picture_html
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
 
 Place = tuple[str, int]  # the line's name, and where on its x axis
 
@@ -22,8 +24,9 @@ Place = tuple[str, int]  # the line's name, and where on its x axis
 class Measuring:
     """Visit a place: it is trained on the trainer thread and joins the curve. Answers are kept."""
 
-    def __init__(self, controls: Mapping[str, widgets.Widget], curve: Curve, work: Callable[[Place], Iterator[Point]],
-                 place: Callable[[dict[str, Any]], Place], verdict: Callable[[Curve], str]) -> None:
+    def __init__(self, controls: Mapping[str, widgets.Widget], curve: Curve,
+                 work: Callable[[Place], Iterator[Point]], place: Callable[[dict[str, Any]], Place],
+                 verdict: Callable[[Curve], str]) -> None:
         self.controls, self.curve, self._verdict = dict(controls), curve, verdict
         self._asking: Asking[Place, Point] = Asking(work, engine=engine_for(None))
         self._view, self._words = widgets.HTML(), widgets.HTML()
@@ -31,15 +34,18 @@ class Measuring:
         self.buttons = {"measure": button}
         self.widget = widgets.VBox([*self.controls.values(), button, self._words, self._view])
         here = self.controls
-        self._place: Callable[[], Place] = lambda: place({name: control.value for name, control in here.items()})
-        self._asking.view = show = _shower(self._asking, curve, self._place, verdict, self._view, self._words)
+        self._place: Callable[[], Place] = lambda: place(
+            {name: control.value for name, control in here.items()})
+        self._asking.view = show = _shower(self._asking, curve, self._place, verdict, self._view,
+                                           self._words)
         for control in self.controls.values():
             control.observe(lambda _: show(), names="value")
         asking, chosen = self._asking, self._place
         button.on_click(lambda _: asking.ask(chosen()))
         button.on_click(lambda _: show())
-        self._finalizer = weakref.finalize(self, _discard, asking, [*self.controls.values(), button, self._words, self._view,
-                                                                    self.widget])
+        self._finalizer = weakref.finalize(
+            self, _discard, asking,
+            [*self.controls.values(), button, self._words, self._view, self.widget])
         self._finalizer.atexit = False
         show()
 
@@ -66,8 +72,8 @@ class Measuring:
         """The curve as far as it is measured, for readers without a kernel."""
         self._take(self._asking.known)
         if not self.curve.points:
-            raise RecipeError(f"{type(self).__name__}.plot()", found="nothing measured yet", expected="one place",
-                              mend="Call measure() and wait() first.")
+            raise RecipeError(f"{type(self).__name__}.plot()", found="nothing measured yet",
+                              expected="one place", mend="Call measure() and wait() first.")
         return self.curve.plot(self._verdict(self.curve), self._place())
 
     def close(self) -> None:
@@ -86,9 +92,12 @@ class Measuring:
         return bundle
 
 
-def _shower(asking: Asking[Place, Point], curve: Curve, place: Callable[[], Place], verdict: Callable[[Curve], str],
-            view: widgets.HTML, words: widgets.HTML) -> Callable[[], None]:
-    """What callbacks and the painter call; holds the widgets but not the panel, so that a dropped panel can go."""
+def _shower(asking: Asking[Place, Point], curve: Curve, place: Callable[[], Place],
+            verdict: Callable[[Curve],
+                              str], view: widgets.HTML, words: widgets.HTML) -> Callable[[], None]:
+    """What callbacks and the painter call; holds the widgets but not the panel, so that a
+    dropped panel can go.
+    """
     def show() -> None:
         curve.points.update(asking.known)
         words.value = f'<div class="recipe-words" role="status">{html.escape(_words(asking, curve, place()))}</div>'

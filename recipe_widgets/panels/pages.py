@@ -1,4 +1,6 @@
-"""What widgets that show a picture share: the picture as HTML, with its words for those who cannot see it."""
+"""What widgets that show a picture share: the picture as HTML, with its words for those who
+cannot see it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ class Shown:
     def close(self) -> None:
         """Take it off the page. A second call does nothing."""
         for part in parts_of(self.widget):
-            for one in (part.layout, getattr(part, "style", None), part):  # each is a model of its own in kernel and page
+            for one in (part.layout, getattr(part, "style", None),
+                        part):  # each is a model of its own in kernel and page
                 if one is not None:
                     one.close()
 

@@ -7,29 +7,42 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.live import Guess
 from recipe_widgets.live.guess import COLUMNS
-from recipe_widgets.records import RecipeError
 
 
 class Predict:
-    """Asks for the end of a column, or for its course at `points` places; `on_lock` hears of the guess."""
+    """Asks for the end of a column, or for its course at `points` places; `on_lock` hears of the
+    guess.
+    """
 
     def __init__(self, column: str, points: int, max_steps: int) -> None:
         if column not in COLUMNS:
-            raise RecipeError("LivePanel(predict=)", found=repr(column), expected="one of " + ", ".join(COLUMNS))
+            raise RecipeError("LivePanel(predict=)", found=repr(column),
+                              expected="one of " + ", ".join(COLUMNS))
         if isinstance(points, bool) or not isinstance(points, int) or not 1 <= points <= 12:
-            raise RecipeError("LivePanel(points=)", found=repr(points), expected="a whole number from 1 to 12")
+            raise RecipeError("LivePanel(points=)", found=repr(points),
+                              expected="a whole number from 1 to 12")
         self.column, (_, self._factor, label) = column, COLUMNS[column]
         unit, high, middle = ("%", 100.0, 50.0) if self._factor == 100 else ("nats", 3.0, 1.0)
-        self.steps = [max_steps] if points == 1 else [round(max_steps * k / (points - 1)) for k in range(points)]
-        common = {"min": 0.0, "max": high, "step": high / 100, "value": middle, "readout_format": ".3g"}
+        self.steps = [max_steps] if points == 1 else [
+            round(max_steps * k / (points - 1)) for k in range(points)
+        ]
+        common = {
+            "min": 0.0, "max": high, "step": high / 100, "value": middle, "readout_format": ".3g"
+        }
         where = "at the end" if points == 1 else "step {}"
-        self.sliders = [widgets.FloatSlider(description=where.format(f"{step:,}"), **common, layout={"width": "100%"}
-                                            if points == 1 else {"height": "130px"},
-                                            orientation="horizontal" if points == 1 else "vertical") for step in self.steps]
-        self.button = widgets.Button(description="Lock my guess", icon="lock", layout={"width": "auto"})
-        self._question = widgets.HTML(f"<b>Before you press Run: what will the {html.escape(label)} be ({unit})?</b>")
+        self.sliders = [
+            widgets.FloatSlider(description=where.format(f"{step:,}"), **common,
+                                layout={"width": "100%"} if points == 1 else {"height": "130px"},
+                                orientation="horizontal" if points == 1 else "vertical")
+            for step in self.steps
+        ]
+        self.button = widgets.Button(description="Lock my guess", icon="lock",
+                                     layout={"width": "auto"})
+        self._question = widgets.HTML(
+            f"<b>Before you press Run: what will the {html.escape(label)} be ({unit})?</b>")
         self._row = widgets.HBox(self.sliders)
         self.widget = widgets.VBox([self._question, self._row, self.button])
         self._heard: Callable[[Guess], None] = lambda _: None
@@ -40,7 +53,8 @@ class Predict:
 
     def lock(self) -> Guess:
         """Take the guess as the sliders stand; they move no more."""
-        guess = Guess(self.column, tuple(map(float, self.steps)), tuple(s.value / self._factor for s in self.sliders))
+        guess = Guess(self.column, tuple(map(float, self.steps)),
+                      tuple(s.value / self._factor for s in self.sliders))
         for part in (*self.sliders, self.button):
             part.disabled = True
         self._heard(guess)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.panels.pages import Shown
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, filled, fitting
 
 
 class Question(Shown):
@@ -24,19 +24,25 @@ class Question(Shown):
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, text: str, replies: Mapping[str, str], answer: str) -> None:
         if answer not in replies:
-            raise RecipeError("Question.answer", found=repr(answer), expected="one of " + ", ".join(map(repr, replies)))
+            raise RecipeError("Question.answer", found=repr(answer),
+                              expected="one of " + ", ".join(map(repr, replies)))
         self.text, self.replies, self.answer = text, dict(replies), answer
-        self._buttons = [widgets.Button(description=choice, layout={"width": "auto"}) for choice in replies]
+        self._buttons = [
+            widgets.Button(description=choice, layout={"width": "auto"}) for choice in replies
+        ]
         self._reply = widgets.HTML()
         for button in self._buttons:
             button.on_click(lambda pressed: self.choose(pressed.description))
-        self.widget = widgets.VBox([widgets.HTML(f"<b>{html.escape(text)}</b>"), widgets.HBox(self._buttons), self._reply])
+        self.widget = widgets.VBox(
+            [widgets.HTML(f"<b>{html.escape(text)}</b>"),
+             widgets.HBox(self._buttons), self._reply])
 
     @checked()
     def choose(self, choice: str) -> str:
         """Press a button from code; returns the reply."""
         if choice not in self.replies:
-            raise RecipeError("Question", found=repr(choice), expected="one of " + ", ".join(map(repr, self.replies)))
+            raise RecipeError("Question", found=repr(choice),
+                              expected="one of " + ", ".join(map(repr, self.replies)))
         reply = f"{'Yes.' if choice == self.answer else 'No.'} {self.replies[choice]}"
         self._reply.value = f'<div role="status">{html.escape(choice)}: {html.escape(reply)}</div>'
         return reply

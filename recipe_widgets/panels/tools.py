@@ -7,9 +7,9 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.live import PRESETS, Frame, Session
 from recipe_widgets.panels.controls import Controls
-from recipe_widgets.records import RecipeError, Run
 
 _WIDE = {"width": "min(100%, 620px)"}
 _AUTO = {"width": "auto"}
@@ -24,8 +24,10 @@ class Tools:
         self._body = widgets.VBox()
         self._made: list[widgets.Widget] = []
         self._listed: tuple[tuple[int, str, bool], ...] = ()
-        self.widget = widgets.Accordion([self._body], titles=("Compare, keep, take home",), selected_index=None)
-        self.widget.observe(lambda change: self.open() if change["new"] is not None else None, names="selected_index")
+        self.widget = widgets.Accordion([self._body], titles=("Compare, keep, take home", ),
+                                        selected_index=None)
+        self.widget.observe(lambda change: self.open()
+                            if change["new"] is not None else None, names="selected_index")
 
     def open(self) -> None:
         """Make the widgets, once."""
@@ -39,7 +41,8 @@ class Tools:
         self.show(self._session.frame())
 
     def _button(self, key: str, label: str, icon: str, tip: str) -> widgets.Button:
-        self.buttons[key] = made = widgets.Button(description=label, icon=icon, tooltip=tip, layout=_AUTO)
+        self.buttons[key] = made = widgets.Button(description=label, icon=icon, tooltip=tip,
+                                                  layout=_AUTO)
         made.on_click(lambda _: self._safely(key))
         return made
 
@@ -57,7 +60,8 @@ class Tools:
         return box
 
     def _preset_row(self) -> widgets.Widget:
-        options = [("choose ...", None)] + [(f"{'good' if p.good else 'bad'}: {p.name}", n) for n, p in enumerate(PRESETS)]
+        options = [("choose ...", None)] + [(f"{'good' if p.good else 'bad'}: {p.name}", n)
+                                            for n, p in enumerate(PRESETS)]
         self._preset = widgets.Dropdown(options=options, description="presets", layout=_WIDE)
         self._preset.observe(lambda change: self._chosen(change["new"]), names="value")
         return self._keep(self._preset)
@@ -74,20 +78,24 @@ class Tools:
     def _runs_row(self) -> widgets.Widget:
         self._runs = widgets.Select(options=[], rows=4, description="runs", layout=_WIDE)
         self._name = widgets.Text(placeholder="a name", layout={"width": "180px"})
-        return self._keep(self._runs, self._name,
-                          self._button("pin", "Pin", "thumb-tack", "keep this run and show it beside the newer ones"),
-                          self._button("unpin", "Unpin", "times", "no longer show it"),
-                          self._button("remove", "Remove", "trash", "forget this run"))
+        return self._keep(
+            self._runs, self._name,
+            self._button("pin", "Pin", "thumb-tack",
+                         "keep this run and show it beside the newer ones"),
+            self._button("unpin", "Unpin", "times", "no longer show it"),
+            self._button("remove", "Remove", "trash", "forget this run"))
 
     def _seeds_row(self) -> widgets.Widget:
         return self._keep(self._button("seeds", "Is that difference real?", "users",
                                        "train both settings from 8 paired seeds"))
 
     def _code_row(self) -> widgets.Widget:
-        self._file = widgets.Text(value="recipe_session.json", description="file", layout={"width": "300px"})
-        return self._keep(self._button("code", "Code", "code", "this very run as a plain PyTorch script"),
-                          self._button("script", "Save the script", "download", "script and data in a folder"),
-                          self._file, self._button("save", "Save the session", "save", "all runs as JSON"))
+        self._file = widgets.Text(value="recipe_session.json", description="file",
+                                  layout={"width": "300px"})
+        return self._keep(
+            self._button("code", "Code", "code", "this very run as a plain PyTorch script"),
+            self._button("script", "Save the script", "download", "script and data in a folder"),
+            self._file, self._button("save", "Save the session", "save", "all runs as JSON"))
 
     def show(self, frame: Frame) -> None:
         """Renew the list of runs, if it has changed."""
@@ -95,7 +103,8 @@ class Tools:
             return
         self._listed = frame.runs
         chosen = self._runs.value
-        options = [(f"{'📌 ' if pinned else ''}{title}", number) for number, title, pinned in frame.runs]
+        options = [(f"{'📌 ' if pinned else ''}{title}", number)
+                   for number, title, pinned in frame.runs]
         self._runs.options = options
         if chosen in [number for _, number in options]:
             self._runs.value = chosen

@@ -8,17 +8,18 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.live import engine_for
 from recipe_widgets.live.search import Board, Search
 from recipe_widgets.panels.cells import replace_in_cell
 from recipe_widgets.panels.view import HEAD
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, fitting
 from recipe_widgets.tune import Tuning
 
 
 class TuningBoard:
-    """Shows a search that `tune(..., start=False)` prepared, and runs it while the kernel stays free.
+    """Shows a search that `tune(..., start=False)` prepared, and runs it while the kernel stays
+    free.
 
     >>> board = TuningBoard(tune(data, space("lr"), start=False)); board.start()     # doctest: +SKIP
     >>> board.wait().best                                                            # doctest: +SKIP
@@ -28,19 +29,24 @@ class TuningBoard:
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, tuning: Tuning) -> None:
         if not isinstance(tuning, Tuning):
-            raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__, expected="a Tuning",
+            raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__,
+                              expected="a Tuning",
                               mend="Make one with tune(data, space(...), start=False).")
         self.tuning = tuning
         self._search = search = Search(tuning, engine=engine_for(None))
         self._chart, self._words = widgets.HTML(), widgets.HTML()
-        self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
-                        for key, label, icon in (("start", "Start", "play"), ("stop", "Stop", "stop"))}
+        self.buttons = {
+            key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
+            for key, label, icon in (("start", "Start", "play"), ("stop", "Stop", "stop"))
+        }
         self.buttons["start"].on_click(lambda _: search.start())
         self.buttons["stop"].on_click(lambda _: search.stop())
         show = _shower(self._chart, self._words, self.buttons)
         show(search.board())
         search.view = show
-        self.widget = widgets.VBox([widgets.HTML(HEAD), widgets.HBox([*self.buttons.values()]), self._words, self._chart])
+        self.widget = widgets.VBox(
+            [widgets.HTML(HEAD),
+             widgets.HBox([*self.buttons.values()]), self._words, self._chart])
         self._finalizer = weakref.finalize(self, search.close, wait=False)
         self._finalizer.atexit = False
 
@@ -79,7 +85,9 @@ class TuningBoard:
 
 
 def _shower(chart: widgets.HTML, words: widgets.HTML, buttons: dict[str, widgets.Button]) -> Any:
-    """What the painter calls; holds the widgets but not the panel, so that a dropped panel can go."""
+    """What the painter calls; holds the widgets but not the panel, so that a dropped panel can
+    go.
+    """
     def show(board: Board) -> None:
         chart.value = board.chart
         words.value = f'<div class="recipe-words" role="status">{html.escape(board.words)}</div>'

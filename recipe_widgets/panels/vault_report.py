@@ -7,25 +7,28 @@ import html
 import ipywidgets as widgets
 from torch import nn
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import accuracy
 from recipe_widgets.lessons.final import Final, open_final, openings, price_words
 from recipe_widgets.panels.pages import Shown, as_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, filled, fitting
 
 PAGES = ("answer", "classes", "confusion", "calibration", "worst mistakes")
 
 
 class VaultReport(Shown):
-    """Opens the test set of `data` when its button is pressed, once, and shows what two models are worth on it.
+    """Opens the test set of `data` when its button is pressed, once, and shows what two models are
+    worth on it.
 
-    From code: `report.open()` gives the `Final`; `report.page.value = "confusion"`; `report.plot()` stands still.
+    From code: `report.open()` gives the `Final`; `report.page.value = "confusion"`; `report.plot()`
+        stands still.
 
     Args:
-        model, baseline: trained modules; names: what they are called. why: the reason, for the vault's log.
+        model, baseline: trained modules; names: what they are called. why: the reason, for the
+            vault's log.
     """
 
     @checked(names=filled())
@@ -36,19 +39,25 @@ class VaultReport(Shown):
         self.final: Final | None = None
         self._models, self._why, self._names = (model, baseline), why, names
         seen = accuracy(model, data.validation)
-        self._before = (f"{data.name}: {data.vault.size:,} test samples, closed here; opened {_times(openings(data))} so "
-                        f"far on this machine. On validation {names[0]} has {seen}. {price_words(data, seen.value)}")
+        self._before = (
+            f"{data.name}: {data.vault.size:,} test samples, closed here; opened {_times(openings(data))} so "
+            f"far on this machine. On validation {names[0]} has {seen}. {price_words(data, seen.value)}"
+        )
         self.problem = ""
-        self.button = widgets.Button(description="Open the vault, once", icon="unlock", layout={"width": "auto"})
+        self.button = widgets.Button(description="Open the vault, once", icon="unlock",
+                                     layout={"width": "auto"})
         self.button.on_click(lambda _: self._pressed())
         self.page = widgets.Dropdown(options=PAGES, description="show", disabled=True)
         self.page.observe(lambda _: self._show(), names="value")
         self._words, self._body = widgets.HTML(), widgets.HTML()
-        self.widget = widgets.VBox([self._words, widgets.HBox([self.button, self.page]), self._body])
+        self.widget = widgets.VBox(
+            [self._words, widgets.HBox([self.button, self.page]), self._body])
         self._show()
 
     def open(self) -> Final:
-        """Press the button from code. A second call looks at nothing: it returns the same report."""
+        """Press the button from code. A second call looks at nothing: it returns the same
+        report.
+        """
         if self.final is None:
             self.final = open_final(self.data, *self._models, self._why, self._names)
             self.button.disabled, self.page.disabled = True, False
@@ -59,8 +68,10 @@ class VaultReport(Shown):
         """What is shown now, standing still."""
         if self.final is None:
             return card(f"The vault of {self.data.name} is closed", [self.words], self.words)
-        pictures = {"confusion": self.final.confusion.plot, "calibration": self.final.calibration.plot,
-                    "worst mistakes": self.final.worst}
+        pictures = {
+            "confusion": self.final.confusion.plot, "calibration": self.final.calibration.plot,
+            "worst mistakes": self.final.worst
+        }
         picture: Picture = pictures.get(self.page.value, self.final.plot)()
         return picture
 
@@ -98,6 +109,7 @@ def _times(count: int) -> str:
 
 
 def _table(final: Final) -> str:
-    rows = "".join(f'<tr><th scope="row" style="text-align:left">{html.escape(ask)}</th><td style="text-align:left">'
-                   f"{html.escape(said)}</td></tr>" for ask, said in final.rows())
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left">{html.escape(ask)}</th><td style="text-align:left">'
+        f"{html.escape(said)}</td></tr>" for ask, said in final.rows())
     return f'<table class="recipe-final">{rows}</table>'

@@ -10,8 +10,10 @@ import ipywidgets as widgets
 from recipe_widgets.live import Frame
 from recipe_widgets.plots import STYLE
 
-# What stands first in a live panel. Pages mark widgets whose kernel was restarted with a class; then the panel says so.
-# Of a kernel that died they do not tell: but each repaint of a run that goes on renews its words, and these say so when
+# What stands first in a live panel. Pages mark widgets whose kernel was restarted with a class;
+# then the panel says so.
+# Of a kernel that died they do not tell: but each repaint of a run that goes on renews its words,
+# and these say so when
 # they have stood for ten seconds.
 HEAD = STYLE + """<style>
 .recipe-over{display:none}
@@ -39,7 +41,8 @@ class View:
 
     def __init__(self, frame: Frame) -> None:
         self.curves, self.words, self.diagnosis, self.status = (widgets.HTML() for _ in range(4))
-        names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"), ("reset", "Reset", "undo"))
+        names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"),
+                 ("reset", "Reset", "undo"))
         self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
                         for key, label, icon in names}
         self.hold = False  # a guess is asked for before Run
@@ -47,7 +50,8 @@ class View:
         self.show(frame)
 
     def show(self, frame: Frame) -> None:
-        for part in self.folded:  # first: when the words say that the run pauses, its step slider stands still
+        # first: when the words say that the run pauses, its step slider stands still
+        for part in self.folded:
             part.show(frame)
         self.curves.value = frame.curves
         self.words.value = (f'<div class="recipe-words" role="status" data-phase="{frame.phase}">'

@@ -7,10 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core.arguments import checked
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 264, 62, 12, 34, 38  # SVG units
-SHOWN = 2.0  # of the spread of the better half: where the axis ends, so that one wild trial does not flatten the rest
+# of the spread of the better half: where the axis ends, so that one wild trial does not flatten the
+# rest
+SHOWN = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def board_svg(dots: Sequence[Dot], total: int, unit: str, lower_is_better: bool,
     """Dots for whole trials, crosses for pruned and failed ones, a step line for the best so far.
 
     Args:
-        total: trials asked for: where the axis ends. unit: what the value is. words: the text alternative.
+        total: trials asked for: where the axis ends. unit: what the value is. words: the text
+            alternative.
     """
     low, high = limits([dot.value for dot in dots], lower_is_better)
     wide = max(total, len(dots), 1)
@@ -62,18 +65,24 @@ def board_svg(dots: Sequence[Dot], total: int, unit: str, lower_is_better: bool,
         return TOP + (high - min(max(value, low), high)) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     marks = "".join(
-        f'<path class="val" d="M{x(i + 0.5) - 3:.1f},{HEIGHT - BOTTOM - 6}l6,6m0,-6l-6,6"/>' if math.isnan(dot.value)
-        else f'<circle cx="{x(i + 0.5):.1f}" cy="{y(dot.value):.1f}" r="3.5"/>' for i, dot in enumerate(dots))
+        f'<path class="val" d="M{x(i + 0.5) - 3:.1f},{HEIGHT - BOTTOM - 6}l6,6m0,-6l-6,6"/>' if math
+        .isnan(dot.value) else f'<circle cx="{x(i + 0.5):.1f}" cy="{y(dot.value):.1f}" r="3.5"/>'
+        for i, dot in enumerate(dots))
     best = best_so_far([dot.value for dot in dots], lower_is_better)
-    steps = "".join(f"{'M' if i == 0 or math.isnan(best[i - 1]) else 'L'}{x(i):.1f},{y(value):.1f}H{x(i + 1):.1f}"
-                    for i, value in enumerate(best) if not math.isnan(value))
+    steps = "".join(
+        f"{'M' if i == 0 or math.isnan(best[i - 1]) else 'L'}{x(i):.1f},{y(value):.1f}H{x(i + 1):.1f}"
+        for i, value in enumerate(best)
+        if not math.isnan(value))
     line = f'<path class="train" d="{steps}"/>' if steps else ""
-    ticks = "".join(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" y2="{y(mark):.1f}"/>'
-                    f'<text x="{LEFT - 6}" y="{y(mark) + 4:.1f}" text-anchor="end">{mark:.3g}</text>'
-                    for mark in (low + share * (high - low) for share in (0.05, 0.35, 0.65, 0.95)))
-    counts = "".join(f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{count:.0f}</text>'
-                     for count in (0, 0.5 * wide, wide))
-    return (f'<div class="recipe-curves recipe-board"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            f'aria-label="{html.escape(words, quote=True)}"><text x="{LEFT}" y="16" font-weight="bold">{html.escape(unit)}'
-            f'</text>{ticks}{counts}<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">trial</text>'
-            f'<g style="fill:var(--train)">{marks}</g>{line}</svg></div>')
+    ticks = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" y2="{y(mark):.1f}"/>'
+        f'<text x="{LEFT - 6}" y="{y(mark) + 4:.1f}" text-anchor="end">{mark:.3g}</text>'
+        for mark in (low + share * (high - low) for share in (0.05, 0.35, 0.65, 0.95)))
+    counts = "".join(
+        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{count:.0f}</text>'
+        for count in (0, 0.5 * wide, wide))
+    return (
+        f'<div class="recipe-curves recipe-board"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{html.escape(words, quote=True)}"><text x="{LEFT}" y="16" font-weight="bold">{html.escape(unit)}'
+        f'</text>{ticks}{counts}<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">trial</text>'
+        f'<g style="fill:var(--train)">{marks}</g>{line}</svg></div>')

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.plots.picture import Picture
 
-# Okabe & Ito's colours, told apart also by colour-blind readers; a colour is never the only difference.
+# Okabe & Ito's colours, told apart also by colour-blind readers; a colour is never the only
+# difference.
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676"
 MOST_IMAGES = 32
 
@@ -31,7 +32,9 @@ def head(figure: Figure, title: str, width: float = 7.0) -> None:
 
 
 def gallery(images: npt.NDArray[Any], captions: Sequence[str], title: str, alt: str) -> Picture:
-    """Images uint8 (n, C, H, W) or float (n, C, H, W), each under its caption; at most 32 of them."""
+    """Images uint8 (n, C, H, W) or float (n, C, H, W), each under its caption; at most 32 of
+    them.
+    """
     shown = min(len(images), MOST_IMAGES)
     columns = min(8, max(1, math.ceil(math.sqrt(2 * shown)))) if shown else 1
     rows = max(1, math.ceil(shown / columns))
@@ -50,7 +53,9 @@ def gallery(images: npt.NDArray[Any], captions: Sequence[str], title: str, alt: 
 
 
 def pixels(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(C, H, W) as matplotlib wants it: (H, W) for one channel, (H, W, 3) for colours; floats are stretched to 0..1."""
+    """(C, H, W) as matplotlib wants it: (H, W) for one channel, (H, W, 3) for colours; floats
+    are stretched to 0..1.
+    """
     if image.ndim == 3:
         image = image[0] if len(image) not in (3, 4) else image.transpose(1, 2, 0)
     if image.dtype == np.uint8:
@@ -71,14 +76,17 @@ def bars(axes: Axes, names: Sequence[str], values: npt.NDArray[Any], label: str,
         axes.set_xscale("log")
     places = np.arange(len(names))
     axes.barh(places, shown, color=colour)
-    axes.set_yticks(places, [textwrap.shorten(str(name), 34, placeholder="…") for name in names], fontsize=8)
+    axes.set_yticks(places, [textwrap.shorten(str(name), 34, placeholder="…") for name in names],
+                    fontsize=8)
     axes.set(xlabel=label, ylim=(len(names) - 0.4, -0.6))
     axes.grid(axis="x", alpha=0.3)
 
 
-def line_at(axes: Axes, value: float, text: str, horizontal: bool = False, colour: str = ORANGE) -> None:
+def line_at(axes: Axes, value: float, text: str, horizontal: bool = False,
+            colour: str = ORANGE) -> None:
     """A dashed line at a threshold, named in the legend."""
-    (axes.axhline if horizontal else axes.axvline)(value, color=colour, linestyle="--", linewidth=1.2, label=text)
+    (axes.axhline if horizontal else axes.axvline)(value, color=colour, linestyle="--",
+                                                   linewidth=1.2, label=text)
 
 
 def legend(axes: Axes) -> None:

@@ -1,7 +1,9 @@
-"""`CheckResult.plot()`: the evidence of any check as a picture, chosen by what lies in its `details`.
+"""`CheckResult.plot()`: the evidence of any check as a picture, chosen by what lies in its
+`details`.
 
-Whoever writes a check needs no drawing of its own: `details["images"]` uint8 (n, C, H, W) with `details["captions"]`
-becomes a gallery, `{"layers": names, ...: array}` bars by layer, a mapping of names to numbers bars, and so on.
+Whoever writes a check needs no drawing of its own: `details["images"]` uint8 (n, C, H, W) with
+`details["captions"]` becomes a gallery, `{"layers": names, ...: array}` bars by layer, a mapping of
+names to numbers bars, and so on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recipe_widgets.core import CheckResult
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.result import register_drawing
 from recipe_widgets.plots import training
 from recipe_widgets.plots.canvas import (
     BLUE,
@@ -31,9 +36,6 @@ from recipe_widgets.plots.canvas import (
     sheet,
 )
 from recipe_widgets.plots.picture import Picture
-from recipe_widgets.records import CheckResult
-from recipe_widgets.records.arguments import checked
-from recipe_widgets.records.result import register_drawing
 
 Draw = Callable[[CheckResult], Picture]
 Array = npt.NDArray[np.float64]
@@ -41,18 +43,19 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 COLOURS = {"pass": GREEN, "note": BLUE, "skip": GREY, "warn": YELLOW, "fail": ORANGE}
 MARKS = {"pass": "✓", "note": "i", "skip": "–", "warn": "!", "fail": "✗"}
 
-# What bars by layer or by name mean: axis label with its unit, whether it is logarithmic, thresholds with their names.
+# What bars by layer or by name mean: axis label with its unit, whether it is logarithmic,
+# thresholds with their names.
 _AXES: dict[str, tuple[str, bool, tuple[tuple[float, str], ...]]] = {
-    "dead": ("share of units that are zero for all samples", False, ((0.4, "many"),)),
-    "saturated": ("share of units saturated on most samples", False, ((0.5, "most"),)),
-    "errors": ("relative error of the gradient", True, ((1e-4, "kinks"), (1e-2, "wrong"))),
-    "radii": ("spectral radius", False, ((1.0, "keeps a signal"),)),
-    "rms": ("gradient, root mean square per weight", True, ()),
-    "std": ("standard deviation of the outputs", True, ()),
-    "ratio": ("change of the weights per step / weights", True, ((1e-4, "very small"), (1e-1, "very large"))),
-    "per_class": ("first loss (nats)", False, ()),
-    "metric": ("what the evaluation gives, batches cut differently", False, ()),
-    "counts": ("samples", False, ()),
+    "dead": ("share of units that are zero for all samples", False, ((0.4, "many"), )), "saturated":
+    ("share of units saturated on most samples", False, ((0.5, "most"), )), "errors":
+    ("relative error of the gradient", True, ((1e-4, "kinks"), (1e-2, "wrong"))), "radii":
+    ("spectral radius", False,
+     ((1.0, "keeps a signal"), )), "rms": ("gradient, root mean square per weight", True, ()),
+    "std": ("standard deviation of the outputs", True, ()), "ratio":
+    ("change of the weights per step / weights", True,
+     ((1e-4, "very small"), (1e-1, "very large"))), "per_class": ("first loss (nats)", False, ()),
+    "metric": ("what the evaluation gives, batches cut differently", False,
+               ()), "counts": ("samples", False, ()),
 }
 
 
@@ -74,7 +77,8 @@ def title_of(result: CheckResult) -> str:
 
 
 def alt_of(result: CheckResult, numbers: str = "") -> str:
-    return " ".join(part for part in (f"{result.name}, {result.status}: {result.message}.", numbers) if part)
+    return " ".join(part for part in (f"{result.name}, {result.status}: {result.message}.", numbers)
+                    if part)
 
 
 def _gallery(result: CheckResult) -> Picture:
@@ -88,20 +92,23 @@ def _gallery(result: CheckResult) -> Picture:
 def _filters(result: CheckResult) -> Picture:
     filters = np.asarray(result.details["filters"])
     images = filters if filters.shape[1] in (1, 3) else filters[:, :1]
-    return gallery(images, [], title_of(result), alt_of(result, f"{len(filters)} filters of the first convolution."))
+    return gallery(images, [], title_of(result),
+                   alt_of(result, f"{len(filters)} filters of the first convolution."))
 
 
 def _layers(result: CheckResult) -> Picture:
     """{"layers": names, key: (n,)}: one bar per layer, in the order of the layers."""
     key = next(k for k in result.details if k != "layers" and np.ndim(result.details[k]) == 1)
-    return _named_bars(result, key, list(result.details["layers"]), np.asarray(result.details[key], np.float64))
+    return _named_bars(result, key, list(result.details["layers"]),
+                       np.asarray(result.details[key], np.float64))
 
 
 def _mapping(result: CheckResult) -> Picture:
     """The first mapping of names to numbers."""
     for key, value in result.details.items():
         if isinstance(value, Mapping) and value and all(_is_number(v) for v in value.values()):
-            return _named_bars(result, key, list(map(str, value)), np.array(list(value.values()), np.float64))
+            return _named_bars(result, key, list(map(str, value)),
+                               np.array(list(value.values()), np.float64))
     raise ValueError("no mapping of numbers")
 
 
@@ -129,25 +136,30 @@ def _overfit(result: CheckResult) -> Picture:
     training.loss_axis(axes, losses)
     axes.plot(np.arange(len(losses)), losses, color=BLUE, marker="." if len(losses) == 1 else None)
     axes.set(xlabel="step, on these samples alone", ylabel="training loss")
-    return Picture(figure, alt_of(result, f"The loss goes from {losses[0]:.3g} to {losses[-1]:.3g}."))
+    return Picture(figure, alt_of(result,
+                                  f"The loss goes from {losses[0]:.3g} to {losses[-1]:.3g}."))
 
 
 def _first_losses(result: CheckResult) -> Picture:
     """First losses of several initialisations, and of each class, beside the expectation."""
-    losses, per_class = np.asarray(result.details["losses"], np.float64), result.details["per_class"]
+    losses, per_class = np.asarray(result.details["losses"],
+                                   np.float64), result.details["per_class"]
     names = [f"batch {i}" for i in range(len(losses))] if len(losses) <= 12 else []
     if names:
         values = losses
     else:
-        names, values = ["lowest batch", "median batch", "highest batch"], np.quantile(losses, [0, 0.5, 1])
+        names, values = ["lowest batch", "median batch",
+                         "highest batch"], np.quantile(losses, [0, 0.5, 1])
     names += [f"class {name}" for name in per_class]
     values = np.array([*values, *per_class.values()], np.float64)
     figure, axes = sheet(title_of(result), height=min(9.0, 1.4 + 0.24 * len(names)))
     bars(axes, names, values, f"first loss{f' ({result.unit})' if result.unit else ''}")
     if _is_number(result.expected):
-        line_at(axes, float(str(result.expected)), f"expected {float(str(result.expected)):.3g}", colour="black")
+        line_at(axes, float(str(result.expected)), f"expected {float(str(result.expected)):.3g}",
+                colour="black")
     legend_below(axes)
-    return Picture(figure, alt_of(result, f"First losses from {values.min():.3g} to {values.max():.3g}."))
+    return Picture(figure,
+                   alt_of(result, f"First losses from {values.min():.3g} to {values.max():.3g}."))
 
 
 def _few(result: CheckResult) -> Picture:
@@ -163,12 +175,14 @@ def _few(result: CheckResult) -> Picture:
     axes.set(xlabel="share of the loss left (0: learnt by heart)")
     axes.invert_yaxis()
     legend_below(axes)
-    words = ", ".join(f"{name} {value:.2g}" for name, value in zip(names, details["own"], strict=True))
+    words = ", ".join(
+        f"{name} {value:.2g}" for name, value in zip(names, details["own"], strict=True))
     return Picture(figure, alt_of(result, f"Loss left with your settings: {words}."))
 
 
 def _onset(result: CheckResult) -> Picture:
-    samples, held = (np.asarray(result.details[key], np.float64) for key in ("samples", "validation"))
+    samples, held = (np.asarray(result.details[key], np.float64)
+                     for key in ("samples", "validation"))
     figure, axes = sheet(title_of(result))
     axes.plot(samples, held, "o-", color=BLUE)
     axes.set(xlabel="training samples", ylabel="validation loss", xscale="log")
@@ -183,8 +197,11 @@ def _leak(result: CheckResult) -> Picture:
     leak = np.asarray(result.details["leak"], np.float64)
     figure, axes = sheet(title_of(result))
     axes.bar(np.arange(len(leak)), leak, color=COLOURS[result.status])
-    axes.set(xlabel="position t of the input that is exchanged", ylabel="change of outputs before t\n(relative)")
-    return Picture(figure, alt_of(result, f"The largest change of earlier outputs is {leak.max(initial=0):.3g}."))
+    axes.set(xlabel="position t of the input that is exchanged",
+             ylabel="change of outputs before t\n(relative)")
+    return Picture(
+        figure,
+        alt_of(result, f"The largest change of earlier outputs is {leak.max(initial=0):.3g}."))
 
 
 def _metric(result: CheckResult) -> Picture:
@@ -199,7 +216,8 @@ def _range(result: CheckResult) -> Picture:
         facts = dataclasses.asdict(details["outputs"])
         low, high, words = facts["low"], facts["high"], "lowest to highest output"
     else:
-        low, high, words = details["mean"] - details["std"], details["mean"] + details["std"], "mean ± standard deviation"
+        low, high, words = details["mean"] - details["std"], details["mean"] + details[
+            "std"], "mean ± standard deviation"
     figure, axes = sheet(title_of(result), height=1.6)
     axes.plot([low, high], [0, 0], "|-", color=COLOURS[result.status], linewidth=4, markersize=16)
     axes.axvline(0, color="black", linewidth=0.8)
@@ -218,7 +236,10 @@ def _anything(result: CheckResult) -> Picture:
         if len(series) > 2:
             figure, axes = sheet(title_of(result))
             _line_or_histogram(axes, key.replace("_", " "), series)
-            return Picture(figure, alt_of(result, f"{len(series)} numbers from {series.min():.3g} to {series.max():.3g}."))
+            return Picture(
+                figure,
+                alt_of(result,
+                       f"{len(series)} numbers from {series.min():.3g} to {series.max():.3g}."))
     bound = _NUMBER.search(str(result.expected))
     if _is_number(result.measured) and bound and (float(str(result.measured)) or float(bound[0])):
         return _measured(result, float(str(result.measured)), float(bound[0]))
@@ -228,19 +249,24 @@ def _anything(result: CheckResult) -> Picture:
 def _measured(result: CheckResult, measured: float, bound: float) -> Picture:
     """One number beside what was expected, which may be a bound: "below 0.3"."""
     figure, axes = sheet(title_of(result), height=1.6)
-    bars(axes, ["measured"], np.array([measured]), result.unit or "value", colour=COLOURS[result.status])
+    bars(axes, ["measured"], np.array([measured]), result.unit or "value",
+         colour=COLOURS[result.status])
     line_at(axes, bound, f"expected {_short(result.expected)}", colour="black")
     axes.set_xlim(min(0.0, 1.15 * measured, 1.15 * bound), max(0.0, 1.15 * measured, 1.15 * bound))
     legend_below(axes)
-    return Picture(figure, alt_of(result, f"Measured {measured:.4g}, expected {_short(result.expected)}."))
+    return Picture(figure,
+                   alt_of(result, f"Measured {measured:.4g}, expected {_short(result.expected)}."))
 
 
 def _words(result: CheckResult) -> Picture:
     """A card: the numbers and facts as text."""
     lines = [f"{word}: {_short(getattr(result, word))}" for word in ("measured", "expected")
              if getattr(result, word) is not None]
-    lines += [f"{key.replace('_', ' ')}: {value}" for key, value in result.details.items()
-              if isinstance(value, (str, int, float, bool)) or (isinstance(value, (list, tuple)) and len(value) < 9)]
+    lines += [
+        f"{key.replace('_', ' ')}: {value}" for key, value in result.details.items()
+        if isinstance(value, (str, int, float,
+                              bool)) or (isinstance(value, (list, tuple)) and len(value) < 9)
+    ]
     lines += [f"→ {result.advice}"] if result.advice and not result.ok else []
     return card(title_of(result), [*lines, result.source], alt_of(result, "; ".join(lines)))
 
@@ -269,7 +295,8 @@ def _series(value: Any) -> Array:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(
+        np.isfinite(float(value)))
 
 
 def _of_training(draw: Callable[[CheckResult, str, str], tuple[Figure, str]]) -> Draw:

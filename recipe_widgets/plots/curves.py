@@ -1,4 +1,6 @@
-"""What runs' curves show: numbers first, then drawn as SVG text (live) or with matplotlib (standing still)."""
+"""What runs' curves show: numbers first, then drawn as SVG text (live) or with matplotlib
+(standing still).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from recipe_widgets.records import Run
-from recipe_widgets.records.arguments import checked, fitting, whole
+from recipe_widgets.core import Run
+from recipe_widgets.core.arguments import checked, fitting, whole
 
 BINS = 240  # points per curve: more than that cannot be seen in a picture of this size
 Part = Literal["new", "other", "ghost", "pinned"]
@@ -18,7 +20,9 @@ Part = Literal["new", "other", "ghost", "pinned"]
 
 @dataclass(frozen=True)
 class Shown:
-    """A run in the picture: the newest, the other branch of a fork, the run before, or one that was pinned."""
+    """A run in the picture: the newest, the other branch of a fork, the run before, or one that
+    was pinned.
+    """
 
     run: Run
     part: Part
@@ -27,7 +31,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Ribbon:
-    """A band, or where low and high are the middle a line, in the chart "loss" or "accuracy". All (n,), in its unit."""
+    """A band, or where low and high are the middle a line, in the chart "loss" or "accuracy".
+    All (n,), in its unit.
+    """
 
     label: str
     role: str  # "new", "old", "guess"
@@ -40,10 +46,12 @@ class Ribbon:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: `x` in steps, `y` in the chart's unit, both float64 (n,); gaps where a value is no number are dropped.
+    """One line: `x` in steps, `y` in the chart's unit, both float64 (n,); gaps where a value is no
+    number are dropped.
 
     Attributes:
-        role: "train" or "val" of the newest run; "other-train", "ghost-val" and so on; "pin1-val" of a pinned one.
+        role: "train" or "val" of the newest run; "other-train", "ghost-val" and so on; "pin1-val"
+            of a pinned one.
     """
 
     label: str
@@ -70,8 +78,13 @@ class Chart:
 def charts(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> tuple[Chart, Chart]:
     """The loss chart (log axis, nats) and the accuracy chart (per cent)."""
     longest = max([_length(one.run) for one in shown] or [100])
-    loss = [curve for one, number in _numbered(shown) for curve in _curves(one, number, "loss", 1.0)]
-    hits = [curve for one, number in _numbered(shown) for curve in _curves(one, number, "accuracy", 100.0)]
+    loss = [
+        curve for one, number in _numbered(shown) for curve in _curves(one, number, "loss", 1.0)
+    ]
+    hits = [
+        curve for one, number in _numbered(shown)
+        for curve in _curves(one, number, "accuracy", 100.0)
+    ]
     bands = {title: tuple(r for r in ribbons if r.chart == title) for title in ("loss", "accuracy")}
     low, high = _log_limits([curve.y for curve in loss] + [r.middle for r in bands["loss"]])
     return (Chart("loss", "nats", True, longest, low, high, tuple(loss), bands["loss"]),
@@ -98,7 +111,8 @@ def _numbered(shown: Sequence[Shown]) -> list[tuple[Shown, int]]:
 
 def _curves(one: Shown, number: int, column: str, factor: float) -> list[Curve]:
     prefix = {"new": "", "other": "other-", "ghost": "ghost-", "pinned": f"pin{number}-"}[one.part]
-    kinds = ["val"] if one.part == "pinned" and f"val_{column}" in one.run.history else ["train", "val"]
+    kinds = ["val"
+             ] if one.part == "pinned" and f"val_{column}" in one.run.history else ["train", "val"]
     return [_curve(one, f"{kind}_{column}", f"{prefix}{kind}", factor) for kind in kinds]
 
 
@@ -110,14 +124,17 @@ def _curve(one: Shown, column: str, role: str, factor: float) -> Curve:
     kept = np.isfinite(y)
     x, y = thin(x[kept].astype(float), y[kept] * factor)
     kind = _KINDS[role.rsplit("-")[-1]]
-    label = {"ghost": one.label, "pinned": one.label}.get(one.part) or (f"{one.label}, {kind}" if one.label else kind)
+    label = {"ghost": one.label, "pinned": one.label}.get(
+        one.part) or (f"{one.label}, {kind}" if one.label else kind)
     return Curve(label, role, x, y)
 
 
 @checked(bins=whole(1))
 @fitting("two arrays (n,) of equal length")
 def thin(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
-    """At most `bins` points: the means of equally long stretches. Shapes (n,) -> (min(n, bins),)."""
+    """At most `bins` points: the means of equally long stretches. Shapes (n,) -> (min(n,
+    bins),).
+    """
     if len(x) <= bins:
         return x, y
     edges = np.linspace(0, len(x), bins + 1).astype(int)[:-1]
@@ -126,7 +143,9 @@ def thin(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np
 
 
 def _log_limits(series: list[np.ndarray]) -> tuple[float, float]:
-    """Limits that hold all positive values and move in steps (1, 3, 10, ...), so that the axes stand still in between."""
+    """Limits that hold all positive values and move in steps (1, 3, 10, ...), so that the axes
+    stand still in between.
+    """
     values = [y[y > 0] for y in series]
     smallest = min((float(y.min()) for y in values if len(y)), default=0.1)
     largest = max((float(y.max()) for y in values if len(y)), default=3.0)
@@ -134,7 +153,9 @@ def _log_limits(series: list[np.ndarray]) -> tuple[float, float]:
 
 
 def _step_down(value: float) -> float:
-    """The nearest number of the form 1, 3, 10, 30, ... at or below `value`; for -value: at or above, negative."""
+    """The nearest number of the form 1, 3, 10, 30, ... at or below `value`; for -value: at or
+    above, negative.
+    """
     size = abs(value)
     decade = 10.0 ** math.floor(math.log10(size))
     steps = [decade, 3 * decade, 10 * decade]
@@ -144,13 +165,16 @@ def _step_down(value: float) -> float:
 
 
 def headline(shown: Sequence[Shown]) -> str:
-    """The finding: what the newest run, the last one shown, came to, and the one it is compared with."""
+    """The finding: what the newest run, the last one shown, came to, and the one it is compared
+    with.
+    """
     run = shown[-1].run
     if not run.steps_done:
         return f"{run.what}: nothing has been trained yet"
     if run.status == "diverged":
         return f"{run.what} diverged: the loss is no number after {run.steps_done:,} steps"
-    other = next((one for one in reversed(shown[:-1]) if one.part in ("other", "ghost") and one.run.steps_done), None)
+    other = next((one for one in reversed(shown[:-1])
+                  if one.part in ("other", "ghost") and one.run.steps_done), None)
     if "val_accuracy" in run.history:
         looked = f"{run.settings.eval_samples:,} validation samples" if run.settings.eval_samples else "the validation set"
         text = f"{run.what} gets {run.history.last('val_accuracy'):.1%} of {looked} right"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.result import register_drawing
 from recipe_widgets.evaluation import Calibration, Confusion, Mistakes
 from recipe_widgets.plots.canvas import BLUE, GREY, card, gallery, head, legend, sheet
 from recipe_widgets.plots.picture import Picture
-from recipe_widgets.records.arguments import checked
-from recipe_widgets.records.result import register_drawing
 
 
 @checked()
@@ -20,8 +20,10 @@ def plot_calibration(found: Calibration) -> Picture:
     head(figure, title, 4.6)
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     width, centres = np.diff(found.edges), (found.edges[1:] + found.edges[:-1]) / 2
-    top.bar(centres, np.nan_to_num(found.accuracy), width, color=BLUE, edgecolor="white", label="share right")
-    top.plot(found.confidence, found.accuracy, "o", color="black", markersize=3, label="mean confidence")
+    top.bar(centres, np.nan_to_num(found.accuracy), width, color=BLUE, edgecolor="white",
+            label="share right")
+    top.plot(found.confidence, found.accuracy, "o", color="black", markersize=3,
+             label="mean confidence")
     top.plot([0, 1], [0, 1], "--", color=GREY, label="calibrated")
     top.set(ylabel="share right", ylim=(0, 1), xlim=(0, 1))
     legend(top)
@@ -32,7 +34,9 @@ def plot_calibration(found: Calibration) -> Picture:
 
 @checked()
 def plot_confusion(found: Confusion) -> Picture:
-    """Rows are the truth, columns the answers; each row's shares as shades, its counts as numbers."""
+    """Rows are the truth, columns the answers; each row's shares as shades, its counts as
+    numbers.
+    """
     k = len(found.counts)
     figure, axes = sheet(str(found), max(4.5, 0.52 * k + 2), max(3.8, 0.42 * k + 1.6))
     # cividis is safe for colour-blind readers
@@ -53,7 +57,8 @@ def plot_confusion(found: Confusion) -> Picture:
 
 @checked()
 def plot_mistakes(found: Mistakes) -> Picture:
-    title = f"The {len(found)} worst mistakes, the highest loss first" if len(found) else "No mistake"
+    title = f"The {len(found)} worst mistakes, the highest loss first" if len(
+        found) else "No mistake"
     if found.images is None:
         return card(title, str(found).splitlines(), f"{title}: {found}")
     return gallery(found.images, found.captions(), title, f"{title}.")

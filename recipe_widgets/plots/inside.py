@@ -1,4 +1,6 @@
-"""What goes on inside a network, as HTML with SVG: cheap to draw, in the page's colours, each with a text alternative."""
+"""What goes on inside a network, as HTML with SVG: cheap to draw, in the page's colours, each
+with a text alternative.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from recipe_widgets.core import History
 from recipe_widgets.data import Split
 from recipe_widgets.plots.curves import Chart, Curve, thin
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
 from recipe_widgets.plots.svg import HEIGHT, LEFT, WIDTH, chart_axes, chart_path
-from recipe_widgets.records import History
 from recipe_widgets.training import Inside
 
 HEALTHY = 1e-3  # size of an update against its weights (CS231n)
@@ -49,7 +51,8 @@ def activations_html(inside: Inside) -> str:
     head = "<tr><th>layer</th><th>mean</th><th>std</th><th></th><th>dead units</th><th>saturated</th></tr>"
     dead = [f"{one.dead:.0%} of layer {one.name}" for one in inside.layers if one.dead > 0]
     words = f"Activations on {len(inside.y)} validation samples. " + (
-        "Dead for all of them: " + ", ".join(dead) + "." if dead else "No unit is dead for all of them.")
+        "Dead for all of them: " + ", ".join(dead) +
+        "." if dead else "No unit is dead for all of them.")
     return _page(f"<table>{head}{''.join(rows)}</table>", words)
 
 
@@ -58,16 +61,24 @@ def _share(value: float) -> str:
 
 
 def sizes_html(history: History, column: str, guide: float | None = None) -> str:
-    """One line per layer over the steps: the columns `gradient <layer>` or `update <layer>` of a history."""
+    """One line per layer over the steps: the columns `gradient <layer>` or `update <layer>` of a
+    history.
+    """
     names = [name for name in history.names if name.startswith(column + " ")]
     what = "Norm of the gradient" if column == "gradient" else "Update over weights"
     if not names:
-        return _page("", f"{what}, by layer: measured on every 20th step from now on. Let the run go on.")
+        return _page(
+            "", f"{what}, by layer: measured on every 20th step from now on. Let the run go on.")
     pairs = {name.split(" ", 1)[1]: history.arrays(name) for name in names}
-    values = np.concatenate([y[np.isfinite(y) & (y > 0)] for _, y in pairs.values()] + [[guide or 1.0]])
-    low, high = 10 ** math.floor(math.log10(values.min())), 10 ** math.ceil(math.log10(values.max()) + 1e-9)
+    values = np.concatenate([y[np.isfinite(y) & (y > 0)]
+                             for _, y in pairs.values()] + [[guide or 1.0]])
+    low, high = 10**math.floor(math.log10(
+        values.min())), 10**math.ceil(math.log10(values.max()) + 1e-9)
     last = max(float(x[-1]) for x, _ in pairs.values())
-    curves = [Curve(f"layer {name}", f"l{k % 6}", *_good(x, y)) for k, (name, (x, y)) in enumerate(pairs.items())]
+    curves = [
+        Curve(f"layer {name}", f"l{k % 6}", *_good(x, y))
+        for k, (name, (x, y)) in enumerate(pairs.items())
+    ]
     chart = Chart(what, "", True, max(last, 1.0), low, max(high, 10 * low), tuple(curves))
     newest = ", ".join(f"layer {name} {y[-1]:.2g}" for name, (_, y) in pairs.items())
     return _page(_lines(chart, guide), f"{what}, by layer; newest: {newest}."
@@ -80,16 +91,20 @@ def _good(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lines(chart: Chart, guide: float | None) -> str:
-    parts = "".join(f'<path class="{c.role}" d="{chart_path(chart, c.x, c.y)}"/>' for c in chart.curves if len(c.x))
+    parts = "".join(
+        f'<path class="{c.role}" d="{chart_path(chart, c.x, c.y)}"/>' for c in chart.curves
+        if len(c.x))
     if guide is not None:
         ends = chart_path(chart, np.array([0.0, chart.x_max]), np.array([guide, guide]))
         parts += f'<path d="{ends}" stroke="currentColor" stroke-dasharray="2 4"/>'
-    legend = "".join(f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{c.role}" d="M0,5h26"/></svg>'
-                     f"{html.escape(c.label)}</span>" for c in chart.curves)
-    return (f'<div class="recipe-curves"><div class="recipe-legend">{legend}</div><svg class="chart" role="img" '
-            f'aria-label="{html.escape(chart.title)}" viewBox="0 0 {WIDTH} {HEIGHT}" style="max-width:560px">'
-            f'<text x="{LEFT}" y="16" font-weight="bold">{html.escape(chart.title)} (log)</text>'
-            f"{''.join(chart_axes(chart))}{parts}</svg></div>")
+    legend = "".join(
+        f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{c.role}" d="M0,5h26"/></svg>'
+        f"{html.escape(c.label)}</span>" for c in chart.curves)
+    return (
+        f'<div class="recipe-curves"><div class="recipe-legend">{legend}</div><svg class="chart" role="img" '
+        f'aria-label="{html.escape(chart.title)}" viewBox="0 0 {WIDTH} {HEIGHT}" style="max-width:560px">'
+        f'<text x="{LEFT}" y="16" font-weight="bold">{html.escape(chart.title)} (log)</text>'
+        f"{''.join(chart_axes(chart))}{parts}</svg></div>")
 
 
 def weights_html(inside: Inside) -> str:
@@ -100,13 +115,16 @@ def weights_html(inside: Inside) -> str:
     flat = shown.flatten(1)
     low, high = flat.min(1).values, flat.max(1).values
     scaled = (shown - low.view(-1, 1, 1, 1)) / (high - low).clamp_min(1e-12).view(-1, 1, 1, 1)
-    padded = np.pad(bytes_of((255 * scaled).round().byte()), ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=128)
+    padded = np.pad(bytes_of((255 * scaled).round().byte()), ((0, 0), (0, 0), (0, 1), (0, 1)),
+                    constant_values=128)
     side = shown.shape[-1]
     sheet = contact_sheet(padded, 8)
     zoom = max(1, round(64 / side))
-    words = (f"Weights of {len(shown)} of {len(inside.weights)} units of the first layer, {side} pixels wide: dark is low, "
-             "bright is high.")
-    return _page(f'<img alt="{words}" src="{data_url(sheet)}" width="{sheet.shape[1] * zoom}">', words)
+    words = (
+        f"Weights of {len(shown)} of {len(inside.weights)} units of the first layer, {side} pixels wide: dark is low, "
+        "bright is high.")
+    return _page(f'<img alt="{words}" src="{data_url(sheet)}" width="{sheet.shape[1] * zoom}">',
+                 words)
 
 
 def predictions_html(inside: Inside, split: Split, names: Sequence[str]) -> str:
@@ -124,9 +142,13 @@ def predictions_html(inside: Inside, split: Split, names: Sequence[str]) -> str:
             pixels = contact_sheet(bytes_of(split.x[k:k + 1]), 1)
             picture = f'<img width="56" alt="{html.escape(text)}" src="{data_url(pixels)}"' + (
                 "" if guess == own else ' class="bad"') + "><br>"
-        cells.append(f'<div style="width:92px;text-align:center">{picture}{html.escape(text)}</div>')
+        cells.append(
+            f'<div style="width:92px;text-align:center">{picture}{html.escape(text)}</div>')
     body = f'<div style="display:flex;flex-wrap:wrap;gap:8px">{"".join(cells)}</div>'
-    return _page(body, f"The first {count} of {len(inside.y)} fixed validation samples; {right:.1%} of all are right.")
+    return _page(
+        body,
+        f"The first {count} of {len(inside.y)} fixed validation samples; {right:.1%} of all are right."
+    )
 
 
 def confusion_html(inside: Inside, names: Sequence[str]) -> str:
@@ -142,8 +164,11 @@ def confusion_html(inside: Inside, names: Sequence[str]) -> str:
                         for j, count in enumerate(row.tolist()))
         rows.append(f"<tr><th>{html.escape(names[k])}</th>{cells}</tr>")
     words = f"Label (row) against prediction (column) of {table.sum()} validation samples. " + (
-        f"Most often taken for another: {names[a]} for {names[b]}, {off[a, b]} times." if off.any() else "No mistake.")
-    return _page(f"<div style='overflow:auto'><table><tr><th></th>{head}</tr>{''.join(rows)}</table></div>", words)
+        f"Most often taken for another: {names[a]} for {names[b]}, {off[a, b]} times."
+        if off.any() else "No mistake.")
+    return _page(
+        f"<div style='overflow:auto'><table><tr><th></th>{head}</tr>{''.join(rows)}</table></div>",
+        words)
 
 
 def _shade(share: float, right: bool) -> str:
@@ -154,9 +179,10 @@ def _shade(share: float, right: bool) -> str:
 def time_html(split: Mapping[str, float]) -> str:
     """Where the milliseconds of a step go."""
     total = sum(split.values()) or 1.0
-    rows = "".join(f"<tr><th>{html.escape(part)}</th><td>{ms:.2f} ms</td><td>{ms / total:.0%}</td>"
-                   f'<td style="text-align:left"><span class="bar" style="width:{200 * ms / total:.0f}px"></span></td></tr>'
-                   for part, ms in split.items())
+    rows = "".join(
+        f"<tr><th>{html.escape(part)}</th><td>{ms:.2f} ms</td><td>{ms / total:.0%}</td>"
+        f'<td style="text-align:left"><span class="bar" style="width:{200 * ms / total:.0f}px"></span></td></tr>'
+        for part, ms in split.items())
     most = max(split, key=lambda part: split[part])
     return _page(f"<table>{rows}</table>", f"A step takes {total:.2f} ms, most of it for: {most}. "
                  "Medians of five steps of a copy of this run.")

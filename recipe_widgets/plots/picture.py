@@ -10,13 +10,15 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from recipe_widgets.core import Run
+from recipe_widgets.core.arguments import checked, filled, whole
+from recipe_widgets.core.result import register_drawing
 from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all, headline
-from recipe_widgets.records import Run
-from recipe_widgets.records.arguments import checked, filled, whole
-from recipe_widgets.records.result import register_drawing
 
-COLOURS = {"train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
-           "pin3": "#56B4E9", "pin4": "#8a6d00", "new": "#D55E00", "old": "#009E73", "guess": "#222222"}
+COLOURS = {
+    "train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
+    "pin3": "#56B4E9", "pin4": "#8a6d00", "new": "#D55E00", "old": "#009E73", "guess": "#222222"
+}
 _LINES = {"ghost": "--", "pin1": ":", "pin2": ":", "pin3": ":", "pin4": ":"}
 
 
@@ -28,9 +30,12 @@ class Picture:
 
     @checked(colours=whole(0, 256))
     def __init__(self, figure: Figure, alt: str, colours: int = 0) -> None:
-        """colours: keep so many only (2 to 256), which makes a PNG of photographs three times smaller; 0 keeps all."""
+        """colours: keep so many only (2 to 256), which makes a PNG of photographs three times
+        smaller; 0 keeps all.
+        """
         self.figure, self.alt, self.colours = figure, alt, colours
-        for text in figure.findobj(Text):  # names as they are: between two dollars Matplotlib would look for a formula
+        # names as they are: between two dollars Matplotlib would look for a formula
+        for text in figure.findobj(Text):
             text.set_parse_math("$" not in text.get_text() or "mathdefault" in text.get_text())
 
     @checked(dpi=whole(1, 2000))
@@ -43,7 +48,9 @@ class Picture:
         return f"[picture] {self.alt}"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        """A PNG, which code-hosting pages show too (they strip images out of HTML), and the words."""
+        """A PNG, which code-hosting pages show too (they strip images out of HTML), and the
+        words.
+        """
         png = base64.b64encode(self.png()).decode()
         return {"image/png": png, "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
 
@@ -54,13 +61,16 @@ def fewer_colours(png: bytes, colours: int) -> bytes:
 
     buffer = io.BytesIO()
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    picture.quantize(colours, Image.Quantize.MAXCOVERAGE,
+                     dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
 @checked()
 def plot_run(run: Run, ghost: Run | None = None) -> Picture:
-    """Loss and accuracy of a run over its steps; the run before it, when given, is dashed and pale."""
+    """Loss and accuracy of a run over its steps; the run before it, when given, is dashed and
+    pale.
+    """
     before = [Shown(ghost, "ghost", "run before")] if ghost is not None else []
     return plot_shown([*before, Shown(run, "new")])
 
@@ -72,15 +82,17 @@ def plot_shown(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> Pictur
     both = charts(shown, ribbons)
     for axes, chart in zip(figure.subplots(1, 2), both, strict=True):
         for ribbon in chart.ribbons:
-            axes.fill_between(ribbon.x, ribbon.low, ribbon.high, color=COLOURS[ribbon.role], alpha=0.25)
+            axes.fill_between(ribbon.x, ribbon.low, ribbon.high, color=COLOURS[ribbon.role],
+                              alpha=0.25)
             axes.plot(ribbon.x, ribbon.middle, color=COLOURS[ribbon.role], label=ribbon.label,
                       linestyle=":" if ribbon.role == "guess" else "-")
         for curve in chart.curves:
             part, _, kind = curve.role.rpartition("-")
-            axes.plot(curve.x, curve.y, color=COLOURS[part if part in COLOURS else kind], label=curve.label,
-                      alpha=0.35 if part == "ghost" else 1, linestyle=_LINES.get(part, "-"),
-                      marker="." if len(curve.x) == 1 else None)
-        axes.set(xlabel="step", ylabel=f"{chart.title} ({chart.unit})", xlim=(0, chart.x_max), ylim=(chart.low, chart.high))
+            axes.plot(curve.x, curve.y, color=COLOURS[part if part in COLOURS else kind],
+                      label=curve.label, alpha=0.35 if part == "ghost" else 1,
+                      linestyle=_LINES.get(part, "-"), marker="." if len(curve.x) == 1 else None)
+        axes.set(xlabel="step", ylabel=f"{chart.title} ({chart.unit})", xlim=(0, chart.x_max),
+                 ylim=(chart.low, chart.high))
         if chart.log:
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
@@ -91,9 +103,13 @@ def plot_shown(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> Pictur
 
 def _legend(figure: Figure) -> None:
     """One for both charts, each label once."""
-    unique = {label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(unique.values(), unique.keys(), frameon=False, fontsize=8, ncols=min(4, max(1, len(unique))),
-                  loc="outside lower center")
+    unique = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(unique.values(), unique.keys(), frameon=False, fontsize=8,
+                  ncols=min(4, max(1, len(unique))), loc="outside lower center")
 
 
 register_drawing("run", plot_run)

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core.arguments import checked
 
 
 @dataclass(frozen=True)
@@ -16,26 +16,31 @@ class Stage:
     question: str  # what must be answered before the next stage
 
 
-STAGES = (
-    Stage("01_know_your_data", "Know your data", "What would I get wrong myself?"),
-    Stage("02_skeleton_and_baselines", "Skeleton and dumb baselines", "Does it beat a guess, and is its first loss right?"),
-    Stage("03_check_the_machinery", "Check the machinery", "Is the code computing what I think?"),
-    Stage("04_signals_inside", "Look inside", "Do signals and gradients reach every layer?"),
-    Stage("05_overfit", "Overfit", "Can it learn a small set by heart?"),
-    Stage("06_optimise", "Optimise", "Is the learning rate right?"),
-    Stage("07_regularise_with_data", "Regularise with data", "What would more data do?"),
-    Stage("08_regularise_the_model", "Regularise the model", "Which gap is left between train and validation?"),
-    Stage("09_tune", "Tune", "Which knob matters?"),
-    Stage("10_squeeze", "Squeeze", "How good is it, with what certainty?"),
-    Stage("11_your_own_model", "Your own model", "And on your data?"),
-)
+STAGES = (Stage("01_know_your_data", "Know your data", "What would I get wrong myself?"),
+          Stage("02_skeleton_and_baselines", "Skeleton and dumb baselines",
+                "Does it beat a guess, and is its first loss right?"),
+          Stage("03_check_the_machinery", "Check the machinery",
+                "Is the code computing what I think?"),
+          Stage("04_signals_inside", "Look inside", "Do signals and gradients reach every layer?"),
+          Stage("05_overfit", "Overfit", "Can it learn a small set by heart?"),
+          Stage("06_optimise", "Optimise", "Is the learning rate right?"),
+          Stage("07_regularise_with_data", "Regularise with data", "What would more data do?"),
+          Stage("08_regularise_the_model", "Regularise the model",
+                "Which gap is left between train and validation?"),
+          Stage("09_tune", "Tune", "Which knob matters?"),
+          Stage("10_squeeze", "Squeeze", "How good is it, with what certainty?"),
+          Stage("11_your_own_model", "Your own model", "And on your data?"),
+          )
 
-_CARD = ("flex:1 1 150px;max-width:210px;padding:8px 10px;border:2px solid #0072B2;border-radius:6px;text-decoration:none;"
-         "color:inherit;display:block")
+_CARD = (
+    "flex:1 1 150px;max-width:210px;padding:8px 10px;border:2px solid #0072B2;border-radius:6px;text-decoration:none;"
+    "color:inherit;display:block")
 
 
 class RecipeMap:
-    """Shown as the last line of a cell, it is a row of cards; a card links to its notebook where that lies in `folder`."""
+    """Shown as the last line of a cell, it is a row of cards; a card links to its notebook where
+    that lies in `folder`.
+    """
 
     @checked()
     def __init__(self, folder: str | Path = ".") -> None:

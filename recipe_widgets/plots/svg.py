@@ -1,4 +1,6 @@
-"""Curves as SVG text: cheap enough to draw ten times a second beside a training run, and it takes the page's colours."""
+"""Curves as SVG text: cheap enough to draw ten times a second beside a training run, and it
+takes the page's colours.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from recipe_widgets.core.arguments import checked
 from recipe_widgets.plots.curves import Chart, Ribbon, Shown, charts, describe_all
-from recipe_widgets.records.arguments import checked
 
 WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
-_STEPS = MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 4, 5, 10])  # where the step axis is labelled
+# where the step axis is labelled
+_STEPS = MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 4, 5, 10])
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; lighter ones on dark pages.
 STYLE = """<style>
@@ -48,7 +51,9 @@ STYLE = """<style>
 
 @checked()
 def curves_svg(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
-    """Both charts as HTML text, with a text alternative. The style sheet `STYLE` must stand on the page once."""
+    """Both charts as HTML text, with a text alternative. The style sheet `STYLE` must stand on
+    the page once.
+    """
     alternative = html.escape(describe_all(shown, ribbons), quote=True)
     both = charts(shown, ribbons)
     drawn = "".join(_chart(chart, alternative) for chart in both)
@@ -57,10 +62,13 @@ def curves_svg(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
 
 
 def _chart(chart: Chart, alternative: str) -> str:
-    head = (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{chart.title}: {alternative}">'
-            f'<text x="{LEFT}" y="16" font-weight="bold">{chart.title} ({chart.unit}{", log" if chart.log else ""})</text>')
+    head = (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{chart.title}: {alternative}">'
+        f'<text x="{LEFT}" y="16" font-weight="bold">{chart.title} ({chart.unit}{", log" if chart.log else ""})</text>'
+    )
     areas = "".join(_area(chart, ribbon) for ribbon in chart.ribbons)
-    lines = "".join(f'<path class="{curve.role}" d="{chart_path(chart, curve.x, curve.y)}"/>' for curve in chart.curves
+    lines = "".join(f'<path class="{curve.role}" d="{chart_path(chart, curve.x, curve.y)}"/>'
+                    for curve in chart.curves
                     if len(curve.x))
     return head + "".join(chart_axes(chart)) + areas + lines + "</svg>"
 
@@ -76,9 +84,16 @@ def _area(chart: Chart, ribbon: Ribbon) -> str:
 def _legend(both: Sequence[Chart]) -> str:
     """One legend for both charts; it wraps where the page is narrow."""
     entries = {curve.label: curve.role for chart in both for curve in chart.curves if len(curve.x)}
-    entries |= {ribbon.label: f"line-{ribbon.role}" for chart in both for ribbon in chart.ribbons if len(ribbon.x)}
-    parts = [f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{role}" d="M0,5h26"/></svg>'
-             f"{html.escape(label)}</span>" for label, role in entries.items()]
+    entries |= {
+        ribbon.label: f"line-{ribbon.role}"
+        for chart in both
+        for ribbon in chart.ribbons
+        if len(ribbon.x)
+    }
+    parts = [
+        f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{role}" d="M0,5h26"/></svg>'
+        f"{html.escape(label)}</span>" for label, role in entries.items()
+    ]
     return f'<div class="recipe-legend">{"".join(parts)}</div>'
 
 
@@ -100,7 +115,9 @@ def chart_path(chart: Chart, x: np.ndarray, y: np.ndarray) -> str:
 
 
 def ticks(chart: Chart) -> list[float]:
-    """Where the y axis is labelled: decades and their threes when the axis is short, else decades."""
+    """Where the y axis is labelled: decades and their threes when the axis is short, else
+    decades.
+    """
     if not chart.log:
         return [0, 20, 40, 60, 80, 100]
     first, last = math.floor(math.log10(chart.low)), math.ceil(math.log10(chart.high))

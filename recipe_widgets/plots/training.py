@@ -7,10 +7,22 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recipe_widgets.judge.series import smooth
-from recipe_widgets.judge.timing import SLOW_MS
-from recipe_widgets.plots.canvas import BLUE, GREEN, GREY, ORANGE, PINK, YELLOW, head, legend, legend_below, line_at, sheet
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    YELLOW,
+    head,
+    legend,
+    legend_below,
+    line_at,
+    sheet,
+)
+from recipe_widgets.rules.series import smooth
+from recipe_widgets.rules.timing import SLOW_MS
 
 Array = npt.NDArray[np.float64]
 
@@ -25,7 +37,9 @@ def loss_axis(axes: Axes, *series: Array) -> None:
 
 
 def draw_curve(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str]:
-    """Single steps pale, their running level over them; jumps and the first number that is none are marked."""
+    """Single steps pale, their running level over them; jumps and the first number that is none
+    are marked.
+    """
     loss = np.asarray(result.details["train_loss"], np.float64)
     ratio = np.asarray(result.details.get("ratio", ()), np.float64)
     figure = Figure(figsize=(9.5 if len(ratio) else 7, 3.2), layout="constrained")
@@ -44,7 +58,8 @@ def draw_curve(result: CheckResult, title: str, _colour: str) -> tuple[Figure, s
     legend(axes)
     for beside in more:
         _draw_ratio(beside, ratio)
-    words = f"The level goes from {y[0]:.3g} to {y[-1]:.3g} in {len(loss)} steps." if len(y) else "No number at all."
+    words = f"The level goes from {y[0]:.3g} to {y[-1]:.3g} in {len(loss)} steps." if len(
+        y) else "No number at all."
     return figure, words
 
 
@@ -67,20 +82,23 @@ def draw_fit(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str
     loss_axis(axes, train, held)
     x, y = smooth(train)
     if len(x):
-        axes.plot(np.interp(x, np.arange(len(steps)), steps), y, color=BLUE, label="training (median)")
+        axes.plot(np.interp(x, np.arange(len(steps)), steps), y, color=BLUE,
+                  label="training (median)")
     axes.plot(looks, held, "o--", color=ORANGE, markersize=3, label="validation")
     best = result.details.get("best_step")
     if best is not None:
         line_at(axes, best, f"best step {best}", colour=GREEN)
     axes.set(xlabel="step", ylabel="loss")
     legend(axes)
-    words = f"Validation loss ends at {held[-1]:.3g}, lowest {held.min():.3g} at step {best}." if len(held) else ""
+    words = f"Validation loss ends at {held[-1]:.3g}, lowest {held.min():.3g} at step {best}." if len(
+        held) else ""
     return figure, words
 
 
 def draw_range_test(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str]:
     """Loss over the learning rate, and the suggestion."""
-    rates, loss, level = (np.asarray(result.details[key], np.float64) for key in ("lr", "loss", "smooth"))
+    rates, loss, level = (np.asarray(result.details[key], np.float64)
+                          for key in ("lr", "loss", "smooth"))
     figure, axes = sheet(title)
     axes.set_xscale("log")
     loss_axis(axes, loss)
@@ -92,18 +110,20 @@ def draw_range_test(result: CheckResult, title: str, _colour: str) -> tuple[Figu
         line_at(axes, result.details["lowest"], f"lowest at {result.details['lowest']:.2g}")
     axes.set(xlabel="learning rate", ylabel="training loss")
     legend(axes)
-    return figure, f"Rates from {rates[0]:.2g} to {rates[-1]:.2g}; suggestion {suggestion}." if len(rates) else ""
+    return figure, f"Rates from {rates[0]:.2g} to {rates[-1]:.2g}; suggestion {suggestion}." if len(
+        rates) else ""
 
 
 def draw_timing(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str]:
     """One bar, cut into the parts of a step."""
     ms = {str(part): float(value) for part, value in result.details["ms"].items()}
     figure, axes = sheet(title, height=1.8)
-    left, colours = 0.0, dict(zip(("data", "forward", "backward", "step"), (YELLOW, BLUE, PINK, GREEN), strict=True))
+    left, colours = 0.0, dict(
+        zip(("data", "forward", "backward", "step"), (YELLOW, BLUE, PINK, GREEN), strict=True))
     hatches = {"data": "//", "forward": "", "backward": "..", "step": "xx"}
     for part, value in ms.items():
-        axes.barh([0], [value], left=left, color=colours.get(part, GREY), hatch=hatches.get(part, ""), edgecolor="white",
-                  label=f"{part} {value:.3g} ms")
+        axes.barh([0], [value], left=left, color=colours.get(part, GREY),
+                  hatch=hatches.get(part, ""), edgecolor="white", label=f"{part} {value:.3g} ms")
         left += value
     if left > SLOW_MS / 5:
         line_at(axes, SLOW_MS, f"{SLOW_MS:g} ms: trouble", colour="black")

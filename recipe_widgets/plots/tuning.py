@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from recipe_widgets.core.result import register_drawing
 from recipe_widgets.plots.picture import COLOURS, Picture
-from recipe_widgets.records.result import register_drawing
 
 if TYPE_CHECKING:
     from recipe_widgets.tune import Tuning
@@ -20,7 +20,9 @@ WORDS = {"val_loss": "validation loss (nats)", "val_accuracy": "validation accur
 
 @contextmanager
 def _pyplot_left_alone() -> Iterator[None]:
-    """Optuna draws with pyplot and a style sheet of its own; afterwards pyplot's settings and figures are as before."""
+    """Optuna draws with pyplot and a style sheet of its own; afterwards pyplot's settings and
+    figures are as before.
+    """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
@@ -34,7 +36,9 @@ def _pyplot_left_alone() -> Iterator[None]:
 
 
 def _drawn(name: str, tuning: Tuning, **more: Any) -> Figure:
-    """The figure of Optuna's plot of that name; not for threads beside a live panel: pyplot is one for all."""
+    """The figure of Optuna's plot of that name; not for threads beside a live panel: pyplot is
+    one for all.
+    """
     import optuna
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -55,7 +59,8 @@ def _in_our_style(figure: Figure, title: str, size: tuple[float, float] = (7.5, 
             axes.set_title("", loc=side)
         axes.set_facecolor("white")
         axes.grid(visible=True, color="#bbbbbb", alpha=0.3)
-        for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels(), *axes.get_yticklabels()):
+        for text in (axes.xaxis.label, axes.yaxis.label, *axes.get_xticklabels(),
+                     *axes.get_yticklabels()):
             text.set_color("#222222")
             text.set_fontsize(9)
     figure.suptitle(textwrap.fill(title, 95), fontsize=10)
@@ -87,7 +92,8 @@ def plot_history(tuning: Tuning) -> Picture:
     """The value of each whole trial, and the best so far."""
     title = f"{tuning.name}, {len(tuning.ranked())} whole trials: {tuning.words()}"
     return _picture("plot_optimization_history", title, tuning,
-                    f"{len(tuning.ranked())} whole trials; {tuning.words()}.", target_name=WORDS[tuning.metric])
+                    f"{len(tuning.ranked())} whole trials; {tuning.words()}.",
+                    target_name=WORDS[tuning.metric])
 
 
 def plot_importances(tuning: Tuning) -> Picture:
@@ -101,30 +107,35 @@ def plot_importances(tuning: Tuning) -> Picture:
 
 def plot_slice(tuning: Tuning) -> Picture:
     """Value against each knob."""
-    return _picture("plot_slice", f"{tuning.name}, knob by knob: {tuning.words()}", tuning,
-                    f"{WORDS[tuning.metric]} of {len(tuning.ranked())} whole trials against each of "
-                    f"{', '.join(tuning.space.names)}; {tuning.words()}.", target_name=WORDS[tuning.metric])
+    return _picture(
+        "plot_slice", f"{tuning.name}, knob by knob: {tuning.words()}", tuning,
+        f"{WORDS[tuning.metric]} of {len(tuning.ranked())} whole trials against each of "
+        f"{', '.join(tuning.space.names)}; {tuning.words()}.", target_name=WORDS[tuning.metric])
 
 
 def plot_parallel(tuning: Tuning) -> Picture:
     """Each trial as a line through all its knobs."""
-    return _picture("plot_parallel_coordinate", f"{tuning.name}, all knobs at once: {tuning.words()}", tuning,
-                    f"{len(tuning.ranked())} whole trials as lines; {tuning.words()}.", target_name=WORDS[tuning.metric])
+    return _picture("plot_parallel_coordinate",
+                    f"{tuning.name}, all knobs at once: {tuning.words()}", tuning,
+                    f"{len(tuning.ranked())} whole trials as lines; {tuning.words()}.",
+                    target_name=WORDS[tuning.metric])
 
 
 def plot_curves(tuning: Tuning) -> Picture:
     """What each trial reported on its way, the pruned ones too."""
     pruned = sum(trial.state == "pruned" for trial in tuning.table())
     title = f"{tuning.name}: {pruned} of {len(tuning.table())} trials cut short"
-    picture = _picture("plot_intermediate_values", title, tuning,
-                       f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
+    picture = _picture(
+        "plot_intermediate_values", title, tuning,
+        f"Validation by step of {len(tuning.table())} trials, {pruned} of them pruned.")
     for axes in picture.figure.axes:
         axes.set(xlabel="step", ylabel=WORDS[tuning.metric])
     return picture
 
 
 _KINDS: dict[str, Callable[[Tuning], Picture]] = {
-    "history": plot_history, "importances": plot_importances, "slice": plot_slice, "parallel": plot_parallel,
-    "curves": plot_curves}
+    "history": plot_history, "importances": plot_importances, "slice": plot_slice, "parallel":
+    plot_parallel, "curves": plot_curves
+}
 for _kind, _draw in _KINDS.items():
     register_drawing(f"tuning {_kind}", _draw)

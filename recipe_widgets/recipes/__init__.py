@@ -9,15 +9,16 @@ from __future__ import annotations
 import difflib
 from importlib import resources
 
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked
 
 
 @checked()
 def recipe_names() -> tuple[str, ...]:
     """The recipes that come with the package."""
     files = resources.files(__name__).iterdir()
-    return tuple(sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json")))
+    return tuple(
+        sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json")))
 
 
 @checked()
@@ -31,7 +32,8 @@ def recipe(name: str) -> Settings:
     try:
         text = (resources.files(__name__) / f"{name}.json").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"Recipe {name}", found=f"a file that cannot be read ({error})", expected="the one that belongs "
+        raise RecipeError(f"Recipe {name}", found=f"a file that cannot be read ({error})",
+                          expected="the one that belongs "
                           "there", mend="Reinstall recipe_widgets.") from None
     return Settings.from_json(text)
 

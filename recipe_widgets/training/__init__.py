@@ -1,6 +1,6 @@
 """Layer 2: the training loop and what it needs."""
 
-from recipe_widgets.records.arguments import checked, whole
+from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.training.autoencode import encoded, reconstruction_error, train_autoencoder
 from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices

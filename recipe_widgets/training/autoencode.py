@@ -7,12 +7,12 @@ import math
 import torch
 from torch import nn
 
+from recipe_widgets.core import History, Run, Settings
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.dataset import assemble
 from recipe_widgets.data.split import Samples
 from recipe_widgets.models import build_autoencoder
-from recipe_widgets.records import History, Run, Settings
-from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.evaluate import eval_mode
@@ -24,14 +24,15 @@ from recipe_widgets.training.schedules import lr_at
 def train_autoencoder(data: Data, settings: Settings) -> Run:
     """Train an autoencoder to give images back; labels are not looked at.
 
-    `train_loss` and, after every epoch and at the end, `val_loss`: mean squared error per pixel of normalised images, so
-    that 1 is what the mean image of each channel gets.
+    `train_loss` and, after every epoch and at the end, `val_loss`: mean squared error per pixel of
+    normalised images, so that 1 is what the mean image of each channel gets.
     """
     device = pick_device(settings.device)
     model, data = build_autoencoder(settings, data.shape).to(device).train(), data.to(device)
     optimizer, history = make_optimizer(model.parameters(), settings), History()
     batches = BatchIndices(data.train.size, settings.batch_size, settings.seed, device)
-    run = Run(settings, history, model, data_name=data.name, threads=[(0, torch.get_num_threads())], own=True)
+    run = Run(settings, history, model, data_name=data.name, threads=[(0, torch.get_num_threads())],
+              own=True)
     every = settings.eval_every or batches.steps_per_epoch
     for index in range(settings.max_steps):
         for group in optimizer.param_groups:
@@ -68,10 +69,11 @@ def reconstruction_error(model: nn.Module, split: Split, batch_size: int = 1000)
 @checked(batch_size=whole(1))
 @fitting("an encoder that maps the data's batches to features")
 def encoded(encoder: nn.Module, data: Data, batch_size: int = 1000) -> Data:
-    """`data` with each sample replaced by its features, a table (N, D) of float32, standardised anew; labels stay.
+    """`data` with each sample replaced by its features, a table (N, D) of float32, standardised
+    anew; labels stay.
 
-    encoder: maps batches to (N, D), such as `run.model.encoder`, or a classifier without its head. The test set is encoded
-    unseen, into a new, closed vault.
+    encoder: maps batches to (N, D), such as `run.model.encoder`, or a classifier without its head.
+    The test set is encoded unseen, into a new, closed vault.
     """
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
 
@@ -82,6 +84,6 @@ def encoded(encoder: nn.Module, data: Data, batch_size: int = 1000) -> Data:
         return Samples(x.to(data.device), split.y.to(data.device), split.index, split.origin)
 
     train = features(data.train)
-    return assemble(train, features(data.validation), features(data.vault.sealed()), name=data.name, classes=data.classes,
-                    source=data.source, licence=data.licence,
+    return assemble(train, features(data.validation), features(data.vault.sealed()), name=data.name,
+                    classes=data.classes, source=data.source, licence=data.licence,
                     notes=(*data.notes, "features of an encoder instead of the samples"))

@@ -1,4 +1,6 @@
-"""Averages of the weights that a run passes through: often better than the last ones, at the price of one copy."""
+"""Averages of the weights that a run passes through: often better than the last ones, at the
+price of one copy.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,18 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
+from recipe_widgets.core.arguments import checked, fitting, real, whole
 from recipe_widgets.data import Split
-from recipe_widgets.records.arguments import checked, fitting, real, whole
 
 
 class Average:
     """A second model whose weights are an average of those that `model` had at each `update()`.
 
-    decay: d of the moving average a ← d·a + (1 - d)·w (EMA); in the first updates at most (1 + n)/(10 + n), so that the
-    beginning is soon forgotten. None: the plain mean of all updates (Polyak & Juditsky 1992; SWA of Izmailov et al. 2018).
-    Buffers, such as BatchNorm's statistics, are averaged under EMA and taken as they are under the mean, where
-    `refresh_norms` should follow.
+    decay: d of the moving average a ← d·a + (1 - d)·w (EMA); in the first updates at most (1 +
+    n)/(10 + n), so that the beginning is soon forgotten. None: the plain mean of all updates
+    (Polyak & Juditsky 1992; SWA of Izmailov et al. 2018). Buffers, such as BatchNorm's statistics,
+    are averaged under EMA and taken as they are under the mean, where `refresh_norms` should
+    follow.
 
     >>> average = Average(model)                              # doctest: +SKIP
     >>> for step in steps(model, data, settings):             # doctest: +SKIP
@@ -39,7 +42,8 @@ class Average:
             1.0 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         self._blend(list(self.model.parameters()), list(self.source.parameters()), share)
-        self._blend(list(self.model.buffers()), list(self.source.buffers()), 1.0 if self.decay is None else share)
+        self._blend(list(self.model.buffers()), list(self.source.buffers()),
+                    1.0 if self.decay is None else share)
 
     @staticmethod
     def _blend(mine: list[torch.Tensor], theirs: list[torch.Tensor], share: float) -> None:
@@ -53,7 +57,9 @@ class Average:
     @checked(batch_size=whole(1))
     @fitting("a split that the model takes")
     def refresh_norms(self, split: Split, batch_size: int = 500) -> nn.Module:
-        """BatchNorm statistics of the averaged weights themselves, over all of `split`; returns the averaged model."""
+        """BatchNorm statistics of the averaged weights themselves, over all of `split`; returns
+        the averaged model.
+        """
         device = next(self.model.parameters()).device
         update_bn((x for x, _ in split.to(device).batches(batch_size)), self.model)
         return self.model
@@ -63,7 +69,8 @@ class Average:
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Put the averaged weights and buffers into `model`."""
-        pairs = zip((*self.model.parameters(), *self.model.buffers()), (*model.parameters(), *model.buffers()), strict=True)
+        pairs = zip((*self.model.parameters(), *self.model.buffers()),
+                    (*model.parameters(), *model.buffers()), strict=True)
         for mine, other in pairs:
             other.copy_(mine)
 

@@ -7,23 +7,27 @@ from typing import Any
 
 import torch
 
-from recipe_widgets.records import generator
-from recipe_widgets.records.arguments import checked, whole
+from recipe_widgets.core import generator
+from recipe_widgets.core.arguments import checked, whole
 
 
 class BatchIndices:
-    """An endless iterator over index tensors (batch,): every epoch a fresh shuffle, cut into equal batches.
+    """An endless iterator over index tensors (batch,): every epoch a fresh shuffle, cut into equal
+    batches.
 
-    What is left of an epoch after the last full batch is dropped, so that all steps have the same size; the next
-    shuffle gives every sample a new chance. A batch larger than the data is the whole data.
+    What is left of an epoch after the last full batch is dropped, so that all steps have the same
+    size; the next shuffle gives every sample a new chance. A batch larger than the data is the
+    whole data.
     """
 
     @checked(n=whole(1, 2**28), batch_size=whole(1, 2**40), seed=whole(0, 2**63 - 1))
-    def __init__(self, n: int, batch_size: int, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, n: int, batch_size: int, seed: int,
+                 device: torch.device | str = "cpu") -> None:
         self.n, self.batch_size, self.device = n, min(batch_size, n), device
         self.generator = generator(seed, "batches")
         self.epoch = -1
-        self._before = self.generator.get_state()  # of the epoch's shuffle, from which it can be made again
+        # of the epoch's shuffle, from which it can be made again
+        self._before = self.generator.get_state()
         self._order = torch.empty(0, dtype=torch.int64)
         self._chunks = torch.empty(0, 1, dtype=torch.int64)  # (batches, batch_size)
         self._start = self._next = 0  # of the first chunk in the order; number of the next chunk
@@ -43,14 +47,18 @@ class BatchIndices:
         return self._chunks[self._next - 1]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BatchIndices:
-        """The order of an epoch is never written to, so copies share it: hundreds of small tensors less to copy."""
+        """The order of an epoch is never written to, so copies share it: hundreds of small
+        tensors less to copy.
+        """
         made = copy.copy(self)
         made.generator = copy.deepcopy(self.generator, memo)
         return made
 
     @checked(batch_size=whole(1, 2**40))
     def resize(self, batch_size: int) -> None:
-        """Go on with batches of another size, from the next sample of this epoch that no batch has used yet."""
+        """Go on with batches of another size, from the next sample of this epoch that no batch
+        has used yet.
+        """
         used = self._start + self._next * self.batch_size
         self.batch_size = min(batch_size, self.n)
         if self.epoch >= 0:
@@ -58,7 +66,8 @@ class BatchIndices:
 
     def _shuffle(self) -> None:
         self._before = self.generator.get_state()
-        self._order = torch.randperm(self.n, generator=self.generator)  # on the CPU: the same order on every device
+        # on the CPU: the same order on every device
+        self._order = torch.randperm(self.n, generator=self.generator)
         self._cut(0)
 
     def _cut(self, start: int) -> None:
@@ -69,10 +78,14 @@ class BatchIndices:
 
     def state_dict(self) -> dict[str, Any]:
         """Where in which epoch it is; a few kB, whatever the number of samples."""
-        return {"before": self._before, "epoch": self.epoch, "start": self._start, "next": self._next}
+        return {
+            "before": self._before, "epoch": self.epoch, "start": self._start, "next": self._next
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was called, on an iterator over as many samples in batches of the same size."""
+        """Go on where `state_dict` was called, on an iterator over as many samples in batches of
+        the same size.
+        """
         self.generator.set_state(state["before"])
         if state["epoch"] >= 0:
             self._shuffle()

@@ -9,16 +9,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.records import Run, Settings
-from recipe_widgets.records.arguments import checked, measured, whole
+from recipe_widgets.core import Run, Settings
+from recipe_widgets.core.arguments import checked, measured, whole
 
 
 class Best:
-    """The look with the lowest validation loss so far; with its weights, when the settings want them back at the end.
+    """The look with the lowest validation loss so far; with its weights, when the settings want
+    them back at the end.
 
     Attributes:
-        step: the step it was taken after; -1 before the first. loss: its mean validation loss (nats).
-        looks_since: how many looks have come since without a lower loss. weights: a copy of the state dict, or None.
+        step: the step it was taken after; -1 before the first. loss: its mean validation loss
+            (nats).
+        looks_since: how many looks have come since without a lower loss. weights: a copy of the
+            state dict, or None.
     """
 
     @checked()
@@ -56,7 +59,9 @@ def wants_best(settings: Settings) -> bool:
 
 
 def kept_accuracy(run: Run) -> float:
-    """The validation accuracy, at its look, of the weights that an ended run keeps. NaN for a run without a look."""
+    """The validation accuracy, at its look, of the weights that an ended run keeps. NaN for a
+    run without a look.
+    """
     losses = run.history.arrays("val_loss")[1]
     if not wants_best(run.settings) or not np.isfinite(losses).any():
         return run.history.last("val_accuracy")

@@ -1,7 +1,8 @@
-"""Optimisers written out: each rule is one short function on one tensor, equal to `torch.optim` step by step.
+"""Optimisers written out: each rule is one short function on one tensor, equal to `torch.optim`
+step by step.
 
-Every rule changes the weight `w` in place, given its gradient `g` of the same shape, and keeps what it remembers in
-`state`, a dict that begins empty. `ByHand` makes any of them an optimiser.
+Every rule changes the weight `w` in place, given its gradient `g` of the same shape, and keeps what
+it remembers in `state`, a dict that begins empty. `ByHand` makes any of them an optimiser.
 """
 
 from __future__ import annotations
@@ -21,43 +22,59 @@ def sgd(w: torch.Tensor, g: torch.Tensor, _: State, *, lr: float) -> None:
     w.sub_(lr * g)
 
 
-def momentum(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gamma: float = 0.9) -> None:
-    """v ← γv + g, w ← w - lr·v (Polyak 1964, as PyTorch writes it): a new lr acts on all of the motion at once."""
+def momentum(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float,
+             gamma: float = 0.9) -> None:
+    """v ← γv + g, w ← w - lr·v (Polyak 1964, as PyTorch writes it): a new lr acts on all of the
+    motion at once.
+    """
     v = state.setdefault("v", torch.zeros_like(w))
     v.mul_(gamma).add_(g)
     w.sub_(lr * v)
 
 
-def momentum_velocity(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gamma: float = 0.9) -> None:
-    """v ← γv - lr·g, w ← w + v (as in lectures): the same while lr is constant; a new lr acts on new pushes only."""
+def momentum_velocity(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float,
+                      gamma: float = 0.9) -> None:
+    """v ← γv - lr·g, w ← w + v (as in lectures): the same while lr is constant; a new lr acts on
+    new pushes only.
+    """
     v = state.setdefault("v", torch.zeros_like(w))
     v.mul_(gamma).sub_(lr * g)
     w.add_(v)
 
 
-def nesterov(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gamma: float = 0.9) -> None:
-    """v ← γv + g, w ← w - lr·(g + γv): the step that momentum would make next, made now (Sutskever et al. 2013)."""
+def nesterov(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float,
+             gamma: float = 0.9) -> None:
+    """v ← γv + g, w ← w - lr·(g + γv): the step that momentum would make next, made now
+    (Sutskever et al. 2013).
+    """
     v = state.setdefault("v", torch.zeros_like(w))
     v.mul_(gamma).add_(g)
     w.sub_(lr * (g + gamma * v))
 
 
-def adagrad(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, eps: float = 1e-10) -> None:
+def adagrad(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float,
+            eps: float = 1e-10) -> None:
     """s ← s + g², w ← w - lr·g/(√s + ε): steps only shrink (Duchi et al. 2011)."""
     s = state.setdefault("s", torch.zeros_like(w))
     s.add_(g * g)
     w.sub_(lr * g / (s.sqrt() + eps))
 
 
-def rmsprop(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, alpha: float = 0.99, eps: float = 1e-8) -> None:
-    """s ← αs + (1 - α)g², w ← w - lr·g/(√s + ε): forgets, unlike Adagrad (Hinton 2012; there α = 0.9)."""
+def rmsprop(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, alpha: float = 0.99,
+            eps: float = 1e-8) -> None:
+    """s ← αs + (1 - α)g², w ← w - lr·g/(√s + ε): forgets, unlike Adagrad (Hinton 2012; there α =
+    0.9).
+    """
     s = state.setdefault("s", torch.zeros_like(w))
     s.mul_(alpha).add_((1 - alpha) * g * g)
     w.sub_(lr * g / (s.sqrt() + eps))
 
 
-def adadelta(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, rho: float = 0.9, eps: float = 1e-6) -> None:
-    """RMSProp whose numerator is the usual size of its own updates, so that units match (Zeiler 2012); lr 1 is usual."""
+def adadelta(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, rho: float = 0.9,
+             eps: float = 1e-6) -> None:
+    """RMSProp whose numerator is the usual size of its own updates, so that units match (Zeiler
+    2012); lr 1 is usual.
+    """
     s, d = (state.setdefault(name, torch.zeros_like(w)) for name in ("s", "d"))
     s.mul_(rho).add_((1 - rho) * g * g)
     update = (d + eps).sqrt() / (s + eps).sqrt() * g
@@ -65,10 +82,11 @@ def adadelta(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, rho: 
     w.sub_(lr * update)
 
 
-def adam(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, beta1: float = 0.9, beta2: float = 0.999,
-         eps: float = 1e-8) -> None:
-    """m ← β₁m + (1 - β₁)g, s ← β₂s + (1 - β₂)g², both divided by 1 - βᵗ since they begin at zero (the bias correction),
-    w ← w - lr·m̂/(√ŝ + ε) (Kingma & Ba 2015). The first step is lr in size, whatever the gradient."""
+def adam(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, beta1: float = 0.9,
+         beta2: float = 0.999, eps: float = 1e-8) -> None:
+    """m ← β₁m + (1 - β₁)g, s ← β₂s + (1 - β₂)g², both divided by 1 - βᵗ since they begin at zero
+    (the bias correction), w ← w - lr·m̂/(√ŝ + ε) (Kingma & Ba 2015). The first step is lr in size,
+    whatever the gradient."""
     m, s = (state.setdefault(name, torch.zeros_like(w)) for name in ("m", "s"))
     t = state["t"] = state.get("t", 0) + 1
     m.mul_(beta1).add_((1 - beta1) * g)
@@ -76,19 +94,24 @@ def adam(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, beta1: fl
     w.sub_(lr * (m / (1 - beta1**t)) / ((s / (1 - beta2**t)).sqrt() + eps))
 
 
-def normalized(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gamma: float = 0.0, eps: float = 1e-12) -> None:
-    """w ← w - lr·g/‖g‖: every tensor moves by lr, on a plateau and at a cliff; with γ, momentum of such directions."""
+def normalized(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gamma: float = 0.0,
+               eps: float = 1e-12) -> None:
+    """w ← w - lr·g/‖g‖: every tensor moves by lr, on a plateau and at a cliff; with γ, momentum
+    of such directions.
+    """
     momentum(w, g / (g.norm() + eps), state, lr=lr, gamma=gamma)
 
 
 class ByHand(torch.optim.Optimizer):
-    """A rule of this module as an optimiser: `ByHand(model.parameters(), adam, lr=1e-3, beta1=0.8)`.
+    """A rule of this module as an optimiser: `ByHand(model.parameters(), adam, lr=1e-3,
+    beta1=0.8)`.
 
-    weight_decay: times the weight, added to the gradient. Groups, `state_dict` and lr schedulers work as usual.
+    weight_decay: times the weight, added to the gradient. Groups, `state_dict` and lr schedulers
+        work as usual.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], rule: Rule, lr: float, weight_decay: float = 0.0,
-                 **constants: float) -> None:
+    def __init__(self, params: Iterable[nn.Parameter], rule: Rule, lr: float,
+                 weight_decay: float = 0.0, **constants: float) -> None:
         self.rule, self.names = rule, tuple(constants)
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **constants})
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, whole
-from recipe_widgets.records.files import write_whole
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.files import write_whole
 
 MAGIC = b"recipe checkpoint 1\n"  # then 32 bytes of sha256, then what torch.save wrote
 KEEP = 3
@@ -22,9 +22,10 @@ KEEP = 3
 class Checkpoints:
     """The checkpoints of one run in one folder: the newest `keep` and the best.
 
-    A file is written beside its place, flushed to the disk and moved there in one step, and it carries a sha256 of all
-    its bytes: after a crash at any moment the files of before are still there, and half a file is never believed.
-    One process at a time may write.
+    A file is written beside its place, flushed to the disk and moved there in one step, and it
+    carries a sha256 of all
+    its bytes: after a crash at any moment the files of before are still there, and half a file is
+    never believed. One process at a time may write.
     """
 
     @checked(keep=whole(1))
@@ -33,11 +34,14 @@ class Checkpoints:
         self.broken: list[str] = []  # names of files that `newest` found not to be whole
 
     def prepare(self) -> None:
-        """Raises RecipeError: the folder cannot be made; better before the first step than after it."""
+        """Raises RecipeError: the folder cannot be made; better before the first step than after
+        it.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RecipeError("Folder for checkpoints", found=f"{self.folder} ({error.strerror or error})",
+            raise RecipeError("Folder for checkpoints",
+                              found=f"{self.folder} ({error.strerror or error})",
                               expected="a folder that can be made") from None
 
     @checked(step=whole(0))
@@ -51,7 +55,8 @@ class Checkpoints:
 
     @checked(step=whole(0), best=whole(-1))
     def save(self, step: int, state: dict[str, Any], best: int = -1) -> Path:
-        """Write `state` after `step` steps, then drop what is neither among the newest nor the one after `best` steps.
+        """Write `state` after `step` steps, then drop what is neither among the newest nor the one
+        after `best` steps.
 
         Files of later steps are dropped too: they belong to a past that this run went back from.
         """
@@ -63,9 +68,10 @@ class Checkpoints:
             for old in [s for s in self.steps() if s > step] + self._too_old(step, best):
                 self.path(old).unlink(missing_ok=True)
         except OSError as error:
-            raise RecipeError("Checkpoint", found=f"{self.path(step)} ({error.strerror or error})",
-                              expected="room and the right to write there",
-                              mend="The checkpoints before it are untouched; make room, then resume.") from None
+            raise RecipeError(
+                "Checkpoint", found=f"{self.path(step)} ({error.strerror or error})",
+                expected="room and the right to write there",
+                mend="The checkpoints before it are untouched; make room, then resume.") from None
         return self.path(step)
 
     def _too_old(self, newest: int, best: int) -> list[int]:
@@ -73,9 +79,11 @@ class Checkpoints:
 
     @checked()
     def newest(self, needs_best: bool = False) -> dict[str, Any] | None:
-        """The state of the newest whole checkpoint, or None. Files that are not whole are skipped and noted in `broken`.
+        """The state of the newest whole checkpoint, or None. Files that are not whole are skipped
+        and noted in `broken`.
 
-        With `needs_best` the checkpoint of its best look must be whole too; its weights come along as "best_weights".
+        With `needs_best` the checkpoint of its best look must be whole too; its weights come along
+        as "best_weights".
         """
         for state in self._whole():
             if not needs_best:
@@ -115,7 +123,8 @@ def packed(state: dict[str, Any]) -> bytes:
 
 
 def unpacked(content: bytes) -> dict[str, Any]:
-    """The state in a file's bytes, read with `weights_only=True`: a file from elsewhere can do no harm.
+    """The state in a file's bytes, read with `weights_only=True`: a file from elsewhere can do no
+    harm.
 
     Raises:
         ValueError: not a checkpoint, or not a whole one.
@@ -129,7 +138,8 @@ def unpacked(content: bytes) -> dict[str, Any]:
     try:
         state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader falls over hostile bytes in many ways
-        raise ValueError(f"not readable: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
+        raise ValueError(
+            f"not readable: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
     if not isinstance(state, dict):
         raise ValueError("no state of a run")
     return state

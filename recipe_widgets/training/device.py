@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked
 
 
 @checked()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from recipe_widgets.records import History, Settings
-from recipe_widgets.records.arguments import checked
+from recipe_widgets.core import History, Settings
+from recipe_widgets.core.arguments import checked
 
-# Learning rates that are sound to fall back to, by optimiser: where most small nets train without trouble.
+# Learning rates that are sound to fall back to, by optimiser: where most small nets train without
+# trouble.
 SOUND_LR = {"sgd": 0.1, "nesterov": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3,
             "adagrad": 0.01, "adadelta": 1.0, "normalized": 0.01}
 
@@ -15,7 +16,8 @@ SOUND_LR = {"sgd": 0.1, "nesterov": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop":
 @checked()
 def first_bad_step(history: History) -> int | None:
     """The first step whose training loss is NaN or infinite, or None."""
-    pairs = zip(history.steps("train_loss"), history.series("train_loss"), strict=True) if len(history) else ()
+    pairs = zip(history.steps("train_loss"), history.series("train_loss"),
+                strict=True) if len(history) else ()
     return next((step for step, loss in pairs if not math.isfinite(loss)), None)
 
 
@@ -37,7 +39,8 @@ def why_diverged(history: History, settings: Settings, inputs_finite: bool = Tru
     if step == 0:
         return f"{what}, before any update: the inputs or the initial weights (init={settings.init!r}) are far too large."
     lr, sound = settings.lr, SOUND_LR[settings.optimizer]
-    if settings.momentum > 0.97 and settings.optimizer in ("sgd", "nesterov", "rmsprop", "normalized") and lr <= sound:
+    if settings.momentum > 0.97 and settings.optimizer in ("sgd", "nesterov", "rmsprop",
+                                                           "normalized") and lr <= sound:
         return f"{what}: momentum {settings.momentum:g} makes each push count " \
                f"{1 / max(1 - settings.momentum, 1e-3):.0f}-fold. Try 0.9."
     if settings.weight_decay * lr > 1:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError, generator
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Split
 from recipe_widgets.data.deal import stratified
-from recipe_widgets.records import RecipeError, generator
-from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training.plainly import plainly
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -32,7 +32,9 @@ class Evaluation(NamedTuple):
 @checked()
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """`model` in eval mode and without gradients; afterwards each of its modules is back in the mode it had."""
+    """`model` in eval mode and without gradients; afterwards each of its modules is back in the
+    mode it had.
+    """
     modes = [(module, module.training) for module in model.modules()]
     try:
         model.eval()
@@ -44,25 +46,29 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 @checked(split=None, batch_size=whole(1))
-@fitting("a model that maps batches of the split to logits (N, K), and a loss (logits, labels) -> one number")
+@fitting(
+    "a model that maps batches of the split to logits (N, K), and a loss (logits, labels) -> one number"
+)
 def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross_entropy,
              batch_size: int = 1000) -> Evaluation:
     """The loss and accuracy of `model` on all of `split`, such as `data.validation`.
 
-    The mean is over samples, not over batches, so a smaller last batch does not count for more. Modes and gradients of
-    the model stay as they were.
+    The mean is over samples, not over batches, so a smaller last batch does not count for more.
+    Modes and gradients of the model stay as they were.
 
     Raises:
         RecipeError: the split is empty or none of ours.
     """
     if not isinstance(split, Split):
-        raise RecipeError("evaluate(model, split)", found=type(split).__name__, expected="a split such as data.validation",
+        raise RecipeError("evaluate(model, split)", found=type(split).__name__,
+                          expected="a split such as data.validation",
                           mend="Make one with Data.from_arrays(x, y).")
     if len(split.y) == 0:
         raise RecipeError(f"Split {split.name!r}", found="no samples", expected="at least one")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     split = split.to(device)
-    loss = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32, device=device)
+    loss = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32,
+                       device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     with eval_mode(model), plainly():
         for x, y in split.batches(batch_size):
@@ -74,7 +80,9 @@ def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross
 
 
 def stratified_look(split: Split, samples: int) -> Split:
-    """The same `samples` of `split` at every call, each class in proportion; 0, or more than there are: all of them."""
+    """The same `samples` of `split` at every call, each class in proportion; 0, or more than
+    there are: all of them.
+    """
     if not 0 < samples < split.size:
         return split
     looks: dict[int, Split] = split.__dict__.setdefault("_looks", {})

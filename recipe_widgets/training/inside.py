@@ -1,4 +1,6 @@
-"""What goes on inside a network, seen on a fixed batch in evaluation mode; and where the time of a step goes."""
+"""What goes on inside a network, seen on a fixed batch in evaluation mode; and where the time of
+a step goes.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +13,25 @@ from typing import Any
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError, rng_guard
+from recipe_widgets.core.arguments import checked, checked_fields, fitting, tensor, whole
 from recipe_widgets.data import Split
-from recipe_widgets.records import RecipeError, rng_guard
-from recipe_widgets.records.arguments import checked, checked_fields, fitting, tensor, whole
 from recipe_widgets.training.evaluate import eval_mode
 from recipe_widgets.training.loop import Training
 from recipe_widgets.training.turning import fork
 
 RECTIFIED = (nn.ReLU, nn.ReLU6)  # zero for a unit that is off
-BOUNDED = {nn.Sigmoid: (0.03, 0.97), nn.Tanh: (-0.97, 0.97)}  # beyond these the slope is next to nothing
-ACTIVE = (*RECTIFIED, *BOUNDED, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.PReLU, nn.Softplus, nn.Hardswish)
+# beyond these the slope is next to nothing
+BOUNDED = {nn.Sigmoid: (0.03, 0.97), nn.Tanh: (-0.97, 0.97)}
+ACTIVE = (*RECTIFIED, *BOUNDED, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.PReLU, nn.Softplus,
+          nn.Hardswish)
 PARTS = ("data", "forward", "backward", "update")  # of a step
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What came out of one layer. dead: share of units that are off for every sample; saturated: share of values whose
-    slope is next to nothing; both NaN where the layer knows no such thing."""
+    """What came out of one layer. dead: share of units that are off for every sample; saturated:
+    share of values whose slope is next to nothing; both NaN where the layer knows no such thing."""
 
     name: str
     kind: str
@@ -40,7 +44,9 @@ class Layer:
 @checked_fields(probabilities=tensor("N", "K", kind="float"), y=tensor("N", kind="int"))
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """One look. probabilities (n,K) and y (n,) of the batch; weights (F,C,h,w) of the first layer as pictures, or None."""
+    """One look. probabilities (n,K) and y (n,) of the batch; weights (F,C,h,w) of the first
+    layer as pictures, or None.
+    """
 
     layers: tuple[Layer, ...]
     probabilities: torch.Tensor
@@ -51,12 +57,16 @@ class Inside:
     def __post_init__(self) -> None:
         classes = self.probabilities.shape[1]
         table = torch.zeros(classes, classes, dtype=torch.int64)
-        if len(self.y) != len(self.probabilities) or not 0 <= int(self.y.min()) <= int(self.y.max()) < classes:
-            raise RecipeError("Inside(probabilities, y)", found=f"labels {tuple(self.y.shape)} from {int(self.y.min())} to "
-                              f"{int(self.y.max())}, probabilities {tuple(self.probabilities.shape)}",
-                              expected="one label below K for each row (N, K)")
+        if len(self.y) != len(
+                self.probabilities) or not 0 <= int(self.y.min()) <= int(self.y.max()) < classes:
+            raise RecipeError(
+                "Inside(probabilities, y)",
+                found=f"labels {tuple(self.y.shape)} from {int(self.y.min())} to "
+                f"{int(self.y.max())}, probabilities {tuple(self.probabilities.shape)}",
+                expected="one label below K for each row (N, K)")
         pairs = torch.stack([self.y, self.probabilities.argmax(1)])
-        table.index_put_((pairs[0], pairs[1]), torch.ones(len(self.y), dtype=torch.int64), accumulate=True)
+        table.index_put_((pairs[0], pairs[1]), torch.ones(len(self.y), dtype=torch.int64),
+                         accumulate=True)
         object.__setattr__(self, "confusion", table)
 
 
@@ -64,11 +74,20 @@ class Inside:
 @fitting("a model that maps the split to logits (N, K)")
 @torch.no_grad()
 def look_inside(model: nn.Module, split: Split) -> Inside:
-    """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers, random numbers."""
+    """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers,
+    random numbers.
+    """
     seen: list[Layer] = []
-    parts: list[tuple[str, Any]] = [(name, m) for name, m in model.named_modules() if isinstance(m, ACTIVE)]
-    parts = parts or [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
-    hooks = [m.register_forward_hook(lambda m, _, out, name=name: seen.append(_layer(name, m, out))) for name, m in parts]
+    parts: list[tuple[str, Any]] = [(name, m)
+                                    for name, m in model.named_modules()
+                                    if isinstance(m, ACTIVE)]
+    parts = parts or [
+        (name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))
+    ]
+    hooks = [
+        m.register_forward_hook(lambda m, _, out, name=name: seen.append(_layer(name, m, out)))
+        for name, m in parts
+    ]
     device = next(iter(model.parameters()), torch.zeros(0)).device
     try:
         with rng_guard(), eval_mode(model):
@@ -77,22 +96,27 @@ def look_inside(model: nn.Module, split: Split) -> Inside:
     finally:
         for hook in hooks:
             hook.remove()
-    return Inside(tuple(seen), probabilities, y.cpu(), first_weights(model, tuple(split.x.shape[1:])))
+    return Inside(tuple(seen), probabilities, y.cpu(), first_weights(model,
+                                                                     tuple(split.x.shape[1:])))
 
 
 def _layer(name: str, module: nn.Module, out: torch.Tensor) -> Layer:
     values = out.detach().float()
-    units = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[None]  # a channel is a unit
+    # a channel is a unit
+    units = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[None]
     dead = float((units <= 0).all(1).float().mean()) if isinstance(module, RECTIFIED) else math.nan
     saturated = math.nan
     for kind, (low, high) in BOUNDED.items():
         if isinstance(module, kind):
             saturated = float(((values < low) | (values > high)).float().mean())
-    return Layer(name, type(module).__name__, float(values.mean()), float(values.std()), dead, saturated)
+    return Layer(name,
+                 type(module).__name__, float(values.mean()), float(values.std()), dead, saturated)
 
 
 def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | None:
-    """Weights of the first layer as pictures (F,C,h,w): filters, or rows of a matrix shaped as the images are."""
+    """Weights of the first layer as pictures (F,C,h,w): filters, or rows of a matrix shaped as
+    the images are.
+    """
     for module in model.modules():
         weight = getattr(module, "weight", None)
         if isinstance(module, nn.Conv2d) and weight is not None:
@@ -105,7 +129,9 @@ def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | No
 
 @checked(steps=whole(1, 1000))
 def time_split(training: Training, steps: int = 5) -> dict[str, float]:
-    """Milliseconds per step for data, forward pass, backward pass and update: medians over a few steps of a copy."""
+    """Milliseconds per step for data, forward pass, backward pass and update: medians over a few
+    steps of a copy.
+    """
     trial = fork(training)
     times: dict[str, list[float]] = {part: [] for part in PARTS}
     for _ in range(steps):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
+from recipe_widgets.core import History, Probe, RecipeError, Run, Settings, Step
+from recipe_widgets.core.arguments import blamed, checked, fitting
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
-from recipe_widgets.records import History, Probe, RecipeError, Run, Settings, Step
-from recipe_widgets.records.arguments import blamed, checked, fitting
 from recipe_widgets.training.averaging import Average
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.best import Best
@@ -38,14 +38,14 @@ class Training:
     It trains `model` in place, on `settings.device`. Nobody else's generator is used or changed.
 
     Args:
-        loss_fn: `(logits (n,K), targets, x (n, ...)) -> mean loss`, instead of cross-entropy; targets are labels (n,), or
-            probabilities (n,K) after mixup or cutmix.
+        loss_fn: `(logits (n,K), targets, x (n, ...)) -> mean loss`, instead of cross-entropy;
+            targets are labels (n,), or probabilities (n,K) after mixup or cutmix.
     """
 
     @checked()
     @fitting("a model with weights to train, on numbers of the data's type")
-    def __init__(self, model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = (),
-                 loss_fn: LossOfBatch | None = None) -> None:
+    def __init__(self, model: nn.Module, data: Data, settings: Settings,
+                 probes: Sequence[Probe] = (), loss_fn: LossOfBatch | None = None) -> None:
         self.device = pick_device(settings.device)
         self.settings, self.probes = settings, probes
         self.model = model.to(self.device).train()
@@ -54,12 +54,14 @@ class Training:
         if len(self.split.y) == 0:
             raise RecipeError("Training data", found="no samples", expected="at least one")
         self.history = History()
-        self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed, self.device)
+        self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed,
+                                    self.device)
         self.optimizer = make_optimizer(model.parameters(), settings)
         self.best = Best(settings)
         self.loss_fn = loss_fn
         self.augment = None if settings.augment == "none" else Augment(
-            self.split, settings.augment, settings.augment_strength, self.data.num_classes, settings.seed)
+            self.split, settings.augment, settings.augment_strength, self.data.num_classes,
+            settings.seed)
         self.average = Average(self.model, settings.ema) if settings.ema else None
         self.plateau = Plateau() if settings.schedule == "plateau" else None
         self._varies = settings.schedule != "constant" or settings.warmup > 0
@@ -71,12 +73,16 @@ class Training:
     def new_run(self) -> Run:
         """The record of this training; it grows as the training goes on."""
         threads = [(0, torch.get_num_threads())]
-        return Run(self.settings, self.history, self.model, data_name=self.data.name, threads=threads, data=self.data)
+        return Run(self.settings, self.history, self.model, data_name=self.data.name,
+                   threads=threads, data=self.data)
 
     def step(self) -> Step:
-        """One batch: forward, loss, zero_grad, backward, update; its numbers go into the history."""
+        """One batch: forward, loss, zero_grad, backward, update; its numbers go into the
+        history.
+        """
         index = self.done
-        watching = [probe for probe in self.probes if index % probe.every == 0] if self.probes else ()
+        watching = [probe for probe in self.probes
+                    if index % probe.every == 0] if self.probes else ()
         for probe in watching:
             probe.before(self.model)
         x, y, targets = self._batch(next(self.batches))
@@ -104,7 +110,8 @@ class Training:
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (batch, K) of the training forward pass."""
-        logits: torch.Tensor = self._through(x) if self.settings.precision == "float32" else self._in_bf16(x)
+        logits: torch.Tensor = self._through(
+            x) if self.settings.precision == "float32" else self._in_bf16(x)
         return logits
 
     def _through(self, x: torch.Tensor) -> torch.Tensor:
@@ -120,7 +127,8 @@ class Training:
     def _loss(self, logits: torch.Tensor, targets: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         if self.loss_fn is not None:
             return self.loss_fn(logits, targets, x)
-        return nn.functional.cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
+        return nn.functional.cross_entropy(logits, targets,
+                                           label_smoothing=self.settings.label_smoothing)
 
     def _before_update(self, index: int) -> None:
         if self._varies:
@@ -132,7 +140,8 @@ class Training:
         if self.settings.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
 
-    def _record(self, index: int, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> None:
+    def _record(self, index: int, loss: torch.Tensor, logits: torch.Tensor,
+                y: torch.Tensor) -> None:
         if self._at_once:
             self.loss = loss.item()
             self.history.append("train_loss", index, self.loss)
@@ -141,11 +150,14 @@ class Training:
         if index % ACCURACY_EVERY == 0:
             hits = (logits.argmax(1) == y).float().mean()
             self.history.append_later("train_accuracy", index, hits)
-        if not self._at_once and (index % ACCURACY_EVERY == 0 or index + 1 == self.settings.max_steps):
+        if not self._at_once and (index % ACCURACY_EVERY == 0
+                                  or index + 1 == self.settings.max_steps):
             self.loss = self.history.last("train_loss")
 
     def finite(self) -> bool:
-        """Whether the newest known loss is a number (on a GPU one is known up to ten steps later, the last one at once)."""
+        """Whether the newest known loss is a number (on a GPU one is known up to ten steps
+        later, the last one at once).
+        """
         return self.done == 0 or math.isfinite(self.loss) or first_bad_step(self.history) is None
 
     @property
@@ -154,7 +166,9 @@ class Training:
         return self.model if self.average is None else self.average.model
 
     def finish(self) -> None:
-        """The run has ended: the averaged weights, where there are any, become those of the model."""
+        """The run has ended: the averaged weights, where there are any, become those of the
+        model.
+        """
         if self.average is not None and self.average.updates:
             self.average.copy_to(self.model)
 
@@ -176,7 +190,8 @@ class Training:
     def due(self) -> bool:
         """Whether the settings ask for a look at the validation set after the step just done.
 
-        After every `eval_every` steps (0: every epoch) and at the end; early in the run also after 10, 40, 160, ...
+        After every `eval_every` steps (0: every epoch) and at the end; early in the run also after
+            10, 40, 160, ...
         steps, since most happens there.
         """
         every = self.settings.eval_every or self.batches.steps_per_epoch
@@ -186,12 +201,16 @@ class Training:
 
 @checked()
 def advance(training: Training, run: Run) -> Iterator[Step]:
-    """Train and evaluate until the run ends; keeps `run.status` and `run.message` true at every yield."""
+    """Train and evaluate until the run ends; keeps `run.status` and `run.message` true at every
+    yield.
+    """
     while training.done < training.settings.max_steps and not training.best.exhausted:
         step = training.step()
         if not training.finite():
-            inputs = bool(torch.isfinite(training.split.x.float()).all()) if training.split.x.is_floating_point() else True
-            run.status, run.message = "diverged", why_diverged(training.history, training.settings, inputs)
+            inputs = bool(torch.isfinite(
+                training.split.x.float()).all()) if training.split.x.is_floating_point() else True
+            run.status, run.message = "diverged", why_diverged(training.history, training.settings,
+                                                               inputs)
             yield step
             return
         if training.due() and len(training.data.validation.y):
@@ -215,7 +234,9 @@ def stopped_early(training: Training) -> str:
 
 @checked()
 def end_with_best(training: Training, run: Run) -> None:
-    """Give an ended run's model the weights of its best look, where the settings ask for it; says so in `run.message`."""
+    """Give an ended run's model the weights of its best look, where the settings ask for it;
+    says so in `run.message`.
+    """
     best = training.best
     if best.weights is not None and best.step < training.done - 1:
         training.model.load_state_dict(best.weights)
@@ -224,14 +245,17 @@ def end_with_best(training: Training, run: Run) -> None:
 
 
 @checked()
-def steps(model: nn.Module, data: Data, settings: Settings, probes: Sequence[Probe] = ()) -> Iterator[Step]:
-    """Train `model` in place and yield after every iteration; whoever consumes it decides when to stop.
+def steps(model: nn.Module, data: Data, settings: Settings,
+          probes: Sequence[Probe] = ()) -> Iterator[Step]:
+    """Train `model` in place and yield after every iteration; whoever consumes it decides when to
+    stop.
 
     >>> for step in steps(model, data, Settings(lr=0.1)):      # doctest: +SKIP
     ...     print(step.index, step.loss)
 
-    At most `settings.max_steps` steps; it looks at the training set only, so schedule="plateau" finds none. The numbers are
-    in `step.history`. After the last step `model` has the averaged weights where `settings.ema` asks for them.
+    At most `settings.max_steps` steps; it looks at the training set only, so schedule="plateau"
+    finds none. The numbers are in `step.history`. After the last step `model` has the averaged
+    weights where `settings.ema` asks for them.
     """
     with blamed("steps(model, data)", _FITS), plainly(settings):
         training = Training(model, data, settings, probes)
@@ -253,28 +277,34 @@ def _kind() -> type[Training]:
 
 @checked()
 @fitting(_FITS)
-def train(data: Data, settings: Settings, model: nn.Module | None = None, *, probes: Sequence[Probe] = (),
-          until: Callable[[Step], bool] | None = None, loss_fn: LossOfBatch | None = None,
-          checkpoints: str | os.PathLike[str] | None = None, resume: bool = False) -> Run:
+def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
+          probes: Sequence[Probe] = (), until: Callable[[Step], bool] | None = None,
+          loss_fn: LossOfBatch | None = None, checkpoints: str | os.PathLike[str] | None = None,
+          resume: bool = False) -> Run:
     """Train to the end of `settings.max_steps` and return the `Run`.
 
     Args:
         model: your own module, trained in place; by default the one that `settings` describe.
         until: called after each step; the run stops when it says True.
         loss_fn: `(logits, targets, x) -> mean loss`, instead of cross-entropy.
-        checkpoints: a folder for the newest three and the best, written every `settings.checkpoint_every` steps.
-        resume: go on from the newest whole checkpoint there, to the same bit; from the beginning where there is none.
-            A model of your own must be built as it was then, and the global random generators are put back too.
+        checkpoints: a folder for the newest three and the best, written every
+            `settings.checkpoint_every` steps.
+        resume: go on from the newest whole checkpoint there, to the same bit; from the beginning
+            where there is none. A model of your own must be built as it was then, and the global
+            random generators are put back too.
     Returns:
-        a Run that is whole also when it was stopped or diverged: a loss that is no number ends it, with the likely cause.
-        `val_loss` and `val_accuracy` are of the whole validation set (unless `settings.eval_samples` says otherwise).
-        With `settings.patience` or `final="best"` the model ends with the weights of its best look.
+        a Run that is whole also when it was stopped or diverged: a loss that is no number ends it,
+            with the likely cause.
+        `val_loss` and `val_accuracy` are of the whole validation set (unless
+        `settings.eval_samples` says otherwise). With `settings.patience` or `final="best"` the
+        model ends with the weights of its best look.
 
-    In processes that torchrun started (inside `processes.together`) all must call this alike, `until` too; the first one
-    writes the checkpoints.
+    In processes that torchrun started (inside `processes.together`) all must call this alike,
+    `until` too; the first one writes the checkpoints.
     """
     if resume and checkpoints is None:
-        raise RecipeError("train(resume=True)", found="no folder", expected="checkpoints=, the folder of the run")
+        raise RecipeError("train(resume=True)", found="no folder",
+                          expected="checkpoints=, the folder of the run")
     with plainly(settings):
         own = model is not None
         if model is None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from recipe_widgets.core import RecipeError, Run, Settings
+from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
-from recipe_widgets.records import RecipeError, Run, Settings
-from recipe_widgets.records.arguments import checked, filled, fitting
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.diverged import why_diverged
 from recipe_widgets.training.loop import ACCURACY_EVERY, Training, end_with_best, stopped_early
@@ -22,34 +22,40 @@ from recipe_widgets.training.stacked import Stack, stackable
 class ManySeeds:
     """Runs that differ in nothing but their seed. `step()` is one step of each of them.
 
-    Linear models and MLPs without normalisation train as one stack of matrices; others take turns. Each run equals the one
-    that `train` makes of its seed, but for the last bits of sums.
+    Linear models and MLPs without normalisation train as one stack of matrices; others take turns.
+    Each run equals the one that `train` makes of its seed, but for the last bits of sums.
 
     Args:
-        shared_batches: all see the batches of the first seed, which is faster; then the runs differ in their first weights
-            and dropout masks only.
+        shared_batches: all see the batches of the first seed, which is faster; then the runs differ
+            in their first weights and dropout masks only.
     Attributes:
-        runs: one per seed. A run that diverges, or is out of patience, ends; the others go on. The weights of the best look
-            stay in `members`, until `train_many` gives them to the models.
+        runs: one per seed. A run that diverges, or is out of patience, ends; the others go on. The
+            weights of the best look stay in `members`, until `train_many` gives them to the models.
         stacked: whether they are computed at once.
     """
 
     @checked(seeds=filled())
-    def __init__(self, data: Data, settings: Settings, seeds: Sequence[int], *, shared_batches: bool = False) -> None:
+    def __init__(self, data: Data, settings: Settings, seeds: Sequence[int], *,
+                 shared_batches: bool = False) -> None:
         if len(set(seeds)) < len(seeds):
-            raise RecipeError("train_many(seeds=)", found=repr(list(seeds)), expected="at least one seed, each once",
+            raise RecipeError("train_many(seeds=)", found=repr(list(seeds)),
+                              expected="at least one seed, each once",
                               mend="For example seeds=range(8).")
         self.settings, self.shared = settings, shared_batches
         each = [settings.replace(seed=int(seed)) for seed in seeds]
-        self.members = [Training(build_model(one, data.shape, data.num_classes), data, one) for one in each]
+        self.members = [
+            Training(build_model(one, data.shape, data.num_classes), data, one) for one in each
+        ]
         first = self.members[0]
         self.split, self.device = first.split, first.device
         if shared_batches:
             for member in self.members:
-                member.batches = BatchIndices(len(self.split.y), settings.batch_size, each[0].seed, self.device)
+                member.batches = BatchIndices(len(self.split.y), settings.batch_size, each[0].seed,
+                                              self.device)
         self.runs = [member.new_run() for member in self.members]
         self.stacked = stackable(settings)
-        self._stack = Stack([member.model for member in self.members], settings) if self.stacked else None
+        self._stack = Stack([member.model
+                             for member in self.members], settings) if self.stacked else None
         self._varies = settings.schedule != "constant" or settings.warmup > 0
         self.done = 0
 
@@ -59,7 +65,9 @@ class ManySeeds:
         return [k for k, run in enumerate(self.runs) if run.status == "running"]
 
     def step(self) -> None:
-        """One step of every run that goes on; looks at the validation set when it is due, and ends runs."""
+        """One step of every run that goes on; looks at the validation set when it is due, and
+        ends runs.
+        """
         if self._stack is not None:
             self._step_at_once(self._stack)
         else:
@@ -124,7 +132,8 @@ class ManySeeds:
 
 @checked(seeds=filled())
 @fitting("a function `until` of the runs so far, and data that the settings' model takes")
-def train_many(data: Data, settings: Settings, seeds: Sequence[int], *, shared_batches: bool = False,
+def train_many(data: Data, settings: Settings, seeds: Sequence[int], *,
+               shared_batches: bool = False,
                until: Callable[[ManySeeds], bool] | None = None) -> list[Run]:
     """Train the same settings from each of `seeds` and return their runs, in that order.
 
@@ -141,7 +150,8 @@ def train_many(data: Data, settings: Settings, seeds: Sequence[int], *, shared_b
             if until is not None and many.running and until(many):
                 for k in many.running:
                     many.members[k].finish()
-                    many.runs[k].status, many.runs[k].message = "stopped", f"stopped after step {many.done - 1}"
+                    many.runs[k].status, many.runs[
+                        k].message = "stopped", f"stopped after step {many.done - 1}"
         for k in many.running:  # a run of no steps at all
             many.runs[k].status = "done"
         many.finish()

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from recipe_widgets.records import Settings
-from recipe_widgets.records.arguments import checked, fitting
+from recipe_widgets.core import Settings
+from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.training.by_hand import ByHand, normalized
 from recipe_widgets.training.warming import load_put_off
 
@@ -16,18 +16,22 @@ from recipe_widgets.training.warming import load_put_off
 @checked()
 @fitting("some parameters of a model, floats on one device")
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
-    """The optimiser that `settings` name, fused into one kernel where PyTorch has one for the parameters' device.
+    """The optimiser that `settings` name, fused into one kernel where PyTorch has one for the
+    parameters' device.
 
-    momentum is that of SGD, RMSProp and normalised gradients, and Adam's first beta; Adagrad and Adadelta have none. Weight
-    decay is added to the gradient, except for AdamW, where it shrinks the weights directly (Loshchilov & Hutter 2019).
+    momentum is that of SGD, RMSProp and normalised gradients, and Adam's first beta; Adagrad and
+    Adadelta have none. Weight decay is added to the gradient, except for AdamW, where it shrinks
+    the weights directly (Loshchilov & Hutter 2019).
     """
     load_put_off()
     params = list(parameters)
     lr, momentum, decay = settings.lr, settings.momentum, settings.weight_decay
-    fused = bool(params) and all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in params)
+    fused = bool(params) and all(p.device.type in ("cpu", "cuda") and p.is_floating_point()
+                                 for p in params)
     if settings.optimizer in ("sgd", "nesterov"):
         nesterov = settings.optimizer == "nesterov" and momentum > 0
-        return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=decay, nesterov=nesterov, fused=fused)
+        return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=decay,
+                               nesterov=nesterov, fused=fused)
     if settings.optimizer == "rmsprop":
         return torch.optim.RMSprop(params, lr=lr, momentum=momentum, weight_decay=decay)
     if settings.optimizer == "adagrad":

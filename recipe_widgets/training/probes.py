@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from recipe_widgets.records.arguments import checked, whole
+from recipe_widgets.core.arguments import checked, whole
 
 
 class UpdateRatio:
-    """‖change of the weights in one step‖ / ‖weights‖, the median over the weight tensors, every `every`-th step.
+    """‖change of the weights in one step‖ / ‖weights‖, the median over the weight tensors, every
+    `every`-th step.
 
-    Writes the column `update_ratio`. It is the change that is measured, not lr times the gradient: momentum, Adam and
-    clipping count. About 1e-3 is healthy (CS231n).
+    Writes the column `update_ratio`. It is the change that is measured, not lr times the gradient:
+    momentum, Adam and clipping count. About 1e-3 is healthy (CS231n).
     """
 
     @checked(every=whole(1))
@@ -25,13 +26,16 @@ class UpdateRatio:
     @torch.no_grad()
     def before(self, model: nn.Module) -> None:
         weights = self._weights(model)
-        if [(p.shape, p.device, p.dtype) for p in weights] != [(p.shape, p.device, p.dtype) for p in self._before]:
+        if [(p.shape, p.device, p.dtype) for p in weights] != [(p.shape, p.device, p.dtype)
+                                                               for p in self._before]:
             self._before = [torch.empty_like(p) for p in weights]
         if weights:
-            torch._foreach_copy_(self._before, weights)  # the same memory each time: fresh pages cost more than the copy
+            # the same memory each time: fresh pages cost more than the copy
+            torch._foreach_copy_(self._before, weights)
 
     @torch.no_grad()
-    def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
+    def after(self, model: nn.Module, logits: torch.Tensor,  # noqa: ARG002
+              y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
         if not self._before:
             return {}
         sizes = torch.stack(torch._foreach_norm(self._before))
@@ -45,7 +49,8 @@ class UpdateRatio:
 
 
 class LayerSizes:
-    """By layer, every `every`-th step: the norm of its gradient, and ‖change of its weights‖ / ‖weights‖.
+    """By layer, every `every`-th step: the norm of its gradient, and ‖change of its weights‖ /
+    ‖weights‖.
 
     Writes the columns `gradient <name>` and `update <name>` for weight matrices and filters.
     """
@@ -60,7 +65,8 @@ class LayerSizes:
         self._before = {name: p.clone() for name, p in self._weights(model)}
 
     @torch.no_grad()
-    def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
+    def after(self, model: nn.Module, logits: torch.Tensor,  # noqa: ARG002
+              y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
         found: dict[str, float] = {}
         for name, p in self._weights(model):
             layer, old = name.removesuffix(".weight"), self._before[name]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from recipe_widgets.records import RecipeError, Settings
+from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.training.device import pick_device
 
 PATIENCE = datetime.timedelta(minutes=10)  # longest wait for the others in one exchange
@@ -72,10 +72,13 @@ def together(settings: Settings) -> Iterator[None]:
         _join(settings)
         yield
     except (RuntimeError, RecipeError) as error:
-        cause = error.__cause__ if isinstance(error, RecipeError) else error  # `train` says which arguments an error met
+        # `train` says which arguments an error met
+        cause = error.__cause__ if isinstance(error, RecipeError) else error
         if not isinstance(cause, RuntimeError) or not _peer_is_gone(cause):
             raise
-        said = re.sub(r"^\[[^]]*\] ", "", str(cause).splitlines()[0]).partition(". ")[0]  # without source line and advice
+        said = re.sub(
+            r"^\[[^]]*\] ", "",
+            str(cause).splitlines()[0]).partition(". ")[0]  # without source line and advice
         raise _lost(said) from None
     finally:
         if signal.getsignal(signal.SIGTERM) is _told_to_end:
@@ -86,19 +89,22 @@ def together(settings: Settings) -> Iterator[None]:
 def _join(settings: Settings) -> None:
     device = pick_device(settings.device)
     if device.type == "mps":
-        raise RecipeError("torchrun", found="device mps", expected="cuda or cpu", mend='Set device="cpu".')
+        raise RecipeError("torchrun", found="device mps", expected="cuda or cpu",
+                          mend='Set device="cpu".')
     if device.type == "cuda":
         mine = int(os.environ.get("LOCAL_RANK", "0"))
         if mine >= torch.cuda.device_count():
-            raise RecipeError("torchrun", found=f"process {mine} on a machine with {torch.cuda.device_count()} GPUs",
-                              expected="at most one process per GPU", mend='Ask for fewer, or set device="cpu".')
+            raise RecipeError(
+                "torchrun",
+                found=f"process {mine} on a machine with {torch.cuda.device_count()} GPUs",
+                expected="at most one process per GPU", mend='Ask for fewer, or set device="cpu".')
         torch.cuda.set_device(mine)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
 
 
 def _leave() -> None:
-    """Give the group up. What still holds it (DDP's hooks go round in circles) must go first: a group that is freed when
-    Python ends kills the process, its threads still running."""
+    """Give the group up. What still holds it (DDP's hooks go round in circles) must go first: a
+    group that is freed when Python ends kills the process, its threads still running."""
     gc.collect()
     if dist.is_initialized():
         dist.destroy_process_group()
@@ -111,11 +117,14 @@ def _told_to_end(*_: object) -> None:
 def _peer_is_gone(error: RuntimeError) -> bool:
     words = str(error).lower()
     return isinstance(error, dist.DistError) or any(
-        word in words for word in ("gloo", "nccl", "connection closed", "connection reset", "broken pipe", "timed out"))
+        word in words for word in ("gloo", "nccl", "connection closed", "connection reset",
+                                   "broken pipe", "timed out"))
 
 
 def _lost(said: str) -> RecipeError:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # this process ends too, but says so first
-    return RecipeError("Training in several processes", found=f"one that ended before the others ({said})",
-                       expected="all to live until the end",
-                       mend="Give the same command with --out and --resume: it goes on from the newest whole checkpoint.")
+    return RecipeError(
+        "Training in several processes", found=f"one that ended before the others ({said})",
+        expected="all to live until the end", mend=
+        "Give the same command with --out and --resume: it goes on from the newest whole checkpoint."
+    )

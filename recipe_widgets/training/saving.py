@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from recipe_widgets.records import RecipeError, Run
+from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.training.checkpoints import Checkpoints, packed, unpacked
 from recipe_widgets.training.processes import count, from_first, gathered, rank
 from recipe_widgets.training.state import generator_states, restore, set_generators, state_of
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Saving:
     """Ties one training and its run to a folder of checkpoints."""
 
-    def __init__(self, folder: str | os.PathLike[str], training: Training, run: Run, own_model: bool) -> None:
-        self.files, self.training, self.run, self.own_model = Checkpoints(folder), training, run, own_model
+    def __init__(self, folder: str | os.PathLike[str], training: Training, run: Run,
+                 own_model: bool) -> None:
+        self.files, self.training, self.run, self.own_model = Checkpoints(
+            folder), training, run, own_model
         self._every = training.settings.checkpoint_every or training.batches.steps_per_epoch
         self._data = training.data.sha256
 
@@ -27,19 +29,23 @@ class Saving:
         """Go on from the newest whole checkpoint, or make sure that there is none.
 
         Raises:
-            RecipeError: a run lies there already and `resume` was not asked for; or it had other settings, data or model.
+            RecipeError: a run lies there already and `resume` was not asked for; or it had other
+                settings, data or model.
         """
         if rank() == 0:
             self.files.prepare()
         if not resume:
             if there := self.files.steps():
-                raise RecipeError("Folder for checkpoints", found=f"a run of {there[0]} steps in {self.files.folder}",
-                                  expected="none yet", mend="Resume it (--resume, resume=True), or name another folder.")
+                raise RecipeError("Folder for checkpoints",
+                                  found=f"a run of {there[0]} steps in {self.files.folder}",
+                                  expected="none yet",
+                                  mend="Resume it (--resume, resume=True), or name another folder.")
             return
         state = self.files.newest(needs_best=self.training.best.wanted) if rank() == 0 else None
         if self.files.broken:
             names, done = ", ".join(dict.fromkeys(self.files.broken)), state["done"] if state else 0
-            warnings.warn(f"Not whole, so not used: {names}. Goes on from step {done}.", stacklevel=3)
+            warnings.warn(f"Not whole, so not used: {names}. Goes on from step {done}.",
+                          stacklevel=3)
         content = from_first(packed(state) if state is not None and count() > 1 else None)
         state = unpacked(content) if content is not None else state
         if state is not None:
@@ -47,18 +53,24 @@ class Saving:
 
     def _take_up(self, state: dict[str, Any]) -> None:
         if state["data"] != self._data:
-            raise RecipeError("Resuming a run", found=f"the data {self.training.data.name}, dealt otherwise or another set",
-                              expected="the samples that it began with", mend="Load the same set, split and subset.")
+            raise RecipeError(
+                "Resuming a run",
+                found=f"the data {self.training.data.name}, dealt otherwise or another set",
+                expected="the samples that it began with",
+                mend="Load the same set, split and subset.")
         restore(self.training, self.run, state)
         if len(state["ranks"]) == count():
             set_generators(self.training, state["ranks"][rank()])
         elif count() > 1:
             from recipe_widgets.training.distributed import draw_apart
 
-            draw_apart(self.training, self.training.done)  # another number of processes: new numbers for all
+            # another number of processes: new numbers for all
+            draw_apart(self.training, self.training.done)
 
     def due(self) -> bool:
-        """Whether the step just done is one to keep: every so often, a new best look, and the end of a sound run."""
+        """Whether the step just done is one to keep: every so often, a new best look, and the
+        end of a sound run.
+        """
         training, run = self.training, self.run
         if run.status == "diverged":
             return False  # nobody wants to go on from there

@@ -5,28 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from recipe_widgets.records import Settings
-from recipe_widgets.records.arguments import checked, measured, real, whole
+from recipe_widgets.core import Settings
+from recipe_widgets.core.arguments import checked, measured, real, whole
 
 PER_EPOCH = 0.98  # of "epoch"
-RISE, START, END = 0.3, 25.0, 1e4  # of "onecycle": share of the run, lr / first lr, first lr / last lr
+# of "onecycle": share of the run, lr / first lr, first lr / last lr
+RISE, START, END = 0.3, 25.0, 1e4
 
 
 def lr_at(step: int, settings: Settings, steps_per_epoch: int = 0) -> float:
     """The learning rate of a step, counted from 0, for a run of `settings.max_steps` steps.
 
-    step: a tenth after half of the run, a hundredth after three quarters. halve: half after each fifth of the run.
-    exponential: down to a hundredth at the end. epoch: times 0.98 after each epoch of `steps_per_epoch` steps (0: never).
-    inverse: lr / (1 + k·t), t in [0, 1) and k = 9, down to a tenth. cosine: half a wave down to zero (Loshchilov & Hutter
-    2017). linear: straight down to zero. onecycle: up from lr/25 in 30 % of the run, down to nearly zero, both by half a
-    cosine wave (Smith & Topin 2018). plateau: see `Plateau`; here constant.
-    The climb of `warmup` steps comes first and multiplies the schedule.
+    step: a tenth after half of the run, a hundredth after three quarters. halve: half after each
+    fifth of the run.
+    exponential: down to a hundredth at the end. epoch: times 0.98 after each epoch of
+    `steps_per_epoch` steps (0: never).
+    inverse: lr / (1 + k·t), t in [0, 1) and k = 9, down to a tenth. cosine: half a wave down to
+    zero (Loshchilov & Hutter 2017). linear: straight down to zero. onecycle: up from lr/25 in 30 %
+    of the run, down to nearly zero, both by half a cosine wave (Smith & Topin 2018). plateau: see
+    `Plateau`; here constant. The climb of `warmup` steps comes first and multiplies the schedule.
     """
     climb = min(1.0, (step + 1) / (settings.warmup + 1))
     if settings.schedule == "onecycle":
         return settings.lr * _one_cycle(step, settings.max_steps) * climb
     if settings.schedule == "epoch":
-        return settings.lr * math.pow(PER_EPOCH, step // steps_per_epoch if steps_per_epoch else 0) * climb
+        return settings.lr * math.pow(PER_EPOCH,
+                                      step // steps_per_epoch if steps_per_epoch else 0) * climb
     done = min(step / settings.max_steps, 1.0) if settings.max_steps else 0.0
     return settings.lr * _FACTORS[settings.schedule](done) * climb
 
@@ -57,10 +61,12 @@ def _wave(start: float, end: float, share: float) -> float:
 
 
 class Plateau:
-    """Divides the learning rate by ten when the validation loss has not got better for `patience` looks.
+    """Divides the learning rate by ten when the validation loss has not got better for `patience`
+    looks.
 
-    The rule of `torch.optim.lr_scheduler.ReduceLROnPlateau` with its defaults but for the patience: better means lower by a
-    share of 1e-4 than the best so far. `factor` is what the learning rate is multiplied by now.
+    The rule of `torch.optim.lr_scheduler.ReduceLROnPlateau` with its defaults but for the patience:
+    better means lower by a share of 1e-4 than the best so far. `factor` is what the learning rate
+    is multiplied by now.
     """
 
     @checked(patience=whole(0), cut=real(0, 1), threshold=real(0, 1))

@@ -1,4 +1,6 @@
-"""Copies of a training on its way, from which any past step is reached again by a short walk, to the same bit."""
+"""Copies of a training on its way, from which any past step is reached again by a short walk, to
+the same bit.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from typing import Any
 
 import torch
 
+from recipe_widgets.core import History, RecipeError, Run
+from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.run import register_replay
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
-from recipe_widgets.records import History, RecipeError, Run
-from recipe_widgets.records.arguments import checked, whole
-from recipe_widgets.records.run import register_replay
 from recipe_widgets.training.loop import Training, end_with_best
 from recipe_widgets.training.turning import fork, turned
 
@@ -26,7 +28,9 @@ FIRST = 50  # steps between the first ones; the distance doubles whenever memory
 
 
 class Snapshots:
-    """Evenly spaced copies of one training, `most` bytes of them at most; when they are full, every second one goes."""
+    """Evenly spaced copies of one training, `most` bytes of them at most; when they are full,
+    every second one goes.
+    """
 
     @checked(most=whole(0, 2**62))
     def __init__(self, most: int = MOST_BYTES) -> None:
@@ -41,12 +45,14 @@ class Snapshots:
 
     @property
     def bytes(self) -> int:
-        return size_of(self._kept[0]) * len(self._kept) if self._kept else 0  # all are of one network
+        # all are of one network
+        return size_of(self._kept[0]) * len(self._kept) if self._kept else 0
 
     def take(self, training: Training) -> bool:
         """Copy it, where one is due: true when it was."""
         now = time.perf_counter()
-        if training.done % self.every or now < self._next or (self._kept and self._kept[-1].done >= training.done):
+        if training.done % self.every or now < self._next or (self._kept and self._kept[-1].done
+                                                              >= training.done):
             return False
         size = size_of(training)
         if size > self.most:
@@ -80,11 +86,17 @@ class Snapshots:
 
 
 def size_of(training: Training) -> int:
-    """Bytes of weights, buffers and optimiser state; of the averaged and the best weights, where there are any, too."""
-    models = [training.model] if training.average is None else [training.model, training.average.model]
+    """Bytes of weights, buffers and optimiser state; of the averaged and the best weights, where
+    there are any, too.
+    """
+    models = [training.model
+              ] if training.average is None else [training.model, training.average.model]
     tensors = [t for model in models for t in (*model.parameters(), *model.buffers())]
     tensors += (training.best.weights or {}).values()
-    tensors += [v for state in training.optimizer.state.values() for v in state.values() if isinstance(v, torch.Tensor)]
+    tensors += [
+        v for state in training.optimizer.state.values() for v in state.values()
+        if isinstance(v, torch.Tensor)
+    ]
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
@@ -98,24 +110,32 @@ def frozen(training: Training) -> Training:
 
 
 class Journey:
-    """A walk of a copy to a past step of a run: from the newest snapshot before it, else from the seed.
+    """A walk of a copy to a past step of a run: from the newest snapshot before it, else from the
+    seed.
 
     Attributes:
-        training, run: the copy and its own record; where `walk` has ended, they stand after `step` steps.
+        training, run: the copy and its own record; where `walk` has ended, they stand after `step`
+            steps.
     """
 
     @checked(step=None)
     def __init__(self, run: Run, step: int) -> None:
         given: Any = step  # whatever a reader hands in
-        if isinstance(given, bool) or not isinstance(given, numbers.Integral) or not 0 <= step <= run.steps_done:
-            raise RecipeError("run.at(step)", found=repr(step), expected=f"a whole number from 0 to {run.steps_done} steps")
+        if isinstance(
+                given,
+                bool) or not isinstance(given, numbers.Integral) or not 0 <= step <= run.steps_done:
+            raise RecipeError("run.at(step)", found=repr(step),
+                              expected=f"a whole number from 0 to {run.steps_done} steps")
         if run.own:
-            raise RecipeError("run.at(step)", found="a run that its settings do not describe",
-                              expected="a model that they describe, trained with cross-entropy",
-                              mend="A model of your own is saved with train(..., checkpoints=folder).")
+            raise RecipeError(
+                "run.at(step)", found="a run that its settings do not describe",
+                expected="a model that they describe, trained with cross-entropy",
+                mend="A model of your own is saved with train(..., checkpoints=folder).")
         if not isinstance(run.data, Data):
-            raise RecipeError("run.at(step)", found="a run without its data", expected="a run made in this session",
-                              mend="Use training.replay(data, run.settings, run.changes, steps=step).")
+            raise RecipeError(
+                "run.at(step)", found="a run without its data",
+                expected="a run made in this session",
+                mend="Use training.replay(data, run.settings, run.changes, steps=step).")
         self.step, self._was = int(step), run
         kept = run.snapshots.before(self.step) if isinstance(run.snapshots, Snapshots) else None
         if kept is not None:
@@ -128,19 +148,24 @@ class Journey:
         self.training.loss = self.training.history.last("train_loss")
         self.run = self.training.new_run()
         self.run.settings = run.settings
-        self.run.threads[:] = [(at, count) for at, count in run.threads if at <= self.step] or self.run.threads
+        self.run.threads[:] = [(at, count) for at, count in run.threads if at <= self.step
+                               ] or self.run.threads
         self.run.changes = [(at, copy.copy(knobs)) for at, knobs in run.changes if at < self.first]
 
     def walk(self, set_threads: Callable[[int], None] = torch.set_num_threads) -> Iterator[float]:
-        """Step by step; yields the share that is done. Each step is done with the run's number of threads, which stays.
+        """Step by step; yields the share that is done. Each step is done with the run's number of
+        threads, which stays.
 
         Raises:
             RecipeError: the numbers are not those on record.
         """
         going = turned(self.training, self.run, self._was.changes, {}, self.step)
         while self.training.done < self.step:
-            count = next((count for at, count in reversed(self.run.threads) if at <= self.training.done), None)
-            if count is not None and count != torch.get_num_threads():  # asked anew: others may compute between two steps
+            count = next(
+                (count for at, count in reversed(self.run.threads) if at <= self.training.done),
+                None)
+            # asked anew: others may compute between two steps
+            if count is not None and count != torch.get_num_threads():
                 set_threads(count)
             if next(going, None) is None:
                 break
@@ -150,10 +175,14 @@ class Journey:
     def _compare(self) -> None:
         if not self.step:
             return
-        was, now = self._was.history.series("train_loss")[self.step - 1], self.training.history.series("train_loss")[-1]
-        if not math.isclose(was, now, rel_tol=1e-3, abs_tol=1e-6) and not (math.isnan(was) and math.isnan(now)):
-            raise RecipeError("run.at(step)", found=f"a loss of {now:.4g}, on record {was:.4g}", expected="the same",
-                              mend="A model of your own is saved with train(..., checkpoints=folder).")
+        was, now = self._was.history.series("train_loss")[
+            self.step - 1], self.training.history.series("train_loss")[-1]
+        if not math.isclose(was, now, rel_tol=1e-3, abs_tol=1e-6) and not (math.isnan(was)
+                                                                           and math.isnan(now)):
+            raise RecipeError(
+                "run.at(step)", found=f"a loss of {now:.4g}, on record {was:.4g}",
+                expected="the same",
+                mend="A model of your own is saved with train(..., checkpoints=folder).")
 
 
 def at(run: Run, step: int) -> Run:

@@ -1,7 +1,9 @@
-"""K equal MLPs as stacked matrices: forward, backward and update of all of them in a few large products.
+"""K equal MLPs as stacked matrices: forward, backward and update of all of them in a few large
+products.
 
-Written out by hand since at 64 samples and 128 units most of a step is overhead: autograd's, the optimiser's, and that of
-many small products. `torch.func.vmap` computes the same and takes about twice as long here.
+Written out by hand since at 64 samples and 128 units most of a step is overhead: autograd's, the
+optimiser's, and that of many small products. `torch.func.vmap` computes the same and takes about
+twice as long here.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from recipe_widgets.core import Settings
 from recipe_widgets.models import Dropout
-from recipe_widgets.records import Settings
 from recipe_widgets.training.optimizers import make_optimizer
 
 aten = torch.ops.aten
-# Of an activation whose derivative follows from its output: itself in place, and the gradient behind it.
+# Of an activation whose derivative follows from its output: itself in place, and the gradient
+# behind it.
 DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., torch.Tensor]]] = {
     "relu": (torch.relu_, lambda d, a: aten.threshold_backward(d, a, 0)),
     "tanh": (torch.tanh_, lambda d, a: aten.tanh_backward(d, a)),
@@ -26,7 +29,9 @@ DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., torch.Te
 
 
 def stackable(settings: Settings) -> bool:
-    """Whether these settings describe what `Stack` computes; everything else trains one model after the other."""
+    """Whether these settings describe what `Stack` computes; everything else trains one model
+    after the other.
+    """
     return (settings.model == "linear" or (settings.model == "mlp" and settings.activation in DERIVATIVES
                                            and settings.norm == "none")) \
         and settings.optimizer != "normalized" and settings.augment == "none" and settings.precision == "float32" \
@@ -34,7 +39,8 @@ def stackable(settings: Settings) -> bool:
 
 
 class Layer:
-    """K Linear layers as one: w (K, n_in, n_out), b (K, 1, n_out), and the motion that the update gives them.
+    """K Linear layers as one: w (K, n_in, n_out), b (K, 1, n_out), and the motion that the update
+    gives them.
 
     The layers of the models become views of this memory.
     """
@@ -47,8 +53,9 @@ class Layer:
         self.motion, self.b_motion = torch.zeros_like(self.w), torch.zeros_like(self.b)
 
     def accumulate(self, x: torch.Tensor, d: torch.Tensor, keep: float, decay: float) -> None:
-        """motion ← keep·motion + gradient + decay·weight: the product that makes the gradient adds it to what is there, so
-        the gradient itself is never written. x: (K, B, n_in), d: (K, B, n_out)."""
+        """motion ← keep·motion + gradient + decay·weight: the product that makes the gradient adds
+        it to what is there, so the gradient itself is never written. x: (K, B, n_in), d: (K, B,
+        n_out)."""
         if decay:
             self.motion.mul_(keep).add_(self.w, alpha=decay)
             self.b_motion.mul_(keep).add_(self.b, alpha=decay)
@@ -62,20 +69,34 @@ class Layer:
 
 
 class Stack:
-    """K models of the same `settings`, as `build_model` makes them for "linear" and "mlp", trained at once."""
+    """K models of the same `settings`, as `build_model` makes them for "linear" and "mlp",
+    trained at once.
+    """
 
     def __init__(self, models: Sequence[nn.Module], settings: Settings) -> None:
         self.settings, self.models = settings, models
-        linears = [[layer for layer in model.modules() if isinstance(layer, nn.Linear)] for model in models]
+        linears = [[layer
+                    for layer in model.modules()
+                    if isinstance(layer, nn.Linear)]
+                   for model in models]
         self.layers = [Layer(row) for row in zip(*linears, strict=True)]
-        drops = [next((m for m in model.modules() if isinstance(m, Dropout)), None) for model in models]
+        drops = [
+            next((m for m in model.modules() if isinstance(m, Dropout)), None) for model in models
+        ]
         self.drops = [drop for drop in drops if drop is not None]
         self.plain = settings.optimizer == "sgd" and not settings.clip_norm
-        self.weights = [nn.Parameter(part, requires_grad=False) for layer in self.layers for part in (layer.w, layer.b)]
+        self.weights = [
+            nn.Parameter(part, requires_grad=False)
+            for layer in self.layers
+            for part in (layer.w, layer.b)
+        ]
         self.optimizer = None if self.plain else make_optimizer(self.weights, settings)
 
-    def step(self, x: torch.Tensor, y: torch.Tensor, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """One update of every model. x: (K, B, D), y: (K, B). Returns losses (K,) and logits (K, B, C)."""
+    def step(self, x: torch.Tensor, y: torch.Tensor,
+             lr: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """One update of every model. x: (K, B, D), y: (K, B). Returns losses (K,) and logits (K,
+        B, C).
+        """
         inputs, outs, masks, logits = self._forward(x)
         logp = logits.log_softmax(2)
         hits = logp.gather(2, y[:, :, None]).squeeze(2)
@@ -85,31 +106,37 @@ class Stack:
         if smooth:
             losses = (1 - smooth) * losses - smooth * logits.log_softmax(2).mean((1, 2))
             d.sub_(smooth / classes)
-        d.scatter_add_(2, y[:, :, None], y.new_full((1, 1, 1), 0, dtype=d.dtype).sub_(1 - smooth).expand(*y.shape, 1))
+        d.scatter_add_(2, y[:, :, None],
+                       y.new_full((1, 1, 1), 0, dtype=d.dtype).sub_(1 - smooth).expand(*y.shape, 1))
         self._backward(inputs, outs, masks, d.div_(batch))
         self._update(lr)
         return losses, logits
 
-    def _forward(self, x: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
-        act, p = DERIVATIVES.get(self.settings.activation, DERIVATIVES["identity"])[0], self.settings.dropout
+    def _forward(
+        self, x: torch.Tensor
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+        act, p = DERIVATIVES.get(self.settings.activation,
+                                 DERIVATIVES["identity"])[0], self.settings.dropout
         inputs, outs, masks = [x], [], []
         for layer in self.layers[:-1]:
             a = act(torch.baddbmm(layer.b, inputs[-1], layer.w))
             outs.append(a)
             if p:
                 mask = torch.empty(a.shape)
-                for one, drop in zip(mask, self.drops, strict=True):  # each from its own generator, as it would alone
+                # each from its own generator, as it would alone
+                for one, drop in zip(mask, self.drops, strict=True):
                     one.bernoulli_(1.0 - p, generator=drop.generator)
                 masks.append(mask.to(a.device).div_(1.0 - p))
                 a = a * masks[-1]
             inputs.append(a)
         return inputs, outs, masks, torch.baddbmm(self.layers[-1].b, inputs[-1], self.layers[-1].w)
 
-    def _backward(self, inputs: list[torch.Tensor], outs: list[torch.Tensor], masks: list[torch.Tensor],
-                  d: torch.Tensor) -> None:
+    def _backward(self, inputs: list[torch.Tensor], outs: list[torch.Tensor],
+                  masks: list[torch.Tensor], d: torch.Tensor) -> None:
         """d: (K, B, C), the losses' gradient by the logits."""
         behind = DERIVATIVES.get(self.settings.activation, DERIVATIVES["identity"])[1]
-        keep, decay = (self.settings.momentum, self.settings.weight_decay) if self.plain else (0.0, 0.0)
+        keep, decay = (self.settings.momentum, self.settings.weight_decay) if self.plain else (0.0,
+                                                                                               0.0)
         for at in range(len(self.layers) - 1, -1, -1):
             layer, here = self.layers[at], d
             if at:

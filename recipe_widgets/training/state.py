@@ -1,4 +1,6 @@
-"""All that a training in progress remembers, as plain values and tensors, and back again to the same bit."""
+"""All that a training in progress remembers, as plain values and tensors, and back again to the
+same bit.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
-from recipe_widgets.records import History, RecipeError, Run, Settings
+from recipe_widgets.core import History, RecipeError, Run, Settings
 
 if TYPE_CHECKING:
     from recipe_widgets.training.loop import Training
@@ -18,24 +20,28 @@ MAY_CHANGE = frozenset({"patience", "final", "checkpoint_every"})
 
 
 def state_of(training: Training, run: Run, own_model: bool = False) -> dict[str, Any]:
-    """The state, made of what `torch.load(weights_only=True)` reads; tensors are shared with the training, not copied.
+    """The state, made of what `torch.load(weights_only=True)` reads; tensors are shared with the
+    training, not copied.
 
-    Whatever attribute of `training` has a state dict is taken (model, optimizer, batches, best and what comes to them),
-    and every `torch.Generator` found in it. With `own_model` the global generators too: a reader's own layers draw there.
+    Whatever attribute of `training` has a state dict is taken (model, optimizer, batches, best and
+    what comes to them), and every `torch.Generator` found in it. With `own_model` the global
+    generators too: a reader's own layers draw there.
     """
     return {
-        "settings": training.settings.to_dict(), "done": training.done,
-        "threads": [list(pair) for pair in run.threads],
-        "parts": {name: part.state_dict() for name, part in _parts(training)},
-        "generators": generator_states(training),
-        "global": _global_states() if own_model else {},
-        "history": {name: [torch.from_numpy(column.copy()) for column in training.history.arrays(name)]
-                    for name in training.history.names},
+        "settings": training.settings.to_dict(), "done": training.done, "threads":
+        [list(pair) for pair in run.threads], "parts":
+        {name: part.state_dict() for name, part in _parts(training)}, "generators":
+        generator_states(training), "global": _global_states() if own_model else {}, "history": {
+            name: [torch.from_numpy(column.copy())
+                   for column in training.history.arrays(name)]
+            for name in training.history.names
+        },
     }
 
 
 def restore(training: Training, run: Run, state: dict[str, Any]) -> None:
-    """Put a fresh `training` (same settings, same kind of model) and its `run` where `state` was taken.
+    """Put a fresh `training` (same settings, same kind of model) and its `run` where `state` was
+    taken.
 
     Raises:
         RecipeError: other settings or another model; nothing has been changed then.
@@ -44,7 +50,8 @@ def restore(training: Training, run: Run, state: dict[str, Any]) -> None:
     parts = dict(_parts(training))
     if set(parts) != set(state["parts"]):
         raise RecipeError("Checkpoint", found="the parts " + ", ".join(sorted(state["parts"])),
-                          expected=", ".join(sorted(parts)), mend="It was written by another version.")
+                          expected=", ".join(sorted(parts)),
+                          mend="It was written by another version.")
     _same_model(training.model, state["parts"]["model"])
     for name, part in parts.items():
         part.load_state_dict(state["parts"][name])
@@ -52,17 +59,22 @@ def restore(training: Training, run: Run, state: dict[str, Any]) -> None:
     _set_global(state["global"])
     _refill(training.history, state["history"])
     if state.get("best_weights") is not None:
-        training.best.weights = {name: value.to(training.device) for name, value in state["best_weights"].items()}
+        training.best.weights = {
+            name: value.to(training.device) for name, value in state["best_weights"].items()
+        }
     training.done, training.loss = state["done"], training.history.last("train_loss")
     _note_threads(run, state["threads"], training.done)
 
 
 def same_settings(saved: Settings, asked: Settings) -> None:
-    """Refuse to go on with other settings; a longer run is fine where the schedule does not look at its length."""
+    """Refuse to go on with other settings; a longer run is fine where the schedule does not look
+    at its length.
+    """
     may = MAY_CHANGE | ({"max_steps"} if asked.schedule == "constant" else frozenset())
     differing = {name: pair for name, pair in (saved - asked).items() if name not in may}
     if differing:
-        found = ", ".join(f"{name}={theirs!r} (was {mine!r})" for name, (mine, theirs) in differing.items())
+        found = ", ".join(
+            f"{name}={theirs!r} (was {mine!r})" for name, (mine, theirs) in differing.items())
         raise RecipeError("Resuming a run", found=found, expected="the settings that it began with",
                           mend="Give these back, or begin a new run in another folder.")
 
@@ -70,13 +82,16 @@ def same_settings(saved: Settings, asked: Settings) -> None:
 def _parts(training: Training) -> Iterator[tuple[str, Any]]:
     seen: set[int] = set()
     for name, value in vars(training).items():
-        if callable(getattr(value, "state_dict", None)) and hasattr(value, "load_state_dict") and id(value) not in seen:
+        if callable(getattr(value, "state_dict", None)) and hasattr(
+                value, "load_state_dict") and id(value) not in seen:
             seen.add(id(value))
             yield name, value
 
 
 def generators(training: Training) -> dict[str, torch.Generator]:
-    """Every generator that the training draws from, by where it was found first; shared ones once."""
+    """Every generator that the training draws from, by where it was found first; shared ones
+    once.
+    """
     found: dict[str, torch.Generator] = {}
     for name, value in vars(training).items():
         for where, one in _generators_in(name, value):
@@ -120,11 +135,20 @@ def _set_global(states: dict[str, torch.Tensor]) -> None:
 
 
 def _same_model(model: nn.Module, saved: dict[str, torch.Tensor]) -> None:
-    mine = {name: tuple(value.shape) for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-    theirs = {name: tuple(value.shape) for name, value in saved.items() if isinstance(value, torch.Tensor)}
+    mine = {
+        name: tuple(value.shape)
+        for name, value in model.state_dict().items()
+        if isinstance(value, torch.Tensor)
+    }
+    theirs = {
+        name: tuple(value.shape)
+        for name, value in saved.items()
+        if isinstance(value, torch.Tensor)
+    }
     if mine != theirs:
         odd = sorted(set(mine.items()) ^ set(theirs.items()))[0][0]
-        raise RecipeError("Resuming a run", found=f"weights {odd!r} of shape {theirs.get(odd, 'none')}",
+        raise RecipeError("Resuming a run",
+                          found=f"weights {odd!r} of shape {theirs.get(odd, 'none')}",
                           expected=f"{mine.get(odd, 'none')}, as in this model",
                           mend="Build the model as it was built then.")
 

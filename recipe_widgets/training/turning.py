@@ -1,4 +1,6 @@
-"""Knobs turned while a run goes on, a second run that leaves the first at one step, and both done over again."""
+"""Knobs turned while a run goes on, a second run that leaves the first at one step, and both
+done over again.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from recipe_widgets.core import RecipeError, Run, Settings, Step
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.models.layers import Dropout
-from recipe_widgets.records import RecipeError, Run, Settings, Step
-from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training.loop import Training, advance, end_with_best
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import Plateau
 
-Changes = Sequence[tuple[int, Mapping[str, Any]]]  # after so many steps, these knobs stand at these values
+# after so many steps, these knobs stand at these values
+Changes = Sequence[tuple[int, Mapping[str, Any]]]
 
 
 @checked()
@@ -30,10 +33,11 @@ def cold_knobs(before: Settings, after: Settings) -> tuple[str, ...]:
 
 @checked()
 def turn(training: Training, settings: Settings) -> dict[str, Any]:
-    """Let a running training go on with other hot and warm knobs, and say which ones changed to what.
+    """Let a running training go on with other hot and warm knobs, and say which ones changed to
+    what.
 
-    Optimiser and modules keep their state. A new batch size takes a new cut of the same shuffle, from the next sample
-    that was not used yet.
+    Optimiser and modules keep their state. A new batch size takes a new cut of the same shuffle,
+    from the next sample that was not used yet.
 
     Raises:
         RecipeError: a cold knob differs; nothing has been changed then.
@@ -41,9 +45,11 @@ def turn(training: Training, settings: Settings) -> dict[str, Any]:
     before = training.settings
     changed = {name: new for name, (new, _) in (settings - before).items()}
     if cold := cold_knobs(before, settings):
-        raise RecipeError("Knobs of a running training", found=", ".join(f"{name}={changed[name]!r}" for name in cold),
+        raise RecipeError("Knobs of a running training",
+                          found=", ".join(f"{name}={changed[name]!r}" for name in cold),
                           expected="only hot and warm knobs", mend="These begin a new run.")
-    augment = _augment(training, settings) if {"augment", "augment_strength"} & set(changed) else training.augment
+    augment = _augment(
+        training, settings) if {"augment", "augment_strength"} & set(changed) else training.augment
     set_group(training.optimizer, settings)
     for module in training.model.modules():
         if isinstance(module, Dropout) and "dropout" in changed:
@@ -58,9 +64,15 @@ def turn(training: Training, settings: Settings) -> dict[str, Any]:
 
 
 def set_group(optimizer: torch.optim.Optimizer, settings: Settings) -> None:
-    """Give all groups of a running optimiser the numbers that a new one of its kind would begin with."""
+    """Give all groups of a running optimiser the numbers that a new one of its kind would begin
+    with.
+    """
     fresh = make_optimizer([nn.Parameter(torch.zeros(1))], settings).param_groups[0]
-    numbers = {name: value for name, value in fresh.items() if name not in ("params", "fused", "foreach", "capturable")}
+    numbers = {
+        name: value
+        for name, value in fresh.items()
+        if name not in ("params", "fused", "foreach", "capturable")
+    }
     for group in optimizer.param_groups:
         group.update(numbers)
 
@@ -68,7 +80,8 @@ def set_group(optimizer: torch.optim.Optimizer, settings: Settings) -> None:
 def _augment(training: Training, settings: Settings) -> Augment | None:
     if settings.augment == "none":
         return None
-    made = Augment(training.split, settings.augment, settings.augment_strength, training.data.num_classes, settings.seed)
+    made = Augment(training.split, settings.augment, settings.augment_strength,
+                   training.data.num_classes, settings.seed)
     if training.augment is not None:
         made.generator = training.augment.generator
     return made
@@ -76,7 +89,8 @@ def _augment(training: Training, settings: Settings) -> Augment | None:
 
 @checked()
 def fork(training: Training) -> Training:
-    """A second training in the very same state: weights, optimiser, generators, batches and history are copies.
+    """A second training in the very same state: weights, optimiser, generators, batches and history
+    are copies.
 
     Left alone, both go on to the same numbers, bit for bit.
     """
@@ -100,7 +114,9 @@ def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int 
         steps: stop after so many, as a run that was stopped did; None: to the end.
         threads: `(step, count)` as in `run.threads`; sums of floats depend on it in the last bits.
     """
-    training = Training(model if model is not None else build_model(settings, data.shape, data.num_classes), data, settings)
+    training = Training(
+        model if model is not None else build_model(settings, data.shape, data.num_classes), data,
+        settings)
     run = training.new_run()
     run.own = model is not None
     before = torch.get_num_threads()
@@ -115,8 +131,11 @@ def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int 
     return run
 
 
-def turned(training: Training, run: Run, changes: Changes, threads: Mapping[int, int], steps: int | None) -> Iterator[Step]:
-    """Train until `steps` are done (None: to the end), with the knobs and the numbers of threads changed on the way."""
+def turned(training: Training, run: Run, changes: Changes, threads: Mapping[int, int],
+           steps: int | None) -> Iterator[Step]:
+    """Train until `steps` are done (None: to the end), with the knobs and the numbers of threads
+    changed on the way.
+    """
     going = advance(training, run)
     while (steps is None or training.done < steps) and run.status in ("running", "done"):
         if training.done in threads:

@@ -11,7 +11,9 @@ _PUT_OFF = "torch._dynamo"  # the compiler: an optimiser marks what it must not 
 
 
 def load_put_off() -> None:
-    """Import it now, without the looks for garbage that slow down an optimiser's own import: all of it stays anyway."""
+    """Import it now, without the looks for garbage that slow down an optimiser's own import: all
+    of it stays anyway.
+    """
     if _PUT_OFF in sys.modules:
         return
     collects = gc.isenabled()
@@ -24,7 +26,9 @@ def load_put_off() -> None:
 
 
 def warm_up() -> None:
-    """Load it all: seconds of imports, without a trace in the reader's random numbers or gradients."""
+    """Load it all: seconds of imports, without a trace in the reader's random numbers or
+    gradients.
+    """
     load_put_off()
     weight = nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)

@@ -6,5 +6,7 @@ from recipe_widgets.tune.space import Choice, Range, Space, space
 from recipe_widgets.tune.storage import hidden
 from recipe_widgets.tune.study import Trial, Tuning, tune
 
-__all__ = ["Choice", "Finalist", "Finalists", "Range", "Space", "Trial", "Tuning", "coarse_to_fine", "finalists", "hidden",
-           "space", "tune"]
+__all__ = [
+    "Choice", "Finalist", "Finalists", "Range", "Space", "Trial", "Tuning", "coarse_to_fine",
+    "finalists", "hidden", "space", "tune"
+]

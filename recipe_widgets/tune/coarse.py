@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.data import Data
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked, whole
 from recipe_widgets.tune.space import Choice, Range, Space, space
 from recipe_widgets.tune.study import Tuning, tune
 
@@ -14,15 +14,19 @@ KEPT = 0.2  # of the trials: the best fifth says where to look closer
 
 
 @checked(trials=whole(1), stages=whole(1, 100), shorter=whole(1))
-def coarse_to_fine(data: Data, searched: Space | None = None, base: Settings | None = None, *, trials: int = 50,
-                   stages: int = 2, shorter: int = 4, name: str = "tuning", **more: Any) -> list[Tuning]:
-    """Search in stages (Bengio 2012, section 3): each in the space around the best fifth of the one before.
+def coarse_to_fine(data: Data, searched: Space | None = None, base: Settings | None = None, *,
+                   trials: int = 50, stages: int = 2, shorter: int = 4, name: str = "tuning",
+                   **more: Any) -> list[Tuning]:
+    """Search in stages (Bengio 2012, section 3): each in the space around the best fifth of the one
+    before.
 
     Args:
-        trials: per stage. stages: how many; the last one trains for `base.max_steps`, each one before it `shorter` times
-            shorter. more: what `tune` takes; the first stage draws at random unless a sampler is named.
+        trials: per stage. stages: how many; the last one trains for `base.max_steps`, each one
+            before it `shorter` times shorter. more: what `tune` takes; the first stage draws at
+            random unless a sampler is named.
     Returns:
-        one `Tuning` per stage, named "<name>-1", "<name>-2", ...; the last one's `best` is the answer.
+        one `Tuning` per stage, named "<name>-1", "<name>-2", ...; the last one's `best` is the
+        answer.
     """
     base, now = base or Settings(), searched or space()
     found: list[Tuning] = []
@@ -32,8 +36,9 @@ def coarse_to_fine(data: Data, searched: Space | None = None, base: Settings | N
         fixed, left = _settle(now, base)
         if not left.dimensions:
             break  # the stage before left nothing to choose
-        found.append(tune(data, left, fixed.replace(max_steps=steps), trials=trials, name=f"{name}-{stage + 1}",
-                          **{**more, "sampler": sampler}))
+        found.append(
+            tune(data, left, fixed.replace(max_steps=steps), trials=trials,
+                 name=f"{name}-{stage + 1}", **{**more, "sampler": sampler}))
         base, now = fixed, around_best(found[-1])
     return found
 
@@ -46,8 +51,10 @@ def around_best(tuning: Tuning, share: float = KEPT) -> Space:
     """
     ranked = tuning.ranked()
     if len(ranked) < 2:
-        raise RecipeError("A finer search", found=f"{len(ranked)} whole trials", expected="at least 2", mend="Run more.")
-    return tuning.space.narrowed([trial.knobs for trial in ranked[:max(2, round(share * len(ranked)))]])
+        raise RecipeError("A finer search", found=f"{len(ranked)} whole trials",
+                          expected="at least 2", mend="Run more.")
+    return tuning.space.narrowed(
+        [trial.knobs for trial in ranked[:max(2, round(share * len(ranked)))]])
 
 
 def _settle(searched: Space, base: Settings) -> tuple[Settings, Space]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from recipe_widgets.records import RecipeError
+from recipe_widgets.core import RecipeError
 
 if TYPE_CHECKING:
     import optuna
@@ -22,15 +22,21 @@ GRID_POINTS = 4  # values of each range
 FREE_TRIALS = 5  # whole trials before the median may prune
 
 
-def make_sampler(kind: str, grid: Mapping[str, Sequence[Value]], seed: int, shared: bool) -> optuna.samplers.BaseSampler:
-    """A sampler; where the storage is `shared` its random numbers differ between workers, or all would try the same."""
+def make_sampler(kind: str, grid: Mapping[str, Sequence[Value]], seed: int,
+                 shared: bool) -> optuna.samplers.BaseSampler:
+    """A sampler; where the storage is `shared` its random numbers differ between workers, or all
+    would try the same.
+    """
     import optuna
 
     if kind not in SAMPLERS:
         raise RecipeError("Sampler", found=repr(kind), expected="one of " + ", ".join(SAMPLERS))
     if kind == "grid":
         return grid_sampler(grid, seed)
-    own = int(np.random.SeedSequence([seed, os.getpid(), *np.random.SeedSequence().generate_state(2)]).generate_state(1)[0])
+    own = int(
+        np.random.SeedSequence([seed,
+                                os.getpid(),
+                                *np.random.SeedSequence().generate_state(2)]).generate_state(1)[0])
     chosen = own if shared else seed % 2**32
     if kind == "random":
         return optuna.samplers.RandomSampler(seed=chosen)
@@ -43,7 +49,9 @@ def grid_sampler(grid: Mapping[str, Sequence[Value]], seed: int) -> optuna.sampl
 
     class Grid(optuna.samplers.GridSampler):
         def after_trial(self, *_: Any) -> None:
-            """Nothing: who asks for trials knows when the grid is done; stopping a study from here needs Optuna's loop."""
+            """Nothing: who asks for trials knows when the grid is done; stopping a study from
+            here needs Optuna's loop.
+            """
 
     return Grid(grid, seed=seed % 2**32)
 
@@ -54,7 +62,9 @@ def make_pruner(kind: str, max_steps: int) -> optuna.pruners.BasePruner:
     if kind == "none":
         return optuna.pruners.NopPruner()
     if kind == "median":  # no verdict in the first eighth, where every curve is steep
-        return optuna.pruners.MedianPruner(n_startup_trials=FREE_TRIALS, n_warmup_steps=max_steps // 8)
+        return optuna.pruners.MedianPruner(n_startup_trials=FREE_TRIALS,
+                                           n_warmup_steps=max_steps // 8)
     if kind == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=max(1, max_steps // 9), max_resource=max(1, max_steps))
+        return optuna.pruners.HyperbandPruner(min_resource=max(1, max_steps // 9),
+                                              max_resource=max(1, max_steps))
     raise RecipeError("Pruner", found=repr(kind), expected="one of " + ", ".join(PRUNERS))

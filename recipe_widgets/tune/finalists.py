@@ -7,16 +7,18 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked, filled, whole
 from recipe_widgets.data import Data
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked, filled, whole
 from recipe_widgets.training import evaluate, train
 from recipe_widgets.tune.study import Metric, Tuning
 
 
 @dataclass(frozen=True)
 class Finalist:
-    """Settings and their value (nats, or share right) for each seed; NaN where that run diverged."""
+    """Settings and their value (nats, or share right) for each seed; NaN where that run
+    diverged.
+    """
 
     settings: Settings
     values: tuple[float, ...]
@@ -45,9 +47,11 @@ class Finalists:
 
     @checked(place=whole(1))
     def against_winner(self, place: int) -> tuple[float, float, float]:
-        """Mean difference of the finalist at `place` (from 1) to the winner, with its 95 % interval.
+        """Mean difference of the finalist at `place` (from 1) to the winner, with its 95 %
+        interval.
 
-        Differences are taken seed by seed, so that what a seed does to both drops out; Student's t over n - 1.
+        Differences are taken seed by seed, so that what a seed does to both drops out; Student's t
+        over n - 1.
         """
         from scipy import stats
 
@@ -75,21 +79,28 @@ class Finalists:
 
 
 @checked(top=whole(1, 10**6), seeds=filled())
-def finalists(tuning: Tuning, data: Data, top: int = 3, seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Finalists:
+def finalists(tuning: Tuning, data: Data, top: int = 3,
+              seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Finalists:
     """Train the best `top` settings of a search on every seed, and rank them by their mean.
 
-    The search's own numbers flatter its winner: it was chosen for them. Here every finalist gets the same seeds, which
-    give the same initial weights (for equal shapes) and the same batches.
+    The search's own numbers flatter its winner: it was chosen for them. Here every finalist gets
+    the same seeds, which give the same initial weights (for equal shapes) and the same batches.
 
     Raises:
         RecipeError: fewer than one finalist or seed, a seed named twice, or no validation samples.
     """
     if len(set(seeds)) < len(seeds):
-        raise RecipeError("finalists(top=, seeds=)", found=f"{top}, {list(seeds)}", expected="at least one, no seed twice")
+        raise RecipeError("finalists(top=, seeds=)", found=f"{top}, {list(seeds)}",
+                          expected="at least one, no seed twice")
     if not len(data.validation.y):
-        raise RecipeError("finalists(data)", found="no validation samples", expected="some: they rank the finalists")
+        raise RecipeError("finalists(data)", found="no validation samples",
+                          expected="some: they rank the finalists")
     chosen = [tuning.settings_of(trial) for trial in tuning.ranked()[:top]] or [tuning.best]
-    entries = [Finalist(one, tuple(_value(data, one.replace(seed=seed), tuning.metric) for seed in seeds)) for one in chosen]
+    entries = [
+        Finalist(one, tuple(_value(data, one.replace(seed=seed), tuning.metric)
+                            for seed in seeds))
+        for one in chosen
+    ]
     sign = 1 if tuning.metric == "val_loss" else -1
     order = sorted(entries, key=lambda one: math.inf if math.isnan(one.mean) else sign * one.mean)
     return Finalists(tuning.metric, tuple(seeds), tuple(order))

@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 
-from recipe_widgets.records import RecipeError
+from recipe_widgets.core import RecipeError
 from recipe_widgets.tune.storage import hidden, without_secrets
 
 
@@ -24,5 +24,6 @@ def storage_errors(storage: str | None) -> Iterator[None]:
         yield
     except (optuna.exceptions.StorageInternalError, SQLAlchemyError, sqlite3.Error) as error:
         said = without_secrets((str(error).splitlines() or [type(error).__name__])[0], storage)
-        raise RecipeError("Storage", found=f"{hidden(storage)} was lost ({said})", expected="a database that answers",
+        raise RecipeError("Storage", found=f"{hidden(storage)} was lost ({said})",
+                          expected="a database that answers",
                           mend="Finished trials are in it; give the same command again.") from None

@@ -1,4 +1,6 @@
-"""Workers come and die: which trials are finished, which are under way, and which must be run again."""
+"""Workers come and die: which trials are finished, which are under way, and which must be run
+again.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +34,26 @@ def tally(study: optuna.Study, retries: int) -> Tally:
 
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state in (State.COMPLETE, State.PRUNED) or _spent(t, retries)]
-    points = {t.system_attrs.get("grid_id", ("trial", t.number)) for t in done}  # a grid point counts once
-    return Tally(len(points), sum(t.state == State.RUNNING for t in trials), sum(t.state == State.WAITING for t in trials))
+    points = {t.system_attrs.get("grid_id", ("trial", t.number))
+              for t in done}  # a grid point counts once
+    return Tally(len(points), sum(t.state == State.RUNNING for t in trials),
+                 sum(t.state == State.WAITING for t in trials))
 
 
 def _spent(trial: optuna.trial.FrozenTrial, retries: int) -> bool:
     """Whether a failed trial will not be run again."""
     from optuna.trial import TrialState as State
 
-    return trial.state == State.FAIL and (ERROR in trial.user_attrs
-                                          or len(trial.system_attrs.get("retry_history", [])) >= retries)
+    return trial.state == State.FAIL and (ERROR in trial.user_attrs or len(
+        trial.system_attrs.get("retry_history", [])) >= retries)
 
 
 def rescue(study: optuna.Study, heartbeat: int, retries: int) -> None:
     """Queue every interrupted trial again.
 
-    Optuna notices trials whose heartbeat stopped. Two gaps are closed here: a worker that died between taking a trial and
-    its first heartbeat, and one that died between marking a trial as failed and queueing it.
+    Optuna notices trials whose heartbeat stopped. Two gaps are closed here: a worker that died
+    between taking a trial and its first heartbeat, and one that died between marking a trial as
+    failed and queueing it.
     """
     import optuna
     from optuna.trial import TrialState as State
@@ -81,7 +86,8 @@ def _fail(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
     import optuna
 
     try:
-        return study._storage.set_trial_state_values(trial._trial_id, state=optuna.trial.TrialState.FAIL)
+        return study._storage.set_trial_state_values(trial._trial_id,
+                                                     state=optuna.trial.TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False
 
@@ -93,7 +99,8 @@ def _numbers_run_again(trials: Iterable[optuna.trial.FrozenTrial]) -> set[int]:
 class Heartbeat:
     """Signs of life of one trial, from a thread, until the block ends.
 
-    Unlike Optuna's own it lives through a database that is away for a moment. The first one is written at once.
+    Unlike Optuna's own it lives through a database that is away for a moment. The first one is
+    written at once.
     """
 
     def __init__(self, study: optuna.Study, trial: optuna.Trial, seconds: int, worker: str) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, real, whole
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked, checked_fields, filled, fitting, real, whole
 
 if TYPE_CHECKING:
     import optuna
@@ -23,7 +23,9 @@ Value = float | int | str
 @checked_fields(low=real(-1e300), high=real(-1e300))
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; with `log` each factor of ten counts alike. `whole`: integers only."""
+    """Numbers from `low` to `high`, both included; with `log` each factor of ten counts alike.
+    `whole`: integers only.
+    """
 
     name: str
     low: float
@@ -33,8 +35,9 @@ class Range:
 
     def __post_init__(self) -> None:
         if self.low > self.high or (self.log and self.low <= 0):
-            raise RecipeError("Range(low, high)", found=f"{self.low:g} to {self.high:g}",
-                              expected="low <= high" + (", both above 0 on a logarithmic scale" if self.log else ""))
+            raise RecipeError(
+                "Range(low, high)", found=f"{self.low:g} to {self.high:g}", expected="low <= high" +
+                (", both above 0 on a logarithmic scale" if self.log else ""))
 
     def suggest(self, trial: optuna.Trial) -> Value:
         if self.whole:
@@ -42,21 +45,30 @@ class Range:
         return trial.suggest_float(self.name, self.low, self.high, log=self.log)
 
     def grid(self, points: int) -> list[Value]:
-        """`points` values evenly spread, in the logarithm where `log`; fewer where integers fall together."""
+        """`points` values evenly spread, in the logarithm where `log`; fewer where integers fall
+        together.
+        """
         if points == 1:
-            spread = np.array([math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2])
+            spread = np.array(
+                [math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2])
         else:
             spread = (np.geomspace if self.log else np.linspace)(self.low, self.high, points)
         if self.whole:
             return list(dict.fromkeys(round(value) for value in spread.tolist()))
-        inside = np.clip(spread, self.low, self.high).tolist()  # geomspace may end a rounding beyond the range
+        # geomspace may end a rounding beyond the range
+        inside = np.clip(spread, self.low, self.high).tolist()
         return list(dict.fromkeys(inside))
 
     def narrowed(self, values: Sequence[Any]) -> Range:
-        """The range around good values: theirs, widened by a tenth of this range on both sides, and never beyond it."""
+        """The range around good values: theirs, widened by a tenth of this range on both sides,
+        and never beyond it.
+        """
         low, high = self._line(self.low), self._line(self.high)
         margin = 0.1 * (high - low)
-        left, right = (max(low, min(map(self._line, values)) - margin), min(high, max(map(self._line, values)) + margin))
+        left, right = (max(low,
+                           min(map(self._line, values)) - margin),
+                       min(high,
+                           max(map(self._line, values)) + margin))
         ends = [math.exp(end) if self.log else end for end in (left, right)]
         if self.whole:
             ends = [math.floor(ends[0] + 1e-9), math.ceil(ends[1] - 1e-9)]
@@ -76,7 +88,8 @@ class Choice:
     values: tuple[Value, ...]
 
     def suggest(self, trial: optuna.Trial) -> Value:
-        chosen: Value = trial.suggest_categorical(self.name, self.values)  # type: ignore[assignment]
+        chosen: Value = trial.suggest_categorical(self.name,
+                                                  self.values)  # type: ignore[assignment]
         return chosen
 
     def grid(self, _: int) -> list[Value]:
@@ -109,7 +122,9 @@ class Space:
     @checked(good=filled())
     @fitting("points with a value for each knob of the space")
     def narrowed(self, good: Sequence[Mapping[str, Any]]) -> Space:
-        """The part of the space around some good points, `{knob: value}` each: from coarse to fine."""
+        """The part of the space around some good points, `{knob: value}` each: from coarse to
+        fine.
+        """
         return Space([one.narrowed([point[one.name] for point in good]) for one in self.dimensions])
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,8 +141,9 @@ class Space:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        words = (f"{one.name} in {list(one.values)}" if isinstance(one, Choice)
-                 else f"{one.name} {one.low:g} to {one.high:g}{' (log)' if one.log else ''}" for one in self.dimensions)
+        words = (f"{one.name} in {list(one.values)}" if isinstance(one, Choice) else
+                 f"{one.name} {one.low:g} to {one.high:g}{' (log)' if one.log else ''}"
+                 for one in self.dimensions)
         return f"Space({'; '.join(words)})"
 
 
@@ -139,11 +155,12 @@ def space(*names: str, **given: Any) -> Space:
     Space(lr 0.0001 to 10 (log); width 32 to 256 (log); optimizer in ['sgd', 'adam'])
 
     Args:
-        names: knobs searched over their slider's whole range, in its scale, or over all their choices. Without any
-            knob: lr, momentum, weight_decay, batch_size and width.
+        names: knobs searched over their slider's whole range, in its scale, or over all their
+            choices. Without any knob: lr, momentum, weight_decay, batch_size and width.
         given: a tuple `(low, high)` for a range of its own, a list for some values.
     Raises:
-        RecipeError: unknown knobs, empty ranges, or what cannot be searched: seed, device and how a run is watched.
+        RecipeError: unknown knobs, empty ranges, or what cannot be searched: seed, device and how a
+            run is watched.
     """
     wanted: dict[str, Any] = dict.fromkeys(names if names or given else USUAL)
     return Space([_dimension(name, value) for name, value in (wanted | given).items()])
@@ -152,8 +169,11 @@ def space(*names: str, **given: Any) -> Space:
 def _dimension(name: str, given: Any) -> Range | Choice:
     knob = Settings.knob(name)
     if knob.kind == "fixed" or name == "seed":
-        raise RecipeError("Search space", found=f"the knob {name!r}", expected="a knob that makes a model better or worse",
-                          mend="Compare the best few over several seeds with finalists()." if name == "seed" else "")
+        raise RecipeError(
+            "Search space", found=f"the knob {name!r}",
+            expected="a knob that makes a model better or worse",
+            mend="Compare the best few over several seeds with finalists()."
+            if name == "seed" else "")
     if knob.choices or isinstance(given, list | set | frozenset):
         return _choice(name, list(knob.choices) if given is None else list(given))
     low, high = (knob.low, knob.high) if given is None else _pair(name, given)
@@ -164,24 +184,29 @@ def _dimension(name: str, given: Any) -> Range | Choice:
 
 def _pair(name: str, given: Any) -> tuple[float, float]:
     if not isinstance(given, tuple) or len(given) != 2:
-        raise RecipeError(f"Search space, {name}", found=repr(given), expected="(low, high), or a list of values")
-    low, high = (getattr(Settings().replace(**{name: value}), name) for value in given)  # checks type and bounds
+        raise RecipeError(f"Search space, {name}", found=repr(given),
+                          expected="(low, high), or a list of values")
+    # checks type and bounds
+    low, high = (getattr(Settings().replace(**{name: value}), name) for value in given)
     return low, high
 
 
 def _range(name: str, low: float, high: float) -> Range:
     log = Settings.knob(name).scale != "linear"
     if not low < high or (log and low <= 0):
-        raise RecipeError(f"Search space, {name}", found=f"{low:g} to {high:g}",
-                          expected="low < high" + (", both above 0 on a logarithmic scale" if log else ""),
-                          mend=f"Some values, 0 among them, go in as a list: {name}=[0, 1e-4, 1e-3]." if log else "")
+        raise RecipeError(
+            f"Search space, {name}", found=f"{low:g} to {high:g}",
+            expected="low < high" + (", both above 0 on a logarithmic scale" if log else ""),
+            mend=f"Some values, 0 among them, go in as a list: {name}=[0, 1e-4, 1e-3]."
+            if log else "")
     return Range(name, low, high, log, isinstance(getattr(Settings(), name), int))
 
 
 def _choice(name: str, values: list[Any]) -> Choice:
     checked = [getattr(Settings(momentum=0.5).replace(**{name: value}), name) for value in values]
     if not checked or len(set(checked)) < len(checked):
-        raise RecipeError(f"Search space, {name}", found=repr(values), expected="some values, each once")
+        raise RecipeError(f"Search space, {name}", found=repr(values),
+                          expected="some values, each once")
     return Choice(name, tuple(checked))
 
 

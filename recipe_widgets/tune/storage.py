@@ -10,18 +10,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked
-from recipe_widgets.records.secrets import masked
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.secrets import masked
 
 if TYPE_CHECKING:
     import optuna
     from sqlalchemy.engine import URL
 
-TRIES = 20  # workers that start at the same moment all want to make the tables; the losers look again
+# workers that start at the same moment all want to make the tables; the losers look again
+TRIES = 20
 _WANTED = "tuning.db, or an address like postgresql+psycopg://user:password@host:5432/name"
-SHOWN = ("host", "port", "dbname", "user", "sslmode", "connect_timeout", "application_name", "target_session_attrs", "uri",
-         "mode", "timeout")  # options of an address that hold no secret; a mistyped "pasword" does
+SHOWN = ("host", "port", "dbname", "user", "sslmode", "connect_timeout", "application_name",
+         "target_session_attrs", "uri", "mode", "timeout"
+         )  # options of an address that hold no secret; a mistyped "pasword" does
 
 
 def as_url(storage: str) -> str:
@@ -30,7 +32,9 @@ def as_url(storage: str) -> str:
 
 
 def taken_apart(storage: str) -> URL | None:
-    """The parts of an address; None where it cannot be said for sure which of them is the password."""
+    """The parts of an address; None where it cannot be said for sure which of them is the
+    password.
+    """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -38,7 +42,8 @@ def taken_apart(storage: str) -> URL | None:
         url = make_url(as_url(storage))
     except (ArgumentError, ValueError):  # SQLAlchemy's own words may quote the address
         return None
-    plain = storage.count("@") < 2 if "://" in storage else masked(storage) == storage  # no "://" mistyped
+    plain = storage.count(
+        "@") < 2 if "://" in storage else masked(storage) == storage  # no "://" mistyped
     return url if plain else None
 
 
@@ -60,9 +65,13 @@ def without_secrets(text: str, storage: str) -> str:
     if url is None:
         return "its address cannot be taken apart"
     typed = re.findall(r"://[^:/]*:(.*)@", storage)
-    options = [value for key in url.query if key.lower() not in SHOWN for value in url.normalized_query[key]]
+    options = [
+        value for key in url.query if key.lower() not in SHOWN
+        for value in url.normalized_query[key]
+    ]
     for secret in filter(None, [*typed, url.password or "", *options]):
-        for form in (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]):
+        for form in (secret, quote(secret,
+                                   safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]):
             text = text.replace(form, "***")
     return masked(text.replace(storage, hidden(storage)))
 
@@ -71,7 +80,8 @@ def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.st
     """Optuna's storage for an address; one that outlives the process notices workers that died.
 
     Args:
-        heartbeat: seconds between signs of life of a trial. After twice as many without one it counts as interrupted.
+        heartbeat: seconds between signs of life of a trial. After twice as many without one it
+            counts as interrupted.
         retries: how often an interrupted trial is run again.
     Raises:
         RecipeError: what cannot be opened; without the password.
@@ -81,16 +91,21 @@ def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.st
     if storage is None:
         return optuna.storages.InMemoryStorage()
     if taken_apart(storage) is None:
-        raise RecipeError("Storage", found=f"{hidden(storage)}, which cannot be taken apart", expected=_WANTED,
+        raise RecipeError("Storage", found=f"{hidden(storage)}, which cannot be taken apart",
+                          expected=_WANTED,
                           mend="In a password write @ as %40, / as %2F, : as %3A.")
     for attempt in range(TRIES):
         try:
             return _open(as_url(storage), heartbeat, retries)
         except ImportError as error:
-            raise _unusable(storage, error, "Install its driver; for PostgreSQL: pip install 'psycopg[binary]'.") from None
+            raise _unusable(
+                storage, error,
+                "Install its driver; for PostgreSQL: pip install 'psycopg[binary]'.") from None
         except Exception as error:  # each driver has errors of its own
             if attempt == TRIES - 1 or not _made_by_another(error):
-                raise _unusable(storage, error, "For example tuning.db, or postgresql+psycopg://user@host/name.") from None
+                raise _unusable(
+                    storage, error,
+                    "For example tuning.db, or postgresql+psycopg://user@host/name.") from None
             time.sleep(0.05 * (attempt + 1))
     raise AssertionError
 
@@ -103,18 +118,21 @@ def _open(url: str, heartbeat: int, retries: int) -> optuna.storages.RDBStorage:
     more: dict[str, Any] = {"connect_args": {"timeout": 60}} if lite else {"pool_pre_ping": True}
     with quiet_optuna():
         storage = optuna.storages.RDBStorage(url, engine_kwargs=more, heartbeat_interval=heartbeat,
-                                             grace_period=2 * heartbeat, heartbeat_stale_trial_callback=Retry(retries))
+                                             grace_period=2 * heartbeat,
+                                             heartbeat_stale_trial_callback=Retry(retries))
     if lite:
         _one_at_a_time(storage.engine)
     return storage
 
 
 def _one_at_a_time(engine: Any) -> None:
-    """Make every transaction on a SQLite file take the lock when it begins, and hold it for a moment only.
+    """Make every transaction on a SQLite file take the lock when it begins, and hold it for a
+    moment only.
 
-    Otherwise two workers may both read that a trial is running, and both mark it as dead and queue it again: SQLite knows
-    no SELECT FOR UPDATE, on which Optuna relies. (SQLAlchemy's manual, "Serializable isolation" of pysqlite.) A trial makes
-    fourteen transactions; with a write-ahead log none of them waits for the disk (10 ms each), see `settle`.
+    Otherwise two workers may both read that a trial is running, and both mark it as dead and queue
+    it again: SQLite knows no SELECT FOR UPDATE, on which Optuna relies. (SQLAlchemy's manual,
+    "Serializable isolation" of pysqlite.) A trial makes fourteen transactions; with a write-ahead
+    log none of them waits for the disk (10 ms each), see `settle`.
     """
     from sqlalchemy import event
 
@@ -133,7 +151,9 @@ def _one_at_a_time(engine: Any) -> None:
 
 
 def settle(study: optuna.Study) -> None:
-    """Bring what was written to a SQLite file onto the disk, so that a power cut takes no finished trial either."""
+    """Bring what was written to a SQLite file onto the disk, so that a power cut takes no
+    finished trial either.
+    """
     engine = getattr(backend(study), "engine", None)
     if engine is not None and engine.dialect.name == "sqlite":
         connection = engine.raw_connection()  # outside of a transaction
@@ -153,12 +173,15 @@ def backend(study: optuna.Study) -> optuna.storages.RDBStorage | None:
 
 def _made_by_another(error: Exception) -> bool:
     words = str(error).lower()
-    return any(word in words for word in ("already exists", "duplicate", "unique constraint", "locked"))
+    return any(word in words
+               for word in ("already exists", "duplicate", "unique constraint", "locked"))
 
 
 def _unusable(storage: str, error: BaseException, mend: str) -> RecipeError:
-    text = without_secrets(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, storage)
-    return RecipeError("Storage", found=f"{hidden(storage)} ({text})", expected="a database that can be opened", mend=mend)
+    text = without_secrets(
+        str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, storage)
+    return RecipeError("Storage", found=f"{hidden(storage)} ({text})",
+                       expected="a database that can be opened", mend=mend)
 
 
 @contextlib.contextmanager
@@ -178,7 +201,9 @@ def quiet_optuna() -> Iterator[None]:
 
 
 class Retry:
-    """Queues an interrupted trial again, with the same knobs, `most` times at most; Optuna's own callback does the work."""
+    """Queues an interrupted trial again, with the same knobs, `most` times at most; Optuna's own
+    callback does the work.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most

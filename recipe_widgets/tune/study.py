@@ -11,11 +11,11 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.result import drawing
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
-from recipe_widgets.records import RecipeError, Settings
-from recipe_widgets.records.arguments import checked, whole
-from recipe_widgets.records.result import drawing
 from recipe_widgets.training import Training, advance, end_with_best, evaluate, plainly
 from recipe_widgets.tune.engines import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
 from recipe_widgets.tune.lost import storage_errors
@@ -32,7 +32,9 @@ Metric = Literal["val_loss", "val_accuracy"]
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial: its number, the knobs, what came out (NaN unless it ran to its end), and how it ended."""
+    """One finished trial: its number, the knobs, what came out (NaN unless it ran to its end),
+    and how it ended.
+    """
 
     number: int
     knobs: Mapping[str, Any]
@@ -42,34 +44,45 @@ class Trial:
 
 
 class Tuning:
-    """A search in progress, alone or together with workers on other machines that name the same storage.
+    """A search in progress, alone or together with workers on other machines that name the same
+    storage.
 
-    Made by `tune()`; `turns()` is the work itself, one training step at a time, and `run()` does all of it.
+    Made by `tune()`; `turns()` is the work itself, one training step at a time, and `run()` does
+    all of it.
     """
 
     @checked(trials=whole(1), heartbeat=whole(1), retries=whole(0), grid_points=whole(1, 10**4))
-    def __init__(self, data: Data, searched: Space, base: Settings, *, trials: int, sampler: Sampler, pruner: Pruner,
-                 metric: Metric, storage: str | None, name: str, heartbeat: int, retries: int, grid_points: int) -> None:
+    def __init__(self, data: Data, searched: Space, base: Settings, *, trials: int,
+                 sampler: Sampler, pruner: Pruner, metric: Metric, storage: str | None, name: str,
+                 heartbeat: int, retries: int, grid_points: int) -> None:
         self.data, self.space, self.base, self.metric = data, searched, with_looks(base), metric
-        self.storage, self.name, self.retries, self.heartbeat = storage, name, int(retries), int(heartbeat)
+        self.storage, self.name, self.retries, self.heartbeat = storage, name, int(retries), int(
+            heartbeat)
         grid = searched.grid(grid_points)
         self.trials = min(trials, size_of(grid)) if sampler == "grid" else trials
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._over = threading.Event()
         with quiet_optuna():
             engine = make_sampler(sampler, grid, self.base.seed, shared=storage is not None)
-            self.study = open_study(storage, name, metric, engine, make_pruner(pruner, self.base.max_steps),
-                                    self.heartbeat, self.retries)
+            self.study = open_study(storage, name, metric, engine,
+                                    make_pruner(pruner, self.base.max_steps), self.heartbeat,
+                                    self.retries)
         with storage_errors(storage):
-            agree(self.study, {"space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
-                               "data": data.sha256}, name)
+            agree(
+                self.study, {
+                    "space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
+                    "data": data.sha256
+                }, name)
 
-    # --- the work ---------------------------------------------------------------------------------------------------
+    # --- the work ---------------------------------------------------------------------------------
+    # ------------------
 
     def turns(self) -> Iterator[None]:
-        """Train, trial after trial, until the study has its number of finished trials; yields after every step.
+        """Train, trial after trial, until the study has its number of finished trials; yields after
+        every step.
 
-        Trials that other workers left behind are run again. Where only other workers still train, it waits for them.
+        Trials that other workers left behind are run again. Where only other workers still train,
+        it waits for them.
         """
         self._over.clear()
         while not self._over.is_set():
@@ -88,11 +101,13 @@ class Tuning:
         """All of `turns()`; with `progress` a bar in the terminal.
 
         Raises:
-            RecipeError: the storage was lost (finished trials are in it), or no trial at all came to an end.
+            RecipeError: the storage was lost (finished trials are in it), or no trial at all came
+                to an end.
         """
         from tqdm import tqdm
 
-        with storage_errors(self.storage), tqdm(total=self.trials, unit="trial", disable=not progress) as bar:
+        with storage_errors(self.storage), tqdm(total=self.trials, unit="trial",
+                                                disable=not progress) as bar:
             seen: Any = None
             for _ in self.turns():
                 if progress and (now := self.ended_here) != seen:
@@ -104,7 +119,9 @@ class Tuning:
         return self
 
     def stop(self) -> None:
-        """End `turns()` after the step it is in, from any thread; the trial under way is queued again."""
+        """End `turns()` after the step it is in, from any thread; the trial under way is queued
+        again.
+        """
         self._over.set()
 
     @property
@@ -133,7 +150,8 @@ class Tuning:
         except UpdateFinishedTrialError:  # this worker slept so long that another took it for dead and has its trial
             told = True
         except Exception as error:
-            with contextlib.suppress(Exception):  # the storage itself may be what broke: that is to be told, not this
+            # the storage itself may be what broke: that is to be told, not this
+            with contextlib.suppress(Exception):
                 trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}".splitlines()[0])
                 self._tell(trial, None)
             told = True
@@ -144,16 +162,22 @@ class Tuning:
                 interrupted(self.study, trial.number, self.retries)
 
     def _tell(self, trial: optuna.Trial, value: float | None) -> None:
-        """Report the end; where another worker took this one for dead and has its trial, nothing happens."""
+        """Report the end; where another worker took this one for dead and has its trial, nothing
+        happens.
+        """
         from optuna.trial import TrialState as State
 
-        state = State.FAIL if value is None else (State.PRUNED if math.isnan(value) else State.COMPLETE)
+        state = State.FAIL if value is None else (
+            State.PRUNED if math.isnan(value) else State.COMPLETE)
         with quiet_optuna():
-            self.study.tell(trial, value if state == State.COMPLETE else None, state=state, skip_if_finished=True)
+            self.study.tell(trial, value if state == State.COMPLETE else None, state=state,
+                            skip_if_finished=True)
         settle(self.study)
 
     def _train(self, trial: optuna.Trial) -> Generator[None, None, float | None]:
-        """One run. Its value; NaN where it was pruned or diverged; None where the reader stopped it."""
+        """One run. Its value; NaN where it was pruned or diverged; None where the reader stopped
+        it.
+        """
         settings = self.space.suggest(trial, self.base)
         with plainly(settings):
             model = build_model(settings, self.data.shape, self.data.num_classes)
@@ -162,7 +186,8 @@ class Tuning:
             for _ in advance(training, run):
                 if self._over.is_set():
                     return None
-                if training.due() and run.status == "running":  # it has just looked at the validation set
+                if training.due(
+                ) and run.status == "running":  # it has just looked at the validation set
                     trial.report(training.history.last(self.metric), training.done)
                     if trial.should_prune():
                         trial.set_user_attr("why", f"pruned after {training.done} steps")
@@ -175,28 +200,36 @@ class Tuning:
         result = evaluate(training.model, self.data.validation)
         return result.loss if self.metric == "val_loss" else result.accuracy
 
-    # --- what came out ----------------------------------------------------------------------------------------------
+    # --- what came out
+    # ----------------------------------------------------------------------------------------------
 
     def tally(self) -> Tally:
         with storage_errors(self.storage):
             return tally(self.study, self.retries)
 
     def table(self) -> list[Trial]:
-        """All trials that have ended, in the order in which they began; those that were run again are not in it twice."""
+        """All trials that have ended, in the order in which they began; those that were run
+        again are not in it twice.
+        """
         from optuna.trial import TrialState as State
 
         words: dict[Any, Literal["complete", "pruned", "failed"]] = {
             State.COMPLETE: "complete", State.PRUNED: "pruned", State.FAIL: "failed"}
         with storage_errors(self.storage):
             ended = [t for t in self.study.get_trials(deepcopy=False) if t.state in words]
-        return [Trial(t.number, dict(t.params), t.value if t.state == State.COMPLETE and t.value is not None else math.nan,
-                      words[t.state], str(t.user_attrs.get(ERROR) or t.user_attrs.get("why") or ""))
-                for t in ended if t.state != State.FAIL or ERROR in t.user_attrs]
+        return [
+            Trial(t.number, dict(t.params),
+                  t.value if t.state == State.COMPLETE and t.value is not None else math.nan,
+                  words[t.state], str(t.user_attrs.get(ERROR) or t.user_attrs.get("why") or ""))
+            for t in ended
+            if t.state != State.FAIL or ERROR in t.user_attrs
+        ]
 
     def ranked(self) -> list[Trial]:
         """Trials that ran to their end, the best first."""
         done = [trial for trial in self.table() if trial.state == "complete"]
-        return sorted(done, key=lambda trial: trial.value if self.metric == "val_loss" else -trial.value)
+        return sorted(done, key=lambda trial: trial.value
+                      if self.metric == "val_loss" else -trial.value)
 
     @checked()
     def settings_of(self, trial: Trial) -> Settings:
@@ -207,8 +240,10 @@ class Tuning:
         """The settings of the best trial."""
         ranked = self.ranked()
         if not ranked:
-            why = next((trial.why for trial in reversed(self.table()) if trial.why), "none was finished")
-            raise RecipeError("Tuning", found=f"no trial that ran to its end (the last one: {why})", expected="at least one",
+            why = next((trial.why for trial in reversed(self.table()) if trial.why),
+                       "none was finished")
+            raise RecipeError("Tuning", found=f"no trial that ran to its end (the last one: {why})",
+                              expected="at least one",
                               mend="Narrow the space to what can be trained.")
         return self.settings_of(ranked[0])
 
@@ -219,11 +254,14 @@ class Tuning:
         return ranked[0].value if ranked else math.nan
 
     def importances(self) -> dict[str, float]:
-        """How much each knob explains of which trials are good, summing to 1 (PED-ANOVA, Watanabe et al. 2023)."""
+        """How much each knob explains of which trials are good, summing to 1 (PED-ANOVA,
+        Watanabe et al. 2023).
+        """
         import optuna
 
         if len(self.ranked()) < 4:
-            raise RecipeError("Tuning.importances()", found=f"{len(self.ranked())} whole trials", expected="at least 4")
+            raise RecipeError("Tuning.importances()", found=f"{len(self.ranked())} whole trials",
+                              expected="at least 4")
         with quiet_optuna():
             return dict(optuna.importance.get_param_importances(self.study))
 
@@ -236,8 +274,12 @@ class Tuning:
                           for name, value in ranked[0].knobs.items())
         return f"best {self.metric} {ranked[0].value:.4g}: {knobs}"
 
-    def plot(self, kind: Literal["history", "importances", "slice", "parallel", "curves"] = "history") -> Any:
-        """A picture: value by trial, weight of each knob, value by knob, all knobs at once, or validation by step."""
+    def plot(
+            self, kind: Literal["history", "importances", "slice", "parallel",
+                                "curves"] = "history") -> Any:
+        """A picture: value by trial, weight of each knob, value by knob, all knobs at once, or
+        validation by step.
+        """
         return drawing(f"tuning {kind}", self)
 
     def __repr__(self) -> str:
@@ -246,11 +288,13 @@ class Tuning:
 
 
 @checked(trials=whole(1), heartbeat=whole(1), retries=whole(0), grid_points=whole(1, 10**4))
-def tune(data: Data, searched: Space | None = None, base: Settings | None = None, *, trials: int = 50,
-         sampler: Sampler = "tpe", pruner: Pruner = "median", metric: Metric = "val_loss", storage: str | None = None,
-         name: str = "tuning", heartbeat: int = 60, retries: int = 10, grid_points: int = GRID_POINTS,
+def tune(data: Data, searched: Space | None = None, base: Settings | None = None, *,
+         trials: int = 50, sampler: Sampler = "tpe", pruner: Pruner = "median",
+         metric: Metric = "val_loss", storage: str | None = None, name: str = "tuning",
+         heartbeat: int = 60, retries: int = 10, grid_points: int = GRID_POINTS,
          progress: bool = False, start: bool = True) -> Tuning:
-    """Search good settings by training with many, and return the `Tuning`, from which everything can be read.
+    """Search good settings by training with many, and return the `Tuning`, from which everything
+    can be read.
 
     >>> found = tune(data, space("lr", "momentum"), Settings(max_steps=500), trials=30)     # doctest: +SKIP
     >>> found.best, found.importances(), found.plot("slice")                                # doctest: +SKIP
@@ -258,19 +302,26 @@ def tune(data: Data, searched: Space | None = None, base: Settings | None = None
     Args:
         searched: which knobs, made by `space()`; all others stay as in `base`.
         trials: how many are to be finished, counted over all workers.
-        sampler: "tpe" (Bergstra et al. 2011), "random" (Bergstra & Bengio 2012), "grid" of `grid_points` per knob.
-        pruner: "median" or "hyperband" (Li et al. 2018) end hopeless trials after a look at the validation set; "none".
-        metric: what is wanted: a low "val_loss" or a high "val_accuracy", of the whole validation set.
-        storage: None keeps trials in memory, "tuning.db" in a SQLite file; or any Optuna address, which workers on many
-            machines may share: each calls this with the same arguments. The same `name` goes on with the same search.
-        heartbeat: seconds; a trial that gave no sign of life for twice as long is run again, `retries` times at most.
+        sampler: "tpe" (Bergstra et al. 2011), "random" (Bergstra & Bengio 2012), "grid" of
+            `grid_points` per knob.
+        pruner: "median" or "hyperband" (Li et al. 2018) end hopeless trials after a look at the
+            validation set; "none".
+        metric: what is wanted: a low "val_loss" or a high "val_accuracy", of the whole validation
+            set.
+        storage: None keeps trials in memory, "tuning.db" in a SQLite file; or any Optuna address,
+            which workers on many machines may share: each calls this with the same arguments. The
+            same `name` goes on with the same search.
+        heartbeat: seconds; a trial that gave no sign of life for twice as long is run again,
+            `retries` times at most.
         start: False only prepares; go on with `run()`, `turns()` or a board.
     Raises:
-        RecipeError: a storage that cannot be opened, another search under the same name, no trial that could be trained.
+        RecipeError: a storage that cannot be opened, another search under the same name, no trial
+            that could be trained.
     """
     if not len(data.validation.y):
-        raise RecipeError("tune(data)", found="no validation samples", expected="some: they choose the settings")
-    tuning = Tuning(data, searched or space(), base or Settings(), trials=trials, sampler=sampler, pruner=pruner,
-                    metric=metric, storage=storage, name=name, heartbeat=heartbeat, retries=retries,
-                    grid_points=grid_points)
+        raise RecipeError("tune(data)", found="no validation samples",
+                          expected="some: they choose the settings")
+    tuning = Tuning(data, searched or space(), base or Settings(), trials=trials, sampler=sampler,
+                    pruner=pruner, metric=metric, storage=storage, name=name, heartbeat=heartbeat,
+                    retries=retries, grid_points=grid_points)
     return tuning.run(progress) if start else tuning

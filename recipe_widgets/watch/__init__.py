@@ -17,7 +17,8 @@ __all__ = ["Finding", "Report", "run_script", "watch"]
 class _Callable(types.ModuleType):
     """So that `recipe_widgets.watch` is the function, whichever was imported first."""
 
-    def __call__(self, steps: int | None = None, show: bool = False) -> AbstractContextManager[Report]:
+    def __call__(self, steps: int | None = None,
+                 show: bool = False) -> AbstractContextManager[Report]:
         return _watch(steps, show)
 
 

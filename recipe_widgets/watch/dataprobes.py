@@ -1,4 +1,6 @@
-"""Probes of the samples that were kept: neighbours, a small net of our own, and a second look at a data set."""
+"""Probes of the samples that were kept: neighbours, a small net of our own, and a second look at
+a data set.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ def neighbours(x: torch.Tensor, k: int = _K) -> torch.Tensor:
 
 
 def noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, int]:
-    """Rate of labels that differ from those of all k neighbours, where these agree; the rate at which labels differ from
-    most neighbours anywhere; how evenly the wrong ones spread over the other classes (entropy, 0 to 1); number of places
-    where neighbours agree."""
+    """Rate of labels that differ from those of all k neighbours, where these agree; the rate at
+    which labels differ from most neighbours anywhere; how evenly the wrong ones spread over the
+    other classes (entropy, 0 to 1); number of places where neighbours agree."""
     near = y[neighbours(x)]
     pure = (near == near[:, :1]).all(1)
     anywhere = float((near.mode(1).values != y).double().mean())
@@ -44,7 +46,9 @@ def noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, int]:
 
 
 def confusions(x: torch.Tensor, y: torch.Tensor) -> tuple[dict[tuple[int, int], float], float]:
-    """(a, b) -> how much classes a and b lie among one another; accuracy of neighbours when such pairs count as one."""
+    """(a, b) -> how much classes a and b lie among one another; accuracy of neighbours when such
+    pairs count as one.
+    """
     classes = int(y.max()) + 1
     near = F.one_hot(y[neighbours(x)], classes).double().mean(1)
     seen = [k for k in range(classes) if int((y == k).sum()) >= 10]
@@ -59,8 +63,11 @@ def confusions(x: torch.Tensor, y: torch.Tensor) -> tuple[dict[tuple[int, int], 
     return pairs, float((votes.argmax(1) == merged[y]).double().mean())
 
 
-def _alike(of_a: torch.Tensor, of_b: torch.Tensor, a: int, b: int, many_a: int, many_b: int) -> float:
-    """How much two classes lie among one another; 0 when neighbours tell anything about which of the two it is."""
+def _alike(of_a: torch.Tensor, of_b: torch.Tensor, a: int, b: int, many_a: int,
+           many_b: int) -> float:
+    """How much two classes lie among one another; 0 when neighbours tell anything about which of
+    the two it is.
+    """
     by_chance = many_a / (many_a + many_b)
     told = [float(near[a] / (near[a] + near[b]).clamp(min=1e-9)) for near in (of_a, of_b)]
     if min(many_a, many_b) < 15 or max(abs(share - by_chance) for share in told) > 0.12:
@@ -74,8 +81,9 @@ def _net(shape: tuple[int, ...], classes: int) -> nn.Module:
             def forward(self, h: torch.Tensor) -> torch.Tensor:
                 return torch.cat([h.amax((2, 3)), h.mean((2, 3))], 1)
 
-        return nn.Sequential(nn.Conv2d(shape[0], 16, 5, padding=2), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
-                             Pool(), nn.Linear(64, classes))
+        return nn.Sequential(nn.Conv2d(shape[0], 16, 5, padding=2), nn.ReLU(),
+                             nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), Pool(),
+                             nn.Linear(64, classes))
     size = int(np.prod(shape))
     return nn.Sequential(nn.Flatten(), nn.Linear(size, 64), nn.ReLU(), nn.Linear(64, classes))
 
@@ -104,7 +112,9 @@ def standardised(x: torch.Tensor) -> torch.Tensor:
 
 
 def told(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, int]:
-    """Accuracy of probes (a small net, and neighbours) on held-out samples; that of the commonest class; their number."""
+    """Accuracy of probes (a small net, and neighbours) on held-out samples; that of the
+    commonest class; their number.
+    """
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     x, y = standardised(x)[order], y[order]
     cut, classes = int(0.7 * len(x)), int(y.max()) + 1
@@ -116,8 +126,9 @@ def told(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, int]:
 
 def flipped(x: torch.Tensor, y: torch.Tensor, axis: int, train: tuple[torch.Tensor, torch.Tensor]
             ) -> tuple[dict[tuple[int, int], float], float]:
-    """What a probe that knows the pictures takes the mirror images of a class for, where training samples with that
-    label look so, too; its accuracy on the pictures. train: augmented samples with the labels they are trained on."""
+    """What a probe that knows the pictures takes the mirror images of a class for, where training
+    samples with that label look so, too; its accuracy on the pictures. train: augmented samples
+    with the labels they are trained on."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     x, y = standardised(x)[order], y[order]
     cut, classes = int(0.6 * len(x)), int(y.max()) + 1
@@ -129,7 +140,8 @@ def flipped(x: torch.Tensor, y: torch.Tensor, axis: int, train: tuple[torch.Tens
     for a in range(classes):
         mine, trained = mirror[y[cut:] == a], seen[train[1] == a]
         for b in range(classes):
-            if len(mine) >= 8 and len(trained) >= 8 and float((trained == b).double().mean()) > 0.15:
+            if len(mine) >= 8 and len(trained) >= 8 and float(
+                (trained == b).double().mean()) > 0.15:
                 moved[a, b] = float((mine == b).double().mean())
     return moved, plain
 
@@ -140,10 +152,12 @@ def flipped(x: torch.Tensor, y: torch.Tensor, axis: int, train: tuple[torch.Tens
 def private_generators(thing: Any, depth: int = 4, seen: set[int] | None = None) -> list[Any]:
     """Random generators that an object carries with it."""
     seen = set() if seen is None else seen
-    if depth < 0 or id(thing) in seen or isinstance(thing, (str, bytes, int, float, torch.Tensor, np.ndarray, type)):
+    if depth < 0 or id(thing) in seen or isinstance(
+            thing, (str, bytes, int, float, torch.Tensor, np.ndarray, type)):
         return []
     seen.add(id(thing))
-    if isinstance(thing, (np.random.Generator, np.random.RandomState, torch.Generator)) or type(thing) is random.Random:
+    if isinstance(thing, (np.random.Generator, np.random.RandomState,
+                          torch.Generator)) or type(thing) is random.Random:
         return [thing]
     parts: list[Any] = []
     if isinstance(thing, (list, tuple)) and len(thing) <= 50:
@@ -160,7 +174,8 @@ def state_of(generator: Any) -> str:
         return str(generator.bit_generator.state)
     if isinstance(generator, np.random.RandomState):
         return str([str(part) for part in generator.get_state()])
-    return str(generator.get_state().tolist()) if isinstance(generator, torch.Generator) else str(generator.getstate())
+    return str(generator.get_state().tolist()) if isinstance(generator, torch.Generator) else str(
+        generator.getstate())
 
 
 def drawn_by_items(loader: LoaderSeen) -> bool:
@@ -174,7 +189,9 @@ def drawn_by_items(loader: LoaderSeen) -> bool:
 
 
 def changing_items(loader: LoaderSeen, most: int = 24) -> tuple[float, int]:
-    """Share of items whose input differs when they are read twice while their label does not; their number."""
+    """Share of items whose input differs when they are read twice while their label does not;
+    their number.
+    """
     changed = looked = 0
     for i in range(min(most, len(loader.dataset))):
         a, b = loader.dataset[i], loader.dataset[i]
@@ -189,12 +206,14 @@ def changing_items(loader: LoaderSeen, most: int = 24) -> tuple[float, int]:
 def carries(thing: Any, name: str, depth: int = 5, seen: set[int] | None = None) -> bool:
     """Is there a part of a class with this name?"""
     seen = set() if seen is None else seen
-    if depth < 0 or id(thing) in seen or isinstance(thing, (str, bytes, int, float, torch.Tensor, np.ndarray)):
+    if depth < 0 or id(thing) in seen or isinstance(
+            thing, (str, bytes, int, float, torch.Tensor, np.ndarray)):
         return False
     seen.add(id(thing))
     if type(thing).__name__ == name:
         return True
-    parts = list(thing)[:50] if isinstance(thing, (list, tuple)) else list(getattr(thing, "__dict__", {}).values())
+    parts = list(thing)[:50] if isinstance(thing, (list, tuple)) else list(
+        getattr(thing, "__dict__", {}).values())
     return any(carries(part, name, depth - 1, seen) for part in parts)
 
 
@@ -217,7 +236,8 @@ def same_samples(a: Any, b: Any) -> bool:
     mine, theirs = getattr(a, "__dict__", {}), getattr(b, "__dict__", {})
     for name, value in mine.items():
         other = theirs.get(name)
-        if isinstance(value, (torch.Tensor, np.ndarray)) and len(value.shape) and len(value) == len(a) > 0:
+        if isinstance(value,
+                      (torch.Tensor, np.ndarray)) and len(value.shape) and len(value) == len(a) > 0:
             return bool(np.array_equal(np.asarray(value), np.asarray(other)))
         if isinstance(value, list) and len(value) == len(a) and value == other and len(value) > 1:
             return True

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipe_widgets.judge import seen_data as judge
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import seen_data as judge
 from recipe_widgets.watch import dataprobes
 from recipe_widgets.watch.dataprobes import same_samples
 from recipe_widgets.watch.evidence import Forward, Inputs, Phase
@@ -33,7 +33,8 @@ def _stats(i: Inputs) -> judge.Stats | None:
 
 def _inputs(v: Verdict) -> None:
     seen = v.r.seen
-    first, train, test = (_stats(i) for i in (seen.first_inputs, seen.train_inputs, seen.eval_inputs))
+    first, train, test = (_stats(i)
+                          for i in (seen.first_inputs, seen.train_inputs, seen.eval_inputs))
     if first is not None:
         v.say(judge.input_range(first), seen.first_at)
     if train is not None and test is not None and not v.several_models():
@@ -66,7 +67,9 @@ def _contradictions(pairs: Sequence[tuple[Any, Any]]) -> CheckResult | None:
         return None
     rows, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
     _, index, counts = np.unique(rows, return_inverse=True, return_counts=True)
-    low, high = np.full(len(counts), np.iinfo(np.int64).max), np.full(len(counts), np.iinfo(np.int64).min)
+    low, high = np.full(len(counts),
+                        np.iinfo(np.int64).max), np.full(len(counts),
+                                                         np.iinfo(np.int64).min)
     np.minimum.at(low, index, labels)
     np.maximum.at(high, index, labels)
     within = max((len(r) - len(np.unique(r))) / max(1, len(r)) for r, _ in pairs)
@@ -77,7 +80,9 @@ def _contradictions(pairs: Sequence[tuple[Any, Any]]) -> CheckResult | None:
 
 
 def passes_of(phase: Phase) -> list[list[Forward]]:
-    """Cuts an evaluation into passes over one set: a batch that is larger than the one before begins a new one."""
+    """Cuts an evaluation into passes over one set: a batch that is larger than the one before
+    begins a new one.
+    """
     cut: list[list[Forward]] = []
     for f in phase.forwards:
         last = cut[-1][-1] if cut else None
@@ -92,8 +97,11 @@ def _passes(v: Verdict) -> None:
     """Leaks, and evaluations whose inputs change."""
     r = v.r
     trained = {m.number for m in r.modules.all if m.trained}
-    passes = [(p, part) for p in r.seen.phases for part in passes_of(p)
-              if part[0].number in trained and part[0].entry and all(f.rows is not None for f in part)]
+    passes = [(p, part)
+              for p in r.seen.phases
+              for part in passes_of(p)
+              if part[0].number in trained and part[0].entry and all(f.rows is not None
+                                                                     for f in part)]
     if not r.seen.train_rows or not passes or len({p.step for p, _ in passes}) > max(3, 0.34 * r.t):
         return
     train = np.unique(np.concatenate([rows for _, rows in r.seen.train_rows]))
@@ -114,14 +122,19 @@ def _passes(v: Verdict) -> None:
 
 def _indices(v: Verdict) -> None:
     """Loaders of training and of evaluation that read the same samples of one data set."""
-    used = [one for one in v.r.loaders if one.dataset is not None and hasattr(one.dataset, "__getitem__")]
+    used = [
+        one for one in v.r.loaders
+        if one.dataset is not None and hasattr(one.dataset, "__getitem__")
+    ]
     for test in (one for one in used if one.evaluated and not one.trained):
         for train in (one for one in used if one.trained):
             with contextlib.suppress(TypeError, IndexError, AttributeError):
                 (a, first), (b, second) = dataprobes.indices_of(train), dataprobes.indices_of(test)
                 if same_samples(a, b):
                     both = len(set(first) & set(second))
-                    v.say(judge.split_leak(both, len(set(second)), len(set(first)), 0.0, True, False), test.at)
+                    v.say(
+                        judge.split_leak(both, len(set(second)), len(set(first)), 0.0, True, False),
+                        test.at)
 
 
 def _continuous(v: Verdict) -> bool:
@@ -133,7 +146,8 @@ def _continuous(v: Verdict) -> bool:
     if not x.is_floating_point():
         return False
     per_row = float(np.mean([len(row.unique()) for row in x[:20]]))
-    return per_row >= 12 or (x.shape[1] < 12 and len(x.unique()) > 0.5 * x.numel() and x.shape[1] >= 2)
+    return per_row >= 12 or (x.shape[1] < 12 and len(x.unique()) > 0.5 * x.numel()
+                             and x.shape[1] >= 2)
 
 
 def _changing(v: Verdict, passes: Sequence[tuple[Phase, list[Forward]]]) -> None:
@@ -169,16 +183,23 @@ def _draws(v: Verdict) -> None:
                 groups.setdefault(step, []).append(number)
         sets = [tuple(g) for g in groups.values()]
         if len(sets) >= 3 and len(set(sets)) == 1 and again > 2.5:
-            v.say(CheckResult("random_numbers", "warn", f"the same random numbers are drawn in each of {len(sets)} epochs: "
-                              "the augmentation or order never changes", len(sets), 1, "times",
-                              "Make and seed the generator once, before the loop."), at)
+            v.say(
+                CheckResult(
+                    "random_numbers", "warn",
+                    f"the same random numbers are drawn in each of {len(sets)} epochs: "
+                    "the augmentation or order never changes", len(sets), 1, "times",
+                    "Make and seed the generator once, before the loop."), at)
             return
     for (name, at), calls in r.seen.seeds.items():
         steps = {t for t, _ in calls}
-        if len(steps) >= 3 and len({seed for _, seed in calls}) == 1 and all((at, t) in r.train_draws for t in steps):
-            v.say(CheckResult("random_numbers", "warn", f"{name}({calls[0][1]}) is called again and again during training: "
-                              "every epoch draws the same random numbers", len(calls), 1, "calls",
-                              "Seed once, before the loop."), at)
+        if len(steps) >= 3 and len({seed for _, seed in calls}) == 1 and all(
+            (at, t) in r.train_draws for t in steps):
+            v.say(
+                CheckResult(
+                    "random_numbers", "warn",
+                    f"{name}({calls[0][1]}) is called again and again during training: "
+                    "every epoch draws the same random numbers", len(calls), 1, "calls",
+                    "Seed once, before the loop."), at)
 
 
 def _workers(v: Verdict) -> None:
@@ -188,11 +209,17 @@ def _workers(v: Verdict) -> None:
         if loader.dataset is None or not hasattr(loader.dataset, "__getitem__"):
             continue
         with contextlib.suppress(Exception):
-            if loader.trained and loader.workers > 0 and not loader.init_fn and dataprobes.drawn_by_items(loader):
-                v.say(CheckResult("random_numbers", "warn", f"the data set carries a random generator of its own, which "
-                                  f"each of {loader.workers} workers copies anew in every epoch: they all draw the same "
-                                  "numbers", loader.workers, 1, "workers", "Make the generator in the worker, from "
-                                  "torch.initial_seed(), or in worker_init_fn.", "PyTorch, data loading"), loader.at)
+            if loader.trained and loader.workers > 0 and not loader.init_fn and dataprobes.drawn_by_items(
+                    loader):
+                v.say(
+                    CheckResult(
+                        "random_numbers", "warn",
+                        f"the data set carries a random generator of its own, which "
+                        f"each of {loader.workers} workers copies anew in every epoch: they all draw the same "
+                        "numbers", loader.workers, 1, "workers",
+                        "Make the generator in the worker, from "
+                        "torch.initial_seed(), or in worker_init_fn.", "PyTorch, data loading"),
+                    loader.at)
         with contextlib.suppress(Exception):
             if loader.evaluated and not loader.trained and loader.workers == 0:
                 v.say(judge.evaluation_augmented(*dataprobes.changing_items(loader)), loader.at)
@@ -201,21 +228,27 @@ def _workers(v: Verdict) -> None:
 def _metric(v: Verdict) -> None:
     """Printed accuracies against a recount."""
     for p in v.r.seen.phases:
-        parts = [part for part in passes_of(p) if all(f.hits is not None for f in part) and len(part) > 1]
+        parts = [
+            part for part in passes_of(p) if all(f.hits is not None for f in part) and len(part) > 1
+        ]
         whole = [part for part in parts if len({f.samples for f in part}) > 1]
         rights = [sum(f.hits or 0 for f in part) / sum(f.samples for f in part) for part in parts]
         for part in whole:
             hits, sizes = np.array([f.hits for f in part]), np.array([f.samples for f in part])
             right = float(hits.sum() / sizes.sum())
-            wrong = {"the mean of the batches' accuracies, although the last batch is smaller": float((hits / sizes).mean()),
-                     "the hits over batches × batch size, although the last batch is smaller":
-                     float(hits.sum() / (len(sizes) * sizes.max()))}
+            wrong = {
+                "the mean of the batches' accuracies, although the last batch is smaller":
+                float((hits / sizes).mean()),
+                "the hits over batches × batch size, although the last batch is smaller":
+                float(hits.sum() / (len(sizes) * sizes.max()))
+            }
             for _, value, digits, at in p.printed:
                 for percent in (False, True):
                     scale = 100 if percent else 1
                     if any(abs(value - scale * one) <= 0.51 * 10.0**-digits for one in rights):
                         continue
-                    said = judge.metric(value, right, wrong, digits, percent) if digits + 2 * percent >= 2 else None
+                    said = judge.metric(value, right, wrong, digits,
+                                        percent) if digits + 2 * percent >= 2 else None
                     if said is not None:
                         v.say(said, at)
                         return
@@ -224,7 +257,8 @@ def _metric(v: Verdict) -> None:
 def _probes(v: Verdict) -> None:
     seen = v.r.seen
     train, test = seen.train.tensors(), seen.validation.tensors()
-    if train is None or len(train[0]) < 150 or v.several_models() or not train[0].is_floating_point():
+    if train is None or len(
+            train[0]) < 150 or v.several_models() or not train[0].is_floating_point():
         train = None
     if train is None or time.monotonic() > v.until:
         return
@@ -258,10 +292,18 @@ def _flips(v: Verdict, test: Any, train: Any) -> None:
     batch = {at: f for at, f in seen.flips.items() if 0 in f[2] and f[1] == 4}
     if batch and not any(f[1] == 1 for f in seen.flips.values()):
         at = next(iter(batch))
-        v.say(CheckResult("label_alignment", "warn", "the flip runs over the batch axis: the pictures change places, their "
-                          "labels do not", str(batch[at][2]), "(2,) or (3,)", "axes", "Flip the last axis."), at)
+        v.say(
+            CheckResult(
+                "label_alignment", "warn",
+                "the flip runs over the batch axis: the pictures change places, their "
+                "labels do not", str(batch[at][2]), "(2,) or (3,)", "axes", "Flip the last axis."),
+            at)
         return
-    mirrored = {at: f for at, f in seen.flips.items() if f[1] in (3, 4) and f[2] in ((f[1] - 1,), (f[1] - 2,))}
+    mirrored = {
+        at: f
+        for at, f in seen.flips.items()
+        if f[1] in (3, 4) and f[2] in ((f[1] - 1, ), (f[1] - 2, ))
+    }
     axis = -1
     if mirrored:
         at, f = next(iter(mirrored.items()))
@@ -269,5 +311,6 @@ def _flips(v: Verdict, test: Any, train: Any) -> None:
     else:
         at = next((loader.at for loader in v.r.loaders if loader.trained and
                    dataprobes.carries(loader.dataset, "RandomHorizontalFlip")), None)
-    if at is not None and test[0].ndim == 4 and test[0].is_floating_point() and time.monotonic() < v.until:
+    if at is not None and test[0].ndim == 4 and test[0].is_floating_point() and time.monotonic(
+    ) < v.until:
         v.say(judge.flip_swaps(*dataprobes.flipped(test[0], test[1], axis, train)), at)

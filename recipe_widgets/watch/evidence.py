@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.judge.seen_loss import LossSeen
+from recipe_widgets.rules.seen_loss import LossSeen
 from recipe_widgets.watch.places import Place
 from recipe_widgets.watch.rows import Hashes
 
@@ -118,8 +118,10 @@ class Store:
     rows: int = 0
     numbers: int = 0
 
-    def add(self, x: torch.Tensor, y: torch.Tensor, most: int = 2000, room: int = 4_000_000) -> None:
-        if self.rows >= most or self.numbers + x.numel() > room or (self.shape and tuple(x.shape[1:]) != self.shape):
+    def add(self, x: torch.Tensor, y: torch.Tensor, most: int = 2000,
+            room: int = 4_000_000) -> None:
+        if self.rows >= most or self.numbers + x.numel() > room or (self.shape and tuple(
+                x.shape[1:]) != self.shape):
             return
         self.shape = tuple(x.shape[1:])
         half = x.dtype in (torch.float16, torch.bfloat16)
@@ -170,7 +172,8 @@ class Seen:
     """All evidence of one run."""
 
     losses: dict[Any, list[LossSeen]] = field(default_factory=dict)
-    curve: list[tuple[int, float, Any]] = field(default_factory=list)  # (step, loss, line of the backward)
+    # (step, loss, line of the backward)
+    curve: list[tuple[int, float, Any]] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
     label_rows: list[tuple[Hashes, np.ndarray]] = field(default_factory=list)
     train_rows: list[tuple[int, Hashes]] = field(default_factory=list)
@@ -217,4 +220,5 @@ def tensors(thing: Any, depth: int = 3) -> list[torch.Tensor]:
     if isinstance(thing, (tuple, list)):
         return [t for part in thing[:64] for t in tensors(part, depth - 1)]
     inside = getattr(thing, "__dict__", None)
-    return tensors(list(inside.values()), depth - 1) if inside and hasattr(thing, "__dataclass_fields__") else []
+    return tensors(list(inside.values()), depth -
+                   1) if inside and hasattr(thing, "__dataclass_fields__") else []

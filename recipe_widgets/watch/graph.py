@@ -8,18 +8,27 @@ from typing import Any
 import torch
 
 _MOST = 30_000
-_VIEWS = {"View", "UnsafeView", "Reshape", "ReshapeAlias", "Transpose", "Permute", "Squeeze", "Unsqueeze", "T", "Alias",
-          "ToCopy", "Clone", "Contiguous", "Slice", "Select", "MulBackwardScalar", "Flatten", "Expand"}
-_LINEAR = _VIEWS | {"Addmm", "Mm", "Bmm", "Convolution", "Add", "Sub", "Neg", "Mean", "Sum", "Cat", "Stack", "Split",
-                    "Unbind", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "MkldnnConvolution", "ThnnConv2D",
-                    "SlowConv2D", "AccumulateGrad", "NativeDropout", "NativeBatchNorm", "CudnnBatchNorm", "Index",
-                    "UpsampleNearest2D", "UpsampleBilinear2D", "ConstantPadNd", "Linear", "MeanBackward1"}
-_WEIGHTED = {"Addmm", "Mm", "Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D", "Linear"}
+_VIEWS = {
+    "View", "UnsafeView", "Reshape", "ReshapeAlias", "Transpose", "Permute", "Squeeze", "Unsqueeze",
+    "T", "Alias", "ToCopy", "Clone", "Contiguous", "Slice", "Select", "MulBackwardScalar",
+    "Flatten", "Expand"
+}
+_LINEAR = _VIEWS | {
+    "Addmm", "Mm", "Bmm", "Convolution", "Add", "Sub", "Neg", "Mean", "Sum", "Cat", "Stack",
+    "Split", "Unbind", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "MkldnnConvolution",
+    "ThnnConv2D", "SlowConv2D", "AccumulateGrad", "NativeDropout", "NativeBatchNorm",
+    "CudnnBatchNorm", "Index", "UpsampleNearest2D", "UpsampleBilinear2D", "ConstantPadNd", "Linear",
+    "MeanBackward1"
+}
+_WEIGHTED = {
+    "Addmm", "Mm", "Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D", "Linear"
+}
 
 
 @dataclass
 class Graph:
-    """leaves: parameters that get a gradient. names: kinds of nodes. functions: classes of the user's own Functions.
+    """leaves: parameters that get a gradient. names: kinds of nodes. functions: classes of the
+    user's own Functions.
     weighted: number of matrix products and convolutions; linear: nothing but linear operations."""
 
     leaves: dict[int, torch.Tensor] = field(default_factory=dict)
@@ -40,7 +49,9 @@ def kind(node: Any) -> str:
 
 
 def walk(root: torch.Tensor, skip_head: tuple[str, ...] = ()) -> Graph:
-    """All nodes behind `root`. skip_head: kinds that do not count when they are the very last operation."""
+    """All nodes behind `root`. skip_head: kinds that do not count when they are the very last
+    operation.
+    """
     found, start = Graph(), root.grad_fn
     while start is not None and kind(start) in skip_head:
         start = start.next_functions[0][0] if start.next_functions else None
@@ -79,7 +90,9 @@ def last_operation(z: torch.Tensor) -> str:
 
 
 def scalar_chain(root: torch.Tensor, most: int = 6) -> list[str]:
-    """The operations between the reduction of a loss and its root: what was done to the finished number."""
+    """The operations between the reduction of a loss and its root: what was done to the finished
+    number.
+    """
     names, node = [], root.grad_fn
     for _ in range(most):
         if node is None:

@@ -1,4 +1,6 @@
-"""Books on one optimiser: what happens to the gradients of its parameters, and how far a step moves them."""
+"""Books on one optimiser: what happens to the gradients of its parameters, and how far a step
+moves them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 import torch
 
-from recipe_widgets.judge.events import Gradients
+from recipe_widgets.rules.events import Gradients
 from recipe_widgets.watch.places import Place
 
 _MOST_NUMBERS = 2_000_000  # of parameters that are copied to measure a step
@@ -16,7 +18,8 @@ _MOST_TENSORS = 10
 
 
 class Held:
-    """State of its gradients: clean (none, or zeros), fresh (not used yet), used (by a step), mixed (used and added to).
+    """State of its gradients: clean (none, or zeros), fresh (not used yet), used (by a step), mixed
+    (used and added to).
 
     Two or three of the parameters stand for all.
     """
@@ -26,7 +29,9 @@ class Held:
         self.made_at, self.step_at, self.zero_at, self.back_at = at, at, at, at
         self.clip_at: Place | None = None
         self.facts = Gradients(kind=type(optimizer).__name__)
-        self.settings = {k: v for k, v in optimizer.defaults.items() if isinstance(v, (int, float, bool))}
+        self.settings = {
+            k: v for k, v in optimizer.defaults.items() if isinstance(v, (int, float, bool))
+        }
         self.state, self.lines = "clean", Counter[object]()
         self.reps: list[torch.Tensor] = []
         self.noted: list[tuple[int, int] | None] = []
@@ -41,7 +46,8 @@ class Held:
 
     def params(self) -> list[torch.Tensor]:
         optimizer = self.ref()
-        return [p for g in optimizer.param_groups for p in g["params"]] if optimizer is not None else []
+        return [p for g in optimizer.param_groups
+                for p in g["params"]] if optimizer is not None else []
 
     # gradients
 
@@ -49,7 +55,8 @@ class Held:
         """Parameters with a gradient that is not zero; small ones, for speed."""
         found = [p for p in self.params() if p.grad is not None]
         self.with_grad |= {id(p) for p in found}
-        found = [p for p in found if not p.grad.is_sparse and bool(p.grad.any())]  # type: ignore[union-attr]
+        found = [p for p in found
+                 if not p.grad.is_sparse and bool(p.grad.any())]  # type: ignore[union-attr]
         found.sort(key=torch.Tensor.numel)
         self.reps = found[:2] + found[-1:] if len(found) > 3 else found
         self.reps = [p for p in self.reps if p.numel() <= 200_000] or self.reps[:1]
@@ -143,7 +150,9 @@ class Held:
 
     def _copy(self) -> None:
         """Copies some weights, to see how far the step moves them."""
-        params = [p for p in self.params() if p.requires_grad and p.ndim >= 2 and p.grad is not None]
+        params = [
+            p for p in self.params() if p.requires_grad and p.ndim >= 2 and p.grad is not None
+        ]
         params = params[:: max(1, -(-len(params) // _MOST_TENSORS))]
         self.before, room = [], _MOST_NUMBERS
         for p in params:
@@ -161,20 +170,24 @@ class Held:
             size, moved = float(old.norm()), float((p.detach() - old).norm())
             if size > 0:
                 self.ratios.setdefault(str(number), []).append(moved / size)
-            grads += float(p.grad.norm()) ** 2 if p.grad is not None and not p.grad.is_sparse else 0.0
+            grads += float(p.grad.norm())**2 if p.grad is not None and not p.grad.is_sparse else 0.0
             sizes += size**2
-            root = optimizer.state.get(p, {}).get("exp_avg_sq", optimizer.state.get(p, {}).get("square_avg"))
+            root = optimizer.state.get(p, {}).get("exp_avg_sq",
+                                                  optimizer.state.get(p, {}).get("square_avg"))
             if eps and isinstance(root, torch.Tensor):
                 eps_share.append(eps / max(1e-30, float(root.mean().sqrt())))
         decay = float(optimizer.param_groups[0].get("weight_decay", 0.0) or 0.0)
-        self.looks.append({"step": self.facts.steps, "grad": grads**0.5, "weight": sizes**0.5, "decay": decay,
-                           "lr": float(optimizer.param_groups[0].get("lr", 0.0)),
-                           "eps_share": min(eps_share, default=0.0)})
+        self.looks.append({
+            "step": self.facts.steps, "grad": grads**0.5, "weight": sizes**0.5, "decay": decay,
+            "lr": float(optimizer.param_groups[0].get("lr", 0.0)), "eps_share":
+            min(eps_share, default=0.0)
+        })
         self.before = []
 
     def close(self) -> None:
         """The last look: did anything change at all?"""
-        self.facts.changed = any(not torch.equal(p.detach(), old) for p, old in self.first) or not self.first
+        self.facts.changed = any(not torch.equal(p.detach(), old)
+                                 for p, old in self.first) or not self.first
         self.first, self.before, self.reps = [], [], []
 
 
@@ -188,7 +201,9 @@ class _Hand:
 
 
 class ByHand(Held):
-    """Parameters that the script moves itself: a step has been taken when one of them is no longer what it was."""
+    """Parameters that the script moves itself: a step has been taken when one of them is no
+    longer what it was.
+    """
 
     def __init__(self, params: list[torch.Tensor], at: Place | None) -> None:
         self.hand = _Hand(params)
@@ -204,7 +219,8 @@ class ByHand(Held):
             self.facts.steps += 1
             self.facts.stale += self.state == "mixed"
             if self.lines:
-                self.facts.groups[tuple(sorted(((k, v) for k, v in self.lines.items()), key=str))] += 1
+                self.facts.groups[tuple(sorted(((k, v) for k, v in self.lines.items()),
+                                               key=str))] += 1
             self.lines.clear()
             self.state = "used" if self.state in ("fresh", "mixed") else self.state
         if changed or not self.old:

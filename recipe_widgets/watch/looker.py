@@ -22,7 +22,9 @@ _MOST_CALLS = 3_000_000
 
 def _unstacked() -> list[Any]:
     """Takes all modes off the stack; the lowest comes first."""
-    return [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())][::-1]
+    return [
+        torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())
+    ][::-1]
 
 
 def _stack(modes: list[Any]) -> None:
@@ -43,18 +45,23 @@ class Looker(TorchFunctionMode):
     def _table(self) -> dict[Any, Callable[..., None]]:
         table: dict[Any, Callable[..., None]] = dict.fromkeys(KINDS, self._loss)
         for functions, handler in (
-            ((F.dropout, F.alpha_dropout, F.feature_dropout if hasattr(F, "feature_dropout") else F.dropout2d), self._drop),
-            ((F.scaled_dot_product_attention,), self._attention),
-            ((F.kl_div,), self._divergence),
+            ((F.dropout, F.alpha_dropout,
+              F.feature_dropout if hasattr(F, "feature_dropout") else F.dropout2d), self._drop),
+            ((F.scaled_dot_product_attention, ), self._attention),
+            ((F.kl_div, ), self._divergence),
             ((_T.flip, torch.flip, torch.fliplr, torch.flipud), self._flip),
             ((_T.view, _T.reshape, torch.reshape), self._view),
-            ((F.relu, torch.relu, _T.relu, torch.tanh, _T.tanh, torch.sigmoid, _T.sigmoid, F.tanh, F.sigmoid), self._act),
+            ((F.relu, torch.relu, _T.relu, torch.tanh, _T.tanh, torch.sigmoid, _T.sigmoid, F.tanh,
+              F.sigmoid), self._act),
             ((_T.eq, _T.__eq__, torch.eq), self._equal),
-            ((_T.argmax, torch.argmax, _T.max, torch.max, _T.round, torch.round, _T.topk, torch.topk), self._predict),
-            ((F.softmax, torch.softmax, _T.softmax, F.log_softmax, torch.log_softmax, _T.log_softmax), self._softmax),
+            ((_T.argmax, torch.argmax, _T.max, torch.max, _T.round, torch.round, _T.topk,
+              torch.topk), self._predict),
+            ((F.softmax, torch.softmax, _T.softmax, F.log_softmax, torch.log_softmax,
+              _T.log_softmax), self._softmax),
             ((_T.detach, _T.data.__get__), self._detach),  # type: ignore[attr-defined]
-            ((torch.rand, torch.randn, torch.randperm, torch.randint, torch.bernoulli, torch.rand_like, torch.randn_like,
-              _T.uniform_, _T.normal_, _T.bernoulli_, torch.normal), self._draw),
+            ((torch.rand, torch.randn, torch.randperm, torch.randint, torch.bernoulli,
+              torch.rand_like, torch.randn_like, _T.uniform_, _T.normal_, _T.bernoulli_,
+              torch.normal), self._draw),
         ):
             table.update(dict.fromkeys(functions, handler))
         return table
@@ -63,8 +70,10 @@ class Looker(TorchFunctionMode):
         if self.is_open or self.seen_calls > _MOST_CALLS:
             return
         stack = _unstacked()
-        # The mode of set_default_device insists on being the lowest; `with torch.device` takes the uppermost away.
-        at = 1 if stack and stack[0] is getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) else 0
+        # The mode of set_default_device insists on being the lowest; `with torch.device` takes the
+        # uppermost away.
+        at = 1 if stack and stack[0] is getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context",
+                                                None) else 0
         _stack([*stack[:at], self, *stack[at:]])
         self.is_open = True
 
@@ -73,7 +82,8 @@ class Looker(TorchFunctionMode):
             return
         stack = _unstacked()
         _stack([mode for mode in stack if mode is not self])
-        # While one of our own handlers runs, torch has set us aside and brings us back: then a later close() does it.
+        # While one of our own handlers runs, torch has set us aside and brings us back: then a
+        # later close() does it.
         self.is_open = all(mode is not self for mode in stack)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -109,13 +119,16 @@ class Looker(TorchFunctionMode):
             if func in (F.cross_entropy, F.nll_loss) else ("input", "target")
         given = dict(zip(names, args, strict=False)) | kwargs
         z, y = given.pop("input", None), given.pop("target", None)
-        if isinstance(z, torch.Tensor) and isinstance(y, torch.Tensor) and z.requires_grad and len(recorder.calls) < 64:
+        if isinstance(z, torch.Tensor) and isinstance(y, torch.Tensor) and z.requires_grad and len(
+                recorder.calls) < 64:
             call = Call(func, z, y, given, place(4))
             call.listen()
             recorder.calls.append(call)
 
     def _drop(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-        """Functional dropout in a model that is in eval mode, with no word about the mode in its line."""
+        """Functional dropout in a model that is in eval mode, with no word about the mode in its
+        line.
+        """
         root = self.recorder.root_module
         p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
         if self.recorder.depth == 0 or root is None or not p or not kwargs.get("training", True):
@@ -131,8 +144,10 @@ class Looker(TorchFunctionMode):
 
     def _attention(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         root = self.recorder.root_module
-        if self.recorder.depth and root is not None and not root.training and kwargs.get("dropout_p", 0.0) > 0:
-            self.recorder.seen.fresh_dropout[place(4)] = "attention with dropout_p, whatever the mode"
+        if self.recorder.depth and root is not None and not root.training and kwargs.get(
+                "dropout_p", 0.0) > 0:
+            self.recorder.seen.fresh_dropout[place(
+                4)] = "attention with dropout_p, whatever the mode"
 
     def _divergence(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         """kl_div wants logarithms first."""
@@ -149,13 +164,17 @@ class Looker(TorchFunctionMode):
         dims = {torch.fliplr: (1,), torch.flipud: (0,)}.get(func, dims)
         if isinstance(out, torch.Tensor) and not out.requires_grad and self.recorder.depth == 0:
             at = place(4)
-            known = self.recorder.seen.flips.setdefault(at, [0, out.ndim, tuple(sorted(int(d) % out.ndim for d in dims))])
+            known = self.recorder.seen.flips.setdefault(
+                at, [0, out.ndim, tuple(sorted(int(d) % out.ndim for d in dims))])
             known[0] += 1
 
     def _view(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-        """An axis that a view tears apart: the new shape is the old one with its axes in another order."""
+        """An axis that a view tears apart: the new shape is the old one with its axes in another
+        order.
+        """
         old, new = tuple(args[0].shape), tuple(out.shape)
-        if not self.recorder.full or len(old) < 3 or len(new) < len(old) or old == new or not args[0].is_contiguous():
+        if not self.recorder.full or len(old) < 3 or len(new) < len(
+                old) or old == new or not args[0].is_contiguous():
             return
         before, after = [d for d in old if d > 1], [d for d in new if d > 1]
         moved = [d for d in before if before.count(d) == 1 and sorted(before) == sorted(after)
@@ -177,8 +196,9 @@ class Looker(TorchFunctionMode):
         if act is None:
             if len(recorder.seen.acts) > 300:
                 return
-            act = recorder.seen.acts[key] = Activation(f"{kind} {self.ordinal}", place(4), torch.zeros(
-                len(v), dtype=torch.bool, device=v.device), kind=kind)
+            act = recorder.seen.acts[key] = Activation(
+                f"{kind} {self.ordinal}", place(4),
+                torch.zeros(len(v), dtype=torch.bool, device=v.device), kind=kind)
         if len(act.alive) != len(v):
             return
         if kind == "relu":
@@ -219,7 +239,8 @@ class Looker(TorchFunctionMode):
     def _softmax(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
         if dim == 0 and self.recorder.full and out.requires_grad and out.ndim >= 2 and len(out) > 1:
-            self.recorder.seen.batch_softmax.setdefault(place(4), "log_softmax" if "log" in func.__name__ else "softmax")
+            self.recorder.seen.batch_softmax.setdefault(
+                place(4), "log_softmax" if "log" in func.__name__ else "softmax")
 
     def _detach(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         if self.recorder.depth and self.recorder.full and args[0].grad_fn is not None:
@@ -229,7 +250,8 @@ class Looker(TorchFunctionMode):
     def _draw(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         """Random numbers that are drawn outside of models, to see whether they repeat."""
         recorder = self.recorder
-        if recorder.depth or recorder.in_backward or not isinstance(out, torch.Tensor) or out.numel() < 4:
+        if recorder.depth or recorder.in_backward or not isinstance(
+                out, torch.Tensor) or out.numel() < 4:
             return
         draws = recorder.seen.draws
         at = place(4)

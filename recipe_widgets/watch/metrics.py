@@ -8,7 +8,9 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.]*\d\.)|(?<![\w.])\d+(?:\.\d+)
 
 
 def numbers(line: str) -> list[tuple[str, float, int]]:
-    """(text, value, digits behind the point) of the decimals in a line; percentages as they stand."""
+    """(text, value, digits behind the point) of the decimals in a line; percentages as they
+    stand.
+    """
     found = []
     for match in _NUMBER.finditer(line[:2000]):
         text = match.group()

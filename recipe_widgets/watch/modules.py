@@ -45,11 +45,16 @@ class Modules:
                              {id(p) for p in root.parameters()}, at=place(5))
             self.all.append(made)
             self._sensitive[made.number] = [
-                (m, "dropout" if isinstance(m, _DROPOUT) else "norm") for m in root.modules()
-                if (isinstance(m, _DROPOUT) and m.p > 0) or (isinstance(m, _NORM) and m.running_mean is not None
-                    and not isinstance(m, nn.modules.instancenorm._InstanceNorm))]
-            made.sensitive = sorted({f"{type(m).__name__}" for m, _ in self._sensitive[made.number]
-                                     if not isinstance(m, _NORM) or any(p.requires_grad for p in m.parameters())})
+                (m, "dropout" if isinstance(m, _DROPOUT) else "norm")
+                for m in root.modules()
+                if (isinstance(m, _DROPOUT) and m.p > 0) or (
+                    isinstance(m, _NORM) and m.running_mean is not None
+                    and not isinstance(m, nn.modules.instancenorm._InstanceNorm))
+            ]
+            made.sensitive = sorted({
+                f"{type(m).__name__}" for m, _ in self._sensitive[made.number]
+                if not isinstance(m, _NORM) or any(p.requires_grad for p in m.parameters())
+            })
         self._known[id(root)] = (weakref.ref(root), made)
         return made
 
@@ -57,7 +62,9 @@ class Modules:
         return self.all[number - 1] if 0 < number <= len(self.all) else None
 
     def loose(self, seen: ModelSeen) -> tuple[bool, bool]:
-        """Are dropout or batch statistics on at this moment, with the model as a whole in training mode?"""
+        """Are dropout or batch statistics on at this moment, with the model as a whole in
+        training mode?
+        """
         root = seen.module()
         if root is None or not root.training:
             return False, False
@@ -65,7 +72,8 @@ class Modules:
         seen.sensitive_kinds = ("dropout" in on, "norm" in on)
         return seen.sensitive_kinds
 
-    def example(self, seen: ModelSeen, args: tuple[Any, ...], kwargs: dict[str, Any], rows: Any) -> None:
+    def example(self, seen: ModelSeen, args: tuple[Any, ...], kwargs: dict[str, Any],
+                rows: Any) -> None:
         """Keeps a few inputs for the probes at the end."""
         if rows is None or len(rows) < 2:
             return
@@ -102,7 +110,8 @@ class Modules:
         if isinstance(module, _NORM) and module.training and module.running_mean is not None:
             own = list(module.parameters(recurse=False))
             if own and not any(p.requires_grad for p in own):
-                recorder.seen.frozen.setdefault("norms", {})[self._name(root, module)] = (place(4), {id(p) for p in own})
+                recorder.seen.frozen.setdefault("norms", {})[self._name(
+                    root, module)] = (place(4), {id(p) for p in own})
         own_params = module._parameters
         if own_params:
             self._registered(root, module)
@@ -110,7 +119,8 @@ class Modules:
     def _dropout(self, root: nn.Module, module: Any) -> None:
         if root.training and module.p >= 0.8:
             self.recorder.seen.dropouts[self._name(root, module)] = (float(module.p), place(5))
-        if not root.training and id(module) not in self._ids(root) and module.p > 0 and type(module) is nn.Dropout:
+        if not root.training and id(module) not in self._ids(root) and module.p > 0 and type(
+                module) is nn.Dropout:
             self.recorder.seen.fresh_dropout[place(5)] = "a dropout module made in the forward pass"
 
     def _ids(self, root: nn.Module) -> set[int]:
@@ -132,7 +142,8 @@ class Modules:
 
     @staticmethod
     def _name(root: nn.Module, module: nn.Module) -> str:
-        return next((name for name, m in root.named_modules() if m is module), type(module).__name__)
+        return next((name for name, m in root.named_modules() if m is module),
+                    type(module).__name__)
 
     def _first(self, x: torch.Tensor) -> None:
         """What enters the first layer with weights."""
@@ -161,9 +172,13 @@ class Modules:
             self._frozen(seen, found)
         orphans = self.recorder.seen.orphans
         for key, leaf in found.leaves.items():
-            if key not in held and isinstance(leaf, nn.Parameter) and (key in orphans or len(orphans) < 500):
-                at = orphans.setdefault(key, {"ref": weakref.ref(leaf), "count": 0, "fresh": self._fresh(leaf),
-                                              "first": float(leaf.detach().double().sum()), "shape": tuple(leaf.shape)})
+            if key not in held and isinstance(leaf, nn.Parameter) and (key in orphans
+                                                                       or len(orphans) < 500):
+                at = orphans.setdefault(
+                    key, {
+                        "ref": weakref.ref(leaf), "count": 0, "fresh": self._fresh(leaf), "first":
+                        float(leaf.detach().double().sum()), "shape": tuple(leaf.shape)
+                    })
                 at["count"] += 1
                 at["last"] = float(leaf.detach().double().sum())
 

@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
@@ -60,7 +63,8 @@ class Patches:
         self._undo, self._handles = [], []
 
     def _replace(self, owner: Any, name: str, new: Callable[[Any], Any]) -> None:
-        old = owner.__dict__[name] if isinstance(owner, type) and name in owner.__dict__ else getattr(owner, name)
+        old = owner.__dict__[name] if isinstance(
+            owner, type) and name in owner.__dict__ else getattr(owner, name)
         self._undo.append((owner, name, old))
         setattr(owner, name, new(old))
 
@@ -107,7 +111,9 @@ class Patches:
             def keyworded(*args: Any, **kwargs: Any) -> Any:
                 for key in ("max_norm", "clip_value"):
                     if key in kwargs:
-                        args = (*args, kwargs.pop(key)) if len(args) == 1 else (kwargs.pop("parameters"), kwargs.pop(key))
+                        args = (*args,
+                                kwargs.pop(key)) if len(args) == 1 else (kwargs.pop("parameters"),
+                                                                         kwargs.pop(key))
                 return wrapper(*args, **kwargs)
 
             return functools.wraps(old)(keyworded)
@@ -121,13 +127,15 @@ class Patches:
 
         def make(old: Any) -> Any:
             def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
-                if not r.active or torch.compiler.is_compiling() or threading.get_ident() != r.thread:
+                if not r.active or torch.compiler.is_compiling() or threading.get_ident(
+                ) != r.thread:
                     return old(self, *args, **kwargs)
                 if r.depth:
                     if r.full or r.looker.is_open:
                         r.guard(r.modules.nested, self, args)
                     return old(self, *args, **kwargs)
-                if r.sparse and r.just_stepped and torch.is_grad_enabled():  # late in a run only some are looked at
+                # late in a run only some are looked at
+                if r.sparse and r.just_stepped and torch.is_grad_enabled():
                     r.just_stepped, r.depth = False, 1
                     try:
                         return old(self, *args, **kwargs)
@@ -215,7 +223,8 @@ class Patches:
 
         def make(old: Any) -> Any:
             def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-                if r.active and r.light and cls not in r.seen.functions and not torch.compiler.is_compiling():
+                if r.active and r.light and cls not in r.seen.functions and not torch.compiler.is_compiling(
+                ):
                     r.guard(hearing.applied, r, cls, args)
                 return old.__get__(None, cls)(*args, **kwargs)
 
@@ -225,9 +234,12 @@ class Patches:
 
     def _data(self) -> None:
         r = self.recorder
-        self._after(DataLoader, "__init__", lambda _, loader, *a, **k: hearing.loader_made(r, loader))
-        self._after(_BaseDataLoaderIter, "__init__", lambda _, it, loader, *a, **k: hearing.iterated(r, it, loader))
-        self._after(_BaseDataLoaderIter, "__next__", lambda _, it, *a, **k: hearing.next_batch(r, it))
+        self._after(DataLoader, "__init__",
+                    lambda _, loader, *a, **k: hearing.loader_made(r, loader))
+        self._after(_BaseDataLoaderIter, "__init__",
+                    lambda _, it, loader, *a, **k: hearing.iterated(r, it, loader))
+        self._after(_BaseDataLoaderIter, "__next__",
+                    lambda _, it, *a, **k: hearing.next_batch(r, it))
         for owner, name in ((torch, "manual_seed"), (np.random, "seed"), (random, "seed")):
             self._after(owner, name, lambda _, *a, n=name, **k: hearing.seeded(r, n, a))
 
@@ -244,4 +256,5 @@ class Patches:
             return print_
 
         self._replace(builtins, "print", make)
-        self._after(logging.Logger, "callHandlers", lambda _, logger, record: r.printed(record.getMessage()))
+        self._after(logging.Logger, "callHandlers",
+                    lambda _, logger, record: r.printed(record.getMessage()))

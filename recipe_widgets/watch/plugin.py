@@ -14,7 +14,9 @@ from recipe_widgets.watch.runner import Watching
 
 
 class Guarded:
-    """What the fixture hands out: `check(severity)` ends the watching and fails on findings that bad."""
+    """What the fixture hands out: `check(severity)` ends the watching and fails on findings that
+    bad.
+    """
 
     def __init__(self, watching: Any) -> None:
         self._watching, self._ended = watching, False

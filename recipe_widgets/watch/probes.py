@@ -1,4 +1,6 @@
-"""Active checks on copies, once the script is through (or the `with` block): nothing the script counts on is touched."""
+"""Active checks on copies, once the script is through (or the `with` block): nothing the script
+counts on is touched.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ import torch
 from torch import nn
 
 from recipe_widgets.checks.copies import copied
-from recipe_widgets.judge import wiring
-from recipe_widgets.records import CheckResult
+from recipe_widgets.core import CheckResult
+from recipe_widgets.rules import wiring
 from recipe_widgets.watch.evidence import ModelSeen, tensors
 
 _ROWS = 16
@@ -72,15 +74,17 @@ def _ready(seen: ModelSeen, module: nn.Module) -> tuple[nn.Module, Any, Any, int
 
 def batch_independence(seen: ModelSeen, module: nn.Module) -> CheckResult | None:
     """Does the output of a sample depend on others of its batch?"""
-    if not seen.varies or any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None
-                              for m in module.modules()):
+    if not seen.varies or any(
+            isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None
+            for m in module.modules()):
         return None
     made = _ready(seen, module)
     if made is None or made[3] < 2:
         return None
     model, args, kwargs, n = made
     given = tensors(args) + tensors(kwargs)
-    if any(t.ndim == 2 and (t.shape == (n, n) or (t.shape[0] == 2 and not t.is_floating_point())) for t in given[1:]):
+    if any(t.ndim == 2 and (t.shape == (n, n) or (t.shape[0] == 2 and not t.is_floating_point()))
+           for t in given[1:]):
         return None  # a graph, with its edges
     before = next((o for o in _run(model, args, kwargs) if o.ndim and len(o) == n), None)
     if before is None:
@@ -96,14 +100,15 @@ def batch_independence(seen: ModelSeen, module: nn.Module) -> CheckResult | None
     return result
 
 
-def _mixed(model: nn.Module, args: Any, kwargs: Any, before: torch.Tensor, axis: int) -> CheckResult | None:
+def _mixed(model: nn.Module, args: Any, kwargs: Any, before: torch.Tensor,
+           axis: int) -> CheckResult | None:
     n, moved, own = before.shape[axis], 0.0, 0.0
     for row in {0, n // 2, n - 1}:
         def change(t: torch.Tensor, row: int = row) -> torch.Tensor:
             return _exchanged(t, row, axis, row) if t.ndim > axis and t.shape[axis] == n else t
 
-        after = next((o for o in _run(model, _mapped(args, change), _mapped(kwargs, change)) if o.shape == before.shape),
-                     None)
+        after = next((o for o in _run(model, _mapped(args, change), _mapped(kwargs, change))
+                      if o.shape == before.shape), None)
         if after is None or not bool(after.isfinite().all()):
             return None
         gap = (after - before).abs().movedim(axis, 0).reshape(n, -1).amax(1)
@@ -132,7 +137,8 @@ def causal_dependence(seen: ModelSeen, module: nn.Module) -> CheckResult | None:
     return None
 
 
-def _peeks(model: nn.Module, args: Any, kwargs: Any, x: torch.Tensor, axis: int) -> CheckResult | None:
+def _peeks(model: nn.Module, args: Any, kwargs: Any, x: torch.Tensor,
+           axis: int) -> CheckResult | None:
     def scores(outs: list[torch.Tensor]) -> torch.Tensor | None:
         for o in outs:
             if o.numel() % x.numel() == 0 and o.numel() > x.numel():
@@ -196,7 +202,10 @@ def wrong_derivative(own: Any, inputs: tuple[Any, ...]) -> float | None:
     """
     n = next((len(t) for t in inputs if isinstance(t, torch.Tensor) and t.ndim), 0)
     given = [_sliced(t, n, 8) if isinstance(t, torch.Tensor) else t for t in inputs]
-    doubles = [t.detach().double().clone() if isinstance(t, torch.Tensor) and t.is_floating_point() else t for t in given]
+    doubles = [
+        t.detach().double().clone() if isinstance(t, torch.Tensor) and t.is_floating_point() else t
+        for t in given
+    ]
     floats = [t for t in doubles if isinstance(t, torch.Tensor) and t.is_floating_point()]
     g = torch.Generator().manual_seed(0)
 
@@ -206,7 +215,8 @@ def wrong_derivative(own: Any, inputs: tuple[Any, ...]) -> float | None:
         return out, out.detach()
 
     first = value()[1]
-    if any(first.shape == t.shape and torch.allclose(first, t, rtol=1e-9) for t in floats) or not first.is_floating_point():
+    if any(first.shape == t.shape and torch.allclose(first, t, rtol=1e-9)
+           for t in floats) or not first.is_floating_point():
         return None
     v = torch.rand(first.shape, generator=g, dtype=torch.float64) + 0.5
     wrong = looked = flat = 0
@@ -229,7 +239,8 @@ def wrong_derivative(own: Any, inputs: tuple[Any, ...]) -> float | None:
     return wrong / looked if looked >= 5 and looked >= 0.2 * flat else None
 
 
-def _slope(value: Callable[[], Any], v: torch.Tensor, t: torch.Tensor, index: int, h: float) -> float:
+def _slope(value: Callable[[], Any], v: torch.Tensor, t: torch.Tensor, index: int,
+           h: float) -> float:
     flat = t.view(-1)
     old, both = float(flat[index]), []
     for sign in (1, -1):

@@ -1,4 +1,6 @@
-"""Takes notes while a script trains. Every entry is called by a patch and may fail without harm to the script."""
+"""Takes notes while a script trains. Every entry is called by a patch and may fail without harm
+to the script.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,13 @@ class Recorder(Steps):
     def before_forward(self, root: nn.Module) -> None:
         if self.modules.of(root) is None:
             return
-        evaluation = (not torch.is_grad_enabled() or not root.training) and self._eval_budget() and self.t > 0
+        evaluation = (not torch.is_grad_enabled()
+                      or not root.training) and self._eval_budget() and self.t > 0
         if evaluation != self.looker.is_open or self.light:
             self.look(evaluation)
 
-    def forward(self, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+    def forward(self, root: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
+                out: Any) -> None:
         seen = self.modules.of(root)
         if seen is None or len(self.pending) > 4000:
             return
@@ -40,7 +44,8 @@ class Recorder(Steps):
         same = [x for x in inputs if x.ndim and len(x) == len(inputs[0])]
         busy = len(self.pending) > 64
         rows = self.prints.of(same) if entry and not busy else None
-        f = Forward(seen.number, self.t, None, len(inputs[0]), root.training, grad, entry, rows, loader=self.loader_now)
+        f = Forward(seen.number, self.t, None, len(inputs[0]), root.training, grad, entry, rows,
+                    loader=self.loader_now)
         self.current = f
         if self.fresh_draws:
             if grad and root.training:
@@ -113,10 +118,12 @@ class Recorder(Steps):
             held.back_at = at
         if not reached and self.helds:
             for f in self.pending:
-                if f.fired and (stray := self.modules.numbered(f.number)) is not None and stray.number not in self.keep:
+                if f.fired and (stray := self.modules.numbered(
+                        f.number)) is not None and stray.number not in self.keep:
                     self._keep(stray)  # does an optimiser hold another instance of it?
             return
-        value = float(root.detach().reshape(-1)[0]) if root.device.type == "cpu" or self.light else float("nan")
+        value = float(root.detach().reshape(-1)
+                      [0]) if root.device.type == "cpu" or self.light else float("nan")
         self._curve(value, at)
         self._close_phase()
         fired = [f for f in self.pending if f.fired]

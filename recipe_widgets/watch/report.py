@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from recipe_widgets.records import CheckResult
-from recipe_widgets.records.arguments import checked
-from recipe_widgets.records.files import printable, put
+from recipe_widgets.core import CheckResult
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.files import printable, put
 from recipe_widgets.watch.places import text
 
 Severity = Literal["error", "warning", "note"]
@@ -24,7 +24,9 @@ _MARKS = {"error": "✗", "warning": "!", "note": "i"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One cause. where: "file:line" of the script, or empty. evidence: numbers that JSON can hold."""
+    """One cause. where: "file:line" of the script, or empty. evidence: numbers that JSON can
+    hold.
+    """
 
     check: str
     severity: Severity
@@ -37,19 +39,24 @@ class Finding:
     @classmethod
     @checked()
     def of(cls, result: CheckResult, at: Any = None) -> Finding:
-        evidence = {key: _plain(value) for key, value in
-                    (("measured", result.measured), ("expected", result.expected)) if value is not None}
+        evidence = {
+            key: _plain(value)
+            for key, value in (("measured", result.measured), ("expected", result.expected))
+            if value is not None
+        }
         if result.unit:
             evidence["unit"] = result.unit
         evidence.update({key: _plain(value) for key, value in result.details.items()})
         if at is not None and text(at).strip():
             evidence["code"] = text(at).strip()[:200]
-        return cls(result.name, _SEVERITY[result.status], result.message, evidence, str(at) if at else "",
-                   result.advice, result.source)
+        return cls(result.name, _SEVERITY[result.status], result.message, evidence,
+                   str(at) if at else "", result.advice, result.source)
 
     def as_dict(self) -> dict[str, Any]:
-        return {"check": self.check, "severity": self.severity, "message": self.message,
-                "evidence": dict(self.evidence), "where": self.where, "advice": self.advice, "source": self.source}
+        return {
+            "check": self.check, "severity": self.severity, "message": self.message, "evidence":
+            dict(self.evidence), "where": self.where, "advice": self.advice, "source": self.source
+        }
 
 
 @dataclass
@@ -57,7 +64,8 @@ class Report:
     """Findings of one run, the worst first. Iterate over it, print it, or show it in a notebook.
 
     Attributes:
-        script: its path. seconds: wall time of the run. overhead: share of it that watching took, as measured inside.
+        script: its path. seconds: wall time of the run. overhead: share of it that watching took,
+            as measured inside.
         steps: optimiser steps seen. problem: why the watcher let go; empty when it did not.
     """
 
@@ -87,8 +95,10 @@ class Report:
         self.findings.sort(key=lambda f: _ORDER[f.severity])
 
     def as_dict(self) -> dict[str, Any]:
-        return {"script": self.script, "seconds": self.seconds, "overhead": self.overhead, "steps": self.steps,
-                "problem": self.problem, "findings": [f.as_dict() for f in self.findings]}
+        return {
+            "script": self.script, "seconds": self.seconds, "overhead": self.overhead, "steps":
+            self.steps, "problem": self.problem, "findings": [f.as_dict() for f in self.findings]
+        }
 
     def to_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2)
@@ -121,11 +131,12 @@ class Report:
 
     def to_html(self) -> str:
         """A page of its own."""
-        return ("<!DOCTYPE html><html lang=en><meta charset=utf-8><title>recipe watch</title><style>"
-                "body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-                "section{border-left:.3em solid #888;padding:.2em 1em;margin:1em 0}.error{border-color:#b33}"
-                ".warning{border-color:#b80}.note{border-color:#38a}code{background:#8882}</style><body>"
-                f"{self._repr_html_()}</body></html>")
+        return (
+            "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>recipe watch</title><style>"
+            "body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+            "section{border-left:.3em solid #888;padding:.2em 1em;margin:1em 0}.error{border-color:#b33}"
+            ".warning{border-color:#b80}.note{border-color:#38a}code{background:#8882}</style><body>"
+            f"{self._repr_html_()}</body></html>")
 
     def _repr_html_(self) -> str:
         parts = [f"<h3>recipe watch: {html.escape(self._summary())}</h3>"]
@@ -134,15 +145,16 @@ class Report:
             parts.append(
                 f'<section class="{f.severity}"><b>{_MARKS[f.severity]} {f.severity} · {html.escape(f.check)}</b> '
                 f"<small>{html.escape(f.where)}</small><br>{html.escape(f.message)}{html.escape(_numbers(f))}"
-                + (f"<br><code>{html.escape(str(code))}</code>" if code else "")
-                + (f"<br><i>{html.escape(f.advice)}</i>" if f.advice else "") + "</section>")
+                + (f"<br><code>{html.escape(str(code))}</code>" if code else "") +
+                (f"<br><i>{html.escape(f.advice)}</i>" if f.advice else "") + "</section>")
         if self.problem:
             parts.append(f"<p>The watcher let go: {html.escape(self.problem)}</p>")
         return "".join(parts)
 
     def show(self, stream: TextIO | None = None) -> None:
         stream = stream or sys.stderr
-        print("\n" + printable(self.to_text(colour=stream.isatty()), stream), file=stream, flush=True)
+        print("\n" + printable(self.to_text(colour=stream.isatty()), stream), file=stream,
+              flush=True)
 
     @checked()
     def save(self, path: Path, form: Literal["json", "html"]) -> None:
@@ -152,7 +164,10 @@ class Report:
 
 def _lines(f: Finding, colour: bool = False) -> str:
     on, off = (_COLOURS[f.severity], "\033[0m") if colour else ("", "")
-    rows = [f"{on}{_MARKS[f.severity]} {f.severity}{off} {f.check}" + (f"  {f.where}" if f.where else "")]
+    rows = [
+        f"{on}{_MARKS[f.severity]} {f.severity}{off} {f.check}" +
+        (f"  {f.where}" if f.where else "")
+    ]
     if f.evidence.get("code"):
         rows.append(f"    | {f.evidence['code']}")
     rows.append(f"    {f.message}{_numbers(f)}")
@@ -163,8 +178,11 @@ def _lines(f: Finding, colour: bool = False) -> str:
 
 def _numbers(f: Finding) -> str:
     unit = f" {f.evidence['unit']}" if f.evidence.get("unit") else ""
-    shown = [f"{word} {_short(f.evidence[key])}{unit}" for word, key in (("seen", "measured"), ("expected", "expected"))
-             if f.evidence.get(key) is not None]
+    shown = [
+        f"{word} {_short(f.evidence[key])}{unit}" for word, key in (("seen", "measured"),
+                                                                    ("expected", "expected"))
+        if f.evidence.get(key) is not None
+    ]
     return f" ({', '.join(shown)})" if shown else ""
 
 

@@ -14,7 +14,9 @@ Hashes = npt.NDArray[np.int64]
 
 
 class Fingerprints:
-    """`of(tensors)` gives one int64 per sample from up to 64 positions of it, those that vary most in the first batch."""
+    """`of(tensors)` gives one int64 per sample from up to 64 positions of it, those that vary
+    most in the first batch.
+    """
 
     def __init__(self) -> None:
         self._at: dict[tuple[Any, ...], tuple[torch.Tensor, torch.Tensor]] = {}
@@ -61,4 +63,5 @@ def _bits(part: torch.Tensor) -> torch.Tensor:
         return (part.contiguous() + 0.0).view(torch.int64)
     if part.is_floating_point():
         return part.float().contiguous().view(torch.int32).long()
-    return part.long() if not part.is_complex() else part.real.double().contiguous().view(torch.int64)
+    return part.long() if not part.is_complex() else part.real.double().contiguous().view(
+        torch.int64)

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, one_of, whole
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, one_of, whole
 from recipe_widgets.watch.patches import Patches
 from recipe_widgets.watch.recorder import Recorder
 from recipe_widgets.watch.report import Report
@@ -22,7 +22,8 @@ from recipe_widgets.watch.verdict import Verdict
 class Watching:
     """Listens from `begin()` to `end()`; then `report` is filled."""
 
-    def __init__(self, script: str = "", steps: int | None = None, own_process: bool = False) -> None:
+    def __init__(self, script: str = "", steps: int | None = None,
+                 own_process: bool = False) -> None:
         self.report = Report(script)
         self.recorder = Recorder(steps)
         self.patches, self.own_process = Patches(self.recorder), own_process
@@ -73,11 +74,13 @@ def watch(steps: int | None = None, show: bool = False) -> Iterator[Report]:
 
 
 @checked(steps=whole(1), fail_on=one_of("error", "warning"))
-def run_script(script: Path, arguments: Sequence[str], steps: int | None = None, *, json: Path | None = None,
-               html: Path | None = None, fail_on: str | None = None) -> int:
+def run_script(script: Path, arguments: Sequence[str], steps: int | None = None, *,
+               json: Path | None = None, html: Path | None = None,
+               fail_on: str | None = None) -> int:
     """Runs `script` with `arguments`, prints the report and gives the exit status.
 
-    The script's own status passes through; when that is 0 and `fail_on` ("error", "warning") is met, it is 3.
+    The script's own status passes through; when that is 0 and `fail_on` ("error", "warning") is
+    met, it is 3.
 
     Raises:
         RecipeError: there is no such script.

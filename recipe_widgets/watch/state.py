@@ -1,4 +1,6 @@
-"""The state of watching: what is known at the moment, and the guard that every entry goes through."""
+"""The state of watching: what is known at the moment, and the guard that every entry goes
+through.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ class State:
         self.marks: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self.loader_now = 0
         self.own, self.began, self.full_steps = 0.0, time.perf_counter(), schedule()
-        self.train_draws: set[Any] = set()  # (line, step) of random numbers that a training pass followed
+        # (line, step) of random numbers that a training pass followed
+        self.train_draws: set[Any] = set()
         self.fresh_draws: list[Any] = []
         self.taken: dict[int, tuple[weakref.ref[Any], int]] = {}
         self.root_module: nn.Module | None = None
@@ -91,7 +94,9 @@ class State:
         self.looker.close()
 
     def forget(self) -> None:
-        """Models, optimisers and data may go, even where a module that was imported meanwhile keeps one of our patches."""
+        """Models, optimisers and data may go, even where a module that was imported meanwhile
+        keeps one of our patches.
+        """
         State.__init__(self)
         self.active = False
 

@@ -24,7 +24,8 @@ class Steps(State):
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
         held = Held(optimizer, place(3))
         held.ids = {id(p) for p in held.params()}
-        self.helds[:] = [one for one in self.helds if not isinstance(one, ByHand)]  # it was no training by hand
+        # it was no training by hand
+        self.helds[:] = [one for one in self.helds if not isinstance(one, ByHand)]
         self.helds.append(held)
         self.full = self.light = True
         self.look()
@@ -58,7 +59,8 @@ class Steps(State):
         self._settle()
         rows, before = self.seen.train.rows, self.light
         self.full = self.t in self.full_steps
-        self.light = self.full or self.t < LIGHT_STEPS or (self.t < LIGHT_MOST and rows < LIGHT_ROWS)
+        self.light = self.full or self.t < LIGHT_STEPS or (self.t < LIGHT_MOST
+                                                           and rows < LIGHT_ROWS)
         self.sparse = self.t >= SPARSE_FROM and self.t % 4 != 0 and not self.light
         self.look()
         if before and self.t % TRIM_EVERY == 0:
@@ -129,6 +131,8 @@ class Steps(State):
             self.phase = None
 
     def printed(self, line: str) -> None:
-        phase = self.phase or (self.seen.phases[-1] if self.seen.phases and self.seen.phases[-1].step == self.t else None)
+        phase = self.phase or (self.seen.phases[-1] if self.seen.phases
+                               and self.seen.phases[-1].step == self.t else None)
         if phase is not None and len(phase.printed) < 40:
-            phase.printed.extend((text, value, digits, place(3)) for text, value, digits in numbers(line))
+            phase.printed.extend(
+                (text, value, digits, place(3)) for text, value, digits in numbers(line))

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from recipe_widgets.judge import events, seen_loss, signals, wiring
-from recipe_widgets.judge import seen_run as run
-from recipe_widgets.records import CheckResult, rng_guard
+from recipe_widgets.core import CheckResult, rng_guard
+from recipe_widgets.rules import events, seen_loss, signals, wiring
+from recipe_widgets.rules import seen_run as run
 from recipe_widgets.watch import probes
 from recipe_widgets.watch.dataverdict import data_findings
 from recipe_widgets.watch.merging import merged
@@ -22,7 +22,8 @@ from recipe_widgets.watch.report import Finding
 class Verdict:
     """Collects findings; a judgement that fails is left out."""
 
-    def __init__(self, recorder: Recorder, finished: bool, own_process: bool, seconds: float = 20.0) -> None:
+    def __init__(self, recorder: Recorder, finished: bool, own_process: bool,
+                 seconds: float = 20.0) -> None:
         self.r, self.finished, self.own_process = recorder, finished, own_process
         self.until = time.monotonic() + seconds
         self.found: list[Finding] = []
@@ -43,8 +44,10 @@ class Verdict:
     def all(self) -> list[Finding]:
         with rng_guard():
             judgements: list[Callable[[], None]] = [
-                self.loaded, self.optimizers, self.orphans, self.losses, self.schedules, self.modes, self.models,
-                self.functions, self.activations, self.sizes, lambda: data_findings(self), self.curve]
+                self.loaded, self.optimizers, self.orphans, self.losses, self.schedules, self.modes,
+                self.models, self.functions, self.activations, self.sizes,
+                lambda: data_findings(self), self.curve
+            ]
             for judgement in judgements:
                 with self.part():
                     judgement()
@@ -65,7 +68,8 @@ class Verdict:
     def trains_badly(self) -> bool:
         """Is the training loss still above 0.7 of where it began?"""
         losses = [v for _, v, _ in self.r.seen.curve if v == v]
-        return len(losses) >= 20 and float(np.median(losses[-10:])) > 0.7 * float(np.median(losses[:5]))
+        return len(losses) >= 20 and float(np.median(
+            losses[-10:])) > 0.7 * float(np.median(losses[:5]))
 
     # events
 
@@ -82,7 +86,8 @@ class Verdict:
             self.say(events.tail_dropped(g), h.back_at)
             scales = [s for seen in r.seen.losses.values() for s in seen if s.scale is not None]
             if scales and len(r.seen.losses) == 1 and not r.scaler_used:
-                self.say(events.accumulation_scaled(g, scales[-1].scale, scales[-1].samples), h.back_at)
+                self.say(events.accumulation_scaled(g, scales[-1].scale, scales[-1].samples),
+                         h.back_at)
             self.say(events.clipping(g), h.clip_at)
 
     def schedules(self) -> None:
@@ -96,8 +101,10 @@ class Verdict:
             if held is None or s["kind"] in ("SWALR", "SequentialLR", "ChainedScheduler"):
                 continue
             calls = scheduler.last_epoch - s["start"]
-            self.say(events.schedule(events.Schedule(s["kind"], calls, held.facts.steps, s["plan"], held.lrs,
-                                                     self.finished and r.last_step is None)), s["at"])
+            self.say(
+                events.schedule(
+                    events.Schedule(s["kind"], calls, held.facts.steps, s["plan"], held.lrs,
+                                    self.finished and r.last_step is None)), s["at"])
 
     def modes(self) -> None:
         r = self.r
@@ -109,13 +116,20 @@ class Verdict:
         rare = len({p.step for p in phases}) <= max(3, 0.34 * r.t)
         if not rare:
             return
-        loose = [p for p in phases if p.step > 0 and (p.loose_dropout or p.loose_norm) and p.forwards[0].training]
-        judged = [p for p in loose if p.forwards[0].hits is not None or len(p.forwards) > 1 or p.last or r.seen.compared
-                  or p.printed]
+        loose = [
+            p for p in phases
+            if p.step > 0 and (p.loose_dropout or p.loose_norm) and p.forwards[0].training
+        ]
+        judged = [
+            p for p in loose if p.forwards[0].hits is not None or len(p.forwards) > 1 or p.last
+            or r.seen.compared or p.printed
+        ]
         if judged and not any(run.repeats_one_input([f.rows for f in p.forwards]) for p in judged):
             p = judged[0]
-            self.say(run.eval_in_train(len(judged), any(q.loose_norm for q in judged),
-                                       any(f.hits is not None for q in judged for f in q.forwards)), p.at)
+            self.say(
+                run.eval_in_train(len(judged), any(q.loose_norm for q in judged),
+                                  any(f.hits is not None for q in judged for f in q.forwards)),
+                p.at)
         for at, what in r.seen.fresh_dropout.items():
             self.say(run.dropout_ignores_mode(what), at)
 
@@ -131,16 +145,26 @@ class Verdict:
         """Parameters that get gradients and are in no optimiser."""
         r = self.r
         held = {i for h in r.helds for i in h.ids}
-        lost = {k: o for k, o in r.seen.orphans.items() if k not in held and o["count"] >= 2 and o["first"] == o["last"]}
+        lost = {
+            k: o
+            for k, o in r.seen.orphans.items()
+            if k not in held and o["count"] >= 2 and o["first"] == o["last"]
+        }
         for m in r.modules.all:
             module = r.keep.get(m.number)
             if module is None:
                 continue
             own = {id(p): n for n, p in module.named_parameters()}
-            unregistered = {name for name, ids in m.unregistered.items() if any(lost.get(i, {}).get("fresh") for i in ids)}
+            unregistered = {
+                name for name, ids in m.unregistered.items() if any(
+                    lost.get(i, {}).get("fresh") for i in ids)
+            }
             missing = [own[k] for k, o in lost.items() if k in own and o["fresh"]]
             part = [h for h in r.helds if h.facts.steps and h.ids & set(own)]
-            stale = [h for h in r.helds if h.facts.steps and h.with_grad is not None and h.ids - h.with_grad - set(own)]
+            stale = [
+                h for h in r.helds
+                if h.facts.steps and h.with_grad is not None and h.ids - h.with_grad - set(own)
+            ]
             used = any(h.facts.steps or h.facts.backwards for h in r.helds)
             if not used or not (unregistered or missing):
                 continue
@@ -148,10 +172,11 @@ class Verdict:
             number = sum(len(s.ids - s.with_grad - set(own)) for s in stale)
             if missing and not unregistered and not number and not part:
                 continue
-            result = wiring.optimizer_covers_model(missing, number, sorted(unregistered), len(set(own) & h.ids))
+            result = wiring.optimizer_covers_model(missing, number, sorted(unregistered),
+                                                   len(set(own) & h.ids))
             if not unregistered and not number and _whole_modules(module, missing):
-                result = CheckResult(result.name, "warn", result.message, result.measured, result.expected, result.unit,
-                                     result.advice, result.source)
+                result = CheckResult(result.name, "warn", result.message, result.measured,
+                                     result.expected, result.unit, result.advice, result.source)
             self.say(result, m.at if unregistered else h.made_at)
 
     def models(self) -> None:
@@ -177,15 +202,20 @@ class Verdict:
             self.say(run.torn_axes(old, new), at)
         for name, steps in r.seen.constant.items():
             if len(steps) >= 4 and max(steps) >= 10:
-                self.say(wiring_constant(name), next((m.at for m in r.modules.all if m.trained), None))
+                self.say(wiring_constant(name),
+                         next((m.at for m in r.modules.all if m.trained), None))
         for name, (p, at) in r.seen.dropouts.items():
             self.say(run.strong_dropout(name, p), at)
-        learnt = {i for h in r.helds for i in h.with_grad}  # frozen for a while only, as a GAN's discriminator is
-        norms = {n: at for n, (at, ids) in r.seen.frozen.get("norms", {}).items() if not ids & learnt}
+        # frozen for a while only, as a GAN's discriminator is
+        learnt = {i for h in r.helds for i in h.with_grad}
+        norms = {
+            n: at for n, (at, ids) in r.seen.frozen.get("norms", {}).items() if not ids & learnt
+        }
         for name, at in list(norms.items())[:1]:
             self.say(run.frozen_norm(name, len(norms)), at)
         if r.seen.biases:
-            self.say(wiring.bias_before_norm(sorted(r.seen.biases)), next((m.at for m in r.modules.all if m.trained), None))
+            self.say(wiring.bias_before_norm(sorted(r.seen.biases)),
+                     next((m.at for m in r.modules.all if m.trained), None))
         frozen = [n for n, (_, ids) in r.seen.frozen.get("random", {}).items() if not ids & learnt]
         if frozen:
             self.say(run.frozen_random(frozen), r.seen.frozen["random"][frozen[0]][0])
@@ -208,7 +238,9 @@ class Verdict:
             fresh = any(self.r.modules._fresh(p) for n, p in silent if n in changing)
             result = wiring.gradients_flow(changing, [], [], [], False, False)
             at = next(iter(self.r.seen.detached), None) or m.at
-            self.say(result if fresh else CheckResult(result.name, "note", result.message, advice=result.advice), at)
+            self.say(
+                result if fresh else CheckResult(result.name, "note", result.message,
+                                                 advice=result.advice), at)
 
     def functions(self) -> None:
         for own, inputs in self.r.seen.functions.items():
@@ -247,15 +279,26 @@ class Verdict:
 
     def activations(self) -> None:
         acts = [a for a in self.r.seen.acts.values() if a.samples >= 32]
-        dead = {a.name: (float((~a.alive).float().mean()), a) for a in acts if a.kind == "relu" and a.samples >= 128}
+        dead = {
+            a.name: (float((~a.alive).float().mean()), a)
+            for a in acts
+            if a.kind == "relu" and a.samples >= 128
+        }
         if dead:
             worst = max(dead, key=lambda k: dead[k][0])
-            self.say(_only_bad(signals.dead_units({k: v[0] for k, v in dead.items()}, dead[worst][1].samples)),
-                     dead[worst][1].at)
-        full = {a.name: (sum(a.saturated) / len(a.saturated), a) for a in acts if a.saturated and a.kind != "relu"}
+            self.say(
+                _only_bad(
+                    signals.dead_units({k: v[0] for k, v in dead.items()}, dead[worst][1].samples)),
+                dead[worst][1].at)
+        full = {
+            a.name: (sum(a.saturated) / len(a.saturated), a)
+            for a in acts
+            if a.saturated and a.kind != "relu"
+        }
         if full:
             worst = max(full, key=lambda k: full[k][0])
-            self.say(_only_bad(signals.saturation({k: v[0] for k, v in full.items()})), full[worst][1].at)
+            self.say(_only_bad(signals.saturation({k: v[0] for k, v in full.items()})),
+                     full[worst][1].at)
 
     def sizes(self) -> None:
         """Learning rate, weight decay, eps."""
@@ -264,8 +307,10 @@ class Verdict:
             if h.facts.steps < 20 or h.facts.stale or h.facts.lost:
                 continue
             mine = [v for t, v, at in curve if at == h.back_at]
-            self.say(run.step_size(h.facts.kind, h.ratios, mine, h.looks,
-                                   several=len([g for g in self.r.helds if g.facts.steps]) > 1), h.made_at)
+            self.say(
+                run.step_size(h.facts.kind, h.ratios, mine, h.looks,
+                              several=len([g for g in self.r.helds if g.facts.steps]) > 1),
+                h.made_at)
 
     def curve(self) -> None:
         self.say(run.not_finite([(t, v) for t, v, _ in self.r.seen.curve], self.r.scaler_used),
@@ -277,7 +322,7 @@ class Verdict:
 
 
 def wiring_constant(name: str) -> CheckResult:
-    from recipe_widgets.judge.start import init_scale
+    from recipe_widgets.rules.start import init_scale
 
     return init_scale({}, [name], 1.0)
 
@@ -295,5 +340,7 @@ def _whole_modules(module: Any, missing: list[str]) -> bool:
 
 def _widths(module: Any) -> list[tuple[int, int]]:
     """(in, out) of each layer with weights, in order."""
-    return [(w.shape[1], w.shape[0]) for m in module.modules()
-            if (w := getattr(m, "weight", None)) is not None and w.ndim >= 2 and not hasattr(m, "num_embeddings")]
+    return [(w.shape[1], w.shape[0])
+            for m in module.modules()
+            if (w := getattr(m, "weight", None)) is not None and w.ndim >= 2
+            and not hasattr(m, "num_embeddings")]

@@ -19,14 +19,17 @@ def batches(n: int = 160, size: int = 20, seed: int = 0) -> list[tuple[torch.Ten
     return list(zip(x.split(size), y.split(size), strict=True))
 
 
-def regression(n: int = 160, size: int = 20, shape: tuple[int, ...] = (1,)) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def regression(
+    n: int = 160, size: int = 20,
+    shape: tuple[int, ...] = (1, )) -> list[tuple[torch.Tensor, torch.Tensor]]:
     x = torch.randn(n, D, generator=torch.Generator().manual_seed(1))
     y = (x[:, 0] * x[:, 1] + x[:, 2]).reshape(n, *shape)
     return list(zip(x.split(size), y.split(size), strict=True))
 
 
 def mlp(out: int = K, *more: nn.Module, act: type[nn.Module] = nn.ReLU) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(D, 32), act(), nn.Linear(32, 32), act(), nn.Linear(32, out), *more)
+    return nn.Sequential(nn.Linear(D, 32), act(), nn.Linear(32, 32), act(), nn.Linear(32, out),
+                         *more)
 
 
 def adam(model: nn.Module) -> torch.optim.Optimizer:
@@ -82,7 +85,9 @@ class Sequence(nn.Module):
 
     def __init__(self, causal: bool = True) -> None:
         super().__init__()
-        self.words, self.rnn, self.out = nn.Embedding(6, 8), nn.GRU(8, 16, batch_first=True), nn.Linear(16, 6)
+        self.words, self.rnn, self.out = nn.Embedding(6, 8), nn.GRU(8, 16,
+                                                                    batch_first=True), nn.Linear(
+                                                                        16, 6)
         self.causal = causal
 
     def forward(self, tokens):

@@ -19,8 +19,8 @@ def clusters(n=400):
     return batches(n, n)[0]
 
 
-@pytest.mark.parametrize(("y", "expected"), [
-    ([0, 1, 2] * 20, "pass"), ([0] * 96 + [1] * 4, "warn"), ([0] * 50, "warn"), ([0, 1, 2, 4] * 10, "note")])
+@pytest.mark.parametrize(("y", "expected"), [([0, 1, 2] * 20, "pass"), ([0] * 96 + [1] * 4, "warn"),
+                                             ([0] * 50, "warn"), ([0, 1, 2, 4] * 10, "note")])
 def test_class_balance(y, expected):
     got = checks.class_balance(torch.zeros(len(y), 2), torch.tensor(y))
     assert got.status == expected
@@ -106,7 +106,9 @@ def test_one_class_under_two_names():
 
 
 def bars(n=800, seed=0):
-    """Images (n, 1, 12, 12), bytes: a bright bar, upright or level, at any place; a table learner cannot know it."""
+    """Images (n, 1, 12, 12), bytes: a bright bar, upright or level, at any place; a table
+    learner cannot know it.
+    """
     g = torch.Generator().manual_seed(seed)
     x = torch.randint(0, 60, (n, 1, 12, 12), generator=g, dtype=torch.uint8)
     y = torch.arange(n) % 2
@@ -125,11 +127,13 @@ def test_label_errors_in_images():
     noisy[wrong] = 1 - y[wrong]
     state = torch.random.get_rng_state()
     threads = torch.get_num_threads()
-    got = checks.label_errors({"train": (x[:600], noisy[:600]), "test": (x[600:], noisy[600:])}, epochs=12, progress=False)
+    got = checks.label_errors({"train": (x[:600], noisy[:600]), "test": (x[600:], noisy[600:])},
+                              epochs=12, progress=False)
     assert torch.equal(state, torch.random.get_rng_state())
     assert torch.get_num_threads() == threads
     ranked = got.details["ranked"]
-    found = {*ranked["train"]["rows"][:40].tolist(), *(600 + ranked["test"]["rows"][:20]).tolist()} & set(wrong.tolist())
+    found = {*ranked["train"]["rows"][:40].tolist(), *(600 + ranked["test"]["rows"][:20]).tolist()
+             } & set(wrong.tolist())
     assert len(found) >= 34, (got, len(found))
 
 
@@ -156,7 +160,8 @@ def test_label_alignment():
 def test_label_alignment_of_images_that_only_a_net_knows():
     x, y = bars(600)
     assert checks.label_alignment(x, y).status == "pass"
-    assert checks.label_alignment(x, y[torch.randperm(600, generator=torch.Generator().manual_seed(1))]).status == "warn"
+    assert checks.label_alignment(
+        x, y[torch.randperm(600, generator=torch.Generator().manual_seed(1))]).status == "warn"
 
 
 def turned(x, y):
@@ -178,8 +183,9 @@ def test_augmentation_keeps_label(augment, expected):
         assert "becomes" in got.message
 
 
-RAW = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8), dtype=np.uint8)) // torch.tensor(
-    [1, 2, 4], dtype=torch.uint8)[:, None, None]
+RAW = torch.from_numpy(np.random.default_rng(0).integers(
+    0, 256,
+    (40, 3, 8, 8), dtype=np.uint8)) // torch.tensor([1, 2, 4], dtype=torch.uint8)[:, None, None]
 
 
 def scaled(x):
@@ -190,13 +196,16 @@ def jittered(x):
     return scaled(x) + 0.02 * torch.randn(x.shape)
 
 
-@pytest.mark.parametrize(("train", "evaluated", "expected"), [
-    (scaled, scaled, "pass"), (jittered, scaled, "pass"), (jittered, jittered, "warn"),
-    (scaled, lambda x: x.float(), "fail"),
-    (scaled, lambda x: scaled(x).flip(1), "fail"), (jittered, lambda x: scaled(x).flip(1), "warn"),
-    (scaled, lambda x: (scaled(x) - 0.4) / 0.3, "fail"), (scaled, lambda x: scaled(x)[:, :, ::2], "warn"),
-    (jittered, lambda x: (scaled(x) - 0.4) / 0.1, "warn"),
-    (lambda x: (scaled(x) - 0.30) / 0.35, lambda x: (scaled(x) - 0.31) / 0.36, "pass")])
+@pytest.mark.parametrize(("train", "evaluated", "expected"),
+                         [(scaled, scaled, "pass"), (jittered, scaled, "pass"),
+                          (jittered, jittered, "warn"), (scaled, lambda x: x.float(), "fail"),
+                          (scaled, lambda x: scaled(x).flip(1), "fail"),
+                          (jittered, lambda x: scaled(x).flip(1), "warn"),
+                          (scaled, lambda x: (scaled(x) - 0.4) / 0.3, "fail"),
+                          (scaled, lambda x: scaled(x)[:, :, ::2], "warn"),
+                          (jittered, lambda x: (scaled(x) - 0.4) / 0.1, "warn"),
+                          (lambda x: (scaled(x) - 0.30) / 0.35, lambda x:
+                           (scaled(x) - 0.31) / 0.36, "pass")])
 def test_train_eval_preprocessing(train, evaluated, expected):
     for raw in (RAW, RAW.numpy()):
         pipelines = [lambda x, f=f: f(torch.as_tensor(x)) for f in (train, evaluated)]
@@ -206,24 +215,29 @@ def test_train_eval_preprocessing(train, evaluated, expected):
 def test_inputs_of_batches_are_compared():
     loss = torch.nn.functional.cross_entropy
     held = [(x * 4 + 2, y) for x, y in batches(80)]
-    assert checks.train_eval_preprocessing(mlp(), batches(), loss, validation=batches(80, seed=1)).status == "pass"
+    assert checks.train_eval_preprocessing(mlp(), batches(), loss,
+                                           validation=batches(80, seed=1)).status == "pass"
     assert checks.train_eval_preprocessing(mlp(), batches(), loss, validation=held).status == "warn"
 
 
 def test_data_checks_of_a_subject():
     loss = torch.nn.functional.cross_entropy
     target = checks.subject(mlp(), batches(), loss, num_classes=K, validation=batches(40, seed=1))
-    said = {c.__name__: c(target).status for c in (checks.class_balance, checks.input_range, checks.split_leak,
-                                                   checks.duplicates, checks.label_alignment, checks.label_errors)}
+    said = {
+        c.__name__: c(target).status
+        for c in (checks.class_balance, checks.input_range, checks.split_leak, checks.duplicates,
+                  checks.label_alignment, checks.label_errors)
+    }
     assert set(said.values()) <= {"pass", "note"}, said
     leak = checks.subject(mlp(), batches(), loss, validation=batches()[:3])
     assert checks.split_leak(leak).status == "fail"
 
 
 def test_our_own_data(blobs):
-    report = checks.run_all(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3)), blobs,
-                            torch.nn.functional.cross_entropy, num_classes=3, progress=False,
-                            only=[checks.class_balance, checks.split_leak, checks.duplicates, checks.outliers])
+    report = checks.run_all(
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3)), blobs,
+        torch.nn.functional.cross_entropy, num_classes=3, progress=False,
+        only=[checks.class_balance, checks.split_leak, checks.duplicates, checks.outliers])
     assert [r.status for r in report] == ["pass"] * 4, report
     got = checks.class_balance(blobs)
     assert got.details["counts"]["test"].sum() == 100

@@ -31,7 +31,8 @@ def jpeg(image: torch.Tensor) -> torch.Tensor:
 
 def zoomed(image: torch.Tensor) -> torch.Tensor:
     inner = image[None, :, 1:-1, 1:-1].float()
-    return torch.nn.functional.interpolate(inner, size=(32, 32), mode="bilinear")[0].round().to(torch.uint8)
+    return torch.nn.functional.interpolate(inner, size=(32, 32),
+                                           mode="bilinear")[0].round().to(torch.uint8)
 
 
 DISGUISES = {
@@ -149,11 +150,13 @@ def test_outliers():
 Z = torch.from_numpy(G(0).normal(0, 1, (200, 3, 8, 8)).astype(np.float32))
 
 
-@pytest.mark.parametrize(("x", "expected"), [
-    (Z, "pass"), (Z * 0.3 + 0.5, "pass"), (Z.abs() * 60, "warn"), (Z / 255 / 4, "warn"), (Z * 0.001 - 2.1, "warn"),
-    (Z + 1e4, "warn"), ((Z * 50 + 128).clamp(0, 255).to(torch.uint8), "note"), (torch.ones(9, 4), "warn"),
-    (Z.flatten(1)[:, :9] * torch.tensor([1.0] * 8 + [1e4]) / 1e3, "warn"),
-    (torch.randint(9, (20, 4), generator=torch.Generator().manual_seed(0)), "skip")])
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [(Z, "pass"), (Z * 0.3 + 0.5, "pass"), (Z.abs() * 60, "warn"), (Z / 255 / 4, "warn"),
+     (Z * 0.001 - 2.1, "warn"), (Z + 1e4, "warn"),
+     ((Z * 50 + 128).clamp(0, 255).to(torch.uint8), "note"), (torch.ones(9, 4), "warn"),
+     (Z.flatten(1)[:, :9] * torch.tensor([1.0] * 8 + [1e4]) / 1e3, "warn"),
+     (torch.randint(9, (20, 4), generator=torch.Generator().manual_seed(0)), "skip")])
 def test_input_range(x, expected):
     assert checks.input_range(x).status == expected
 
@@ -169,21 +172,28 @@ def test_input_range_names_nan():
             check(x)
 
 
-@pytest.mark.parametrize(("bad", "text"), [
-    ([], "no batches"), (None, "none"), ("x", "str"), (3, "int"), ([3], "pair"), ((np.zeros((0, 3)), np.zeros(0)), "shape"),
-    ((np.zeros((4, 3)), np.zeros(5)), "same first length"), ({}, "none"), (np.array(["a", "b"]), "numbers"),
-    ([(np.zeros((2, 3)), [0, 1]), (np.zeros((2, 4)), [0, 1])], "different shapes")])
+@pytest.mark.parametrize(("bad", "text"), [([], "no batches"), (None, "none"), ("x", "str"),
+                                           (3, "int"), ([3], "pair"),
+                                           ((np.zeros((0, 3)), np.zeros(0)), "shape"),
+                                           ((np.zeros((4, 3)), np.zeros(5)), "same first length"),
+                                           ({}, "none"), (np.array(["a", "b"]), "numbers"),
+                                           ([(np.zeros((2, 3)), [0, 1]), (np.zeros(
+                                               (2, 4)), [0, 1])], "different shapes")])
 def test_bad_samples(bad, text):
-    for check in (checks.duplicates, checks.outliers, checks.input_range, checks.class_balance, checks.label_errors):
+    for check in (checks.duplicates, checks.outliers, checks.input_range, checks.class_balance,
+                  checks.label_errors):
         with pytest.raises(RecipeError, match=text):
             check(bad)
 
 
-DATA_CHECKS = [checks.class_balance, checks.duplicates, checks.outliers, checks.input_range, checks.label_errors,
-               checks.label_alignment, checks.split_leak]
+DATA_CHECKS = [
+    checks.class_balance, checks.duplicates, checks.outliers, checks.input_range,
+    checks.label_errors, checks.label_alignment, checks.split_leak
+]
 
 
-@given(st.integers(1, 6), st.sampled_from([(), (1,), (3,), (2, 2), (1, 4, 4), (4, 4, 3), (3, 1, 1), (2, 2, 2, 2)]),
+@given(st.integers(1, 6),
+       st.sampled_from([(), (1, ), (3, ), (2, 2), (1, 4, 4), (4, 4, 3), (3, 1, 1), (2, 2, 2, 2)]),
        st.sampled_from(["float32", "float64", "float16", "int64", "uint8", "bool"]),
        st.sampled_from(["int64", "int32", "float32", "bool", "one-hot", "negative"]), st.booleans())
 def test_odd_samples_give_an_answer_or_a_clear_error(n, shape, kind, label, nan):

@@ -46,7 +46,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sys.modules.pop("my_project", None)
 
 
-def test_a_good_model_exits_with_zero_and_writes_both_files(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_good_model_exits_with_zero_and_writes_both_files(
+        project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = list(sys.path)
     assert main(["check", "my_project:good", "--json", "out.json", "--html", "out.html"]) == 0
     assert sys.path == path
@@ -56,16 +57,18 @@ def test_a_good_model_exits_with_zero_and_writes_both_files(project: Path, capsy
     assert "batch_independence" in capsys.readouterr().out
 
 
-def test_a_softmax_over_the_batch_exits_with_one(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_softmax_over_the_batch_exits_with_one(project: Path,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "my_project:bad"]) == 1
     assert "fail batch_independence" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("target", "says"), [
-    ("my_project", "package.module:function"), ("nowhere:build", "nowhere"), ("my_project:nothing", "good"),
-    ("my_project:other", "int"), ("my_project:breaks", "no data here"),
-])
-def test_a_slip_exits_with_two_and_says_what_is_expected(project: Path, target: str, says: str,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("target", "says"), [("my_project", "package.module:function"),
+                                              ("nowhere:build", "nowhere"),
+                                              ("my_project:nothing", "good"),
+                                              ("my_project:other", "int"),
+                                              ("my_project:breaks", "no data here"), ])
+def test_a_slip_exits_with_two_and_says_what_is_expected(
+        project: Path, target: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", target]) == 2
     assert says in capsys.readouterr().err

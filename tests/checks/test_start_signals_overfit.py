@@ -29,11 +29,14 @@ def scaled(factor):
     return make
 
 
-@pytest.mark.parametrize(("model", "loss", "expected"), [
-    (mlp, CE, "pass"), (scaled(30.0), CE, "warn"), (mlp, lambda z, y: -CE(z, y), "warn"),
-    (mlp, lambda z, y: CE(z, y, reduction="sum"), "warn"), (mlp, F.multi_margin_loss, "pass"),
-    (lambda: mlp(K, nn.Softmax(1)), F.nll_loss, "warn"), (mlp, lambda z, y: CE(z, y, label_smoothing=0.1), "pass"),
-    (mlp, lambda z, y: CE(z, y).clamp(max=0.3), "warn")])
+@pytest.mark.parametrize(("model", "loss", "expected"),
+                         [(mlp, CE, "pass"), (scaled(30.0), CE, "warn"),
+                          (mlp, lambda z, y: -CE(z, y), "warn"),
+                          (mlp, lambda z, y: CE(z, y, reduction="sum"), "warn"),
+                          (mlp, F.multi_margin_loss, "pass"),
+                          (lambda: mlp(K, nn.Softmax(1)), F.nll_loss, "warn"),
+                          (mlp, lambda z, y: CE(z, y, label_smoothing=0.1), "pass"),
+                          (mlp, lambda z, y: CE(z, y).clamp(max=0.3), "warn")])
 def test_loss_at_init(model, loss, expected):
     assert said(checks.loss_at_init, model, loss=loss).status == expected
 
@@ -81,8 +84,10 @@ def test_loss_decreases_and_update_ratio():
     def sgd(lr):
         return lambda model: torch.optim.SGD(model.parameters(), lr=lr)
 
-    for optimizer, decreases, ratio in [(adam, "pass", "pass"), (sgd(1e-8), "warn", "warn"), (sgd(0.0), "warn", "fail"),
-                                        (lambda m: torch.optim.Adam(m.parameters(), lr=3.0), None, "warn")]:
+    for optimizer, decreases, ratio in [(adam, "pass", "pass"), (sgd(1e-8), "warn", "warn"),
+                                        (sgd(0.0), "warn", "fail"),
+                                        (lambda m: torch.optim.Adam(m.parameters(), lr=3.0), None,
+                                         "warn")]:
         assert decreases in (None, said(checks.loss_decreases, mlp, optimizer=optimizer).status)
         assert said(checks.update_ratio, mlp, optimizer=optimizer).status == ratio
 
@@ -107,7 +112,8 @@ def test_update_ratio_of_a_loop_that_accumulates_over_four_batches():
 
 def test_update_ratio_is_the_real_change():
     model = nn.Linear(D, K, bias=False)
-    got = said(checks.update_ratio, model, optimizer=lambda m: torch.optim.SGD(m.parameters(), 0.0, weight_decay=0.0),
+    got = said(checks.update_ratio, model,
+               optimizer=lambda m: torch.optim.SGD(m.parameters(), 0.0, weight_decay=0.0),
                train_step=lambda m, *_: m.weight.data.mul_(0.99))
     assert got.measured == pytest.approx(0.01, rel=1e-3)
 
@@ -116,7 +122,8 @@ def test_input_independent_baseline():
     assert said(checks.input_independent_baseline, mlp, optimizer=adam).status == "pass"
     blind = lambda: nn.Sequential(Lambda(lambda x: x * 1e-7), mlp())  # noqa: E731
     unequal = [(x, torch.where(torch.arange(len(y)) % 10 < 7, 0, y)) for x, y in batches()]
-    assert said(checks.input_independent_baseline, blind, data=unequal, optimizer=adam).status == "warn"
+    assert said(checks.input_independent_baseline, blind, data=unequal,
+                optimizer=adam).status == "warn"
 
 
 def dying():
@@ -125,17 +132,22 @@ def dying():
     return model
 
 
-@pytest.mark.parametrize("name", ["dead_units", "saturation", "gradient_norms", "gradients_flow", "init_scale"])
+@pytest.mark.parametrize(
+    "name", ["dead_units", "saturation", "gradient_norms", "gradients_flow", "init_scale"])
 def test_a_model_is_looked_at_as_it_is_with_no_steps(name: str) -> None:
     """A model that was burnt must not be trained well before it is judged."""
-    model, (x, y) = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)), (torch.randn(32, 4), torch.arange(32) % 3)
+    model, (x, y) = nn.Sequential(nn.Linear(4, 8), nn.Tanh(),
+                                  nn.Linear(8, 3)), (torch.randn(32, 4), torch.arange(32) % 3)
     assert getattr(checks, name)(model, [(x, y)], F.cross_entropy, steps=0).status == "pass"
 
 
 def test_dead_units():
     assert said(checks.dead_units, mlp).status == "pass"
     assert said(checks.dead_units, dying).status == "warn"
-    functional = lambda: nn.Sequential(nn.Linear(D, 16), Lambda(lambda x: F.relu(x - 9)), nn.Linear(16, K))  # noqa: E731
+
+    def functional():
+        return nn.Sequential(nn.Linear(D, 16), Lambda(lambda x: F.relu(x - 9)), nn.Linear(16, K))
+
     assert said(checks.dead_units, functional).status == "warn"
     assert said(checks.dead_units, lambda: mlp(act=nn.GELU)).status == "skip"
 
@@ -202,14 +214,16 @@ def test_overfit_few_says_why():
     assert "regularised" in got.message
     g = torch.Generator().manual_seed(0)
     narrow = [(torch.randn(16, 2, generator=g), torch.arange(16) % 2)]
-    got = said(checks.overfit_few, lambda: nn.Sequential(nn.Linear(2, 9), nn.Linear(9, 2)), data=narrow, optimizer=adam)
+    got = said(checks.overfit_few, lambda: nn.Sequential(nn.Linear(2, 9), nn.Linear(9, 2)),
+               data=narrow, optimizer=adam)
     assert "too small" in got.message
 
 
 def test_a_floor_above_zero_is_known():
     smoothed = lambda z, y: CE(z, y, label_smoothing=0.2)  # noqa: E731
     assert said(checks.overfit_one_batch, mlp, loss=smoothed, optimizer=adam).status == "pass"
-    assert said(checks.overfit_one_batch, lambda: mlp(K, nn.LogSoftmax(1)), loss=F.nll_loss).status == "pass"
+    assert said(checks.overfit_one_batch, lambda: mlp(K, nn.LogSoftmax(1)),
+                loss=F.nll_loss).status == "pass"
 
 
 def test_memorises_random_labels():
@@ -226,9 +240,13 @@ def test_generalisation_onset():
 
 
 def test_generalisation_onset_of_our_own_splits():
-    """A whole `Data` as validation means its validation part: here another rule than that of the training part."""
-    train, held = (tuple(map(torch.cat, zip(*given, strict=True))) for given in (batches(), batches(60, 20, 5)))
+    """A whole `Data` as validation means its validation part: here another rule than that of the
+    training part.
+    """
+    train, held = (tuple(map(torch.cat, zip(*given, strict=True)))
+                   for given in (batches(), batches(60, 20, 5)))
     data = Data.from_arrays(*train, validation=held, test=0)
     other = Data.from_arrays(*train, validation=(held[0], held[1].roll(1)), test=0)
     for split, expected in ((data.validation, "pass"), (data, "pass"), (other, "note")):
-        assert said(checks.generalisation_onset, mlp, data=data, validation=split, optimizer=adam).status == expected
+        assert said(checks.generalisation_onset, mlp, data=data, validation=split,
+                    optimizer=adam).status == expected

@@ -24,12 +24,20 @@ X, Y = batches()[0]
 NAN = X.clone().index_fill(0, torch.tensor([3]), float("nan"))
 
 
-@pytest.mark.parametrize(("given_batches", "options", "text"), [
-    ([], {}, "none"), (None, {}, "NoneType"), (X, {}, "iterable of pairs"), ([X], {}, "pair"), ([(X, Y, Y)], {}, "of 3"),
-    ([(X, Y[:5])], {}, "same first length"), ([(X[:0], Y[:0])], {}, "no samples"), ([(NAN, Y)], {}, "NaN"),
-    ([(X, Y + 7)], {"num_classes": K}, "labels"), ([(X, Y + 7)], {}, "labels"), ([(X, -Y)], {"num_classes": K}, "labels"),
-    ([("text", Y)], {}, "tensor"), ([((X * 50).abs().to(torch.uint8), Y)], {}, "uint8"),
-    ([(X, Y)], {"num_classes": 0}, "num_classes"), (iter([]), {}, "none")])
+@pytest.mark.parametrize(
+    ("given_batches", "options", "text"), [([], {}, "none"), (None, {}, "NoneType"),
+                                           (X, {}, "iterable of pairs"), ([X], {}, "pair"),
+                                           ([(X, Y, Y)], {}, "of 3"),
+                                           ([(X, Y[:5])], {}, "same first length"),
+                                           ([(X[:0], Y[:0])], {}, "no samples"),
+                                           ([(NAN, Y)], {}, "NaN"),
+                                           ([(X, Y + 7)], {"num_classes": K}, "labels"),
+                                           ([(X, Y + 7)], {}, "labels"),
+                                           ([(X, -Y)], {"num_classes": K}, "labels"),
+                                           ([("text", Y)], {}, "tensor"),
+                                           ([((X * 50).abs().to(torch.uint8), Y)], {}, "uint8"),
+                                           ([(X, Y)], {"num_classes": 0}, "num_classes"),
+                                           (iter([]), {}, "none")])
 def test_bad_batches(given_batches, options, text):
     with pytest.raises(RecipeError, match=text):
         checks.loss_at_init(mlp(), given_batches, CE, **options)
@@ -76,8 +84,8 @@ class Dict(nn.Module):
 
 def test_models_that_return_dicts():
     loss = lambda out, y: CE(out["logits"], y)  # noqa: E731
-    report = checks.run_all(Dict, batches(), loss, adapter=lambda out: out["logits"], num_classes=K, optimizer=adam,
-                            progress=False)
+    report = checks.run_all(Dict, batches(), loss, adapter=lambda out: out["logits"], num_classes=K,
+                            optimizer=adam, progress=False)
     assert not [r for r in report if r.status in ("warn", "fail")], report
     with pytest.raises(RecipeError, match="adapter"):
         checks.batch_independence(Dict(), batches(), loss)
@@ -107,14 +115,26 @@ def evaluate(model, loader):
 
 
 def state(model, optimizer, data):
-    tensors = [*model.state_dict().values(), *[p.grad for p in model.parameters()], *[t for pair in data for t in pair]]
-    hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules()]
-    return (copy.deepcopy([t.clone() if t is not None else None for t in tensors]), [m.training for m in model.modules()],
-            hooks, [len(p._backward_hooks or ()) for p in model.parameters()],
-            copy.deepcopy(optimizer.state_dict()), [p.requires_grad for p in model.parameters()],
-            random.getstate(), np.random.get_state()[1].copy(),  # noqa: NPY002
-            torch.get_rng_state(), torch.is_grad_enabled(),
-            len(optimizer._optimizer_step_post_hooks))
+    tensors = [
+        *model.state_dict().values(), *[p.grad for p in model.parameters()],
+        *[t for pair in data for t in pair]
+    ]
+    hooks = [
+        len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks)
+        for m in model.modules()
+    ]
+    return (
+        copy.deepcopy([t.clone() if t is not None else None for t in tensors]),
+        [m.training for m in model.modules()],
+        hooks,
+        [len(p._backward_hooks or ()) for p in model.parameters()],
+        copy.deepcopy(optimizer.state_dict()),
+        [p.requires_grad for p in model.parameters()],
+        random.getstate(),
+        np.random.get_state()[1].copy(),  # noqa: NPY002
+        torch.get_rng_state(),
+        torch.is_grad_enabled(),
+        len(optimizer._optimizer_step_post_hooks))
 
 
 def same(a, b):
@@ -139,8 +159,8 @@ def test_nothing_changes(check, kind):
     if kind is Stubborn:  # nothing can be copied: the optimiser is left out
         got = check(model, data, CE, num_classes=K, validation=batches(40))
     else:
-        got = check(model, data, CE, optimizer=optimizer, num_classes=K, train_step=step, evaluate=evaluate,
-                    validation=batches(40))
+        got = check(model, data, CE, optimizer=optimizer, num_classes=K, train_step=step,
+                    evaluate=evaluate, validation=batches(40))
     assert same(before, state(model, optimizer, data)), got
     assert "could not look" not in got.message, got
 
@@ -149,7 +169,8 @@ def test_generators_of_a_loader_are_left_alone():
     g = torch.Generator().manual_seed(3)
     loader = DataLoader(TensorDataset(X, Y), 4, shuffle=True, generator=g)
     before, ours = g.get_state(), torch.get_rng_state()
-    checks.run_all(mlp, loader, CE, optimizer=adam, validation=loader, evaluate=evaluate, progress=False)
+    checks.run_all(mlp, loader, CE, optimizer=adam, validation=loader, evaluate=evaluate,
+                   progress=False)
     assert torch.equal(before, g.get_state())
     assert torch.equal(ours, torch.get_rng_state())
 
@@ -161,7 +182,8 @@ def test_our_own_data(blobs):
 
 
 def test_report(capsys):
-    report = checks.run_all(lambda: mlp(K, nn.Softmax(1)), batches(), CE, num_classes=K, optimizer=adam, progress=False)
+    report = checks.run_all(lambda: mlp(K, nn.Softmax(1)), batches(), CE, num_classes=K,
+                            optimizer=adam, progress=False)
     assert report["output_scale"].status == "fail"
     assert "output_scale" in str(report)
     page = report._repr_html_()
@@ -178,7 +200,8 @@ def test_one_bad_check_never_stops_the_rest():
     def bad(target):
         raise ZeroDivisionError("mine")
 
-    report = checks.run_all(mlp(), batches(), CE, only=[bad, checks.loss_at_init, lambda target: 3], progress=False)
+    report = checks.run_all(mlp(), batches(), CE, only=[bad, checks.loss_at_init, lambda target: 3],
+                            progress=False)
     assert [r.status for r in report] == ["skip", "pass", "skip"]
     report.raise_for_failures()
 
@@ -188,7 +211,8 @@ def test_checks_declare_the_worst_they_may_say():
     assert checks.bias_before_norm.worst == "note"
 
 
-@given(st.integers(1, 4), st.integers(1, 3), st.sampled_from(["float32", "float64", "int64", "uint8", "bool"]),
+@given(st.integers(1, 4), st.integers(1, 3),
+       st.sampled_from(["float32", "float64", "int64", "uint8", "bool"]),
        st.sampled_from(["int64", "int32", "float32", "bool"]), st.booleans())
 def test_odd_input_gives_an_answer_or_a_clear_error(n, width, x_type, y_type, frozen):
     model = nn.Sequential(nn.Linear(3, K))
@@ -196,9 +220,11 @@ def test_odd_input_gives_an_answer_or_a_clear_error(n, width, x_type, y_type, fr
     x = torch.ones(n, width).to(getattr(torch, x_type))
     y = torch.zeros(n).to(getattr(torch, y_type))
     try:
-        report = checks.run_all(model, [(x, y)], CE, progress=False,
-                                only=[checks.loss_at_init, checks.gradients_flow, checks.output_scale,
-                                      checks.batch_independence, checks.loss_reduction, checks.grads_are_cleared])
+        report = checks.run_all(
+            model, [(x, y)], CE, progress=False, only=[
+                checks.loss_at_init, checks.gradients_flow, checks.output_scale,
+                checks.batch_independence, checks.loss_reduction, checks.grads_are_cleared
+            ])
     except RecipeError as error:
         text = str(error)
     else:
@@ -222,7 +248,8 @@ def test_a_step_that_cannot_be_copied_leaves_the_optimizer_its_copy():
     before = [p.clone() for p in model.parameters()]
     half = torch.optim.SGD(model[0].parameters(), lr=0.1)
     for optimizer, expected in ((adam(model), "pass"), (half, "fail")):
-        target = checks.subject(model, batches(), CE, optimizer=optimizer, train_step=Trainer().step)
+        target = checks.subject(model, batches(), CE, optimizer=optimizer,
+                                train_step=Trainer().step)
         assert checks.optimizer_covers_model(target).status == expected
         assert checks.grads_are_cleared(target).status == "pass"
         assert checks.update_ratio(target).status != "skip"

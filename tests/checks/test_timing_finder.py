@@ -68,12 +68,14 @@ def timed(forward, backward, update, data, **options):
         made.register_step_post_hook(clock.passes(update))
         return made
 
-    return checks.timing(make, Loader(), CE, optimizer=optimizer, clock=clock, seconds=1e9, **options)
+    return checks.timing(make, Loader(), CE, optimizer=optimizer, clock=clock, seconds=1e9,
+                         **options)
 
 
 def test_timing_tells_the_parts_apart():
     got = timed(0.010, 0.030, 0.004, 0.001)
-    assert got.details["ms"] == pytest.approx({"data": 1.0, "forward": 10.0, "backward": 30.0, "step": 4.0})
+    assert got.details["ms"] == pytest.approx(
+        {"data": 1.0, "forward": 10.0, "backward": 30.0, "step": 4.0})
     assert (got.status, got.measured) == ("pass", pytest.approx(45.0))
     assert got.details["dominates"] == "backward"
     assert got.details["epoch_s"] == pytest.approx(8 * 0.045)
@@ -113,14 +115,17 @@ def test_a_device_that_computes_behind_pythons_back_is_waited_for(monkeypatch):
         return nn.Sequential(nn.Linear(D, K), Lambda(forward))
 
     got = checks.timing(make, batches(), CE, clock=clock, seconds=1e9)
-    assert got.details["ms"] == pytest.approx({"data": 0.0, "forward": 20.0, "backward": 50.0, "step": 0.0})
+    assert got.details["ms"] == pytest.approx(
+        {"data": 0.0, "forward": 20.0, "backward": 50.0, "step": 0.0})
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_the_parts_are_waited_for():
     """The device's own events count as many milliseconds of forward pass as the check says."""
-    model, x = nn.Sequential(*[nn.Linear(4096, 4096) for _ in range(20)]).cuda(), torch.randn(4096, 4096)
-    got = checks.timing(model, [(x, x)], F.mse_loss, optimizer=lambda m: torch.optim.SGD(m.parameters(), 1e-9))
+    model, x = nn.Sequential(*[nn.Linear(4096, 4096)
+                               for _ in range(20)]).cuda(), torch.randn(4096, 4096)
+    got = checks.timing(model, [(x, x)], F.mse_loss,
+                        optimizer=lambda m: torch.optim.SGD(m.parameters(), 1e-9))
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     inside = x.cuda()
     start.record()
@@ -133,7 +138,8 @@ def test_on_a_gpu_the_parts_are_waited_for():
 def test_timing_stops_early_and_knows_what_it_cannot_know():
     clock = Clock()
     seen = []
-    model = nn.Sequential(nn.Linear(D, K), Lambda(lambda x: (seen.append(clock.passes(3.0)()), x)[1]))
+    model = nn.Sequential(nn.Linear(D, K),
+                          Lambda(lambda x: (seen.append(clock.passes(3.0)()), x)[1]))
     got = checks.timing(model, iter(batches()), CE, clock=clock, seconds=5.0)
     assert len(seen) == 1 + 2  # one pass of the subject itself, then two steps of three seconds
     assert "data" not in got.details["ms"]
@@ -164,7 +170,7 @@ def test_timing_of_our_own_data(blobs):
 def test_in_run_all_timing_only_notes(monkeypatch):
     import sys
 
-    monkeypatch.setattr(sys.modules["recipe_widgets.judge.timing"], "SLOW_MS", 0.0)
+    monkeypatch.setattr(sys.modules["recipe_widgets.rules.timing"], "SLOW_MS", 0.0)
     assert checks.timing(mlp(), batches(), CE).status == "warn"
     report = checks.run_all(mlp(), batches(), CE, only=[checks.timing], progress=False)
     assert report["timing"].status == "note"
@@ -183,8 +189,9 @@ class Bowl(nn.Module):
 
 
 def bowl(steepness):
-    return checks.lr_finder(lambda: Bowl(steepness), [(torch.ones(2, 1), torch.ones(2))], lambda z, y: z, low=1e-7, high=100,
-                            steps=200, optimizer=lambda m: torch.optim.SGD(m.parameters(), 1.0))
+    return checks.lr_finder(lambda: Bowl(steepness), [(torch.ones(2, 1), torch.ones(2))],
+                            lambda z, y: z, low=1e-7, high=100, steps=200,
+                            optimizer=lambda m: torch.optim.SGD(m.parameters(), 1.0))
 
 
 @pytest.mark.parametrize("steepness", [0.1, 1.0, 100.0])
@@ -211,12 +218,14 @@ def test_the_finder_leaves_no_trace(kind):
     torch.manual_seed(1)
     model, data = kind(), batches()
     model.drop.eval()
-    optimizer = torch.optim.SGD([{"params": model.a.parameters(), "lr": 0.1},
-                                 {"params": [*model.norm.parameters(), *model.b.parameters()], "lr": 0.01}], momentum=0.9)
+    optimizer = torch.optim.SGD(
+        [{"params": model.a.parameters(), "lr": 0.1},
+         {"params": [*model.norm.parameters(), *model.b.parameters()], "lr": 0.01}], momentum=0.9)
     step(model, optimizer, *data[0])
     g = torch.Generator().manual_seed(3)
-    loader = DataLoader(TensorDataset(torch.cat([x for x, _ in data]), torch.cat([y for _, y in data])), 20, shuffle=True,
-                        generator=g)
+    loader = DataLoader(
+        TensorDataset(torch.cat([x for x, _ in data]), torch.cat([y for _, y in data])), 20,
+        shuffle=True, generator=g)
     before, drawn = state(model, optimizer, data), g.get_state()
     got = checks.lr_finder(model, loader, CE, optimizer=optimizer)
     assert same(before, state(model, optimizer, data))
@@ -233,16 +242,20 @@ def test_the_finder_repeats_itself_and_takes_settings(blobs):
     assert checks.lr_finder(settings.replace(optimizer="adam"), blobs).measured < one.measured
 
 
-@pytest.mark.parametrize(("args", "options", "text"), [
-    ((mlp, None, CE), {}, "NoneType"), ((mlp, batches()), {}, "loss_fn"), ((mlp, batches(), CE), {"low": 0.0}, "low"),
-    ((mlp, batches(), CE), {"low": 1.0, "high": 0.1}, "low"), ((mlp, batches(), CE), {"steps": 5}, "from 20"),
-    ((mlp, batches(), CE), {"high": float("inf")}, "high"), ((Settings(), batches()), {}, "our Data"),
-    ((3, batches(), CE), {}, "nn.Module")])
+@pytest.mark.parametrize(("args", "options", "text"),
+                         [((mlp, None, CE), {}, "NoneType"), ((mlp, batches()), {}, "loss_fn"),
+                          ((mlp, batches(), CE), {"low": 0.0}, "low"),
+                          ((mlp, batches(), CE), {"low": 1.0, "high": 0.1}, "low"),
+                          ((mlp, batches(), CE), {"steps": 5}, "from 20"),
+                          ((mlp, batches(), CE), {"high": float("inf")}, "high"),
+                          ((Settings(), batches()), {}, "our Data"),
+                          ((3, batches(), CE), {}, "nn.Module")])
 def test_bad_input_of_the_finder(args, options, text):
     with pytest.raises(RecipeError, match=text):
         checks.lr_finder(*args, **options)
 
 
 def test_lbfgs_has_no_rate_to_find():
-    got = checks.lr_finder(mlp, batches(), CE, optimizer=lambda m: torch.optim.LBFGS(m.parameters()))
+    got = checks.lr_finder(mlp, batches(), CE,
+                           optimizer=lambda m: torch.optim.LBFGS(m.parameters()))
     assert got.status == "skip"

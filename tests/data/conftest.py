@@ -1,4 +1,6 @@
-"""Folders of its own for each test, a tiny set with known answers, and a small server on this machine."""
+"""Folders of its own for each test, a tiny set with known answers, and a small server on this
+machine.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def tiny() -> Data:
     """60 grey images 2x2 of 3 classes (10, 20, 30 of them); the image's value is its number."""
     y = np.repeat([0, 1, 2], [10, 20, 30])
     x = np.broadcast_to(np.arange(60, dtype=np.uint8)[:, None, None], (60, 2, 2))
-    return Data.from_arrays(x, y, name="tiny", classes=["a", "b", "c"], source="here", licence="any")
+    return Data.from_arrays(x, y, name="tiny", classes=["a", "b", "c"], source="here",
+                            licence="any")
 
 
 @dataclass
@@ -34,7 +37,8 @@ class Server:
     """What the server gives, how it behaves, and what it was asked."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    break_after: list[int] = field(default_factory=list)  # bytes sent before the connection breaks, request by request
+    # bytes sent before the connection breaks, request by request
+    break_after: list[int] = field(default_factory=list)
     ranges: bool = True
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     base: str = ""
@@ -46,13 +50,15 @@ def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
             wanted = self.headers.get("Range")
             server.asked.append((self.path[1:], wanted))
             content = server.files.get(self.path[1:])
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
+            start = int(
+                wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
             if content is None or start >= len(content):
                 self.send_error(404 if content is None else 416)
                 return
             self.send_response(206 if start else 200)
             if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                self.send_header("Content-Range",
+                                 f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
             most = server.break_after.pop(0) if server.break_after else len(content)

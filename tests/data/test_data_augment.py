@@ -1,4 +1,6 @@
-"""Augmentation: each function against torchvision for the same parameters, and the drawing of parameters."""
+"""Augmentation: each function against torchvision for the same parameters, and the drawing of
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,13 @@ N, K = 6, 4
 
 @pytest.fixture(params=[(3, 12, 12), (1, 9, 14), (3, 8, 13)], ids=str)
 def images(request: pytest.FixtureRequest) -> torch.Tensor:
-    return torch.randint(0, 256, (N, *request.param), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    return torch.randint(0, 256, (N, *request.param), dtype=torch.uint8,
+                         generator=torch.Generator().manual_seed(1))
 
 
 def per_image(function, x: torch.Tensor, *parameters) -> torch.Tensor:
-    return torch.stack([function(one, *(float(p[i]) for p in parameters)) for i, one in enumerate(x)])
+    return torch.stack(
+        [function(one, *(float(p[i]) for p in parameters)) for i, one in enumerate(x)])
 
 
 def test_flip(images: torch.Tensor) -> None:
@@ -54,7 +58,8 @@ def test_rotate(images: torch.Tensor) -> None:
     assert torch.equal(A.rotate(images, degrees)[2], images[2])
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(A.brightness, T.adjust_brightness), (A.contrast, T.adjust_contrast),
+@pytest.mark.parametrize(("ours", "theirs"), [(A.brightness, T.adjust_brightness),
+                                              (A.contrast, T.adjust_contrast),
                                               (A.saturation, T.adjust_saturation)])
 def test_colours(images: torch.Tensor, ours, theirs) -> None:
     factor = torch.tensor([0.0, 0.5, 0.9, 1.0, 1.3, 2.0])
@@ -64,11 +69,12 @@ def test_colours(images: torch.Tensor, ours, theirs) -> None:
 
 
 def test_erase(images: torch.Tensor) -> None:
-    top, left, height, width = (torch.tensor(v) for v in ([0, 1, 2, 3, 4, 0], [0, 2, 1, 3, 0, 0], [3, 2, 0, 4, 4, 8],
-                                                          [2, 5, 6, 1, 4, 8]))
+    top, left, height, width = (torch.tensor(v) for v in ([0, 1, 2, 3, 4, 0], [0, 2, 1, 3, 0, 0],
+                                                          [3, 2, 0, 4, 4, 8], [2, 5, 6, 1, 4, 8]))
     out = A.erase(images, A.box(top, left, height, width, size=tuple(images.shape[2:])), 7)
     for i in range(N):
-        expected = T.erase(images[i], int(top[i]), int(left[i]), int(height[i]), int(width[i]), torch.tensor(7))
+        expected = T.erase(images[i], int(top[i]), int(left[i]), int(height[i]), int(width[i]),
+                           torch.tensor(7))
         assert torch.equal(out[i], expected)
 
 
@@ -90,8 +96,11 @@ def test_cutmix(images: torch.Tensor) -> None:
     x, y = images.float(), torch.tensor([0, 1, 2, 3, 0, 1])
     hot, partner = torch.nn.functional.one_hot(y, K).float(), torch.arange(N).roll(1)
     reference, (height, width) = v2.CutMix(num_classes=K), images.shape[2:]
-    params = {"box": (2, 1, 7, 5), "lam_adjusted": 1 - 20 / (height * width), "labels": y, "batch_size": N}
-    corner, side = (torch.full((N,), 1), torch.full((N,), 2)), (torch.full((N,), 4), torch.full((N,), 5))
+    params = {
+        "box": (2, 1, 7, 5), "lam_adjusted": 1 - 20 / (height * width), "labels": y, "batch_size": N
+    }
+    corner, side = (torch.full((N, ), 1), torch.full((N, ), 2)), (torch.full(
+        (N, ), 4), torch.full((N, ), 5))
     mixed, targets = A.cutmix(x, hot, partner, corner, side)
     assert torch.equal(mixed, reference.transform(x, params))
     assert torch.allclose(targets, reference.transform(y, params), atol=1e-6)
@@ -102,21 +111,26 @@ def test_backgrounds_show_through_black_and_not_through_white() -> None:
     assert A.backgrounds(x, behind).flatten().tolist() == pytest.approx([0.4, 0.7, 1.0])
 
 
-# --- the drawing ----------------------------------------------------------------------------------------------------
+# --- the drawing ----------------------------------------------------------------------------------
+# ------------------
 
 
 @pytest.fixture(scope="module")
 def colours() -> Data:
     rng = np.random.default_rng(0)
-    return Data.from_arrays(rng.integers(0, 256, (900, 3, 16, 16), dtype=np.uint8), np.arange(900) % K)
+    return Data.from_arrays(rng.integers(0, 256, (900, 3, 16, 16), dtype=np.uint8),
+                            np.arange(900) % K)
 
 
-def drawn(data: Data, names: str, strength: float = 1.0, seed: int = 0, n: int = 400) -> tuple[torch.Tensor, ...]:
+def drawn(data: Data, names: str, strength: float = 1.0, seed: int = 0,
+          n: int = 400) -> tuple[torch.Tensor, ...]:
     return A.Augment(data.train, names, strength, data.num_classes, seed).batch(torch.arange(n))
 
 
-@pytest.mark.parametrize("names", ["flip", "crop", "rotate", "colour", "erase", "backgrounds", "mixup", "cutmix",
-                                   "flip+crop+rotate+colour+erase+mixup+cutmix+backgrounds"])
+@pytest.mark.parametrize("names", [
+    "flip", "crop", "rotate", "colour", "erase", "backgrounds", "mixup", "cutmix",
+    "flip+crop+rotate+colour+erase+mixup+cutmix+backgrounds"
+])
 def test_same_seed_same_batch_without_the_global_generator(colours: Data, names: str) -> None:
     before, x = torch.random.get_rng_state(), colours.train.x.clone()
     (a, y, targets), (b, _, _) = drawn(colours, names), drawn(colours, names)
@@ -130,7 +144,8 @@ def test_same_seed_same_batch_without_the_global_generator(colours: Data, names:
     assert torch.equal(colours.train.x, x)  # the data itself is not touched
 
 
-@pytest.mark.parametrize("names", ["flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds"])
+@pytest.mark.parametrize(
+    "names", ["flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds"])
 def test_strength_zero_changes_nothing(colours: Data, names: str) -> None:
     x, _, targets = drawn(colours, names, strength=0.0)
     assert torch.allclose(x, colours.train.batch(torch.arange(400))[0], atol=1e-4)
@@ -149,7 +164,8 @@ def test_mixed_targets_are_probabilities_and_tell_the_shares(colours: Data) -> N
         x, y, targets = drawn(colours, names)
         assert torch.allclose(targets.sum(1), torch.ones(400), atol=1e-6)
         own = targets[torch.arange(400), y]
-        assert 0.4 < float(own.mean()) < 0.75  # half on average, and more where the partner is of the same class
+        # half on average, and more where the partner is of the same class
+        assert 0.4 < float(own.mean()) < 0.75
         if names == "cutmix":
             kept = (x == colours.train.batch(torch.arange(400))[0]).all(1).float().mean((1, 2))
             strangers = targets.gt(0).sum(1) == 2
@@ -168,7 +184,8 @@ def test_erased_rectangles_are_of_the_promised_size(colours: Data) -> None:
 def test_floats_that_are_no_bytes_are_augmented_too() -> None:
     x = torch.rand(60, 1, 8, 8) * 0.9 + 0.01
     data = Data.from_arrays(x, torch.arange(60) % 2)
-    out, _, _ = A.Augment(data.train, "flip+crop+rotate+colour+erase+mixup", 1.0, 2, 0).batch(torch.arange(20))
+    out, _, _ = A.Augment(data.train, "flip+crop+rotate+colour+erase+mixup", 1.0, 2,
+                          0).batch(torch.arange(20))
     assert out.shape == (20, 1, 8, 8)
     assert torch.isfinite(out).all()
 

@@ -39,9 +39,11 @@ def arrays_of(shape: tuple[int, ...], train: int, test: int) -> Arrays:
 def spec_of(name: str, arrays: Arrays, files: dict[str, bytes], base: str = NOWHERE) -> CompleteSet:
     """The real specification with the numbers of a small fake."""
     kinds = {remote.file: remote.digest.split(":")[0] for remote in SETS[name].files}
-    remotes = tuple(Remote(file, len(content), f"{kinds[file]}:{hashlib.new(kinds[file], content).hexdigest()}")
-                    for file, content in files.items())
-    content = hashlib.sha256(b"".join(arrays[key].tobytes() for key in ("x_train", "y_train", "x_test", "y_test")))
+    remotes = tuple(
+        Remote(file, len(content), f"{kinds[file]}:{hashlib.new(kinds[file], content).hexdigest()}")
+        for file, content in files.items())
+    content = hashlib.sha256(b"".join(arrays[key].tobytes()
+                                      for key in ("x_train", "y_train", "x_test", "y_test")))
     return dataclasses.replace(SETS[name], base=base, files=remotes, train=len(arrays["y_train"]),
                                test=len(arrays["y_test"]), content=content.hexdigest())
 
@@ -60,19 +62,24 @@ CIFAR = arrays_of((32, 32, 3), 50, 10)
 
 
 def records(x: Any, y: Any) -> bytes:
-    return b"".join(bytes([label]) + image.transpose(2, 0, 1).tobytes() for image, label in zip(x, y, strict=True))
+    return b"".join(
+        bytes([label]) + image.transpose(2, 0, 1).tobytes()
+        for image, label in zip(x, y, strict=True))
 
 
 def cifar_members() -> dict[str, bytes]:
     folder = "cifar-10-batches-bin"
-    members = {f"{folder}/data_batch_{number + 1}.bin":
-               records(CIFAR["x_train"][number * 10:number * 10 + 10], CIFAR["y_train"][number * 10:number * 10 + 10])
-               for number in (4, 0, 2, 1, 3)}  # an archive's order is not to be relied on
+    members = {
+        f"{folder}/data_batch_{number + 1}.bin":
+        records(CIFAR["x_train"][number * 10:number * 10 + 10],
+                CIFAR["y_train"][number * 10:number * 10 + 10]) for number in (4, 0, 2, 1, 3)
+    }  # an archive's order is not to be relied on
     members[f"{folder}/test_batch.bin"] = records(CIFAR["x_test"], CIFAR["y_test"])
     return {"../escape.txt": b"x", f"{folder}/readme.html": b"x", **members}
 
 
-def cifar(base: str = NOWHERE, members: dict[str, bytes] | None = None) -> tuple[CompleteSet, dict[str, bytes]]:
+def cifar(base: str = NOWHERE,
+          members: dict[str, bytes] | None = None) -> tuple[CompleteSet, dict[str, bytes]]:
     files = {"cifar-10-binary.tar.gz": tar_of(members or cifar_members())}
     return spec_of("cifar10", CIFAR, files, base), files
 
@@ -84,15 +91,17 @@ def cache(tmp_path: Path) -> Path:
 
 
 def equal(found: Arrays, expected: Arrays) -> bool:
-    return all(np.array_equal(found[key], array) and found[key].dtype == array.dtype for key, array in expected.items())
+    return all(
+        np.array_equal(found[key], array) and found[key].dtype == array.dtype
+        for key, array in expected.items())
 
 
 def test_cifar_from_the_archive(server: Server, cache: Path) -> None:
     spec, files = cifar(server.base)
     server.files.update(files)
     assert equal(complete_arrays(spec), CIFAR)
-    assert {path.name for path in cache.iterdir()} == {"cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz.lock",
-                                                       "cifar10.npz"}
+    assert {path.name for path in cache.iterdir()
+            } == {"cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz.lock", "cifar10.npz"}
     assert not (cache.parent / "escape.txt").exists()
     (cache / "cifar-10-binary.tar.gz").unlink()
     assert equal(complete_arrays(spec, NOWHERE), CIFAR)  # now from the .npz
@@ -132,12 +141,15 @@ def test_an_archive_with_other_content(cache: Path, change: str) -> None:
 
 def idx(array: Any) -> bytes:
     magic = 2051 if array.ndim == 3 else 2049
-    return gzip.compress(struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.astype(np.uint8).tobytes())
+    return gzip.compress(
+        struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.astype(np.uint8).tobytes())
 
 
 def mnist_files(arrays: Arrays) -> dict[str, bytes]:
     keys = ("x_train", "y_train", "x_test", "y_test")
-    return {remote.file: idx(arrays[key]) for remote, key in zip(SETS["mnist"].files, keys, strict=True)}
+    return {
+        remote.file: idx(arrays[key]) for remote, key in zip(SETS["mnist"].files, keys, strict=True)
+    }
 
 
 def test_mnist_from_its_four_files(server: Server) -> None:
@@ -177,11 +189,12 @@ def npz_with(path: Path, **changes: Any) -> None:
     np.savez(path, **{**CIFAR, **changes})
 
 
-@pytest.mark.parametrize("change", [
-    {"x_train": CIFAR["x_train"] + 1}, {"y_test": CIFAR["y_test"][::-1]}, {"x_train": CIFAR["x_train"][:-1]},
-    {"x_train": CIFAR["x_train"].astype(np.int16)}, {"y_train": CIFAR["y_train"].astype(np.float64)},
-    {"x_test": np.asfortranarray(CIFAR["x_test"])}, {"x_test": np.array([Trap()], object)},
-])
+@pytest.mark.parametrize(
+    "change",
+    [{"x_train": CIFAR["x_train"] + 1}, {"y_test": CIFAR["y_test"][::-1]},
+     {"x_train": CIFAR["x_train"][:-1]}, {"x_train": CIFAR["x_train"].astype(np.int16)}, {
+         "y_train": CIFAR["y_train"].astype(np.float64)
+     }, {"x_test": np.asfortranarray(CIFAR["x_test"])}, {"x_test": np.array([Trap()], object)}, ])
 def test_an_npz_with_other_content(cache: Path, change: dict[str, Any]) -> None:
     npz_with(cache / "cifar10.npz", **change)
     spec, _ = cifar()
@@ -191,7 +204,9 @@ def test_an_npz_with_other_content(cache: Path, change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("place", "value"), [(8, 1), (8, 32), (10, 9), (10, 14), (6, 200)])
 def test_an_npz_whose_list_of_contents_is_spoiled(cache: Path, place: int, value: int) -> None:
-    """Encrypted, patched, packed in another way, of a later version: zipfile has no error of its own for these."""
+    """Encrypted, patched, packed in another way, of a later version: zipfile has no error of its
+    own for these.
+    """
     spec, _ = cifar()
     npz_with(cache / "cifar10.npz")
     content = bytearray((cache / "cifar10.npz").read_bytes())
@@ -206,7 +221,8 @@ def test_an_npz_that_is_none(cache: Path) -> None:
     path = cache / "cifar10.npz"
     npz_with(path)
     whole = path.read_bytes()
-    for content in (b"", b"junk" * 100, whole[:-100], whole[:5000] + b"?" + whole[5001:], pickle.dumps(Trap())):
+    for content in (b"", b"junk" * 100, whole[:-100], whole[:5000] + b"?" + whole[5001:],
+                    pickle.dumps(Trap())):
         path.write_bytes(content)
         with pytest.raises(RecipeError, match=r"cifar10\.npz"):
             complete_arrays(spec)
@@ -247,7 +263,9 @@ def torch_equal(data: Any) -> bool:
 def test_load_without_network_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, _ = cifar()
     monkeypatch.setitem(completing.SETS, "cifar10", spec)
-    with pytest.raises(RecipeError, match=r"fetch cifar-10-binary.tar.gz by another way and put it into .*cache"):
+    with pytest.raises(
+            RecipeError,
+            match=r"fetch cifar-10-binary.tar.gz by another way and put it into .*cache"):
         load("cifar10", full=True)
 
 

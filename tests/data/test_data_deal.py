@@ -46,7 +46,8 @@ def test_three_ways_is_a_partition(labels: list[int], data: st.DataObject) -> No
     parts = deal.three_ways(torch.tensor(labels), validation, test, seed=3)
     assert [len(part) for part in parts] == [len(labels) - validation - test, validation, test]
     assert sorted(torch.cat(parts).tolist()) == list(range(len(labels)))
-    for label, total in enumerate(np.bincount(labels)):  # never more than one sample away from the exact share
+    # never more than one sample away from the exact share
+    for label, total in enumerate(np.bincount(labels)):
         got = int((torch.tensor(labels)[parts[2]] == label).sum())
         assert abs(got - total * test / len(labels)) < 1
 

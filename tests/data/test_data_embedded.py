@@ -40,7 +40,9 @@ def test_files_are_exactly_those_of_the_manifest(name: str) -> None:
 
 
 def test_all_files_together_stay_small() -> None:
-    assert sum(path.stat().st_size for path in embedded.data_folder().rglob("*") if path.is_file()) < 35e6
+    assert sum(path.stat().st_size
+               for path in embedded.data_folder().rglob("*")
+               if path.is_file()) < 35e6
 
 
 def test_mnist_is_complete() -> None:
@@ -59,8 +61,10 @@ def test_known_pixels_and_labels() -> None:
     assert mnist.train.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert mnist.test.y[:5].tolist() == [7, 2, 1, 0, 4]
     assert int(mnist.train.x[0].sum()) == 27525
-    labels = dict(enumerate([6, 9, 9, 4, 1, 1, 2, 7, 8, 3, 4, 7, 7, 2, 9, 9, 9, 3, 2, 6]))  # of the complete set
-    present = [(label, int(cifar.train.y[row])) for row, number in enumerate(cifar.train.index.tolist())
+    # of the complete set
+    labels = dict(enumerate([6, 9, 9, 4, 1, 1, 2, 7, 8, 3, 4, 7, 7, 2, 9, 9, 9, 3, 2, 6]))
+    present = [(label, int(cifar.train.y[row]))
+               for row, number in enumerate(cifar.train.index.tolist())
                if (label := labels.get(number)) is not None]
     assert present
     assert all(expected == found for expected, found in present)
@@ -90,7 +94,8 @@ def test_damage_is_named_with_its_mend(copied: Path, file: str, damage: str) -> 
     path.write_bytes(content[:-7] if damage == "cut" else b"" if damage == "empty" else content)
     if damage == "missing":
         path.unlink()
-    with pytest.raises(RecipeError, match=rf"{file}: .*git checkout -- data/mnist/{file}.*reinstall.*build.py"):
+    with pytest.raises(RecipeError,
+                       match=rf"{file}: .*git checkout -- data/mnist/{file}.*reinstall.*build.py"):
         load("mnist")
 
 
@@ -113,10 +118,12 @@ def test_a_sheet_that_cannot_be_decoded(copied: Path, monkeypatch: pytest.Monkey
 
 
 def test_no_data_folder_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "__file__", str(tmp_path / "site" / "package" / "data" / "embedded.py"))
+    monkeypatch.setattr(embedded, "__file__",
+                        str(tmp_path / "site" / "package" / "data" / "embedded.py"))
     with pytest.raises(RecipeError, match="Reinstall recipe_widgets"):
         embedded.data_folder()
-    (tmp_path / "site" / "data" / "mnist").mkdir(parents=True)  # some other project's folder of the same name
+    (tmp_path / "site" / "data" / "mnist").mkdir(
+        parents=True)  # some other project's folder of the same name
     with pytest.raises(RecipeError, match="Embedded data"):
         embedded.data_folder()
     for place in ("data", "package/_embedded"):  # a checkout, then an installed package, which wins
@@ -129,7 +136,8 @@ def _build_script() -> dict[str, Any]:
     return runpy.run_path(str(embedded.data_folder() / "build.py"), run_name="build")
 
 
-def test_the_script_makes_a_manifest_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_script_makes_a_manifest_that_loads(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
     """Two small sets, made twice: the same bytes, and every sample comes back as it was."""
     build = _build_script()
     build["CHOSEN"].update(train=30, test=5)
@@ -138,7 +146,9 @@ def test_the_script_makes_a_manifest_that_loads(tmp_path: Path, monkeypatch: pyt
     for part, count in (("train", 1030), ("test", 90)):
         arrays[f"x_{part}"] = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
         arrays[f"y_{part}"] = np.arange(count, dtype=np.int64) % 10
-    digests = [build["build"]("cifar10", arrays, tmp_path / run / "cifar10") for run in ("one", "two")]
+    digests = [
+        build["build"]("cifar10", arrays, tmp_path / run / "cifar10") for run in ("one", "two")
+    ]
     assert digests[0] == digests[1]
     for path in (tmp_path / "one" / "cifar10").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / "cifar10" / path.name).read_bytes()

@@ -114,7 +114,8 @@ def test_a_file_that_is_too_short(server: Server, folder: Path) -> None:
 def test_no_such_file_and_no_network(server: Server, folder: Path) -> None:
     with pytest.raises(RecipeError, match="found 404"):
         fetch(REMOTE, server.base, folder)
-    with pytest.raises(RecipeError, match=r"put it into .*cache \(the environment variable RECIPE_DATA"):
+    with pytest.raises(RecipeError,
+                       match=r"put it into .*cache \(the environment variable RECIPE_DATA"):
         fetch(REMOTE, "http://127.0.0.1:9/", folder)
     assert leftovers(folder) == []
 
@@ -144,14 +145,20 @@ def test_a_full_disk_says_so(server: Server, folder: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_many_at_once(server: Server, folder: Path, locks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With locks one downloads and the rest wait for it; without, each has a part file of its own."""
+def test_many_at_once(server: Server, folder: Path, locks: bool,
+                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """With locks one downloads and the rest wait for it; without, each has a part file of its
+    own.
+    """
     server.files["file.bin"] = CONTENT
     if not locks:
         monkeypatch.setattr(fetching, "_try_lock", lambda _: "none")
     results: list[bytes] = []
-    threads = [threading.Thread(target=lambda: results.append(fetch(REMOTE, server.base, folder).read_bytes()))
-               for _ in range(4)]
+    threads = [
+        threading.Thread(
+            target=lambda: results.append(fetch(REMOTE, server.base, folder).read_bytes()))
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

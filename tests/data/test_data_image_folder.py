@@ -33,9 +33,11 @@ def values(split: tuple[torch.Tensor, torch.Tensor]) -> list[int]:
 
 def test_one_folder_per_class(pets: Path) -> None:
     data = Data.from_folder(pets, licence="mine")
-    assert (data.name, data.classes, data.shape, data.licence) == ("pets", ("cat", "dog"), (3, 3, 4), "mine")
+    assert (data.name, data.classes, data.shape, data.licence) == ("pets", ("cat", "dog"),
+                                                                   (3, 3, 4), "mine")
     assert data.sizes == {"train": 8, "validation": 2, "test": 2}
-    assert all((value >= 100) == bool(label) for value, label in zip(values(data.train), data.train.y, strict=True))
+    assert all((value >= 100) == bool(label)
+               for value, label in zip(values(data.train), data.train.y, strict=True))
     assert data.train.index.tolist() == sorted(data.train.index.tolist())
 
 
@@ -56,7 +58,8 @@ def test_parts_with_folders_of_their_own(tmp_path: Path) -> None:
                 put(root / part / name / f"{number}.png", value)
     data = Data.from_folder(str(root))
     assert (data.name, data.sizes) == ("own", {"train": 6, "validation": 4, "test": 2})
-    assert [set(values(part)) for part in (data.train, data.validation, data.open_vault("look"))] == [{1}, {2}, {3}]
+    assert [set(values(part))
+            for part in (data.train, data.validation, data.open_vault("look"))] == [{1}, {2}, {3}]
     with pytest.raises(RecipeError, match=r"test=\).*a folder of its own"):
         Data.from_folder(root, test=0.2)
     put(root / "test" / "eel" / "0.png")
@@ -84,7 +87,8 @@ def test_grey_stays_grey_unless_one_is_not(tmp_path: Path) -> None:
 
 def test_sizes(pets: Path) -> None:
     put(pets / "dog" / "large.png", 5, size=(40, 30))
-    with pytest.raises(RecipeError, match=r"3x4 pixels and .*large.png with 30x40.*Say size=\(3, 4\)"):
+    with pytest.raises(RecipeError,
+                       match=r"3x4 pixels and .*large.png with 30x40.*Say size=\(3, 4\)"):
         Data.from_folder(pets)
     assert Data.from_folder(pets, size=(6, 8)).shape == (3, 6, 8)
     for size in ((0, 3), (3,), 5, (2.0, 3), "ab"):
@@ -142,7 +146,8 @@ def test_more_than_8_bits_are_refused_rather_than_clipped(pets: Path) -> None:
         Data.from_folder(pets)
 
 
-def test_a_program_under_the_name_of_a_picture_is_not_started(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_under_the_name_of_a_picture_is_not_started(
+        pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow hands PostScript over to Ghostscript."""
     import subprocess
 
@@ -150,7 +155,8 @@ def test_a_program_under_the_name_of_a_picture_is_not_started(pets: Path, monkey
         raise AssertionError(f"started {command}")
 
     monkeypatch.setattr(subprocess, "Popen", started)
-    (pets / "dog" / "0.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 3\n%%EndComments\n%%EOF\n")
+    (pets / "dog" / "0.png"
+     ).write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 3\n%%EndComments\n%%EOF\n")
     with pytest.raises(RecipeError, match=r"0\.png, which cannot be read"):
         Data.from_folder(pets)
 
@@ -167,10 +173,11 @@ def test_a_picture_that_would_fill_the_memory_is_refused(pets: Path) -> None:
     import zlib
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(
+            ">I", zlib.crc32(kind + content))
 
     header = struct.pack(">2I5B", 60_000, 60_000, 8, 2, 0, 0, 0)
-    (pets / "dog" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0"))
-                                        + chunk(b"IEND", b""))
+    (pets / "dog" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
+                                         chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b""))
     with pytest.raises(RecipeError, match=r"0\.png, which cannot be read .*bomb"):
         Data.from_folder(pets)

@@ -13,7 +13,8 @@ from recipe_widgets.data import balanced, bootstrap, few, imbalanced, only_class
 def test_a_bootstrap_sample_holds_the_expected_share(blobs: Data) -> None:
     one = bootstrap(blobs, seed=1)
     assert one.train.size == blobs.train.size
-    assert len(set(one.train.index.tolist())) / blobs.train.size == pytest.approx(1 - np.exp(-1), abs=0.06)
+    assert len(set(one.train.index.tolist())) / blobs.train.size == pytest.approx(
+        1 - np.exp(-1), abs=0.06)
     assert set(one.train.index.tolist()) <= set(blobs.train.index.tolist())
     where = {int(i): row for row, i in enumerate(blobs.train.index)}
     rows = torch.tensor([where[int(i)] for i in one.train.index])
@@ -33,7 +34,8 @@ def test_parts_are_disjoint_cover_all_and_keep_the_proportions(blobs: Data) -> N
     for part in made:
         counts = torch.bincount(part.train.y)
         assert int(counts.max() - counts.min()) <= 1
-        assert torch.equal(part.train.x.float().mean(3).argmax(2)[:, 0], part.train.y)  # images with their labels
+        # images with their labels
+        assert torch.equal(part.train.x.float().mean(3).argmax(2)[:, 0], part.train.y)
 
 
 def test_only_some_classes_in_the_order_given(blobs: Data) -> None:
@@ -54,7 +56,8 @@ def test_repeats_are_not_dealt_into_train_and_test(blobs: Data) -> None:
     for repeated in (bootstrap(blobs, seed=1), balanced(imbalanced(blobs, {"low": 0.5}))):
         number = torch.stack([repeated.train.origin.to(torch.int64), repeated.train.index])
         again = repeated.train.size - number.unique(dim=1).shape[1]
-        with pytest.raises(RecipeError, match=rf"Data\.split: found {again} repeats .* Split first"):
+        with pytest.raises(RecipeError,
+                           match=rf"Data\.split: found {again} repeats .* Split first"):
             repeated.split(*shares)
     dealt = bootstrap(blobs.split(*shares), seed=1)  # in this order nothing leaks
     held = set(dealt.audit_test("look").index.tolist())
@@ -62,7 +65,8 @@ def test_repeats_are_not_dealt_into_train_and_test(blobs: Data) -> None:
     assert imbalanced(blobs, {"low": 0.5}).split(*shares).sizes["test"] > 0  # nothing is repeated
 
 
-@pytest.mark.parametrize("classes", [["low"], ["low", "low"], ["low", 2], ["low", "up"], [0, 3], [0, -1], [True, 0], []])
+@pytest.mark.parametrize(
+    "classes", [["low"], ["low", "low"], ["low", 2], ["low", "up"], [0, 3], [0, -1], [True, 0], []])
 def test_wrong_classes_are_told(blobs: Data, classes: list) -> None:
     with pytest.raises(RecipeError, match="The classes are top, middle, low"):
         only_classes(blobs, classes)
@@ -94,7 +98,8 @@ def test_imbalanced_thins_the_named_classes_and_balanced_repeats_them(blobs: Dat
     assert counts.tolist() == [round(int(full[0]) * 0.5), int(full[1]), round(int(full[2]) * 0.1)]
     even = balanced(thin)
     assert torch.bincount(even.train.y).tolist() == [int(full[1])] * 3
-    assert set(even.train.index.tolist()) == set(thin.train.index.tolist())  # nothing new, nothing lost
+    # nothing new, nothing lost
+    assert set(even.train.index.tolist()) == set(thin.train.index.tolist())
     rare = torch.bincount(even.train.index[even.train.y == 2])
     assert int(rare.max()) - int(rare[rare > 0].min()) <= 1
     assert even.validation is blobs.validation

@@ -32,7 +32,8 @@ def cifar() -> Data:
 
 def rows(*splits: Split) -> list[tuple[int, int]]:
     """(origin, index) of every sample, sorted."""
-    return sorted(pair for split in splits for pair in zip(split.origin.tolist(), split.index.tolist(), strict=True))
+    return sorted(pair for split in splits
+                  for pair in zip(split.origin.tolist(), split.index.tolist(), strict=True))
 
 
 def pairs(train: int, test: int) -> list[tuple[int, int]]:
@@ -45,7 +46,8 @@ def test_mnist(mnist: Data) -> None:
     assert mnist.mean == pytest.approx((0.1307,), abs=2e-4)
     assert mnist.std == pytest.approx((0.3081,), abs=3e-4)
     x, y = mnist.train
-    assert (x.dtype, x.shape, y.dtype, y.shape) == (torch.uint8, (50_000, 1, 28, 28), torch.int64, (50_000,))
+    assert (x.dtype, x.shape, y.dtype, y.shape) == (torch.uint8, (50_000, 1, 28, 28), torch.int64,
+                                                    (50_000, ))
     assert rows(mnist.train, mnist.validation, mnist.audit_test("test")) == pairs(60_000, 10_000)
     assert "LeCun" in mnist.source
     assert "CC BY-SA" in mnist.licence
@@ -113,12 +115,16 @@ def test_loading_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_light_imports(tmp_path: Path) -> None:
-    """Nothing that takes long or belongs to higher layers comes with the layer beyond what torch imports itself."""
-    script = ("import sys, torch; before = set(sys.modules); import recipe_widgets.data as d\n"
-              "print(*({'torchvision', 'PIL', 'tqdm', 'ipywidgets', 'IPython', 'matplotlib'} & set(sys.modules) - before))")
+    """Nothing that takes long or belongs to higher layers comes with the layer beyond what torch
+    imports itself.
+    """
+    script = (
+        "import sys, torch; before = set(sys.modules); import recipe_widgets.data as d\n"
+        "print(*({'torchvision', 'PIL', 'tqdm', 'ipywidgets', 'IPython', 'matplotlib'} & set(sys.modules) - before))"
+    )
     root = Path(recipe_widgets.data.__file__).parents[2]
-    reply = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path,
-                           env={**os.environ, "PYTHONPATH": str(root)})
+    reply = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
+                           check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)})
     assert reply.stdout.strip() == ""
 
 
@@ -151,7 +157,8 @@ def test_split_deals_everything_again(tiny: Data) -> None:
         [6, 12, 18], [2, 4, 6], [2, 4, 6]]
     assert rows(dealt.train, dealt.validation, held) == pairs(60, 0)
     for part in (dealt.train, dealt.validation, held):
-        assert torch.equal(part.x[:, 0, 0, 0].long(), part.index)  # each sample still has its own number
+        # each sample still has its own number
+        assert torch.equal(part.x[:, 0, 0, 0].long(), part.index)
     assert dealt.mean == pytest.approx((float(dealt.train.index.double().mean()) / 255,))
     assert "not the original one" in dealt.notes[-1]
 
@@ -171,10 +178,9 @@ def test_split_keeps_the_two_numberings_apart(cifar: Data) -> None:
     assert set(held.origin.tolist()) == {0, 1}
 
 
-@pytest.mark.parametrize("parts", [
-    (0.6, 0.2, 0.3), (0.6, 0.6, -0.2), (1.2, -0.1, -0.1), ("0.6", 0.2, 0.2), (float("nan"), 0.5, 0.5), (0, 0.5, 0.5),
-    (True, 0, 0), (0.99, 0.005, 0.005),
-])
+@pytest.mark.parametrize("parts", [(0.6, 0.2, 0.3), (0.6, 0.6, -0.2), (1.2, -0.1, -0.1),
+                                   ("0.6", 0.2, 0.2), (float("nan"), 0.5, 0.5), (0, 0.5, 0.5),
+                                   (True, 0, 0), (0.99, 0.005, 0.005), ])
 def test_split_checks_its_fractions(tiny: Data, parts: tuple[float, float, float]) -> None:
     with pytest.raises(RecipeError, match=r"Data\.split"):
         tiny.split(*parts)
@@ -215,7 +221,8 @@ def test_copies(tiny: Data) -> None:
     tiny.to("meta")
     for twin in (pickle.loads(pickle.dumps(tiny)), copy.deepcopy(tiny)):
         assert twin.sha256 == tiny.sha256
-        assert (twin.name, twin.classes, twin.source, twin.mean) == ("tiny", ("a", "b", "c"), "here", tiny.mean)
+        assert (twin.name, twin.classes, twin.source, twin.mean) == ("tiny", ("a", "b", "c"),
+                                                                     "here", tiny.mean)
         assert twin.to("meta") is not tiny.to("meta")
 
 
@@ -225,8 +232,9 @@ def test_it_cannot_be_changed_by_accident(tiny: Data) -> None:
 
 
 def test_repr(mnist: Data) -> None:
-    assert repr(mnist) == ("Data(mnist: 10 classes, uint8 (1, 28, 28), train 50,000, validation 10,000, "
-                           "test 10,000 (in the vault), on cpu)")
+    assert repr(mnist) == (
+        "Data(mnist: 10 classes, uint8 (1, 28, 28), train 50,000, validation 10,000, "
+        "test 10,000 (in the vault), on cpu)")
 
 
 def test_a_changed_sample_changes_the_digest() -> None:

@@ -21,7 +21,8 @@ def made(x: torch.Tensor, y: torch.Tensor | None = None) -> Split:
 def test_moments_of_bytes_by_hand() -> None:
     x = torch.tensor([0, 0, 255, 255], dtype=torch.uint8).view(2, 1, 1, 2)
     assert moments(x) == ((0.5,), (0.5,))
-    x = torch.tensor([[[[0, 51]], [[255, 255]]], [[[102, 51]], [[255, 255]]]], dtype=torch.uint8)  # channels 0.2, 1
+    # channels 0.2, 1
+    x = torch.tensor([[[[0, 51]], [[255, 255]]], [[[102, 51]], [[255, 255]]]], dtype=torch.uint8)
     mean, std = moments(x)
     assert mean == pytest.approx((0.2, 1.0), abs=1e-15)
     assert std == pytest.approx((math.sqrt(0.02), 0.0), abs=1e-15)
@@ -45,7 +46,8 @@ def test_moments_of_bytes_agree_with_float64(shape: tuple[int, ...]) -> None:
 
 
 def test_moments_of_white_images_are_exact() -> None:
-    assert moments(torch.full((700, 3, 300, 300), 255, dtype=torch.uint8)) == ((1.0,) * 3, (0.0,) * 3)
+    assert moments(torch.full((700, 3, 300, 300), 255,
+                              dtype=torch.uint8)) == ((1.0, ) * 3, (0.0, ) * 3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -25,15 +25,18 @@ def test_closed_until_opened(tiny: Data) -> None:
     assert tiny.sizes == {"train": 40, "validation": 10, "test": 10}  # counting is not looking
 
 
-def test_opening_returns_logs_and_prints(tiny: Data, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_opening_returns_logs_and_prints(tiny: Data, log: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
     split = tiny.open_vault("the end")
     assert tiny.test is split
     assert (split.name, split.size) == ("test", 10)
     assert capsys.readouterr().out == "Vault of tiny opened, time 1 in all: the end\n"
     (entry,) = [json.loads(line) for line in log.read_text().splitlines()]
     assert entry.pop("time").endswith("+00:00")
-    assert entry == {"data": "tiny", "sha256": split.digest()[:12], "kind": "open", "count": 1, "samples": 10,
-                     "why": "the end"}
+    assert entry == {
+        "data": "tiny", "sha256": split.digest()[:12], "kind": "open", "count": 1, "samples": 10,
+        "why": "the end"
+    }
 
 
 def test_the_log_outlasts_the_object(tiny: Data, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +66,8 @@ def test_audit_does_not_open(tiny: Data, capsys: pytest.CaptureFixture[str]) -> 
         _ = tiny.test
     tiny.open_vault("end")
     assert "time 1 in all" in capsys.readouterr().out
-    assert [(entry["kind"], entry["count"]) for entry in tiny.vault_log()] == [("audit", 1), ("open", 1)]
+    assert [(entry["kind"], entry["count"]) for entry in tiny.vault_log()] == [("audit", 1),
+                                                                               ("open", 1)]
 
 
 @pytest.mark.parametrize("why", ["", "  \n", None, 3])
@@ -86,7 +90,8 @@ def test_a_torn_line_is_skipped(tiny: Data, log: Path, torn: bytes) -> None:
     assert [entry["why"] for entry in tiny.vault_log()] == ["before", "after"]
 
 
-def test_lines_and_odd_characters_stay_in_one_entry(tiny: Data, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_and_odd_characters_stay_in_one_entry(tiny: Data, log: Path,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
     tiny.open_vault("two\nlines \u2028 and \ud800")
     assert capsys.readouterr().out.count("\n") == 1
     assert len(log.read_text().splitlines()) == 1
@@ -94,7 +99,8 @@ def test_lines_and_odd_characters_stay_in_one_entry(tiny: Data, log: Path, capsy
 
 
 def test_no_log_no_test_set(tiny: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "state" / "vault.jsonl").mkdir(parents=True)  # something that cannot be written as a file
+    (tmp_path / "state" / "vault.jsonl").mkdir(
+        parents=True)  # something that cannot be written as a file
     with pytest.raises(RecipeError, match="RECIPE_STATE"):
         tiny.open_vault("why")
     blocked = tmp_path / "file"

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from recipe_widgets import Run, Settings
-from recipe_widgets.records import History
+from recipe_widgets.core import History
 from recipe_widgets.training import Checkpoints
 from recipe_widgets.training.batches import BatchIndices
 from recipe_widgets.training.distributed import Share
@@ -20,19 +20,28 @@ from recipe_widgets.training.processes import from_first, gathered, together
 ROOT = Path(__file__).parents[2]
 HERE = {**os.environ, "PYTHONPATH": str(ROOT), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": ""}
-MLP = {"width": 32, "lr": 0.01, "batch_size": 33, "max_steps": 100, "eval_every": 50, "device": "cpu"}
+MLP = {
+    "width": 32, "lr": 0.01, "batch_size": 33, "max_steps": 100, "eval_every": 50, "device": "cpu"
+}
 CONVNET = {**MLP, "model": "convnet", "width": 16}
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the loopback is not named lo")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"),
+                                reason="elsewhere the loopback is not named lo")
 
 
-def start(tmp_path: Path, name: str, processes: int, **options: object) -> tuple[subprocess.CompletedProcess, Path]:
+def start(tmp_path: Path, name: str, processes: int,
+          **options: object) -> tuple[subprocess.CompletedProcess, Path]:
     out = tmp_path / f"{name}.pt"
     (tmp_path / f"{name}.json").write_text(json.dumps({"out": str(out), **options}))
-    command = [sys.executable, str(Path(__file__).with_name("together.py")), str(tmp_path / f"{name}.json")]
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("together.py")),
+        str(tmp_path / f"{name}.json")
+    ]
     if processes > 1:
         command[1:1] = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1",
                         "--nproc-per-node", str(processes)]
-    return subprocess.run(command, env=HERE, capture_output=True, text=True, timeout=240, check=False), out
+    return subprocess.run(command, env=HERE, capture_output=True, text=True, timeout=240,
+                          check=False), out
 
 
 def outcome(tmp_path: Path, name: str, processes: int, **options: object) -> dict:
@@ -44,12 +53,17 @@ def outcome(tmp_path: Path, name: str, processes: int, **options: object) -> dic
 
 
 def furthest(one: dict, other: dict) -> float:
-    return max(float((one["weights"][key] - other["weights"][key]).abs().max()) for key in one["weights"])
+    return max(
+        float((one["weights"][key] - other["weights"][key]).abs().max()) for key in one["weights"])
 
 
-@pytest.mark.parametrize(("settings", "double", "bound"), [(MLP, False, 1e-5), (CONVNET, True, 1e-10)])
-def test_two_processes_equal_one(tmp_path: Path, settings: dict, double: bool, bound: float) -> None:
-    """33 samples per batch do not halve: shares of 17 and 16 must weigh as many samples as they have."""
+@pytest.mark.parametrize(("settings", "double", "bound"), [(MLP, False, 1e-5),
+                                                           (CONVNET, True, 1e-10)])
+def test_two_processes_equal_one(tmp_path: Path, settings: dict, double: bool,
+                                 bound: float) -> None:
+    """33 samples per batch do not halve: shares of 17 and 16 must weigh as many samples as they
+    have.
+    """
     one = outcome(tmp_path, "one", 1, settings=settings, double=double)
     two = outcome(tmp_path, "two", 2, settings=settings, double=double)
     assert furthest(one, two) < bound
@@ -57,7 +71,8 @@ def test_two_processes_equal_one(tmp_path: Path, settings: dict, double: bool, b
     for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy"):
         assert histories[1].steps(name) == histories[0].steps(name)
         assert histories[1].series(name) == pytest.approx(histories[0].series(name), abs=1e-5)
-    assert histories[0].series("train_loss")[-1] < histories[0].series("train_loss")[0] - 0.1  # it did learn something
+    assert histories[0].series(
+        "train_loss")[-1] < histories[0].series("train_loss")[0] - 0.1  # it did learn something
 
 
 def test_a_killed_process_ends_all_and_resume_goes_on_to_the_same_bit(tmp_path: Path) -> None:
@@ -65,10 +80,12 @@ def test_a_killed_process_ends_all_and_resume_goes_on_to_the_same_bit(tmp_path: 
     folder = str(tmp_path / "checkpoints")
     whole = outcome(tmp_path, "whole", 2, settings=settings)
     for dead, step in ((1, 33), (0, 45)):
-        done, _ = start(tmp_path, "broken", 2, settings=settings, checkpoints=folder, resume=True, kill=[dead, step])
+        done, _ = start(tmp_path, "broken", 2, settings=settings, checkpoints=folder, resume=True,
+                        kill=[dead, step])
         assert done.returncode != 0
         assert "--resume" in done.stderr
-        assert Checkpoints(folder).steps()[0] == step // 20 * 20 or Checkpoints(folder).steps()[0] > 20
+        assert Checkpoints(folder).steps()[0] == step // 20 * 20 or Checkpoints(
+            folder).steps()[0] > 20
     rest = outcome(tmp_path, "rest", 2, settings=settings, checkpoints=folder, resume=True)
     assert rest["history"] == whole["history"]
     assert furthest(rest, whole) == 0.0
@@ -76,10 +93,12 @@ def test_a_killed_process_ends_all_and_resume_goes_on_to_the_same_bit(tmp_path: 
 
 def test_the_command_line_under_torchrun(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(Settings(max_steps=12, width=8, device="cpu").to_json())
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", "2",
-         "-m", "recipe_widgets", "train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / "out")],
-        env=HERE, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run([
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1",
+        "--nproc-per-node", "2", "-m", "recipe_widgets", "train", "--settings",
+        str(tmp_path / "run.json"), "--out",
+        str(tmp_path / "out")
+    ], env=HERE, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(re.findall(r"^Run\(mnist", done.stdout, re.M)) == 1  # the first process alone speaks
     run = Run.from_json((tmp_path / "out" / "run.json").read_text())
@@ -94,7 +113,8 @@ def test_alone_nothing_is_exchanged() -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])
-def test_shares_are_the_whole_batch_in_order(processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shares_are_the_whole_batch_in_order(processes: int,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
     from recipe_widgets.training import distributed
 
     monkeypatch.setattr(distributed, "count", lambda: processes)

@@ -1,7 +1,8 @@
-"""Trains under torchrun as its one argument, a JSON of options, says; the first process writes what came out.
+"""Trains under torchrun as its one argument, a JSON of options, says; the first process writes what
+came out.
 
-Options: out (a file for weights and history), settings (knobs), double (a ConvNet in float64), checkpoints, resume,
-kill ([rank, step]: that process kills itself after that step).
+Options: out (a file for weights and history), settings (knobs), double (a ConvNet in float64),
+checkpoints, resume, kill ([rank, step]: that process kills itself after that step).
 """
 
 from __future__ import annotations
@@ -53,10 +54,17 @@ def main(options: dict) -> None:
 
         run = train(data, settings, model, until=until, checkpoints=options.get("checkpoints"),
                     resume=options.get("resume", False))
-        masks = [m.generator.get_state().sum().item() for m in run.model.modules() if hasattr(m, "generator")]
+        masks = [
+            m.generator.get_state().sum().item()
+            for m in run.model.modules()
+            if hasattr(m, "generator")
+        ]
         if rank() == 0:
-            torch.save({"weights": run.model.state_dict(), "history": run.history.to_json(), "processes": count(),
-                        "status": run.status, "masks": masks}, options["out"])
+            torch.save(
+                {
+                    "weights": run.model.state_dict(), "history": run.history.to_json(),
+                    "processes": count(), "status": run.status, "masks": masks
+                }, options["out"])
 
 
 if __name__ == "__main__":

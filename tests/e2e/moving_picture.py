@@ -1,7 +1,9 @@
-"""Make the README's moving picture again, from the real thing: python tests/e2e/moving_picture.py [FILE]
+"""Make the README's moving picture again, from the real thing: python tests/e2e/moving_picture.py
+[FILE]
 
-A cell of a notebook in JupyterLab is played in Chromium: Run, a slider dragged, a fork, two tabs. What the browser paints is
-recorded as it comes; only the pointer and the line of words at the foot are drawn over it.
+A cell of a notebook in JupyterLab is played in Chromium: Run, a slider dragged, a fork, two tabs.
+What the browser paints is recorded as it comes; only the pointer and the line of words at the foot
+are drawn over it.
 """
 
 from __future__ import annotations
@@ -21,13 +23,21 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from playwright.sync_api import CDPSession, FloatRect, Locator, Page, expect
 
-from tests.e2e.lab import PATIENCE, open_notebook, press_run_all, running_browser, running_lab, slider
+from tests.e2e.lab import (
+    PATIENCE,
+    open_notebook,
+    press_run_all,
+    running_browser,
+    running_lab,
+    slider,
+)
 
 PICTURE = Path(__file__).parents[2] / "docs" / "live-panel.gif"
 CELL = """from recipe_widgets import LivePanel, Settings, load
 
 LivePanel(load("mnist"), Settings(lr=0.05, batch_size=64, max_steps=3000))"""
-WIDTH, HEIGHT, FOOT = 800, 690, 30  # of the notebook, which is cut out of the window, and of the words below it
+# of the notebook, which is cut out of the window, and of the words below it
+WIDTH, HEIGHT, FOOT = 800, 690, 30
 PACE = 120  # ms: pictures that come sooner are dropped
 COLOURS = 64
 OVERLAY = """box => {
@@ -88,8 +98,10 @@ class Film:
         palette = sheet.quantize(COLOURS)
         flat = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
         ends = [*times[1:], times[-1] + rest]
-        lasting = [round(100 * (end - start)) * 10 for start, end in zip(times, ends, strict=True)]  # a GIF counts 10 ms
-        flat[0].save(file, save_all=True, append_images=flat[1:], duration=lasting, loop=0, optimize=True)
+        # a GIF counts 10 ms
+        lasting = [round(100 * (end - start)) * 10 for start, end in zip(times, ends, strict=True)]
+        flat[0].save(file, save_all=True, append_images=flat[1:], duration=lasting, loop=0,
+                     optimize=True)
 
 
 class Player:
@@ -167,7 +179,8 @@ def play(page: Page) -> None:
     for label, says in (("First layer", "Weights of"), ("Predictions", "fixed validation samples")):
         hand.click(button(".widget-toggle-button", label))
         expect(page.locator(".recipe-inside")).to_contain_text(says, timeout=PATIENCE)
-        page.locator(".recipe-inside").evaluate("e => e.scrollIntoView({block: 'end', behavior: 'smooth'})")
+        page.locator(".recipe-inside").evaluate(
+            "e => e.scrollIntoView({block: 'end', behavior: 'smooth'})")
         hand.wait(1.0)
 
 
@@ -179,8 +192,9 @@ def fit(page: Page) -> FloatRect:
     assert window is not None
     page.set_viewport_size({"width": round(window["width"] + WIDTH - box["width"]),
                             "height": round(window["height"] + HEIGHT - box["height"])})
-    page.wait_for_function("""([at, width]) => Math.abs(document.querySelector(at).clientWidth - width) < 20""",
-                           arg=[".jp-WindowedPanel-outer", WIDTH])
+    page.wait_for_function(
+        """([at, width]) => Math.abs(document.querySelector(at).clientWidth - width) < 20""",
+        arg=[".jp-WindowedPanel-outer", WIDTH])
     fitted = notebook.bounding_box()
     assert fitted is not None
     return fitted
@@ -190,7 +204,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=PICTURE)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab, running_browser() as browser:
+    with tempfile.TemporaryDirectory() as folder, running_lab(
+            Path(folder)) as lab, running_browser() as browser:
         notebook = nbformat.read(lab.folder / "00_start_here.ipynb", as_version=4)
         notebook.cells = [nbformat.v4.new_code_cell(CELL)]
         nbformat.write(notebook, lab.folder / "picture.ipynb")
@@ -207,7 +222,9 @@ def main() -> None:
         film.end()
     film.save(chosen.file)
     seconds = film.frames[-1][0] - film.frames[0][0]
-    print(f"{chosen.file}: {len(film.frames)} pictures, {seconds:.1f} s, {chosen.file.stat().st_size / 1e6:.2f} MB")
+    print(
+        f"{chosen.file}: {len(film.frames)} pictures, {seconds:.1f} s, {chosen.file.stat().st_size / 1e6:.2f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Make a still picture of the panel, from the real thing: python tests/e2e/screenshots.py [--dark] [--width W] FILE"""
+"""Make a still picture of the panel, from the real thing: python tests/e2e/screenshots.py
+[--dark] [--width W] FILE
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,10 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="the whole window instead of the panel")
     chosen = parser.parse_args()
     theme = "JupyterLab Dark" if chosen.dark else "JupyterLab Light"
-    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder), theme) as lab, running_browser() as browser:
-        page = browser.new_page(viewport={"width": chosen.width, "height": 900}, device_scale_factor=1.25)
+    with tempfile.TemporaryDirectory() as folder, running_lab(
+            Path(folder), theme) as lab, running_browser() as browser:
+        page = browser.new_page(viewport={"width": chosen.width, "height": 900},
+                                device_scale_factor=1.25)
         open_notebook(page, lab, "00_start_here.ipynb")
         run_all(page)
         handle = slider(page, "momentum")

@@ -11,7 +11,9 @@ from tests.e2e.lab import PATIENCE
 
 
 def run_cells(page: Page, *texts: str) -> None:
-    """Forget the saved outputs, run the code cells that hold these texts one after the other, and wait for each."""
+    """Forget the saved outputs, run the code cells that hold these texts one after the other,
+    and wait for each.
+    """
     page.get_by_role("menuitem", name="Edit", exact=True).click()
     page.get_by_role("menuitem", name="Clear Outputs of All Cells", exact=True).click()
     for text in texts:
@@ -20,10 +22,12 @@ def run_cells(page: Page, *texts: str) -> None:
 
 def run_cell(page: Page, text: str) -> Locator:
     """Run the first code cell that holds this text, wait for it, and return it."""
-    cell = page.locator(".jp-Notebook .jp-CodeCell", has=page.locator(".cm-content", has_text=text)).first
+    cell = page.locator(".jp-Notebook .jp-CodeCell", has=page.locator(".cm-content",
+                                                                      has_text=text)).first
     cell.scroll_into_view_if_needed()
     _press_run(page, cell)
-    expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=4 * PATIENCE)
+    expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"),
+                                                               timeout=4 * PATIENCE)
     assert cell.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     assert cell.locator(".ansi-red-fg").count() == 0
     return cell
@@ -35,6 +39,8 @@ def _press_run(page: Page, cell: Locator) -> None:
         cell.locator(".jp-InputArea-editor").first.click()
         page.keyboard.press("Control+Enter")
         with contextlib.suppress(TimeoutError, AssertionError):
-            expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[(\d+|\*)\]"), timeout=10_000)
+            expect(cell.locator(".jp-InputPrompt").first).to_have_text(
+                re.compile(r"\[(\d+|\*)\]"), timeout=10_000)
             return
-        page.locator(".jp-Notebook").first.click(trial=True)  # lets a question for the kernel be answered
+        page.locator(".jp-Notebook").first.click(
+            trial=True)  # lets a question for the kernel be answered

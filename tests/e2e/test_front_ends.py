@@ -31,17 +31,22 @@ PANEL = "from recipe_widgets import LivePanel, Settings, load\nLivePanel(load('m
 
 @contextlib.contextmanager
 def serving(folder: Path, *command: str) -> Iterator[str]:
-    """A server on a free port of localhost; `{port}` and `{token}` in the command are filled in. Yields its address."""
+    """A server on a free port of localhost; `{port}` and `{token}` in the command are filled in.
+    Yields its address.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     token = secrets.token_hex(16)
-    own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
-                                                        "IPYTHONDIR", "RECIPE_STATE")}
+    own = {
+        name: str(folder / name.lower())
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
+                     "RECIPE_STATE")
+    }
     filled = [part.format(port=port, token=token) for part in command]
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen([sys.executable, "-m", *filled], cwd=folder, env={**os.environ, **own}, stdout=log,
-                                  stderr=log)
+        server = subprocess.Popen([sys.executable, "-m", *filled], cwd=folder,
+                                  env={**os.environ, **own}, stdout=log, stderr=log)
         try:
             _await(f"http://127.0.0.1:{port}/", server, folder)
             yield f"http://127.0.0.1:{port}/{{}}?token={token}"
@@ -102,8 +107,9 @@ def test_notebook_7(page: Page, tmp_path: Path) -> None:
     notebook = nbformat.read(NOTEBOOKS / START, as_version=4)
     notebook.cells = [nbformat.v4.new_code_cell(PANEL)]
     nbformat.write(notebook, tmp_path / "panel.ipynb")
-    with serving(tmp_path, "notebook", "--no-browser", "--ip=127.0.0.1", "--port={port}", "--allow-root",
-                 "--IdentityProvider.token={token}", f"--ServerApp.root_dir={tmp_path}") as address:
+    with serving(tmp_path, "notebook", "--no-browser", "--ip=127.0.0.1", "--port={port}",
+                 "--allow-root", "--IdentityProvider.token={token}",
+                 f"--ServerApp.root_dir={tmp_path}") as address:
         page.goto(address.format("notebooks/panel.ipynb"))
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         _run_all(page)
@@ -111,7 +117,9 @@ def test_notebook_7(page: Page, tmp_path: Path) -> None:
 
 
 def _run_all(page: Page) -> None:
-    """Again where nothing came of it: before the kernel is there, Notebook 7 asks which one to take, or forgets."""
+    """Again where nothing came of it: before the kernel is there, Notebook 7 asks which one to
+    take, or forgets.
+    """
     which = page.get_by_role("button", name="Select Kernel")
     for _ in range(6):
         if which.is_visible():

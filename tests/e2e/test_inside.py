@@ -9,17 +9,27 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.lab import PATIENCE, chromium, open_notebook, press_run_all, running_browser, running_lab, slider
+from tests.e2e.lab import (
+    PATIENCE,
+    chromium,
+    open_notebook,
+    press_run_all,
+    running_browser,
+    running_lab,
+    slider,
+)
 from tests.e2e.test_panel import press, words
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
 CELL = ("from recipe_widgets import LivePanel, Settings, load\n"
         "panel = LivePanel(load('cifar10'), Settings(max_steps=100_000, width=32)); panel")
-SAYS = {"Activations": "Activations on 500 validation samples", "Gradients": "Norm of the gradient",
-        "Updates": "About 0.001 is usual", "First layer": "Weights of 32 of 32 units",
-        "Predictions": "The first 10 of 500 fixed validation samples", "Confusion": "Label .row. against prediction",
-        "Time": "A step takes"}
+SAYS = {
+    "Activations": "Activations on 500 validation samples", "Gradients": "Norm of the gradient",
+    "Updates": "About 0.001 is usual", "First layer": "Weights of 32 of 32 units", "Predictions":
+    "The first 10 of 500 fixed validation samples", "Confusion": "Label .row. against prediction",
+    "Time": "A step takes"
+}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +87,9 @@ def test_folding_it_ends_the_looking(page: Page) -> None:
 
 
 def test_the_ledger_compares_two_runs(page: Page) -> None:
-    """An expectation is written, two runs end, the two are chosen and compared; the file outlives the page."""
+    """An expectation is written, two runs end, the two are chosen and compared; the file
+    outlives the page.
+    """
     page.locator(".jupyter-widget-Collapse-header", has_text="Ledger").click()
     rows = page.locator("select[multiple] option")
     before = rows.count()

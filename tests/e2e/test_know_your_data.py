@@ -20,13 +20,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "01_know_your_data.ipynb")
-        run_cells(page, "from recipe_widgets import LivePanel", "browser = DataBrowser(", "labeller = Labeller(")
+        run_cells(page, "from recipe_widgets import LivePanel", "browser = DataBrowser(",
+                  "labeller = Labeller(")
         yield page
 
 
 def test_the_browser_sorts_and_tells_about_a_picture(page: Page) -> None:
     status = page.get_by_role("status").filter(has_text="pictures, sorted by")
-    expect(status).to_have_text(re.compile(r"8,333 of 8,333 pictures, sorted by row; page 1 of 58"), timeout=PATIENCE)
+    expect(status).to_have_text(re.compile(r"8,333 of 8,333 pictures, sorted by row; page 1 of 58"),
+                                timeout=PATIENCE)
     page.get_by_label("sort by").select_option("brightness")
     expect(status).to_have_text(re.compile("sorted by brightness"), timeout=PATIENCE)
     page.get_by_label("label", exact=True).select_option("ship")
@@ -34,8 +36,9 @@ def test_the_browser_sorts_and_tells_about_a_picture(page: Page) -> None:
     tile = page.get_by_title(re.compile("^ship, row")).nth(2)
     tile.focus()
     tile.press("Enter")
-    expect(page.get_by_role("status").filter(has_text="number in the original set")).to_contain_text(
-        "label: ship", timeout=PATIENCE)
+    expect(
+        page.get_by_role("status").filter(has_text="number in the original set")).to_contain_text(
+            "label: ship", timeout=PATIENCE)
 
 
 def test_labels_by_keyboard(page: Page) -> None:

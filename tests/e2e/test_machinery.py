@@ -20,8 +20,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "03_check_the_machinery.ipynb")
-        run_cells(page, "from torch.nn import functional", "explorer = GradientExplorer(", "clinic = BugClinic(",
-                  "panel = LivePanel(")
+        run_cells(page, "from torch.nn import functional", "explorer = GradientExplorer(",
+                  "clinic = BugClinic(", "panel = LivePanel(")
         yield page
 
 
@@ -42,12 +42,15 @@ def test_a_patient_from_curves_to_score(page: Page) -> None:
     expect(cell.locator('img[alt^="Patient 2,"]')).to_be_visible(timeout=PATIENCE)
     cell.locator("select").nth(1).select_option("nothing is wrong")
     cell.locator("button", has_text="That is it").click()
-    expect(cell.locator(".recipe-clinic", has_text=re.compile("No, not that|Yes"))).to_be_visible(timeout=PATIENCE)
+    expect(cell.locator(".recipe-clinic",
+                        has_text=re.compile("No, not that|Yes"))).to_be_visible(timeout=PATIENCE)
     expect(cell.locator(".recipe-clinic", has_text="Score:")).to_be_visible()
     cell.locator("button", has_text="Run the checks").click()
-    expect(cell.locator(".recipe-clinic", has_text="checks passed")).to_be_visible(timeout=2 * PATIENCE)
+    expect(cell.locator(".recipe-clinic",
+                        has_text="checks passed")).to_be_visible(timeout=2 * PATIENCE)
 
 
 def test_the_panel_trains(page: Page) -> None:
     page.locator("button.jupyter-button", has_text=re.compile("^ ?Run$")).click()
-    expect(page.locator(".recipe-words")).to_have_text(re.compile("Training with|Done with"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words")).to_have_text(re.compile("Training with|Done with"),
+                                                       timeout=PATIENCE)

@@ -1,4 +1,6 @@
-"""Notebooks 05 and 06 as a learner uses them: the set-up, and the explorers by keyboard. Long cells are left out."""
+"""Notebooks 05 and 06 as a learner uses them: the set-up, and the explorers by keyboard. Long
+cells are left out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.lab import PATIENCE, Lab, chromium, open_notebook, running_browser, running_lab, slider
+from tests.e2e.lab import (
+    PATIENCE,
+    Lab,
+    chromium,
+    open_notebook,
+    running_browser,
+    running_lab,
+    slider,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]

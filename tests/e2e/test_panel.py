@@ -1,4 +1,6 @@
-"""The whole live panel in a real browser: modes, folded knobs, runs kept, seeds, code, a guess, a reader's own loop."""
+"""The whole live panel in a real browser: modes, folded knobs, runs kept, seeds, code, a guess,
+a reader's own loop.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 def words(page: Page, number: int, says: str, patience: int = PATIENCE) -> None:
-    expect(page.locator(".recipe-words").nth(number)).to_have_text(re.compile(says), timeout=patience)
+    expect(page.locator(".recipe-words").nth(number)).to_have_text(re.compile(says),
+                                                                   timeout=patience)
 
 
 def press(page: Page, label: str, number: int = 0) -> None:
@@ -120,7 +123,8 @@ def test_run_waits_for_the_guess_and_answers_it(page: Page) -> None:
 def test_a_readers_own_loop_trains_and_its_lr_is_hot(page: Page) -> None:
     press(page, "Run", 2)
     words(page, 2, r"Step [1-9]\d+")
-    row = page.locator(".widget-hslider", has=page.locator(".widget-label", has_text="learning rate")).nth(2)
+    row = page.locator(".widget-hslider", has=page.locator(".widget-label",
+                                                           has_text="learning rate")).nth(2)
     handle = row.locator(".noUi-handle").first
     handle.focus()
     handle.press("ArrowRight")
@@ -130,4 +134,5 @@ def test_a_readers_own_loop_trains_and_its_lr_is_hot(page: Page) -> None:
 
 
 def test_nothing_went_wrong_on_the_way(page: Page) -> None:
-    assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert page.locator(
+        '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0

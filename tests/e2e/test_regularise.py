@@ -1,4 +1,6 @@
-"""Notebooks 07 and 08 as a learner opens them: set-up and panel cells, the main widget by keyboard and mouse."""
+"""Notebooks 07 and 08 as a learner opens them: set-up and panel cells, the main widget by
+keyboard and mouse.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,16 @@ def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(cell.locator(".recipe-gallery")).to_have_text("flip+crop, strength 1.25", timeout=PATIENCE)
+    expect(cell.locator(".recipe-gallery")).to_have_text("flip+crop, strength 1.25",
+                                                         timeout=PATIENCE)
     expect(image).not_to_have_attribute("src", before or "", timeout=PATIENCE)
     run_cell(page, 'knobs=["augment", "augment_strength"]')
     handle = slider(page, "learning rate")
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowLeft")
-    expect(page.locator(".recipe-words").first).to_have_text(re.compile(r"(Training|Done) with learning rate 0\.02"),
-                                                             timeout=PATIENCE)
+    expect(page.locator(".recipe-words").first).to_have_text(
+        re.compile(r"(Training|Done) with learning rate 0\.02"), timeout=PATIENCE)
 
 
 def test_the_walk_and_the_panel_of_08(opened: Callable[[str], Page]) -> None:
@@ -55,4 +58,5 @@ def test_the_walk_and_the_panel_of_08(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(page.locator(".recipe-words").first).to_have_text(re.compile(r"Done with .*dropout 0\.51"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words").first).to_have_text(
+        re.compile(r"Done with .*dropout 0\.51"), timeout=PATIENCE)

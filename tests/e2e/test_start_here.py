@@ -47,7 +47,8 @@ def curves(page: Page) -> str:
 
 
 def test_no_cell_ends_in_an_error(page: Page) -> None:
-    assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert page.locator(
+        '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     assert page.locator(".jp-RenderedText .ansi-red-fg").count() == 0
 
 
@@ -65,9 +66,11 @@ def test_stop_stops(page: Page) -> None:
     handle.focus()
     for _ in range(3):
         handle.press("ArrowRight")  # 1024 samples a step: long enough to be stopped
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Training with .*batch size 1024"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words")).to_have_text(
+        re.compile(r"Training with .*batch size 1024"), timeout=PATIENCE)
     press(page, "Stop")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"^Stopped with .*batch size 1024"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words")).to_have_text(
+        re.compile(r"^Stopped with .*batch size 1024"), timeout=PATIENCE)
     page.wait_for_timeout(500)
     frozen = curves(page)
     page.wait_for_timeout(1000)
@@ -76,7 +79,8 @@ def test_stop_stops(page: Page) -> None:
 
 def test_pause_holds_and_resume_goes_on(page: Page) -> None:
     press(page, "Run")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Training with"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Training with"),
+                                                       timeout=PATIENCE)
     press(page, "Pause")
     expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Paused with"), timeout=PATIENCE)
     page.wait_for_timeout(500)
@@ -86,20 +90,24 @@ def test_pause_holds_and_resume_goes_on(page: Page) -> None:
     press(page, "Resume")
     expect(page.locator(".recipe-words")).not_to_have_text(held, timeout=PATIENCE)
     press(page, "Stop")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Stopped with"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Stopped with"),
+                                                       timeout=PATIENCE)
 
 
 def test_reset_puts_the_sliders_back(page: Page) -> None:
     press(page, "Reset")
     expect(page.locator(".recipe-words")).to_have_text(
-        re.compile(r"Set: learning rate 0\.05, batch size 64, dropout 0, momentum 0\.9"), timeout=PATIENCE)
+        re.compile(r"Set: learning rate 0\.05, batch size 64, dropout 0, momentum 0\.9"),
+        timeout=PATIENCE)
     assert "0.05" in page.locator(".widget-readout").first.inner_text()
 
 
-def test_the_kernel_stays_free_and_running_the_cell_again_closes_the_panel(page: Page, tmp_path: Path) -> None:
+def test_the_kernel_stays_free_and_running_the_cell_again_closes_the_panel(
+        page: Page, tmp_path: Path) -> None:
     press(page, "Run")
     cell = page.locator(".jp-CodeCell", has_text="panel = LivePanel(").first
     cell.locator(".jp-InputArea-editor").first.click()
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Press Run, or move a slider"), timeout=PATIENCE)
+    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Press Run, or move a slider"),
+                                                       timeout=PATIENCE)
     assert page.locator(".recipe-words").count() == 1

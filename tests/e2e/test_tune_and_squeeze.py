@@ -22,8 +22,8 @@ def test_the_panel_and_the_board_of_09(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(page.locator(".recipe-words").first).to_have_text(re.compile(r"(Training|Done) with learning rate 0\.0013"),
-                                                             timeout=PATIENCE)
+    expect(page.locator(".recipe-words").first).to_have_text(
+        re.compile(r"(Training|Done) with learning rate 0\.0013"), timeout=PATIENCE)
     cell = page.locator(".jp-CodeCell", has_text="board = TuningBoard(").first
     words = cell.locator(".recipe-words")
     expect(words).to_have_text(re.compile("Press Start"), timeout=PATIENCE)
@@ -39,14 +39,14 @@ def test_the_panel_and_the_board_of_09(opened: Callable[[str], Page]) -> None:
 
 def test_the_vault_and_the_panel_of_10(opened: Callable[[str], Page]) -> None:
     page = opened("10_squeeze.ipynb")
-    run_cells(page, "mnist, cifar = load(", 'knobs=["ema", "schedule"])', "models = lesson.members(",
-              "digits = VaultReport(")
+    run_cells(page, "mnist, cifar = load(", 'knobs=["ema", "schedule"])',
+              "models = lesson.members(", "digits = VaultReport(")
     handle = slider(page, "dropout")
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(page.locator(".recipe-words").first).to_have_text(re.compile(r"(Training|Done) with .*dropout 0\.01"),
-                                                             timeout=PATIENCE)
+    expect(page.locator(".recipe-words").first).to_have_text(
+        re.compile(r"(Training|Done) with .*dropout 0\.01"), timeout=PATIENCE)
     cell = page.locator(".jp-CodeCell", has_text="digits = VaultReport(").first
     words = cell.locator(".recipe-vault")
     expect(words).to_have_text(re.compile("closed here; opened never"), timeout=PATIENCE)

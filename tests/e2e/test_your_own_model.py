@@ -1,4 +1,6 @@
-"""Notebook 11 as a learner uses it: a panel to turn into a script, and one on a network of their own."""
+"""Notebook 11 as a learner uses it: a panel to turn into a script, and one on a network of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "11_your_own_model.ipynb")
-        run_cells(page, "import tempfile", "lesson.draw_pictures(", "panel = LivePanel([mnist, cifar]",
-                  "LivePanel.for_model(mine")
+        run_cells(page, "import tempfile", "lesson.draw_pictures(",
+                  "panel = LivePanel([mnist, cifar]", "LivePanel.for_model(mine")
         yield page
 
 
@@ -49,6 +51,7 @@ def test_the_learners_own_network_trains_and_its_learning_rate_is_hot(page: Page
     panel.locator("button.jupyter-button", has_text="Run").first.click()
     expect(words).to_have_text(re.compile(r"^Training with"), timeout=PATIENCE)
     slider(panel, "learning rate").press("ArrowRight")
-    expect(words).to_have_text(re.compile(r"^Training with learning rate 0\.01[1-9]"), timeout=PATIENCE)
+    expect(words).to_have_text(re.compile(r"^Training with learning rate 0\.01[1-9]"),
+                               timeout=PATIENCE)
     panel.locator("button.jupyter-button", has_text="Stop").first.click()
     expect(words).to_have_text(re.compile(r"^Stopped with"), timeout=PATIENCE)

@@ -10,7 +10,16 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, evaluate, train
-from recipe_widgets.ensembles import Ensemble, bagging, distill, gain, gain_of, models_of, probabilities, train_many
+from recipe_widgets.ensembles import (
+    Ensemble,
+    bagging,
+    distill,
+    gain,
+    gain_of,
+    models_of,
+    probabilities,
+    train_many,
+)
 from recipe_widgets.models import build_model
 
 SHORT = Settings(width=16, max_steps=40, batch_size=32)
@@ -33,11 +42,14 @@ def test_the_ensemble_is_the_mean_of_probabilities(blobs: Data) -> None:
     shares = [float((blobs.validation.y == k).double().mean()) for k in range(3)]
     result = evaluate(both, blobs.validation)
     assert result.accuracy == pytest.approx(shares[0])
-    assert result.loss == pytest.approx(-sum(s * math.log(p) for s, p in zip(shares, (0.5, 0.2, 0.3), strict=True)))
+    assert result.loss == pytest.approx(-sum(s * math.log(p)
+                                             for s, p in zip(shares, (0.5, 0.2, 0.3), strict=True)))
 
 
 def test_gain_counted_by_hand() -> None:
-    """Three members that each miss another third of the samples: any two tie or win, all three are always right."""
+    """Three members that each miss another third of the samples: any two tie or win, all three
+    are always right.
+    """
     y = torch.tensor([0, 1, 0, 1, 0, 1])
     right, wrong = 0.9, 0.3  # probability of the true class
     probs = torch.full((3, 6), right).double()
@@ -52,7 +64,8 @@ def test_gain_counted_by_hand() -> None:
     assert (found.lowest[0], found.highest[2]) == pytest.approx((2 / 3, 1.0))
     assert found.loss[0] == pytest.approx(-(2 * math.log(0.9) + math.log(0.3)) / 3)
     assert found.loss[2] == pytest.approx(-math.log((0.9 + 0.9 + 0.3) / 3))
-    assert found.disagreement.tolist() == pytest.approx(np.array([[0, 2, 2], [2, 0, 2], [2, 2, 0]]) / 3)
+    assert found.disagreement.tolist() == pytest.approx(
+        np.array([[0, 2, 2], [2, 0, 2], [2, 2, 0]]) / 3)
     assert found.diversity == pytest.approx(2 / 3)
     assert "66.67%" in str(found)
 
@@ -71,9 +84,12 @@ def test_probabilities_and_gain_of_models(blobs: Data) -> None:
     assert probs.shape == (3, 100, 3)
     assert torch.allclose(probs.sum(2), torch.ones(3, 100).double())
     found = gain(models, blobs.validation)
-    assert found.members == pytest.approx([evaluate(model, blobs.validation).accuracy for model in models])
-    assert found.loss[2] == pytest.approx(evaluate(Ensemble(models), blobs.validation).loss, rel=1e-5)
-    assert found.loss[2] <= found.loss[0] + 1e-12  # Jensen: the mean's loss is never above the mean loss
+    assert found.members == pytest.approx(
+        [evaluate(model, blobs.validation).accuracy for model in models])
+    assert found.loss[2] == pytest.approx(
+        evaluate(Ensemble(models), blobs.validation).loss, rel=1e-5)
+    # Jensen: the mean's loss is never above the mean loss
+    assert found.loss[2] <= found.loss[0] + 1e-12
     for model in models:
         assert model.training
 
@@ -96,7 +112,8 @@ def test_distillation_loss_by_hand_and_the_teacher_stays_as_it_was(blobs: Data) 
     soft = torch.tensor([0.7, 0.2, 0.1]).sqrt()
     soft = soft / soft.sum()
     kl = float((soft * (soft * 3).log()).sum())
-    assert run.history.series("train_loss")[0] == pytest.approx(0.75 * 4 * kl + 0.25 * math.log(3), rel=1e-5)
+    assert run.history.series("train_loss")[0] == pytest.approx(0.75 * 4 * kl + 0.25 * math.log(3),
+                                                                rel=1e-5)
     assert teacher.training
     assert teacher.members[0].training
     assert all(p.grad is None for p in teacher.parameters())

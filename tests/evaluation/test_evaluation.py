@@ -15,12 +15,15 @@ from recipe_widgets import evaluation as ev
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize(("hits", "n", "low", "high"), [
-    (8, 10, 0.4901625, 0.9433178), (0, 10, 0.0, 0.2775328), (10, 10, 0.7224672, 1.0), (81, 263, 0.2552961, 0.3661730)])
+@pytest.mark.parametrize(("hits", "n", "low", "high"), [(8, 10, 0.4901625, 0.9433178),
+                                                        (0, 10, 0.0, 0.2775328),
+                                                        (10, 10, 0.7224672, 1.0),
+                                                        (81, 263, 0.2552961, 0.3661730)])
 def test_wilsons_interval(hits, n, low, high):
     """The last row: E. B. Wilson's interval in R. G. Newcombe, Statistics in Medicine 17, 1998."""
     got = ev.proportion(hits, n)
-    assert (got.value, got.low, got.high) == (hits / n, pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert (got.value, got.low, got.high) == (hits / n, pytest.approx(low, abs=1e-4),
+                                              pytest.approx(high, abs=1e-4))
 
 
 def test_wilson_by_its_formula():
@@ -53,14 +56,15 @@ def test_mcnemar_chi_squared_for_many():
     got = ev.mcnemar(*judged(101, 121, 59, 33))
     assert not got.exact
     assert got.statistic == pytest.approx((121 - 59 - 1) ** 2 / 180)
-    assert got.p == pytest.approx(math.erfc(math.sqrt(got.statistic / 2)))  # chi-squared with one degree of freedom
+    # chi-squared with one degree of freedom
+    assert got.p == pytest.approx(math.erfc(math.sqrt(got.statistic / 2)))
     assert "A is better" in str(got)
     assert ev.mcnemar(*judged(101, 121, 59, 33), exact=True).p == pytest.approx(
         2 * sum(math.comb(180, k) for k in range(60)) / 2**180)
 
 
-@pytest.mark.parametrize(("table", "value"), [((20, 5, 10, 15), 0.4), ((45, 15, 25, 15), 0.1304), ((25, 35, 5, 35), 0.2593),
-                                              ((30, 0, 0, 20), 1.0)])
+@pytest.mark.parametrize(("table", "value"), [((20, 5, 10, 15), 0.4), ((45, 15, 25, 15), 0.1304),
+                                              ((25, 35, 5, 35), 0.2593), ((30, 0, 0, 20), 1.0)])
 def test_kappa_of_the_textbook(table, value):
     yes, a_only, b_only, no = table
     a = [1] * (yes + a_only) + [0] * (b_only + no)
@@ -124,7 +128,8 @@ def test_calibration_against_torchmetrics():
     p = torch.randn(2000, 5, generator=torch.Generator().manual_seed(0)).mul(2).softmax(1)
     y = torch.randint(5, (2000,), generator=torch.Generator().manual_seed(1))
     for norm, name in (("l1", "ece"), ("max", "mce")):
-        assert getattr(ev.calibration(p, y), name) == pytest.approx(float(oracle(p, y, 5, 15, norm)), abs=1e-6)
+        assert getattr(ev.calibration(p, y),
+                       name) == pytest.approx(float(oracle(p, y, 5, 15, norm)), abs=1e-6)
 
 
 def test_temperature_is_found():
@@ -132,8 +137,10 @@ def test_temperature_is_found():
     y = np.array([0] * 8 + [1] * 2)
     assert ev.temperature(z, y) == pytest.approx(1.0, rel=1e-3)
     assert ev.temperature(3 * z, y) == pytest.approx(3.0, rel=1e-3)
-    assert ev.temperature(np.exp(3 * z) / np.exp(3 * z).sum(1, keepdims=True), y) == pytest.approx(3.0, rel=1e-3)
-    assert ev.temperature(z, np.zeros(10, int)) == pytest.approx(0.01, rel=0.1)  # always right: the surer the better
+    assert ev.temperature(np.exp(3 * z) / np.exp(3 * z).sum(1, keepdims=True),
+                          y) == pytest.approx(3.0, rel=1e-3)
+    # always right: the surer the better
+    assert ev.temperature(z, np.zeros(10, int)) == pytest.approx(0.01, rel=0.1)
 
 
 TRUTH, SAID = [0, 0, 0, 1, 1, 2, 2, 2, 2, 2], [0, 0, 1, 1, 1, 2, 2, 2, 0, 0]
@@ -176,9 +183,11 @@ def test_a_model_and_a_split_give_what_arrays_give(blobs):
     with torch.no_grad():
         p = model[2](model[0](x)).softmax(1)
     assert np.allclose(asked.probabilities, p.numpy(), atol=1e-6)
-    assert str(ev.accuracy(model, blobs.validation)) == str(ev.accuracy(p, y)) == str(ev.accuracy(p.argmax(1), y))
+    assert str(ev.accuracy(model, blobs.validation)) == str(ev.accuracy(p, y)) == str(
+        ev.accuracy(p.argmax(1), y))
     assert ev.mcnemar(model, model, blobs.validation).p == 1.0
-    assert ev.calibration(model, blobs.validation).ece == pytest.approx(ev.calibration(p, y).ece, abs=1e-5)
+    assert ev.calibration(model, blobs.validation).ece == pytest.approx(
+        ev.calibration(p, y).ece, abs=1e-5)
     wrong = ev.worst_mistakes(model, blobs.validation, most=3, names=blobs.classes)
     assert torch.equal(torch.from_numpy(wrong.images), blobs.validation.x[wrong.rows])
     assert [m.training for m in model.modules()] == before[0]
@@ -186,20 +195,28 @@ def test_a_model_and_a_split_give_what_arrays_give(blobs):
     assert all(torch.equal(v, before[2][k]) for k, v in model.state_dict().items())
 
 
-@pytest.mark.parametrize(("call", "text"), [
-    (lambda: ev.accuracy([0, 1], [0]), "equally many"), (lambda: ev.accuracy([], []), "no samples"),
-    (lambda: ev.accuracy([0.5, 1], [0, 1]), "whole numbers"), (lambda: ev.accuracy([-1, 1], [0, 1]), "from 0"),
-    (lambda: ev.accuracy("ab", [0, 1]), "str"), (lambda: ev.accuracy(Y, P), "answers come first"),
-    (lambda: ev.accuracy([[0.5, np.nan]], [0]), "NaN"), (lambda: ev.accuracy(P, Y + 5), "one column per class"),
-    (lambda: ev.accuracy([0], [0], level=2), "between 0 and 1"), (lambda: ev.proportion(3, 2), "0 <= hits"),
-    (lambda: ev.accuracy(nn.Linear(2, 2), [0]), "split"), (lambda: ev.calibration([0, 1], [0, 1]), "probabilities"),
-    (lambda: ev.calibration(np.log(P), Y), "softmax"), (lambda: ev.calibration(P, Y, bins=0), "from 1"),
-    (lambda: ev.bootstrap_difference([1.0], [2.0]), "2 samples"),
-    (lambda: ev.bootstrap_difference([1, 2], [1, 2, 3]), "same"),
-    (lambda: ev.bootstrap_difference([1, np.nan], [1, 2]), "NaN"), (lambda: ev.kappa([0, 1], [0]), "same samples"),
-    (lambda: ev.confusion(SAID, TRUTH, names=("a",)), "classes of answers"),
-    (lambda: ev.worst_mistakes([0], [1]), "labels alone"),
-    (lambda: ev.temperature([0], [1]), "labels alone")])
+@pytest.mark.parametrize(("call", "text"),
+                         [(lambda: ev.accuracy([0, 1], [0]), "equally many"),
+                          (lambda: ev.accuracy([], []), "no samples"),
+                          (lambda: ev.accuracy([0.5, 1], [0, 1]), "whole numbers"),
+                          (lambda: ev.accuracy([-1, 1], [0, 1]), "from 0"),
+                          (lambda: ev.accuracy("ab", [0, 1]), "str"),
+                          (lambda: ev.accuracy(Y, P), "answers come first"),
+                          (lambda: ev.accuracy([[0.5, np.nan]], [0]), "NaN"),
+                          (lambda: ev.accuracy(P, Y + 5), "one column per class"),
+                          (lambda: ev.accuracy([0], [0], level=2), "between 0 and 1"),
+                          (lambda: ev.proportion(3, 2), "0 <= hits"),
+                          (lambda: ev.accuracy(nn.Linear(2, 2), [0]), "split"),
+                          (lambda: ev.calibration([0, 1], [0, 1]), "probabilities"),
+                          (lambda: ev.calibration(np.log(P), Y), "softmax"),
+                          (lambda: ev.calibration(P, Y, bins=0), "from 1"),
+                          (lambda: ev.bootstrap_difference([1.0], [2.0]), "2 samples"),
+                          (lambda: ev.bootstrap_difference([1, 2], [1, 2, 3]), "same"),
+                          (lambda: ev.bootstrap_difference([1, np.nan], [1, 2]), "NaN"),
+                          (lambda: ev.kappa([0, 1], [0]), "same samples"),
+                          (lambda: ev.confusion(SAID, TRUTH, names=("a", )), "classes of answers"),
+                          (lambda: ev.worst_mistakes([0], [1]), "labels alone"),
+                          (lambda: ev.temperature([0], [1]), "labels alone")])
 def test_bad_input(call, text):
     with pytest.raises(RecipeError, match=text):
         call()
@@ -216,8 +233,9 @@ def test_shares_are_shares_whatever_the_labels(pairs):
     assert 0 <= ev.mcnemar(said, truth, truth).p <= 1
 
 
-@given(st.lists(st.lists(st.one_of(st.floats(), st.integers(-3, 9)), min_size=1, max_size=3), min_size=1, max_size=4),
-       st.lists(st.integers(-2, 5), min_size=1, max_size=4))
+@given(
+    st.lists(st.lists(st.one_of(st.floats(), st.integers(-3, 9)), min_size=1, max_size=3),
+             min_size=1, max_size=4), st.lists(st.integers(-2, 5), min_size=1, max_size=4))
 def test_odd_input_gives_an_answer_or_a_clear_error(said, truth):
     for call in (ev.accuracy, ev.confusion, ev.calibration, ev.worst_mistakes, ev.temperature):
         try:

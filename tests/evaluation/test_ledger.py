@@ -44,7 +44,8 @@ def test_what_is_kept_is_the_base_of_the_next(ledger: Ledger) -> None:
 
 def test_nothing_changes_is_said(ledger: Ledger) -> None:
     ledger.propose("idle", expected="same", because="it is not used", c=1)
-    assert ledger.outcome(ledger.measure("idle")) == "no difference beyond the seeds' spread, as expected"
+    assert ledger.outcome(
+        ledger.measure("idle")) == "no difference beyond the seeds' spread, as expected"
 
 
 def test_lower_may_be_better() -> None:
@@ -54,10 +55,11 @@ def test_lower_may_be_better() -> None:
     assert "0.5 to 0.7" in str(ledger)
 
 
-@pytest.mark.parametrize("slip", [
-    {"expected": "better", "because": "two at once", "a": 1, "b": 2}, {"expected": "better", "because": "none"},
-    {"expected": "good", "because": "x", "a": 1}, {"expected": "better", "because": " ", "a": 1},
-])
+@pytest.mark.parametrize(
+    "slip",
+    [{"expected": "better", "because": "two at once", "a": 1, "b": 2
+      }, {"expected": "better", "because": "none"}, {"expected": "good", "because": "x", "a": 1},
+     {"expected": "better", "because": " ", "a": 1}, ])
 def test_no_run_without_one_change_and_a_reason(ledger: Ledger, slip: dict) -> None:
     with pytest.raises(RecipeError):
         ledger.propose("x", **slip)
@@ -66,8 +68,10 @@ def test_no_run_without_one_change_and_a_reason(ledger: Ledger, slip: dict) -> N
 
 def test_order_matters(ledger: Ledger) -> None:
     ledger.propose("first", expected="better", because="it should", a=1)
-    for wrong in (lambda: ledger.keep("first"), lambda: ledger.measure("second"), lambda: ledger.plot(),
-                  lambda: ledger.propose("first", expected="better", because="again", a=2), lambda: Ledger(score, seeds=1)):
+    for wrong in (lambda: ledger.keep("first"), lambda: ledger.measure("second"),
+                  lambda: ledger.plot(),
+                  lambda: ledger.propose("first", expected="better", because="again", a=2),
+                  lambda: Ledger(score, seeds=1)):
         with pytest.raises(RecipeError):
             wrong()
 
@@ -94,12 +98,14 @@ def test_of_settings_judges_the_weights_that_a_run_keeps() -> None:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(300, 10)).astype("f4")
     data = Data.from_arrays(x, ((x[:, 0] > 0) ^ (draw.random(300) < 0.3)).astype(int), name="noisy")
-    settings = Settings(width=16, max_steps=60, lr=0.1, batch_size=32, eval_every=4, eval_samples=40)
+    settings = Settings(width=16, max_steps=60, lr=0.1, batch_size=32, eval_every=4,
+                        eval_samples=40)
     ledger = Ledger.of_settings(data, settings, seeds=2)
     ledger.propose("the best ones", expected="better", because="it overshoots", final="best")
     entry = ledger.measure("the best ones")
     for seed in range(2):
         for final, scored in (("last", entry.a), ("best", entry.b)):
             run = train(data, settings.replace(seed=seed, final=final))
-            assert scored[seed] == evaluate(run.model, stratified_look(data.validation, 40)).accuracy
+            assert scored[seed] == evaluate(run.model, stratified_look(data.validation,
+                                                                       40)).accuracy
     assert entry.a != entry.b

@@ -1,4 +1,6 @@
-"""Exported scripts are run as a stranger would: a fresh Python, without this package, on the numbers they print."""
+"""Exported scripts are run as a stranger would: a fresh Python, without this package, on the
+numbers they print.
+"""
 
 import re
 import subprocess
@@ -10,35 +12,44 @@ import pytest
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, train
+from recipe_widgets.core import Run
 from recipe_widgets.ensembles import distill
 from recipe_widgets.export import save_script
-from recipe_widgets.records import Run
 from recipe_widgets.training import replay, train_autoencoder
 
 MLP = Settings(width=16, max_steps=60, batch_size=32)
 CONV = Settings(model="convnet", width=16, max_steps=25, batch_size=32)
 SESSIONS = [
     (MLP, []),
-    (MLP.replace(dropout=0.3, activation="tanh", init="xavier"),
-     [(7, {"lr": 0.3}), (20, {"batch_size": 100, "dropout": 0.1})]),
-    (MLP.replace(optimizer="adam", lr=0.003, norm="batch", depth=2, seed=5),
-     [(10, {"momentum": 0.5, "weight_decay": 0.01}), (30, {"schedule": "cosine"}), (40, {"clip_norm": 0.5, "warmup": 50})]),
+    (MLP.replace(dropout=0.3, activation="tanh",
+                 init="xavier"), [(7, {"lr": 0.3}), (20, {"batch_size": 100, "dropout": 0.1})]),
+    (MLP.replace(optimizer="adam", lr=0.003, norm="batch", depth=2,
+                 seed=5), [(10, {"momentum": 0.5, "weight_decay": 0.01}),
+                           (30, {"schedule": "cosine"}), (40, {"clip_norm": 0.5, "warmup": 50})]),
     (CONV, [(5, {"lr": 0.01})]),
-    (CONV.replace(optimizer="nesterov", momentum=0.0, init="he", label_smoothing=0.1), [(9, {"momentum": 0.8})]),
-    (CONV.replace(optimizer="adamw", lr=0.002, norm="group", schedule="linear"), [(12, {"batch_size": 7})]),
+    (CONV.replace(optimizer="nesterov", momentum=0.0, init="he",
+                  label_smoothing=0.1), [(9, {"momentum": 0.8})]),
+    (CONV.replace(optimizer="adamw", lr=0.002, norm="group",
+                  schedule="linear"), [(12, {"batch_size": 7})]),
     (Settings(model="resnet", width=16, norm="batch", max_steps=8, batch_size=32), []),
     (Settings(model="inception", width=16, max_steps=8, batch_size=32, activation="maxout"), []),
-    (Settings(model="rnn", width=16, activation="tanh", max_steps=20, batch_size=32, dropout=0.2), [(3, {"dropout": 0.5})]),
+    (Settings(model="rnn", width=16, activation="tanh", max_steps=20, batch_size=32,
+              dropout=0.2), [(3, {"dropout": 0.5})]),
     (Settings(model="linear", optimizer="rmsprop", lr=0.001, max_steps=20, batch_size=32), []),
 ]
 
 
 def last_numbers(*scripts: Path) -> list[float]:
-    """What each script prints last; one after the other, in a fresh Python that cannot import this package."""
-    blocked = ("import os, runpy, sys; sys.modules['recipe_widgets'] = None; scripts = sys.argv[1:]; del sys.argv[1:]\n"
-               "for script in scripts:\n"
-               "    os.chdir(os.path.dirname(script)); runpy.run_path(script, run_name='__main__'); print('\f')")
-    done = subprocess.run([sys.executable, "-c", blocked, *map(str, scripts)], capture_output=True, text=True)
+    """What each script prints last; one after the other, in a fresh Python that cannot import
+    this package.
+    """
+    blocked = (
+        "import os, runpy, sys; sys.modules['recipe_widgets'] = None; scripts = sys.argv[1:]; del sys.argv[1:]\n"
+        "for script in scripts:\n"
+        "    os.chdir(os.path.dirname(script)); runpy.run_path(script, run_name='__main__'); print('\f')"
+    )
+    done = subprocess.run([sys.executable, "-c", blocked, *map(str, scripts)], capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stderr
     printed = done.stdout.split("\f")[:len(scripts)]
     return [float(re.findall(r"[-+.\de]+", text.strip().splitlines()[-1])[-1]) for text in printed]
@@ -53,7 +64,8 @@ def trained(blobs: Data, tmp_path_factory: pytest.TempPathFactory) -> list[tuple
 
 
 @pytest.mark.parametrize("session", range(len(SESSIONS)))
-def test_the_script_ends_with_the_same_loss(trained: list[tuple[Run, Path, float]], session: int) -> None:
+def test_the_script_ends_with_the_same_loss(trained: list[tuple[Run, Path, float]],
+                                            session: int) -> None:
     run, script, number = trained[session]
     assert number == pytest.approx(run.history.last("train_loss"), rel=1e-6)
     text = script.read_text()
@@ -70,7 +82,9 @@ def test_the_text_alone_finds_its_data(blobs: Data, tmp_path: Path) -> None:
 
 def test_a_stopped_run_trains_as_many_steps(blobs: Data, tmp_path: Path) -> None:
     run = train(blobs, MLP, until=lambda step: step.index == 33)
-    assert last_numbers(save_script(run, tmp_path)) == pytest.approx([run.history.last("train_loss")], rel=1e-6)
+    assert last_numbers(save_script(run,
+                                    tmp_path)) == pytest.approx([run.history.last("train_loss")],
+                                                                rel=1e-6)
 
 
 def test_a_saved_run_needs_its_data_handed_in(blobs: Data) -> None:
@@ -80,7 +94,8 @@ def test_a_saved_run_needs_its_data_handed_in(blobs: Data) -> None:
     assert "torch" in run.to_script(blobs)
 
 
-@pytest.mark.parametrize("changes", [{"augment": "flip"}, {"ema": 0.9}, {"norm": "weight"}, {"schedule": "plateau"}])
+@pytest.mark.parametrize(
+    "changes", [{"augment": "flip"}, {"ema": 0.9}, {"norm": "weight"}, {"schedule": "plateau"}])
 def test_what_a_script_cannot_tell_of_is_said(blobs: Data, changes: dict) -> None:
     run = train(blobs, MLP.replace(model="convnet", max_steps=1, **changes))
     with pytest.raises(RecipeError, match="cannot tell"):
@@ -92,20 +107,24 @@ def test_names_cannot_put_code_into_the_script(tmp_path: Path) -> None:
 
     evil = '"""\nimport os; os.abort()\n"""'
     data = Data.from_arrays(np.eye(12, dtype="f4"), np.arange(12) % 2, name=evil)
-    script = save_script(train(data, MLP.replace(max_steps=2, batch_size=4)), tmp_path, name="../" + evil)
+    script = save_script(train(data, MLP.replace(max_steps=2, batch_size=4)), tmp_path,
+                         name="../" + evil)
     assert script.parent == tmp_path
     assert "abort()" not in script.read_text().replace("os-abort", "")
     assert last_numbers(script)[0] > 0
 
 
 @pytest.mark.parametrize("make", [
-    lambda data: train(data, MLP.replace(max_steps=2), nn.Sequential(nn.Flatten(), nn.Linear(64, 3))),
-    lambda data: train(data, MLP.replace(max_steps=2), loss_fn=lambda z, y, _: nn.functional.multi_margin_loss(z, y)),
-    lambda data: distill(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), data, MLP.replace(max_steps=2)),
-    lambda data: replay(data, MLP.replace(max_steps=2), model=nn.Sequential(nn.Flatten(), nn.Linear(64, 3))),
+    lambda data: train(data, MLP.replace(max_steps=2), nn.Sequential(nn.Flatten(), nn.Linear(
+        64, 3))), lambda data: train(data, MLP.replace(max_steps=2), loss_fn=lambda z, y, _: nn.
+                                     functional.multi_margin_loss(z, y)),
+    lambda data: distill(nn.Sequential(nn.Flatten(), nn.Linear(
+        64, 3)), data, MLP.replace(max_steps=2)), lambda data: replay(
+            data, MLP.replace(max_steps=2), model=nn.Sequential(nn.Flatten(), nn.Linear(64, 3))),
     lambda data: train_autoencoder(data, MLP.replace(max_steps=2)),
 ], ids=["model", "loss", "distilled", "replayed", "autoencoder"])
-def test_what_settings_do_not_describe_has_no_script(blobs: Data, make: Callable[[Data], Run]) -> None:
+def test_what_settings_do_not_describe_has_no_script(blobs: Data, make: Callable[[Data],
+                                                                                 Run]) -> None:
     for run in (made := make(blobs), Run.from_json(made.to_json())):
         with pytest.raises(RecipeError, match="settings do not describe"):
             run.to_script(blobs)
@@ -114,4 +133,5 @@ def test_what_settings_do_not_describe_has_no_script(blobs: Data, make: Callable
 def test_a_run_of_no_steps_has_a_script_too(blobs: Data, tmp_path: Path) -> None:
     script = save_script(train(blobs, MLP.replace(max_steps=0)), tmp_path)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "last training loss nan"), done.stderr
+    assert (done.returncode,
+            done.stdout.splitlines()[-1]) == (0, "last training loss nan"), done.stderr

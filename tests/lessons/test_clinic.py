@@ -34,15 +34,17 @@ def tiny(data: Data) -> programs.Program:
     return programs.mlp(data).but(steps=6)
 
 
-SHORT = (Case("a", "softmax before the cross-entropy", "mnist", tiny, bugs.softmax_first, "", "", "Why a.",
-              ("output_scale",)),
+SHORT = (Case("a", "softmax before the cross-entropy", "mnist", tiny, bugs.softmax_first, "", "",
+              "Why a.", ("output_scale", )),
          Case("b", "nothing is wrong", "mnist", tiny, bugs.unchanged, "", "", "Why b.", ()),
-         Case("c", "never cleared", "mnist", tiny, bugs.no_zero_grad, "", "", "Why c.", ("grads_are_cleared",)))
+         Case("c", "never cleared", "mnist", tiny, bugs.no_zero_grad, "", "", "Why c.",
+              ("grads_are_cleared", )))
 
 
 def test_at_least_fourteen_patients_with_the_bugs_of_the_list() -> None:
     assert len(CASES) >= 14
-    assert len({case.key for case in CASES}) == len({case.diagnosis for case in CASES}) == len(CASES)
+    assert len({case.key for case in CASES}) == len({case.diagnosis
+                                                     for case in CASES}) == len(CASES)
     assert {case.data for case in CASES} == {"mnist", "cifar10"}
 
 
@@ -53,13 +55,15 @@ def test_the_quoted_line_is_in_the_program(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
-def test_the_named_check_finds_it_and_is_silent_on_the_sound_program(case: Case, ward: dict[str, Data]) -> None:
+def test_the_named_check_finds_it_and_is_silent_on_the_sound_program(case: Case,
+                                                                     ward: dict[str, Data]) -> None:
     sound = case.base(ward[case.data])
     broken = case.plant(sound)
     for name in case.checks[:1]:
         check = clinic_module.split_leak if name == "split_leak" else getattr(checks, name)
         found, clean = check(broken.subject()), check(sound.subject())
-        assert found.status in ("note",) if case.key == "bias_before_norm" else found.status in ("warn", "fail"), found
+        assert found.status in ("note", ) if case.key == "bias_before_norm" else found.status in (
+            "warn", "fail"), found
         assert clean.status in ("pass", "skip"), clean
         assert check in clinic_module.EXAMINATION
     if case.key == "sound":
@@ -67,7 +71,10 @@ def test_the_named_check_finds_it_and_is_silent_on_the_sound_program(case: Case,
 
 
 def test_a_sound_program_of_each_kind_is_not_accused(ward: dict[str, Data]) -> None:
-    only = [c for c in clinic_module.EXAMINATION if c.__name__ not in ("label_alignment", "augmentation_keeps_label")]
+    only = [
+        c for c in clinic_module.EXAMINATION
+        if c.__name__ not in ("label_alignment", "augmentation_keeps_label")
+    ]
     for make, data in ((programs.mlp, "mnist"), (programs.ink, "mnist")):
         report = run_all(make(ward[data]).subject(), only=only, progress=False)
         assert [r for r in report if r.status == "fail"] == []
@@ -94,9 +101,11 @@ def test_points(ward: dict[str, Data]) -> None:
     clinic = Clinic(ward["mnist"], seeds=2, cases=SHORT)
     a, b, c = (clinic.number_of(key) for key in "abc")
     assert clinic.score == "Score: 0 of 0 points, 0 of 3 patients"
-    assert clinic.answer(b, "nothing is wrong").startswith("Yes: nothing is wrong (2 points). Why b.")
+    assert clinic.answer(b,
+                         "nothing is wrong").startswith("Yes: nothing is wrong (2 points). Why b.")
     assert "Ask for the checks" in clinic.answer(a, "never cleared")
-    assert clinic.answer(a, "softmax before the cross-entropy").startswith("Yes: softmax before the cross-entropy (1 point)")
+    assert clinic.answer(a, "softmax before the cross-entropy").startswith(
+        "Yes: softmax before the cross-entropy (1 point)")
     for _ in range(2):
         assert clinic.answer(c, "nothing is wrong").startswith("No, not that")
     assert clinic.answer(c, "nothing is wrong").startswith("No. It is this: never cleared. Why c.")
@@ -105,7 +114,8 @@ def test_points(ward: dict[str, Data]) -> None:
     assert "you first said: never cleared" in clinic.table()
 
 
-def test_evidence_is_told_and_costs_a_point(ward: dict[str, Data], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_is_told_and_costs_a_point(ward: dict[str, Data],
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clinic_module, "EXAMINATION", (checks.output_scale, checks.loss_reduction))
     clinic = Clinic(ward["mnist"], seeds=1, cases=SHORT)
     number = clinic.number_of("a")
@@ -143,8 +153,8 @@ def test_wrong_input_is_told(ward: dict[str, Data], blobs: Data) -> None:
     with pytest.raises(RecipeError, match="Data of the cases: found .*expected mnist or cifar10"):
         Clinic(blobs)
     clinic = Clinic(ward["mnist"], cases=SHORT)
-    for wrong in (lambda: clinic.patient(0), lambda: clinic.patient(4), lambda: clinic.answer(1, "a cold"),
-                  lambda: clinic.number_of("z")):
+    for wrong in (lambda: clinic.patient(0), lambda: clinic.patient(4),
+                  lambda: clinic.answer(1, "a cold"), lambda: clinic.number_of("z")):
         with pytest.raises(RecipeError):
             wrong()
     assert len(Clinic(ward["cifar10"])) < len(CASES)

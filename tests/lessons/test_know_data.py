@@ -30,7 +30,8 @@ def grey() -> Data:
 def noise() -> Data:
     """300 random colour images 3x16x16 of 3 classes."""
     rng = np.random.default_rng(0)
-    return Data.from_arrays(rng.integers(0, 256, (300, 3, 16, 16), dtype=np.uint8), np.arange(300) % 3, name="noise")
+    return Data.from_arrays(rng.integers(0, 256, (300, 3, 16, 16), dtype=np.uint8),
+                            np.arange(300) % 3, name="noise")
 
 
 def test_contact_sheet_puts_images_row_by_row() -> None:
@@ -44,7 +45,8 @@ def test_contact_sheet_puts_images_row_by_row() -> None:
 
 
 def test_floats_are_stretched_and_tables_refused() -> None:
-    assert bytes_of(torch.tensor([-1.0, 0.0, 1.0]).reshape(3, 1, 1, 1)).flatten().tolist() == [0, 128, 255]
+    assert bytes_of(torch.tensor([-1.0, 0.0, 1.0]).reshape(3, 1, 1,
+                                                           1)).flatten().tolist() == [0, 128, 255]
     with pytest.raises(RecipeError, match="Pictures"):
         bytes_of(torch.zeros(3, 4))
     with pytest.raises(RecipeError, match="equally many"):
@@ -80,9 +82,10 @@ def test_losses_are_those_of_each_sample(blobs: Data) -> None:
 
 def test_pictures_have_words_and_are_small(noise: Data) -> None:
     table = browsing.sample_table(noise)
-    for picture in (table.ends("brightness", 5), table.sheet(table.rows()[:30]), know_data.class_shares(noise),
-                    inputs.spoiled_pictures(noise, build_model(
-                        Settings(width=8), noise.shape, 3), 2, 2, 4)):
+    for picture in (table.ends("brightness",
+                               5), table.sheet(table.rows()[:30]), know_data.class_shares(noise),
+                    inputs.spoiled_pictures(noise, build_model(Settings(width=8), noise.shape, 3),
+                                            2, 2, 4)):
         assert picture.png().startswith(b"\x89PNG")
         assert len(picture.png()) < 60_000
         assert len(picture.alt) > 15
@@ -112,7 +115,8 @@ def test_planted_copies_are_found_and_counted_per_split(noise: Data) -> None:
     assert len(found.contradictions) == 0
     flipped = know_data.with_train(puzzle, torch.arange(200), y=(puzzle.train.y + 1) % 3)
     assert len(know_data.copies(flipped, progress=False).across.contradictions) == 7
-    assert [entry["kind"] for entry in puzzle.vault_log()] == ["audit"] * 5, "looked at, never opened"
+    assert [entry["kind"]
+            for entry in puzzle.vault_log()] == ["audit"] * 5, "looked at, never opened"
 
 
 def test_faulty_pictures_are_the_multiples_and_blank_or_nearly(noise: Data) -> None:
@@ -149,9 +153,11 @@ def test_blur_is_the_mean_and_keeps_the_size() -> None:
     x = torch.arange(16, dtype=torch.uint8).reshape(1, 1, 4, 4)
     small = inputs.blurred(x, 2)
     assert small.shape == x.shape
-    assert small[0, 0, :2, :2].tolist() == [[2, 2], [2, 2]]  # mean of 0, 1, 4, 5 is 2.5; half to even
+    # mean of 0, 1, 4, 5 is 2.5; half to even
+    assert small[0, 0, :2, :2].tolist() == [[2, 2], [2, 2]]
     assert torch.equal(inputs.blurred(x, 1), x)
-    assert torch.equal(inputs.blurred(x.float(), 3)[0, 0, 3, 3], torch.tensor(15.0)), "the border's own mean"
+    assert torch.equal(inputs.blurred(x.float(), 3)[0, 0, 3, 3],
+                       torch.tensor(15.0)), "the border's own mean"
     with pytest.raises(RecipeError):
         inputs.blurred(x, 5)
 
@@ -163,24 +169,33 @@ def test_shuffled_patches_are_the_same_patches() -> None:
     for before, after in zip(x, mixed, strict=True):
         assert sorted(before.flatten().tolist()) == sorted(after.flatten().tolist())
         assert torch.equal(before[0, :, 6], after[0, :, 6]), "what does not divide stays"
-        corners = {tuple(before[0, i:i + 3, j:j + 3].flatten().tolist()) for i in (0, 3) for j in (0, 3)}
-        assert corners == {tuple(after[0, i:i + 3, j:j + 3].flatten().tolist()) for i in (0, 3) for j in (0, 3)}
+        corners = {
+            tuple(before[0, i:i + 3, j:j + 3].flatten().tolist()) for i in (0, 3) for j in (0, 3)
+        }
+        assert corners == {
+            tuple(after[0, i:i + 3, j:j + 3].flatten().tolist()) for i in (0, 3) for j in (0, 3)
+        }
     assert torch.equal(inputs.patch_shuffled(x, 1), x)
 
 
 def test_scales_feed_what_they_say(blobs: Data) -> None:
     rows = torch.arange(300)
     raw = blobs.train.raw(rows)[0].float()
-    torch.testing.assert_close(inputs.as_fed(blobs, "0 to 255").train.batch(rows)[0], raw, rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(
+        inputs.as_fed(blobs, "0 to 255").train.batch(rows)[0], raw, rtol=1e-4, atol=1e-2)
     torch.testing.assert_close(inputs.as_fed(blobs, "0 to 1").train.batch(rows)[0], raw / 255)
-    torch.testing.assert_close(inputs.as_fed(blobs, "-1 to 1").train.batch(rows)[0], raw / 127.5 - 1)
-    torch.testing.assert_close(inputs.as_fed(blobs, "mean 0, std 1").train.batch(rows)[0], blobs.train.batch(rows)[0])
+    torch.testing.assert_close(
+        inputs.as_fed(blobs, "-1 to 1").train.batch(rows)[0], raw / 127.5 - 1)
+    torch.testing.assert_close(
+        inputs.as_fed(blobs, "mean 0, std 1").train.batch(rows)[0],
+        blobs.train.batch(rows)[0])
     with pytest.raises(RecipeError):
         inputs.as_fed(blobs, "0 to 7")
 
 
 def test_raw_bytes_want_a_lower_rate(blobs: Data) -> None:
-    found = inputs.scales(blobs, Settings(width=8, max_steps=60, batch_size=32), [1e-4, 0.1], seeds=2)
+    found = inputs.scales(blobs, Settings(width=8, max_steps=60, batch_size=32), [1e-4, 0.1],
+                          seeds=2)
     assert np.mean(found.scores("0 to 255", 0.1)) < np.mean(found.scores("mean 0, std 1", 0.1))
     assert "at the best of 2 learning rates" in str(found)
     assert found.plot().alt.startswith("blobs, validation accuracy")
@@ -205,28 +220,34 @@ def test_stratified_draws_do_not_vary(noise: Data) -> None:
     found = splitting.strata(noise, 150, 0, draws=40)
     assert found.stratified.min() == found.stratified.max() == 10
     assert found.plain.min() < 10 < found.plain.max()
-    assert splitting.split_table(noise).splitlines()[1].split() == ["train", "200", "33.00%", "to", "33.50%"]
+    assert splitting.split_table(noise).splitlines()[1].split() == [
+        "train", "200", "33.00%", "to", "33.50%"
+    ]
 
 
 def test_choosing_on_the_test_set_is_optimistic_by_the_known_amount() -> None:
     found = splitting.useless_models(n=500, candidates=1000, trials=200)
     hits = np.arange(501)
-    largest = float((1 - stats.binom.cdf(hits, 500, 0.1) ** 1000).sum()) / 500  # E[max] = sum of P(max > k)
+    # E[max] = sum of P(max > k)
+    largest = float((1 - stats.binom.cdf(hits, 500, 0.1) ** 1000).sum()) / 500
     assert found.on_chosen.mean() == pytest.approx(largest, abs=0.001)
     assert found.on_fresh.mean() == pytest.approx(0.1, abs=4 * np.sqrt(0.1 * 0.9 / 500 / 200))
     assert "It looks" in str(found)
 
 
 def test_equal_nets_are_judged_on_disjoint_samples(blobs: Data) -> None:
-    found = splitting.same_nets(blobs, Settings(width=8, max_steps=2), candidates=4, n=20, trials=50)
+    found = splitting.same_nets(blobs, Settings(width=8, max_steps=2), candidates=4, n=20,
+                                trials=50)
     assert (found.on_chosen >= found.all_mean).all()
     assert found.optimism.mean() > 0
     assert len(splitting.chosen_picture([found]).alt) > 20
 
 
 def test_subsets_say_whether_the_best_is_the_same() -> None:
-    same = splitting.Subsets({10: {"a": [0.5], "b": [0.4]}, 99: {"a": [0.9], "b": [0.8]}}, {10: 0.1, 99: 1.0}, 1)
-    other = splitting.Subsets({10: {"a": [0.3], "b": [0.4]}, 99: {"a": [0.9], "b": [0.8]}}, {10: 0.1, 99: 1.0}, 1)
+    same = splitting.Subsets({10: {"a": [0.5], "b": [0.4]}, 99: {"a": [0.9], "b": [0.8]}},
+                             {10: 0.1, 99: 1.0}, 1)
+    other = splitting.Subsets({10: {"a": [0.3], "b": [0.4]}, 99: {"a": [0.9], "b": [0.8]}},
+                              {10: 0.1, 99: 1.0}, 1)
     assert "The same one is best on 10 samples" in str(same)
     assert "No smaller subset" in str(other)
     assert same.order(99) == ["a", "b"]

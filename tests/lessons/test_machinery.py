@@ -26,7 +26,8 @@ def test_the_hand_written_swish_is_torchs_silu_and_the_wrong_one_has_another_slo
 
 
 def test_error_of_central_differences_is_that_of_the_formula() -> None:
-    # L(w) = w³ along any direction: (L(1 + h) - L(1 - h)) / 2h = 3 + h², so the relative error is h² / (6 + h²).
+    # L(w) = w³ along any direction: (L(1 + h) - L(1 - h)) / 2h = 3 + h², so the relative error is
+    # h² / (6 + h²).
     class Cube(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -110,12 +111,15 @@ def test_the_distance_exercise_says_what_is_wrong(mine: object, says: str) -> No
     assert re.search(says, m.check_distances(mine))  # type: ignore[arg-type]
 
 
-def backprop(x: torch.Tensor, y: torch.Tensor, w: dict[str, torch.Tensor], slip: str = "") -> dict[str, torch.Tensor]:
+def backprop(x: torch.Tensor, y: torch.Tensor, w: dict[str, torch.Tensor],
+             slip: str = "") -> dict[str, torch.Tensor]:
     a = (x @ w["w1"].T + w["b1"]).relu()
     p = (a @ w["w2"].T + w["b2"]).softmax(1)
     at_logits = (p - F.one_hot(y, p.shape[1])) / (1 if slip == "sum" else len(x))
     at_hidden = (at_logits @ w["w2"]) * (1 if slip == "relu" else (a > 0))
-    return {"w2": at_logits.T @ a, "b2": at_logits.sum(0), "w1": at_hidden.T @ x, "b1": at_hidden.sum(0)}
+    return {
+        "w2": at_logits.T @ a, "b2": at_logits.sum(0), "w1": at_hidden.T @ x, "b1": at_hidden.sum(0)
+    }
 
 
 def test_backprop_by_hand_and_its_exercise(blobs: Data) -> None:
@@ -124,10 +128,12 @@ def test_backprop_by_hand_and_its_exercise(blobs: Data) -> None:
     assert seen.after < 1e-12
     assert m.check_backprop(backprop, blobs).startswith("Right")
     assert "w1 differs" in m.check_backprop(lambda x, y, w: backprop(x, y, w, "relu"), blobs)
-    assert "64 times off" not in (said := m.check_backprop(lambda x, y, w: backprop(x, y, w, "sum"), blobs))
+    assert "64 times off" not in (said := m.check_backprop(lambda x, y, w: backprop(x, y, w, "sum"),
+                                                           blobs))
     assert "divide by the number of samples" in said
     assert "nothing" in m.check_backprop(lambda x, y, w: {}, blobs)
-    assert "KeyError" in m.check_backprop(lambda x, y, w: w["no"], blobs)  # type: ignore[arg-type,return-value]
+    assert "KeyError" in m.check_backprop(lambda x, y, w: w["no"],
+                                          blobs)  # type: ignore[arg-type,return-value]
     with pytest.raises(RecipeError, match="Gradient of w1"):
         m.compare_backprop(lambda x, y, w: {"w1": x}, blobs)
 
@@ -151,9 +157,11 @@ def test_ways_to_read_count_bytes(blobs: Data) -> None:
 
 
 def test_milestones_come_in_order(blobs: Data) -> None:
-    seen = m.milestones(blobs, Settings(width=16, max_steps=60, batch_size=32), seeds=2, every=5, look=100)
+    seen = m.milestones(blobs, Settings(width=16, max_steps=60, batch_size=32), seeds=2, every=5,
+                        look=100)
     assert len(seen.first) == len(seen.converged) == 2
-    for (first, _), (converged, _), final in zip(seen.first, seen.converged, seen.final, strict=True):
+    for (first, _), (converged, _), final in zip(seen.first, seen.converged, seen.final,
+                                                 strict=True):
         assert first <= converged <= 60
         assert final > 0.9
     assert "2 of 2 seeds" in str(seen)
@@ -173,21 +181,27 @@ def test_a_wrong_backward_pass_trains_without_a_word(blobs: Data) -> None:
     seen = m.train_with_both(blobs, seeds=2, steps=30)
     assert list(seen.runs) == ["right", "wrong"]
     assert all(run.status == "done" for runs in seen.runs.values() for run in runs)
-    assert seen.runs["right"][0].history.series("train_loss")[0] == seen.runs["wrong"][0].history.series("train_loss")[0]
+    assert seen.runs["right"][0].history.series(
+        "train_loss")[0] == seen.runs["wrong"][0].history.series("train_loss")[0]
     assert str(seen).startswith("blobs, 2 seeds: ")
 
 
-@pytest.mark.parametrize(("right", "wrong", "says"), [([0.8, 0.9], [0.6, 0.7], "right one is better"),
-                                                      ([0.6, 0.7], [0.8, 0.9], "wrong one is better"),
-                                                      ([0.6, 0.8], [0.7, 0.9], "does not tell")])
-def test_the_sentence_on_both_goes_by_the_numbers(right: list[float], wrong: list[float], says: str) -> None:
-    seen = breaking.BothTrain({"right": [None] * 2, "wrong": [None] * 2}, "d")  # type: ignore[list-item]
+@pytest.mark.parametrize(("right", "wrong", "says"),
+                         [([0.8, 0.9], [0.6, 0.7], "right one is better"),
+                          ([0.6, 0.7], [0.8, 0.9], "wrong one is better"),
+                          ([0.6, 0.8], [0.7, 0.9], "does not tell")])
+def test_the_sentence_on_both_goes_by_the_numbers(right: list[float], wrong: list[float],
+                                                  says: str) -> None:
+    seen = breaking.BothTrain({"right": [None] * 2, "wrong": [None] * 2},
+                              "d")  # type: ignore[list-item]
     object.__setattr__(seen, "scores", lambda label: {"right": right, "wrong": wrong}[label])
     assert says in str(seen)
 
 
 def test_ways_to_break_show_in_the_curves(blobs: Data) -> None:
-    seen = m.ways_to_break(blobs, Settings(width=16, lr=0.05, max_steps=60, batch_size=32, eval_every=60), seeds=2)
+    seen = m.ways_to_break(blobs,
+                           Settings(width=16, lr=0.05, max_steps=60, batch_size=32, eval_every=60),
+                           seeds=2)
     assert list(seen.runs) == list(breaking.WAYS)
     assert seen.shapes("as it should be") == "falling"
     assert seen.ends("init zeros")[0] == pytest.approx(math.log(3), rel=0.05)

@@ -4,7 +4,12 @@ import torch
 
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.lessons import bowl, optimise, schedules, second_order
-from recipe_widgets.lessons.batches import gradient_noise, larger_batches, saved_bytes, ways_to_batch
+from recipe_widgets.lessons.batches import (
+    gradient_noise,
+    larger_batches,
+    saved_bytes,
+    ways_to_batch,
+)
 from recipe_widgets.lessons.claims import Claim, claim, ends
 from recipe_widgets.lessons.compare import Comparison
 from recipe_widgets.models import build_model
@@ -23,7 +28,8 @@ def test_gradient_descent_on_a_bowl_is_the_geometric_series() -> None:
 def test_beyond_two_over_kappa_it_diverges_and_says_so() -> None:
     path = bowl.descend(bowl.bowl(20.0), "sgd", lr=0.2, steps=200)
     assert path.diverged
-    assert "Diverged: sgd" in bowl.ranking({"sgd": path, "adam": bowl.descend(bowl.bowl(20.0), "adam", 0.1)})
+    assert "Diverged: sgd" in bowl.ranking(
+        {"sgd": path, "adam": bowl.descend(bowl.bowl(20.0), "adam", 0.1)})
 
 
 def test_the_best_rate_of_gradient_descent_is_near_two_over_one_plus_kappa() -> None:
@@ -41,14 +47,17 @@ def test_rates_tried_at_once_end_where_single_runs_end(name: str) -> None:
 
 def test_turning_a_surface_changes_nothing_for_rules_without_axes() -> None:
     surface = bowl.bowl(20.0)
-    plain, turned = (bowl.descend(one, "momentum", 0.01).losses for one in (surface, bowl.turned(surface, 30)))
+    plain, turned = (bowl.descend(one, "momentum", 0.01).losses
+                     for one in (surface, bowl.turned(surface, 30)))
     np.testing.assert_allclose(plain, turned, rtol=1e-9)
-    adam, askew = (bowl.descend(one, "adam", 0.1).losses for one in (surface, bowl.turned(surface, 30)))
+    adam, askew = (bowl.descend(one, "adam", 0.1).losses
+                   for one in (surface, bowl.turned(surface, 30)))
     assert np.abs(adam - askew).max() > 0.01
 
 
 def test_minima_are_where_they_are_said_to_be() -> None:
-    for make, at in ((bowl.bowl, (0, 0)), (bowl.saddle, (0, 1)), (bowl.banana, (1, 1)), (bowl.plateau, (0, 0))):
+    for make, at in ((bowl.bowl, (0, 0)), (bowl.saddle, (0, 1)), (bowl.banana, (1, 1)),
+                     (bowl.plateau, (0, 0))):
         surface = make(20.0)
         w = torch.tensor(at, dtype=torch.float64, requires_grad=True)
         loss = surface.loss(w)
@@ -68,7 +77,8 @@ def test_both_forms_of_momentum_agree_until_the_rate_changes() -> None:
 
 
 def test_slips_on_the_bowl_are_clear_errors() -> None:
-    for wrong in (lambda: bowl.bowl(0.5), lambda: bowl.rule("sdg"), lambda: bowl.race(bowl.bowl(), [])):
+    for wrong in (lambda: bowl.bowl(0.5), lambda: bowl.rule("sdg"),
+                  lambda: bowl.race(bowl.bowl(), [])):
         with pytest.raises(RecipeError):
             wrong()
 
@@ -105,7 +115,8 @@ def test_a_claim_is_judged_by_its_numbers(a: tuple, b: tuple, more: bool, outcom
 
 def test_a_claim_says_its_numbers() -> None:
     text = str(Claim("it helps", "without", "with", (0.5, 0.6), (0.7, 0.9)))
-    for part in ("80.0 % (70.0 to 90.0) with with", "55.0 % (50.0 to 60.0) with without", "+25.0", "n = 2 paired seeds"):
+    for part in ("80.0 % (70.0 to 90.0) with with", "55.0 % (50.0 to 60.0) with without", "+25.0",
+                 "n = 2 paired seeds"):
         assert part in text
     assert "1 more diverged" in str(Claim("x", "a", "b", (0.5, 0.6, np.nan), (0.7, 0.9, 0.8)))
 
@@ -119,13 +130,15 @@ def test_claims_about_runs(blobs: Data) -> None:
 
 
 def test_a_title_names_best_and_last(blobs: Data) -> None:
-    runs = optimise.rates_compared(blobs, SHORT.replace(max_steps=80), {"good": 0.05, "low": 1e-5}, seeds=2)
+    runs = optimise.rates_compared(blobs, SHORT.replace(max_steps=80), {"good": 0.05, "low": 1e-5},
+                                   seeds=2)
     assert ends(runs).startswith("Best at the end: good (0.05), ")
     assert "last: low (1e-05)" in ends(runs)
 
 
 def test_named_rates(blobs: Data) -> None:
-    runs = optimise.rates_compared(blobs, SHORT.replace(max_steps=80), {"good": 0.05, "low": 1e-5}, seeds=1)
+    runs = optimise.rates_compared(blobs, SHORT.replace(max_steps=80), {"good": 0.05, "low": 1e-5},
+                                   seeds=1)
     assert runs.mean("good (0.05)") > runs.mean("low (1e-05)")
     assert optimise.rate_verdicts(runs).count("\n") == 1
 
@@ -142,7 +155,9 @@ def test_two_sweeps_know_best_and_width(blobs: Data) -> None:
 def test_own_rates_train_as_the_schedule_of_the_same_rates(blobs: Data) -> None:
     settings = SHORT.replace(schedule="cosine")
     rates = schedules.rates(settings)
-    ours, theirs = schedules.train_with_rate(blobs, settings, lambda step: float(rates[step])), train(blobs, settings)
+    ours, theirs = schedules.train_with_rate(blobs, settings,
+                                             lambda step: float(rates[step])), train(
+                                                 blobs, settings)
     assert ours.history.series("train_loss") == theirs.history.series("train_loss")
     assert ours.history.last("val_accuracy") == theirs.history.last("val_accuracy")
 
@@ -171,7 +186,9 @@ def test_schedules_side_by_side(blobs: Data) -> None:
 
 
 def test_memory_of_a_linear_layer_is_its_input_and_the_log_probabilities() -> None:
-    """Kept for the backward pass: x (n, 20) and log-softmax (n, 5), float32, and labels (n,) int64."""
+    """Kept for the backward pass: x (n, 20) and log-softmax (n, 5), float32, and labels (n,)
+    int64.
+    """
     model, n = torch.nn.Linear(20, 5), 7
     x, y = torch.randn(n, 20), torch.zeros(n, dtype=torch.int64)
     least = 4 * n * (20 + 5)
@@ -189,8 +206,10 @@ def test_the_noise_of_full_draws_falls_with_the_root(blobs: Data) -> None:
 
 def test_every_way_has_the_same_seconds(blobs: Data) -> None:
     ticks = iter(range(10**6))
-    found = ways_to_batch(blobs, SHORT, {"all": (0, 0.1), "some": (50, 0.1)}, seconds=6, clock=lambda: next(ticks))
-    assert {name: course.steps[-1] for name, course in found.courses.items()} == {"all": 6, "some": 6}
+    found = ways_to_batch(blobs, SHORT, {"all": (0, 0.1), "some": (50, 0.1)}, seconds=6,
+                          clock=lambda: next(ticks))
+    assert {name: course.steps[-1]
+            for name, course in found.courses.items()} == {"all": 6, "some": 6}
     assert found.courses["all"].batch_size == blobs.train.size
     assert found.courses["all"].memory > found.courses["some"].memory
     assert "Lowest loss in the same time" in str(found)
@@ -200,14 +219,16 @@ def test_every_way_has_the_same_seconds(blobs: Data) -> None:
 def test_larger_batches_see_as_many_samples(blobs: Data) -> None:
     settings = SHORT.replace(lr=0.002, momentum=0.0)
     less_noise, better, scaled, even = larger_batches(blobs, settings, 4, 64, 3200, seeds=3)
-    assert np.mean(less_noise.b) < np.mean(less_noise.a) / 2  # sixteen times the samples: a quarter of the noise
+    # sixteen times the samples: a quarter of the noise
+    assert np.mean(less_noise.b) < np.mean(less_noise.a) / 2
     assert better.new == "batches of 64"
     assert scaled.new == even.old == "batches of 64, lr x 16"
     assert even.b == better.a
 
 
 def test_second_order_saves_passes_and_costs_size(blobs: Data) -> None:
-    found = second_order.full_batch_passes(blobs.subset(60), SHORT.replace(model="linear"), 30, lrs=(0.01,))
+    found = second_order.full_batch_passes(blobs.subset(60), SHORT.replace(model="linear"), 30,
+                                           lrs=(0.01, ))
     assert {len(curve) for curve in found.losses.values()} == {30}
     assert found.losses["L-BFGS"][-1] < found.losses["SGD, best of its rates"][-1]
     cost = second_order.NewtonCost({100: 1.0, 1000: 100.0}, {100: 0.1, 1000: 0.1})
@@ -232,4 +253,5 @@ def test_the_exercise_is_judged(blobs: Data) -> None:
 
 def test_rates_around_a_suggestion(blobs: Data) -> None:
     assert "suggests nothing" in optimise.around(blobs, SHORT, None)
-    assert "The suggestion 1e-05 is beaten by 0.0001, higher" in optimise.around(blobs, SHORT, 1e-5, seeds=1)
+    assert "The suggestion 1e-05 is beaten by 0.0001, higher" in optimise.around(
+        blobs, SHORT, 1e-5, seeds=1)

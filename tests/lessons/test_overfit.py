@@ -56,7 +56,8 @@ def test_suspects_are_told_apart(blobs: Data) -> None:
 
 
 def test_more_units_learn_a_batch(blobs: Data) -> None:
-    found = overfit.raise_capacity(blobs, SHORT.replace(optimizer="adam", lr=0.01, max_steps=120), (1, 32), 32, seeds=2)
+    found = overfit.raise_capacity(blobs, SHORT.replace(optimizer="adam", lr=0.01, max_steps=120),
+                                   (1, 32), 32, seeds=2)
     assert max(found.losses[32]) < min(found.losses[1])
     assert found.parameters[32] == 64 * 32 + 32 + 32 * 3 + 3
     assert found.enough == 32
@@ -84,17 +85,18 @@ def test_measured_points_and_their_onset(blobs: Data) -> None:
     assert "200:" in curve.plot(mark=("blobs", 200)).alt
 
 
-@pytest.mark.parametrize(("values", "onset"), [((0.1, 0.1, 0.5), 100), ((0.5, 0.5, 0.5), 5), ((0.5, 0.1, 0.5), 100),
-                                               ((0.5, 0.5, 0.1), None)])
+@pytest.mark.parametrize(("values", "onset"), [((0.1, 0.1, 0.5), 100), ((0.5, 0.5, 0.5), 5),
+                                               ((0.5, 0.1, 0.5), 100), ((0.5, 0.5, 0.1), None)])
 def test_onset_is_where_every_later_point_beats_chance(values: tuple, onset: int | None) -> None:
-    points = {("a", n): samples.Point((1.0,), (v, v + 0.1)) for n, v in zip((5, 10, 100), values, strict=True)}
+    points = {("a", n): samples.Point((1.0, ), (v, v + 0.1))
+              for n, v in zip((5, 10, 100), values, strict=True)}
     assert samples.Curve("samples", 0.1, points).onset("a") == onset
 
 
 def test_the_widest_is_judged_beside_the_best() -> None:
-    points = {("a", 1): samples.Point((1.0,), (0.5, 0.6)), ("a", 8): samples.Point((1.0,), (0.8, 0.9)),
-              ("a", 64): samples.Point((1.0,), (0.6, 0.7)), ("b", 1): samples.Point((1.0,), (0.1,)),
-              ("b", 64): samples.Point((1.0,), (0.2,))}
+    points = {("a", 1): samples.Point((1.0, ), (0.5, 0.6)), ("a", 8):
+              samples.Point((1.0, ), (0.8, 0.9)), ("a", 64): samples.Point((1.0, ), (0.6, 0.7)),
+              ("b", 1): samples.Point((1.0, ), (0.1, )), ("b", 64): samples.Point((1.0, ), (0.2, ))}
     text = samples.width_verdict(samples.Curve("units", 0.1, points))
     assert text == "a: best at 8 units (85.0%), 64 units are worse; b: best at 64 units (20.0%), the widest there is."
 
@@ -108,7 +110,8 @@ def test_capacity_has_a_line_per_count(blobs: Data) -> None:
 
 def test_a_fifth_of_the_layers_is_compared_with_all() -> None:
     found = small.Depths({2: 10, 10: 50}, {2: 1.0, 10: 4.0}, {2: [0.9, 0.95], 10: [0.7, 0.8]}, 100)
-    assert found.verdict.startswith("2 instead of 10 hidden layers: a step is 4.0 times as fast, and the result is better")
+    assert found.verdict.startswith(
+        "2 instead of 10 hidden layers: a step is 4.0 times as fast, and the result is better")
 
 
 def test_depths_are_measured(blobs: Data) -> None:
@@ -125,20 +128,24 @@ def test_seconds_are_those_of_the_clock(blobs: Data) -> None:
 
 def test_rank_correlation_of_short_and_long() -> None:
     names = ["a", "b", "c", "d"]
-    assert small.ShortLong(names, [1, 2, 3, 4], [5, 6, 7, 8], 1, 10).rank_correlation == pytest.approx(1)
-    assert small.ShortLong(names, [1, 2, 3, 4], [8, 7, 6, 5], 1, 10).rank_correlation == pytest.approx(-1)
+    assert small.ShortLong(names, [1, 2, 3, 4], [5, 6, 7, 8], 1,
+                           10).rank_correlation == pytest.approx(1)
+    assert small.ShortLong(names, [1, 2, 3, 4], [8, 7, 6, 5], 1,
+                           10).rank_correlation == pytest.approx(-1)
     text = str(small.ShortLong(names, [0.1, 0.2, 0.4, 0.3], [0.5, 0.6, 0.7, 0.8], 10, 100))
     assert "(c) comes in as number 2 of the long ones, 10.0 points behind the best, at 10% of the time" in text
 
 
 def test_short_and_long_runs(blobs: Data) -> None:
-    found = small.short_and_long(blobs, [SHORT.replace(lr=lr) for lr in (1e-5, 1e-3, 0.05)], short=10)
+    found = small.short_and_long(blobs, [SHORT.replace(lr=lr) for lr in (1e-5, 1e-3, 0.05)],
+                                 short=10)
     assert found.names[2] == "lr 0.05"
     assert found.long[2] == max(found.long)
     assert "candidate" in found.plot().alt or "rank correlation" in found.plot().alt
 
 
-# --- convolution -----------------------------------------------------------------------------------------------------
+# --- convolution ----------------------------------------------------------------------------------
+# -------------------
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -163,7 +170,8 @@ def test_sizes_of_the_lecture() -> None:
 
 def test_kernels_do_what_their_names_say() -> None:
     flat, step = np.full((6, 6), 0.5), np.repeat([[0.0] * 3 + [1.0] * 3], 6, axis=0)
-    for name, gain in (("identity", 1), ("edge", 0), ("sharpen", 1), ("box", 1), ("gaussian", 1), ("vertical edge", 0)):
+    for name, gain in (("identity", 1), ("edge", 0), ("sharpen", 1), ("box", 1), ("gaussian", 1),
+                       ("vertical edge", 0)):
         np.testing.assert_allclose(conv.convolve(flat, conv.KERNELS[name]), 0.5 * gain, atol=1e-12)
     assert conv.convolve(step, conv.KERNELS["vertical edge"]).max() == 4
     assert np.abs(conv.convolve(step, conv.KERNELS["horizontal edge"])).max() == 0
@@ -178,7 +186,8 @@ def test_pooling_takes_tiles() -> None:
         conv.pool(image, "max", 9)
 
 
-@pytest.mark.parametrize("wrong", [[1, 2, 3], [[1, 2], [3]], [[1, np.nan], [1, 1]], "abc", [[1, 2, 3]]])
+@pytest.mark.parametrize("wrong",
+                         [[1, 2, 3], [[1, 2], [3]], [[1, np.nan], [1, 1]], "abc", [[1, 2, 3]]])
 def test_a_kernel_must_be_square_and_finite(wrong: object) -> None:
     with pytest.raises(RecipeError, match="rows"):
         conv.own_kernel(wrong)
@@ -188,13 +197,15 @@ def test_pictures_of_convolutions(blobs: Data) -> None:
     image = conv.sample_image(blobs)
     assert image.shape == (1, 8, 8)
     assert image.max() <= 1
-    assert "(8 + 2·0 - 3) // 2 + 1 = 3" in conv.show_convolution(image, conv.KERNELS["edge"], stride=2, name="edge").alt
+    assert "(8 + 2·0 - 3) // 2 + 1 = 3" in conv.show_convolution(image, conv.KERNELS["edge"],
+                                                                 stride=2, name="edge").alt
     assert "kernels identity" in conv.show_filters([image]).alt
     with pytest.raises(RecipeError):
         conv.sample_image(blobs, 10**6)
 
 
-# --- architectures ---------------------------------------------------------------------------------------------------
+# --- architectures --------------------------------------------------------------------------------
+# -------------------
 
 
 def test_shapes_of_lenet() -> None:
@@ -217,16 +228,19 @@ def test_shapes_of_alexnet_are_torchvisions() -> None:
 
 
 def test_families_are_compared(blobs: Data) -> None:
-    found = families.families(blobs, {"linear": SHORT.replace(model="linear"), "MLP": SHORT}, seeds=2)
+    found = families.families(blobs, {"linear": SHORT.replace(model="linear"), "MLP": SHORT},
+                              seeds=2)
     assert found.parameters["MLP"] == count_parameters(build_model(SHORT, blobs.shape, 3))
     assert "Best after 40 steps" in found.verdict
     assert "MLP" in found.plot().alt or "linear" in found.plot().alt
 
 
 def test_plain_and_residual_nets(blobs: Data) -> None:
-    found = families.plain_and_residual(blobs, SHORT.replace(width=8, norm="batch", max_steps=4), (1, 2), seeds=1)
+    found = families.plain_and_residual(blobs, SHORT.replace(width=8, norm="batch", max_steps=4),
+                                        (1, 2), seeds=1)
     assert list(found.plain) == list(found.residual) == [8, 14]
-    text = str(families.Degrade({8: [1.0, 1.1], 26: [2.0, 2.1]}, {8: [1.0, 1.1], 26: [0.5, 0.6]}, 100))
+    text = str(
+        families.Degrade({8: [1.0, 1.1], 26: [2.0, 2.1]}, {8: [1.0, 1.1], 26: [0.5, 0.6]}, 100))
     assert "rises (1.05 to 2.05 nats) without shortcuts and falls (1.05 to 0.55 nats) with them" in text
     assert "at 26 layers the residual net is lower with every seed" in text
 
@@ -242,7 +256,9 @@ def test_shrunk_images_are_means_of_tiles(blobs: Data) -> None:
 
 
 def test_shrunk_fractions_stay_fractions(blobs: Data) -> None:
-    grey = Data.from_arrays(np.tile([[0.11, 0.33], [0.55, 0.33]], (12, 1, 2, 2)).astype(np.float32), np.arange(12) % 2)
+    grey = Data.from_arrays(
+        np.tile([[0.11, 0.33], [0.55, 0.33]], (12, 1, 2, 2)).astype(np.float32),
+        np.arange(12) % 2)
     small = families.shrunk(grey)
     assert small.shape == (1, 2, 2)
     torch.testing.assert_close(small.train.x, torch.full((8, 1, 2, 2), 0.33))

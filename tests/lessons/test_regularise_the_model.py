@@ -11,12 +11,19 @@ import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings, train
+from recipe_widgets.core import History, Run
 from recipe_widgets.lessons.bags import Bags, bags
 from recipe_widgets.lessons.decisions import MEASURES, QUESTIONS, DecisionPath
 from recipe_widgets.lessons.dropping import Race, dropout_race, mask_average, variance_shift
-from recipe_widgets.lessons.fits import early_stopping, fits, halves, larger_stopped, larger_verdict, plot_larger
+from recipe_widgets.lessons.fits import (
+    early_stopping,
+    fits,
+    halves,
+    larger_stopped,
+    larger_verdict,
+    plot_larger,
+)
 from recipe_widgets.lessons.regularise_the_model import check_regularised, dropout_and_norm
-from recipe_widgets.records import History, Run
 from recipe_widgets.training import evaluate
 
 SHORT = Settings(width=16, max_steps=60, batch_size=32, lr=0.1, eval_every=10)
@@ -24,7 +31,9 @@ SHORT = Settings(width=16, max_steps=60, batch_size=32, lr=0.1, eval_every=10)
 
 @pytest.fixture(scope="module")
 def clouds() -> Data:
-    """400 points of two overlapping clouds in 20 dimensions: easy to learn by heart, not to predict."""
+    """400 points of two overlapping clouds in 20 dimensions: easy to learn by heart, not to
+    predict.
+    """
     rng = np.random.default_rng(0)
     y = np.arange(400) % 2
     x = rng.normal(0, 1, (400, 20))
@@ -40,8 +49,16 @@ def run_of(accuracy: list[float], every: int = 10) -> Run:
 
 
 def test_race_counts_steps_and_judges_the_claim() -> None:
-    slow = [run_of([0.2, 0.4, 0.8, 0.9]), run_of([0.1, 0.3, 0.9, 0.9]), run_of([0.1, 0.5, 0.9, 0.9])]
-    fast = [run_of([0.2, 0.8, 0.8, 0.7]), run_of([0.1, 0.9, 0.9, 0.7]), run_of([0.1, 0.9, 0.9, 0.7])]
+    slow = [
+        run_of([0.2, 0.4, 0.8, 0.9]),
+        run_of([0.1, 0.3, 0.9, 0.9]),
+        run_of([0.1, 0.5, 0.9, 0.9])
+    ]
+    fast = [
+        run_of([0.2, 0.8, 0.8, 0.7]),
+        run_of([0.1, 0.9, 0.9, 0.7]),
+        run_of([0.1, 0.9, 0.9, 0.7])
+    ]
     never = [run_of([0.2, 0.3, 0.4, 0.4]) for _ in range(3)]
     race = Race("toy", 0.8, {0.0: slow, 0.2: fast, 0.5: never})
     assert race.steps_to(0.0) == [30, 30, 30]
@@ -60,7 +77,9 @@ def test_race_counts_steps_and_judges_the_claim() -> None:
 
 def test_dropout_race_trains_all_rates_from_the_same_seeds(blobs: Data) -> None:
     race = dropout_race(blobs, SHORT, [0.0, 0.5], 0.5, seeds=2)
-    assert {rate: [run.settings.seed for run in runs] for rate, runs in race.runs.items()} == {0.0: [0, 1], 0.5: [0, 1]}
+    assert {rate: [run.settings.seed
+                   for run in runs]
+            for rate, runs in race.runs.items()} == {0.0: [0, 1], 0.5: [0, 1]}
     assert race.runs[0.5][0].settings.dropout == 0.5
     with pytest.raises(RecipeError, match="0 among them"):
         dropout_race(blobs, SHORT, [0.5], 0.5)
@@ -76,7 +95,9 @@ def test_masks_average_to_about_the_whole_network_and_leave_the_run_alone(blobs:
     assert found.accuracy[:, 1].mean() >= found.accuracy[:, 0].mean()
     assert found.agree > 0.95
     assert all(torch.equal(before[name], value) for name, value in run.model.state_dict().items())
-    assert torch.equal(state, next(m.generator.get_state() for m in run.model.modules() if hasattr(m, "generator")))
+    assert torch.equal(
+        state,
+        next(m.generator.get_state() for m in run.model.modules() if hasattr(m, "generator")))
     assert "20 masks" in found.plot().alt
 
 
@@ -156,7 +177,8 @@ def test_the_path_ends_at_the_first_no_and_then_stays() -> None:
 def test_the_path_reads_a_run(clouds: Data) -> None:
     learns = SHORT.replace(width=256, max_steps=400, eval_every=20)
     assert DecisionPath.of(train(clouds, learns)).answers == ("yes", "yes", "yes")
-    assert DecisionPath.of(train(clouds, learns.replace(model="linear", max_steps=100))).answers == ("yes", "no")
+    assert DecisionPath.of(train(clouds, learns.replace(model="linear",
+                                                        max_steps=100))).answers == ("yes", "no")
     assert DecisionPath.of(train(clouds, learns.replace(lr=0.0))).answers == ("no",)
 
 
@@ -165,14 +187,21 @@ def test_the_exercise_says_what_is_wrong(clouds: Data) -> None:
     assert "Nothing has changed" in check_regularised(clouds, base, base)
     with pytest.raises(RecipeError, match="lr"):
         check_regularised(clouds, base, base.replace(lr=0.01))
-    assert check_regularised(clouds, base, base.replace(weight_decay=2.0), seeds=3).startswith("Too strong")
-    assert check_regularised(clouds, base, base.replace(weight_decay=1e-9), seeds=2).startswith("Not yet")
+    assert check_regularised(clouds, base, base.replace(weight_decay=2.0),
+                             seeds=3).startswith("Too strong")
+    assert check_regularised(clouds, base, base.replace(weight_decay=1e-9),
+                             seeds=2).startswith("Not yet")
 
 
 def test_the_links_of_the_path_lead_to_sections_of_our_notebooks() -> None:
     folder = Path(__file__).parents[2] / "notebooks"
-    for link in {link for way in (*QUESTIONS, *MEASURES) for link in (way.link, way.other_link) if "#" in link}:
+    for link in {
+            link for way in (*QUESTIONS, *MEASURES) for link in (way.link, way.other_link)
+            if "#" in link
+    }:
         name, anchor = link.split("#")
-        headings = re.findall(r"^#+ (.+)$", "\n".join(
-            cell.source for cell in nbformat.read(folder / name, as_version=4).cells if cell.cell_type == "markdown"), re.M)
+        headings = re.findall(
+            r"^#+ (.+)$", "\n".join(cell.source
+                                    for cell in nbformat.read(folder / name, as_version=4).cells
+                                    if cell.cell_type == "markdown"), re.M)
         assert anchor in {re.sub(r"\s", "-", heading) for heading in headings}, link

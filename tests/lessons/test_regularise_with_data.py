@@ -11,7 +11,11 @@ from recipe_widgets.lessons.augmenting import augment_effect, gallery, keeps_lab
 from recipe_widgets.lessons.changed_inputs import changed, resized, unnormalised, with_noise_inputs
 from recipe_widgets.lessons.imbalance import class_weights, imbalance, weighted_loss
 from recipe_widgets.lessons.more_data import DataCurve, more_data, plot_curves
-from recipe_widgets.lessons.regularise_with_data import batch_noise, check_augmentation, noise_inputs
+from recipe_widgets.lessons.regularise_with_data import (
+    batch_noise,
+    check_augmentation,
+    noise_inputs,
+)
 from recipe_widgets.lessons.sweeps import Sweep, sweep, sweeps_beside
 from recipe_widgets.lessons.transfer import autoencoder_of, pretraining, reconstructions, unlabelled
 from recipe_widgets.lessons.trials import Trials, beside
@@ -30,7 +34,9 @@ def bars() -> Data:
 
 
 def test_trials_say_better_worse_or_neither() -> None:
-    trials = Trials("toy", {"a": [0.5, 0.6, 0.7], "b": [0.6, 0.7, 0.8], "c": [0.4, 0.7, 0.7], "d": [0.3, 0.4, 0.51]})
+    trials = Trials(
+        "toy",
+        {"a": [0.5, 0.6, 0.7], "b": [0.6, 0.7, 0.8], "c": [0.4, 0.7, 0.7], "d": [0.3, 0.4, 0.51]})
     assert trials.difference("b").difference == pytest.approx(0.1)
     assert "b is better than a: +10.0 points" in trials.verdict("b")
     assert "c is not clearly better or worse than a" in trials.verdict("c")
@@ -59,7 +65,8 @@ def test_a_curve_that_halves_per_tenfold_is_read_so() -> None:
 def test_more_data_trains_each_size_and_seed() -> None:
     rng = np.random.default_rng(0)
     y = np.arange(900) % 2
-    data = Data.from_arrays((rng.normal(0, 1, (900, 30)) + y[:, None] * 0.4).astype(np.float32), y, name="clouds")
+    data = Data.from_arrays((rng.normal(0, 1, (900, 30)) + y[:, None] * 0.4).astype(np.float32), y,
+                            name="clouds")
     curve = more_data(data, SHORT.replace(max_steps=60), [10, 500], seeds=2)
     assert curve.errors.shape == (2, 2)
     assert curve.means[1] < curve.means[0]
@@ -103,7 +110,8 @@ def test_changed_changes_validation_images_alone(bars: Data) -> None:
     with pytest.raises(RecipeError, match="leave labels alone"):
         changed(bars, "mixup")
     x, _ = bars.train.batch(torch.arange(5))
-    torch.testing.assert_close(unnormalised(x, bars.train) * 255, bars.train.x[:5].float(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        unnormalised(x, bars.train) * 255, bars.train.x[:5].float(), atol=1e-3, rtol=0)
 
 
 def test_gallery_has_a_row_for_each_and_says_what_it_shows(bars: Data) -> None:
@@ -111,7 +119,10 @@ def test_gallery_has_a_row_for_each_and_says_what_it_shows(bars: Data) -> None:
     assert picture.alt.startswith("3 rows of 3 images of bars: none, flip, mixup")
     assert picture.png()[:4] == b"\x89PNG"
     with pytest.raises(RecipeError, match="images"):
-        gallery(Data.from_arrays(np.zeros((30, 4), np.float32) + np.arange(30)[:, None], np.arange(30) % 2))
+        gallery(
+            Data.from_arrays(
+                np.zeros((30, 4), np.float32) + np.arange(30)[:, None],
+                np.arange(30) % 2))
 
 
 def test_a_mirror_that_exchanges_classes_is_seen() -> None:
@@ -130,7 +141,8 @@ def test_a_mirror_that_exchanges_classes_is_seen() -> None:
 
 def test_training_with_the_change_helps_under_the_change(bars: Data) -> None:
     longer = SHORT.replace(max_steps=150)
-    plain, other = under_change(bars, longer, "backgrounds", ["none", "backgrounds"], seeds=2, strength=2.0)
+    plain, other = under_change(bars, longer, "backgrounds", ["none", "backgrounds"], seeds=2,
+                                strength=2.0)
     assert other.mean("backgrounds") > other.mean("none")
     assert plain.mean("none") > 0.95
     effect = augment_effect(bars, SHORT, ["none", "flip"], seeds=2)
@@ -140,13 +152,15 @@ def test_training_with_the_change_helps_under_the_change(bars: Data) -> None:
 def test_sweep_reads_the_best_value_and_the_gap(blobs: Data) -> None:
     made = sweep(blobs, SHORT, "width", [8, 32], seeds=2)
     assert made.val.shape == made.train.shape == (2, 2)
-    by_hand = Sweep("toy", "knob", (0.0, 1.0), np.array([[1.0, 1.0], [0.9, 0.9]]), np.array([[0.7, 0.72], [0.8, 0.82]]))
+    by_hand = Sweep("toy", "knob", (0.0, 1.0), np.array([[1.0, 1.0], [0.9, 0.9]]),
+                    np.array([[0.7, 0.72], [0.8, 0.82]]))
     assert by_hand.best == 1.0
     assert by_hand.gap(0.0) == pytest.approx(0.29)
     assert "+10.0 points" in by_hand.verdict()
     assert "a gain" in by_hand.verdict()
     assert "none of the other values" in by_hand.verdict(1.0)
-    assert "knob 0 is worse, against what the recipe says, compared with 1: -10.0" in by_hand.smallest()
+    assert "knob 0 is worse, against what the recipe says, compared with 1: -10.0" in by_hand.smallest(
+    )
     assert "train 90%, validation 81%" in sweeps_beside(by_hand).alt
 
 
@@ -155,14 +169,18 @@ def test_weights_are_inverse_to_counts_and_the_loss_uses_them() -> None:
     torch.testing.assert_close(weights, torch.tensor([100 / 180, 5.0]))
     logits, y = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
     each = torch.nn.functional.cross_entropy(logits, y, reduction="none")
-    torch.testing.assert_close(weighted_loss(weights)(logits, y, logits), (each * weights[y]).mean())
+    torch.testing.assert_close(
+        weighted_loss(weights)(logits, y, logits), (each * weights[y]).mean())
 
 
 def test_weighting_and_resampling_find_the_rare_class() -> None:
-    """Two clouds that overlap: seen rarely, the second class is hardly ever named; weighted, about as often as the first."""
+    """Two clouds that overlap: seen rarely, the second class is hardly ever named; weighted,
+    about as often as the first.
+    """
     rng = np.random.default_rng(0)
     y = np.arange(3000) % 2
-    data = Data.from_arrays(rng.normal(y[:, None] * 1.0, 1.0, (3000, 2)).astype(np.float32), y, name="clouds")
+    data = Data.from_arrays(
+        rng.normal(y[:, None] * 1.0, 1.0, (3000, 2)).astype(np.float32), y, name="clouds")
     found = imbalance(data, SHORT.replace(model="linear", max_steps=200), ["1"], 0.05, seeds=3)
     rare, frequent = found.of(True), found.of(False)
     assert rare.mean("as it is") < 0.3
@@ -176,7 +194,8 @@ def test_weighting_and_resampling_find_the_rare_class() -> None:
 
 def test_pretraining_on_other_classes_helps(bars: Data) -> None:
     """Rows lit at one of four places: what tells two rows apart also tells the other two."""
-    made = pretraining(bars, SHORT.replace(max_steps=80), ["2", "3"], 3, SHORT.replace(max_steps=20), draws=2)
+    made = pretraining(bars, SHORT.replace(max_steps=80), ["2", "3"], 3,
+                       SHORT.replace(max_steps=20), draws=2)
     assert list(made.scores) == ["from scratch", "pretrained, head only", "pretrained, all weights"]
     assert made.mean("pretrained, all weights") > 0.8
     with pytest.raises(RecipeError, match="two classes left"):
@@ -184,7 +203,8 @@ def test_pretraining_on_other_classes_helps(bars: Data) -> None:
 
 
 def test_unlabelled_images_give_features(bars: Data) -> None:
-    run = autoencoder_of(bars, SHORT.replace(width=16, max_steps=150, lr=0.02, optimizer="adam", eval_every=1000))
+    run = autoencoder_of(
+        bars, SHORT.replace(width=16, max_steps=150, lr=0.02, optimizer="adam", eval_every=1000))
     assert run.history.last("val_loss") < 1
     assert "reconstructions" in reconstructions(run, bars, 4).alt
     few, many = unlabelled(bars, run, [2, 40], SHORT, SHORT, draws=2)

@@ -62,7 +62,8 @@ def test_who_keeps_the_signal() -> None:
     he, xavier = (s.propagate(x, 20, scheme, "relu", width=256) for scheme in ("He", "Xavier"))
     assert 0.3 < he.kept < 3
     assert 0.3 < he.returned < 3
-    assert xavier.kept == pytest.approx(he.kept * 2**-9.5, rel=0.3)  # half the variance at each of 19 layers
+    # half the variance at each of 19 layers
+    assert xavier.kept == pytest.approx(he.kept * 2**-9.5, rel=0.3)
     linear = s.propagate(x, 20, "1/sqrt(n)", "identity", width=256)
     assert 0.5 < linear.kept < 2
     assert depth.word(s.propagate(x, 20, "N(0, 1)", "relu", width=256).returned) == "explodes"
@@ -84,8 +85,8 @@ def test_grid_and_its_best(blobs: Data) -> None:
     assert "keeps its size" in s.draw_signals(blobs, 8, "He", "relu", 128).alt
 
 
-@pytest.mark.parametrize(("std", "says"), [(math.sqrt(2 / 256), "Right"), (0.05, "Too small"), (0.2, "Too large"),
-                                           (-1, "positive"), ("x", "positive")])
+@pytest.mark.parametrize(("std", "says"), [(math.sqrt(2 / 256), "Right"), (0.05, "Too small"),
+                                           (0.2, "Too large"), (-1, "positive"), ("x", "positive")])
 def test_the_exercise_on_std(std: float, says: str) -> None:
     assert says in s.check_std(std)
 
@@ -101,7 +102,8 @@ def test_gradient_over_time_is_a_power_of_the_matrix() -> None:
     w = recurrent.with_radius(w, 0.8)
     ones = torch.ones(recurrent.UNITS, dtype=torch.float64)
     for k in range(7):
-        assert seen.back[0, k] == pytest.approx(float((torch.linalg.matrix_power(w, k) @ ones).norm()))
+        assert seen.back[0,
+                         k] == pytest.approx(float((torch.linalg.matrix_power(w, k) @ ones).norm()))
     assert s.unroll(0.5, 40).share < 1e-6
     assert s.unroll(1.5, 40, "linear").share > 1e3
     with pytest.raises(RecipeError, match="unroll"):
@@ -130,22 +132,23 @@ def one_norm(grads: list[torch.Tensor]) -> float:
     return float(torch.cat([g.flatten() for g in grads]).norm())
 
 
-@pytest.mark.parametrize(("mine", "says"), [
-    (lambda grads, t: [g * min(1.0, t / one_norm(grads)) for g in grads], "Right"),
-    (lambda grads, t: [g / one_norm(grads) if one_norm(grads) > t else g for g in grads], "multiply by the threshold"),
-    (lambda grads, t: [g * min(1.0, t / float(g.norm())) for g in grads], "turns the direction"),
-    (lambda grads, t: [g * t / one_norm(grads) for g in grads], "must stay"),
-    (lambda grads, t: [g.clamp(-t, t) for g in grads], "turns the direction"),
-    (lambda grads, t: grads, "became 50"),
-    (lambda grads, t: grads[:1], "same shape"),
-    (lambda grads, t: None, "stops with TypeError"),
-])
+@pytest.mark.parametrize(
+    ("mine", "says"),
+    [(lambda grads, t: [g * min(1.0, t / one_norm(grads)) for g in grads], "Right"),
+     (lambda grads, t: [g / one_norm(grads) if one_norm(grads) > t else g
+                        for g in grads], "multiply by the threshold"),
+     (lambda grads, t: [g * min(1.0, t / float(g.norm())) for g in grads], "turns the direction"),
+     (lambda grads, t: [g * t / one_norm(grads) for g in grads], "must stay"),
+     (lambda grads, t: [g.clamp(-t, t) for g in grads], "turns the direction"),
+     (lambda grads, t: grads, "became 50"), (lambda grads, t: grads[:1], "same shape"),
+     (lambda grads, t: None, "stops with TypeError"), ])
 def test_the_exercise_on_clipping(mine: object, says: str) -> None:
     assert says in s.check_clip(mine)
 
 
 def test_row_readers_and_races(blobs: Data) -> None:
-    settings = Settings(model="rnn", activation="tanh", width=16, max_steps=12, eval_every=12, lr=0.02)
+    settings = Settings(model="rnn", activation="tanh", width=16, max_steps=12, eval_every=12,
+                        lr=0.02)
     model = s.row_reader(blobs, settings, 3.0)
     w = dict(model.named_parameters())["rnn.weight_hh_l0"].detach()
     assert float(torch.linalg.eigvals(w).abs().max()) == pytest.approx(3.0, rel=1e-3)
@@ -195,7 +198,8 @@ def test_verdict_on_norms_goes_by_the_numbers() -> None:
     for none, batch, says in (([0.5, 0.6], [0.7, 0.8], "helps"), ([0.7, 0.8], [0.5, 0.6], "harms"),
                               ([0.5, 0.7], [0.6, 0.8], "no difference beyond")):
         race = s.Race({"none, init x": [done, done], "batch, init x": [done, done]}, "d")
-        object.__setattr__(race, "scores", lambda label, a=none, b=batch: a if label.startswith("none") else b)
+        object.__setattr__(race, "scores", lambda label, a=none, b=batch: a
+                           if label.startswith("none") else b)
         assert says in s.norm_verdict({"x": race})
 
 
@@ -216,16 +220,19 @@ def test_smoothness_of_known_pictures() -> None:
 
 
 def test_filters_are_taken_at_the_steps_asked_for(blobs: Data) -> None:
-    seen = s.filters_over_time(blobs, {"one": Settings(width=8, lr=0.1, batch_size=32)}, at=(0, 5, 30), count=4)
+    seen = s.filters_over_time(blobs, {"one": Settings(width=8, lr=0.1, batch_size=32)},
+                               at=(0, 5, 30), count=4)
     first = build_model(Settings(width=8), blobs.shape, 3)
-    assert seen.smooth["one"][0] == pytest.approx(looks.smoothness(looks.first_filters(first, blobs)))
+    assert seen.smooth["one"][0] == pytest.approx(
+        looks.smoothness(looks.first_filters(first, blobs)))
     assert seen.smooth["one"][2] > seen.smooth["one"][0]
     assert "at step 30" in seen.picture.alt
 
 
 def test_filters_always_begin_with_those_before_the_first_step(blobs: Data) -> None:
     kinds = {"one": Settings(width=8, lr=0.1, batch_size=32)}
-    whole, given = (s.filters_over_time(blobs, kinds, at=at, count=4) for at in ((0, 5, 30), (30, 5)))
+    whole, given = (s.filters_over_time(blobs, kinds, at=at, count=4)
+                    for at in ((0, 5, 30), (30, 5)))
     assert given.at == whole.at == (0, 5, 30)
     assert given.smooth == whole.smooth
 

@@ -123,7 +123,8 @@ def test_templates_need_a_linear_model(blobs: Data) -> None:
     run = train(blobs, SMALL.replace(model="linear"))
     picture = skeleton.templates(run, blobs)
     assert len(picture.figure.axes) == 3
-    weights = next(m for m in run.model.modules() if isinstance(m, nn.Linear)).weight  # type: ignore[union-attr]
+    weights = next(m for m in run.model.modules()
+                   if isinstance(m, nn.Linear)).weight  # type: ignore[union-attr]
     shown = picture.figure.axes[1].images[0].get_array()
     np.testing.assert_allclose(np.asarray(shown), weights[1].detach().reshape(8, 8).numpy())
     with pytest.raises(RecipeError, match="linear"):
@@ -138,7 +139,10 @@ def test_parameters_by_hand() -> None:
 
 
 def test_ladder_counts_and_judges(blobs: Data) -> None:
-    steps_up = {"1 layer": skeleton.settings_of_depth(SMALL, 1), "3 layers": skeleton.settings_of_depth(SMALL, 3)}
+    steps_up = {
+        "1 layer": skeleton.settings_of_depth(SMALL, 1), "3 layers":
+        skeleton.settings_of_depth(SMALL, 3)
+    }
     found = skeleton.ladder(blobs, steps_up, seeds=2)
     assert found.sizes == {"1 layer": 65 * 3, "3 layers": 65 * 8 + 9 * 8 + 9 * 3}
     assert "1 layer to 3 layers" in found.verdict()
@@ -162,7 +166,8 @@ def test_the_check_sees_that_the_net_is_deaf(blobs: Data) -> None:
 def test_baselines_of_blobs(blobs: Data) -> None:
     found = skeleton.baselines(blobs, SMALL)
     truth = blobs.validation.y
-    assert found["always the commonest class"].hits == int((truth == int(blobs.train.y.bincount().argmax())).sum())
+    assert found["always the commonest class"].hits == int(
+        (truth == int(blobs.train.y.bincount().argmax())).sum())
     assert found["nearest class mean"].value == 1.0
     assert found["nearest of 2,000 samples"].value > 0.9
     text = skeleton.baseline_table({"blobs": found})
@@ -173,7 +178,11 @@ def test_baselines_of_blobs(blobs: Data) -> None:
 def test_simplest_is_simpler(blobs: Data) -> None:
     fancy = SMALL.replace(dropout=0.5, weight_decay=0.1, label_smoothing=0.2)
     found = skeleton.simple_first(blobs, fancy, seeds=2)
-    ends = {label: np.mean([run.history.series("train_loss")[-5:] for run in runs]) for label, runs in found.runs.items()}
+    ends = {
+        label: np.mean([run.history.series("train_loss")[-5:]
+                        for run in runs])
+        for label, runs in found.runs.items()
+    }
     assert ends["simplest"] < ends["everything at once"]
 
 
@@ -203,7 +212,8 @@ def test_estimates_are_of_the_same_models(blobs: Data) -> None:
     assert found.at == [10, 20, 30, 40]
     run = train(blobs, SMALL.replace(dropout=0.5))
     assert run.model is not None
-    assert found.whole[-1] == evaluate(run.model, blobs.validation).accuracy, "looking changes nothing"
+    assert found.whole[-1] == evaluate(run.model,
+                                       blobs.validation).accuracy, "looking changes nothing"
     assert found.batch.shape == (4, 3)
     assert "single batches of 32" in str(found)
     assert found.noisy[-1] != found.whole[-1]
@@ -221,11 +231,14 @@ def test_run_at_gives_the_weights_of_that_step(blobs: Data) -> None:
     short = train(blobs, SMALL.replace(max_steps=15))
     again = run.at(15)
     assert again.history.series("train_loss") == run.history.series("train_loss")[:15]
-    for a, b in zip(again.model.parameters(), short.model.parameters(), strict=True):  # type: ignore[union-attr]
+    for a, b in zip(again.model.parameters(), short.model.parameters(),
+                    strict=True):  # type: ignore[union-attr]
         assert torch.equal(a, b)
     first = build_model(SMALL, blobs.shape, 3)
-    assert all(torch.equal(a, b) for a, b in
-               zip(run.at(0).model.parameters(), first.parameters(), strict=True))  # type: ignore[union-attr]
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(run.at(0).model.parameters(), first.parameters(),
+                        strict=True))  # type: ignore[union-attr]
     assert run.steps_done == 40
     with pytest.raises(RecipeError, match="0 to 40"):
         run.at(41)

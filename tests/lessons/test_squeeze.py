@@ -27,7 +27,8 @@ def onehot(*labels: int) -> torch.Tensor:
 
 def test_gains_are_told_from_the_members() -> None:
     y = torch.tensor([0, 0, 0, 0])
-    probs = torch.stack([onehot(1, 0, 0, 0), onehot(0, 1, 0, 0), onehot(0, 0, 1, 0)])  # each wrong once, never together
+    # each wrong once, never together
+    probs = torch.stack([onehot(1, 0, 0, 0), onehot(0, 1, 0, 0), onehot(0, 0, 1, 0)])
     said = Gains({"toy": gain_of(probs, y)}).verdict("toy")
     assert "3 averaged reach 100.0%, a single one 75.0% (75.0% to 75.0%, n = 3 seeds)" in said
     assert "beats 3 of 3 members, by +25.0 to +25.0 points" in said
@@ -52,7 +53,8 @@ def test_distilled_compares_over_the_same_seeds(blobs: Data) -> None:
 
 def test_distilled_says_which_share_came_over() -> None:
     trials = Trials("toy", {"labels": [0.5, 0.52, 0.51], "taught": [0.6, 0.62, 0.61]})
-    assert "50% of what the ensemble gains (ensemble 71.0%)" in Distilled(trials, 0.71, (10, 80)).verdict()
+    assert "50% of what the ensemble gains (ensemble 71.0%)" in Distilled(trials, 0.71,
+                                                                          (10, 80)).verdict()
     assert "Nothing of the ensemble's gain" in Distilled(
         Trials("toy", {"a": [0.5, 0.5], "b": [0.4, 0.4]}), 0.7, (1, 2)).verdict()
     assert "no better than the student" in Distilled(trials, 0.4, (1, 2)).verdict()
@@ -76,7 +78,8 @@ def test_a_resumed_run_is_the_same_run(blobs: Data, tmp_path: Path) -> None:
 
 def test_longer_judges_the_second_half(blobs: Data) -> None:
     steps = np.array([10, 20, 30, 40])
-    rising = Longer("toy", steps, np.array([[0.1, 0.2, 0.3, 0.4], [0.1, 0.21, 0.3, 0.41], [0.1, 0.2, 0.3, 0.4]]))
+    rising = Longer("toy", steps,
+                    np.array([[0.1, 0.2, 0.3, 0.4], [0.1, 0.21, 0.3, 0.41], [0.1, 0.2, 0.3, 0.4]]))
     assert "still gains: +20.0 points" in rising.verdict()
     assert "highest after 40 steps" in rising.verdict()
     assert "loses" in Longer("toy", steps, rising.scores[:, ::-1]).verdict()
@@ -93,10 +96,12 @@ def test_averages_are_calmer_and_judged_at_the_end(blobs: Data) -> None:
     assert np.isnan(mean[:, :4]).all()
     assert np.isfinite(mean[:, 4:]).all()
     assert set(found.end.scores) == {*found.curves, "cosine, newest weights"}
-    assert found.curves["newest weights"][:, -1] == pytest.approx(found.end.scores["newest weights"])
+    assert found.curves["newest weights"][:,
+                                          -1] == pytest.approx(found.end.scores["newest weights"])
     assert "movement from look to look" in lesson.plot_averaged([found]).alt
     steps = np.arange(4)
-    made = Averaged("toy", steps, {"a": np.array([[0, 0, 0.5, 0.6]]), "b": np.array([[0, 0, 0.5, 0.5]])},
+    made = Averaged("toy", steps,
+                    {"a": np.array([[0, 0, 0.5, 0.6]]), "b": np.array([[0, 0, 0.5, 0.5]])},
                     Trials("toy", {"a": [0.5, 0.5], "b": [0.6, 0.6]}))
     assert made.jumps("a") == pytest.approx(10.0)
     assert made.jumps("b") == 0.0
@@ -121,10 +126,13 @@ def test_the_story_keeps_what_every_seed_likes(blobs: Data) -> None:
 
 def test_records_are_read_and_shown(tmp_path: Path) -> None:
     assert "No record lies here yet" in lesson.record_words(tmp_path / "none")
-    rows = [{"seed": seed, "seconds": 10.0 + seed, "validation_accuracy": 0.99, "test_accuracy": 0.993 + 0.001 * seed}
-            for seed in range(3)]
-    (tmp_path / "a.json").write_text(json.dumps({"recipe": "mnist_strong", "where": "a machine", "date": "2030-01-02",
-                                                 "runs": rows}))
+    rows = [{
+        "seed": seed, "seconds": 10.0 + seed, "validation_accuracy": 0.99, "test_accuracy":
+        0.993 + 0.001 * seed
+    } for seed in range(3)]
+    (tmp_path / "a.json").write_text(
+        json.dumps(
+            {"recipe": "mnist_strong", "where": "a machine", "date": "2030-01-02", "runs": rows}))
     said = lesson.record_words(tmp_path)
     assert "mnist_strong: test accuracy 99.40% (99.30% to 99.50%)" in said
     assert "n = 3 seeds; 12 s a run at most. a machine, 2030-01-02." in said
@@ -156,7 +164,8 @@ def test_the_last_look_agrees_with_counts_by_hand(blobs: Data) -> None:
     assert found.accuracy.hits == int(right[0].sum())
     assert found.baseline.hits == int(right[1].sum())
     assert found.mcnemar.only_a == int((right[0] & ~right[1]).sum())
-    assert found.bootstrap.value == pytest.approx(float(right[0].float().mean() - right[1].float().mean()))
+    assert found.bootstrap.value == pytest.approx(
+        float(right[0].float().mean() - right[1].float().mean()))
     assert "good is better" in str(found)
     assert "this is number" in str(found)
     assert found.cooled(1.0).ece == pytest.approx(found.calibration.ece)

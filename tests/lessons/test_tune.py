@@ -28,7 +28,8 @@ def peak(at: int, height: float = 1.0) -> Landscape:
 
 def test_landscape_is_read_between_its_places() -> None:
     land = peak(2)
-    assert land.at([[0.5, 0.0], [0.5, 1.0], [0.375, 0.3], [0.0, 0.0]]) == pytest.approx([1.0, 1.0, 0.5, 0.0])
+    assert land.at([[0.5, 0.0], [0.5, 1.0], [0.375, 0.3],
+                    [0.0, 0.0]]) == pytest.approx([1.0, 1.0, 0.5, 0.0])
     assert land.lr_at([0.0, 0.5, 1.0]) == pytest.approx([1e-4, 1e-2, 1.0])
     assert land.share_of_lr(land.lr_at(0.3)) == pytest.approx(0.3)
     assert land.best == pytest.approx((1e-2, 0.0, 1.0))
@@ -68,7 +69,8 @@ def test_every_way_searches_within_the_landscape() -> None:
 
 
 def test_many_trials_find_the_peak_and_a_linear_scale_misses_a_low_one() -> None:
-    low = peak(1)  # at lr 1e-3 of 1: a linear draw falls within a factor of ten of it in 1 % of the cases
+    # at lr 1e-3 of 1: a linear draw falls within a factor of ten of it in 1 % of the cases
+    low = peak(1)
     found = lesson.searches(low, ["random", "random, linear lr"], budgets=[16], repeats=200)
     assert found.row("random", 16).mean() > 0.8
     assert found.row("random, linear lr", 16).mean() < 0.4
@@ -81,7 +83,8 @@ def test_many_trials_find_the_peak_and_a_linear_scale_misses_a_low_one() -> None
 def test_verdicts_follow_the_numbers() -> None:
     rng = np.random.default_rng(0)
     a = rng.normal(0.5, 0.01, (2, 50))
-    found = Searches("toy", (4, 9), {"old": a, "new": np.stack([a[0] + 0.1, a[1] + rng.normal(0, 0.01, 50)])})
+    found = Searches("toy", (4, 9),
+                     {"old": a, "new": np.stack([a[0] + 0.1, a[1] + rng.normal(0, 0.01, 50)])})
     said = found.verdicts("new", "old")
     assert "new is, compared with old, better with 4 trials; not clearly either with 9 trials" in said
     assert "100% of the repeats" in found.verdict("new", "old", 4)
@@ -114,31 +117,36 @@ def test_pruning_saves_steps_and_says_what_it_cost(blobs: Data) -> None:
     found = lesson.pruning(blobs, space(lr=(1e-5, 0.3)), BASE, trials=12, repeats=2)
     assert found.steps["none"] == [12 * 40] * 2
     assert all(cut < 12 * 40 for cut in found.steps["median"])
-    made = Pruning("toy", 10, {"none": [1000, 1000], "median": [400, 600]}, {"none": [0.1, 0.2], "median": [0.1, 0.3]})
+    made = Pruning("toy", 10, {"none": [1000, 1000], "median": [400, 600]},
+                   {"none": [0.1, 0.2], "median": [0.1, 0.3]})
     assert "saves 50% of the steps (40% to 60%, 2 repeats of 10 trials)" in made.verdict()
     assert "cut in 1 of 2 repeats" in made.verdict()
 
 
 def test_steps_of_whole_trials_count_in_full(blobs: Data) -> None:
-    assert steps_trained(tune(blobs, space("momentum"), BASE, trials=3, sampler="random", pruner="none")) == 3 * 40
+    assert steps_trained(
+        tune(blobs, space("momentum"), BASE, trials=3, sampler="random", pruner="none")) == 3 * 40
 
 
 def test_the_winner_is_judged_again(blobs: Data) -> None:
-    found = tune(blobs, space(lr=(1e-3, 0.3)), BASE, trials=4, sampler="random", pruner="none", metric="val_accuracy")
+    found = tune(blobs, space(lr=(1e-3, 0.3)), BASE, trials=4, sampler="random", pruner="none",
+                 metric="val_accuracy")
     said = lesson.flattery(found, finalists(found, blobs, top=2, seeds=(1, 2)))
     assert f"the search says {found.best_value:.1%} of its winner; 2 other seeds give" in said
     assert "Among the best 2" in said
 
 
 def test_rounds_become_narrower(blobs: Data) -> None:
-    rounds = coarse_to_fine(blobs, space("lr"), BASE, trials=10, shorter=2, pruner="none", sampler="random")
+    rounds = coarse_to_fine(blobs, space("lr"), BASE, trials=10, shorter=2, pruner="none",
+                            sampler="random")
     said = lesson.round_words(rounds)
     assert said.startswith("round 1: 5.0 decades")
     assert "round 2" in lesson.plot_rounds(rounds).alt
 
 
 def test_two_processes_share_one_search(tmp_path: Path) -> None:
-    found = lesson.share(tmp_path, Settings(width=8, max_steps=30, eval_every=30, eval_samples=50), trials=6)
+    found = lesson.share(tmp_path, Settings(width=8, max_steps=30, eval_every=30, eval_samples=50),
+                         trials=6)
     assert sorted(piece.number for piece in found.pieces) == list(range(6))
     assert "6 trials by 2 processes" in str(found)
     assert "none of them twice" in str(found)
@@ -150,7 +158,9 @@ def test_two_processes_share_one_search(tmp_path: Path) -> None:
 
 
 def test_shared_work_is_counted() -> None:
-    pieces = tuple(Piece(number, 1 + number % 2, number, number + 1.0, 0.5 - 0.1 * number) for number in range(3))
+    pieces = tuple(
+        Piece(number, 1 + number % 2, number, number + 1.0, 0.5 - 0.1 * number)
+        for number in range(3))
     assert Shared("recipe tune", 2, pieces).counts() == [2, 1]
     assert "3 trials by 2 processes: 2 and 1, none of them twice. Best validation loss 0.300" in \
         str(Shared("recipe tune", 2, pieces))
@@ -159,7 +169,8 @@ def test_shared_work_is_counted() -> None:
 
 def test_a_range_is_judged() -> None:
     land = peak(2)
-    assert lesson.check_range(land, 0.1, 10).startswith("No: the best measured one, 0.01, lies below")
+    assert lesson.check_range(land, 0.1,
+                              10).startswith("No: the best measured one, 0.01, lies below")
     assert lesson.check_range(land, 1e-4, 1.0).startswith("The best is in it, but")
     assert lesson.check_range(land, 1e-3, 0.1).startswith("Right")
     assert "both above 0" in lesson.check_range(land, 0.1, 0.01)

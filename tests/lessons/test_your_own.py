@@ -18,7 +18,8 @@ QUICK = Settings(width=16, max_steps=30, batch_size=32)
 
 
 def report(**status: str) -> Report:
-    return Report(tuple(CheckResult(name, one, "said") for name, one in status.items()))  # type: ignore[arg-type]
+    return Report(tuple(CheckResult(name, one, "said")
+                        for name, one in status.items()))  # type: ignore[arg-type]
 
 
 def test_pictures_are_read_as_a_readers_folder(tmp_path: Path) -> None:
@@ -26,19 +27,26 @@ def test_pictures_are_read_as_a_readers_folder(tmp_path: Path) -> None:
     assert data.classes == lesson.SHAPES
     assert data.shape == (3, 20, 20)
     assert sum(data.sizes.values()) == 36
-    again = Data.from_folder(lesson.draw_pictures(tmp_path / "again", per_class=12, size=20), name=data.name)
+    again = Data.from_folder(lesson.draw_pictures(tmp_path / "again", per_class=12, size=20),
+                             name=data.name)
     assert again.sha256 == data.sha256
 
 
 def test_the_shapes_can_be_told_apart(tmp_path: Path) -> None:
-    """Their areas at the same radius: a circle covers pi r^2, a square 2 r^2, a triangle 1.3 r^2."""
+    """Their areas at the same radius: a circle covers pi r^2, a square 2 r^2, a triangle 1.3
+    r^2.
+    """
     from PIL import Image
 
     lesson.draw_pictures(tmp_path, per_class=60)
     area = {}
     for name in lesson.SHAPES:
-        images = [np.asarray(Image.open(file)).astype(float) for file in sorted((tmp_path / name).iterdir())]
-        area[name] = np.mean([(image.sum(2) > (image.sum(2).max() + image.sum(2).min()) / 2).mean() for image in images])
+        images = [
+            np.asarray(Image.open(file)).astype(float)
+            for file in sorted((tmp_path / name).iterdir())
+        ]
+        area[name] = np.mean([(image.sum(2) > (image.sum(2).max() + image.sum(2).min()) / 2).mean()
+                              for image in images])
     assert area["circle"] > 1.2 * area["square"] > 1.4 * area["triangle"]
 
 
@@ -101,11 +109,13 @@ def test_the_shell_runs_where_it_should_and_passes_the_status_on(tmp_path: Path)
 def test_watching_finds_the_slip_in_the_script_and_nothing_after_the_mend(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, 3000)
-    x = rng.normal(size=(3000, 3, 32, 32)).astype("f4") + 0.1 * rng.normal(size=(10, 3, 32, 32)).astype("f4")[y]
+    x = rng.normal(size=(3000, 3, 32,
+                         32)).astype("f4") + 0.1 * rng.normal(size=(10, 3, 32, 32)).astype("f4")[y]
     np.savez(tmp_path / "photos.npz", x=x, y=y)
     script = tmp_path / "train.py"
     script.write_text(lesson.SCRIPT)
-    alone, watched = (lesson.shell(f"{command} train.py", tmp_path) for command in ("python", "recipe watch"))
+    alone, watched = (lesson.shell(f"{command} train.py", tmp_path)
+                      for command in ("python", "recipe watch"))
     assert alone.status == watched.status == 0
     assert len(alone.lines) == 6
     assert watched.lines[:6] == alone.lines
@@ -142,16 +152,20 @@ def test_two_saved_runs_are_compared_by_their_weights(blobs: Data, tmp_path: Pat
 
 
 def test_accuracies_are_compared_by_their_intervals() -> None:
-    """Wilson: 50 of 100 is 40.4 to 59.6 %, 55 of 100 is 45.2 to 64.4 %, 90 of 100 is 82.6 to 94.5 %."""
+    """Wilson: 50 of 100 is 40.4 to 59.6 %, 55 of 100 is 45.2 to 64.4 %, 90 of 100 is 82.6 to
+    94.5 %.
+    """
     said = {share: lesson.Said("x", 0, f"epoch 0: accuracy 1.0%\nepoch 1: accuracy {share}%\n")
             for share in (50.0, 55.0, 90.0)}
-    assert "50.0% (40.4% to 59.6%) before the mend, 55.0% (45.2% to 64.4%)" in lesson.told_apart(said[50.0], said[55.0], 100)
+    assert "50.0% (40.4% to 59.6%) before the mend, 55.0% (45.2% to 64.4%)" in lesson.told_apart(
+        said[50.0], said[55.0], 100)
     assert "would not have told" in lesson.told_apart(said[50.0], said[55.0], 100)
     assert "differ clearly" in lesson.told_apart(said[50.0], said[90.0], 100)
 
 
 def test_places_in_a_notebook_are_lines_of_its_cell() -> None:
-    assert lesson.in_cell("✗ error x  /tmp/ipykernel_20728/2942790016.py:8\n  y") == "✗ error x  line 8 of the cell\n  y"
+    assert lesson.in_cell("✗ error x  /tmp/ipykernel_20728/2942790016.py:8\n  y"
+                          ) == "✗ error x  line 8 of the cell\n  y"
 
 
 class Net(nn.Module):
@@ -171,10 +185,10 @@ class Net(nn.Module):
         return self.head(self.norm(x))
 
 
-@pytest.mark.parametrize(("listed", "mixed", "says"), [
-    (True, True, "optimizer_covers_model"), (False, True, "batch_independence"), (True, False, "optimizer_covers_model"),
-    (False, False, "Right: all 5 facts hold"),
-])
+@pytest.mark.parametrize(("listed", "mixed", "says"), [(True, True, "optimizer_covers_model"),
+                                                       (False, True, "batch_independence"),
+                                                       (True, False, "optimizer_covers_model"),
+                                                       (False, False, "Right: all 5 facts hold"), ])
 def test_the_exercise_names_what_is_left(blobs: Data, listed: bool, mixed: bool, says: str) -> None:
     said = lesson.check_mended(lambda: Net(listed, mixed), blobs)
     assert says in said

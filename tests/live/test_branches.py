@@ -1,4 +1,6 @@
-"""Knobs turned in a live run: go on, fork, compare seeds, keep runs, a reader's own generator. No test depends on speed."""
+"""Knobs turned in a live run: go on, fork, compare seeds, keep runs, a reader's own generator.
+No test depends on speed.
+"""
 
 from collections.abc import Iterator
 
@@ -8,8 +10,8 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings
+from recipe_widgets.core import Tree
 from recipe_widgets.live import PRESETS, Guess, OwnSource, Session, live_settings, loop
-from recipe_widgets.records import Tree
 from recipe_widgets.training import replay
 from tests.live.test_session import until
 
@@ -27,7 +29,8 @@ def session(blobs: Data) -> Iterator[Session]:
 
 def begun(session: Session, settings: Settings = LONG, steps: int = 30) -> None:
     session.order("restart", settings)
-    until(lambda: session.run is not None and session.run.settings.lr == settings.lr and session.run.steps_done > steps)
+    until(lambda: session.run is not None and session.run.settings.lr == settings.lr and session.run
+          .steps_done > steps)
 
 
 def paused(session: Session) -> int:
@@ -68,7 +71,8 @@ def test_a_cold_knob_begins_anew_and_says_why(session: Session) -> None:
     assert session.other is None
 
 
-def test_a_finished_run_goes_on_when_more_steps_are_asked_for(session: Session, blobs: Data) -> None:
+def test_a_finished_run_goes_on_when_more_steps_are_asked_for(session: Session,
+                                                              blobs: Data) -> None:
     session.order("restart", SHORT)
     first = session.wait(60)
     assert first.status == "done"
@@ -82,14 +86,16 @@ def test_a_fork_has_one_cause_and_both_branches_replay(session: Session, blobs: 
     begun(session)
     old = session.run
     session.order("fork", LONG.replace(lr=0.2))
-    until(lambda: session.other is old and session.run.steps_done > session.tree.of(session.run).at_step + 30)
+    until(lambda: session.other is old and session.run.steps_done > session.tree.of(session.run).
+          at_step + 30)
     new, at = session.run, session.tree.of(session.run).at_step
     assert "One cause: learning rate 0.05 → 0.2" in session.words()
     session.order("stop")
     session.wait(60)
     assert abs(old.steps_done - new.steps_done) <= 1
     assert old.history.series("train_loss")[:at] == new.history.series("train_loss")[:at]
-    assert old.history.series("train_loss")[at] == new.history.series("train_loss")[at]  # the same batch, before any update
+    assert old.history.series("train_loss")[at] == new.history.series("train_loss")[
+        at]  # the same batch, before any update
     assert old.history.series("train_loss") == replayed(session, old, blobs)
     assert new.history.series("train_loss") == replayed(session, new, blobs)
     assert session.tree.of(new).parent == session.tree.of(old).number
@@ -98,17 +104,20 @@ def test_a_fork_has_one_cause_and_both_branches_replay(session: Session, blobs: 
 def test_a_fork_of_nothing_changed_stays_equal(session: Session) -> None:
     begun(session, LONG.replace(dropout=0.3))
     session.order("fork", LONG.replace(dropout=0.3))
-    until(lambda: session.other is not None and session.run.steps_done > session.tree.of(session.run).at_step + 40)
+    until(lambda: session.other is not None and session.run.steps_done > session.tree.of(
+        session.run).at_step + 40)
     assert "nothing differs" in session.words()
     for _ in range(50):
         torch.rand(10)
     session.order("stop")
     session.wait(60)
     n = min(session.run.steps_done, session.other.steps_done)
-    assert session.run.history.series("train_loss")[:n] == session.other.history.series("train_loss")[:n]
+    assert session.run.history.series("train_loss")[:n] == session.other.history.series(
+        "train_loss")[:n]
 
 
-def test_moving_on_while_a_fork_is_fresh_makes_it_anew_else_the_branch_becomes_the_old_one(session: Session) -> None:
+def test_moving_on_while_a_fork_is_fresh_makes_it_anew_else_the_branch_becomes_the_old_one(
+        session: Session) -> None:
     begun(session)
     old = session.run
     for lr in (0.1, 0.2, 0.3):  # a slider being dragged
@@ -166,7 +175,8 @@ def test_seeds_tell_a_real_difference_from_luck(session: Session) -> None:
 def test_a_saved_sitting_comes_back_and_replays(session: Session, blobs: Data) -> None:
     begun(session)
     session.order("fork", LONG.replace(lr=0.2))
-    until(lambda: session.other is not None and session.run.steps_done > session.tree.of(session.run).at_step + 25)
+    until(lambda: session.other is not None and session.run.steps_done > session.tree.of(
+        session.run).at_step + 25)
     session.order("stop")
     session.wait(60)
     again = Tree.from_json(session.tree.to_json(blobs.name, blobs.sha256))
@@ -174,7 +184,8 @@ def test_a_saved_sitting_comes_back_and_replays(session: Session, blobs: Data) -
     for mine, theirs in zip(again, session.tree, strict=True):
         assert mine.run.history.to_dict() == theirs.run.history.to_dict()
         assert replayed(session, mine.run, blobs) == theirs.run.history.series("train_loss")
-    for text in ("{}", "[1]", "no", '{"recipe_session": 1, "runs": [{}]}', '{"recipe_session": 1, "runs": [{"run": {}}]}'):
+    for text in ("{}", "[1]", "no", '{"recipe_session": 1, "runs": [{}]}',
+                 '{"recipe_session": 1, "runs": [{"run": {}}]}'):
         with pytest.raises(RecipeError):
             Tree.from_json(text)
 
@@ -215,14 +226,16 @@ def own(steps: int = 10**6, p: float = 0.1) -> tuple[nn.Module, torch.optim.Opti
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(p), nn.Linear(8, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
     x = torch.randn(64, 4)
-    return model, optimizer, OwnSource(loop(model, [(x, (x[:, 0] > 0).long())], nn.functional.cross_entropy, optimizer),
-                                       model, optimizer)
+    return model, optimizer, OwnSource(
+        loop(model, [(x, (x[:, 0] > 0).long())], nn.functional.cross_entropy, optimizer), model,
+        optimizer)
 
 
 def test_a_readers_own_loop_gets_curves_and_hot_sliders() -> None:
     model, optimizer, source = own()
     session = Session(source, source.settings())
-    assert (session.settings.lr, session.settings.momentum, session.settings.dropout) == (0.1, 0.5, 0.1)
+    assert (session.settings.lr, session.settings.momentum, session.settings.dropout) == (0.1, 0.5,
+                                                                                          0.1)
     assert source.without_effect(session.settings, "lr") == ""
     assert source.without_effect(session.settings, "batch_size") == "your own training decides that"
     session.order("restart")
@@ -287,7 +300,8 @@ def test_a_generator_that_fails_at_its_end_stops_no_panel() -> None:
     session = Session(OwnSource(clumsy), Settings())
     for _ in range(2):
         session.order("restart")
-        until(lambda: session.run is not None and session.run.status == "running" and session.run.steps_done > 5)
+        until(lambda: session.run is not None and session.run.status == "running" and session.run.
+              steps_done > 5)
         session.order("stop")
         assert session.wait(60).status == "stopped"
         assert "did not end cleanly: OSError('no such file')" in session.words()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from recipe_widgets.core import History, Run, Settings
 from recipe_widgets.live.diagnosis import Diagnosis, diagnose
-from recipe_widgets.records import History, Run, Settings
 
 
 def _run(losses: list[float]) -> Run:
@@ -16,7 +16,8 @@ def _run(losses: list[float]) -> Run:
 
 
 def test_words_on_a_running_run_stay_for_a_moment_and_are_new_at_its_end() -> None:
-    run, other, diagnosis = _run([2.3] * 200), _run([math.exp(-i / 50) + 0.01 for i in range(200)]), Diagnosis()
+    run, other, diagnosis = _run([2.3] * 200), _run([math.exp(-i / 50) + 0.01
+                                                     for i in range(200)]), Diagnosis()
     flat = diagnosis.of(run, going=True)
     assert flat == diagnose(run) != ""
     for step in range(200, 600):

@@ -43,9 +43,11 @@ def test_a_shown_panel_asks_for_the_warm_up(blobs: Data, monkeypatch) -> None:
 
 
 def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number() -> None:
-    code = ("import gc, sys, torch\nfrom recipe_widgets.training.warming import warm_up\n"
-            "before, state = 'torch._dynamo' in sys.modules, torch.get_rng_state()\nwarm_up()\n"
-            "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()), gc.isenabled())")
+    code = (
+        "import gc, sys, torch\nfrom recipe_widgets.training.warming import warm_up\n"
+        "before, state = 'torch._dynamo' in sys.modules, torch.get_rng_state()\nwarm_up()\n"
+        "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()), gc.isenabled())"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False", "True", "True", "True"]
 
@@ -68,7 +70,8 @@ class Slow:
     light = ordered = False
 
     def __init__(self, log: list[str], name: str) -> None:
-        self.log, self.name, self.begun, self.go_on = log, name, threading.Event(), threading.Event()
+        self.log, self.name, self.begun, self.go_on = log, name, threading.Event(), threading.Event(
+        )
 
     def turn(self) -> bool:
         self.log.append(f"{self.name} begins")
@@ -98,7 +101,8 @@ def test_a_new_session_waits_for_the_last_step_of_one_that_was_dropped() -> None
     engine.close(new)
 
 
-def test_a_step_that_never_returns_stops_no_other_session_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_never_returns_stops_no_other_session_for_ever(
+        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recipe_widgets.live.engine.PATIENCE", 0.1)
     engine, log = Engine(), list[str]()
     stuck, new = Slow(log, "stuck"), Slow(log, "new")

@@ -36,7 +36,9 @@ def test_the_same_run_without_a_thread(blobs) -> None:
     run = without.wait(60)
     assert run.status == expected.status == "done"
     assert run.history.series("train_loss") == expected.history.series("train_loss")
-    assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), expected.model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(run.model.parameters(), expected.model.parameters(), strict=True))
     without.sliders["lr"].value = 0.02  # a moved slider is answered before its assignment returns
     assert without.run is not run
     assert without.run.settings.lr == pytest.approx(0.02)
@@ -67,13 +69,16 @@ def test_an_idle_kernel_goes_on_by_itself_and_buttons_get_through(blobs) -> None
 
 
 def test_many_moves_are_one_chain_of_moments(blobs, monkeypatch) -> None:
-    """Else each move would add one, and a kernel that is busy with all of them hears of no button any more."""
+    """Else each move would add one, and a kernel that is busy with all of them hears of no
+    button any more.
+    """
     async def reader() -> int:
         panel = LivePanel(blobs, Settings(max_steps=10**6, batch_size=16), foreground=True)
         loop, planned = asyncio.get_running_loop(), []
         later = loop.call_later
         for number in range(5):
-            monkeypatch.setattr(loop, "call_later", lambda *a, **k: planned.append(a) or later(*a, **k))
+            monkeypatch.setattr(loop, "call_later",
+                                lambda *a, **k: planned.append(a) or later(*a, **k))
             panel.sliders["lr"].value = 0.01 + number / 100
         panel.close()
         return len(planned)
@@ -83,7 +88,9 @@ def test_many_moves_are_one_chain_of_moments(blobs, monkeypatch) -> None:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Python's own answer to an interrupt, also in the background of a shell, where it is ignored."""
+    """Python's own answer to an interrupt, also in the background of a shell, where it is
+    ignored.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

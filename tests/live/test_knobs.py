@@ -1,12 +1,15 @@
 import pytest
 
+from recipe_widgets.core import Settings
 from recipe_widgets.live.knobs import moved_to, on_grid, powers_of_two, why_without_effect
-from recipe_widgets.records import Settings
 
 
-@pytest.mark.parametrize(("name", "value", "place"), [("lr", 0.05, 10**-1.3), ("lr", 0.1, 0.1), ("lr", 0.3, 10**-0.5),
-                                                      ("dropout", 0.123, 0.12), ("momentum", 0.9, 0.9)])
-def test_the_page_answers_with_the_nearest_place_and_that_is_no_move(name: str, value: float, place: float) -> None:
+@pytest.mark.parametrize(("name", "value", "place"), [("lr", 0.05, 10**-1.3), ("lr", 0.1, 0.1),
+                                                      ("lr", 0.3, 10**-0.5),
+                                                      ("dropout", 0.123, 0.12),
+                                                      ("momentum", 0.9, 0.9)])
+def test_the_page_answers_with_the_nearest_place_and_that_is_no_move(name: str, value: float,
+                                                                     place: float) -> None:
     assert on_grid(name, value) == pytest.approx(place)
     assert moved_to(name, on_grid(name, value), value) == value
 

@@ -73,7 +73,8 @@ def test_pause_holds_resume_goes_on_to_the_same_numbers(session: Session) -> Non
     session.order("restart", SHORT)
     whole = session.wait(60).history.series("train_loss")
     session.order("restart", LONG)
-    until(lambda: session.run is not None and session.run.settings.max_steps > 60 and session.run.steps_done > 5)
+    until(lambda: session.run is not None and session.run.settings.max_steps > 60 and session.run.
+          steps_done > 5)
     session.order("pause")
     run = session.wait(60)
     assert session.phase == "paused"
@@ -96,7 +97,8 @@ def test_stop_leaves_a_whole_run_and_reset_leaves_none(session: Session) -> None
     assert (run.status, session.phase) == ("stopped", "ended")
     session.order("reset")
     session.wait(60)
-    assert (session.run, session.ghost, session.phase, session.settings) == (None, None, "idle", SHORT)
+    assert (session.run, session.ghost, session.phase, session.settings) == (None, None, "idle",
+                                                                             SHORT)
 
 
 def test_stop_while_another_session_computes_is_obeyed_at_once(blobs: Data) -> None:
@@ -138,7 +140,8 @@ def test_frames_reach_the_view_and_a_broken_view_does_not_stop_training(blobs: D
     session.order("restart")
     session.wait(60)
     until(lambda: frames and frames[-1].phase == "ended")
-    assert "Done with learning rate 0.05, batch size 32, dropout 0, momentum 0.9" in frames[-1].words
+    assert "Done with learning rate 0.05, batch size 32, dropout 0, momentum 0.9" in frames[
+        -1].words
     assert "<svg" in frames[-1].curves
     session.view = lambda frame: 1 / 0  # type: ignore[assignment,return-value]
     session.order("restart")
@@ -169,7 +172,8 @@ def test_a_storm_of_orders_never_fails_and_the_last_one_wins(session: Session) -
     draw = random.Random(0)
     for _ in range(300):
         action = draw.choice(["restart", "restart", "restart", "resume", "pause", "stop", "reset"])
-        session.order(action, SHORT.replace(lr=10 ** draw.uniform(-4, 1), batch_size=2 ** draw.randrange(8)))
+        session.order(action,
+                      SHORT.replace(lr=10**draw.uniform(-4, 1), batch_size=2**draw.randrange(8)))
         if draw.random() < 0.2:
             time.sleep(0.002)
         assert [thread.name for thread in threading.enumerate()].count("recipe-trainer") == 1
@@ -203,9 +207,11 @@ class Broken:
         raise ZeroDivisionError("paint")
 
 
-def test_one_broken_worker_is_told_of_and_stops_no_other(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_broken_worker_is_told_of_and_stops_no_other(blobs: Data,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(f"{args.thread.name}: {args.exc_value}"))
+    monkeypatch.setattr(threading, "excepthook",
+                        lambda args: told.append(f"{args.thread.name}: {args.exc_value}"))
     broken, frames = Broken(), []
     ENGINE.open(broken)
     session = Session(blobs, SHORT, frames.append)
@@ -232,7 +238,8 @@ while session.run is None or session.run.steps_done < 5:
 
 def test_a_process_may_end_in_mid_training() -> None:
     """A thread that computes while the interpreter is taken down would abort it."""
-    left = subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, check=False)
+    left = subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True,
+                          check=False)
     assert (left.returncode, left.stderr) == (0, "")
 
 
@@ -247,7 +254,8 @@ def test_torch_computes_as_before_after_its_helpers_were_sent_to_rest() -> None:
         assert torch.get_num_threads() == threads
 
 
-def test_a_run_that_cannot_begin_leaves_the_one_before_there(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_begin_leaves_the_one_before_there(
+        session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     session.order("restart")
     first = session.wait(60)
     monkeypatch.setattr(session.threads, "choose", lambda *_: 1 / 0)

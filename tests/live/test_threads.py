@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from recipe_widgets import Data, LivePanel, Settings
+from recipe_widgets.core import Run
 from recipe_widgets.live import OwnSource, Session, threads
 from recipe_widgets.live.lanes import DataLane
 from recipe_widgets.live.threads import FEW, Threads
 from recipe_widgets.models import build_model
-from recipe_widgets.records import Run
 from recipe_widgets.training import Training
 from tests.live.test_session import until
 
@@ -30,19 +30,24 @@ def running() -> Run:
     return run
 
 
-@pytest.mark.parametrize(("durations", "falls"), [
-    ([0.001] * 400, False),
-    ([0.0015] * 400, False),
-    ([0.002] * 200, True),
-    ([0.002] * 100, False),  # not long enough to tell
-    ([0.001] * 400 + [0.08] * (FEW - 1), False),  # a hiccup
-    ([0.001] * 20 + [0.15] * FEW, True),  # two threads wait for each other: nobody waits for 16 such steps
-    ([0.15] * (FEW - 1), False),
-    ([0.001, 0.001, 0.35], False),  # the laptop slept
-    (([0.001] * 9 + [0.007]) * 40, True),  # one step in ten waits for the core: as measured beside a busy process
-    (([0.001] * 49 + [0.007]) * 10, False),
-])
-def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float], falls: bool) -> None:
+@pytest.mark.parametrize(
+    ("durations", "falls"),
+    [
+        ([0.001] * 400, False),
+        ([0.0015] * 400, False),
+        ([0.002] * 200, True),
+        ([0.002] * 100, False),  # not long enough to tell
+        ([0.001] * 400 + [0.08] * (FEW - 1), False),  # a hiccup
+        # two threads wait for each other: nobody waits for 16 such steps
+        ([0.001] * 20 + [0.15] * FEW, True),
+        ([0.15] * (FEW - 1), False),
+        ([0.001, 0.001, 0.35], False),  # the laptop slept
+        # one step in ten waits for the core: as measured beside a busy process
+        (([0.001] * 9 + [0.007]) * 40, True),
+        (([0.001] * 49 + [0.007]) * 10, False),
+    ])
+def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float],
+                                           falls: bool) -> None:
     run = running()
     for seconds in durations:
         two.note(seconds)
@@ -51,7 +56,8 @@ def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float],
 
 
 @pytest.mark.parametrize(("looks", "falls"), [(0, True), (1000, True), (10, False)])
-def test_looks_at_the_validation_set_are_no_neighbour(two: Threads, looks: int, falls: bool) -> None:
+def test_looks_at_the_validation_set_are_no_neighbour(two: Threads, looks: int,
+                                                      falls: bool) -> None:
     run = Run(Settings(max_steps=10, eval_every=looks))
     run.threads[:] = [(0, 2)]
     for seconds in ([0.001] * 9 + [0.007]) * 40:
@@ -97,11 +103,14 @@ def test_one_thread_is_not_asked_twice(two: Threads) -> None:
     assert run.threads == [(0, 1)]
 
 
-def test_each_panel_computes_with_its_own_count_whatever_another_left(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_panel_computes_with_its_own_count_whatever_another_left(
+        blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     many, counts, step = torch.get_num_threads(), [], DataLane.step
-    monkeypatch.setattr(threads, "choose_threads", lambda training, most: (training.settings.width // 8, math.inf))
-    monkeypatch.setattr(DataLane, "step",
-                        lambda self: counts.append((self.run.settings.width // 8, torch.get_num_threads())) or step(self))
+    monkeypatch.setattr(threads, "choose_threads", lambda training, most:
+                        (training.settings.width // 8, math.inf))
+    monkeypatch.setattr(
+        DataLane, "step", lambda self: counts.append(
+            (self.run.settings.width // 8, torch.get_num_threads())) or step(self))
     wide, own = Settings(width=16, batch_size=32, max_steps=10**9), []
 
     def loop() -> Iterator[float]:
@@ -128,7 +137,8 @@ def test_each_panel_computes_with_its_own_count_whatever_another_left(blobs: Dat
         session.close()
 
 
-def test_the_foreground_gives_the_main_thread_its_count_back(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_foreground_gives_the_main_thread_its_count_back(
+        blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     before, other = torch.get_num_threads(), 3 - min(torch.get_num_threads(), 2)
     monkeypatch.setattr(threads, "choose_threads", lambda training, most: (other, math.inf))
     panel = LivePanel(blobs, Settings(width=8, max_steps=20), foreground=True)
@@ -139,9 +149,11 @@ def test_the_foreground_gives_the_main_thread_its_count_back(blobs: Data, monkey
     panel.close()
 
 
-def test_a_knob_that_changes_the_cost_of_a_step_is_no_neighbour(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_knob_that_changes_the_cost_of_a_step_is_no_neighbour(
+        blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "choose_threads", lambda training, most: (2, 0.001))
-    session, wanted = Session(blobs, Settings(width=8, batch_size=16)), Settings(width=8, batch_size=16, max_steps=10**9)
+    session, wanted = Session(blobs, Settings(width=8, batch_size=16)), Settings(
+        width=8, batch_size=16, max_steps=10**9)
     session.order("restart", wanted)
     until(lambda: session.run is not None and session.run.steps_done > 0)
     for change, usual in (({"lr": 0.01}, 0.001), ({"lr": 0.01, "batch_size": 64}, math.inf)):
@@ -153,11 +165,13 @@ def test_a_knob_that_changes_the_cost_of_a_step_is_no_neighbour(blobs: Data, mon
     session.close()
 
 
-@pytest.mark.parametrize("change", [{"optimizer": "adam"}, {"augment": "flip"}, {"ema": 0.9}, {"activation": "gelu"},
-                                    {"precision": "bf16"}, {"width": 16}])
-def test_each_kind_of_model_is_measured(blobs: Data, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]) -> None:
+@pytest.mark.parametrize("change", [{"optimizer": "adam"}, {"augment": "flip"}, {"ema": 0.9},
+                                    {"activation": "gelu"}, {"precision": "bf16"}, {"width": 16}])
+def test_each_kind_of_model_is_measured(blobs: Data, monkeypatch: pytest.MonkeyPatch,
+                                        change: dict[str, object]) -> None:
     measured: list[Settings] = []
-    monkeypatch.setattr(threads, "choose_threads", lambda training, most: measured.append(training.settings) or (1, 1.0))
+    monkeypatch.setattr(threads, "choose_threads",
+                        lambda training, most: measured.append(training.settings) or (1, 1.0))
     chosen, plain = Threads(), Settings(width=8, model="mlp")
     for settings in (plain, plain.replace(**change), plain.replace(lr=0.5), plain):
         training = Training(build_model(settings, blobs.shape, blobs.num_classes), blobs, settings)

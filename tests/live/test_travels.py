@@ -45,7 +45,9 @@ def test_visit_then_resume(session: Session) -> None:
     assert session.words().startswith(f"Looking at step 123 of {done:,}.")
     fresh = replay(run.data, run.settings, steps=123, threads=run.threads)
     there = session.travels.moment.training.model
-    assert all(torch.equal(a, b) for a, b in zip(there.parameters(), fresh.model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(there.parameters(), fresh.model.parameters(), strict=True))
     assert session.run is run
     assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), weights, strict=True))
     session.order("resume")
@@ -68,7 +70,9 @@ def test_rewind_goes_on_from_there_with_other_knobs(session: Session) -> None:
     assert session.ghost is old
     again = replay(new.data, new.settings, new.changes, steps=new.steps_done, threads=new.threads)
     assert again.history.series("train_loss") == new.history.series("train_loss")
-    assert all(torch.equal(a, b) for a, b in zip(again.model.parameters(), new.model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(again.model.parameters(), new.model.parameters(), strict=True))
 
 
 def test_rewind_with_a_cold_knob_says_that_it_cannot(session: Session) -> None:
@@ -90,7 +94,8 @@ def test_rewind_without_a_moment_says_so(session: Session) -> None:
 
 def branched(session: Session, old: object, lr: float) -> None:
     """Wait for the new run, and look where it left."""
-    until(lambda: session.run is not old and session.run.newest.lr == lr and session.run.steps_done > 100)
+    until(lambda: session.run is not old and session.run.newest.lr == lr and session.run.steps_done
+          > 100)
     branch = session.tree.of(session.run)
     assert (branch.parent, branch.at_step) == (session.tree.of(old).number, 90)
     assert session.visiting is None
@@ -101,12 +106,13 @@ def test_visit_and_rewind_in_a_row(session: Session) -> None:
     paused_at(session, 200)
     old = session.run
     session.order("visit", step=90)
-    session.order("rewind", old.newest.replace(lr=0.01))  # replaces the visit, which nobody has read yet
+    session.order("rewind",
+                  old.newest.replace(lr=0.01))  # replaces the visit, which nobody has read yet
     branched(session, old, 0.01)
 
 
-def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(session: Session,
-                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(
+        session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     paused_at(session, 200)
     old, gate, move = session.run, threading.Event(), Travels.move
     monkeypatch.setattr(Travels, "move", lambda self: move(self) if gate.wait(0.01) else True)
@@ -121,7 +127,8 @@ def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(session:
     branched(session, old, 0.02)
 
 
-def test_a_newer_order_takes_back_a_rewind_on_its_way(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_newer_order_takes_back_a_rewind_on_its_way(session: Session,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     done = paused_at(session, 200)
     old, gate, move = session.run, threading.Event(), Travels.move
     monkeypatch.setattr(Travels, "move", lambda self: move(self) if gate.wait(0.01) else True)
@@ -131,7 +138,8 @@ def test_a_newer_order_takes_back_a_rewind_on_its_way(session: Session, monkeypa
     gate.set()
     session.order("visit", step=7)
     session.wait(20)
-    assert (session.run, session.phase, session.travels.goal, old.steps_done) == (old, "paused", 7, done)
+    assert (session.run, session.phase, session.travels.goal, old.steps_done) == (old, "paused", 7,
+                                                                                  done)
 
 
 def test_rewind_without_a_moment_stops_no_run(session: Session) -> None:
@@ -159,12 +167,14 @@ def test_a_newer_order_ends_a_long_journey(session: Session) -> None:
     assert session.travels.goal == 7
 
 
-def test_each_step_is_done_with_the_threads_on_record(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_step_is_done_with_the_threads_on_record(session: Session,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     done = paused_at(session, 100)
     counts, step = [], Training.step
     session.run.threads[:] = [(0, 2), (60, 1)]
     session.run.snapshots = Snapshots()
-    monkeypatch.setattr(Training, "step", lambda self: counts.append(torch.get_num_threads()) or step(self))
+    monkeypatch.setattr(Training, "step",
+                        lambda self: counts.append(torch.get_num_threads()) or step(self))
     monkeypatch.setattr(Journey, "_compare", lambda self: None)  # nothing was really done with two
     session.order("visit", step=90)
     session.wait(20)
@@ -183,7 +193,8 @@ def test_each_step_is_done_with_the_threads_on_record(session: Session, monkeypa
 
 def test_a_journey_that_fails_leaves_the_run(session: Session) -> None:
     done = paused_at(session, 60)
-    session.run.history._columns["train_loss"][1][29] += 1.0  # another number on record than a walk will give
+    session.run.history._columns["train_loss"][1][
+        29] += 1.0  # another number on record than a walk will give
     visit(session, 30)
     assert session.words().startswith("Could not go back.")
     assert session.phase == "paused"
@@ -214,13 +225,16 @@ def test_an_open_tab_shows_a_page_and_changes_no_bit(session: Session, tab: str)
     assert "recipe-inside" in session.within.page or tab == "time"
     twin = replay(run.data, run.settings, threads=run.threads)
     assert twin.history.series("train_loss") == run.history.series("train_loss")
-    assert all(torch.equal(a, b) for a, b in zip(twin.model.parameters(), run.model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(twin.model.parameters(), run.model.parameters(), strict=True))
 
 
 def test_a_closed_tab_measures_nothing(session: Session) -> None:
     session.look("gradients")
     session.order("restart", LONG)
-    until(lambda: session.run is not None and any(n.startswith("gradient ") for n in session.run.history.names))
+    until(lambda: session.run is not None and any(
+        n.startswith("gradient ") for n in session.run.history.names))
     session.look("")
     until(lambda: not any(isinstance(p, LayerSizes) for p in session._lanes[-1].training.probes))
     assert session.within.page == ""

@@ -15,7 +15,14 @@ from recipe_widgets.models.layers import Layers
 
 def layers(pool: nn.Module) -> list[nn.Module]:
     torch.manual_seed(0)
-    return [nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), pool, nn.Conv2d(8, 4, 3), nn.ReLU(), nn.Flatten()]
+    return [
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(), pool,
+        nn.Conv2d(8, 4, 3),
+        nn.ReLU(),
+        nn.Flatten()
+    ]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -39,10 +39,13 @@ def test_a_frozen_trunk_stays_to_the_bit_its_norms_too(blobs: Data) -> None:
     before = copy.deepcopy(model[0].state_dict())
     head = model[1].weight.detach().clone()
     run = train(blobs, SHORT, model)
-    assert all(torch.equal(value, before[name]) for name, value in run.model[0].state_dict().items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in run.model[0].state_dict().items())
     assert not torch.equal(run.model[1].weight, head)
     thawed = train(blobs, SHORT, new_head(pretrained_, 3)).model
-    assert not all(torch.equal(value, before["trunk." + name]) for name, value in thawed[0].state_dict().items())
+    assert not all(
+        torch.equal(value, before["trunk." + name])
+        for name, value in thawed[0].state_dict().items())
 
 
 def test_a_model_without_a_linear_layer_has_no_head() -> None:
@@ -65,15 +68,19 @@ def test_pretrained_weights_reach_the_model(monkeypatch: pytest.MonkeyPatch) -> 
     import torchvision
 
     source = torchvision.models.mobilenet_v3_small(weights=None)
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: source.state_dict())
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url",
+                        lambda *_, **__: source.state_dict())
     model = pretrained("mobilenet_v3_small", (1, 28, 28), 4, (0.1,), (0.3,), size=32)
     assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 4)
     assert torch.equal(model[1].trunk.features[0][0].weight, source.features[0][0].weight)
     assert [p.shape for p in model.parameters() if p.requires_grad] == [(4, 1024), (4,)]
 
 
-@pytest.mark.parametrize("error", [urllib.error.URLError("no route"), RuntimeError("invalid hash value")])
-def test_weights_that_cannot_be_had_are_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize("error",
+                         [urllib.error.URLError("no route"),
+                          RuntimeError("invalid hash value")])
+def test_weights_that_cannot_be_had_are_told(monkeypatch: pytest.MonkeyPatch,
+                                             error: Exception) -> None:
     def fails(*_, **__):
         raise error
 
@@ -92,7 +99,8 @@ class Evil:
         return os.mkdir, (str(self.place / "owned"),)
 
 
-def test_a_file_in_torchs_cache_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_torchs_cache_cannot_run_code(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
     import torchvision
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))

@@ -1,4 +1,6 @@
-"""The deeper models: parameter counts from the papers or by hand, shapes, and parts with known answers."""
+"""The deeper models: parameter counts from the papers or by hand, shapes, and parts with known
+answers.
+"""
 
 from __future__ import annotations
 
@@ -20,35 +22,45 @@ INCEPTION = [  # (inputs, outputs, kernel) of two blocks of 128 channels behind 
 ]
 
 
-@pytest.mark.parametrize(("settings", "shape", "parameters"), [
-    (Settings(model="lenet"), GREY, 61_706),
-    (Settings(model="lenet"), COLOUR, 62_006),
-    (Settings(model="vgg", depth=2), COLOUR, 28 * 32 + 9 * 32 * 32 + 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 64
-     + (9 * 64 + 1) * 128 + (9 * 128 + 1) * 128 + 128 * 16 * 10 + 10),
-    (Settings(model="inception", depth=2), COLOUR, sum((i * k * k + 1) * o for i, o, k in INCEPTION) + 1290),
-    (Settings(model="resnet", width=64, depth=3, norm="batch"), COLOUR, 269_722),  # ResNet-20, "0.27M" in the paper
-    (Settings(model="resnet", width=64, depth=9, norm="batch"), COLOUR, 853_018),  # ResNet-56, "0.85M"
-    (Settings(model="rnn", width=64), GREY, 28 * 64 + 64 * 64 + 128 + 650),
-    (Settings(model="gru", width=64, depth=2), COLOUR, 3 * (96 * 64 + 64 * 64 + 128) + 3 * (2 * 64 * 64 + 128) + 650),
-    (Settings(model="mlp", activation="maxout"), GREY, 785 * 256 + 1290),
-    (Settings(model="mlp", activation="prelu"), GREY, 785 * 128 + 1 + 1290),
-    (Settings(model="mlp", norm="weight"), GREY, 785 * 128 + 128 + 1290),
-])
+@pytest.mark.parametrize(
+    ("settings", "shape", "parameters"),
+    [
+        (Settings(model="lenet"), GREY, 61_706),
+        (Settings(model="lenet"), COLOUR, 62_006),
+        (Settings(model="vgg", depth=2), COLOUR, 28 * 32 + 9 * 32 * 32 + 32 + (9 * 32 + 1) * 64 +
+         (9 * 64 + 1) * 64 + (9 * 64 + 1) * 128 + (9 * 128 + 1) * 128 + 128 * 16 * 10 + 10),
+        (Settings(model="inception",
+                  depth=2), COLOUR, sum((i * k * k + 1) * o for i, o, k in INCEPTION) + 1290),
+        (Settings(model="resnet", width=64, depth=3,
+                  norm="batch"), COLOUR, 269_722),  # ResNet-20, "0.27M" in the paper
+        (Settings(model="resnet", width=64, depth=9,
+                  norm="batch"), COLOUR, 853_018),  # ResNet-56, "0.85M"
+        (Settings(model="rnn", width=64), GREY, 28 * 64 + 64 * 64 + 128 + 650),
+        (Settings(model="gru", width=64, depth=2), COLOUR, 3 * (96 * 64 + 64 * 64 + 128) + 3 *
+         (2 * 64 * 64 + 128) + 650),
+        (Settings(model="mlp", activation="maxout"), GREY, 785 * 256 + 1290),
+        (Settings(model="mlp", activation="prelu"), GREY, 785 * 128 + 1 + 1290),
+        (Settings(model="mlp", norm="weight"), GREY, 785 * 128 + 128 + 1290),
+    ])
 def test_parameter_counts(settings: Settings, shape: tuple[int, ...], parameters: int) -> None:
     model = build_model(settings, shape, 10)
     assert count_parameters(model) == parameters
     assert model(torch.zeros(2, *shape)).shape == (2, 10)
 
 
-@pytest.mark.parametrize(("settings", "shape", "expected"), [
-    (Settings(model="lenet"), COLOUR, [(6, 14, 14), (16, 5, 5)]),
-    (Settings(model="lenet"), GREY, [(6, 14, 14), (16, 5, 5)]),
-    (Settings(model="vgg", depth=2), COLOUR, [(32, 16, 16), (64, 8, 8), (128, 4, 4)]),
-    (Settings(model="inception", depth=2), COLOUR, [(32, 16, 16), (128, 16, 16), (128, 8, 8), (128, 8, 8)]),
-    (Settings(model="resnet", width=64, depth=1), COLOUR, [(16, 32, 32), (32, 16, 16), (64, 8, 8)]),
-    (Settings(model="plainnet", width=64, depth=1), GREY, [(16, 28, 28), (32, 14, 14), (64, 7, 7)]),
-])
-def test_shapes_on_the_way(settings: Settings, shape: tuple[int, ...], expected: list[tuple[int, ...]]) -> None:
+@pytest.mark.parametrize(
+    ("settings", "shape", "expected"),
+    [(Settings(model="lenet"), COLOUR, [(6, 14, 14), (16, 5, 5)]),
+     (Settings(model="lenet"), GREY, [(6, 14, 14), (16, 5, 5)]),
+     (Settings(model="vgg", depth=2), COLOUR, [(32, 16, 16), (64, 8, 8), (128, 4, 4)]),
+     (Settings(model="inception", depth=2), COLOUR, [(32, 16, 16), (128, 16, 16), (128, 8, 8),
+                                                     (128, 8, 8)]),
+     (Settings(model="resnet", width=64, depth=1), COLOUR, [(16, 32, 32), (32, 16, 16),
+                                                            (64, 8, 8)]),
+     (Settings(model="plainnet", width=64, depth=1), GREY, [(16, 28, 28), (32, 14, 14),
+                                                            (64, 7, 7)]), ])
+def test_shapes_on_the_way(settings: Settings, shape: tuple[int, ...],
+                           expected: list[tuple[int, ...]]) -> None:
     x, seen = torch.zeros(1, *shape), []
     for layer in build_model(settings, shape, 10):
         x = layer(x)
@@ -59,7 +71,8 @@ def test_shapes_on_the_way(settings: Settings, shape: tuple[int, ...], expected:
 
 def test_the_plain_twin_has_the_weights_of_the_resnet_and_lacks_only_its_shortcuts() -> None:
     settings = Settings(model="resnet", width=16, depth=2, seed=3)
-    net, twin = build_model(settings, COLOUR, 10), build_model(settings.replace(model="plainnet"), COLOUR, 10)
+    net, twin = build_model(settings, COLOUR, 10), build_model(settings.replace(model="plainnet"),
+                                                               COLOUR, 10)
     assert all(torch.equal(p, q) for p, q in zip(net.parameters(), twin.parameters(), strict=True))
     x = torch.randn(2, *COLOUR, generator=torch.Generator().manual_seed(0))
     assert not torch.allclose(net(x), twin(x))
@@ -95,7 +108,8 @@ def test_the_row_reader_is_the_recurrence_written_out() -> None:
     settings = Settings(model="rnn", width=5, activation="tanh", seed=1)
     model = build_model(settings, (2, 4, 3), 2)
     x = torch.randn(1, 2, 4, 3, generator=torch.Generator().manual_seed(0))
-    w, u, b, c = (getattr(model.rnn, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    w, u, b, c = (getattr(model.rnn, f"{name}_l0")
+                  for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
     state = torch.zeros(5)
     for row in range(4):
         state = torch.tanh(w @ torch.cat([x[0, 0, row], x[0, 1, row]]) + b + u @ state + c)
@@ -103,9 +117,11 @@ def test_the_row_reader_is_the_recurrence_written_out() -> None:
 
 
 @pytest.mark.parametrize("model", ["mlp", "vgg", "resnet"])
-def test_weight_norm_changes_nothing_at_the_start_and_splits_length_from_direction(model: str) -> None:
+def test_weight_norm_changes_nothing_at_the_start_and_splits_length_from_direction(
+        model: str) -> None:
     settings = Settings(model=model, width=16)
-    plain, normed = (build_model(settings.replace(norm=norm), COLOUR, 4) for norm in ("none", "weight"))
+    plain, normed = (build_model(settings.replace(norm=norm), COLOUR, 4)
+                     for norm in ("none", "weight"))
     x = torch.randn(3, *COLOUR, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(plain(x), normed(x), atol=1e-5)
     layer = next(module for module in normed.modules() if hasattr(module, "parametrizations"))

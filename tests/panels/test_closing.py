@@ -16,15 +16,14 @@ from recipe_widgets.panels import cells
 from recipe_widgets.panels.pages import Shown
 
 MAKE: dict[str, Callable[[Data], Shown]] = {
-    "DataBrowser": panels.DataBrowser,
-    "AugmentationGallery": panels.AugmentationGallery,
-    "DecisionWalk": lambda _: panels.DecisionWalk(),
-    "Question": lambda _: panels.Question("Which?", {"this": "It is.", "that": "It is not."}, "this"),
-    "Dials": lambda _: panels.Dials(loss_shapes, {"score": [0.0, 1.0]}),
-    "LossDice": lambda data: panels.LossDice(data, Settings(width=8), rolls=2),
-    "Labeller": lambda data: panels.Labeller(data, count=4),
-    "ScheduleExplorer": lambda _: panels.ScheduleExplorer(),
-    "ActivationExplorer": lambda _: panels.ActivationExplorer(),
+    "DataBrowser": panels.DataBrowser, "AugmentationGallery": panels.AugmentationGallery,
+    "DecisionWalk": lambda _: panels.DecisionWalk(), "Question":
+    lambda _: panels.Question("Which?", {"this": "It is.", "that": "It is not."}, "this"), "Dials":
+    lambda _: panels.Dials(loss_shapes, {"score": [0.0, 1.0]}), "LossDice":
+    lambda data: panels.LossDice(data, Settings(width=8), rolls=2), "Labeller":
+    lambda data: panels.Labeller(data, count=4), "ScheduleExplorer":
+    lambda _: panels.ScheduleExplorer(), "ActivationExplorer":
+    lambda _: panels.ActivationExplorer(),
 }
 
 
@@ -61,8 +60,8 @@ def test_closing_leaves_no_widget_behind(make: Callable[[Data], Shown], blobs: D
 
 
 @pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
-def test_a_cell_that_runs_again_closes_and_forgets_its_panel(make: Callable[[Data], Shown], blobs: Data,
-                                                             run_cell: Callable[[Shown], Any]) -> None:
+def test_a_cell_that_runs_again_closes_and_forgets_its_panel(
+        make: Callable[[Data], Shown], blobs: Data, run_cell: Callable[[Shown], Any]) -> None:
     before = set(_instances)
     old = make(blobs)
     run_cell(old)
@@ -78,7 +77,8 @@ def test_a_cell_that_runs_again_closes_and_forgets_its_panel(make: Callable[[Dat
     new.close()
 
 
-def test_a_panel_made_elsewhere_stays_when_the_cell_that_shows_it_runs_again(run_cell: Callable[[Shown], Any]) -> None:
+def test_a_panel_made_elsewhere_stays_when_the_cell_that_shows_it_runs_again(
+        run_cell: Callable[[Shown], Any]) -> None:
     panel = panels.DecisionWalk()
     assert run_cell(panel) == run_cell(panel)
     assert panel.widget.model_id in _instances

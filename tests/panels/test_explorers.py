@@ -7,13 +7,21 @@ import pytest
 from recipe_widgets import Data, RecipeError
 from recipe_widgets.checks import output_scale
 from recipe_widgets.lessons.clinic import clinic as clinic_module
-from recipe_widgets.panels import ActivationExplorer, BugClinic, GradientExplorer, InitExplorer, RecurrentExplorer
+from recipe_widgets.panels import (
+    ActivationExplorer,
+    BugClinic,
+    GradientExplorer,
+    InitExplorer,
+    RecurrentExplorer,
+)
 from recipe_widgets.panels.explorer import Choice, Explorer
 from tests.lessons.test_clinic import SHORT, made
 
 
-@pytest.mark.parametrize("make", [lambda data: GradientExplorer(data), lambda _: ActivationExplorer(),
-                                  lambda data: InitExplorer(data), lambda _: RecurrentExplorer()])
+@pytest.mark.parametrize("make", [
+    lambda data: GradientExplorer(data), lambda _: ActivationExplorer(),
+    lambda data: InitExplorer(data), lambda _: RecurrentExplorer()
+])
 def test_every_control_moves_the_picture(make: object, blobs: Data) -> None:
     explorer = make(blobs)  # type: ignore[operator]
     assert repr(explorer).startswith(explorer.title)
@@ -38,7 +46,9 @@ def test_set_moves_all_at_once_or_nothing() -> None:
         drawn.append(values)
         return ActivationExplorer().plot()
 
-    explorer = Explorer(draw, [Choice("a", "a", (1, 2), 1), Choice("b", "b", ("x", "y"), "x", slide=False)])  # type: ignore[arg-type]
+    explorer = Explorer(
+        draw, [Choice("a", "a", (1, 2), 1),
+               Choice("b", "b", ("x", "y"), "x", slide=False)])  # type: ignore[arg-type]
     explorer.set(a=2, b="y")
     assert drawn == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
     for wrong in ({"a": 1, "b": "z"}, {"a": 1, "c": 1}):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
+from recipe_widgets.core import RunBook
 from recipe_widgets.panels.ledger import line
-from recipe_widgets.records import RunBook
 from tests.live.test_session import until
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
@@ -33,7 +33,8 @@ def ended(panel: LivePanel, **knobs: object) -> None:
     panel.wait(60)
 
 
-def test_every_ended_run_is_written_with_what_was_expected(panel: LivePanel, tmp_path: Path) -> None:
+def test_every_ended_run_is_written_with_what_was_expected(panel: LivePanel,
+                                                           tmp_path: Path) -> None:
     panel.expect("learns fast")
     ended(panel)
     panel.expect("faster <script>")
@@ -54,7 +55,9 @@ def test_every_ended_run_is_written_with_what_was_expected(panel: LivePanel, tmp
 
 
 def test_a_frame_that_comes_while_the_reader_writes_loses_nothing(panel: LivePanel) -> None:
-    """As a message from the page is taken in: the box has the new text, those who observe it do not know of it yet."""
+    """As a message from the page is taken in: the box has the new text, those who observe it do
+    not know of it yet.
+    """
     part = panel._ledger
     part.widget.selected_index = 0
     with part.expected.hold_trait_notifications():
@@ -160,7 +163,9 @@ def test_a_drag_is_heard_while_the_panel_itself_moves_the_slider(panel: LivePane
 
 
 def test_the_slider_stands_still_before_the_words_say_so(panel: LivePanel) -> None:
-    """Who reads "Paused" and takes the slider must not have it moved under the hand by what belongs to that frame."""
+    """Who reads "Paused" and takes the slider must not have it moved under the hand by what
+    belongs to that frame.
+    """
     panel.look("activations")
     ended(panel)
     inside, view, came = panel._inside, panel._view, []
@@ -201,12 +206,15 @@ def test_kill_9_in_mid_session_loses_no_ended_run(tmp_path: Path) -> None:
     """As often as RECIPE_KILLS says, all on one file, as a reader's kernels would."""
     file, said = tmp_path / "ledger.jsonl", []
     for number in range(KILLS):
-        process = subprocess.Popen([sys.executable, "-c", SITTING, str(file)], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", SITTING, str(file)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(1 + number % 7)]
         time.sleep(random.Random(number).random() / 20)
         process.kill()
-        said += [float(text) for text in [*lines, *process.stdout.read().splitlines()] if text.strip()]
+        said += [
+            float(text) for text in [*lines, *process.stdout.read().splitlines()] if text.strip()
+        ]
         process.wait()
         book = RunBook(file)
         found = [one.knobs.lr for one in book.entries()]
@@ -214,4 +222,5 @@ def test_kill_9_in_mid_session_loses_no_ended_run(tmp_path: Path) -> None:
         left = list(found)
         for lr in said:
             left.remove(lr)  # each acknowledged run has a line of its own
-        assert len(left) <= number + 1  # at most one more per kernel: ended, but not yet seen to have
+        # at most one more per kernel: ended, but not yet seen to have
+        assert len(left) <= number + 1

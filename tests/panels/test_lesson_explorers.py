@@ -23,9 +23,9 @@ SHORT = Settings(width=8, max_steps=20, batch_size=32)
 
 def test_every_control_draws_anew(blobs: Data) -> None:
     explorer = ConvExplorer(blobs)
-    for name, value, says in (("kernel", "box", "box turns"), ("padding", 1, "2·1"), ("stride", 2, "// 2"),
-                              ("pooling", "max", "max-pooling"), ("number", 3, "box"),
-                              ("kernel", "your own", "your own turns")):
+    for name, value, says in (("kernel", "box", "box turns"), ("padding", 1, "2·1"),
+                              ("stride", 2, "// 2"), ("pooling", "max", "max-pooling"),
+                              ("number", 3, "box"), ("kernel", "your own", "your own turns")):
         explorer.controls[name].value = value
         assert says in explorer.words
     explorer.controls["own"].value = "1 1 1 1"
@@ -80,7 +80,9 @@ def test_filters_side_by_side(blobs: Data) -> None:
 def test_schedules_become_settings() -> None:
     explorer = ScheduleExplorer(Settings(schedule="linear", lr=0.2, max_steps=400))
     explorer.controls["warmup"].value = 50
-    assert explorer.settings - Settings(schedule="linear", lr=0.2, max_steps=400) == {"warmup": (50, 0)}
+    assert explorer.settings - Settings(schedule="linear", lr=0.2, max_steps=400) == {
+        "warmup": (50, 0)
+    }
     explorer.controls["schedule"].value = "onecycle"
     assert "schedule onecycle" in explorer.words
     explorer.close()

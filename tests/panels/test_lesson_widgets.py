@@ -31,7 +31,8 @@ def test_browser_filters_sorts_and_turns_pages(blobs: Data) -> None:
     assert 0 < len(browser.rows) < len(values)
     browser.split.value = "validation"
     assert browser.table.split.size == 100
-    assert len(browser.rows) == int((blobs.validation.y == 2).sum()), "a new column or split begins without limits"
+    assert len(browser.rows) == int(
+        (blobs.validation.y == 2).sum()), "a new column or split begins without limits"
     browser.close()
 
 

@@ -33,8 +33,9 @@ def test_setting_a_slider_from_code_retrains_with_exactly_that_value(blobs: Data
         panel.sliders[name].value = value
         run = panel.wait(60)
         assert getattr(run.settings, name) == value
-    assert panel.settings - SHORT == {"lr": (0.3, 0.05), "batch_size": (128, 32), "dropout": (0.25, 0.0),
-                                      "momentum": (0.5, 0.9)}
+    assert panel.settings - SHORT == {
+        "lr": (0.3, 0.05), "batch_size": (128, 32), "dropout": (0.25, 0.0), "momentum": (0.5, 0.9)
+    }
     assert panel.ghost.settings.momentum == 0.9
     panel.close()
 
@@ -121,7 +122,8 @@ def test_a_device_that_is_missing_leaves_no_session_behind(blobs: Data) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a machine without CUDA")
-def test_a_session_of_another_machine_opens_on_this_ones_device(blobs: Data, tmp_path: Path) -> None:
+def test_a_session_of_another_machine_opens_on_this_ones_device(blobs: Data,
+                                                                tmp_path: Path) -> None:
     panel, file = LivePanel(blobs, SHORT), tmp_path / "session.json"
     panel.start()
     run = panel.wait(60)
@@ -136,7 +138,8 @@ def test_a_session_of_another_machine_opens_on_this_ones_device(blobs: Data, tmp
     again.close()
 
 
-def test_a_saved_session_opens_with_the_runs_of_that_data_set_only(blobs: Data, tmp_path: Path) -> None:
+def test_a_saved_session_opens_with_the_runs_of_that_data_set_only(blobs: Data,
+                                                                   tmp_path: Path) -> None:
     other, file = replace(make_blobs(), name="other"), tmp_path / "session.json"
     panel = LivePanel([blobs, other], SHORT)
     for menu, lr in ((0, 0.1), (1, 0.2), (0, 0.3), (1, 0.4)):

@@ -30,16 +30,21 @@ def said(panel: LivePanel) -> str:
     return panel._tools._said.value
 
 
-@pytest.mark.parametrize(("values", "course"), [(3, (3.0,)), (np.float32(0.5), (0.5,)), ([1, np.int8(2)], (1.0, 2.0))])
-def test_a_guess_takes_any_number(panel: LivePanel, values: object, course: tuple[float, ...]) -> None:
+@pytest.mark.parametrize(("values", "course"), [(3, (3.0, )), (np.float32(0.5), (0.5, )),
+                                                ([1, np.int8(2)], (1.0, 2.0))])
+def test_a_guess_takes_any_number(panel: LivePanel, values: object, course: tuple[float,
+                                                                                  ...]) -> None:
     panel.predict("val_loss", values, range(len(course)))
     assert panel._session.guess.values == course
 
 
 def test_every_knob_has_a_widget_that_trains_with_its_value(panel: LivePanel) -> None:
-    values = {"model": "linear", "width": 32, "depth": 2, "activation": "tanh", "init": "he", "norm": "batch",
-              "optimizer": "adam", "weight_decay": 1e-3, "schedule": "cosine", "warmup": 10, "clip_norm": 1.0, "ema": 0.95,
-              "augment": ("crop", "flip"), "augment_strength": 0.5, "label_smoothing": 0.1, "max_steps": 80, "seed": 3}
+    values = {
+        "model": "linear", "width": 32, "depth": 2, "activation": "tanh", "init": "he", "norm":
+        "batch", "optimizer": "adam", "weight_decay": 1e-3, "schedule": "cosine", "warmup": 10,
+        "clip_norm": 1.0, "ema": 0.95, "augment": ("crop", "flip"), "augment_strength": 0.5,
+        "label_smoothing": 0.1, "max_steps": 80, "seed": 3
+    }
     assert set(values) | {"lr", "batch_size", "dropout", "momentum"} == set(panel.sliders)
     for name, value in values.items():
         if name == "model":
@@ -126,7 +131,8 @@ def test_pin_rename_and_remove_from_the_list(panel: LivePanel) -> None:
     assert [b.number for b in panel.runs] == [2]
 
 
-def test_code_script_and_session_are_taken_home(panel: LivePanel, blobs: Data, tmp_path: Path) -> None:
+def test_code_script_and_session_are_taken_home(panel: LivePanel, blobs: Data,
+                                                tmp_path: Path) -> None:
     panel._tools.open()
     for key in ("code", "script"):
         panel.buttons[key].click()
@@ -146,7 +152,8 @@ def test_code_script_and_session_are_taken_home(panel: LivePanel, blobs: Data, t
     assert again.wait(60).history.series("train_loss") == panel.run.history.series("train_loss")
     again.close()
     with pytest.raises(RecipeError, match="runs on 'blobs'"):
-        LivePanel.open(saved, Data.from_arrays(blobs.train.x.numpy(), blobs.train.y.numpy(), name="another"))
+        LivePanel.open(
+            saved, Data.from_arrays(blobs.train.x.numpy(), blobs.train.y.numpy(), name="another"))
     for bad in (tmp_path / "none.json", tmp_path):
         with pytest.raises(RecipeError):
             LivePanel.open(bad, blobs)
@@ -189,7 +196,8 @@ def test_a_readers_own_model_and_loader() -> None:
     panel.stop()
     assert panel.wait(60).history.last("train_accuracy") > 0.4
     panel.close()
-    for arguments in ((3, [], nn.functional.cross_entropy), (model, 3, nn.functional.cross_entropy), (model, [], "mse")):
+    for arguments in ((3, [], nn.functional.cross_entropy), (model, 3, nn.functional.cross_entropy),
+                      (model, [], "mse")):
         with pytest.raises(RecipeError):
             LivePanel.for_model(*arguments)
 

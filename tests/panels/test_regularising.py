@@ -10,7 +10,8 @@ from recipe_widgets.panels import AugmentationGallery, DecisionWalk
 def test_gallery_redraws_for_every_control(blobs: Data) -> None:
     shown = AugmentationGallery(blobs, ways=("flip",), count=3)
     pictures = [shown._image.value]
-    for change in (lambda: setattr(shown.menu, "value", ("crop", "erase")), lambda: setattr(shown.strength, "value", 3.0),
+    for change in (lambda: setattr(shown.menu, "value", ("crop", "erase")),
+                   lambda: setattr(shown.strength, "value", 3.0),
                    lambda: setattr(shown.draw, "value", 5)):
         change()
         assert shown._image.value not in pictures

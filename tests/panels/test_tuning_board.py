@@ -24,7 +24,8 @@ def until(true: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def prepared(data: Data, trials: int) -> TuningBoard:
-    return TuningBoard(tune(data, space("lr", "momentum"), BASE, trials=trials, sampler="random", start=False))
+    return TuningBoard(
+        tune(data, space("lr", "momentum"), BASE, trials=trials, sampler="random", start=False))
 
 
 def test_a_search_runs_on_the_board_as_it_does_without(blobs: Data) -> None:
@@ -34,7 +35,8 @@ def test_a_search_runs_on_the_board_as_it_does_without(blobs: Data) -> None:
     board.buttons["start"].click()
     found = board.wait(60)
     plain = tune(blobs, space("lr", "momentum"), BASE, trials=6, sampler="random")
-    assert [(t.knobs, t.state) for t in found.table()] == [(t.knobs, t.state) for t in plain.table()]
+    assert [(t.knobs, t.state) for t in found.table()] == [(t.knobs, t.state)
+                                                           for t in plain.table()]
     chart = board.widget.children[3]
     assert until(lambda: chart.value.count("<circle") == len(found.ranked()))
     assert until(lambda: "Done. 6 of 6 trials" in board.widget.children[2].value)
@@ -103,8 +105,8 @@ def test_a_stop_is_heard_before_the_turn_comes_and_a_start_during_a_stop(blobs: 
     board.close()
 
 
-def test_boards_and_explorers_train_in_the_foreground_where_the_page_needs_it(blobs: Data,
-                                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boards_and_explorers_train_in_the_foreground_where_the_page_needs_it(
+        blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     board, explorer = prepared(blobs, 2), CapacityExplorer(blobs, BASE, seeds=1)
     board.start()

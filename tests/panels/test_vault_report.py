@@ -22,7 +22,9 @@ def sealed(blobs: Data) -> Data:
 
 @pytest.fixture(scope="module")
 def models(blobs: Data) -> tuple[nn.Module, nn.Module]:
-    return train(blobs, QUICK).model, train(blobs, QUICK.replace(model="linear", max_steps=3, lr=1e-4)).model
+    return train(blobs, QUICK).model, train(blobs,
+                                            QUICK.replace(model="linear", max_steps=3,
+                                                          lr=1e-4)).model
 
 
 def opened(data: Data) -> int:
@@ -48,7 +50,8 @@ def test_it_opens_once(sealed: Data, models: tuple[nn.Module, nn.Module]) -> Non
     assert "opened once so far" in VaultReport(sealed, *models, "another", ("net", "line")).words
 
 
-def test_every_page_has_something_to_show(sealed: Data, models: tuple[nn.Module, nn.Module]) -> None:
+def test_every_page_has_something_to_show(sealed: Data, models: tuple[nn.Module,
+                                                                      nn.Module]) -> None:
     report = VaultReport(sealed, *models, "a test of the pages")
     report.open()
     seen = set()
@@ -65,7 +68,8 @@ def test_every_page_has_something_to_show(sealed: Data, models: tuple[nn.Module,
 
 
 def test_a_log_that_cannot_be_written_is_said_and_nothing_is_opened(
-        sealed: Data, models: tuple[nn.Module, nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        sealed: Data, models: tuple[nn.Module, nn.Module], tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     report = VaultReport(sealed, *models, "a test of a slip")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RECIPE_STATE", str(tmp_path / "file" / "below"))

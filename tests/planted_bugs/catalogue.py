@@ -1,9 +1,11 @@
 """Finds and loads the scripts of the suite.
 
-`programs("buggy")`, `programs("twins")`, `programs("healthy")` read the metadata without running anything;
-`program.load()` imports a script, and `program.build()` gives what a practitioner would hand to checks.
+`programs("buggy")`, `programs("twins")`, `programs("healthy")` read the metadata without running
+anything; `program.load()` imports a script, and `program.build()` gives what a practitioner would
+hand to checks.
 
-`python tests/planted_bugs/catalogue.py` prints the table of the README; with `--run` it runs the scripts, too.
+`python tests/planted_bugs/catalogue.py` prints the table of the README; with `--run` it runs the
+scripts, too.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ KINDS = ("buggy", "twins", "healthy")
 
 @dataclass(frozen=True)
 class Program:
-    """One script. `bug` is the number in a buggy script's name, or the one its twin mends; None for healthy ones."""
+    """One script. `bug` is the number in a buggy script's name, or the one its twin mends; None
+    for healthy ones.
+    """
 
     path: Path
     kind: str
@@ -33,7 +37,8 @@ class Program:
     line: str = ""  # text of the wrong source line
     cause: str = ""
     checks: tuple[str, ...] = ()  # the checks that ought to find it
-    visible: bool = False  # can a check with model, loss, data and the other pieces of build() see it at all?
+    # can a check with model, loss, data and the other pieces of build() see it at all?
+    visible: bool = False
     expect: str = "finding"  # "note" where the bug is a harmless habit
     trap: str = ""  # healthy ones: what tempts a tool into a false accusation
 
@@ -50,7 +55,9 @@ class Program:
         return self.path.read_text(encoding="utf-8")
 
     def load(self) -> ModuleType:
-        """A fresh import of the script; main() has not run. The module stays in sys.modules for worker processes."""
+        """A fresh import of the script; main() has not run. The module stays in sys.modules for
+        worker processes.
+        """
         name = f"planted_{self.kind}_{self.path.stem}"
         spec = importlib.util.spec_from_file_location(name, self.path)
         assert spec is not None
@@ -61,7 +68,9 @@ class Program:
         return module
 
     def build(self) -> dict:
-        """The script's build(): model, factory, loss_fn, batches and more. It seeds the global generator of torch."""
+        """The script's build(): model, factory, loss_fn, batches and more. It seeds the global
+        generator of torch.
+        """
         return self.load().build()
 
 
@@ -76,7 +85,8 @@ def constants(source: str) -> dict:
     """The upper-case literals of a module, without running it."""
     found = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0],
+                                                       ast.Name) and node.targets[0].id.isupper():
             with contextlib.suppress(ValueError):
                 found[node.targets[0].id] = ast.literal_eval(node.value)
     return found
@@ -116,7 +126,8 @@ def last_line(path: Path, kind: str) -> str:
 
 def table(run: bool = False) -> str:
     """The README's table: one row per buggy script."""
-    head = ["bug", "script", "cause", "checks", "seen by a check"] + (["buggy", "mended"] if run else [])
+    head = ["bug", "script", "cause", "checks", "seen by a check"
+            ] + (["buggy", "mended"] if run else [])
     rows = [head, ["---"] * len(head)]
     for p in programs("buggy"):
         seen = "no" if not p.visible else ("note" if p.expect == "note" else "yes")

@@ -1,8 +1,8 @@
 """Which check finds which planted bug, and which healthy program is accused.
 
-`python -m tests.planted_bugs.matrix` runs all checks on all programs and prints Markdown (`--write` puts it into MATRIX.md
-and the README, too); names as arguments select programs. A bug is found when a check that is responsible for it fails or
-warns (where the right answer is a note: notes).
+`python -m tests.planted_bugs.matrix` runs all checks on all programs and prints Markdown (`--write`
+puts it into MATRIX.md and the README, too); names as arguments select programs. A bug is found when
+a check that is responsible for it fails or warns (where the right answer is a note: notes).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from recipe_widgets import RecipeError, checks
-from recipe_widgets.records import rng_guard
+from recipe_widgets.core import rng_guard
 
 from .catalogue import Program, programs
 
@@ -51,9 +51,13 @@ def run(program: Program) -> Row:
         parts = program.build()
         raw = parts.pop("raw", None)
         if raw is not None:
-            parts["data"] = {"train": (raw["train_x"], raw["train_y"]), "validation": (raw["val_x"], raw["val_y"])}
+            parts["data"] = {
+                "train": (raw["train_x"], raw["train_y"]), "validation":
+                (raw["val_x"], raw["val_y"])
+            }
         try:
-            report = checks.run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"), progress=False, **parts)
+            report = checks.run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"),
+                                    progress=False, **parts)
             row.said = {r.name: (r.status, r.message) for r in report}
         except RecipeError as error:
             row.said = {"subject": ("fail", str(error))}
@@ -63,13 +67,17 @@ def run(program: Program) -> Row:
 
 def table(rows: Sequence[Row]) -> str:
     """One line per program."""
-    lines = ["| program | responsible | found by | others that warn or fail | s |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| program | responsible | found by | others that warn or fail | s |",
+        "| --- | --- | --- | --- | --- |"
+    ]
     for row in rows:
         others = [f"{name} ({said[0]})" for name, said in row.said.items()
                   if said[0] in ("fail", "warn") and name not in row.found]
         asked = ", ".join(row.program.checks) if row.program.visible else "(not visible)"
-        lines.append(f"| `{row.program.path.stem}` | {asked} | {', '.join(row.found)} | {', '.join(others)} "
-                     f"| {row.seconds:.0f} |")
+        lines.append(
+            f"| `{row.program.path.stem}` | {asked} | {', '.join(row.found)} | {', '.join(others)} "
+            f"| {row.seconds:.0f} |")
     return "\n".join(lines)
 
 
@@ -79,13 +87,19 @@ def figures(buggy: Sequence[Row], healthy: Sequence[Row]) -> str:
     seen = [row for row in buggy if row.program.visible]
     if seen:
         hits = [row for row in seen if row.found]
-        lines.append(f"Found: {len(hits)} of {len(seen)} visible bugs ({len(hits) / len(seen):.0%}).")
+        lines.append(
+            f"Found: {len(hits)} of {len(seen)} visible bugs ({len(hits) / len(seen):.0%}).")
     if healthy:
-        fails, warns = ([row for row in healthy if row.having(status)] for status in ("fail", "warn"))
-        lines.append(f"Healthy: {len(fails)} of {len(healthy)} with a fail, {len(warns)} with a warning "
-                     f"({len(warns) / len(healthy):.0%}).")
+        fails, warns = ([row
+                         for row in healthy
+                         if row.having(status)]
+                        for status in ("fail", "warn"))
+        lines.append(
+            f"Healthy: {len(fails)} of {len(healthy)} with a fail, {len(warns)} with a warning "
+            f"({len(warns) / len(healthy):.0%}).")
         loud = Counter(name for row in healthy for s in ("fail", "warn") for name in row.having(s))
-        lines.append("Loudest on healthy ones: " + ", ".join(f"{name} {n}" for name, n in loud.most_common()))
+        lines.append("Loudest on healthy ones: " +
+                     ", ".join(f"{name} {n}" for name, n in loud.most_common()))
     return "\n".join(lines)
 
 
@@ -96,8 +110,11 @@ def by_number(buggy: Sequence[Row]) -> str:
         rows = [row for row in buggy if row.program.bug == number]
         found = sorted({name for row in rows for name in row.found})
         causes = "; ".join(dict.fromkeys(row.program.cause for row in rows))
-        unseen = "" if any(row.program.visible for row in rows) else "only `recipe watch` can see it"
-        lines.append(f"| {number} | {causes} | {', '.join(f'`{name}`' for name in found) or unseen or '**missed**'} |")
+        unseen = "" if any(row.program.visible
+                           for row in rows) else "only `recipe watch` can see it"
+        lines.append(
+            f"| {number} | {causes} | {', '.join(f'`{name}`' for name in found) or unseen or '**missed**'} |"
+        )
     return "\n".join(lines)
 
 
@@ -107,8 +124,9 @@ def write(done: dict[str, list[Row]]) -> None:
     said = figures(done.get("buggy", []), healthy).replace("\n", "  \n")
     parts = [f"## by number\n\n{by_number(done.get('buggy', []))}\n"]
     parts += [f"## {kind}\n\n{table(rows)}\n" for kind, rows in done.items()]
-    (HERE / "MATRIX.md").write_text("# Which check finds which planted bug\n\nMade by `make bug-matrix`.\n\n" + said + "\n\n"
-                                    + "\n".join(parts), encoding="utf-8")
+    (HERE / "MATRIX.md").write_text(
+        "# Which check finds which planted bug\n\nMade by `make bug-matrix`.\n\n" + said + "\n\n" +
+        "\n".join(parts), encoding="utf-8")
     readme = HERE.parents[1] / "README.md"
     head, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, tail = rest.partition(MARKS[1])
@@ -127,7 +145,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     done: dict[str, list[Row]] = {}
     for kind in args.kinds.split(","):
-        chosen = [p for p in programs(kind) if not args.names or any(n in p.path.stem for n in args.names)]
+        chosen = [
+            p for p in programs(kind) if not args.names or any(n in p.path.stem for n in args.names)
+        ]
         done[kind] = []
         for program in chosen:
             done[kind].append(run(program))
@@ -140,10 +160,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _tell(row: Row) -> None:
-    print(f"--- {row.program.path.stem} {row.seconds:.1f} s; responsible {row.program.checks}; found {row.found}",
-          file=sys.stderr)
+    print(
+        f"--- {row.program.path.stem} {row.seconds:.1f} s; responsible {row.program.checks}; found {row.found}",
+        file=sys.stderr)
     for name, (status, message) in row.said.items():
-        if status in ("fail", "warn") or (status == "skip" and "could not" in message) or name in row.program.checks:
+        if status in ("fail", "warn") or (status == "skip"
+                                          and "could not" in message) or name in row.program.checks:
             print(f"    {status} {name}: {message}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,6 @@
-"""The suite keeps its own rules: metadata, twins that differ in a few lines, scripts that run and print."""
+"""The suite keeps its own rules: metadata, twins that differ in a few lines, scripts that run
+and print.
+"""
 
 import ast
 import contextlib
@@ -20,27 +22,29 @@ BUGGY, TWINS, HEALTHY = programs("buggy"), programs("twins"), programs("healthy"
 ALL = BUGGY + TWINS + HEALTHY
 
 CHECKS = {
-    "class_balance", "duplicates", "label_errors", "outliers", "input_range", "split_leak", "label_alignment",
-    "augmentation_keeps_label", "train_eval_preprocessing", "loss_at_init", "output_init", "init_scale",
-    "input_independent_baseline", "loss_decreases", "gradient_check", "batch_independence", "causal_dependence",
-    "optimizer_covers_model", "gradients_flow", "output_scale", "mode_toggles", "grads_are_cleared",
-    "bias_before_norm", "loss_reduction", "loop_equals_vectorised", "overfit_one_batch", "overfit_few",
-    "memorises_random_labels", "generalisation_onset", "dead_units", "saturation", "gradient_norms",
-    "update_ratio", "filters_smooth", "recurrent_spectrum", "curve_shape", "fit_diagnosis", "noise_level",
+    "class_balance", "duplicates", "label_errors", "outliers", "input_range", "split_leak",
+    "label_alignment", "augmentation_keeps_label", "train_eval_preprocessing", "loss_at_init",
+    "output_init", "init_scale", "input_independent_baseline", "loss_decreases", "gradient_check",
+    "batch_independence", "causal_dependence", "optimizer_covers_model", "gradients_flow",
+    "output_scale", "mode_toggles", "grads_are_cleared", "bias_before_norm", "loss_reduction",
+    "loop_equals_vectorised", "overfit_one_batch", "overfit_few", "memorises_random_labels",
+    "generalisation_onset", "dead_units", "saturation", "gradient_norms", "update_ratio",
+    "filters_smooth", "recurrent_spectrum", "curve_shape", "fit_diagnosis", "noise_level",
     "lr_verdict", "timing",
 }  # fmt: skip
 KEYS = {"model", "factory", "loss_fn", "batches"}
 MORE_KEYS = {
-    "num_classes", "optimizer", "validation", "train_step", "train_epoch", "evaluate", "augment", "raw",
-    "preprocess_train", "preprocess_eval", "adapter",
+    "num_classes", "optimizer", "validation", "train_step", "train_epoch", "evaluate", "augment",
+    "raw", "preprocess_train", "preprocess_eval", "adapter",
 }  # fmt: skip
 METADATA = {"BUG", "LINE", "CAUSE", "CHECKS", "VISIBLE", "EXPECT", "TRAP"}
 MUST_STAY_SILENT = {
     "zero_init_head", "vgg_style_bias", "log_softmax_into_cross_entropy", "gradient_accumulation",
-    "frozen_backbone_head_only", "frozen_backbone_all_params", "unused_path", "mc_dropout", "tied_autoencoder",
-    "tied_language_model", "mixup", "label_smoothing", "weighted_sampler", "unshuffled_random_order",
-    "adadelta_lr_one", "sgd_lr_tenth", "other_valid_constants", "tiny_gan", "reinforce", "sparse_relu", "resnet18",
-    "vgg11_bn", "mobilenet_v3_small", "shufflenet_v2", "densenet121", "vision_transformer",
+    "frozen_backbone_head_only", "frozen_backbone_all_params", "unused_path", "mc_dropout",
+    "tied_autoencoder", "tied_language_model", "mixup", "label_smoothing", "weighted_sampler",
+    "unshuffled_random_order", "adadelta_lr_one", "sgd_lr_tenth", "other_valid_constants",
+    "tiny_gan", "reinforce", "sparse_relu", "resnet18", "vgg11_bn", "mobilenet_v3_small",
+    "shufflenet_v2", "densenet121", "vision_transformer",
 }  # fmt: skip
 
 
@@ -96,12 +100,14 @@ def test_twin_differs_in_a_few_lines(program):
     twin = program.partner.read_text(encoding="utf-8")
     old, new = without_metadata(program.source), without_metadata(twin)
     changes = [
-        t for t in difflib.unified_diff(old, new, lineterm="", n=0) if t[:1] in "+-" and t[:3] not in ("+++", "---")
+        t for t in difflib.unified_diff(old, new, lineterm="", n=0)
+        if t[:1] in "+-" and t[:3] not in ("+++", "---")
     ]
     assert changes, "the twin is the same program"
     assert sum(t[0] == "-" for t in changes) <= 6
     assert sum(t[0] == "+" for t in changes) <= 6
-    assert set(comments(program.source)) <= set(comments(twin)), "a comment of the buggy script gives the bug away"
+    assert set(comments(program.source)) <= set(
+        comments(twin)), "a comment of the buggy script gives the bug away"
     assert ast.get_docstring(ast.parse(program.source)) == ast.get_docstring(ast.parse(twin))
 
 
@@ -173,7 +179,8 @@ def test_pieces_of_build_work(program):
         assert len(x) == len(y) == 8
     if "raw" in parts and "preprocess_eval" in parts:
         raw = parts["raw"]
-        a, b = parts["preprocess_train"](raw["train_x"][:8]), parts["preprocess_eval"](raw["val_x"][:8])
+        a, b = parts["preprocess_train"](raw["train_x"][:8]), parts["preprocess_eval"](
+            raw["val_x"][:8])
         assert a.shape == b.shape
         assert a.shape[1:] == next(iter(parts["batches"]))[0].shape[1:]
 
@@ -201,9 +208,11 @@ def test_main_runs_and_prints(program, monkeypatch):
         assert float(final[1]) >= 0.8, f"not healthy: {lines[-1]}"
 
 
-@pytest.mark.parametrize("name", ["buggy/b16_no_step.py", "twins/t57_same_numbers_in_workers.py", "healthy/mixup.py"])
+@pytest.mark.parametrize(
+    "name", ["buggy/b16_no_step.py", "twins/t57_same_numbers_in_workers.py", "healthy/mixup.py"])
 def test_runs_as_a_script(name):
-    done = subprocess.run([sys.executable, str(ROOT / name)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, str(ROOT / name)], capture_output=True, text=True,
+                          timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     assert "loss" in done.stdout

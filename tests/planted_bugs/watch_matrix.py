@@ -1,8 +1,9 @@
 """Which planted bug `recipe watch` finds, and which healthy script it accuses.
 
-`python -m tests.planted_bugs.watch_matrix` runs every script of the suite, unchanged, and prints Markdown; names as
-arguments select scripts. Each runs in a process of its own, forked from this one, so that torch is imported once.
-`--plain` runs each script without the watcher, too, and compares what it prints to the last digit.
+`python -m tests.planted_bugs.watch_matrix` runs every script of the suite, unchanged, and prints
+Markdown; names as arguments select scripts. Each runs in a process of its own, forked from this
+one, so that torch is imported once. `--plain` runs each script without the watcher, too, and
+compares what it prints to the last digit.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ KINDS = ("buggy", "twins", "healthy")
 
 @dataclass
 class Row:
-    """What the watcher said about one script. same: it printed what it prints alone; None when that was not tried."""
+    """What the watcher said about one script. same: it printed what it prints alone; None when
+    that was not tried.
+    """
 
     program: Program
     findings: list[dict] = field(default_factory=list)
@@ -44,7 +47,8 @@ class Row:
 
     @property
     def found(self) -> bool:
-        loud = ("error", "warning", "note") if self.program.expect == "note" else ("error", "warning")
+        loud = ("error", "warning", "note") if self.program.expect == "note" else ("error",
+                                                                                   "warning")
         return bool(self.having(*loud))
 
 
@@ -60,7 +64,8 @@ def _child(path: Path, watched: bool, out: Path) -> None:
             report = watching.end(finished).as_dict()
         else:
             status, _ = _execute(path, [])
-    out.write_text(json.dumps({"text": text.getvalue(), "status": status, "report": report}), encoding="utf-8")
+    out.write_text(json.dumps({"text": text.getvalue(), "status": status, "report": report}),
+                   encoding="utf-8")
 
 
 def forked(path: Path, watched: bool) -> dict:
@@ -76,7 +81,8 @@ def forked(path: Path, watched: bool) -> dict:
             finally:
                 os._exit(code)
         os.waitpid(child, 0)
-        return json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"text": "", "status": 1, "report": {}}
+        return json.loads(out.read_text(
+            encoding="utf-8")) if out.exists() else {"text": "", "status": 1, "report": {}}
 
 
 def run(program: Program, plain: bool = False) -> Row:
@@ -93,7 +99,9 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| script | found | said | s |", "| --- | --- | --- | --- |"]
     for row in rows:
         said = "; ".join(f"{f['severity']} {f['check']}" for f in row.findings)
-        lines.append(f"| `{row.program.path.stem}` | {'yes' if row.found else 'no'} | {said} | {row.seconds:.0f} |")
+        lines.append(
+            f"| `{row.program.path.stem}` | {'yes' if row.found else 'no'} | {said} | {row.seconds:.0f} |"
+        )
     return "\n".join(lines)
 
 
@@ -105,13 +113,17 @@ def figures(buggy: Sequence[Row], healthy: Sequence[Row]) -> str:
                      + ", ".join(r.program.path.stem for r in buggy if not r.found))
     if healthy:
         errors, warnings = ([r for r in healthy if r.having(s)] for s in ("error", "warning"))
-        lines.append(f"Healthy: {len(errors)} of {len(healthy)} with an error, {len(warnings)} with a warning "
-                     f"({len(warnings) / len(healthy):.0%}): "
-                     + ", ".join(r.program.path.stem for r in healthy if r.having("error", "warning")))
+        lines.append(
+            f"Healthy: {len(errors)} of {len(healthy)} with an error, {len(warnings)} with a warning "
+            f"({len(warnings) / len(healthy):.0%}): " +
+            ", ".join(r.program.path.stem for r in healthy if r.having("error", "warning")))
     both = [*buggy, *healthy]
     if any(r.same is not None for r in both):
-        lines.append(f"Printed otherwise than alone: {[r.program.path.stem for r in both if r.same is False]}")
-    lines.append(f"Trouble of the watcher: {[(r.program.path.stem, r.problem) for r in both if r.problem]}")
+        lines.append(
+            f"Printed otherwise than alone: {[r.program.path.stem for r in both if r.same is False]}"
+        )
+    lines.append(
+        f"Trouble of the watcher: {[(r.program.path.stem, r.problem) for r in both if r.problem]}")
     return "\n".join(lines)
 
 
@@ -138,11 +150,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _tell(row: Row) -> None:
     mark = "" if row.program.kind == "buggy" and row.found else "   <-- missed" if row.program.kind == "buggy" else \
         "   <-- accused" if row.having("error", "warning") else ""
-    print(f"--- {row.program.kind}/{row.program.path.stem} {row.seconds:.1f} s same={row.same} {row.program.cause}{mark} "
-          f"{row.problem}", file=sys.stderr)
+    print(
+        f"--- {row.program.kind}/{row.program.path.stem} {row.seconds:.1f} s same={row.same} {row.program.cause}{mark} "
+        f"{row.problem}", file=sys.stderr)
     for f in row.findings:
-        print(f"      {f['severity']} {f['check']} {f['where'].rpartition('/')[2]}: {f['message']}", file=sys.stderr,
-              flush=True)
+        print(f"      {f['severity']} {f['check']} {f['where'].rpartition('/')[2]}: {f['message']}",
+              file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

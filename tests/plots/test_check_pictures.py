@@ -1,4 +1,6 @@
-"""Every finding can be drawn: the right kind of picture, labelled axes, the finding as title and as words."""
+"""Every finding can be drawn: the right kind of picture, labelled axes, the finding as title and
+as words.
+"""
 
 import subprocess
 import sys
@@ -14,11 +16,14 @@ from torch import nn
 from recipe_widgets import checks
 from recipe_widgets import evaluation as ev
 from recipe_widgets.checks.report import IN_ORDER
+from recipe_widgets.core import CheckResult
 from recipe_widgets.plots.checks import plot_check
-from recipe_widgets.records import CheckResult
 
 CURVE = list(2.3 * np.exp(-np.arange(80) / 30) + 0.1)
-HISTORY = {"train_loss": CURVE, "val_loss": (list(range(0, 80, 8)), CURVE[::8]), "update_ratio": [1e-3] * 10}
+HISTORY = {
+    "train_loss": CURVE, "val_loss": (list(range(0, 80, 8)), CURVE[::8]), "update_ratio":
+    [1e-3] * 10
+}
 
 
 class Net(nn.Module):
@@ -26,7 +31,9 @@ class Net(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv, self.rnn, self.out = nn.Conv2d(1, 4, 3), nn.RNN(4, 8, batch_first=True), nn.Linear(8, 3)
+        self.conv, self.rnn, self.out = nn.Conv2d(1, 4,
+                                                  3), nn.RNN(4, 8,
+                                                             batch_first=True), nn.Linear(8, 3)
 
     def forward(self, x):
         h = torch.relu(self.conv(x)).flatten(2).transpose(1, 2)
@@ -40,8 +47,10 @@ def batches():
 
 @pytest.fixture(scope="module")
 def report():
-    return checks.run_all(Net, batches(), F.cross_entropy, num_classes=3, validation=batches(), history=HISTORY,
-                          optimizer=lambda m: torch.optim.Adam(m.parameters(), 3e-3), progress=False)
+    return checks.run_all(Net, batches(), F.cross_entropy, num_classes=3, validation=batches(),
+                          history=HISTORY,
+                          optimizer=lambda m: torch.optim.Adam(m.parameters(), 3e-3),
+                          progress=False)
 
 
 def words(picture):
@@ -58,7 +67,8 @@ def drawn(result):
     for axes in picture.figure.axes:
         if axes.axison and not axes.images:
             assert axes.get_xlabel(), "every x axis says what it counts"
-            assert axes.get_ylabel() or not len(axes.get_yticks()) or axes.get_yticklabels()[0].get_text()
+            assert axes.get_ylabel() or not len(
+                axes.get_yticks()) or axes.get_yticklabels()[0].get_text()
     return picture
 
 
@@ -69,8 +79,10 @@ def test_every_check_can_be_drawn(report, name):
 
 def test_layers_are_bars_in_their_order(report):
     (axes,) = drawn(report["gradient_norms"]).figure.axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == list(report["gradient_norms"].details["layers"])
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx(list(report["gradient_norms"].details["rms"]))
+    assert [t.get_text()
+            for t in axes.get_yticklabels()] == list(report["gradient_norms"].details["layers"])
+    assert [bar.get_width()
+            for bar in axes.patches] == pytest.approx(list(report["gradient_norms"].details["rms"]))
     assert axes.get_xscale() == "log"
 
 
@@ -95,7 +107,9 @@ def test_images_become_a_gallery():
 
 def test_grey_images_and_filters():
     grey = np.zeros((3, 1, 4, 6), np.uint8)
-    picture = drawn(CheckResult("outliers", "note", "three", details={"images": grey, "captions": ["a", "b", "c"]}))
+    picture = drawn(
+        CheckResult("outliers", "note", "three",
+                    details={"images": grey, "captions": ["a", "b", "c"]}))
     assert picture.figure.axes[0].images[0].get_array().shape == (4, 6)
     many = np.random.default_rng(0).normal(size=(8, 12, 5, 5))
     drawn(CheckResult("filters_smooth", "pass", "smooth", details={"filters": many}))
@@ -141,17 +155,22 @@ def test_numbers_without_a_drawing_of_their_own():
 
 
 def test_words_alone_become_a_card():
-    result = CheckResult("mode_toggles", "warn", "said", "1 part", advice="Call eval().", source="A book",
-                         details={"eval_in_train": ["drop"]})
+    result = CheckResult("mode_toggles", "warn", "said", "1 part", advice="Call eval().",
+                         source="A book", details={"eval_in_train": ["drop"]})
     text = drawn(result).figure.axes[0].texts[0].get_text()
     for part in ("measured: 1 part", "eval in train: ['drop']", "→ Call eval().", "A book"):
         assert part in text
 
 
-KEYS = ["images", "captions", "filters", "ms", "lr", "smooth", "loss", "train_loss", "val_loss", "val_steps", "losses",
-        "per_class", "samples", "own", "plain", "validation", "layers", "leak", "metric", "outputs", "mean", "std", "else"]
-VALUES = st.one_of(st.none(), st.text(max_size=3), st.floats(), st.integers(-9, 9), st.lists(st.floats(), max_size=4),
-                   st.dictionaries(st.text(max_size=3), st.floats(), max_size=3), st.just(np.zeros((2, 1, 3, 3))))
+KEYS = [
+    "images", "captions", "filters", "ms", "lr", "smooth", "loss", "train_loss", "val_loss",
+    "val_steps", "losses", "per_class", "samples", "own", "plain", "validation", "layers", "leak",
+    "metric", "outputs", "mean", "std", "else"
+]
+VALUES = st.one_of(st.none(), st.text(max_size=3), st.floats(), st.integers(-9, 9),
+                   st.lists(st.floats(), max_size=4),
+                   st.dictionaries(st.text(max_size=3), st.floats(), max_size=3),
+                   st.just(np.zeros((2, 1, 3, 3))))
 
 
 @settings(max_examples=40)

@@ -20,11 +20,13 @@ def steps(x_max: float) -> list[str]:
     return re.findall(rf'y="{HEIGHT - BOTTOM + 17}"[^>]*>([^<]+)<', drawn)
 
 
-@pytest.mark.parametrize(("x_max", "labels"), [
-    (1000, ["0", "250", "500", "750", "1,000"]), (980, ["0", "250", "500", "750"]), (60, ["0", "20", "40", "60"]),
-    (0, ["0", "1"]), (1_000_000, ["0", "250,000", "500,000", "750,000", "1,000,000"]),
-])
-def test_the_step_axis_is_labelled_with_round_numbers_on_the_chart(x_max: float, labels: list[str]) -> None:
+@pytest.mark.parametrize(("x_max", "labels"),
+                         [(1000, ["0", "250", "500", "750", "1,000"]),
+                          (980, ["0", "250", "500", "750"]), (60, ["0", "20", "40", "60"]),
+                          (0, ["0", "1"]),
+                          (1_000_000, ["0", "250,000", "500,000", "750,000", "1,000,000"]), ])
+def test_the_step_axis_is_labelled_with_round_numbers_on_the_chart(x_max: float,
+                                                                   labels: list[str]) -> None:
     assert steps(x_max) == labels
 
 
@@ -35,5 +37,6 @@ def test_corners_of_a_logarithmic_chart() -> None:
 
 
 def test_corners_of_a_linear_chart() -> None:
-    path = chart_path(chart(4, log=False, low=0.0, high=100.0), np.array([0.0, 4.0]), np.array([100.0, 0.0]))
+    path = chart_path(chart(4, log=False, low=0.0, high=100.0), np.array([0.0, 4.0]),
+                      np.array([100.0, 0.0]))
     assert path == f"M{LEFT:.1f},{TOP:.1f}L{WIDTH - RIGHT:.1f},{HEIGHT - BOTTOM:.1f}"

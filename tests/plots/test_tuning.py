@@ -27,21 +27,31 @@ def test_each_picture_is_drawn_and_leaves_pyplot_as_it_was(searched: Tuning, kin
     assert isinstance(picture, Picture)
     assert picture.png()[:4] == b"\x89PNG"
     assert len(picture.alt) > 20
-    assert re.search(r"[0-9.]+", picture.figure.get_suptitle().removeprefix(searched.name))  # it states a finding
-    assert not any(axes.get_title(loc=side) for axes in picture.figure.axes for side in ("left", "center", "right"))
-    assert (dict(mpl.rcParams), plt.get_fignums(), plt.isinteractive()) == (before, figures, interactive)
+    assert re.search(r"[0-9.]+",
+                     picture.figure.get_suptitle().removeprefix(
+                         searched.name))  # it states a finding
+    assert not any(
+        axes.get_title(loc=side)
+        for axes in picture.figure.axes
+        for side in ("left", "center", "right"))
+    assert (dict(mpl.rcParams), plt.get_fignums(), plt.isinteractive()) == (before, figures,
+                                                                            interactive)
     assert picture.figure.axes[0].get_facecolor() == (1, 1, 1, 1)  # ours, not Optuna's grey
 
 
 def test_the_history_shows_the_trials(searched: Tuning) -> None:
     drawn = searched.plot("history").figure.axes[0].collections[0].get_offsets().tolist()
-    expected = [(trial.number, trial.value) for trial in searched.table() if trial.state == "complete"]
-    assert [x for point in drawn for x in point] == pytest.approx([x for pair in expected for x in pair])
+    expected = [(trial.number, trial.value)
+                for trial in searched.table()
+                if trial.state == "complete"]
+    assert [x for point in drawn
+            for x in point] == pytest.approx([x for pair in expected for x in pair])
 
 
 def test_best_so_far() -> None:
     nan = math.nan
-    assert best_so_far([nan, 3, 5, 2, nan, 4], lower_is_better=True) == pytest.approx([nan, 3, 3, 2, 2, 2], nan_ok=True)
+    assert best_so_far([nan, 3, 5, 2, nan, 4],
+                       lower_is_better=True) == pytest.approx([nan, 3, 3, 2, 2, 2], nan_ok=True)
     assert best_so_far([0.1, 0.5, 0.3], lower_is_better=False) == [0.1, 0.5, 0.5]
 
 
@@ -56,7 +66,8 @@ def test_one_wild_trial_does_not_flatten_the_rest() -> None:
 
 
 def test_the_board_has_a_mark_per_trial() -> None:
-    svg = board_svg([Dot(0, 0.5), Dot(1, math.nan), Dot(2, 0.4)], 10, "loss <nats>", True, 'best "0.4"')
+    svg = board_svg([Dot(0, 0.5), Dot(1, math.nan), Dot(2, 0.4)], 10, "loss <nats>", True,
+                    'best "0.4"')
     assert svg.count("<circle") == 2
     assert svg.count('class="val"') == 1
     assert "loss &lt;nats&gt;" in svg

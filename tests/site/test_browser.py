@@ -1,4 +1,6 @@
-"""The site in a real browser, from files: links, sliders and the scrubber by keyboard, both colour schemes, no requests."""
+"""The site in a real browser, from files: links, sliders and the scrubber by keyboard, both
+colour schemes, no requests.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from recipe_widgets import load
 from tests.e2e.lab import PATIENCE, chromium, running_browser
 from tests.site.conftest import SHORT, Built
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,8 @@ def open_page(page: Page, built: Built, path: str) -> None:
 
 
 def run_of(replay: dict[str, Any], lr: float, momentum: float) -> dict[str, Any]:
-    return replay["runs"][SHORT.choices["lr"].index(lr) * 2 + SHORT.choices["momentum"].index(momentum)]
+    return replay["runs"][SHORT.choices["lr"].index(lr) * 2 +
+                          SHORT.choices["momentum"].index(momentum)]
 
 
 def numbers(run: dict[str, Any], step: int) -> str:
@@ -63,10 +69,12 @@ def numbers(run: dict[str, Any], step: int) -> str:
 
 def test_from_the_index_to_a_lesson_and_on(page: Page, built: Built) -> None:
     open_page(page, built, "index.html")
-    page.get_by_role("navigation", name="The recipe, stage by stage").get_by_role("link", name="Overfit").click()
+    page.get_by_role("navigation",
+                     name="The recipe, stage by stage").get_by_role("link", name="Overfit").click()
     expect(page).to_have_title(re.compile("Overfit"))
     page.wait_for_load_state()
-    widths = page.locator("main img").evaluate_all("pictures => pictures.map(picture => picture.naturalWidth)")
+    widths = page.locator("main img").evaluate_all(
+        "pictures => pictures.map(picture => picture.naturalWidth)")
     assert len(widths) > 5
     assert min(widths) > 50
     page.get_by_role("link", name=re.compile("→$")).click()
@@ -79,7 +87,8 @@ def test_a_lesson_leads_to_its_replay(page: Page, built: Built) -> None:
     expect(page.locator("h1")).to_have_text(SHORT.title)
 
 
-def test_sliders_answer_to_the_keyboard_with_the_recorded_numbers(page: Page, built: Built, replay: dict[str, Any]) -> None:
+def test_sliders_answer_to_the_keyboard_with_the_recorded_numbers(page: Page, built: Built,
+                                                                  replay: dict[str, Any]) -> None:
     open_page(page, built, "replays/mnist.html")
     words, lr = page.locator("#words"), page.get_by_role("slider", name="learning rate")
     expect(lr).to_have_attribute("aria-valuetext", "0.05")
@@ -88,25 +97,32 @@ def test_sliders_answer_to_the_keyboard_with_the_recorded_numbers(page: Page, bu
     page.keyboard.press("ArrowLeft")
     expect(words).to_contain_text("learning rate 0.01")
     expect(words).to_contain_text(numbers(run_of(replay, 0.01, 0.9), 40))
-    expect(words).to_contain_text("Choice before (learning rate 0.05, batch size 8, dropout 0, momentum 0.9)")
+    expect(words).to_contain_text(
+        "Choice before (learning rate 0.05, batch size 8, dropout 0, momentum 0.9)")
     assert page.locator("#charts .before").count() >= 2
     page.get_by_role("slider", name="momentum").focus()
     page.keyboard.press("Home")
     expect(words).to_contain_text(numbers(run_of(replay, 0.01, 0.0), 40))
-    expect(page.locator("#charts svg").first).to_have_attribute("aria-label", re.compile("learning rate 0.01.*momentum 0"))
+    expect(page.locator("#charts svg").first).to_have_attribute(
+        "aria-label", re.compile("learning rate 0.01.*momentum 0"))
 
 
 def test_the_scrubber_travels_by_keyboard(page: Page, built: Built, replay: dict[str, Any]) -> None:
     open_page(page, built, "replays/mnist.html")
     run, time = run_of(replay, 0.05, 0.9), page.locator("#time")
     time.focus()
-    for key, step in (("ArrowLeft", 20), ("ArrowLeft", 10), ("Home", 0), ("ArrowRight", 10), ("End", 40)):
+    for key, step in (("ArrowLeft", 20), ("ArrowLeft", 10), ("Home", 0), ("ArrowRight", 10), ("End",
+                                                                                              40)):
         page.keyboard.press(key)
         expect(time).to_have_attribute("aria-valuetext", f"step {step}")
         expect(page.locator("#words")).to_contain_text(numbers(run, step))
         look = next(look for look in run["looks"] if look["step"] == step)
-        wrong = [guess != sample["label"] for guess, sample in zip(look["guesses"], replay["samples"], strict=True)]
-        marked = page.locator("#samples li").evaluate_all("tiles => tiles.map(tile => tile.classList.contains('wrong'))")
+        wrong = [
+            guess != sample["label"]
+            for guess, sample in zip(look["guesses"], replay["samples"], strict=True)
+        ]
+        marked = page.locator("#samples li").evaluate_all(
+            "tiles => tiles.map(tile => tile.classList.contains('wrong'))")
         assert marked == wrong
         kept = run["looks"][-1 if step == 40 else 0]  # the newest with a picture
         assert page.locator("#filters").get_attribute("src") == replay["pictures"][kept["filters"]]
@@ -126,7 +142,8 @@ def test_a_run_that_diverged_says_so(page: Page, built: Built, replay: dict[str,
     run = run_of(replay, 1e6, 0.9)
     assert run["status"] == "diverged"
     open_page(page, built, "replays/mnist.html#lr=1000000&momentum=0.9&step=40")
-    expect(page.locator("#words")).to_contain_text(f"diverged after {run['steps']} steps: {run['message']}")
+    expect(page.locator("#words")).to_contain_text(
+        f"diverged after {run['steps']} steps: {run['message']}")
     expect(page.locator("#samples li").first).to_contain_text("no guess")
 
 
@@ -151,7 +168,8 @@ def test_play_runs_to_the_end(page: Page, built: Built, replay: dict[str, Any]) 
     expect(page.locator("#words")).to_contain_text(numbers(run_of(replay, 0.05, 0.9), 40))
 
 
-def test_an_address_leads_back_to_a_choice(page: Page, built: Built, replay: dict[str, Any]) -> None:
+def test_an_address_leads_back_to_a_choice(page: Page, built: Built, replay: dict[str,
+                                                                                  Any]) -> None:
     open_page(page, built, "replays/mnist.html#lr=0.01&momentum=0&step=20")
     expect(page.locator("#words")).to_contain_text(numbers(run_of(replay, 0.01, 0.0), 20))
     page.get_by_role("slider", name="momentum").focus()
@@ -181,9 +199,12 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["index.html", "notebooks/04_signals_inside.html", "replays/mnist.html",
-                                  "api/recipe_widgets.html"])
-def test_text_can_be_read_in_light_and_dark(page: Page, built: Built, scheme: str, path: str) -> None:
+@pytest.mark.parametrize("path", [
+    "index.html", "notebooks/04_signals_inside.html", "replays/mnist.html",
+    "api/recipe_widgets.html"
+])
+def test_text_can_be_read_in_light_and_dark(page: Page, built: Built, scheme: str,
+                                            path: str) -> None:
     page.emulate_media(color_scheme=scheme)
     open_page(page, built, path)
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
@@ -193,7 +214,8 @@ def test_text_can_be_read_in_light_and_dark(page: Page, built: Built, scheme: st
     assert min(contrasts) >= 4.5
 
 
-@pytest.mark.parametrize("path", ["index.html", "notebooks/00_start_here.html", "replays/mnist.html"])
+@pytest.mark.parametrize("path",
+                         ["index.html", "notebooks/00_start_here.html", "replays/mnist.html"])
 def test_nothing_is_cut_off_on_a_narrow_page(page: Page, built: Built, path: str) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     open_page(page, built, path)

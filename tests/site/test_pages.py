@@ -1,4 +1,6 @@
-"""The pages: links mended, pictures inside, nothing from a network; and the check that would find it."""
+"""The pages: links mended, pictures inside, nothing from a network; and the check that would
+find it.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,10 @@ def test_pictures_become_part_of_the_page_and_remote_ones_words() -> None:
     inside = mended('<img src="docs/live-panel.gif" alt="panel">', "README.md")
     assert inside.startswith('<img src="data:image/gif;base64,R0lGOD')
     assert inside.endswith('alt="panel">')
-    assert mended('<source srcset="docs/live-panel.gif">', "README.md").startswith('<source srcset="data:image/gif;base64,')
-    assert mended('<img alt="tests: passing" src="https://example.org/badge.svg">', "README.md") == "<em>tests: passing</em>"
+    assert mended('<source srcset="docs/live-panel.gif">',
+                  "README.md").startswith('<source srcset="data:image/gif;base64,')
+    assert mended('<img alt="tests: passing" src="https://example.org/badge.svg">',
+                  "README.md") == "<em>tests: passing</em>"
 
 
 def test_each_lesson_has_its_page_with_all_its_pictures(built: Built) -> None:
@@ -76,19 +80,20 @@ def test_no_page_may_reach_out(built: Built) -> None:
             assert "default-src 'none'" in page.read_text()
 
 
-@pytest.mark.parametrize(("body", "problem"), [
-    ('<script src="https://cdn.example.org/x.js"></script>', "loads https://cdn.example.org/x.js"),
-    ('<img src="//example.org/x.png">', "loads //example.org/x.png"),
-    ('<link rel="stylesheet" href="http://example.org/x.css">', "loads http://example.org/x.css"),
-    ("<style>a{background:url('https://example.org/x.png')}</style>", "loads https://example.org/x.png"),
-    ('<style>@import "https://example.org/x.css";</style>', "loads https://example.org/x.css"),
-    ('<p style="background:url(https://example.org/y.png)">', "loads https://example.org/y.png"),
-    ('<img src="gone.png">', "loads gone.png"),
-    ('<a href="gone.html">x</a>', "links to gone.html, which is not there"),
-    ('<a href="../outside.html">x</a>', "links to ../outside.html, which is not there"),
-    ('<a href="#gone">x</a>', "links to #gone, but that page has no such place"),
-    ('<a href="b.html#gone">x</a>', "links to b.html#gone, but that page has no such place"),
-])
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [('<script src="https://cdn.example.org/x.js"></script>', "loads https://cdn.example.org/x.js"),
+     ('<img src="//example.org/x.png">', "loads //example.org/x.png"),
+     ('<link rel="stylesheet" href="http://example.org/x.css">', "loads http://example.org/x.css"),
+     ("<style>a{background:url('https://example.org/x.png')}</style>",
+      "loads https://example.org/x.png"),
+     ('<style>@import "https://example.org/x.css";</style>', "loads https://example.org/x.css"),
+     ('<p style="background:url(https://example.org/y.png)">', "loads https://example.org/y.png"),
+     ('<img src="gone.png">', "loads gone.png"),
+     ('<a href="gone.html">x</a>', "links to gone.html, which is not there"),
+     ('<a href="../outside.html">x</a>', "links to ../outside.html, which is not there"),
+     ('<a href="#gone">x</a>', "links to #gone, but that page has no such place"),
+     ('<a href="b.html#gone">x</a>', "links to b.html#gone, but that page has no such place"), ])
 def test_the_check_finds(tmp_path: Path, body: str, problem: str) -> None:
     site = tmp_path / "site"
     site.mkdir()
@@ -143,4 +148,5 @@ def test_headings_are_found_under_both_names() -> None:
 
 
 def test_words_of_a_heading() -> None:
-    assert words('Tanh &amp; <code>relu</code><a class="anchor-link" href="#x">¶</a>') == "Tanh & relu"
+    assert words(
+        'Tanh &amp; <code>relu</code><a class="anchor-link" href="#x">¶</a>') == "Tanh & relu"

@@ -1,4 +1,6 @@
-"""`make stress` runs this folder with RECIPE_STRESS=1, in full; `make test` runs a short form of each part."""
+"""`make stress` runs this folder with RECIPE_STRESS=1, in full; `make test` runs a short form of
+each part.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,16 @@ from tests.stress.tally import FULL, ROWS, Tally, as_property, collect, table
 collect_ignore = [] if os.name == "posix" else ["bad_input"]
 
 # the long ones begin first, so that no worker waits for the last of them at the end
-FIRST = ("test_notebooks_whole", "test_kernel_storm", "test_kills", "test_panel_storm", "test_browser_storm")
-TEST_BY_TEST = ("test_notebooks_whole", "test_kills", "test_panel_storm", "test_functions", "test_cli")
+FIRST = ("test_notebooks_whole", "test_kernel_storm", "test_kills", "test_panel_storm",
+         "test_browser_storm")
+TEST_BY_TEST = ("test_notebooks_whole", "test_kills", "test_panel_storm", "test_functions",
+                "test_cli")
 
 
 class LongFirst(LoadScopeScheduling):
-    """A worker takes a file, or a test of those of which none needs another, as soon as it has nothing else to do."""
+    """A worker takes a file, or a test of those of which none needs another, as soon as it has
+    nothing else to do.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
@@ -37,7 +43,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongFir
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if FULL:
-        items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+        items.sort(
+            key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     how = chance.choice(("cut", "flip", "flip", "zeros"))
     spoiled = bytearray(content)
     if how == "flip":
-        for place in chance.sample(range(len(content)), min(len(content), chance.choice((1, 1, 3, 20)))):
+        for place in chance.sample(range(len(content)),
+                                   min(len(content), chance.choice((1, 1, 3, 20)))):
             spoiled[place] ^= 1 << chance.randrange(8)
     elif how == "zeros":
         start = chance.randrange(len(content))

@@ -1,4 +1,6 @@
-"""A small disk of its own, full or read-only: a tmpfs where the tests may mount one, else limits of the process."""
+"""A small disk of its own, full or read-only: a tmpfs where the tests may mount one, else limits
+of the process.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Disk:
 
     @contextlib.contextmanager
     def full(self, spare: int = 0) -> Iterator[None]:
-        """No more room than `spare` pages. Without a disk of its own: no file may become larger than that."""
+        """No more room than `spare` pages. Without a disk of its own: no file may become larger
+        than that.
+        """
         if not self.mounted:
             with _limited(spare * PAGE):
                 yield

@@ -1,4 +1,6 @@
-"""A real kernel, and what a page does for its widgets, without a browser: it keeps their states and sends messages."""
+"""A real kernel, and what a page does for its widgets, without a browser: it keeps their states
+and sends messages.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,16 @@ panel = LivePanel(data, Settings(width=16, batch_size=32, max_steps=10**9)); pan
 
 
 class Page:
-    """Reads what a kernel publishes: the state of each widget, when each text was sent, and replies."""
+    """Reads what a kernel publishes: the state of each widget, when each text was sent, and
+    replies.
+    """
 
     def __init__(self, client: BlockingKernelClient) -> None:
         self.client = client
         self.states: dict[str, dict[str, Any]] = {}
         self._answers: dict[str, dict[str, Any]] = {}
-        self.sent: dict[str, list[datetime]] = {}  # when, by the kernel's clock, a widget's value was sent
+        # when, by the kernel's clock, a widget's value was sent
+        self.sent: dict[str, list[datetime]] = {}
 
     def take(self, patience: float = 0.05) -> bool:
         """One message; False when none came."""
@@ -67,7 +72,9 @@ class Page:
             pass
 
     def ask(self, code: str, read: bool = True) -> str:
-        """Run a cell and wait for its reply: "ok", or the name of the error. read: what is published meanwhile."""
+        """Run a cell and wait for its reply: "ok", or the name of the error. read: what is
+        published meanwhile.
+        """
         return self.reply(self.client.execute(code), read)
 
     def reply(self, request: str, read: bool = True) -> str:
@@ -75,7 +82,9 @@ class Page:
         return str(content.get("ename", content["status"]))
 
     def interrupted(self, request: str, manager: KernelManager) -> str:
-        """The reply to a cell that was interrupted, and is again after some seconds: Python drops what meets a finalizer."""
+        """The reply to a cell that was interrupted, and is again after some seconds: Python
+        drops what meets a finalizer.
+        """
         for _ in range(3):
             with suppress(AssertionError):
                 return str(self._answer(request, read=True, patience=15)["ename"])
@@ -85,11 +94,13 @@ class Page:
     def value(self, expression: str, read: bool = True) -> str:
         """The repr of an expression in the kernel.
 
-        Asked again where Jupyter itself dropped the question: a kernel that has just answered with an error aborts what
+        Asked again where Jupyter itself dropped the question: a kernel that has just answered with
+            an error aborts what
         is queued.
         """
         for _ in range(5):
-            content = self._answer(self.client.execute("", user_expressions={"it": expression}), read)
+            content = self._answer(self.client.execute("", user_expressions={"it": expression}),
+                                   read)
             if content["status"] != "aborted":
                 break
         assert content["status"] == "ok", content
@@ -110,12 +121,16 @@ class Page:
                 return self._answers.pop(request)
 
     def find(self, **wanted: str) -> str:
-        """The oldest widget of which these traits begin so; a cell's reply may come before the widgets it shows."""
+        """The oldest widget of which these traits begin so; a cell's reply may come before the
+        widgets it shows.
+        """
         found: list[str] = []
 
         def here() -> bool:
-            found[:] = [name for name, state in self.states.items()
-                        if all(str(state.get(trait, "")).startswith(text) for trait, text in wanted.items())]
+            found[:] = [
+                name for name, state in self.states.items() if all(
+                    str(state.get(trait, "")).startswith(text) for trait, text in wanted.items())
+            ]
             return bool(found)
 
         self.until(here)
@@ -125,7 +140,8 @@ class Page:
     def words(self) -> str:
         """The plain-words line of the oldest panel."""
         found = (str(state.get("value", "")) for state in self.states.values())
-        return re.sub("<.*?>", "", next((text for text in found if 'class="recipe-words"' in text), ""))
+        return re.sub("<.*?>", "",
+                      next((text for text in found if 'class="recipe-words"' in text), ""))
 
     @property
     def step(self) -> int:
@@ -141,16 +157,19 @@ class Page:
                    {"method": "update", "state": {"value": value}, "buffer_paths": []})
 
     def reload(self) -> None:
-        """Forget all, and ask the kernel for the state of every widget, as a page does that is loaded again.
+        """Forget all, and ask the kernel for the state of every widget, as a page does that is
+        loaded again.
 
-        And again, where the answer does not come: what nobody read may stand in its way, and then it is dropped.
+        And again, where the answer does not come: what nobody read may stand in its way, and then
+            it is dropped.
         """
         self.states.clear()
         end = time.monotonic() + PATIENCE
         while not self.words:
             assert time.monotonic() < end, "no state of any widget"
             name, again = uuid.uuid4().hex, time.monotonic() + 5
-            self._shell("comm_open", {"comm_id": name, "target_name": "jupyter.widget.control", "data": {}},
+            self._shell("comm_open",
+                        {"comm_id": name, "target_name": "jupyter.widget.control", "data": {}},
                         {"version": "1.0.0"})
             self._send(name, {"method": "request_states"})
             while not self.words and time.monotonic() < again:
@@ -159,7 +178,8 @@ class Page:
     def _send(self, name: str, data: dict[str, Any]) -> None:
         self._shell("comm_msg", {"comm_id": name, "data": data})
 
-    def _shell(self, kind: str, content: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
+    def _shell(self, kind: str, content: dict[str, Any],
+               metadata: dict[str, str] | None = None) -> None:
         self.client.shell_channel.send(self.client.session.msg(kind, content, metadata=metadata))
 
 

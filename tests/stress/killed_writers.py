@@ -2,9 +2,10 @@
 
     python -m tests.stress.killed_writers FOLDER KILLS SEED
 
-One process with one thread that has imported everything, and forks: so no writer pays for importing torch. A writer tells
-each version that was acknowledged through a pipe. Every other one is killed at a random moment; the rest kill themselves in
-the midst of a write: at its `os.fsync`, with the last bytes cut off, or before the file is moved into its place.
+One process with one thread that has imported everything, and forks: so no writer pays for importing
+torch. A writer tells each version that was acknowledged through a pipe. Every other one is killed
+at a random moment; the rest kill themselves in the midst of a write: at its `os.fsync`, with the
+last bytes cut off, or before the file is moved into its place.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def writer(body: Callable[[int], None]) -> tuple[int, int]:
     return child, here
 
 
-def one_kill(kind: Kind, folder: Path, first: int, chance: random.Random, how: str) -> dict[str, object]:
+def one_kill(kind: Kind, folder: Path, first: int, chance: random.Random,
+             how: str) -> dict[str, object]:
     def body(pipe: int) -> None:
         if how != "random":
             dies_in(how, chance.randrange(1, 4), chance.randrange(1, CUT))
@@ -93,15 +95,21 @@ def one_kill(kind: Kind, folder: Path, first: int, chance: random.Random, how: s
     os.close(pipe)
     began = time.perf_counter()
     found = kind.read(folder)
-    return {"how": how, "killed": os.WIFSIGNALED(status), "before": first - 1, "said": said, "found": found,
-            "seconds": time.perf_counter() - began}
+    return {
+        "how": how, "killed": os.WIFSIGNALED(status), "before": first - 1, "said": said, "found":
+        found, "seconds": time.perf_counter() - began
+    }
 
 
 def ways(kind: Kind) -> tuple[str, ...]:
-    """Files that grow are never moved; a download and an unpacked set are checked when read, not flushed."""
+    """Files that grow are never moved; a download and an unpacked set are checked when read, not
+    flushed.
+    """
     if kind.name in ("ledger", "vault log"):
         return "random", "torn"
-    return ("random", "unmoved") if kind.name in ("download", "complete set") else ("random", "torn", "random", "unmoved")
+    return ("random", "unmoved") if kind.name in ("download",
+                                                  "complete set") else ("random", "torn", "random",
+                                                                        "unmoved")
 
 
 def main(place: Path, kills: int, seed: int) -> None:

@@ -1,7 +1,9 @@
-"""Every kind of file that the package writes, in one form: write version n into a folder; tell which one is there.
+"""Every kind of file that the package writes, in one form: write version n into a folder; tell
+which one is there.
 
-`write(folder, n)` returns when version n is acknowledged. `read(folder)` gives the newest version that is whole, 0 for
-none; where a file carries a checksum (`exact`), anything else in it than what was written is an error of the reader.
+`write(folder, n)` returns when version n is acknowledged. `read(folder)` gives the newest version
+that is whole, 0 for none; where a file carries a checksum (`exact`), anything else in it than what
+was written is an error of the reader.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import numpy as np
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings
+from recipe_widgets.core import Entry, Run, RunBook, Tree
 from recipe_widgets.data.complete import SETS, _read_npz, _write_npz
 from recipe_widgets.data.fetch import Remote, fetch
 from recipe_widgets.export import save_script
@@ -29,14 +32,15 @@ from recipe_widgets.lessons.clinic import Clinic
 from recipe_widgets.lessons.labelling import labelling
 from recipe_widgets.live import Session
 from recipe_widgets.panels.wiring import saved
-from recipe_widgets.records import Entry, Run, RunBook, Tree
 from recipe_widgets.training import Checkpoints
 from recipe_widgets.watch.report import Report
 
 
 @dataclass(frozen=True)
 class Kind:
-    """exact: it has a checksum. silent: a disk that cannot be written to is no reason to stop, so nothing is said."""
+    """exact: it has a checksum. silent: a disk that cannot be written to is no reason to stop,
+    so nothing is said.
+    """
 
     name: str
     write: Callable[[Path, int], object]
@@ -84,11 +88,13 @@ def number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-# --- files that grow ------------------------------------------------------------------------------------------------------
+# --- files that grow ------------------------------------------------------------------------------
+# ------------------------
 
 def write_ledger(folder: Path, n: int) -> None:
-    RunBook(folder / "ledger.jsonl").add(Entry("2026-01-01", "few", "", Settings().to_dict(), [], "done", "", n, {}, 0,
-                                               "x" * (n * 37 % 400)))
+    RunBook(folder / "ledger.jsonl").add(
+        Entry("2026-01-01", "few", "",
+              Settings().to_dict(), [], "done", "", n, {}, 0, "x" * (n * 37 % 400)))
 
 
 def read_ledger(folder: Path) -> int:
@@ -108,7 +114,8 @@ def read_vault(folder: Path) -> int:
     return found[-1] if found else 0
 
 
-# --- files that are replaced ----------------------------------------------------------------------------------------------
+# --- files that are replaced
+# ----------------------------------------------------------------------------------------------
 
 def write_checkpoint(folder: Path, n: int) -> None:
     Checkpoints(folder / "run").save(n, {"done": n, "weights": torch.full((3000,), float(n))})
@@ -125,7 +132,8 @@ def read_checkpoint(folder: Path) -> int:
 def write_session(folder: Path, n: int) -> None:
     tree = Tree()
     tree.add(run_of(n))
-    Session.save(SimpleNamespace(tree=tree, source=SimpleNamespace(name="few"), data=FEW), folder / "session.json")
+    Session.save(SimpleNamespace(tree=tree, source=SimpleNamespace(name="few"), data=FEW),
+                 folder / "session.json")
 
 
 def read_session(folder: Path) -> int:
@@ -186,7 +194,8 @@ def read_report(folder: Path) -> int:
     return int(json.loads(file.read_text(encoding="utf-8"))["steps"])
 
 
-# --- caches ---------------------------------------------------------------------------------------------------------------
+# --- caches ---------------------------------------------------------------------------------------
+# ------------------------
 
 def write_exported(folder: Path, n: int) -> None:
     with state(folder):
@@ -207,8 +216,10 @@ def read_exported(folder: Path) -> int:
 def _small_set(n: int) -> tuple[object, dict[str, np.ndarray]]:
     arrays = {"x_train": np.full((20, 4, 4), n % 256, np.uint8), "y_train": np.arange(20) % 10,
               "x_test": np.full((5, 4, 4), n % 256, np.uint8), "y_test": np.arange(5) % 10}
-    content = hashlib.sha256(b"".join(arrays[key].tobytes() for key in ("x_train", "y_train", "x_test", "y_test")))
-    return dataclasses.replace(SETS["mnist"], shape=(4, 4), train=20, test=5, content=content.hexdigest()), arrays
+    content = hashlib.sha256(b"".join(arrays[key].tobytes()
+                                      for key in ("x_train", "y_train", "x_test", "y_test")))
+    return dataclasses.replace(SETS["mnist"], shape=(4, 4), train=20, test=5,
+                               content=content.hexdigest()), arrays
 
 
 def write_set(folder: Path, n: int) -> None:
@@ -224,7 +235,8 @@ def read_set(folder: Path) -> int:
 
 def _remote(n: int) -> tuple[Remote, bytes]:
     content = bytes([n % 256]) * 5000
-    return Remote(f"{n}.bin", len(content), f"sha256:{hashlib.sha256(content).hexdigest()}"), content
+    return Remote(f"{n}.bin", len(content),
+                  f"sha256:{hashlib.sha256(content).hexdigest()}"), content
 
 
 def write_download(folder: Path, n: int) -> None:
@@ -247,14 +259,17 @@ def read_download(folder: Path) -> int:
     return max(there, default=0)
 
 
-KINDS = (
-    Kind("ledger", write_ledger, read_ledger), Kind("checkpoints", write_checkpoint, read_checkpoint),
-    Kind("session", write_session, read_session, exact=False), Kind("labels", write_labels, read_labels, exact=False),
-    Kind("answers", write_answers, read_answers, exact=False, silent=True),
-    Kind("vault log", write_vault, read_vault, exact=False), Kind("script", write_script, read_script, exact=False),
-    Kind("report", write_report, read_report, exact=False), Kind("exported data", write_exported, read_exported),
-    Kind("complete set", write_set, read_set), Kind("download", write_download, read_download),
-)
+KINDS = (Kind("ledger", write_ledger,
+              read_ledger), Kind("checkpoints", write_checkpoint, read_checkpoint),
+         Kind("session", write_session, read_session,
+              exact=False), Kind("labels", write_labels, read_labels, exact=False),
+         Kind("answers", write_answers, read_answers, exact=False,
+              silent=True), Kind("vault log", write_vault, read_vault, exact=False),
+         Kind("script", write_script, read_script,
+              exact=False), Kind("report", write_report, read_report,
+                                 exact=False), Kind("exported data", write_exported, read_exported),
+         Kind("complete set", write_set, read_set), Kind("download", write_download, read_download),
+         )
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 

@@ -1,4 +1,5 @@
-"""One training step of several models on one and on two threads; prints digests of every weight, and how far they differ.
+"""One training step of several models on one and on two threads; prints digests of every weight,
+and how far they differ.
 
     python -m tests.stress.one_step
 """
@@ -29,7 +30,8 @@ def noise(channels: int, side: int) -> Data:
     return Data.from_arrays(x, np.arange(1000) % 10)
 
 
-def weights_after(data: Data, settings: Settings, threads: int, steps: int) -> tuple[torch.Tensor, torch.Tensor, float]:
+def weights_after(data: Data, settings: Settings, threads: int,
+                  steps: int) -> tuple[torch.Tensor, torch.Tensor, float]:
     """All weights in a row before and after so many steps, and the last loss."""
     torch.set_num_threads(threads)
     training = Training(build_model(settings, data.shape, data.num_classes), data, settings)
@@ -56,9 +58,11 @@ def main() -> None:
         _, shared, other = weights_after(data[which], settings, 2, 1)
         _, far, last = weights_after(data[which], settings, 2, 3)
         update = float((alone - before).abs().max())
-        found[name] = {"one": digest(alone, loss), "two": digest(shared, other), "two, 3 steps": digest(far, last),
-                       "update": update, "loss": abs(loss - other) / loss,
-                       "weights": float((alone - shared).abs().max()) / update}
+        found[name] = {
+            "one": digest(alone, loss), "two": digest(shared, other), "two, 3 steps":
+            digest(far, last), "update": update, "loss": abs(loss - other) / loss, "weights": float(
+                (alone - shared).abs().max()) / update
+        }
     print(json.dumps(found))
 
 

@@ -1,4 +1,6 @@
-"""Strings that would run a script in a page which forgot to escape them, and all that makes HTML of them."""
+"""Strings that would run a script in a page which forgot to escape them, and all that makes HTML
+of them.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +14,36 @@ from torch import nn
 
 from recipe_widgets import Data, Settings, train
 from recipe_widgets.checks import Report
+from recipe_widgets.core import CheckResult, History, Run
 from recipe_widgets.plots.board import Dot, board_svg
 from recipe_widgets.plots.curves import Ribbon, Shown
-from recipe_widgets.plots.inside import activations_html, confusion_html, predictions_html, sizes_html, time_html
+from recipe_widgets.plots.inside import (
+    activations_html,
+    confusion_html,
+    predictions_html,
+    sizes_html,
+    time_html,
+)
 from recipe_widgets.plots.svg import curves_svg
-from recipe_widgets.records import CheckResult, History, Run
 from recipe_widgets.training.inside import Inside, Layer
 from recipe_widgets.watch.report import Finding
 from recipe_widgets.watch.report import Report as Watched
 
 MARK = "window.__xss=1"
-ATTACKS = (
-    f"<script>{MARK}</script>", f"<img src=x onerror={MARK}>", f"\"><img src=x onerror={MARK}>", f"'><svg onload={MARK}>",
-    f"\" onmouseover=\"{MARK}\" autofocus onfocus=\"{MARK}", f"' onfocus='{MARK}' autofocus='",
-    f"</td></tr></table><script>{MARK}</script>", f"</style><script>{MARK}</script>", f"</title><script>{MARK}</script>",
-    f"</svg><script>{MARK}</script>", "<iframe srcdoc='<script>parent.__xss=1</script>'>",
-    f"<a href=javascript:{MARK}>x</a>", f"<details open ontoggle={MARK}>",
-    f"<svg><animate onbegin={MARK} attributeName=x></svg>", f"<math><mtext><img src=x onerror={MARK}>",
-    f"&lt;img src=x onerror={MARK}&gt;", f"<scr\0ipt>{MARK}</script>",
-    f"--><img src=x onerror={MARK}>", f"]]><script>{MARK}</script>", f"{{{{{MARK}}}}}", f"<img/src=x/onerror={MARK}/",
-    f"<x onclick={MARK} style=position:fixed;inset:0>", f"javascript:{MARK}", f"\u2028<img src=x onerror={MARK}>",
-    "$\\bad{$", "a $5 b $6 \\frac",
-)
+ATTACKS = (f"<script>{MARK}</script>", f"<img src=x onerror={MARK}>",
+           f"\"><img src=x onerror={MARK}>", f"'><svg onload={MARK}>",
+           f"\" onmouseover=\"{MARK}\" autofocus onfocus=\"{MARK}",
+           f"' onfocus='{MARK}' autofocus='", f"</td></tr></table><script>{MARK}</script>",
+           f"</style><script>{MARK}</script>", f"</title><script>{MARK}</script>",
+           f"</svg><script>{MARK}</script>", "<iframe srcdoc='<script>parent.__xss=1</script>'>",
+           f"<a href=javascript:{MARK}>x</a>", f"<details open ontoggle={MARK}>",
+           f"<svg><animate onbegin={MARK} attributeName=x></svg>",
+           f"<math><mtext><img src=x onerror={MARK}>", f"&lt;img src=x onerror={MARK}&gt;",
+           f"<scr\0ipt>{MARK}</script>", f"--><img src=x onerror={MARK}>",
+           f"]]><script>{MARK}</script>", f"{{{{{MARK}}}}}", f"<img/src=x/onerror={MARK}/",
+           f"<x onclick={MARK} style=position:fixed;inset:0>", f"javascript:{MARK}",
+           f"\u2028<img src=x onerror={MARK}>", "$\\bad{$", "a $5 b $6 \\frac",
+           )
 
 
 class Structure(HTMLParser):
@@ -59,7 +69,8 @@ def data_named(text: str) -> Data:
     y = np.arange(60) % 3
     x = rng.integers(0, 60, (60, 8, 8), dtype=np.uint8)
     x[np.arange(60), y] += 150
-    return Data.from_arrays(x, y, name=text, classes=[f"{text} {k}" for k in range(3)], source=text, licence=text)
+    return Data.from_arrays(x, y, name=text, classes=[f"{text} {k}" for k in range(3)], source=text,
+                            licence=text)
 
 
 def run_named(text: str) -> Run:
@@ -69,12 +80,16 @@ def run_named(text: str) -> Run:
 
 
 def inside_named(text: str) -> Inside:
-    return Inside((Layer(text, text, 0.1, 0.2, 0.5),), torch.full((6, 3), 1 / 3), torch.arange(6) % 3, None)
+    return Inside((Layer(text, text, 0.1, 0.2, 0.5), ), torch.full((6, 3), 1 / 3),
+                  torch.arange(6) % 3, None)
 
 
 def report_page(text: str) -> str:
-    every = [CheckResult(text, status, text, measured=text, expected=text, unit=text, advice=text, source=text,
-                         details={text: [1.0, 2.0, 3.0]}) for status in ("pass", "warn", "fail", "skip", "note")]
+    every = [
+        CheckResult(text, status, text, measured=text, expected=text, unit=text, advice=text,
+                    source=text, details={text: [1.0, 2.0, 3.0]})
+        for status in ("pass", "warn", "fail", "skip", "note")
+    ]
     return Report(tuple(every))._repr_html_() + "".join(one._repr_html_() for one in every)
 
 
@@ -87,8 +102,10 @@ def watch_page(text: str) -> str:
 
 def curves_page(text: str) -> str:
     run, line = run_named(text), np.array([1.0, 2.0])
-    return curves_svg([Shown(run, "pinned", text), Shown(run, "ghost", text), Shown(run, "new", text)],
-                      [Ribbon(text, "guess", "loss", line, line, line, line)])
+    return curves_svg(
+        [Shown(run, "pinned", text),
+         Shown(run, "ghost", text),
+         Shown(run, "new", text)], [Ribbon(text, "guess", "loss", line, line, line, line)])
 
 
 def sizes_page(text: str) -> str:
@@ -104,10 +121,11 @@ def predictions_page(text: str) -> str:
 
 
 PAGES: dict[str, Callable[[str], str]] = {
-    "checks": report_page, "watch": watch_page, "curves": curves_page,
-    "board": lambda text: board_svg([Dot(0, 1.0)], 2, text, True, text),
-    "activations": lambda text: activations_html(inside_named(text)), "sizes": sizes_page, "predictions": predictions_page,
-    "confusion": lambda text: confusion_html(inside_named(text), [text] * 3), "time": lambda text: time_html({text: 1.0}),
+    "checks": report_page, "watch": watch_page, "curves": curves_page, "board":
+    lambda text: board_svg([Dot(0, 1.0)], 2, text, True, text), "activations":
+    lambda text: activations_html(inside_named(text)), "sizes": sizes_page, "predictions":
+    predictions_page, "confusion": lambda text: confusion_html(inside_named(text), [text] * 3),
+    "time": lambda text: time_html({text: 1.0}),
 }
 
 
@@ -117,7 +135,8 @@ def panels(text: str) -> dict[str, Any]:
     from recipe_widgets.panels.drawn import Drawn
     from recipe_widgets.tune import space, tune
 
-    data, model = data_named(text), train(data_named(text), Settings(width=8, max_steps=3, batch_size=16)).model
+    data, model = data_named(text), train(data_named(text),
+                                          Settings(width=8, max_steps=3, batch_size=16)).model
     assert model is not None
     browser = made.DataBrowser(data, model)
     browser.press(0)
@@ -125,18 +144,22 @@ def panels(text: str) -> dict[str, Any]:
     labeller.type("000")
     question = made.Question(text, {text: text, "no": text}, text)
     question.choose(text)
-    vault = made.VaultReport(data, model, nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), text, (text, text))
+    vault = made.VaultReport(data, model, nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), text,
+                             (text, text))
     vault.open()
     for page in ("classes", "answer"):
         vault.page.value = page
-    found = tune(data, space("lr"), Settings(width=8, max_steps=3), trials=1, name=text, start=False)
+    found = tune(data, space("lr"), Settings(width=8, max_steps=3), trials=1, name=text,
+                 start=False)
     trial = found.study.ask()
     trial.set_user_attr("error", text)
     found.study.tell(trial, state=_failed())
-    return {"browser": browser, "labeller": labeller, "question": question, "vault": vault, "live": live_panel(data, text),
-            "board": made.TuningBoard(found), "gallery": made.AugmentationGallery(data),
-            "drawn": Drawn({}, _refusing(text), text),
-            "dials": made.Dials(lambda **_: vault.plot(), {text: [text]}, labels={text: text})}
+    return {
+        "browser": browser, "labeller": labeller, "question": question, "vault": vault, "live":
+        live_panel(data, text), "board": made.TuningBoard(found), "gallery":
+        made.AugmentationGallery(data), "drawn": Drawn({}, _refusing(text), text), "dials":
+        made.Dials(lambda **_: vault.plot(), {text: [text]}, labels={text: text})
+    }
 
 
 def _failed() -> Any:
@@ -155,10 +178,13 @@ def _refusing(text: str) -> Callable[[], Any]:
 
 
 def live_panel(data: Data, text: str) -> Any:
-    """A live panel after a run, with its folded parts open, names, expectations and an error in them."""
+    """A live panel after a run, with its folded parts open, names, expectations and an error in
+    them.
+    """
     from recipe_widgets import LivePanel
 
-    panel = LivePanel([data, data], Settings(width=8, max_steps=20, batch_size=16), predict="val_accuracy")
+    panel = LivePanel([data, data], Settings(width=8, max_steps=20, batch_size=16),
+                      predict="val_accuracy")
     panel.expect(text)
     for tab in ("activations", "predictions", "confusion"):
         panel.look(tab)

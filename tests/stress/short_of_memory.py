@@ -1,7 +1,8 @@
-"""Runs out of memory for real, in every way that a reader may, and goes on; prints what was said as JSON.
+"""Runs out of memory for real, in every way that a reader may, and goes on; prints what was said as
+JSON.
 
-A process of its own, whose address space is limited to what it has and a little more: so the allocator fails as it does on
-a small machine, and no other process is harmed.
+A process of its own, whose address space is limited to what it has and a little more: so the
+allocator fails as it does on a small machine, and no other process is harmed.
 """
 
 from __future__ import annotations
@@ -67,15 +68,19 @@ def in_search(data: Data) -> str:
 
 def in_checks(data: Data) -> str:
     batch = torch.zeros(4000, 4), torch.zeros(4000, dtype=torch.int64)
-    report = checks.run_all(lambda: torch.nn.Sequential(torch.nn.Linear(4, 2**17), torch.nn.Linear(2**17, 3)), [batch],
-                            torch.nn.functional.cross_entropy, progress=False)
-    return report.summary + " " + " ".join(result.message for result in report if result.status in ("fail", "skip"))
+    report = checks.run_all(
+        lambda: torch.nn.Sequential(torch.nn.Linear(4, 2**17), torch.nn.Linear(2**17, 3)), [batch],
+        torch.nn.functional.cross_entropy, progress=False)
+    return report.summary + " " + " ".join(
+        result.message for result in report if result.status in ("fail", "skip"))
 
 
 def main() -> None:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    data = Data.from_arrays(rng.normal(size=(60_000, 4)).astype(np.float32), np.arange(60_000) % 3, name="rows")
+    data = Data.from_arrays(
+        rng.normal(size=(60_000, 4)).astype(np.float32),
+        np.arange(60_000) % 3, name="rows")
     small = build_model(SMALL, data.shape, 3)
     huge = torch.nn.Sequential(small, torch.nn.Linear(3, 2**20))  # 4 GB per look
     train(data, SMALL)
@@ -83,13 +88,20 @@ def main() -> None:
     tune(data, space("lr"), SMALL, trials=1)
     limited()
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps({
-            "train, weights": said(lambda: train(data, WIDE)), "train, a step": said(lambda: train(data, MANY)),
-            "steps": said(lambda: list(steps(build_model(MANY, data.shape, 3), data, MANY))),
-            "evaluate": said(lambda: evaluate(huge, data.validation)), "panel, weights": in_panel(data, WIDE),
-            "panel, a step": in_panel(data, MANY), "search": in_search(data), "checks": said(lambda: in_checks(data)),
-            "shell": in_shell(Path(folder)), "afterwards": said(lambda: train(data, SMALL)),
-        }))
+        print(
+            json.dumps({
+                "train, weights":
+                said(lambda: train(data, WIDE)), "train, a step":
+                said(lambda: train(data, MANY)), "steps":
+                said(lambda: list(steps(build_model(MANY, data.shape, 3), data, MANY))), "evaluate":
+                said(lambda: evaluate(huge, data.validation)), "panel, weights":
+                in_panel(data, WIDE), "panel, a step":
+                in_panel(data, MANY), "search":
+                in_search(data), "checks":
+                said(lambda: in_checks(data)), "shell":
+                in_shell(Path(folder)), "afterwards":
+                said(lambda: train(data, SMALL)),
+            }))
     sys.stdout.flush()
 
 

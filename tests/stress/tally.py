@@ -1,4 +1,6 @@
-"""How often something was tried, what was lost and how long it took to come back: a row of the table of `make stress`."""
+"""How often something was tried, what was lost and how long it took to come back: a row of the
+table of `make stress`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def times(short: int, full: int) -> int:
 
 @dataclass
 class Tally:
-    """`tried` and `lost` are counted by the test; `recovery()` around each wait for the thing to answer again."""
+    """`tried` and `lost` are counted by the test; `recovery()` around each wait for the thing to
+    answer again.
+    """
 
     what: str
     tried: int = 0
@@ -67,7 +71,12 @@ def as_property(tally: Tally) -> tuple[str, dict[str, Any]]:
 
 def table() -> list[str]:
     """The rows as lines of a Markdown table."""
-    rows = [("what", "tried", "lost", "slowest recovery", "notes"), *(tally.row() for tally in ROWS.values())]
+    rows = [("what", "tried", "lost", "slowest recovery", "notes"),
+            *(tally.row() for tally in ROWS.values())]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width)
+                          for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]

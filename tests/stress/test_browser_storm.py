@@ -1,4 +1,6 @@
-"""Live panels in JupyterLab: reloaded in mid-training, in two tabs, after a restart, with a dead kernel."""
+"""Live panels in JupyterLab: reloaded in mid-training, in two tabs, after a restart, with a dead
+kernel.
+"""
 
 from __future__ import annotations
 
@@ -53,16 +55,20 @@ def step(page: Page) -> int:
 
 
 def alive(page: Page) -> None:
-    """The panel trains, a slider moved by keyboard trains anew, and it does not say that it is over."""
+    """The panel trains, a slider moved by keyboard trains anew, and it does not say that it is
+    over.
+    """
     before = step(page)
-    page.wait_for_function(f"() => !document.querySelector('.recipe-words').innerText.includes('Step {before:,} of')")
+    page.wait_for_function(
+        f"() => !document.querySelector('.recipe-words').innerText.includes('Step {before:,} of')")
     handle = slider(page, "momentum")
     handle.focus()
     told = page.locator(".widget-hslider", has_text="momentum").locator(".widget-readout").first
     was = told.inner_text()
     handle.press("ArrowLeft")
     expect(told).not_to_have_text(was, timeout=PATIENCE)
-    now = re.compile(rf"momentum {re.escape(f'{float(told.inner_text()):g}')}(?!\d)")  # 0.8 is no part of 0.81
+    now = re.compile(
+        rf"momentum {re.escape(f'{float(told.inner_text()):g}')}(?!\d)")  # 0.8 is no part of 0.81
     expect(page.locator(".recipe-words")).to_contain_text(now, timeout=PATIENCE)
     expect(page.locator(".recipe-over").first).to_be_hidden()
 
@@ -73,7 +79,9 @@ def over(page: Page) -> None:
 
 
 def without_news(page: Page) -> None:
-    """JupyterLab tells a page nothing of a restart that another page asked for: the words say that they are old."""
+    """JupyterLab tells a page nothing of a restart that another page asked for: the words say
+    that they are old.
+    """
     page.wait_for_function(f"() => {NEWS} === 'visible'")
 
 
@@ -101,12 +109,15 @@ def test_two_tabs(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) ->
                 alive(mine)
                 moved = re.search(r"momentum [\d.]+\d", mine.locator(".recipe-words").inner_text())
                 assert moved is not None
-                expect(theirs.locator(".recipe-words")).to_contain_text(moved.group(), timeout=PATIENCE)
+                expect(theirs.locator(".recipe-words")).to_contain_text(
+                    moved.group(), timeout=PATIENCE)
             row.tried += 1
 
 
 def test_restart_from_the_page(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
-    """Both tabs say that the panel is over or old; the cell run again gives a new one, and one trainer."""
+    """Both tabs say that the panel is over or old; the cell run again gives a new one, and one
+    trainer.
+    """
     _, page, other = lab
     row = tally("kernel restarted from the page")
     for _ in range(times(1, 2)):

@@ -1,5 +1,5 @@
-"""The same numbers: from process to process to the last bit, from one thread to two within a stated tolerance; and saved
-outputs of the notebooks by their values."""
+"""The same numbers: from process to process to the last bit, from one thread to two within a stated
+tolerance; and saved outputs of the notebooks by their values."""
 
 from __future__ import annotations
 
@@ -30,18 +30,23 @@ UNDER_BATCHNORM = 1e-2  # the same where each value is divided by a standard dev
 
 
 def in_two_processes() -> list[dict[str, dict[str, float | str]]]:
-    """What `one_step` prints in processes with other hash seeds, whose runtime is asked for other numbers of threads."""
+    """What `one_step` prints in processes with other hash seeds, whose runtime is asked for
+    other numbers of threads.
+    """
     found = []
     for number in range(times(2, 3)):
-        environment = {**os.environ, "PYTHONHASHSEED": str(number), "OMP_NUM_THREADS": str(1 + number % 2),
-                       "OMP_WAIT_POLICY": "passive"}
-        done = subprocess.run([sys.executable, "-m", "tests.stress.one_step"], cwd=ROOT, env=environment,
-                              capture_output=True, text=True, check=True)
+        environment = {
+            **os.environ, "PYTHONHASHSEED": str(number), "OMP_NUM_THREADS": str(1 + number % 2),
+            "OMP_WAIT_POLICY": "passive"
+        }
+        done = subprocess.run([sys.executable, "-m", "tests.stress.one_step"], cwd=ROOT,
+                              env=environment, capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout))
     return found
 
 
-def test_one_step_on_one_and_two_threads_and_in_other_processes(tally: Callable[[str], Tally]) -> None:
+def test_one_step_on_one_and_two_threads_and_in_other_processes(
+        tally: Callable[[str], Tally]) -> None:
     row, found = tally("one step: processes, threads"), in_two_processes()
     first = found[0]
     assert set(first) == {"MLP", "ConvNet", "ResNet", "RNN"}
@@ -58,10 +63,17 @@ def test_one_step_on_one_and_two_threads_and_in_other_processes(tally: Callable[
 
 
 def outputs(file: Path, tagged: bool = False) -> list[str]:
-    """The texts that a notebook's cells have printed or shown; only of the cells that nbval compares, where asked for."""
+    """The texts that a notebook's cells have printed or shown; only of the cells that nbval
+    compares, where asked for.
+    """
     cells = [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
-    return ["".join(one.get("text", "") or one.get("data", {}).get("text/plain", "") for one in cell.outputs)
-            for cell in cells if not tagged or CHECKED in cell.metadata.get("tags", [])]
+    return [
+        "".join(
+            one.get("text", "") or one.get("data", {}).get("text/plain", "")
+            for one in cell.outputs)
+        for cell in cells
+        if not tagged or CHECKED in cell.metadata.get("tags", [])
+    ]
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
@@ -77,14 +89,18 @@ def test_every_notebook_has_outputs_that_are_compared(file: Path) -> None:
 
 def test_saved_figures_are_those_of_the_package(tally: Callable[[str], Tally]) -> None:
     """By value: computed here again, found in the notebooks' saved outputs."""
-    row, saved = tally("saved outputs by value"), {file.stem[:2]: outputs(file) for file in NOTEBOOKS}
+    row, saved = tally("saved outputs by value"), {
+        file.stem[:2]: outputs(file) for file in NOTEBOOKS
+    }
     mnist, cifar = load("mnist"), load("cifar10")
     n = mnist.train.size
     healthy, ill = class_weights(torch.tensor([90, 10])).tolist()
     facts = {
         "00": f"{n:,} samples // 64 per batch = {n // 64} steps per epoch", "01": str(spacing(1.0)),
-        "02": str(skeleton.parameters(16384, 1000, 10)), "05": f"{conv.sizes(32, kernel=5, layers=3)}\nwith padding 2: ",
-        "07": f"a healthy one counts {healthy:.2f} times, an ill one {ill:.2f} times", "09": f"{mnist}\n{cifar}",
+        "02": str(skeleton.parameters(16384, 1000, 10)), "05":
+        f"{conv.sizes(32, kernel=5, layers=3)}\nwith padding 2: ", "07":
+        f"a healthy one counts {healthy:.2f} times, an ill one {ill:.2f} times", "09":
+        f"{mnist}\n{cifar}",
     }
     for number, fact in facts.items():
         row.tried += 1
@@ -93,17 +109,26 @@ def test_saved_figures_are_those_of_the_package(tally: Callable[[str], Tally]) -
 
 
 @pytest.mark.skipif(not FULL, reason="starts a kernel")
-def test_a_figure_that_changed_would_be_noticed(tmp_path: Path, tally: Callable[[str], Tally]) -> None:
-    """nbval compares what is tagged: a saved figure that is off by one fails, the right one passes."""
+def test_a_figure_that_changed_would_be_noticed(tmp_path: Path, tally: Callable[[str],
+                                                                                Tally]) -> None:
+    """nbval compares what is tagged: a saved figure that is off by one fails, the right one
+    passes.
+    """
     row = tally("saved outputs by value")
     for name, said in (("right", "781\n"), ("wrong", "782\n")):
         shown = nbformat.v4.new_output("stream", name="stdout", text=said)
         cell = nbformat.v4.new_code_cell("print(50_000 // 64)", outputs=[shown], execution_count=1,
                                          metadata={"tags": [CHECKED]})
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {
-            "name": "python3", "display_name": "Python 3", "language": "python"}}), tmp_path / f"{name}.ipynb")
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p",
-                               "no:cacheprovider", str(tmp_path / f"{name}.ipynb")], cwd=tmp_path, capture_output=True,
-                              text=True)
+        nbformat.write(
+            nbformat.v4.new_notebook(
+                cells=[cell], metadata={
+                    "kernelspec":
+                    {"name": "python3", "display_name": "Python 3", "language": "python"}
+                }), tmp_path / f"{name}.ipynb")
+        done = subprocess.run([
+            sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p",
+            "no:cacheprovider",
+            str(tmp_path / f"{name}.ipynb")
+        ], cwd=tmp_path, capture_output=True, text=True)
         assert ("1 passed" if name == "right" else "1 failed") in done.stdout, done.stdout
         row.tried += 1

@@ -1,4 +1,6 @@
-"""A full disk, a read-only one, a file where a folder should be: one clear error, old files as they were, life goes on."""
+"""A full disk, a read-only one, a file where a folder should be: one clear error, old files as
+they were, life goes on.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def refused(kind: Kind, folder: Path, n: int) -> str:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """Parts of files that never came to be; a broken download may stay, as it goes on from there."""
+    """Parts of files that never came to be; a broken download may stay, as it goes on from
+    there.
+    """
     return [file.name for file in folder.rglob("*.part") if ".bin" not in file.name]
 
 
@@ -110,7 +114,8 @@ def test_a_file_where_the_folder_should_be(kind: Kind, tmp_path: Path, locked: T
     locked.tried += 1
 
 
-def test_a_panel_on_a_full_disk_trains_on_and_says_so(disk: Disk, full: Tally, no_leaked_threads: None) -> None:
+def test_a_panel_on_a_full_disk_trains_on_and_says_so(disk: Disk, full: Tally,
+                                                      no_leaked_threads: None) -> None:
     panel = LivePanel(FEW, SHORT, ledger=disk.folder / "ledger.jsonl")
     with disk.full():
         panel.start()
@@ -127,7 +132,8 @@ def test_a_panel_on_a_full_disk_trains_on_and_says_so(disk: Disk, full: Tally, n
     full.tried += 2
 
 
-def test_labels_that_cannot_be_kept_are_not_shown_as_if(disk: Disk, full: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_cannot_be_kept_are_not_shown_as_if(disk: Disk, full: Tally,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECIPE_STATE", str(disk.folder))
     labeller = Labeller(FEW, count=10)
     labeller.type("01")
@@ -141,7 +147,8 @@ def test_labels_that_cannot_be_kept_are_not_shown_as_if(disk: Disk, full: Tally,
     full.tried += 1
 
 
-def test_training_on_a_full_disk_keeps_its_last_checkpoint(disk: Disk, full: Tally, blobs: Data) -> None:
+def test_training_on_a_full_disk_keeps_its_last_checkpoint(disk: Disk, full: Tally,
+                                                           blobs: Data) -> None:
     wanted = SHORT.replace(checkpoint_every=10)
     whole = train(blobs, wanted)
     folder = disk.folder / "run"
@@ -153,7 +160,8 @@ def test_training_on_a_full_disk_keeps_its_last_checkpoint(disk: Disk, full: Tal
     full.tried += 1
 
 
-def test_the_shell_says_it_in_a_line(disk: Disk, full: Tally, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_says_it_in_a_line(disk: Disk, full: Tally, tmp_path: Path,
+                                     capsys: pytest.CaptureFixture[str]) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text(Settings(model="linear", max_steps=2, eval_samples=100).to_json())
     with disk.full():

@@ -1,4 +1,5 @@
-"""Cut and bit-flipped files of every embedded and every written kind: read right, or refused with one clear error.
+"""Cut and bit-flipped files of every embedded and every written kind: read right, or refused with
+one clear error.
 
 Where a checksum exists, nothing else than what was written is ever believed.
 """
@@ -18,11 +19,11 @@ from PIL import Image
 
 from recipe_widgets import Data, RecipeError, Settings, load
 from recipe_widgets.cli_tune import read
+from recipe_widgets.core import History, Run
 from recipe_widgets.data import embedded
 from recipe_widgets.data.complete import complete_arrays
 from recipe_widgets.lessons.story import records
 from recipe_widgets.recipes import recipe
-from recipe_widgets.records import History, Run
 from tests.data.test_data_complete import CIFAR, cifar, equal
 from tests.stress.damage import damaged, variants
 from tests.stress.kinds import BY_NAME, KINDS, Kind, newest, run_of, write_exported
@@ -49,7 +50,10 @@ def test_written_files(kind: Kind, tmp_path: Path, tally: Callable[[str], Tally]
     whole.mkdir()
     for n in (1, 2, 3):
         kind.write(whole, n)
-    files = sorted(file.relative_to(whole) for file in whole.rglob("*") if file.is_file() and file.stat().st_size)
+    files = sorted(
+        file.relative_to(whole)
+        for file in whole.rglob("*")
+        if file.is_file() and file.stat().st_size)
     for number in range(COUNT):
         folder = tmp_path / f"{number}"
         shutil.copytree(whole, folder)
@@ -66,8 +70,9 @@ def test_written_files(kind: Kind, tmp_path: Path, tally: Callable[[str], Tally]
     assert row.lost == 0
 
 
-def test_a_damaged_ledger_loses_its_damaged_lines_only(tmp_path: Path, tally: Callable[[str], Tally]) -> None:
-    from recipe_widgets.records import RunBook
+def test_a_damaged_ledger_loses_its_damaged_lines_only(tmp_path: Path,
+                                                       tally: Callable[[str], Tally]) -> None:
+    from recipe_widgets.core import RunBook
 
     row = tally("damaged files: ledger, line by line")
     for n in range(1, 21):
@@ -117,12 +122,14 @@ def test_embedded_files(name: str, tmp_path: Path, tally: Callable[[str], Tally]
         file = chance.choice(sorted(wanted))
         (tmp_path / file).write_bytes(damaged((source / file).read_bytes(), chance))
         row.tried += 1
-        row.lost += not isinstance(refused(lambda file=file: embedded.checked(tmp_path, file, wanted[file])), RecipeError)
+        row.lost += not isinstance(
+            refused(lambda file=file: embedded.checked(tmp_path, file, wanted[file])), RecipeError)
     assert row.lost == 0
 
 
 @pytest.mark.parametrize("name", embedded.MANIFESTS)
-def test_no_embedded_file_is_read_unchecked(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_embedded_file_is_read_unchecked(name: str, tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(embedded.data_folder() / name, tmp_path / name)
     monkeypatch.setattr(embedded, "data_folder", lambda: tmp_path)
     files = sorted((tmp_path / name).iterdir())
@@ -146,17 +153,18 @@ def test_archives_of_complete_sets(tmp_path: Path, tally: Callable[[str], Tally]
     for spoiled in variants(whole, COUNT):
         (tmp_path / name).write_bytes(spoiled)
         row.tried += 1
-        row.lost += not isinstance(refused(lambda: complete_arrays(spec, folder=tmp_path)), RecipeError)
+        row.lost += not isinstance(refused(lambda: complete_arrays(spec, folder=tmp_path)),
+                                   RecipeError)
         assert not (tmp_path / "cifar10.npz").exists()
     assert row.lost == 0
 
 
 TEXTS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "settings": (Settings(lr=0.3).to_json(), lambda file: Settings.from_json(read(file))),
-    "run": (run_of(5).to_json(), lambda file: Run.from_json(read(file))),
-    "history": (run_of(5).history.to_json(), lambda file: History.from_json(read(file))),
-    "record": (json.dumps({"recipe": "x", "where": "here", "runs": [{"test_accuracy": 0.5, "seconds": 1.0}]}),
-               lambda file: records(file.parent)),
+    "settings": (Settings(lr=0.3).to_json(), lambda file: Settings.from_json(read(file))), "run":
+    (run_of(5).to_json(), lambda file: Run.from_json(read(file))), "history":
+    (run_of(5).history.to_json(), lambda file: History.from_json(read(file))), "record":
+    (json.dumps({"recipe": "x", "where": "here", "runs":
+                 [{"test_accuracy": 0.5, "seconds": 1.0}]}), lambda file: records(file.parent)),
 }
 
 
@@ -191,7 +199,8 @@ def test_images_in_folders(form: str, tmp_path: Path, tally: Callable[[str], Tal
     for number in range(6):
         place = tmp_path / f"class{number % 2}"
         place.mkdir(exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (12, 10, 3), dtype=np.uint8)).save(place / f"{number}.{form}")
+        Image.fromarray(rng.integers(0, 256, (12, 10, 3),
+                                     dtype=np.uint8)).save(place / f"{number}.{form}")
     file = tmp_path / "class0" / f"0.{form}"
     for spoiled in variants(file.read_bytes(), COUNT):
         file.write_bytes(spoiled)
@@ -200,14 +209,16 @@ def test_images_in_folders(form: str, tmp_path: Path, tally: Callable[[str], Tal
         row.tried += 1
 
 
-def test_a_search_in_a_damaged_file(tmp_path: Path, blobs: Data, tally: Callable[[str], Tally]) -> None:
+def test_a_search_in_a_damaged_file(tmp_path: Path, blobs: Data, tally: Callable[[str],
+                                                                                 Tally]) -> None:
     from recipe_widgets.tune import space, tune
 
     row, file = tally("damaged files: SQLite of a search"), tmp_path / "tuning.db"
 
     def search(trials: int) -> object:
-        return str(tune(blobs, space("lr"), Settings(width=4, max_steps=2), trials=trials, storage=str(file),
-                        sampler="random").table())
+        return str(
+            tune(blobs, space("lr"), Settings(width=4, max_steps=2), trials=trials,
+                 storage=str(file), sampler="random").table())
 
     search(2)
     whole = file.read_bytes()

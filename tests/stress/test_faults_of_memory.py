@@ -23,8 +23,10 @@ from tests.stress.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 SMALL = Settings(width=8, max_steps=6, batch_size=16)
-NO_MEMORY = (MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"))
+NO_MEMORY = (
+    MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError(
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"))
 
 
 @pytest.fixture
@@ -32,25 +34,32 @@ def memory(tally: Callable[[str], Tally]) -> Tally:
     return tally("out of memory")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on the address space")
+@pytest.mark.skipif(not sys.platform.startswith("linux"),
+                    reason="needs a limit on the address space")
 def test_a_machine_that_is_too_small(memory: Tally) -> None:
-    done = subprocess.run([sys.executable, "-m", "tests.stress.short_of_memory"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tests.stress.short_of_memory"], cwd=ROOT,
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert said.pop("afterwards").startswith("no error: Run(rows mlp, done after 4 steps")
-    assert said.pop("shell").startswith("2 recipe train: Out of memory: found too little for model='mlp', width=20000")
+    assert said.pop("shell").startswith(
+        "2 recipe train: Out of memory: found too little for model='mlp', width=20000")
     assert said.pop("search").startswith("8 Out of memory")
     found = said.pop("checks")
     assert found.startswith("no error:")
     assert "the model does not run" in found
-    assert set(said) == {"train, weights", "train, a step", "steps", "evaluate", "panel, weights", "panel, a step"}
+    assert set(said) == {
+        "train, weights", "train, a step", "steps", "evaluate", "panel, weights", "panel, a step"
+    }
     for what, words in said.items():
-        assert words.startswith(("Out of memory: found too little", "Training could not go on. Out of memory")), what
+        assert words.startswith(
+            ("Out of memory: found too little", "Training could not go on. Out of memory")), what
         assert "smaller batch_size or width" in words
     memory.tried += 10
 
 
-def fail_in_step(monkeypatch: pytest.MonkeyPatch, error: Exception, at: int, width: int = 8) -> None:
+def fail_in_step(monkeypatch: pytest.MonkeyPatch, error: Exception, at: int,
+                 width: int = 8) -> None:
     whole = Training.step
 
     def failing(self: Training) -> object:
@@ -62,8 +71,9 @@ def fail_in_step(monkeypatch: pytest.MonkeyPatch, error: Exception, at: int, wid
 
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: type(error).__name__)
-def test_memory_that_runs_out_in_mid_training(error: Exception, blobs: Data, monkeypatch: pytest.MonkeyPatch,
-                                              memory: Tally, no_leaked_threads: None) -> None:
+def test_memory_that_runs_out_in_mid_training(error: Exception, blobs: Data,
+                                              monkeypatch: pytest.MonkeyPatch, memory: Tally,
+                                              no_leaked_threads: None) -> None:
     fail_in_step(monkeypatch, error, 3)
     with pytest.raises(RecipeError, match=r"Out of memory.*batch_size=16"):
         train(blobs, SMALL)
@@ -87,7 +97,9 @@ def test_memory_that_runs_out_in_mid_training(error: Exception, blobs: Data, mon
 
 
 def test_a_failed_step_keeps_no_tensor_alive(blobs: Data) -> None:
-    """The error does not hold what there was no room for, so that the next, smaller try finds it."""
+    """The error does not hold what there was no room for, so that the next, smaller try finds
+    it.
+    """
     held = []
 
     class Large(nn.Linear):
@@ -112,7 +124,8 @@ def test_other_errors_of_a_readers_model_stay_what_they_are(blobs: Data) -> None
         train(blobs, SMALL, Broken(64, 3))
 
 
-def test_the_shell_without_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+def test_the_shell_without_memory(monkeypatch: pytest.MonkeyPatch,
+                                  capsys: pytest.CaptureFixture[str], tmp_path: Path,
                                   memory: Tally) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text(SMALL.to_json(), encoding="utf-8")

@@ -12,8 +12,25 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from recipe_widgets import Data, LivePanel, RecipeError, Run, Settings, checks, evaluate, steps, train
-from recipe_widgets.evaluation import accuracy, calibration, confusion, per_class, proportion, worst_mistakes
+from recipe_widgets import (
+    Data,
+    LivePanel,
+    RecipeError,
+    Run,
+    Settings,
+    checks,
+    evaluate,
+    steps,
+    train,
+)
+from recipe_widgets.evaluation import (
+    accuracy,
+    calibration,
+    confusion,
+    per_class,
+    proportion,
+    worst_mistakes,
+)
 from recipe_widgets.models import build_model
 from recipe_widgets.training import train_many
 from recipe_widgets.tune import space, tune
@@ -40,10 +57,11 @@ def with_one(value: float) -> np.ndarray:
 REFUSED = {
     "NaN": (lambda: Data.from_arrays(with_one(math.nan), Y), "in 1 rows, the first is 3"),
     "infinity": (lambda: Data.from_arrays(with_one(math.inf), Y), "in 1 rows, the first is 3"),
-    "beyond float32": (lambda: Data.from_arrays(TABLE.astype(np.float64) * 1e300, Y), "more than float32 holds in 60 rows"),
-    "one sample": (lambda: Data.from_arrays(IMAGES[:1], Y[:1]), "found one sample"),
-    "too few to hold some out": (lambda: Data.from_arrays(IMAGES[:3], Y[:3]), "which is none"),
-    "no sample": (lambda: Data.from_arrays(IMAGES[:0], Y[:0]), "empty"),
+    "beyond float32": (lambda: Data.from_arrays(TABLE.astype(np.float64) * 1e300, Y),
+                       "more than float32 holds in 60 rows"), "one sample":
+    (lambda: Data.from_arrays(IMAGES[:1], Y[:1]), "found one sample"), "too few to hold some out":
+    (lambda: Data.from_arrays(IMAGES[:3], Y[:3]),
+     "which is none"), "no sample": (lambda: Data.from_arrays(IMAGES[:0], Y[:0]), "empty"),
 }
 
 
@@ -66,12 +84,15 @@ ODD: dict[str, Callable[[], Data]] = {
     "far from zero": lambda: Data.from_arrays(TABLE + np.float32(1e8), Y),
 }
 MODELS = ("mlp", "convnet", "resnet", "rnn") if times(0, 1) else ("mlp", "convnet")
-KNOBS: tuple[dict[str, object], ...] = ({}, {"batch_size": 4096}, {"norm": "layer", "dropout": 0.5, "optimizer": "adam"})
+KNOBS: tuple[dict[str, object],
+             ...] = ({}, {"batch_size":
+                          4096}, {"norm": "layer", "dropout": 0.5, "optimizer": "adam"})
 EXAMINED = tuple(ODD) if times(0, 1) else ("one class",)  # by all checks: seconds each
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_data_goes_through_everything(name: str, values: Tally, no_leaked_threads: None) -> None:
+def test_odd_data_goes_through_everything(name: str, values: Tally,
+                                          no_leaked_threads: None) -> None:
     data = ODD[name]()
     for model in MODELS:
         if model == "mlp" or len(data.shape) == 3:
@@ -80,9 +101,13 @@ def test_odd_data_goes_through_everything(name: str, values: Tally, no_leaked_th
                 values.tried += 1
     net = build_model(SMALL, data.shape, data.num_classes)
     if name in EXAMINED:
-        found = checks.run_all(net, data, cross_entropy, num_classes=data.num_classes, progress=False)
+        found = checks.run_all(net, data, cross_entropy, num_classes=data.num_classes,
+                               progress=False)
         assert len(found) > 20
-        assert [result for result in found if result.status == "fail" or "could not look" in result.message] == []
+        assert [
+            result for result in found
+            if result.status == "fail" or "could not look" in result.message
+        ] == []
     with closing(LivePanel(data, SMALL)) as panel:
         panel.start()
         run = panel.wait(60)
@@ -131,15 +156,18 @@ def test_a_batch_larger_than_the_data_is_all_of_it(values: Tally) -> None:
 
 
 @pytest.mark.parametrize("model", ["mlp", "convnet"])
-def test_one_sample_under_batchnorm(model: str, blobs: Data, values: Tally, no_leaked_threads: None) -> None:
+def test_one_sample_under_batchnorm(model: str, blobs: Data, values: Tally,
+                                    no_leaked_threads: None) -> None:
     one = SMALL.replace(model=model, norm="batch", batch_size=1)
     net = build_model(one, blobs.shape, 3)
-    for body in (lambda: train(blobs, one), lambda: list(steps(net, blobs, one)), lambda: train_many(blobs, one, range(2)),
+    for body in (lambda: train(blobs, one), lambda: list(steps(net, blobs, one)),
+                 lambda: train_many(blobs, one, range(2)),
                  lambda: train(blobs.subset(1), one.replace(batch_size=64))):
         with pytest.raises(RecipeError, match=r"BatchNorm: found one sample.*batch_size=2"):
             body()
         values.tried += 1
-    assert evaluate(net, blobs.subset(300).validation, batch_size=1).n == 100  # eval mode needs no batch
+    # eval mode needs no batch
+    assert evaluate(net, blobs.subset(300).validation, batch_size=1).n == 100
     with closing(LivePanel(blobs, one)) as panel:
         panel.start()
         panel.wait(60)
@@ -152,13 +180,14 @@ def test_one_sample_under_batchnorm(model: str, blobs: Data, values: Tally, no_l
     assert found.best.batch_size == 8
     assert "BatchNorm" in next(trial.why for trial in found.table() if trial.state == "failed")
     batch = torch.zeros(1, 64), torch.zeros(1, dtype=torch.int64)
-    report = checks.run_all(nn.Sequential(nn.Linear(64, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)), [batch], cross_entropy,
-                            progress=False)
+    report = checks.run_all(nn.Sequential(nn.Linear(64, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)),
+                            [batch], cross_entropy, progress=False)
     assert "Expected more than 1 value" in " ".join(result.message for result in report)
     values.tried += 3
 
 
-# --- numbers that are none ----------------------------------------------------------------------------------------------
+# --- numbers that are none
+# ----------------------------------------------------------------------------------------------
 
 OVERFLOWING = {
     "a huge rate": SMALL.replace(lr=1e6, depth=3, momentum=0.99, max_steps=50),
@@ -169,12 +198,14 @@ OVERFLOWING = {
 
 
 @pytest.mark.parametrize("name", OVERFLOWING)
-def test_overflow_ends_a_run_with_its_cause(name: str, blobs: Data, values: Tally, no_leaked_threads: None) -> None:
+def test_overflow_ends_a_run_with_its_cause(name: str, blobs: Data, values: Tally,
+                                            no_leaked_threads: None) -> None:
     wanted = OVERFLOWING[name]
     run = train(blobs, wanted)
     assert run.status == "diverged"
     assert "The loss became" in run.message
-    assert Run.from_json(run.to_json()).message == run.message  # JSON has no word for NaN; ours does
+    # JSON has no word for NaN; ours does
+    assert Run.from_json(run.to_json()).message == run.message
     with closing(LivePanel(blobs, wanted)) as panel:
         panel.start()
         panel.wait(60)

@@ -38,15 +38,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Brow
 
 def shut_down_kernels(lab: Lab) -> None:
     asked = {"headers": {"Authorization": f"token {lab.token}"}}
-    with urllib.request.urlopen(urllib.request.Request(f"{lab.url}/api/sessions", **asked)) as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{lab.url}/api/sessions",
+                                                       **asked)) as answer:
         sessions = json.load(answer)
     for session in sessions:
-        gone = urllib.request.Request(f"{lab.url}/api/sessions/{session['id']}", **asked, method="DELETE")
+        gone = urllib.request.Request(f"{lab.url}/api/sessions/{session['id']}", **asked,
+                                      method="DELETE")
         urllib.request.urlopen(gone).close()
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
-def test_every_notebook_whole(name: str, served: tuple[Lab, Browser], tally: Callable[[str], Tally]) -> None:
+def test_every_notebook_whole(name: str, served: tuple[Lab, Browser],
+                              tally: Callable[[str], Tally]) -> None:
     lab, browser = served
     shut_down_kernels(lab)  # of the notebook before
     row, faults = tally("notebooks run whole in the browser"), []
@@ -59,8 +62,14 @@ def test_every_notebook_whole(name: str, served: tuple[Lab, Browser], tally: Cal
         faults += page.get_by_text("Error displaying widget").all_inner_texts()
     notebook = nbformat.read(lab.folder / name, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    outputs = [output for cell in cells for output in cell.outputs if not runner.is_progress(output)]
-    faults += [str(output) for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    outputs = [
+        output for cell in cells for output in cell.outputs if not runner.is_progress(output)
+    ]
+    faults += [
+        str(output)
+        for output in outputs
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     row.tried, row.lost = len(cells), len(faults)
     assert faults == []

@@ -1,4 +1,6 @@
-"""Live panels without a browser: random use for a long time, made and dropped by the hundred, fifty at once."""
+"""Live panels without a browser: random use for a long time, made and dropped by the hundred,
+fifty at once.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ def judge(row: Tally, faults: list[str], used: list[int]) -> None:
     assert grown < FLAT
 
 
-def test_the_watch_hears_of_every_kind_of_fault(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watch_hears_of_every_kind_of_fault(blobs: Data,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the storms below would show nothing."""
     panel = LivePanel(blobs, SMALL)
     with watched(monkeypatch) as faults:
@@ -57,7 +60,8 @@ def test_the_watch_hears_of_every_kind_of_fault(blobs: Data, monkeypatch: pytest
     panel.close()
 
 
-def test_random_actions(blobs: Data, tally: Callable[[str], Tally], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_random_actions(blobs: Data, tally: Callable[[str], Tally], monkeypatch: pytest.MonkeyPatch,
+                        tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     row, hand, used = tally("random panel actions"), Hand(7, blobs, tmp_path), []
     before, each = widgets_alive(), times(60, 200)
@@ -77,8 +81,8 @@ def test_random_actions(blobs: Data, tally: Callable[[str], Tally], monkeypatch:
     judge(row, faults, used)
 
 
-def test_made_and_dropped(blobs: Data, tally: Callable[[str], Tally], monkeypatch: pytest.MonkeyPatch,
-                          tmp_path: Path) -> None:
+def test_made_and_dropped(blobs: Data, tally: Callable[[str], Tally],
+                          monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     row, hand, used = tally("panels made and dropped"), Hand(8, blobs, tmp_path), []
     before = widgets_alive()
@@ -92,7 +96,8 @@ def test_made_and_dropped(blobs: Data, tally: Callable[[str], Tally], monkeypatc
                 panel.close()
             del panel  # the last hold on it, perhaps in mid-training
             row.tried += 1
-            until(lambda: ours().count("recipe-trainer") <= 1)  # that of the panel before may be at its end
+            until(lambda: ours().count("recipe-trainer") <=
+                  1)  # that of the panel before may be at its end
             if number % 10 == 9:
                 used.append(memory())
                 with row.recovery():
@@ -101,7 +106,8 @@ def test_made_and_dropped(blobs: Data, tally: Callable[[str], Tally], monkeypatc
     judge(row, faults, used)
 
 
-def test_many_at_once(blobs: Data, tally: Callable[[str], Tally], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_many_at_once(blobs: Data, tally: Callable[[str], Tally], monkeypatch: pytest.MonkeyPatch,
+                      tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     row, hand = tally("panels at once"), Hand(9, blobs, tmp_path)
     before = widgets_alive()

@@ -15,16 +15,20 @@ from tests.stress.pages import ATTACKS, watch_page
 from tests.stress.tally import Tally
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(chromium() is None, reason="no Chromium (apt-get install chromium)")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium (apt-get install chromium)")
+]
 SETUP = f"""import sys
 sys.path.insert(0, {str(ROOT)!r})
 from IPython.display import HTML, display
 from tests.stress.pages import ATTACKS, PAGES, panels
 every = " ".join(ATTACKS)
 opened = panels(every)"""
-CELLS = (SETUP, *(f"opened[{name!r}]" for name in ("browser", "labeller", "question", "vault", "live", "board", "gallery",
-                                                   "drawn", "dials")),
-         "for make in PAGES.values():\n    for attack in (every, *ATTACKS):\n        display(HTML(make(attack)))",
+CELLS = (SETUP, *(
+    f"opened[{name!r}]" for name in ("browser", "labeller", "question", "vault", "live", "board",
+                                     "gallery", "drawn", "dials")
+), "for make in PAGES.values():\n    for attack in (every, *ATTACKS):\n        display(HTML(make(attack)))",
          'HTML("<img src=x onerror=window.__control=1>")')
 PROVOKE = """() => {
     for (const one of document.querySelectorAll('.jp-Notebook *')) {
@@ -61,20 +65,24 @@ def dialogs(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
 
 
 def notebook(lab: Lab) -> str:
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS], metadata={
-        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(text) for text in CELLS], metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        })
     nbformat.write(book, lab.folder / "hostile.ipynb")
     return "hostile.ipynb"
 
 
 @pytest.mark.timeout(600)
-def test_no_name_runs_in_a_notebook(dialogs: tuple[Page, list[str]], tmp_path: Path, tally: Callable[[str], Tally]) -> None:
+def test_no_name_runs_in_a_notebook(dialogs: tuple[Page, list[str]], tmp_path: Path,
+                                    tally: Callable[[str], Tally]) -> None:
     page, said = dialogs
     row = tally("attacks in panels and reports in a real browser")
     with running_lab(tmp_path) as lab:
         open_notebook(page, lab, notebook(lab))
         run_all(page)
-        page.wait_for_function("() => window.__control === 1")  # scripts of outputs do run here: the test can fail
+        page.wait_for_function(
+            "() => window.__control === 1")  # scripts of outputs do run here: the test can fail
         page.locator(".jp-OutputArea .widget-html").nth(10).wait_for(state="attached")
         assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
         assert page.evaluate(PROVOKE) > 1000

@@ -1,4 +1,6 @@
-"""Nothing that is read is run: no line of the package could, and malicious files of every kind that it reads do not."""
+"""Nothing that is read is run: no line of the package could, and malicious files of every kind
+that it reads do not.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,19 @@ from recipe_widgets.training.checkpoints import MAGIC, Checkpoints, packed, unpa
 from tests.stress.tally import Tally, times
 
 ROOT = Path(__file__).parents[2]
-UNSAFE = {"eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "pickle.Unpickler", "dill.load",
-          "dill.loads", "cloudpickle.load", "cloudpickle.loads", "joblib.load", "marshal.load", "marshal.loads",
-          "shelve.open", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen", "torch.jit.load",
-          "torch.hub.load", "shutil.unpack_archive", "runpy.run_path", "runpy.run_module", "tempfile.mktemp",
-          "ssl._create_unverified_context"}
+UNSAFE = {
+    "eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "pickle.Unpickler",
+    "dill.load", "dill.loads", "cloudpickle.load", "cloudpickle.loads", "joblib.load",
+    "marshal.load", "marshal.loads", "shelve.open", "yaml.load", "yaml.unsafe_load",
+    "yaml.full_load", "os.system", "os.popen", "torch.jit.load", "torch.hub.load",
+    "shutil.unpack_archive", "runpy.run_path", "runpy.run_module", "tempfile.mktemp",
+    "ssl._create_unverified_context"
+}
 FOLDERS = ("recipe_widgets", "data", "notebooks", "docs", "benchmarks")  # all source but the tests
 ON_PURPOSE = {
-    ("recipe_widgets/watch/runner.py", "runpy.run_path"),  # `recipe watch script.py`: to run the script is its task
-    ("recipe_widgets/records/arguments.py", "eval"),  # annotations in this package's own source
+    ("recipe_widgets/watch/runner.py",
+     "runpy.run_path"),  # `recipe watch script.py`: to run the script is its task
+    ("recipe_widgets/core/arguments.py", "eval"),  # annotations in this package's own source
 }
 
 
@@ -75,13 +81,16 @@ def test_no_line_of_the_package_runs_what_it_reads(tally: Callable[[str], Tally]
 
 
 @pytest.mark.parametrize("line", [
-    "pickle.loads(x)", "from pickle import load", "eval(x)", "exec(x)", "torch.load(f)", "torch.load(f, weights_only=False)",
-    "np.load(f, allow_pickle=True)", "numpy.load(f, allow_pickle=flag)", "yaml.load(f)", "subprocess.run(x, shell=True)",
-    "os.system(x)", "tar.extractall(p)", "zipfile.ZipFile(f).extract(m)", "torch.hub.load(x, y)", "get(u, verify=False)",
-    "from os import system"])
+    "pickle.loads(x)", "from pickle import load", "eval(x)", "exec(x)", "torch.load(f)",
+    "torch.load(f, weights_only=False)", "np.load(f, allow_pickle=True)",
+    "numpy.load(f, allow_pickle=flag)", "yaml.load(f)", "subprocess.run(x, shell=True)",
+    "os.system(x)", "tar.extractall(p)", "zipfile.ZipFile(f).extract(m)", "torch.hub.load(x, y)",
+    "get(u, verify=False)", "from os import system"
+])
 def test_the_search_can_find(line: str) -> None:
     assert list(unsafe_calls(line))
-    assert not list(unsafe_calls("model.eval(); torch.load(f, weights_only=True); np.load(f); re.compile(p)"))
+    assert not list(
+        unsafe_calls("model.eval(); torch.load(f, weights_only=True); np.load(f); re.compile(p)"))
 
 
 class Evil:
@@ -115,9 +124,13 @@ def hostile_bodies(mark: Path) -> dict[str, bytes]:
     """What may stand behind a right checksum."""
     rng = np.random.default_rng(0)
     whole = packed({"done": 1, "x": torch.ones(3)})[len(MAGIC) + 32:]
-    bodies = {f"pickle {protocol}": pickle.dumps({"done": Evil(mark)}, protocol) for protocol in range(6)}
-    bodies |= {"an evil state": packed({"done": 1, "parts": Evil(mark)})[len(MAGIC) + 32:], "nothing": b"",
-               "a list": pickle.dumps([1])}
+    bodies = {
+        f"pickle {protocol}": pickle.dumps({"done": Evil(mark)}, protocol) for protocol in range(6)
+    }
+    bodies |= {
+        "an evil state": packed({"done": 1, "parts": Evil(mark)})[len(MAGIC) + 32:], "nothing": b"",
+        "a list": pickle.dumps([1])
+    }
     for number in range(times(40, 1000)):
         spoiled = bytearray(whole)
         for place in rng.integers(0, len(spoiled), 1 + number % 5):
@@ -145,9 +158,11 @@ def test_a_checkpoint_is_a_state_or_an_error(mark: Path, tally: Callable[[str], 
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("state", [{}, {"done": 7}, {"done": "x", "parts": 3, "data": None},
-                                   {"done": 10, "parts": {}, "data": "", "ranks": [], "settings": {}}])
-def test_a_run_does_not_go_on_from_a_hostile_checkpoint(blobs: Data, mark: Path, tmp_path: Path, state: dict) -> None:
+@pytest.mark.parametrize("state",
+                         [{}, {"done": 7}, {"done": "x", "parts": 3, "data": None},
+                          {"done": 10, "parts": {}, "data": "", "ranks": [], "settings": {}}])
+def test_a_run_does_not_go_on_from_a_hostile_checkpoint(blobs: Data, mark: Path, tmp_path: Path,
+                                                        state: dict) -> None:
     settings = Settings(width=8, max_steps=6)
     files = Checkpoints(tmp_path / "run")
     files.folder.mkdir()
@@ -156,11 +171,13 @@ def test_a_run_does_not_go_on_from_a_hostile_checkpoint(blobs: Data, mark: Path,
         assert train(blobs, settings, checkpoints=files.folder, resume=True).status == "done"
     files.path(9).write_bytes(packed(state))
     warnings.simplefilter("ignore")
-    with pytest.raises(RecipeError, match=r"step-000000009\.ckpt|samples that it began with|[Cc]heckpoint"):
+    with pytest.raises(RecipeError,
+                       match=r"step-000000009\.ckpt|samples that it began with|[Cc]heckpoint"):
         train(blobs, settings, checkpoints=files.folder, resume=True)
 
 
-def test_a_cached_set_is_arrays_or_an_error(mark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_set_is_arrays_or_an_error(mark: Path, tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     evil = np.array([Evil(mark)], object)
     for key in ("x_train", "y_train", "x_test", "y_test"):
         np.savez(tmp_path / "mnist.npz", **{key: evil})
@@ -176,7 +193,8 @@ def test_arrays_with_objects_in_them_are_refused(mark: Path) -> None:
         Data.from_arrays(np.array([Evil(mark)] * 20, object), np.arange(20) % 2)
 
 
-def test_an_exported_script_does_not_unpickle_its_data(blobs: Data, mark: Path, tmp_path: Path) -> None:
+def test_an_exported_script_does_not_unpickle_its_data(blobs: Data, mark: Path,
+                                                       tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -184,17 +202,23 @@ def test_an_exported_script_does_not_unpickle_its_data(blobs: Data, mark: Path, 
 
     script = save_script(train(blobs, Settings(width=8, max_steps=2)), tmp_path)
     np.savez(tmp_path / "blobs.npz", x_train=np.array([Evil(mark)], object))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True,
+                          encoding="utf-8", check=False)
     assert done.returncode != 0
     assert "allow_pickle" in done.stderr
 
 
 def hostile_tars(folder: Path) -> Iterator[Path]:
-    """Archives with the right names: out of their folder, as links, as devices, far larger than they should be."""
-    names = [f"cifar-10-batches-bin/data_batch_{k}.bin" for k in range(1, 6)] + ["cifar-10-batches-bin/test_batch.bin"]
+    """Archives with the right names: out of their folder, as links, as devices, far larger than
+    they should be.
+    """
+    names = [f"cifar-10-batches-bin/data_batch_{k}.bin"
+             for k in range(1, 6)] + ["cifar-10-batches-bin/test_batch.bin"]
     outside = folder / "outside.txt"
-    for number, (kind, target) in enumerate([(tarfile.SYMTYPE, str(outside)), (tarfile.LNKTYPE, "../../outside.txt"),
-                                             (tarfile.FIFOTYPE, ""), (tarfile.CHRTYPE, ""), (tarfile.SYMTYPE, names[0])]):
+    for number, (kind, target) in enumerate([(tarfile.SYMTYPE, str(outside)),
+                                             (tarfile.LNKTYPE, "../../outside.txt"),
+                                             (tarfile.FIFOTYPE, ""), (tarfile.CHRTYPE, ""),
+                                             (tarfile.SYMTYPE, names[0])]):
         path = folder / f"links-{number}.tar.gz"
         with tarfile.open(path, "w:gz") as tar:
             for name in (*names, "../escaped.txt", "/escaped.txt"):
@@ -210,7 +234,8 @@ def hostile_tars(folder: Path) -> Iterator[Path]:
     yield path
 
 
-def test_archives_write_nothing_and_fill_no_memory(tmp_path: Path, tally: Callable[[str], Tally]) -> None:
+def test_archives_write_nothing_and_fill_no_memory(tmp_path: Path, tally: Callable[[str],
+                                                                                   Tally]) -> None:
     """Past the digest of the official archive, which stops them before: the reader alone."""
     import tracemalloc
 
@@ -221,7 +246,8 @@ def test_archives_write_nothing_and_fill_no_memory(tmp_path: Path, tally: Callab
     for path in hostile_tars(tmp_path):
         before = sorted(tmp_path.rglob("*"))
         tracemalloc.start()
-        with pytest.raises((KeyError, ValueError, tarfile.TarError)):  # `complete_arrays` tells each as one RecipeError
+        # `complete_arrays` tells each as one RecipeError
+        with pytest.raises((KeyError, ValueError, tarfile.TarError)):
             spec.read([path], spec)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -236,7 +262,8 @@ def test_a_zip_bomb_as_a_cached_set_fills_no_memory(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "mnist.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         head = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little")
         shape = "{'descr': '|u1', 'fortran_order': False, 'shape': (268435456,), }"
-        archive.writestr("x_train.npy", head + shape.ljust(117).encode() + b"\n" + bytes(256 * 2**20))
+        archive.writestr("x_train.npy",
+                         head + shape.ljust(117).encode() + b"\n" + bytes(256 * 2**20))
     assert (tmp_path / "mnist.npz").stat().st_size < 2**19
     tracemalloc.start()
     with pytest.raises(RecipeError, match="Delete this file"):

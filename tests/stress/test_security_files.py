@@ -1,4 +1,6 @@
-"""Sessions, settings, histories: data only, and refused before they fill the memory; scripts that no name can get into."""
+"""Sessions, settings, histories: data only, and refused before they fill the memory; scripts
+that no name can get into.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,16 @@ import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings, train
 from recipe_widgets.cli import main
+from recipe_widgets.core import History, Run, Tree
 from recipe_widgets.export import save_script
-from recipe_widgets.records import History, Run, Tree
 from recipe_widgets.training import replay
 from tests.stress.pages import ATTACKS
 from tests.stress.tally import Tally, times
 
-READERS: dict[str, Callable[[str], object]] = {"settings": Settings.from_json, "history": History.from_json,
-                                               "run": Run.from_json, "session": Tree.from_json}
+READERS: dict[str, Callable[[str], object]] = {
+    "settings": Settings.from_json, "history": History.from_json, "run": Run.from_json, "session":
+    Tree.from_json
+}
 HUGE = 200 * 2**20  # bytes
 
 
@@ -45,7 +49,8 @@ def test_a_text_that_is_far_too_long_is_refused(name: str, huge: Path) -> None:
         READERS[name](huge.read_text())
 
 
-def test_a_file_that_is_far_too_long_is_not_read(huge: Path, blobs: Data, capsys: pytest.CaptureFixture) -> None:
+def test_a_file_that_is_far_too_long_is_not_read(huge: Path, blobs: Data,
+                                                 capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(RecipeError, match="more than .* bytes"):
         LivePanel.open(huge, blobs)
     assert main(["train", "--settings", str(huge)]) == 2
@@ -59,28 +64,39 @@ def test_a_file_without_an_end_is_not_read(blobs: Data) -> None:
 
 
 def deep(kind: str, depth: int) -> str:
-    """`depth` lists or objects inside one another, also where a session or a run would have its parts."""
-    opened, closed = {"list": ("[", "]"), "object": ('{"a":', "}"), "run": ('{"settings":{"lr":[', "]}}")}[kind]
+    """`depth` lists or objects inside one another, also where a session or a run would have its
+    parts.
+    """
+    opened, closed = {
+        "list": ("[", "]"), "object": ('{"a":', "}"), "run": ('{"settings":{"lr":[', "]}}")
+    }[kind]
     return opened * depth + "1" + closed * depth
 
 
 def test_depth_is_refused(tally: Callable[[str], Tally]) -> None:
     row = tally("files of settings, histories, runs and sessions nested deeply")
-    for read, kind, depth in itertools.product(READERS.values(), ("list", "object", "run"), (40, 900, 5_000, 100_000)):
+    for read, kind, depth in itertools.product(READERS.values(), ("list", "object", "run"),
+                                               (40, 900, 5_000, 100_000)):
         with pytest.raises(RecipeError):
             read(deep(kind, depth))
         row.tried += 1
 
 
-def test_a_spoiled_session_is_one_error_or_a_session(blobs: Data, tally: Callable[[str], Tally]) -> None:
-    """Every value of a saved session replaced by each of some others: read, or refused in one clear way."""
+def test_a_spoiled_session_is_one_error_or_a_session(blobs: Data, tally: Callable[[str],
+                                                                                  Tally]) -> None:
+    """Every value of a saved session replaced by each of some others: read, or refused in one
+    clear way.
+    """
     row = tally("sessions with one value replaced")
     run = replay(blobs, Settings(width=8, max_steps=3), [(1, {"lr": 0.3})])
     tree = Tree()
     tree.add(run)
     sound = json.loads(tree.to_json("blobs", "x"))
-    others = [None, True, -1, 10**30, 1.5, "text", [], {}, [[]], {"__class__": "os.system"}, "\ud800", float("inf"),
-              float("nan")]
+    others = [
+        None, True, -1, 10**30, 1.5, "text", [], {}, [[]], {"__class__": "os.system"}, "\ud800",
+        float("inf"),
+        float("nan")
+    ]
     places = list(_places(sound))
     for number, place in enumerate(places):
         for other in others[number % 2::times(6, 1)]:
@@ -97,9 +113,10 @@ def test_a_spoiled_session_is_one_error_or_a_session(blobs: Data, tally: Callabl
 
 
 def _places(value: object, path: tuple = ()) -> list[tuple]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *[place for key, one in items for place in _places(one, (*path, key))]] if path else [
-        place for key, one in items for place in _places(one, (key,))]
+    items = value.items() if isinstance(
+        value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *[place for key, one in items for place in _places(one, (*path, key))]
+            ] if path else [place for key, one in items for place in _places(one, (key, ))]
 
 
 def _set(value: object, path: tuple, other: object) -> None:
@@ -108,12 +125,14 @@ def _set(value: object, path: tuple, other: object) -> None:
     value[path[-1]] = other  # type: ignore[index]
 
 
-# --- exported scripts ------------------------------------------------------------------------------------------------
+# --- exported scripts
+# ------------------------------------------------------------------------------------------------
 
-BREAKS = ('"""\nimport os; os.abort()\n"""', "'); import os; os.abort()#", '"); __import__("os").abort()#', "\\", "\\'",
-          '\\"""', "{os.abort()}", "\n\nimport os\nos.abort()\n", "\r\nos.abort()", "\u2028os.abort()", "../../escaped",
-          "a/b", "C:\\con", "$(touch escaped)", "`touch escaped`", "; touch escaped", "%s%n{0}", "name\0", "é" * 300,
-          "", " ", "-rf")
+BREAKS = ('"""\nimport os; os.abort()\n"""', "'); import os; os.abort()#",
+          '"); __import__("os").abort()#', "\\", "\\'", '\\"""', "{os.abort()}",
+          "\n\nimport os\nos.abort()\n", "\r\nos.abort()", "\u2028os.abort()", "../../escaped",
+          "a/b", "C:\\con", "$(touch escaped)", "`touch escaped`", "; touch escaped", "%s%n{0}",
+          "name\0", "é" * 300, "", " ", "-rf")
 
 
 def shape_of(text: str) -> list[str]:
@@ -125,7 +144,8 @@ def shape_of(text: str) -> list[str]:
     return [ast.dump(Blank().visit(node)) for node in ast.parse(text).body]
 
 
-def test_no_name_gets_into_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Callable[[str], Tally]) -> None:
+def test_no_name_gets_into_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                    tally: Callable[[str], Tally]) -> None:
     row = tally("names that would break out of an exported script")
     x, y = np.eye(12, dtype="f4"), np.arange(12) % 2
 
@@ -142,11 +162,14 @@ def test_no_name_gets_into_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     expected = [shape_of(text) for text in scripts("plain", "plain")]
     for number, text in enumerate((*BREAKS, *ATTACKS)):
-        strange = re.sub(r"[/\0]", "", text)[:40] if os.name == "posix" else ""  # the folder has a strange name, too
+        strange = re.sub(
+            r"[/\0]", "",
+            text)[:40] if os.name == "posix" else ""  # the folder has a strange name, too
         for found, right in zip(scripts(text, f"{number}{strange}"), expected, strict=True):
             row.tried += 1
             row.lost += shape_of(found) != right
             assert shape_of(found) == right, text
-    assert len(list(tmp_path.iterdir())) == 1 + len(BREAKS) + len(ATTACKS)  # none climbed out of its folder
+    # none climbed out of its folder
+    assert len(list(tmp_path.iterdir())) == 1 + len(BREAKS) + len(ATTACKS)
     assert all(len(list(folder.iterdir())) == 2 for folder in tmp_path.glob("*/out"))
     assert row.lost == 0

@@ -33,7 +33,8 @@ def recipe_of(target: str) -> str:
 def test_the_lab_listens_here_only_and_keeps_its_token() -> None:
     command = recipe_of("lab")
     assert "--ip=127.0.0.1" in command
-    for word in ("token=", "password=", "disable_check_xsrf", "allow_origin", "allow_remote_access", "0.0.0.0", "--ip=*"):
+    for word in ("token=", "password=", "disable_check_xsrf", "allow_origin", "allow_remote_access",
+                 "0.0.0.0", "--ip=*"):
         assert word not in command
 
 
@@ -52,11 +53,18 @@ def test_without_the_token_nobody_gets_in(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    own = {
+        name: str(tmp_path / name.lower())
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    }
     arguments = f"--no-browser --port={port} --ServerApp.port_retries=0"
-    command = ["make", "lab", f"BIN={Path(sys.executable).parent}", "-o", ".venv/.reader", f"ARGS={arguments}"]
-    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True)
+    command = [
+        "make", "lab", f"BIN={Path(sys.executable).parent}", "-o", ".venv/.reader",
+        f"ARGS={arguments}"
+    ]
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own},
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                              encoding="utf-8", start_new_session=True)
     try:
         said = ""
         for line in server.stderr:  # type: ignore[union-attr]
@@ -68,7 +76,8 @@ def test_without_the_token_nobody_gets_in(tmp_path: Path) -> None:
         assert len(token[1]) >= 32
         base = f"http://127.0.0.1:{port}"
         answers(base, server)
-        for closed in ("/api/contents", "/api/kernels", "/api/terminals", f"/api/contents?token={'0' * 48}"):
+        for closed in ("/api/contents", "/api/kernels", "/api/terminals",
+                       f"/api/contents?token={'0' * 48}"):
             assert status(base + closed) == 403
         assert status(f"{base}/api/contents?token={token[1]}") == 200
         if sys.platform.startswith("linux"):  # elsewhere only an administrator may ask
@@ -93,4 +102,8 @@ def listening_on(port: int) -> set[str]:
     """The addresses of this machine at which something listens on a port."""
     import psutil
 
-    return {one.laddr.ip for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port}
+    return {
+        one.laddr.ip
+        for one in psutil.net_connections("tcp")
+        if one.status == "LISTEN" and one.laddr.port == port
+    }

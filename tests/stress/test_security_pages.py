@@ -30,7 +30,8 @@ def test_no_name_changes_a_page(tally: Callable[[str], Tally]) -> None:
 def test_the_comparison_can_fail() -> None:
     for attack in ATTACKS[:15]:
         pages = (f"<p>{attack}</p>", f'<p title="{attack}">x</p>', f"<p title='{attack}'>x</p>")
-        assert any(structure(page) != structure(page.replace(attack, HARMLESS)) for page in pages), attack
+        assert any(structure(page) != structure(page.replace(attack, HARMLESS))
+                   for page in pages), attack
 
 
 def parts(root: Any) -> Iterator[widgets.Widget]:
@@ -59,7 +60,8 @@ def test_no_name_changes_a_panel(tally: Callable[[str], Tally]) -> None:
             assert shown(panel) == expected[name], (name, attack)
             for one in parts(panel.widget):  # what else a page shows is set as text by ipywidgets
                 assert not getattr(one, "description_allow_html", False)
-                if isinstance(one, widgets.ToggleButtons):  # the one widget that takes its labels for HTML
+                # the one widget that takes its labels for HTML
+                if isinstance(one, widgets.ToggleButtons):
                     assert attack not in str(one.options)
         close(attacked)
     assert row.lost == 0
@@ -77,7 +79,9 @@ def test_the_texts_are_there_and_not_lost() -> None:
 
     attack = ATTACKS[0]
     for name, make in PAGES.items():
-        assert html.escape(attack, quote=False) in make(attack).replace("&quot;", '"').replace("&#x27;", "'"), name
+        assert html.escape(attack, quote=False) in make(attack).replace("&quot;",
+                                                                        '"').replace("&#x27;",
+                                                                                     "'"), name
 
 
 @pytest.mark.filterwarnings("ignore:constrained_layout not applied", "ignore:Glyph")
@@ -92,8 +96,9 @@ def test_pictures_show_names_as_they_are(attack: str) -> None:
     found = evaluation.confusion(data.validation.y, data.validation.y, data.classes).plot()
     for picture in (found, run_named(attack).plot()):
         assert picture.png().startswith(b"\x89PNG")
-        assert all(not one.get_parse_math() for one in picture.figure.findobj(Text) if "$" in one.get_text()
-                   and "mathdefault" not in one.get_text())
+        assert all(not one.get_parse_math()
+                   for one in picture.figure.findobj(Text)
+                   if "$" in one.get_text() and "mathdefault" not in one.get_text())
         assert MARK not in picture._repr_mimebundle_()[0].get("text/html", "")
     buffer = io.BytesIO()
     found.figure.savefig(buffer, format="svg")

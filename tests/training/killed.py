@@ -1,10 +1,12 @@
-"""Trains in child processes and kills them, again and again, until the run is done; then prints what was seen as JSON.
+"""Trains in child processes and kills them, again and again, until the run is done; then prints
+what was seen as JSON.
 
     python tests/training/killed.py FOLDER KILLS SEED
 
-A process of its own with one thread, so that forking is safe and no child pays for importing torch. Every other child is
-killed at a random moment, the rest in the midst of writing a checkpoint: half of the file written, all of it written but
-not in its place, or in its place but the folder not flushed.
+A process of its own with one thread, so that forking is safe and no child pays for importing torch.
+Every other child is killed at a random moment, the rest in the midst of writing a checkpoint: half
+of the file written, all of it written but not in its place, or in its place but the folder not
+flushed.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from recipe_widgets import Data, Settings, train
 from recipe_widgets.training import Checkpoints
 
 KILLS = int(sys.argv[2])
-SETTINGS = Settings(width=256, depth=2, dropout=0.3, optimizer="adam", lr=1e-3, batch_size=32, max_steps=40 + 45 * KILLS,
-                    eval_every=25, checkpoint_every=3, final="best")
+SETTINGS = Settings(width=256, depth=2, dropout=0.3, optimizer="adam", lr=1e-3, batch_size=32,
+                    max_steps=40 + 45 * KILLS, eval_every=25, checkpoint_every=3, final="best")
 
 
 def make_data() -> Data:
@@ -57,7 +59,9 @@ def finished(run: object, folder: Path) -> None:
 
 
 def _dies_in(where: str, times: int) -> None:
-    """SIGKILL to itself at the `times`-th call of os.fsync (the file's or the folder's) or os.replace."""
+    """SIGKILL to itself at the `times`-th call of os.fsync (the file's or the folder's) or
+    os.replace.
+    """
     count = 0
     fsync, replace = os.fsync, os.replace
 
@@ -96,14 +100,19 @@ def main(folder: Path, seed: int) -> None:
         status = os.waitpid(child, 0)[1]
         parts = [path.name for path in folder.glob(".*.part")]
         killed = os.WIFSIGNALED(status)
-        seen.append({"how": dies[0] if dies else "random", "killed": killed, "before": before, "after": newest(folder),
-                     "writing": bool(parts), "code": None if killed else os.WEXITSTATUS(status)})
+        seen.append({
+            "how": dies[0] if dies else "random", "killed": killed, "before": before, "after":
+            newest(folder), "writing": bool(parts), "code":
+            None if killed else os.WEXITSTATUS(status)
+        })
     code = os.waitpid(train_in_child(data, folder, None), 0)[1]
     print(json.dumps({"kills": seen, "code": code}))
 
 
 def _wait_for(folder: Path, step: int) -> None:
-    """Until a checkpoint of that step is there: so a fast machine gets no further between two kills than a slow one."""
+    """Until a checkpoint of that step is there: so a fast machine gets no further between two
+    kills than a slow one.
+    """
     end = time.monotonic() + 60
     while max(Checkpoints(folder).steps(), default=0) < step and time.monotonic() < end:
         time.sleep(0.001)

@@ -31,20 +31,25 @@ def test_parameters_by_hand() -> None:
 
 def test_zero_out_costs_one_and_training_gets_below(blobs: Data) -> None:
     silent = build_autoencoder(Settings(init="zeros"), blobs.shape)
-    assert reconstruction_error(silent, blobs.train) == pytest.approx(1.0, abs=1e-3)  # the variance of normalised images
+    # the variance of normalised images
+    assert reconstruction_error(silent, blobs.train) == pytest.approx(1.0, abs=1e-3)
     run = train_autoencoder(blobs, SHORT)
     assert run.status == "done"
     assert run.history.last("val_loss") < 0.6
-    assert run.history.last("val_loss") == pytest.approx(reconstruction_error(run.model, blobs.validation))
+    assert run.history.last("val_loss") == pytest.approx(
+        reconstruction_error(run.model, blobs.validation))
     again = train_autoencoder(blobs, SHORT)
     assert again.history.series("train_loss") == run.history.series("train_loss")
 
 
 def test_it_does_not_look_at_labels(blobs: Data) -> None:
-    other = Data.from_arrays(blobs.train.x, torch.zeros(blobs.train.size, dtype=torch.int64), classes=("a", "b"),
-                             validation=0, test=0)
+    other = Data.from_arrays(blobs.train.x, torch.zeros(blobs.train.size, dtype=torch.int64),
+                             classes=("a", "b"), validation=0, test=0)
     same = Data.from_arrays(blobs.train.x, blobs.train.y, validation=0, test=0)
-    losses = [train_autoencoder(data, SHORT.replace(max_steps=5)).history.series("train_loss") for data in (other, same)]
+    losses = [
+        train_autoencoder(data, SHORT.replace(max_steps=5)).history.series("train_loss")
+        for data in (other, same)
+    ]
     assert losses[0] == losses[1]
 
 
@@ -61,10 +66,13 @@ def test_features_become_a_table_that_trains(blobs: Data) -> None:
 
     table = encoded(Rows(), blobs)
     assert table.shape == (3,)
-    assert torch.allclose(table.train.x, blobs.train.batch(torch.arange(blobs.train.size))[0].mean(3)[:, 0, :3], atol=1e-5)
+    assert torch.allclose(table.train.x,
+                          blobs.train.batch(torch.arange(blobs.train.size))[0].mean(3)[:, 0, :3],
+                          atol=1e-5)
     assert torch.equal(table.train.y, blobs.train.y)
     assert table.vault.size == blobs.vault.size
-    assert train(table, Settings(model="linear", lr=0.5, max_steps=50)).history.last("val_accuracy") == 1.0
+    assert train(table, Settings(model="linear", lr=0.5,
+                                 max_steps=50)).history.last("val_accuracy") == 1.0
     with pytest.raises(RecipeError, match="vault"):
         table.test  # noqa: B018
 

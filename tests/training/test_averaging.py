@@ -63,7 +63,8 @@ def test_refreshed_norms_are_the_statistics_of_the_split(blobs: Data) -> None:
     average = Average(model)
     average.update()
     average.refresh_norms(blobs.train, batch_size=200)
-    hidden = torch.cat([average.model[1](x.flatten(1)) for x, _ in blobs.train.batches(200)]).detach()
+    hidden = torch.cat([average.model[1](x.flatten(1))
+                        for x, _ in blobs.train.batches(200)]).detach()
     assert torch.allclose(average.model[2].running_mean, hidden.mean(0), atol=1e-4)
     assert model[2].running_mean.abs().max() == 0  # the source keeps its own
 
@@ -76,10 +77,12 @@ def test_the_ema_knob_judges_and_keeps_the_average(blobs: Data) -> None:
         by_hand.source.load_state_dict(raw.state_dict())
         by_hand.update()
     run = train(blobs, settings, model)
-    assert run.history.series("train_loss") == train(blobs, settings.replace(ema=0.0)).history.series("train_loss")
+    assert run.history.series("train_loss") == train(
+        blobs, settings.replace(ema=0.0)).history.series("train_loss")
     assert torch.allclose(weights(run.model), weights(by_hand.model), atol=1e-6)
     assert not torch.allclose(weights(run.model), weights(raw), atol=1e-4)
-    assert evaluate(run.model, blobs.validation).loss == pytest.approx(run.history.last("val_loss"), rel=1e-5)
+    assert evaluate(run.model,
+                    blobs.validation).loss == pytest.approx(run.history.last("val_loss"), rel=1e-5)
     again = build_model(settings, blobs.shape, 3)
     for _ in steps(again, blobs, settings):
         pass

@@ -14,19 +14,25 @@ from recipe_widgets.training import by_hand, make_optimizer
 
 STEPS = 100
 CASES = {
-    "sgd": (by_hand.sgd, {}, lambda p, lr: torch.optim.SGD(p, lr)),
-    "momentum": (by_hand.momentum, {"gamma": 0.9}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9)),
-    "velocity": (by_hand.momentum_velocity, {"gamma": 0.9}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9)),
-    "nesterov": (by_hand.nesterov, {"gamma": 0.8}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.8, nesterov=True)),
-    "adagrad": (by_hand.adagrad, {}, lambda p, lr: torch.optim.Adagrad(p, lr)),
-    "rmsprop": (by_hand.rmsprop, {"alpha": 0.9}, lambda p, lr: torch.optim.RMSprop(p, lr, alpha=0.9)),
-    "adadelta": (by_hand.adadelta, {}, lambda p, lr: torch.optim.Adadelta(p, lr)),
-    "adam": (by_hand.adam, {"beta1": 0.8, "beta2": 0.99}, lambda p, lr: torch.optim.Adam(p, lr, betas=(0.8, 0.99))),
+    "sgd": (by_hand.sgd, {}, lambda p, lr: torch.optim.SGD(p, lr)), "momentum":
+    (by_hand.momentum, {"gamma":
+                        0.9}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9)), "velocity":
+    (by_hand.momentum_velocity, {"gamma": 0.9}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9)),
+    "nesterov": (by_hand.nesterov, {"gamma": 0.8},
+                 lambda p, lr: torch.optim.SGD(p, lr, momentum=0.8, nesterov=True)), "adagrad":
+    (by_hand.adagrad, {}, lambda p, lr: torch.optim.Adagrad(p, lr)), "rmsprop": (by_hand.rmsprop, {
+        "alpha": 0.9
+    }, lambda p, lr: torch.optim.RMSprop(p, lr, alpha=0.9)), "adadelta":
+    (by_hand.adadelta, {}, lambda p, lr: torch.optim.Adadelta(p, lr)), "adam": (by_hand.adam, {
+        "beta1": 0.8, "beta2": 0.99
+    }, lambda p, lr: torch.optim.Adam(p, lr, betas=(0.8, 0.99))),
 }
 
 
 def bowl() -> tuple[nn.Parameter, torch.Tensor, torch.Tensor]:
-    """A weight of 12 numbers and a noisy, ill-conditioned quadratic around 0: curvature 0.1 to 10."""
+    """A weight of 12 numbers and a noisy, ill-conditioned quadratic around 0: curvature 0.1 to
+    10.
+    """
     draw = torch.Generator().manual_seed(0)
     start = torch.randn(3, 4, generator=draw, dtype=torch.float64)
     noise = torch.randn(STEPS, 3, 4, generator=draw, dtype=torch.float64) * 0.1
@@ -92,12 +98,15 @@ def test_adams_first_step_is_lr_whatever_the_gradient() -> None:
     assert w.tolist() == pytest.approx([-0.5, -0.5, 0.5], rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("adagrad", torch.optim.Adagrad), ("adadelta", torch.optim.Adadelta),
+@pytest.mark.parametrize(("name", "kind"), [("adagrad", torch.optim.Adagrad),
+                                            ("adadelta", torch.optim.Adadelta),
                                             ("normalized", by_hand.ByHand)])
 def test_settings_choose_them(name: str, kind: type) -> None:
-    optimizer = make_optimizer([nn.Parameter(torch.ones(2))], Settings(optimizer=name, lr=0.3, weight_decay=0.1))
+    optimizer = make_optimizer([nn.Parameter(torch.ones(2))],
+                               Settings(optimizer=name, lr=0.3, weight_decay=0.1))
     assert type(optimizer) is kind
-    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["weight_decay"]) == (0.3, 0.1)
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["weight_decay"]) == (0.3,
+                                                                                            0.1)
 
 
 def test_state_survives_a_round_trip() -> None:

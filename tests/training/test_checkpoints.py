@@ -1,4 +1,6 @@
-"""Checkpoints: whole or not there, and a run that goes on from one is the run that was never broken."""
+"""Checkpoints: whole or not there, and a run that goes on from one is the run that was never
+broken.
+"""
 
 import math
 import os
@@ -27,7 +29,8 @@ def same(one: Run, other: Run) -> None:
     assert (one.status, one.message) == (other.status, other.message)
 
 
-def broken_off(data: Data, settings: Settings, folder: Path, after: int, model: nn.Module | None = None) -> None:
+def broken_off(data: Data, settings: Settings, folder: Path, after: int,
+               model: nn.Module | None = None) -> None:
     """A run that dies without a word after so many steps: what `until` raises goes through."""
     def die(step: object) -> bool:
         if step.index + 1 == after:
@@ -38,12 +41,15 @@ def broken_off(data: Data, settings: Settings, folder: Path, after: int, model: 
         train(data, settings, model, until=die, checkpoints=folder)
 
 
-@pytest.mark.parametrize("change", [
-    {}, {"model": "convnet", "norm": "batch"}, {"dropout": 0.5, "depth": 2}, {"optimizer": "adam", "lr": 1e-3},
-    {"optimizer": "rmsprop", "lr": 1e-3}, {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.1, "clip_norm": 0.5},
-    {"schedule": "cosine", "warmup": 5}, {"eval_every": 3, "patience": 12, "lr": 0.5}, {"final": "best"}])
+@pytest.mark.parametrize(
+    "change", [{}, {"model": "convnet", "norm": "batch"}, {"dropout": 0.5, "depth": 2},
+               {"optimizer": "adam", "lr": 1e-3}, {"optimizer": "rmsprop", "lr": 1e-3}, {
+                   "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.1, "clip_norm": 0.5
+               }, {"schedule": "cosine", "warmup": 5}, {"eval_every": 3, "patience": 12, "lr": 0.5
+                                                        }, {"final": "best"}])
 @pytest.mark.parametrize("after", [9, 33])
-def test_a_resumed_run_is_the_unbroken_one_to_the_bit(blobs: Data, tmp_path: Path, change: dict, after: int) -> None:
+def test_a_resumed_run_is_the_unbroken_one_to_the_bit(blobs: Data, tmp_path: Path, change: dict,
+                                                      after: int) -> None:
     settings = SHORT.replace(**change)
     broken_off(blobs, settings, tmp_path, after)
     assert Checkpoints(tmp_path).steps()[0] in range(1, after)
@@ -51,7 +57,8 @@ def test_a_resumed_run_is_the_unbroken_one_to_the_bit(blobs: Data, tmp_path: Pat
 
 
 def test_checkpoints_do_not_change_a_run(blobs: Data, tmp_path: Path) -> None:
-    same(train(blobs, SHORT.replace(dropout=0.5), checkpoints=tmp_path), train(blobs, SHORT.replace(dropout=0.5)))
+    same(train(blobs, SHORT.replace(dropout=0.5), checkpoints=tmp_path),
+         train(blobs, SHORT.replace(dropout=0.5)))
 
 
 def test_an_own_model_with_torchs_dropout_goes_on_too(blobs: Data, tmp_path: Path) -> None:
@@ -65,7 +72,8 @@ def test_an_own_model_with_torchs_dropout_goes_on_too(blobs: Data, tmp_path: Pat
     same(train(blobs, SHORT, fresh(), checkpoints=tmp_path, resume=True), whole)
 
 
-def test_resuming_a_package_model_leaves_the_global_generator_alone(blobs: Data, tmp_path: Path) -> None:
+def test_resuming_a_package_model_leaves_the_global_generator_alone(blobs: Data,
+                                                                    tmp_path: Path) -> None:
     broken_off(blobs, SHORT, tmp_path, 33)
     before = torch.random.get_rng_state()
     train(blobs, SHORT, checkpoints=tmp_path, resume=True)
@@ -88,7 +96,8 @@ def test_the_best_is_among_the_files_though_it_is_old(tmp_path: Path) -> None:
     assert files.steps() == [7, 6, 3]
 
 
-def test_a_finished_run_is_not_trained_again_and_may_be_made_longer(blobs: Data, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_trained_again_and_may_be_made_longer(blobs: Data,
+                                                                    tmp_path: Path) -> None:
     settings = SHORT.replace(eval_every=15)
     first = train(blobs, settings, checkpoints=tmp_path)
     same(train(blobs, settings, checkpoints=tmp_path, resume=True), first)
@@ -114,11 +123,13 @@ def test_a_folder_with_a_run_is_not_written_over(blobs: Data, tmp_path: Path) ->
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"lr": 0.1}, r"lr=0.1 \(was 0.05\)"), ({"batch_size": 16}, "batch_size=16"), ({"seed": 1}, "seed=1"),
-    ({"width": 8}, "width=8"), ({"max_steps": 80, "schedule": "cosine"}, "schedule"),
-])
-def test_other_settings_are_refused_by_name(blobs: Data, tmp_path: Path, change: dict, words: str) -> None:
+@pytest.mark.parametrize(("change", "words"),
+                         [({"lr": 0.1}, r"lr=0.1 \(was 0.05\)"),
+                          ({"batch_size": 16}, "batch_size=16"), ({"seed": 1}, "seed=1"),
+                          ({"width": 8}, "width=8"),
+                          ({"max_steps": 80, "schedule": "cosine"}, "schedule"), ])
+def test_other_settings_are_refused_by_name(blobs: Data, tmp_path: Path, change: dict,
+                                            words: str) -> None:
     broken_off(blobs, SHORT, tmp_path, 20)
     with pytest.raises(RecipeError, match=words):
         train(blobs, SHORT.replace(**change), checkpoints=tmp_path, resume=True)
@@ -127,7 +138,8 @@ def test_other_settings_are_refused_by_name(blobs: Data, tmp_path: Path, change:
 def test_a_schedule_that_depends_on_the_length_keeps_it(blobs: Data, tmp_path: Path) -> None:
     broken_off(blobs, SHORT.replace(schedule="cosine"), tmp_path, 20)
     with pytest.raises(RecipeError, match=r"max_steps=80 \(was 60\)"):
-        train(blobs, SHORT.replace(schedule="cosine", max_steps=80), checkpoints=tmp_path, resume=True)
+        train(blobs, SHORT.replace(schedule="cosine", max_steps=80), checkpoints=tmp_path,
+              resume=True)
 
 
 def test_other_data_and_another_model_are_refused(blobs: Data, tmp_path: Path) -> None:
@@ -146,7 +158,12 @@ def test_a_torn_or_changed_file_is_never_believed(blobs: Data, tmp_path: Path) -
     newest = Checkpoints(tmp_path).path(Checkpoints(tmp_path).steps()[0])
     content = newest.read_bytes()
     rng = np.random.default_rng(0)
-    for length in [0, 1, len(MAGIC), len(MAGIC) + 32, len(content) - 1, *rng.integers(0, len(content), 20)]:
+    for length in [
+            0, 1,
+            len(MAGIC),
+            len(MAGIC) + 32,
+            len(content) - 1, *rng.integers(0, len(content), 20)
+    ]:
         with pytest.raises(ValueError, match="not whole|no checkpoint"):
             unpacked(content[:length])
     for at in rng.integers(0, len(content), 40):
@@ -188,7 +205,8 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
     assert (tmp_path / "owned").exists()
 
 
-def test_a_full_disk_is_one_clear_error_and_the_old_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_clear_error_and_the_old_files_stay(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = Checkpoints(tmp_path)
     files.save(1, {"done": 1})
 
@@ -212,7 +230,11 @@ def test_the_command_line_resumes(tmp_path: Path, capsys: pytest.CaptureFixture)
     def command(steps: int, out: str, *more: str) -> int:
         settings = Settings(width=8, max_steps=steps, eval_every=6, eval_samples=50)
         (tmp_path / "run.json").write_text(settings.to_json())
-        return main(["train", "--settings", str(tmp_path / "run.json"), "--out", str(tmp_path / out), *more])
+        return main([
+            "train", "--settings",
+            str(tmp_path / "run.json"), "--out",
+            str(tmp_path / out), *more
+        ])
 
     assert command(12, "a") == 0
     assert command(18, "a") == 2
@@ -226,7 +248,8 @@ def test_the_command_line_resumes(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert main(["train", "--resume"]) == 2
 
 
-# --- early stopping ------------------------------------------------------------------------------------------------
+# --- early stopping
+# ------------------------------------------------------------------------------------------------
 
 WILD = SHORT.replace(lr=1.0, momentum=0.99, eval_every=5, max_steps=400, seed=1)
 
@@ -261,7 +284,8 @@ def test_final_best_restores_without_stopping(blobs: Data) -> None:
     assert torch.equal(weights(run.model), weights(there.model))
 
 
-def test_an_early_stopped_run_stays_stopped_and_goes_on_with_more_patience(blobs: Data, tmp_path: Path) -> None:
+def test_an_early_stopped_run_stays_stopped_and_goes_on_with_more_patience(
+        blobs: Data, tmp_path: Path) -> None:
     settings = WILD.replace(patience=2, max_steps=150)
     first = train(blobs, settings, checkpoints=tmp_path)
     same(train(blobs, settings, checkpoints=tmp_path, resume=True), first)

@@ -20,7 +20,9 @@ def table() -> Data:
 
 
 def known(data: Data) -> nn.Sequential:
-    """Of three units one is on for class 0, one for all, and one is dead; the logits are 5 times the first two."""
+    """Of three units one is on for class 0, one for all, and one is dead; the logits are 5 times
+    the first two.
+    """
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
     mean, std = torch.tensor(data.train.mean), torch.tensor(data.train.std)
     with torch.no_grad():  # on inputs that are back in {0, 1}
@@ -56,7 +58,8 @@ def test_saturated_tanh(table: Data) -> None:
 
 def test_first_weights_as_pictures() -> None:
     data = load("mnist").subset(100)
-    for settings, shape in ((Settings(width=12), (12, 1, 28, 28)), (Settings(model="convnet", width=4), (4, 1, 3, 3))):
+    for settings, shape in ((Settings(width=12), (12, 1, 28, 28)), (Settings(
+            model="convnet", width=4), (4, 1, 3, 3))):
         model = build_model(settings, data.shape, 10)
         weights = look_inside(model, data.validation).weights
         first = next(p for p in model.parameters() if p.ndim > 1)
@@ -67,7 +70,8 @@ def test_first_weights_as_pictures() -> None:
 
 def test_looking_changes_nothing() -> None:
     data = load("mnist").subset(200)
-    settings = Settings(model="convnet", width=4, dropout=0.3, norm="batch", batch_size=32, max_steps=30)
+    settings = Settings(model="convnet", width=4, dropout=0.3, norm="batch", batch_size=32,
+                        max_steps=30)
     plain, looked = (build_model(settings, data.shape, 10) for _ in range(2))
     for _ in steps(plain, data, settings):
         pass
@@ -77,7 +81,9 @@ def test_looking_changes_nothing() -> None:
         if step % 7 == 0:
             look_inside(looked, data.validation)
             time_split(training, 2)
-    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), looked.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(plain.state_dict().values(),
+                                          looked.state_dict().values(), strict=True))
     assert looked.training
     assert not any(m._forward_hooks for m in looked.modules())
 
@@ -91,10 +97,12 @@ def test_sizes_by_layer_against_a_step_by_hand(table: Data) -> None:
     training.step()
     (gradient,) = [n for n in training.history.names if n.startswith("gradient ")]
     (update,) = [n for n in training.history.names if n.startswith("update ")]
-    assert training.history.last(gradient) == pytest.approx(float(weight.grad.norm()))  # type: ignore[union-attr]
+    assert training.history.last(gradient) == pytest.approx(float(
+        weight.grad.norm()))  # type: ignore[union-attr]
     if before.any():
         assert training.history.last(update) == pytest.approx(
-            0.5 * float(weight.grad.norm()) / float(before.norm()), rel=1e-4)  # type: ignore[union-attr]
+            0.5 * float(weight.grad.norm()) / float(before.norm()),
+            rel=1e-4)  # type: ignore[union-attr]
 
 
 def test_time_of_the_four_parts(table: Data) -> None:

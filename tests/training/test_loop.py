@@ -40,8 +40,9 @@ def test_steps_equal_a_hand_written_loop(blobs: Data) -> None:
     assert torch.allclose(weights(model), weights(twin), atol=1e-5)
 
 
-@pytest.mark.parametrize("change", [{}, {"model": "convnet"}, {"dropout": 0.5}, {"optimizer": "adam", "lr": 1e-3},
-                                    {"norm": "batch"}, {"schedule": "cosine", "warmup": 5}, {"clip_norm": 0.5}])
+@pytest.mark.parametrize(
+    "change", [{}, {"model": "convnet"}, {"dropout": 0.5}, {"optimizer": "adam", "lr": 1e-3},
+               {"norm": "batch"}, {"schedule": "cosine", "warmup": 5}, {"clip_norm": 0.5}])
 def test_same_seed_same_numbers_whatever_the_neighbours_do(blobs: Data, change: dict) -> None:
     settings = SHORT.replace(**change)
     first = train(blobs, settings)
@@ -164,7 +165,8 @@ def test_a_probe_sees_sampled_steps_and_changes_nothing(blobs: Data) -> None:
         def before(self, model: nn.Module) -> None:
             self.calls += 1
 
-        def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
+        def after(self, model: nn.Module, logits: torch.Tensor,
+                  y: torch.Tensor) -> dict[str, float]:
             return {"grad_norm": float(model[1].weight.grad.norm())}
 
     probe = GradNorm()
@@ -182,8 +184,9 @@ def test_an_unknown_device_is_one_clear_error(blobs: Data) -> None:
 def test_a_last_loss_that_is_no_number_is_seen_where_losses_come_late(blobs: Data) -> None:
     """On a GPU a loss is known at every tenth step, and at the last one."""
     settings = SHORT.replace(max_steps=14)
-    training = Training(build_model(settings, blobs.shape, 3), blobs, settings,
-                        loss_fn=lambda logits, *_: logits.sum() * (math.nan if training.done == 13 else 1e-3))
+    training = Training(
+        build_model(settings, blobs.shape, 3), blobs, settings,
+        loss_fn=lambda logits, *_: logits.sum() * (math.nan if training.done == 13 else 1e-3))
     training._at_once = False
     run = training.new_run()
     assert len(list(advance(training, run))) == 14

@@ -23,10 +23,12 @@ def test_schedules_at_known_points(schedule: str, shares: dict[int, float]) -> N
 
 def test_warmup_climbs_and_then_leaves_the_schedule_alone() -> None:
     settings = Settings(lr=1.0, warmup=4, max_steps=100)
-    assert [lr_at(step, settings) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
+    assert [lr_at(step, settings)
+            for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
 
 
-@pytest.mark.parametrize(("name", "first"), [("sgd", 0.1 * 2), ("nesterov", 0.1 * 2 * 1.9), ("adam", 0.1), ("adamw", 0.1),
+@pytest.mark.parametrize(("name", "first"), [("sgd", 0.1 * 2), ("nesterov", 0.1 * 2 * 1.9),
+                                             ("adam", 0.1), ("adamw", 0.1),
                                              ("rmsprop", 0.1 / math.sqrt(0.01))])
 def test_first_update_of_each_optimizer(name: str, first: float) -> None:
     p = nn.Parameter(torch.tensor([1.0]))
@@ -37,5 +39,6 @@ def test_first_update_of_each_optimizer(name: str, first: float) -> None:
 
 
 def test_momentum_is_adams_first_beta() -> None:
-    group = make_optimizer([nn.Parameter(torch.ones(1))], Settings(optimizer="adam", momentum=0.7)).param_groups[0]
+    group = make_optimizer([nn.Parameter(torch.ones(1))], Settings(optimizer="adam",
+                                                                   momentum=0.7)).param_groups[0]
     assert group["betas"] == (0.7, 0.999)

@@ -20,7 +20,8 @@ def test_the_ratio_is_that_of_the_change() -> None:
         model[1].weight.add_(0.02)  # a hundredth
         model[0].bias.add_(100.0)  # vectors do not count
     found = probe.after(model, torch.zeros(1), torch.zeros(1))
-    assert found["update_ratio"] == pytest.approx(0.01, rel=1e-4)  # torch's median of two is the lower one
+    assert found["update_ratio"] == pytest.approx(
+        0.01, rel=1e-4)  # torch's median of two is the lower one
 
 
 def test_weights_of_zero_have_no_ratio() -> None:
@@ -33,7 +34,8 @@ def test_weights_of_zero_have_no_ratio() -> None:
 
 def test_a_run_is_the_same_with_it(blobs: Data) -> None:
     settings = Settings(width=8, max_steps=30, batch_size=32)
-    with_it, without = train(blobs, settings, probes=[UpdateRatio(every=10)]), train(blobs, settings)
+    with_it, without = train(blobs, settings,
+                             probes=[UpdateRatio(every=10)]), train(blobs, settings)
     assert with_it.history.series("train_loss") == without.history.series("train_loss")
     assert with_it.history.steps("update_ratio") == [0, 10, 20]
     assert all(ratio > 0 for ratio in with_it.history.series("update_ratio"))

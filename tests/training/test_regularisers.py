@@ -24,12 +24,15 @@ def weights(model: nn.Module) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("augment", ["flip", "crop+mixup", ALL])
-def test_an_augmented_run_is_a_hand_written_loop_over_augmented_batches(blobs: Data, augment: str) -> None:
-    settings = SHORT.replace(augment=augment, augment_strength=0.5, label_smoothing=0.1, momentum=0.0)
+def test_an_augmented_run_is_a_hand_written_loop_over_augmented_batches(blobs: Data,
+                                                                        augment: str) -> None:
+    settings = SHORT.replace(augment=augment, augment_strength=0.5, label_smoothing=0.1,
+                             momentum=0.0)
     model = build_model(settings, blobs.shape, 3)
     twin = copy.deepcopy(model)
     losses = [step.loss for step in steps(model, blobs, settings)]
-    rows, source = BatchIndices(blobs.train.size, 32, 0), Augment(blobs.train, settings.augment, 0.5, 3, 0)
+    rows, source = BatchIndices(blobs.train.size, 32, 0), Augment(blobs.train, settings.augment,
+                                                                  0.5, 3, 0)
     optimizer, expected = torch.optim.SGD(twin.parameters(), settings.lr), []
     for _ in range(12):
         x, _, targets = source.batch(next(rows))
@@ -52,7 +55,9 @@ def test_same_seed_same_run_whatever_the_neighbours_do(blobs: Data) -> None:
 
 
 def test_augmentation_does_not_disturb_batches_or_dropout(blobs: Data) -> None:
-    """A strength of zero draws the same numbers and changes no pixel: the run is that without augmentation."""
+    """A strength of zero draws the same numbers and changes no pixel: the run is that without
+    augmentation.
+    """
     settings = SHORT.replace(dropout=0.3)
     plain = train(blobs, settings).history.series("train_loss")
     zero = train(blobs, settings.replace(augment="flip+crop+erase+mixup", augment_strength=0.0))
@@ -62,11 +67,13 @@ def test_augmentation_does_not_disturb_batches_or_dropout(blobs: Data) -> None:
 def test_validation_is_never_augmented(blobs: Data) -> None:
     settings = SHORT.replace(augment="erase+rotate", augment_strength=4.0, lr=0.0)
     run = train(blobs, settings)
-    assert run.history.last("val_loss") == train(blobs, SHORT.replace(lr=0.0)).history.last("val_loss")
+    assert run.history.last("val_loss") == train(blobs,
+                                                 SHORT.replace(lr=0.0)).history.last("val_loss")
 
 
 def test_label_smoothing_by_hand(blobs: Data) -> None:
-    settings = Settings(model="linear", init="small", label_smoothing=0.3, max_steps=1, batch_size=8)
+    settings = Settings(model="linear", init="small", label_smoothing=0.3, max_steps=1,
+                        batch_size=8)
     training = Training(build_model(settings, blobs.shape, 3), blobs, settings)
     x, y = blobs.train.batch(next(BatchIndices(blobs.train.size, 8, 0)))
     logp = training.model(x).log_softmax(1).detach()

@@ -67,19 +67,23 @@ def test_plateau_is_torchs_rule() -> None:
 
 
 def test_a_run_on_a_plateau_lowers_its_learning_rate(blobs: Data) -> None:
-    settings = Settings(model="linear", lr=0.5, schedule="plateau", init="zeros", max_steps=40, eval_every=4, momentum=0.0)
+    settings = Settings(model="linear", lr=0.5, schedule="plateau", init="zeros", max_steps=40,
+                        eval_every=4, momentum=0.0)
     frozen = build_model(settings, blobs.shape, 3)
     for p in frozen.parameters():
         p.requires_grad_(False)
     frozen[1].weight.requires_grad_(True)
     frozen[1].register_forward_hook(lambda layer, inputs, out: out * 0 + 0 * layer.weight.sum())
     lrs = train(blobs, settings, frozen).history.series("lr")
-    assert lrs[:20] == [0.5] * 20  # looks after steps 4, 8, 10 (an early one), 12 and 16 are not better than the first
+    # looks after steps 4, 8, 10 (an early one), 12 and 16 are not better than the first
+    assert lrs[:20] == [0.5] * 20
     assert lrs[-1] < 0.5
 
 
 def test_a_run_follows_epochs(blobs: Data) -> None:
-    settings = Settings(lr=0.5, schedule="epoch", max_steps=15, batch_size=100, width=8)  # 400 samples: 4 steps an epoch
+    settings = Settings(lr=0.5, schedule="epoch", max_steps=15, batch_size=100,
+                        width=8)  # 400 samples: 4 steps an epoch
     model = build_model(settings, blobs.shape, 3)
     *_, last = steps(model, blobs, settings)
-    assert last.history.series("lr") == pytest.approx([0.5 * 0.98 ** (step // 4) for step in range(15)])
+    assert last.history.series("lr") == pytest.approx(
+        [0.5 * 0.98**(step // 4) for step in range(15)])

@@ -1,11 +1,13 @@
-"""Knobs turned in mid-run, forks, replays: equal to the last bit where nothing differs, as told where something does."""
+"""Knobs turned in mid-run, forks, replays: equal to the last bit where nothing differs, as told
+where something does.
+"""
 
 import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings
+from recipe_widgets.core import Run
 from recipe_widgets.models import build_model
-from recipe_widgets.records import Run
 from recipe_widgets.training import BatchIndices, Training, fork, replay, train, turn
 
 BASE = Settings(width=16, batch_size=32, max_steps=40, dropout=0.2)
@@ -55,9 +57,12 @@ def test_a_turned_lr_is_the_lr_of_the_next_step(blobs: Data) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, weights(training), strict=True))
 
 
-@pytest.mark.parametrize(("optimizer", "key", "value"), [("sgd", "momentum", 0.5), ("adam", "betas", (0.5, 0.999)),
-                                                         ("rmsprop", "momentum", 0.5), ("normalized", "gamma", 0.5)])
-def test_momentum_reaches_every_optimiser_and_its_state_stays(blobs: Data, optimizer: str, key: str, value: object) -> None:
+@pytest.mark.parametrize(("optimizer", "key", "value"), [("sgd", "momentum", 0.5),
+                                                         ("adam", "betas", (0.5, 0.999)),
+                                                         ("rmsprop", "momentum", 0.5),
+                                                         ("normalized", "gamma", 0.5)])
+def test_momentum_reaches_every_optimiser_and_its_state_stays(blobs: Data, optimizer: str, key: str,
+                                                              value: object) -> None:
     training = begun(blobs, BASE.replace(optimizer=optimizer, lr=0.01))
     state = {id(p): dict(s) for p, s in training.optimizer.state.items()}
     turn(training, training.settings.replace(momentum=0.5, weight_decay=0.01))
@@ -116,7 +121,8 @@ def test_a_resized_iterator_comes_back_from_its_state() -> None:
 
 
 def test_a_replay_equals_the_turned_run_to_the_last_bit(blobs: Data) -> None:
-    changes = [(5, {"lr": 0.2}), (12, {"batch_size": 8, "dropout": 0.5}), (20, {"momentum": 0.0, "schedule": "cosine"})]
+    changes = [(5, {"lr": 0.2}), (12, {"batch_size": 8, "dropout": 0.5}),
+               (20, {"momentum": 0.0, "schedule": "cosine"})]
     training = begun(blobs, BASE, 0)
     losses = []
     for step in range(30):
@@ -128,7 +134,8 @@ def test_a_replay_equals_the_turned_run_to_the_last_bit(blobs: Data) -> None:
     assert run.history.series("train_loss") == losses
     assert run.status == "stopped"
     assert run.changes == changes
-    assert run.newest == BASE.replace(lr=0.2, batch_size=8, dropout=0.5, momentum=0.0, schedule="cosine")
+    assert run.newest == BASE.replace(lr=0.2, batch_size=8, dropout=0.5, momentum=0.0,
+                                      schedule="cosine")
     assert run.settings_at(11).lr == 0.2
     assert run.settings_at(11).batch_size == 32
 
@@ -147,14 +154,18 @@ def test_changes_are_saved_with_the_run(blobs: Data) -> None:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize(("change", "steps"), [
-    ((40, {"lr": 0.01}), 40), ((30, {"max_steps": 20}), 30), ((40, {"max_steps": 50}), 50), ((60, {"lr": 0.01}), 40)])
-def test_a_change_at_the_end_or_after_it_ends_too(blobs: Data, change: tuple[int, dict], steps: int) -> None:
+@pytest.mark.parametrize(("change", "steps"), [((40, {"lr": 0.01}), 40),
+                                               ((30, {"max_steps": 20}), 30),
+                                               ((40, {"max_steps": 50}), 50),
+                                               ((60, {"lr": 0.01}), 40)])
+def test_a_change_at_the_end_or_after_it_ends_too(blobs: Data, change: tuple[int, dict],
+                                                  steps: int) -> None:
     run = replay(blobs, BASE, [change])
     assert (run.status, run.steps_done) == ("done", steps)
 
 
 @pytest.mark.timeout(60)
 def test_a_diverged_run_is_over_whatever_comes_after(blobs: Data) -> None:
-    run = replay(blobs, BASE.replace(lr=1e3, depth=3, activation="identity"), [(3, {"lr": 0.1}), (4, {"lr": 0.2})])
+    run = replay(blobs, BASE.replace(lr=1e3, depth=3, activation="identity"), [(3, {"lr": 0.1}),
+                                                                               (4, {"lr": 0.2})])
     assert (run.status, run.steps_done, run.changes) == ("diverged", 3, [])

@@ -12,10 +12,15 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 
-def run_workers(url: str, folder: Path, trials: int, kills: int, together: int = 2, seed: int = 0) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, str(Path(__file__).with_name("workers.py")), url, str(folder),
-                           *map(str, (trials, kills, together, seed))], capture_output=True, text=True, check=False,
-                          env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, timeout=900)
+def run_workers(url: str, folder: Path, trials: int, kills: int, together: int = 2,
+                seed: int = 0) -> dict[str, Any]:
+    done = subprocess.run([
+        sys.executable,
+        str(Path(__file__).with_name("workers.py")), url,
+        str(folder), *map(str, (trials, kills, together, seed))
+    ], capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS":
+                               "1"}, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
     found["stderr"] = done.stderr
@@ -28,7 +33,8 @@ def nothing_is_lost(found: dict[str, Any], trials: int) -> list[dict[str, Any]]:
     by_number = {trial["number"]: trial for trial in found["trials"]}
     ended = [trial for trial in found["trials"] if trial["state"] in ("COMPLETE", "PRUNED")]
     assert len(ended) == trials
-    assert {trial["state"] for trial in found["trials"]} <= {"COMPLETE", "PRUNED", "FAIL"}  # none hangs
+    assert {trial["state"] for trial in found["trials"]} <= {"COMPLETE", "PRUNED",
+                                                             "FAIL"}  # none hangs
     for number, value in found["told"]:  # a worker heard that this one is stored
         assert by_number[number]["state"] == ("PRUNED" if value != value else "COMPLETE")
         assert value != value or by_number[number]["value"] == value

@@ -21,11 +21,14 @@ QUOTED = "s3cr%20et%2F%40%3A%25"
 
 
 def programs() -> Path | None:
-    """The folder with initdb and pg_ctl; Debian keeps it off the path. None where there are no sockets of files."""
+    """The folder with initdb and pg_ctl; Debian keeps it off the path. None where there are no
+    sockets of files.
+    """
     if os.name != "posix":
         return None
     here = shutil.which("pg_ctl")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or ([Path(here)] if here else [])
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")) or ([Path(here)] if here else [])
     return found[-1].parent if found else None
 
 
@@ -45,7 +48,8 @@ def server() -> Iterator[str]:
     home = programs()
     if home is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'psycopg[binary]')")
+    pytest.importorskip("psycopg",
+                        reason="psycopg is not installed (pip install 'psycopg[binary]')")
     folder, user = Path(tempfile.mkdtemp(prefix="recipe-pg-")), someone()
     (folder / "password").write_text(SECRET)
     if user:
@@ -56,14 +60,18 @@ def server() -> Iterator[str]:
         port = free.getsockname()[1]
 
     def run(*command: str) -> None:
-        subprocess.run([str(home / command[0]), *command[1:]], check=True, capture_output=True, user=user, cwd=folder)
+        subprocess.run([str(home / command[0]), *command[1:]], check=True, capture_output=True,
+                       user=user, cwd=folder)
 
     try:
-        run("initdb", "-D", str(folder / "data"), "-U", "recipe", "-A", "scram-sha-256", "--no-sync", "-E", "UTF8",
-            "--locale=C", "--pwfile", str(folder / "password"))
-        subprocess.run([str(home / "pg_ctl"), "-D", str(folder / "data"), "-w", "-l", str(folder / "log"), "-o",
-                        f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off", "start"], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder)
+        run("initdb", "-D", str(folder / "data"), "-U", "recipe", "-A", "scram-sha-256",
+            "--no-sync", "-E", "UTF8", "--locale=C", "--pwfile", str(folder / "password"))
+        subprocess.run([
+            str(home / "pg_ctl"), "-D",
+            str(folder / "data"), "-w", "-l",
+            str(folder / "log"), "-o",
+            f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off", "start"
+        ], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder)
         yield f"127.0.0.1:{port}"
         run("pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "-w", "stop")
     finally:
@@ -76,7 +84,8 @@ def address(server: str) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_workers_share_a_postgresql_and_killed_ones_lose_nothing(server: str, tmp_path: Path) -> None:
+def test_workers_share_a_postgresql_and_killed_ones_lose_nothing(server: str,
+                                                                 tmp_path: Path) -> None:
     found = run_workers(address(server), tmp_path, trials=2 * KILLS, kills=KILLS, seed=2)
     assert len(nothing_is_lost(found, 2 * KILLS)) >= KILLS // 2
     assert SECRET not in found["stderr"]

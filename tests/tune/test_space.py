@@ -26,19 +26,26 @@ def test_own_ranges_and_choices() -> None:
     assert space().names == ("lr", "momentum", "weight_decay", "batch_size", "width")
 
 
-@pytest.mark.parametrize(("names", "given", "words"), [
-    (("learning_rate",), {}, "the knob 'learning_rate'"), (("seed",), {}, "finalists"), (("device",), {}, "device"),
-    ((), {"lr": (0.1, 0.01)}, "low < high"), ((), {"lr": (0.0, 0.1)}, "as a list"), ((), {"lr": 0.1}, r"\(low, high\)"),
-    ((), {"momentum": (0.0, 1.5)}, "Settings.momentum"), ((), {"width": (1.5, 3)}, "whole number"),
-    ((), {"optimizer": ["sgd", "sgd"]}, "each once"), ((), {"optimizer": ["sdg"]}, "Did you mean 'sgd'"),
-    ((), {"width": []}, "some values"), (("patience",), {}, "patience")])
+@pytest.mark.parametrize(
+    ("names", "given", "words"), [(("learning_rate", ), {}, "the knob 'learning_rate'"),
+                                  (("seed", ), {}, "finalists"), (("device", ), {}, "device"),
+                                  ((), {"lr": (0.1, 0.01)}, "low < high"),
+                                  ((), {"lr": (0.0, 0.1)}, "as a list"),
+                                  ((), {"lr": 0.1}, r"\(low, high\)"),
+                                  ((), {"momentum": (0.0, 1.5)}, "Settings.momentum"),
+                                  ((), {"width": (1.5, 3)}, "whole number"),
+                                  ((), {"optimizer": ["sgd", "sgd"]}, "each once"),
+                                  ((), {"optimizer": ["sdg"]}, "Did you mean 'sgd'"),
+                                  ((), {"width": []}, "some values"),
+                                  (("patience", ), {}, "patience")])
 def test_what_cannot_be_searched_is_told(names: tuple, given: dict, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         space(*names, **given)
 
 
 def test_grids_are_spread_in_the_scale_of_the_knob() -> None:
-    grid = space(lr=(1e-4, 1e-1), momentum=(0.0, 0.9), width=(8, 64), optimizer=["sgd", "adam"]).grid(4)
+    grid = space(lr=(1e-4, 1e-1), momentum=(0.0, 0.9), width=(8, 64), optimizer=["sgd",
+                                                                                 "adam"]).grid(4)
     assert grid["lr"] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
     assert grid["momentum"] == pytest.approx([0.0, 0.3, 0.6, 0.9])
     assert grid["width"] == [8, 16, 32, 64]
@@ -69,9 +76,11 @@ def test_logarithmic_knobs_are_drawn_evenly_in_the_logarithm() -> None:
 
 def test_narrowing_goes_around_the_good_and_never_beyond() -> None:
     searched = space(lr=(1e-4, 1.0), depth=(1, 8), optimizer=["sgd", "adam", "rmsprop"])
-    good = [{"lr": 1e-2, "depth": 8, "optimizer": "adam"}, {"lr": 1e-1, "depth": 7, "optimizer": "adam"}]
+    good = [{"lr": 1e-2, "depth": 8, "optimizer": "adam"},
+            {"lr": 1e-1, "depth": 7, "optimizer": "adam"}]
     lr, depth, optimizer = searched.narrowed(good)
-    assert (lr.low, lr.high) == pytest.approx((10**-2.4, 10**-0.6))  # a tenth of four decades on both sides
+    # a tenth of four decades on both sides
+    assert (lr.low, lr.high) == pytest.approx((10**-2.4, 10**-0.6))
     assert (depth.low, depth.high) == (6, 8)
     assert optimizer == Choice("optimizer", ("adam",))
     assert Space([lr]).narrowed([{"lr": 1e-2}]).dimensions[0].low >= lr.low

@@ -31,27 +31,31 @@ def test_a_value_is_that_of_the_run_with_these_settings(blobs: Data) -> None:
 
 
 def test_accuracy_is_maximised(blobs: Data) -> None:
-    found = tune(blobs, space("lr"), BASE, trials=5, metric="val_accuracy", sampler="random", pruner="none")
+    found = tune(blobs, space("lr"), BASE, trials=5, metric="val_accuracy", sampler="random",
+                 pruner="none")
     assert found.best_value == max(trial.value for trial in found.ranked())
 
 
 def test_the_same_seed_searches_the_same(blobs: Data) -> None:
     for sampler in ("random", "tpe"):
-        one, two = (tune(blobs, space("lr", "momentum"), BASE, trials=12, sampler=sampler) for _ in range(2))
-        assert [(t.knobs, t.state) for t in one.table()] == [(t.knobs, t.state) for t in two.table()]
+        one, two = (tune(blobs, space("lr", "momentum"), BASE, trials=12, sampler=sampler)
+                    for _ in range(2))
+        assert [(t.knobs, t.state) for t in one.table()] == [(t.knobs, t.state)
+                                                             for t in two.table()]
 
 
 def test_a_grid_is_every_point_once(blobs: Data) -> None:
-    found = tune(blobs, space(lr=(1e-3, 1e-1), optimizer=["sgd", "adam"]), BASE.replace(max_steps=5), trials=99,
-                 sampler="grid", grid_points=3)
-    points = sorted((trial.knobs["optimizer"], round(trial.knobs["lr"], 6)) for trial in found.table())
+    found = tune(blobs, space(lr=(1e-3, 1e-1), optimizer=["sgd", "adam"]),
+                 BASE.replace(max_steps=5), trials=99, sampler="grid", grid_points=3)
+    points = sorted(
+        (trial.knobs["optimizer"], round(trial.knobs["lr"], 6)) for trial in found.table())
     assert points == [(name, lr) for name in ("adam", "sgd") for lr in (0.001, 0.01, 0.1)]
     assert found.trials == 6
 
 
 def test_pruning_ends_hopeless_trials_early(blobs: Data) -> None:
-    """After five good trials with lr 0.05, trials that learn nothing fall below the median at their first look after the
-    warm-up; the one with the good rate does not."""
+    """After five good trials with lr 0.05, trials that learn nothing fall below the median at their
+    first look after the warm-up; the one with the good rate does not."""
     found = tune(blobs, space(lr=[1e-9, 0.05]), BASE, trials=1, start=False)
     for lr in (0.05,) * 5 + (1e-9,):
         found.study.enqueue_trial({"lr": lr})
@@ -67,11 +71,13 @@ def test_pruning_ends_hopeless_trials_early(blobs: Data) -> None:
 def test_the_other_pruners_run(blobs: Data, pruner: str) -> None:
     found = tune(blobs, space("lr"), BASE, trials=8, pruner=pruner, sampler="random")
     assert len(found.table()) == 8
-    assert pruner != "none" or all(trial.state == "complete" or "learning rate" in trial.why for trial in found.table())
+    assert pruner != "none" or all(trial.state == "complete" or "learning rate" in trial.why
+                                   for trial in found.table())
 
 
 def test_knobs_that_cannot_be_trained_fail_alone(blobs: Data) -> None:
-    found = tune(blobs, space(depth=[1, 5]), BASE.replace(model="convnet"), trials=2, sampler="grid")
+    found = tune(blobs, space(depth=[1, 5]), BASE.replace(model="convnet"), trials=2,
+                 sampler="grid")
     states = {trial.knobs["depth"]: trial for trial in found.table()}
     assert (states[1].state, states[5].state) == ("complete", "failed")
     assert "each stage halves the image" in states[5].why
@@ -80,8 +86,8 @@ def test_knobs_that_cannot_be_trained_fail_alone(blobs: Data) -> None:
 
 
 def test_a_diverged_trial_is_told_and_never_best(blobs: Data) -> None:
-    found = tune(blobs, space(lr=[1e6, 0.05]), BASE.replace(depth=3, max_steps=200), trials=2, sampler="grid",
-                 pruner="none")
+    found = tune(blobs, space(lr=[1e6, 0.05]), BASE.replace(depth=3, max_steps=200), trials=2,
+                 sampler="grid", pruner="none")
     states = {trial.knobs["lr"]: trial for trial in found.table()}
     assert states[1e6].state == "pruned"
     assert "learning rate 1e+06 is too high" in states[1e6].why
@@ -95,7 +101,8 @@ def test_stop_keeps_what_is_finished_and_run_goes_on(blobs: Data) -> None:
             found.stop()
     assert found.stopped
     assert found.tally().finished == 2
-    assert [t.state.name for t in found.study.get_trials()] == ["COMPLETE", "COMPLETE", "FAIL", "WAITING"]
+    assert [t.state.name
+            for t in found.study.get_trials()] == ["COMPLETE", "COMPLETE", "FAIL", "WAITING"]
     found.run()
     assert found.tally().finished == 5
     trials = found.study.get_trials()
@@ -115,13 +122,15 @@ def test_a_worker_that_was_taken_for_dead_goes_on_with_another_trial(blobs: Data
     found = tune(blobs, space("lr"), BASE, trials=2, pruner="none", sampler="random", start=False)
     turns = found.turns()
     next(turns)
-    found.study._storage.set_trial_state_values(0, optuna.trial.TrialState.FAIL)  # by another worker's rescue
+    # by another worker's rescue
+    found.study._storage.set_trial_state_values(0, optuna.trial.TrialState.FAIL)
     for _ in turns:
         pass
     assert [t.state.name for t in found.study.get_trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
 
 
-def test_an_unforeseen_error_is_noted_and_goes_through(blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_is_noted_and_goes_through(blobs: Data,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     from recipe_widgets.tune import study
 
     def broken(*_: object) -> None:
@@ -138,7 +147,8 @@ def test_searching_leaves_the_global_generator_alone(blobs: Data) -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-# --- storage ---------------------------------------------------------------------------------------------------------
+# --- storage --------------------------------------------------------------------------------------
+# -------------------
 
 def test_a_file_keeps_the_search(blobs: Data, tmp_path: Path) -> None:
     storage = str(tmp_path / "t.db")
@@ -161,14 +171,19 @@ def aged(study: optuna.Study, seconds: int, number: int) -> None:
 
     engine = create_engine(study._storage._backend.url)
     with engine.begin() as connection:
-        connection.execute(text(f"update trial_heartbeats set heartbeat = datetime(heartbeat, '-{seconds} seconds')"))
+        connection.execute(
+            text(
+                f"update trial_heartbeats set heartbeat = datetime(heartbeat, '-{seconds} seconds')"
+            ))
         for column in ("datetime_start", "datetime_complete"):
-            connection.execute(text(f"update trials set {column} = datetime({column}, '-{seconds} seconds') "
-                                    f"where number = {number}"))
+            connection.execute(
+                text(f"update trials set {column} = datetime({column}, '-{seconds} seconds') "
+                     f"where number = {number}"))
     study._storage._backend.scoped_session.remove()
 
 
-@pytest.mark.parametrize("died", ["with a heartbeat", "before its first heartbeat", "failed but not queued"])
+@pytest.mark.parametrize(
+    "died", ["with a heartbeat", "before its first heartbeat", "failed but not queued"])
 def test_every_way_to_die_is_noticed(blobs: Data, tmp_path: Path, died: str) -> None:
     storage = str(tmp_path / "t.db")
     found = tune(blobs, space("lr"), BASE, trials=2, storage=storage, start=False)
@@ -220,30 +235,40 @@ def test_passwords_are_never_shown(storage: str | None, shown: str) -> None:
         assert "topsecret" not in without_secrets(said, storage)
 
 
-def test_what_cannot_be_opened_is_one_error_without_the_password(capfd: pytest.CaptureFixture) -> None:
-    for storage in ("postgresql+psycopg://me:topsecret@127.0.0.1:1/db", "postgresql+psycopg://me:topsecret@127.0.0.1:no/db",
+def test_what_cannot_be_opened_is_one_error_without_the_password(
+        capfd: pytest.CaptureFixture) -> None:
+    for storage in ("postgresql+psycopg://me:topsecret@127.0.0.1:1/db",
+                    "postgresql+psycopg://me:topsecret@127.0.0.1:no/db",
                     "nodatabase://me:topsecret@host/db", "/no/such/folder/t.db"):
         with pytest.raises(RecipeError, match="Storage") as caught:
             open_storage(storage, 60, 1)
         assert "topsecret" not in str(caught.value)
-    assert main(["tune", "--storage", "postgresql+psycopg://me:topsecret@127.0.0.1:1/db", "--trials", "1"]) == 2
+    assert main(
+        ["tune", "--storage", "postgresql+psycopg://me:topsecret@127.0.0.1:1/db", "--trials",
+         "1"]) == 2
     assert "topsecret" not in "".join(capfd.readouterr())
 
 
-@pytest.mark.parametrize("more", [{"trials": 0}, {"metric": "loss"}, {"sampler": "grud"}, {"pruner": "x"}, {"heartbeat": 0},
-                                  {"retries": True}, {"retries": -1}])
+@pytest.mark.parametrize("more",
+                         [{"trials": 0}, {"metric": "loss"}, {"sampler": "grud"}, {"pruner": "x"},
+                          {"heartbeat": 0}, {"retries": True}, {"retries": -1}])
 def test_slips_are_told(blobs: Data, more: dict) -> None:
     with pytest.raises(RecipeError):
         tune(blobs, space("lr"), BASE, **{"trials": 1, **more})
 
 
-# --- after the search ------------------------------------------------------------------------------------------------
+# --- after the search
+# ------------------------------------------------------------------------------------------------
 
 def test_coarse_to_fine_looks_closer_with_longer_runs(blobs: Data) -> None:
-    coarse, fine = coarse_to_fine(blobs, space("lr", optimizer=["sgd", "adam"]), BASE.replace(max_steps=80), trials=10)
+    coarse, fine = coarse_to_fine(blobs, space("lr", optimizer=["sgd", "adam"]),
+                                  BASE.replace(max_steps=80), trials=10)
     assert (coarse.base.max_steps, fine.base.max_steps) == (20, 80)
     assert (coarse.name, fine.name) == ("tuning-1", "tuning-2")
-    before, after = (next(one for one in found.space if one.name == "lr") for found in (coarse, fine))
+    before, after = (next(one
+                          for one in found.space
+                          if one.name == "lr")
+                     for found in (coarse, fine))
     assert isinstance(after, Range)
     assert before.low <= after.low < after.high <= before.high
     assert math.log(after.high / after.low) < math.log(before.high / before.low)
@@ -262,7 +287,8 @@ def test_finalists_are_ranked_over_shared_seeds(blobs: Data) -> None:
         assert one.values == tuple(evaluate(run.model, blobs.validation).loss for run in runs)
     from scipy import stats
 
-    test = stats.ttest_rel(final.entries[1].values, final.entries[0].values).confidence_interval(0.95)
+    test = stats.ttest_rel(final.entries[1].values,
+                           final.entries[0].values).confidence_interval(0.95)
     mean, low, high = final.against_winner(1)
     assert (low, high) == pytest.approx((test.low, test.high))
     assert mean == pytest.approx((low + high) / 2)
@@ -273,7 +299,8 @@ def test_finalists_are_ranked_over_shared_seeds(blobs: Data) -> None:
 
 
 def test_the_knob_that_matters_is_found_important(blobs: Data) -> None:
-    found = tune(blobs, space("lr", activation=["relu", "leaky_relu"]), BASE, trials=30, sampler="random", pruner="none")
+    found = tune(blobs, space("lr", activation=["relu", "leaky_relu"]), BASE, trials=30,
+                 sampler="random", pruner="none")
     shares = found.importances()
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares["lr"] > 0.7
@@ -282,13 +309,15 @@ def test_the_knob_that_matters_is_found_important(blobs: Data) -> None:
 
 
 def planted(kind: str, seed: int) -> bool:
-    """Whether a search of 27 trials over three knobs, of which only the learning rate matters, comes within a quarter of a
+    """Whether a search of 27 trials over three knobs, of which only the learning rate matters,
+    comes within a quarter of a
     decade of a planted best one: 10 % of the range."""
     import numpy as np
 
     best = np.random.default_rng(seed).uniform(-3.5, 0.5)
     searched_here = space("lr", "momentum", "weight_decay")
-    study = optuna.create_study(sampler=make_sampler(kind, searched_here.grid(3), seed, shared=False))
+    study = optuna.create_study(
+        sampler=make_sampler(kind, searched_here.grid(3), seed, shared=False))
     distances = []
     for _ in range(27):
         trial = study.ask()
@@ -299,32 +328,43 @@ def planted(kind: str, seed: int) -> bool:
 
 
 def test_random_search_finds_a_planted_optimum_more_often_than_a_grid() -> None:
-    """Bergstra & Bengio 2012: 27 trials are 27 learning rates at random, and three on a grid. Expected: each random trial
-    hits with chance 0.1, so 1 - 0.9^27 = 94 % of the searches; the grid in 3 of 10 at best."""
+    """Bergstra & Bengio 2012: 27 trials are 27 learning rates at random, and three on a grid.
+    Expected: each random trial hits with chance 0.1, so 1 - 0.9^27 = 94 % of the searches; the grid
+    in 3 of 10 at best."""
     hits = {kind: sum(planted(kind, seed) for seed in range(20)) for kind in ("random", "grid")}
     print(f"\nof 20 searches found it: {hits}")
     assert hits["random"] >= 15
     assert hits["grid"] <= 10
 
 
-# --- the shell -------------------------------------------------------------------------------------------------------
+# --- the shell ------------------------------------------------------------------------------------
+# -------------------
 
 def test_the_words_of_a_knob_list() -> None:
     assert searched("") is None
-    assert searched("lr, width=32:256, optimizer=sgd|adam") == space("lr", width=(32, 256), optimizer=["sgd", "adam"])
+    assert searched("lr, width=32:256, optimizer=sgd|adam") == space("lr", width=(32, 256),
+                                                                     optimizer=["sgd", "adam"])
     with pytest.raises(RecipeError, match="learning"):
         searched("learning=1:2")
 
 
-def test_recipe_tune_writes_what_recipe_train_reads(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    (tmp_path / "base.json").write_text(Settings(width=8, max_steps=12, eval_every=6, eval_samples=50).to_json())
-    common = ["tune", "--settings", str(tmp_path / "base.json"), "--knobs", "lr=0.001:0.1", "--out", str(tmp_path / "out")]
+def test_recipe_tune_writes_what_recipe_train_reads(tmp_path: Path,
+                                                    capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "base.json").write_text(
+        Settings(width=8, max_steps=12, eval_every=6, eval_samples=50).to_json())
+    common = [
+        "tune", "--settings",
+        str(tmp_path / "base.json"), "--knobs", "lr=0.001:0.1", "--out",
+        str(tmp_path / "out")
+    ]
     assert main([*common, "--trials", "2"]) == 0
     assert main([*common, "--trials", "3"]) == 0  # goes on in tuning.db
     assert "3 of 3 trials in sqlite" in capsys.readouterr().out
     best = Settings.from_json((tmp_path / "out" / "best.json").read_text())
     trials = json.loads((tmp_path / "out" / "trials.json").read_text())
     assert len(trials["trials"]) == 3
-    values = {row["value"]: row["knobs"]["lr"] for row in trials["trials"] if row["value"] is not None}
+    values = {
+        row["value"]: row["knobs"]["lr"] for row in trials["trials"] if row["value"] is not None
+    }
     assert best.lr == values[min(values)]
     assert main([*common, "--trials", "0"]) == 2

@@ -9,7 +9,10 @@ import pytest
 from tests.tune.storages import nothing_is_lost, run_workers
 
 KILLS = min(int(os.environ.get("RECIPE_KILLS", "5")), 20)
-pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and fork"), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and fork"),
+    pytest.mark.timeout(900)
+]
 
 
 def test_two_workers_share_the_trials(tmp_path: Path) -> None:
@@ -19,5 +22,6 @@ def test_two_workers_share_the_trials(tmp_path: Path) -> None:
 
 
 def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
-    found = run_workers(f"sqlite:///{tmp_path}/t.db", tmp_path, trials=2 * KILLS, kills=KILLS, seed=1)
+    found = run_workers(f"sqlite:///{tmp_path}/t.db", tmp_path, trials=2 * KILLS, kills=KILLS,
+                        seed=1)
     assert len(nothing_is_lost(found, 2 * KILLS)) >= KILLS // 2  # some died between two trials

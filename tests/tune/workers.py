@@ -1,10 +1,12 @@
-"""Workers on one storage, some of them killed in the midst of a trial; prints what the storage then holds as JSON.
+"""Workers on one storage, some of them killed in the midst of a trial; prints what the storage then
+holds as JSON.
 
     python tests/tune/workers.py URL FOLDER TRIALS KILLS TOGETHER SEED
 
-First KILLS workers are started one after the other and each is killed at a random moment of a trial. Then TOGETHER
-workers end the search side by side. A worker that has been told that its trial is stored notes that in FOLDER/log.
-This process itself never opens the storage, so that forking is safe.
+First KILLS workers are started one after the other and each is killed at a random moment of a
+trial. Then TOGETHER workers end the search side by side. A worker that has been told that its trial
+is stored notes that in FOLDER/log. This process itself never opens the storage, so that forking is
+safe.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ def make_data() -> Data:
 
 
 def prepared(data: Data) -> Tuning:
-    return tune(data, space("lr", "momentum"), BASE, trials=TRIALS, sampler="random", storage=URL, heartbeat=1, retries=99,
-                start=False)
+    return tune(data, space("lr", "momentum"), BASE, trials=TRIALS, sampler="random", storage=URL,
+                heartbeat=1, retries=99, start=False)
 
 
 def child(body: Callable[[], None]) -> int:
@@ -58,7 +60,9 @@ def child(body: Callable[[], None]) -> int:
 
 
 def work(data: Data, begun: int) -> None:
-    """A worker that writes a byte when a trial begins, and notes what it has been told is stored."""
+    """A worker that writes a byte when a trial begins, and notes what it has been told is
+    stored.
+    """
     tuning = prepared(data)
     tell, train = Tuning._tell, Tuning._train
     log = os.open(FOLDER / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -78,9 +82,10 @@ def work(data: Data, begun: int) -> None:
 
 def report(data: Data) -> None:
     study = prepared(data).study
-    trials = [{"number": t.number, "state": t.state.name, "value": t.value, "params": t.params,
-               "again": t.system_attrs.get("retry_history", []), "worker": t.user_attrs.get("worker")}
-              for t in study.get_trials(deepcopy=False)]
+    trials = [{
+        "number": t.number, "state": t.state.name, "value": t.value, "params": t.params, "again":
+        t.system_attrs.get("retry_history", []), "worker": t.user_attrs.get("worker")
+    } for t in study.get_trials(deepcopy=False)]
     (FOLDER / "trials.json").write_text(json.dumps(trials))
 
 
@@ -98,10 +103,16 @@ def main() -> None:
         os.waitpid(worker, 0)
         os.close(mine)
     sink = os.open(os.devnull, os.O_WRONLY)
-    codes = [os.waitpid(worker, 0)[1] for worker in [child(lambda: work(data, sink)) for _ in range(TOGETHER)]]
+    codes = [
+        os.waitpid(worker, 0)[1]
+        for worker in [child(lambda: work(data, sink)) for _ in range(TOGETHER)]
+    ]
     codes.append(os.waitpid(child(lambda: report(data)), 0)[1])
     log = [json.loads(line) for line in (FOLDER / "log").read_text().splitlines()]
-    print(json.dumps({"codes": codes, "told": log, "trials": json.loads((FOLDER / "trials.json").read_text())}))
+    print(
+        json.dumps({
+            "codes": codes, "told": log, "trials": json.loads((FOLDER / "trials.json").read_text())
+        }))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from recipe_widgets.judge import events
-from recipe_widgets.judge.events import Gradients, Schedule
+from recipe_widgets.rules import events
+from recipe_widgets.rules.events import Gradients, Schedule
 
 
 def of(**facts):
@@ -14,8 +14,8 @@ def of(**facts):
 
 def test_a_clean_run_says_nothing():
     g = of(groups=Counter({(("a:1", 1),): 100}))
-    for judgement in (events.gradients_cleared, events.cleared_too_early, events.never_stepped, events.foreign_gradients,
-                      events.tail_dropped, events.clipping):
+    for judgement in (events.gradients_cleared, events.cleared_too_early, events.never_stepped,
+                      events.foreign_gradients, events.tail_dropped, events.clipping):
         assert judgement(g) is None
     assert g.accumulates == 1
 
@@ -43,11 +43,13 @@ def test_validation_gradients_enter_a_step_now_and_then():
     said = events.foreign_gradients(of(groups=Counter({train: 95, both: 5})))
     assert said.status == "fail"
     assert said.details["line"] == "t.py:30"
-    # two losses in every step are nobody's mistake, nor is one more pass now and then (a lazy penalty)
+    # two losses in every step are nobody's mistake, nor is one more pass now and then (a lazy
+    # penalty)
     assert events.foreign_gradients(of(groups=Counter({both: 100}))) is None
     lazy = (("t.py:5", 1), ("t.py:30", 1))
     assert events.foreign_gradients(of(groups=Counter({train: 90, lazy: 10}))) is None
-    assert events.foreign_gradients(of(groups=Counter({train: 90, lazy: 10})), frozenset({"t.py:30"})).status == "fail"
+    assert events.foreign_gradients(of(groups=Counter({train: 90, lazy: 10})),
+                                    frozenset({"t.py:30"})).status == "fail"
 
 
 def test_dropped_tail_of_an_accumulation():
@@ -56,7 +58,8 @@ def test_dropped_tail_of_an_accumulation():
     assert said.status == "warn"
     assert said.measured == 560
     # a GAN clears what the other model's pass left: another line
-    assert events.tail_dropped(of(groups=Counter({(("t.py:5", 1),): 40}), dropped={"t.py:9": [40, 40]})) is None
+    assert events.tail_dropped(
+        of(groups=Counter({(("t.py:5", 1), ): 40}), dropped={"t.py:9": [40, 40]})) is None
 
 
 @pytest.mark.parametrize(("scale", "warns"), [(1.0, True), (1 / 8, False), (None, False)])
@@ -66,7 +69,8 @@ def test_accumulation_is_divided(scale, warns):
 
 
 def test_clipping():
-    assert events.clipping(of(clips=Counter(clean=50))).message.startswith("gradients are clipped before backward")
+    assert events.clipping(
+        of(clips=Counter(clean=50))).message.startswith("gradients are clipped before backward")
     assert "after the step" in events.clipping(of(clips=Counter(used=50))).message
     assert events.clipping(of(clips=Counter(fresh=50))) is None
     assert "scaled" in events.clipping(of(clips=Counter(fresh=50), clipped_scaled=50)).message
@@ -88,7 +92,9 @@ def test_schedules():
     assert "once per batch" in events.schedule(Schedule("StepLR", 300, 300, {}, gone)).message
     per_epoch = [(0, 0.1), (100, 0.01), (200, 1e-3)]
     assert events.schedule(Schedule("StepLR", 3, 300, {}, per_epoch)) is None
-    assert "planned" in events.schedule(Schedule("OneCycleLR", 8, 160, {"total_steps": 160.0})).message
+    assert "planned" in events.schedule(Schedule("OneCycleLR", 8, 160,
+                                                 {"total_steps": 160.0})).message
     assert events.schedule(Schedule("OneCycleLR", 160, 160, {"total_steps": 160.0})) is None
-    assert "swings" in events.schedule(Schedule("CosineAnnealingLR", 300, 300, {"T_max": 10.0})).message
+    assert "swings" in events.schedule(Schedule("CosineAnnealingLR", 300, 300,
+                                                {"T_max": 10.0})).message
     assert events.schedule(Schedule("CosineAnnealingLR", 10, 300, {"T_max": 10.0})) is None

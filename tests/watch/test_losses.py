@@ -1,4 +1,6 @@
-"""A loss is recognised by its gradient, whatever it is called: hand-made losses with known factors."""
+"""A loss is recognised by its gradient, whatever it is called: hand-made losses with known
+factors.
+"""
 
 import math
 
@@ -6,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recipe_widgets.judge import seen_loss
+from recipe_widgets.rules import seen_loss
 from recipe_widgets.watch.losses import Call, looked_at
 
 N, K = 24, 5
@@ -56,11 +58,13 @@ def test_named_functions_are_known_without_guessing():
 
 def test_verdicts_on_reductions():
     def said(loss_fn, **options):
-        return seen_loss.reduction(seen(loss_fn, y=LABELS, steps=4), options.pop("passes", 1), True, False)
+        return seen_loss.reduction(seen(loss_fn, y=LABELS, steps=4), options.pop("passes", 1), True,
+                                   False)
 
     assert said(F.cross_entropy) is None
     assert "divided by the batch size" in said(lambda z, y: F.cross_entropy(z, y) / N).message
-    assert said(lambda z, y: F.cross_entropy(z, y) / N, passes=N) is None  # accumulation over N passes
+    # accumulation over N passes
+    assert said(lambda z, y: F.cross_entropy(z, y) / N, passes=N) is None
     assert said(lambda z, y: -F.cross_entropy(z, y)).status == "fail"
     assert said(lambda z, y: F.cross_entropy(z, y, reduction="sum")).status == "warn"
     assert said(lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1)) is None
@@ -106,7 +110,8 @@ def test_sigmoid_before_a_loss_with_logits():
 
 
 def test_clipped_loss():
-    looks = seen(lambda z, y: F.cross_entropy(z, y).clamp(max=0.1), y=LABELS, function=F.cross_entropy)
+    looks = seen(lambda z, y: F.cross_entropy(z, y).clamp(max=0.1), y=LABELS,
+                 function=F.cross_entropy)
     assert seen_loss.clipped_loss(looks).status == "fail"
     # a hinge that has reached zero is no clipped loss
     looks = seen(lambda z, y: (z * 0).clamp(min=0).mean(), y=LABELS)

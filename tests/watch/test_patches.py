@@ -52,7 +52,9 @@ class Parked(nn.Module):
 
 
 def heard(neighbour: bool) -> tuple[list[str], int, list[int], int]:
-    """Findings, steps, training passes by model, and samples seen, of a faulty loop; a second thread may train meanwhile."""
+    """Findings, steps, training passes by model, and samples seen, of a faulty loop; a second
+    thread may train meanwhile.
+    """
     torch.manual_seed(0)
     net, other = nn.Linear(4, 2), Parked()
     thread = threading.Thread(target=train, args=(other, 5, True))

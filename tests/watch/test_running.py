@@ -1,4 +1,6 @@
-"""Scripts run under the watcher as they run alone: output, status, exceptions, numbers to the last bit."""
+"""Scripts run under the watcher as they run alone: output, status, exceptions, numbers to the
+last bit.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +61,17 @@ def watched(path: Path, *arguments: str, steps: int | None = None, **options) ->
 
 
 def checks_of(report: dict, *severities: str) -> list[str]:
-    return [f["check"] for f in report["findings"] if f["severity"] in (severities or ("error", "warning"))]
+    return [
+        f["check"]
+        for f in report["findings"]
+        if f["severity"] in (severities or ("error", "warning"))
+    ]
 
 
 def test_healthy_script_passes_and_leaves_no_trace(script, capsys):
-    before = (nn.Module.__call__, torch.autograd.backward, torch.save, builtins.print, torch.optim.Optimizer.zero_grad,
-              DataLoader.__init__, nn.init.kaiming_uniform_, torch.nn.utils.clip_grad_norm_, torch.manual_seed)
+    before = (nn.Module.__call__, torch.autograd.backward, torch.save, builtins.print,
+              torch.optim.Optimizer.zero_grad, DataLoader.__init__, nn.init.kaiming_uniform_,
+              torch.nn.utils.clip_grad_norm_, torch.manual_seed)
     status, report = watched(script("""
         for epoch in range(3):
             print("loss", sum(step() for _ in range(20)))
@@ -72,8 +79,9 @@ def test_healthy_script_passes_and_leaves_no_trace(script, capsys):
     assert status == 0
     assert checks_of(report) == []
     assert report["steps"] == 60
-    after = (nn.Module.__call__, torch.autograd.backward, torch.save, builtins.print, torch.optim.Optimizer.zero_grad,
-             DataLoader.__init__, nn.init.kaiming_uniform_, torch.nn.utils.clip_grad_norm_, torch.manual_seed)
+    after = (nn.Module.__call__, torch.autograd.backward, torch.save, builtins.print,
+             torch.optim.Optimizer.zero_grad, DataLoader.__init__, nn.init.kaiming_uniform_,
+             torch.nn.utils.clip_grad_norm_, torch.manual_seed)
     assert before == after
     assert torch._C._len_torch_function_stack() == 0
     assert "nothing suspicious" in capsys.readouterr().err
@@ -117,8 +125,10 @@ def test_numbers_are_the_same_to_the_last_bit(script, capsys):
     assert outputs[0]
 
 
-@pytest.mark.parametrize(("end", "status"), [("sys.exit(5)", 5), ("sys.exit()", 0), ("raise SystemExit('no')", 1),
-                                             ("raise KeyboardInterrupt", 130), ("1 / 0", 1), ("pass", 0)])
+@pytest.mark.parametrize(("end", "status"), [("sys.exit(5)", 5), ("sys.exit()", 0),
+                                             ("raise SystemExit('no')", 1),
+                                             ("raise KeyboardInterrupt", 130), ("1 / 0", 1),
+                                             ("pass", 0)])
 def test_status_passes_through(script, capsys, end, status):
     got, report = watched(script(f"for _ in range(10): step(clear=False)\n{end}\n"))
     assert got == status
@@ -212,7 +222,8 @@ def test_missing_script():
     assert main(["watch", "nowhere.py"]) == 2
 
 
-def loop(clear: bool, made: torch.optim.Optimizer | None = None, net: nn.Module | None = None) -> None:
+def loop(clear: bool, made: torch.optim.Optimizer | None = None,
+         net: nn.Module | None = None) -> None:
     net = net or nn.Linear(4, 2)
     optimizer = made or torch.optim.Adam(net.parameters(), lr=1e-2)
     for _ in range(20):
@@ -307,8 +318,10 @@ def test_compiled_models_are_left_alone(script, capsys):
 def test_as_a_command(script, tmp_path):
     path = script("for _ in range(20): step(clear=False)\nprint('trained')\n")
     root = str(Path(recipe_widgets.__file__).parent.parent)
-    done = subprocess.run([sys.executable, "-m", "recipe_widgets", "watch", "--fail-on", "error", str(path), "--own", "1"],
-                          capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+    done = subprocess.run([
+        sys.executable, "-m", "recipe_widgets", "watch", "--fail-on", "error",
+        str(path), "--own", "1"
+    ], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
                           env=os.environ | {"PYTHONPATH": root})
     assert done.returncode == 3
     assert done.stdout == "trained\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recipe_widgets.judge import seen_data as judge
+from recipe_widgets.rules import seen_data as judge
 from recipe_widgets.watch import dataprobes
 from recipe_widgets.watch.evidence import Inputs
 from recipe_widgets.watch.rows import Fingerprints
@@ -32,7 +32,8 @@ def test_running_sums_are_mean_and_std():
 def test_input_range():
     assert judge.input_range(stats(pictures())) is None
     assert "unscaled" in judge.input_range(stats(pictures().sigmoid() * 255)).message
-    assert "nearly constant" in judge.input_range(stats((pictures().sigmoid() / 255 - 0.3) / 0.4)).message
+    assert "nearly constant" in judge.input_range(stats(
+        (pictures().sigmoid() / 255 - 0.3) / 0.4)).message
     one_hot = torch.nn.functional.one_hot(torch.arange(100), 1000).float()
     assert judge.input_range(stats(one_hot)) is None  # sparse, not constant
 
@@ -42,7 +43,8 @@ def test_other_preprocessing_in_evaluation():
     said = judge.train_eval_preprocessing(stats(pictures()), stats(pictures(seed=1) * 0.3 + 0.4))
     assert said.status == "warn"
     tinted = pictures() + torch.tensor([1.0, 0.0, -1.0])[:, None, None]
-    assert "reversed" in judge.train_eval_preprocessing(stats(tinted), stats(tinted.flip(1))).message
+    assert "reversed" in judge.train_eval_preprocessing(stats(tinted),
+                                                        stats(tinted.flip(1))).message
 
 
 @pytest.mark.parametrize(("overlap", "size", "train", "clean", "status"), [
@@ -136,7 +138,8 @@ def test_probe_tells_labels_that_belong_from_those_that_do_not():
     x, y = blobs(600)
     told, chance, held_out = dataprobes.told(x, y)
     assert told > 0.9
-    apart = dataprobes.told(x, y[torch.randperm(600, generator=torch.Generator().manual_seed(3))])[0]
+    apart = dataprobes.told(x, y[torch.randperm(600,
+                                                generator=torch.Generator().manual_seed(3))])[0]
     assert judge.uninformative(apart, 0.25, chance, held_out).status == "warn"
     assert judge.uninformative(told, 0.25, chance, held_out) is None
     assert judge.information(apart, told, chance, True).name == "label_alignment"

@@ -1,4 +1,6 @@
-"""A sample of whole scripts under `recipe watch`; all of them: `python -m tests.planted_bugs.watch_matrix --plain`."""
+"""A sample of whole scripts under `recipe watch`; all of them: `python -m
+tests.planted_bugs.watch_matrix --plain`.
+"""
 
 import os
 from pathlib import Path
@@ -14,8 +16,8 @@ SCRIPTS = Path(__file__).parent / "scripts"
 # script -> the finding that names its bug
 BUGGY = {
     "b09_mse_on_class_index": "loss_fits_targets", "b17_head_replaced": "optimizer_covers_model",
-    "b22_clip_before_unscale": "clipping", "b38_heads_scrambled": "causal_dependence", "b46_best_is_alias": "checkpoint",
-    "b55_validation_from_all": "split_leak",
+    "b22_clip_before_unscale": "clipping", "b38_heads_scrambled": "causal_dependence",
+    "b46_best_is_alias": "checkpoint", "b55_validation_from_all": "split_leak",
 }
 HEALTHY = ("amp_scaler", "lbfgs_closure", "tiny_gan", "zero_init_head")
 OTHER_BUGS = {"sigmoid_twice": "output_scale", "leak_by_index": "split_leak"}
@@ -45,7 +47,8 @@ def test_healthy_script_is_not_accused(name):
 
 @pytest.mark.parametrize("name", OTHER_BUGS)
 def test_other_styles_with_a_bug(name):
-    assert OTHER_BUGS[name] in loud(forked(SCRIPTS / "buggy" / f"{name}.py", watched=True)["report"])
+    assert OTHER_BUGS[name] in loud(
+        forked(SCRIPTS / "buggy" / f"{name}.py", watched=True)["report"])
 
 
 @pytest.mark.parametrize("name", OTHER_STYLES)

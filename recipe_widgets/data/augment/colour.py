@@ -1,7 +1,9 @@
-"""Changing the colours of a batch of images, each image by a factor of its own. Nothing random here.
+"""Changing the colours of a batch of images, each image by a factor of its own. Nothing random
+here.
 
-x: uint8 (N,C,H,W), or floats in [0, 1]. factor: float (N,); 1 changes nothing, 0 leaves black, grey or colourless images.
-Results are clipped to the range of the type; bytes are cut off, not rounded, as torchvision does.
+x: uint8 (N,C,H,W), or floats in [0, 1]. factor: float (N,); 1 changes nothing, 0 leaves black, grey
+or colourless images. Results are clipped to the range of the type; bytes are cut off, not rounded,
+as torchvision does.
 """
 
 from __future__ import annotations

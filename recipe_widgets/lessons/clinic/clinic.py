@@ -1,4 +1,6 @@
-"""The bug clinic without a page: patients, their curves, what the checks say, diagnoses, a score."""
+"""The bug clinic without a page: patients, their curves, what the checks say, diagnoses, a
+score.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,15 @@ from matplotlib.figure import Figure
 
 from recipe_widgets import checks
 from recipe_widgets.checks import Check, Report, run_all
+from recipe_widgets.core import CheckResult, History, RecipeError
+from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.plain import parsed, read_text
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.clinic.bugs import CASES, Case
 from recipe_widgets.lessons.clinic.program import Program
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture, thin
-from recipe_widgets.records import CheckResult, History, RecipeError
-from recipe_widgets.records.arguments import checked, fitting, whole
-from recipe_widgets.records.files import write_whole
-from recipe_widgets.records.plain import parsed, read_text
 
 
 def split_leak(target: Any) -> CheckResult:
@@ -31,14 +33,19 @@ def split_leak(target: Any) -> CheckResult:
     return checks.split_leak(target, near=False)
 
 
-# What a patient is examined with: quick, and each able to see one of the bugs or to clear a suspicion.
-EXAMINATION: tuple[Check, ...] = (
-    checks.class_balance, checks.input_range, split_leak, checks.label_alignment, checks.augmentation_keeps_label,
-    checks.train_eval_preprocessing, checks.loss_reduction, checks.output_scale, checks.loss_at_init, checks.output_init,
-    checks.batch_independence, checks.optimizer_covers_model, checks.gradients_flow, checks.gradient_check,
-    checks.bias_before_norm, checks.mode_toggles, checks.grads_are_cleared, checks.update_ratio, checks.loss_decreases,
-    checks.overfit_one_batch, checks.dead_units, checks.saturation,
-)
+# What a patient is examined with: quick, and each able to see one of the bugs or to clear a
+# suspicion.
+EXAMINATION: tuple[Check,
+                   ...] = (checks.class_balance, checks.input_range, split_leak,
+                           checks.label_alignment, checks.augmentation_keeps_label,
+                           checks.train_eval_preprocessing, checks.loss_reduction,
+                           checks.output_scale, checks.loss_at_init, checks.output_init,
+                           checks.batch_independence, checks.optimizer_covers_model,
+                           checks.gradients_flow, checks.gradient_check, checks.bias_before_norm,
+                           checks.mode_toggles, checks.grads_are_cleared, checks.update_ratio,
+                           checks.loss_decreases, checks.overfit_one_batch, checks.dead_units,
+                           checks.saturation,
+                           )
 _POINTS = {"curves": 2, "checks": 1}
 _ATTEMPTS = 3  # wrong answers until it is told
 
@@ -79,18 +86,21 @@ class Clinic:
         seeds: runs of each program; the picture shows their mean, lowest and highest.
         keep: a file for the answers, which the next clinic with the same file begins with.
 
-    Patients are numbered from 1. Named right by the curves alone: 2 points; after the checks: 1; else 0.
+    Patients are numbered from 1. Named right by the curves alone: 2 points; after the checks: 1;
+        else 0.
     """
 
     @checked(seeds=whole(1, 1000))
     @fitting("data, settings and numbers that this experiment can work with")
-    def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES, keep: Path | None = None) -> None:
+    def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES,
+                 keep: Path | None = None) -> None:
         self.data = {one.name: one for one in data}
         kept = [case for case in cases if case.data in self.data]
         if not kept:
-            wanted = " or ".join(dict.fromkeys(case.data for case in cases)) or "none, as there are no cases"
-            raise RecipeError("Data of the cases", found=", ".join(self.data) or "no data", expected=wanted,
-                              mend='BugClinic(load("mnist"), load("cifar10")).')
+            wanted = " or ".join(dict.fromkeys(case.data
+                                               for case in cases)) or "none, as there are no cases"
+            raise RecipeError("Data of the cases", found=", ".join(self.data) or "no data",
+                              expected=wanted, mend='BugClinic(load("mnist"), load("cifar10")).')
         # In an order of their own, so that a place in the list of choices tells nothing.
         self.cases = [kept[k] for k in np.random.default_rng(4).permutation(len(kept))]
         self.seeds, self.keep = seeds, keep
@@ -113,7 +123,8 @@ class Clinic:
     def _save(self) -> None:
         if self.keep is not None:
             with contextlib.suppress(OSError):  # answers that cannot be kept are no reason to stop
-                write_whole(self.keep, json.dumps({key: vars(one) for key, one in self._answers.items()}))
+                write_whole(self.keep,
+                            json.dumps({key: vars(one) for key, one in self._answers.items()}))
 
     def afresh(self) -> None:
         """Forget all answers, on disk as well."""
@@ -135,14 +146,17 @@ class Clinic:
 
     @checked(number=whole(1))
     def patient(self, number: int) -> Patient:
-        """Train it, and the sound program beside it, at the first call: about a second per patient."""
+        """Train it, and the sound program beside it, at the first call: about a second per
+        patient.
+        """
         if not 1 <= number <= len(self):
             raise RecipeError("BugClinic", found=f"patient {number}", expected=f"1 to {len(self)}")
         if number not in self._patients:
             case = self.cases[number - 1]
             sound = self._sound(case)
             broken = case.plant(sound)
-            self._patients[number] = Patient(number, case, [sound.run(seed) for seed in range(self.seeds)],
+            self._patients[number] = Patient(number, case,
+                                             [sound.run(seed) for seed in range(self.seeds)],
                                              [broken.run(seed) for seed in range(self.seeds)])
         return self._patients[number]
 
@@ -152,7 +166,8 @@ class Clinic:
         for number, case in enumerate(self.cases, 1):
             if case.key == key:
                 return number
-        raise RecipeError("BugClinic", found=f"the case {key!r}", expected="one of " + ", ".join(c.key for c in self.cases))
+        raise RecipeError("BugClinic", found=f"the case {key!r}",
+                          expected="one of " + ", ".join(c.key for c in self.cases))
 
     @checked(number=whole(1))
     def examine(self, number: int, progress: bool = True) -> Report:
@@ -167,7 +182,8 @@ class Clinic:
     def answer(self, number: int, diagnosis: str) -> str:
         """Name the bug; the reply says why it is that one, or where to look next."""
         if diagnosis not in self.diagnoses:
-            raise RecipeError("Diagnosis", found=repr(diagnosis), expected="one of " + "; ".join(self.diagnoses))
+            raise RecipeError("Diagnosis", found=repr(diagnosis),
+                              expected="one of " + "; ".join(self.diagnoses))
         patient = self.patient(number)
         case, said = patient.case, self._answers[patient.case.key]
         right = diagnosis == case.diagnosis
@@ -197,9 +213,12 @@ class Clinic:
 
     def table(self) -> str:
         """Every patient that is over: what it had, and what you said."""
-        rows = [f"{number:>3}  {_points(said.points or 0):>8}  {case.diagnosis}"
-                + (f"   (you first said: {said.wrong[0]})" if said.wrong else "")
-                for number, case in enumerate(self.cases, 1) if (said := self._answers[case.key]).over]
+        rows = [
+            f"{number:>3}  {_points(said.points or 0):>8}  {case.diagnosis}" +
+            (f"   (you first said: {said.wrong[0]})" if said.wrong else "")
+            for number, case in enumerate(self.cases, 1)
+            if (said := self._answers[case.key]).over
+        ]
         return "\n".join([*rows, self.score])
 
     def plot(self, number: int) -> Picture:
@@ -239,18 +258,23 @@ def _points(points: int) -> str:
 
 
 def curves(patient: Patient, program: Program) -> Picture:
-    """The patient (solid, orange) and the sound program (dashed, blue): mean of the seeds, lowest to highest as a band."""
+    """The patient (solid, orange) and the sound program (dashed, blue): mean of the seeds,
+    lowest to highest as a band.
+    """
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     ends: list[str] = []
     lasts: list[float] = []
     for name, runs, colour, line in (("the sound program", patient.sound, PALETTE[0], "--"),
-                                     (f"patient {patient.number}", patient.broken, PALETTE[1], "-")):
+                                     (f"patient {patient.number}", patient.broken, PALETTE[1],
+                                      "-")):
         _band(left, [thin(*run.arrays("train_loss"), bins=50) for run in runs], name, colour, line)
-        last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)], name, colour, line)
+        last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)],
+                     name, colour, line)
         lasts.append(last)
-        ends.append(f"{name} begins with a loss of {np.mean([run.series('train_loss')[0] for run in runs]):.3g} and ends at "
-                    f"{last:.0f} %")
+        ends.append(
+            f"{name} begins with a loss of {np.mean([run.series('train_loss')[0] for run in runs]):.3g} and ends at "
+            f"{last:.0f} %")
     left.set(xlabel="step", ylabel=f"training loss ({program.unit})")
     losses = np.concatenate([run.series("train_loss") for run in (*patient.sound, *patient.broken)])
     losses = losses[np.isfinite(losses)]
@@ -259,9 +283,11 @@ def curves(patient: Patient, program: Program) -> Picture:
     right.set(xlabel="step", ylabel=f"{program.metric} (%)", ylim=(0, 100))
     left.legend(frameon=False, fontsize=8)
     what = "photos" if patient.case.data == "cifar10" else "digits"
-    figure.suptitle(f"Patient {patient.number} ({what}) ends at {lasts[1]:.0f} %, the sound program at {lasts[0]:.0f} % "
-                    f"(lines: mean of {len(patient.sound)} seeds; bands: lowest to highest)", fontsize=10)
-    return Picture(figure, f"Patient {patient.number}, {what}: {'; '.join(ends)} ({program.metric}).")
+    figure.suptitle(
+        f"Patient {patient.number} ({what}) ends at {lasts[1]:.0f} %, the sound program at {lasts[0]:.0f} % "
+        f"(lines: mean of {len(patient.sound)} seeds; bands: lowest to highest)", fontsize=10)
+    return Picture(figure,
+                   f"Patient {patient.number}, {what}: {'; '.join(ends)} ({program.metric}).")
 
 
 def _band(axes: Axes, series: list[tuple[Any, Any]], name: str, colour: str, line: str) -> float:

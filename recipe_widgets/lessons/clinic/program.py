@@ -1,4 +1,6 @@
-"""Small training programs in pieces, such as a practitioner hands to `checks.subject`, and the loop that runs them."""
+"""Small training programs in pieces, such as a practitioner hands to `checks.subject`, and the
+loop that runs them.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from torch.nn import functional as F
 
 from recipe_widgets.checks import Subject, subject
 from recipe_widgets.checks.runner import seeded
+from recipe_widgets.core import History, generator
 from recipe_widgets.data import Data
-from recipe_widgets.records import History, generator
 from recipe_widgets.training import BatchIndices
 
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -22,8 +24,8 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 BATCH, SAMPLES, HELD = 64, 1024, 600
 
 
-def plain_step(model: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: Loss, x: torch.Tensor, y: torch.Tensor
-               ) -> torch.Tensor:
+def plain_step(model: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: Loss, x: torch.Tensor,
+               y: torch.Tensor) -> torch.Tensor:
     """One step as it should be."""
     loss = loss_fn(model(x), y)
     optimizer.zero_grad()
@@ -92,46 +94,54 @@ class Program:
         return list(zip(x.split(200), y.split(200), strict=True))
 
     def run(self, seed: int = 0, looks: int = 8) -> History:
-        """Train from this seed: columns `train_loss` of each step, `val_accuracy` of `looks` evenly spaced ones."""
+        """Train from this seed: columns `train_loss` of each step, `val_accuracy` of `looks`
+        evenly spaced ones.
+        """
         history, held, every = History(), self.held(), max(1, self.steps // looks)
         with seeded(seed):
             model = self.factory().train()
             optimizer = self.optimizer(model)
             for index, (x, y) in enumerate(self.batches(self.steps, seed)):
-                history.append("train_loss", index, float(self.step(model, optimizer, self.loss_fn, x, y)))
+                history.append("train_loss", index,
+                               float(self.step(model, optimizer, self.loss_fn, x, y)))
                 if (index + 1) % every == 0:
                     history.append("val_accuracy", index, self.evaluate(model, held))
         return history
 
     def subject(self) -> Subject:
         """What the checks look at."""
-        def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor,
+                       y: torch.Tensor) -> torch.Tensor:
             return self.step(model, optimizer, self.loss_fn, x, y)
 
         epoch = self.batches(max(1, len(self.train[1]) // BATCH))  # no sample twice
-        return subject(self.factory, epoch, self.loss_fn, optimizer=self.optimizer, num_classes=self.classes,
-                       train_step=train_step, evaluate=self.evaluate, validation=self.held(), augment=self.augment)
+        return subject(self.factory, epoch, self.loss_fn, optimizer=self.optimizer,
+                       num_classes=self.classes, train_step=train_step, evaluate=self.evaluate,
+                       validation=self.held(), augment=self.augment)
 
 
 def samples(data: Data, train: int = SAMPLES, held: int = HELD) -> tuple[Pair, Pair]:
     """So many normalised training and validation samples, the same at every call."""
     parts = []
     for split, count in ((data.train, train), (data.validation, held)):
-        parts.append(split.batch(torch.randperm(split.size, generator=generator(0, "split"))[:count]))
+        parts.append(
+            split.batch(torch.randperm(split.size, generator=generator(0, "split"))[:count]))
     return parts[0], parts[1]
 
 
 def sgd(lr: float, **more: float) -> Callable[[nn.Module], torch.optim.Optimizer]:
     """Makes plain SGD over all parameters of a model."""
-    return lambda model: torch.optim.SGD(model.parameters(), lr=lr, **more)  # type: ignore[arg-type]
+    return lambda model: torch.optim.SGD(model.parameters(), lr=lr, **more
+                                         )  # type: ignore[arg-type]
 
 
 def mlp(data: Data) -> Program:
     """Inputs, 64 ReLU units, 10 logits."""
     inputs = data.train.x[0].numel()
     train, held = samples(data)
-    return Program(lambda: nn.Sequential(nn.Flatten(), nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 10)), train, held,
-                   sgd(0.1 if inputs < 1000 else 0.03))
+    return Program(
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 10)),
+        train, held, sgd(0.1 if inputs < 1000 else 0.03))
 
 
 def tanh_net(data: Data) -> Program:
@@ -140,7 +150,8 @@ def tanh_net(data: Data) -> Program:
 
 
 def tanh_layers(inputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 10))
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, 64),
+                         nn.Tanh(), nn.Linear(64, 10))
 
 
 def convnet(data: Data) -> Program:
@@ -158,7 +169,9 @@ def conv_layers(bias: bool = False) -> nn.Sequential:
 
 
 class RowReader(nn.Module):
-    """A GRU reads a picture row by row; the mean of its states makes the logits: (N, 1, H, W) to (N, 10)."""
+    """A GRU reads a picture row by row; the mean of its states makes the logits: (N, 1, H, W) to
+    (N, 10).
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,7 +190,8 @@ class RowReader(nn.Module):
 def row_reader(data: Data) -> Program:
     """The GRU with Adam."""
     train, held = samples(data)
-    return Program(RowReader, train, held, lambda model: torch.optim.Adam(model.parameters(), lr=0.01), steps=120)
+    return Program(RowReader, train, held,
+                   lambda model: torch.optim.Adam(model.parameters(), lr=0.01), steps=120)
 
 
 def ink(data: Data) -> Program:
@@ -188,12 +202,15 @@ def ink(data: Data) -> Program:
         return x, 100 * level
 
     train, held = (amounts(pair) for pair in samples(data))
-    return Program(ink_net, train, held, sgd(0.003), loss_fn=F.mse_loss, evaluate=within_one, classes=None, steps=40,
-                   metric="share within 1 % of ink", unit="squared per cent")
+    return Program(ink_net, train, held, sgd(0.003), loss_fn=F.mse_loss, evaluate=within_one,
+                   classes=None, steps=40, metric="share within 1 % of ink",
+                   unit="squared per cent")
 
 
 def ink_net(bias: bool = True) -> nn.Sequential:
-    """(N, 1, 28, 28) to (N, 1), which begins near the mean of the targets, 13 %, where it has a bias."""
+    """(N, 1, 28, 28) to (N, 1), which begins near the mean of the targets, 13 %, where it has a
+    bias.
+    """
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.Tanh(), nn.Linear(32, 1, bias=bias))
     if bias:
         nn.init.constant_(net[-1].bias, 13.0)  # type: ignore[arg-type]

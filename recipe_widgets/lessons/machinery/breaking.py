@@ -10,16 +10,18 @@ import numpy as np
 from tqdm import tqdm
 
 from recipe_widgets.checks import curve_shape
+from recipe_widgets.core import Run, Settings
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import Comparison, compare
 from recipe_widgets.lessons.machinery.gradients import Swish, small_net
-from recipe_widgets.records import Run, Settings
-from recipe_widgets.records.arguments import checked, fitting, whole
 from recipe_widgets.training import train, train_many
 
 WAYS: Mapping[str, Mapping[str, float | str]] = {
-    "as it should be": {}, "learning rate 5": {"lr": 5.0}, "momentum 0.99": {"momentum": 0.99},
-    "init normal": {"init": "normal"}, "init zeros": {"init": "zeros"}, "weight decay 0.1": {"weight_decay": 0.1}}
+    "as it should be": {}, "learning rate 5": {"lr": 5.0}, "momentum 0.99": {"momentum":
+                                                                             0.99}, "init normal":
+    {"init": "normal"}, "init zeros": {"init": "zeros"}, "weight decay 0.1": {"weight_decay": 0.1}
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,10 @@ class BothTrain(Comparison[str]):
     name: str = ""
 
     def __str__(self) -> str:
-        words = [f"{self.mean(kind):.1%} ({self.worst(kind):.1%} to {self.best(kind):.1%})" for kind in ("right", "wrong")]
+        words = [
+            f"{self.mean(kind):.1%} ({self.worst(kind):.1%} to {self.best(kind):.1%})"
+            for kind in ("right", "wrong")
+        ]
         if self.best("wrong") < self.worst("right"):
             said = "every seed with the right one is better"
         elif self.worst("wrong") > self.best("right"):
@@ -43,12 +48,15 @@ class BothTrain(Comparison[str]):
 @checked(seeds=whole(1, 1000), steps=whole(1, 10**6))
 @fitting("data, settings and numbers that this experiment can work with")
 def train_with_both(data: Data, seeds: int = 3, steps: int = 150) -> BothTrain:
-    """The same network trained with a right and with a wrong backward pass: validation accuracy, 0 to 1."""
+    """The same network trained with a right and with a wrong backward pass: validation accuracy,
+    0 to 1.
+    """
     def run(seed: int, right: bool) -> Run:
         chosen = Settings(seed=seed, lr=0.02, max_steps=steps, eval_every=steps, eval_samples=1000)
         return train(data, chosen, small_net(data, Swish(right), 64, seed))
 
-    made = compare({"right": lambda seed: run(seed, True), "wrong": lambda seed: run(seed, False)}, seeds)
+    made = compare({"right": lambda seed: run(seed, True), "wrong": lambda seed: run(seed, False)},
+                   seeds)
     return BothTrain(made.runs, data.name)
 
 
@@ -61,23 +69,28 @@ class Broken(Comparison[str]):
     def shapes(self, label: str) -> str:
         """The kinds of curve that `curve_shape` sees, such as "flat" or "falling 2, noisy 1"."""
         kinds = Counter(str(curve_shape(run).details["shape"]) for run in self.runs[label])
-        return next(iter(kinds)) if len(kinds) == 1 else ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+        return next(iter(kinds)) if len(kinds) == 1 else ", ".join(
+            f"{kind} {count}" for kind, count in kinds.most_common())
 
     def ends(self, label: str) -> tuple[float, float]:
         """First loss, and the median of the last tenth (nats; means of the seeds)."""
         losses = [run.history.series("train_loss") for run in self.runs[label]]
-        return float(np.mean([one[0] for one in losses])), float(np.mean([np.median(one[-max(1, len(one) // 10):])
-                                                                           for one in losses]))
+        return float(np.mean([one[0] for one in losses])), float(
+            np.mean([np.median(one[-max(1,
+                                        len(one) // 10):]) for one in losses]))
 
     def __str__(self) -> str:
-        rows = [f"{self.name:<16} {'first loss':>10} {'last loss':>10}   {'curve':<22} validation accuracy, "
-                f"{self.seeds} seeds"]
+        rows = [
+            f"{self.name:<16} {'first loss':>10} {'last loss':>10}   {'curve':<22} validation accuracy, "
+            f"{self.seeds} seeds"
+        ]
         for label in self.runs:
             first, last = self.ends(label)
             lost = sum(run.status == "diverged" for run in self.runs[label])
-            rows.append(f"{label:<16} {first:>10.3g} {last:>10.3g}   {self.shapes(label):<22} {self.mean(label):.1%} "
-                        f"({self.worst(label):.1%} to {self.best(label):.1%})"
-                        + (f", {lost} diverged (counted as 0)" if lost else ""))
+            rows.append(
+                f"{label:<16} {first:>10.3g} {last:>10.3g}   {self.shapes(label):<22} {self.mean(label):.1%} "
+                f"({self.worst(label):.1%} to {self.best(label):.1%})" +
+                (f", {lost} diverged (counted as 0)" if lost else ""))
         return "\n".join(rows)
 
 
@@ -86,4 +99,8 @@ class Broken(Comparison[str]):
 def ways_to_break(data: Data, settings: Settings, seeds: int = 3) -> Broken:
     """The same network with one knob turned far too far; losses in nats."""
     bar = tqdm(WAYS.items(), desc=data.name, unit="way", leave=False)
-    return Broken({name: train_many(data, settings.replace(**changes), range(seeds)) for name, changes in bar}, data.name)
+    return Broken(
+        {
+            name: train_many(data, settings.replace(**changes), range(seeds))
+            for name, changes in bar
+        }, data.name)

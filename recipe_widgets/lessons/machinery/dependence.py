@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.checks.runner import seeded
+from recipe_widgets.core.arguments import checked, filled, fitting, tensor, whole
 from recipe_widgets.lessons.clinic.bugs import MixedRows
 from recipe_widgets.lessons.clinic.program import RowReader
 from recipe_widgets.plots import Picture
-from recipe_widgets.records.arguments import checked, filled, fitting, tensor, whole
 
 
 class NextRow(nn.Module):
@@ -62,7 +62,9 @@ def next_row_models() -> tuple[nn.Module, nn.Module]:
 
 
 def chart(model: nn.Module, x: torch.Tensor, axis: int = 0) -> np.ndarray:
-    """(n, n): size of the gradient of output i by input j along `axis`: 0 samples, 1 positions; row i, column j."""
+    """(n, n): size of the gradient of output i by input j along `axis`: 0 samples, 1 positions;
+    row i, column j.
+    """
     x = x.detach().clone().requires_grad_()
     out = copy.deepcopy(model).eval()(x)  # the given one stays in its mode
     rows = []
@@ -74,7 +76,9 @@ def chart(model: nn.Module, x: torch.Tensor, axis: int = 0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Charts:
-    """Two dependence charts side by side; `strangers` is the share of entries that ought to be zero and are not."""
+    """Two dependence charts side by side; `strangers` is the share of entries that ought to be
+    zero and are not.
+    """
 
     strangers: tuple[float, float]
     names: tuple[str, str]
@@ -89,9 +93,12 @@ class Charts:
 @fitting("data, settings and numbers that this experiment can work with")
 def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, axis: int = 0,
                       names: tuple[str, str] = ("permute", "view")) -> Charts:
-    """Charts of both models on x (N, ...): a sample must depend on itself alone, a position on earlier ones."""
+    """Charts of both models on x (N, ...): a sample must depend on itself alone, a position on
+    earlier ones.
+    """
     made = [chart(model, x, axis) for model in (right, wrong)]
-    forbidden = ~np.eye(len(made[0]), dtype=bool) if axis == 0 else np.triu(np.ones_like(made[0], dtype=bool), 1)
+    forbidden = ~np.eye(len(made[0]), dtype=bool) if axis == 0 else np.triu(
+        np.ones_like(made[0], dtype=bool), 1)
     shares = tuple(float((m[forbidden] > 0).mean()) for m in made)
     what = "sample" if axis == 0 else "position"
     others = "of other samples count" if axis == 0 else "of later positions count"
@@ -103,14 +110,17 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, ax
         axes.set_title(f"{name}: {share:.0%} {others}", fontsize=10)
     figure.colorbar(image, ax=figure.axes, label="gradient (log10 of its share of the largest)")
     alt = f"Which {what} depends on which, white where exactly zero. " + " ".join(
-        f"{name}: {share:.0%} of the entries that must be zero are not." for name, share in zip(names, shares, strict=True))
+        f"{name}: {share:.0%} of the entries that must be zero are not."
+        for name, share in zip(names, shares, strict=True))
     return Charts((shares[0], shares[1]), names, Picture(figure, alt))
 
 
 @checked(classes=whole(1, 10**4))
 @fitting("data, settings and numbers that this experiment can work with")
 def class_means(x: torch.Tensor, y: torch.Tensor, classes: int) -> torch.Tensor:
-    """(classes, D): the mean of the rows of x (N, D) with each label; a class without rows has zeros."""
+    """(classes, D): the mean of the rows of x (N, D) with each label; a class without rows has
+    zeros.
+    """
     sums = torch.zeros(classes, x.shape[1]).index_add(0, y, x)
     return sums / torch.bincount(y, minlength=classes).clamp(min=1)[:, None]
 
@@ -137,7 +147,8 @@ def distances_at_once(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
 @fitting("data, settings and numbers that this experiment can work with")
 def distances_with_slip(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     """The same with a slip in the axis: it runs, it has the right shape, and it is wrong."""
-    return x.square().sum(1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(0)[:len(templates)]
+    return x.square().sum(
+        1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(0)[:len(templates)]
 
 
 Distances = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -164,7 +175,9 @@ class Same:
 @checked(templates=tensor("K", "D"))
 @fitting("data, settings and numbers that this experiment can work with")
 def loop_against(fast: Distances, x: torch.Tensor, templates: torch.Tensor) -> Same:
-    """Largest relative difference of `fast` to the loop, and the seconds of both (best of five for `fast`)."""
+    """Largest relative difference of `fast` to the loop, and the seconds of both (best of five
+    for `fast`).
+    """
     began = time.perf_counter()
     slow = distances_by_loop(x, templates)
     took, quickest = time.perf_counter() - began, float("inf")
@@ -178,7 +191,9 @@ def loop_against(fast: Distances, x: torch.Tensor, templates: torch.Tensor) -> S
 
 @checked()
 def check_distances(mine: Distances) -> str:
-    """Judge the exercise: absolute (L1) distances (N, K) of x (N, D) to templates (K, D), without a Python loop."""
+    """Judge the exercise: absolute (L1) distances (N, K) of x (N, D) to templates (K, D),
+    without a Python loop.
+    """
     g = torch.Generator().manual_seed(0)
     x, t = torch.randn(7, 5, generator=g), torch.randn(3, 5, generator=g)
     wanted = torch.stack([torch.stack([(a - b).abs().sum() for b in t]) for a in x])
@@ -195,8 +210,10 @@ def check_distances(mine: Distances) -> str:
     if torch.allclose(got, wanted, atol=1e-5):
         return "Right: equal to the loop on random numbers."
     for value, hint in ((wanted / 5, "it takes the mean over the last axis; the sum is wanted"),
-                        (((x[:, None] - t) ** 2).sum(-1), "these are squared distances; absolute ones are wanted"),
-                        ((x[:, None] - t).sum(-1), "abs is missing: differences of both signs cancel")):
+                        (((x[:, None] - t)**2).sum(-1),
+                         "these are squared distances; absolute ones are wanted"),
+                        ((x[:, None] - t).sum(-1),
+                         "abs is missing: differences of both signs cancel")):
         if torch.allclose(got, value, atol=1e-5):
             return f"Not yet: {hint}."
     return f"Not yet: the shape is right, but entry (0, 0) is {float(got[0, 0]):.3f} and not {float(wanted[0, 0]):.3f}."

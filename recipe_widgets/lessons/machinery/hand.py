@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from recipe_widgets.core import RecipeError, generator
+from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.machinery.gradients import few_samples
-from recipe_widgets.records import RecipeError, generator
-from recipe_widgets.records.arguments import checked, fitting, whole
 
 Weights = dict[str, torch.Tensor]  # w1 (H, D), b1 (H,), w2 (K, H), b2 (K,)
 Backprop = Callable[[torch.Tensor, torch.Tensor, Weights], Weights]
@@ -21,10 +21,12 @@ NAMES = ("w1", "b1", "w2", "b2")
 def new_weights(inputs: int, hidden: int, classes: int, seed: int = 0) -> Weights:
     """Two layers, He's initialisation, float64."""
     g = generator(seed, "init")
-    return {"w1": torch.randn(hidden, inputs, generator=g, dtype=torch.float64) * (2 / inputs) ** 0.5,
-            "b1": torch.zeros(hidden, dtype=torch.float64),
-            "w2": torch.randn(classes, hidden, generator=g, dtype=torch.float64) * (2 / hidden) ** 0.5,
-            "b2": torch.zeros(classes, dtype=torch.float64)}
+    return {
+        "w1": torch.randn(hidden, inputs, generator=g, dtype=torch.float64) * (2 / inputs)**0.5,
+        "b1": torch.zeros(hidden, dtype=torch.float64), "w2":
+        torch.randn(classes, hidden, generator=g, dtype=torch.float64) * (2 / hidden)**0.5, "b2":
+        torch.zeros(classes, dtype=torch.float64)
+    }
 
 
 def loss_of(x: torch.Tensor, y: torch.Tensor, w: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -45,15 +47,23 @@ class Agreement:
         return max(*self.gaps.values(), self.after) < 1e-9
 
     def __str__(self) -> str:
-        rows = [f"{name}: largest relative difference to autograd {gap:.1e}" for name, gap in self.gaps.items()]
-        rows.append(f"after {self.steps} steps of SGD with momentum: weights differ from torch.optim's by {self.after:.1e}")
-        return "\n".join([*rows, "Equal up to rounding." if self.equal else "NOT equal: some derivative is wrong."])
+        rows = [
+            f"{name}: largest relative difference to autograd {gap:.1e}"
+            for name, gap in self.gaps.items()
+        ]
+        rows.append(
+            f"after {self.steps} steps of SGD with momentum: weights differ from torch.optim's by {self.after:.1e}"
+        )
+        return "\n".join([
+            *rows, "Equal up to rounding." if self.equal else "NOT equal: some derivative is wrong."
+        ])
 
 
 @checked(hidden=whole(1, 10**5), steps=whole(1, 10**6))
 @fitting("data, settings and numbers that this experiment can work with")
 def compare_backprop(mine: Backprop, data: Data, hidden: int = 32, steps: int = 20) -> Agreement:
-    """Gradients by `mine(x, y, weights) -> gradients` against autograd; then the update written out against torch.optim.
+    """Gradients by `mine(x, y, weights) -> gradients` against autograd; then the update written out
+    against torch.optim.
 
     Raises:
         RecipeError: a gradient is missing or has another shape.
@@ -81,7 +91,8 @@ def _checked(found: Weights, w: Weights) -> Weights:
     for name in NAMES:
         if name not in found or found[name].shape != w[name].shape:
             got = tuple(found[name].shape) if name in found else "nothing"
-            raise RecipeError(f"Gradient of {name}", found=str(got), expected=f"shape {tuple(w[name].shape)}")
+            raise RecipeError(f"Gradient of {name}", found=str(got),
+                              expected=f"shape {tuple(w[name].shape)}")
     return found
 
 
@@ -92,10 +103,12 @@ def _gap(a: torch.Tensor, b: torch.Tensor) -> float:
 @checked()
 def check_backprop(mine: Backprop, data: Data) -> str:
     """Judge the exercise: which gradient is wrong, and where to look."""
-    hints = {"w2": "the hidden activations (N, H) meet the error at the logits (N, K): (K, H)",
-             "b2": "sum the error at the logits over the samples",
-             "w1": "carry the error through w2, then through the slope of ReLU (0 or 1), then meet x",
-             "b1": "sum the error at the hidden layer over the samples"}
+    hints = {
+        "w2": "the hidden activations (N, H) meet the error at the logits (N, K): (K, H)", "b2":
+        "sum the error at the logits over the samples", "w1":
+        "carry the error through w2, then through the slope of ReLU (0 or 1), then meet x", "b1":
+        "sum the error at the hidden layer over the samples"
+    }
     try:
         seen = compare_backprop(mine, data, steps=3)
     except RecipeError as error:

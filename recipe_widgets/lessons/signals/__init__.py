@@ -1,9 +1,37 @@
-"""What notebook 04 measures: activations, initialisation, normalisation, recurrence, updates, filters, curves."""
+"""What notebook 04 measures: activations, initialisation, normalisation, recurrence, updates,
+filters, curves.
+"""
 
-from recipe_widgets.lessons.signals.depth import SCHEMES, check_std, draw_signals, propagate, signal_grid, sum_std
-from recipe_widgets.lessons.signals.looks import curve_gallery, curve_variants, filters_over_time, smoothness
-from recipe_widgets.lessons.signals.recurrent import check_clip, clip_race, draw_recurrent, radius_race, row_reader, unroll
-from recipe_widgets.lessons.signals.shapes import Race, activation_race, draw_activation, facts, one_sign, race
+from recipe_widgets.lessons.signals.depth import (
+    SCHEMES,
+    check_std,
+    draw_signals,
+    propagate,
+    signal_grid,
+    sum_std,
+)
+from recipe_widgets.lessons.signals.looks import (
+    curve_gallery,
+    curve_variants,
+    filters_over_time,
+    smoothness,
+)
+from recipe_widgets.lessons.signals.recurrent import (
+    check_clip,
+    clip_race,
+    draw_recurrent,
+    radius_race,
+    row_reader,
+    unroll,
+)
+from recipe_widgets.lessons.signals.shapes import (
+    Race,
+    activation_race,
+    draw_activation,
+    facts,
+    one_sign,
+    race,
+)
 from recipe_widgets.lessons.signals.training import (
     dead_share,
     dying,
@@ -14,7 +42,10 @@ from recipe_widgets.lessons.signals.training import (
     update_runs,
 )
 
-__all__ = ["SCHEMES", "Race", "activation_race", "check_clip", "check_std", "clip_race", "curve_gallery", "curve_variants",
-           "dead_share", "draw_activation", "draw_recurrent", "draw_signals", "dying", "facts", "filters_over_time",
-           "mean_slopes", "norm_race", "norm_verdict", "one_sign", "propagate", "race", "radius_race", "row_reader",
-           "saturation_runs", "signal_grid", "smoothness", "sum_std", "unroll", "update_runs"]
+__all__ = [
+    "SCHEMES", "Race", "activation_race", "check_clip", "check_std", "clip_race", "curve_gallery",
+    "curve_variants", "dead_share", "draw_activation", "draw_recurrent", "draw_signals", "dying",
+    "facts", "filters_over_time", "mean_slopes", "norm_race", "norm_verdict", "one_sign",
+    "propagate", "race", "radius_race", "row_reader", "saturation_runs", "signal_grid",
+    "smoothness", "sum_std", "unroll", "update_runs"
+]

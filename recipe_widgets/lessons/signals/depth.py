@@ -1,4 +1,6 @@
-"""Signals through many layers: the spread of activations forward and of gradients back, by depth, scheme and activation."""
+"""Signals through many layers: the spread of activations forward and of gradients back, by
+depth, scheme and activation.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, filled, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.lessons.machinery.gradients import few_samples
 from recipe_widgets.lessons.signals.shapes import curve, rng
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError
-from recipe_widgets.records.arguments import checked, filled, fitting, whole
 
 Std = Callable[[int, int], float]
 # Standard deviation of a weight by n_in and n_out.
@@ -35,7 +37,9 @@ LOST, LOUD = 1e-3, 1e3  # times the first layer: below or above it a signal has 
 
 @dataclass(frozen=True)
 class Signals:
-    """(seeds, depth): std of each layer's activations, and of the gradient of its inputs z, from the first layer on."""
+    """(seeds, depth): std of each layer's activations, and of the gradient of its inputs z, from
+    the first layer on.
+    """
 
     forward: np.ndarray
     backward: np.ndarray
@@ -58,7 +62,8 @@ def _ratio(a: np.ndarray, b: np.ndarray) -> float:
 
 def word(share: float) -> str:
     """vanishes, fades, is kept, grows, explodes."""
-    for level, text in ((LOST, "vanishes"), (0.2, "fades"), (5.0, "keeps its size"), (LOUD, "grows")):
+    for level, text in ((LOST, "vanishes"), (0.2, "fades"), (5.0, "keeps its size"), (LOUD,
+                                                                                      "grows")):
         if share < level:
             return text
     return "explodes"
@@ -74,14 +79,17 @@ def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tens
 
 @checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
-def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, width: int = 128, seeds: int = 3) -> Signals:
-    """x (N, D) through `depth` layers of `width` units without biases, and a random gradient back. float64.
+def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, width: int = 128,
+              seeds: int = 3) -> Signals:
+    """x (N, D) through `depth` layers of `width` units without biases, and a random gradient back.
+    float64.
 
     Raises:
         RecipeError: no layers, or an activation that is no plain function.
     """
     if depth < 1 or activation not in STACKABLE:
-        raise RecipeError("propagate(depth, activation)", found=f"depth {depth}, activation {activation!r}",
+        raise RecipeError("propagate(depth, activation)",
+                          found=f"depth {depth}, activation {activation!r}",
                           expected="at least one layer, and one of " + ", ".join(STACKABLE))
     forward, backward = [], []
     for seed in range(seeds):
@@ -103,16 +111,17 @@ def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, w
 
 @checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
-def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation: str = "tanh", width: int = 128,
-                 seeds: int = 3) -> Picture:
+def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation: str = "tanh",
+                 width: int = 128, seeds: int = 3) -> Picture:
     """Both spreads by layer: mean of the seeds, lowest and highest."""
-    signals = propagate(few_samples(data, 128)[0].flatten(1), depth, scheme, activation, width, seeds)
+    signals = propagate(
+        few_samples(data, 128)[0].flatten(1), depth, scheme, activation, width, seeds)
     layers = np.arange(1, depth + 1)
     figure = Figure(figsize=(9, 3), layout="constrained")
     said = []
-    for axes, values, colour, what, share in zip(
-            figure.subplots(1, 2), (signals.forward, signals.backward), PALETTE, ("activations", "gradients"),
-            (signals.kept, signals.returned), strict=False):
+    for axes, values, colour, what, share in zip(figure.subplots(
+            1, 2), (signals.forward, signals.backward), PALETTE, ("activations", "gradients"),
+                                                 (signals.kept, signals.returned), strict=False):
         shown = np.clip(values, 1e-30, 1e30)
         axes.fill_between(layers, shown.min(0), shown.max(0), color=colour, alpha=0.3, linewidth=0)
         axes.plot(layers, np.exp(np.log(shown).mean(0)), "o-", color=colour, markersize=3)
@@ -121,8 +130,10 @@ def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, 1e-2), max(high, 1e2))
         axes.grid(alpha=0.3)
-        said.append(f"{what} {'of the last layer are' if what == 'activations' else 'of the first layer are'} "
-                    f"{share:.2g} times those of the {'first' if what == 'activations' else 'last'}: {word(share)}")
+        said.append(
+            f"{what} {'of the last layer are' if what == 'activations' else 'of the first layer are'} "
+            f"{share:.2g} times those of the {'first' if what == 'activations' else 'last'}: {word(share)}"
+        )
     about = f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}"
     figure.suptitle(f"{about}; {seeds} seeds", fontsize=10)
     return Picture(figure, f"{about}: " + "; ".join(said) + ".")
@@ -142,7 +153,8 @@ class Grid:
         rows = [f"{'weights':<16}" + "".join(f"{a:>32}" for a in names)]
         for scheme in dict.fromkeys(s for s, _ in self.cells):
             cells = [self.cells[scheme, a] for a in names]
-            rows.append(f"{scheme:<16}" + "".join(f"{word(c.kept) + ' / ' + word(c.returned):>32}" for c in cells))
+            rows.append(f"{scheme:<16}" +
+                        "".join(f"{word(c.kept) + ' / ' + word(c.returned):>32}" for c in cells))
         return "\n".join([*rows, f"forward / back through {self.depth} layers, {self.name}, "
                                  f"{len(next(iter(self.cells.values())).forward)} seeds"])
 
@@ -165,8 +177,9 @@ class Grid:
 
 @checked(depth=whole(1, 1000), activations=filled(), width=whole(1, 10**4), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
-def signal_grid(data: Data, depth: int = 20, activations: tuple[str, ...] = ("sigmoid", "tanh", "relu"), width: int = 128,
-                seeds: int = 3) -> Grid:
+def signal_grid(data: Data, depth: int = 20, activations: tuple[str,
+                                                                ...] = ("sigmoid", "tanh", "relu"),
+                width: int = 128, seeds: int = 3) -> Grid:
     """All schemes with these activations."""
     x = few_samples(data, 64)[0].flatten(1)
     return Grid({(scheme, a): propagate(x, depth, scheme, a, width, seeds) for scheme in SCHEMES
@@ -186,7 +199,9 @@ def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> 
 
 @checked(depth=whole(1, 1000), width=whole(1, 10**4), std=None)
 def check_std(std: float, depth: int = 30, width: int = 256) -> str:
-    """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU layers of `width` units."""
+    """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU
+    layers of `width` units.
+    """
     if not isinstance(std, (int, float)) or not math.isfinite(std) or std <= 0:
         return f"Not yet: a positive number is wanted, not {std!r}."
     g = torch.Generator().manual_seed(0)

@@ -1,4 +1,6 @@
-"""Activations one by one: shape, slope, where they saturate, whether their outputs are centred, what they cost."""
+"""Activations one by one: shape, slope, where they saturate, whether their outputs are centred,
+what they cost.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +14,35 @@ from matplotlib.figure import Figure
 from torch import nn
 from tqdm import tqdm
 
+from recipe_widgets.core import RecipeError, Settings, generator
+from recipe_widgets.core.arguments import (
+    checked,
+    checked_fields,
+    filled,
+    fitting,
+    real,
+    some_of,
+    whole,
+)
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.compare import PALETTE, SOME_RUNS, Comparison
 from recipe_widgets.lessons.machinery.gradients import few_samples
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
 from recipe_widgets.plots import Picture
-from recipe_widgets.records import RecipeError, Settings, generator
-from recipe_widgets.records.arguments import checked, checked_fields, filled, fitting, real, some_of, whole
 from recipe_widgets.training import train_many
 
 RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")
-NAMES = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "maxout", "identity")
+NAMES = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "maxout",
+         "identity")
 FLAT = 0.05  # a slope below this passes next to nothing back
 LEAK = 0.05  # of the leaky ReLU in pictures: PyTorch's 0.01 could not be seen
 
 
 def curve(name: str, z: torch.Tensor) -> torch.Tensor:
-    """The activation of z, elementwise; maxout as the larger of z and -z/2 + 1, two lines that it may have learnt."""
+    """The activation of z, elementwise; maxout as the larger of z and -z/2 + 1, two lines that
+    it may have learnt.
+    """
     if name not in NAMES:
         raise RecipeError("activation", found=repr(name), expected="one of " + ", ".join(NAMES))
     if name == "maxout":
@@ -50,8 +63,8 @@ def slopes(name: str, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 @dataclass(frozen=True)
 class Facts:
-    """Of inputs N(shift, scale²): mean and std of the outputs, mean slope, share of inputs with almost no slope, share of
-    outputs that are exactly zero."""
+    """Of inputs N(shift, scale²): mean and std of the outputs, mean slope, share of inputs with
+    almost no slope, share of outputs that are exactly zero."""
 
     name: str
     mean: float
@@ -77,8 +90,8 @@ def facts(name: str, scale: float = 1.0, shift: float = 0.0, n: int = 20_000) ->
     z = shift + scale * torch.randn(n, generator=torch.Generator().manual_seed(0))
     out, grad = slopes(name, z)
     size = grad.abs()
-    return Facts(name, float(out.mean()), float(out.std()), float(size.mean()), float((size < FLAT).float().mean()),
-                 float((out == 0).float().mean()))
+    return Facts(name, float(out.mean()), float(out.std()), float(size.mean()),
+                 float((size < FLAT).float().mean()), float((out == 0).float().mean()))
 
 
 @checked(scale=real(-1e6, 1e6), shift=real(-1e6, 1e6))
@@ -91,7 +104,9 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
     z = shift + scale * torch.randn(20_000, generator=torch.Generator().manual_seed(0))
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.hist(z.clamp(-8, 8).numpy(), 60, density=True, color="0.8", label="inputs (density; all beyond ±8 at the edges)")
+    left.hist(
+        z.clamp(-8, 8).numpy(), 60, density=True, color="0.8",
+        label="inputs (density; all beyond ±8 at the edges)")
     left.plot(line, out, color=PALETTE[0], label="output")
     left.plot(line, grad, "--", color=PALETTE[1], label="slope")
     left.set(xlabel="input z of the unit", ylabel="output, slope", ylim=(-1.6, 3),
@@ -107,22 +122,26 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
 
 @checked(names=some_of(*NAMES), samples=whole(1, 10**6), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
-def one_sign(data: Data, names: Sequence[str] = ("sigmoid", "relu", "tanh"), samples: int = 32, seeds: int = 3) -> OneSign:
-    """For each activation of the first hidden layer: in the second layer, the share of (unit, sample) pairs whose weight
-    gradients all have one sign."""
+def one_sign(data: Data, names: Sequence[str] = ("sigmoid", "relu", "tanh"), samples: int = 32,
+             seeds: int = 3) -> OneSign:
+    """For each activation of the first hidden layer: in the second layer, the share of (unit,
+    sample) pairs whose weight gradients all have one sign."""
     x, y = few_samples(data, samples)
     found: dict[str, tuple[float, ...]] = {}
     for name in names:
         shares = []
         for seed in range(seeds):
-            net = build_model(Settings(activation=name, depth=2, width=64, seed=seed), data.shape, data.num_classes)
+            net = build_model(Settings(activation=name, depth=2, width=64, seed=seed), data.shape,
+                              data.num_classes)
             second = [m for m in net.modules() if isinstance(m, nn.Linear)][1].weight
             hits = []
             for k in range(samples):
                 loss = nn.functional.cross_entropy(net(x[k:k + 1]), y[k:k + 1])
                 grad, = torch.autograd.grad(loss, second)
                 moved = grad[grad.abs().amax(1) > 0]
-                hits.append(((moved >= 0).all(1) | (moved <= 0).all(1)).float().mean() if len(moved) else torch.tensor(1.0))
+                hits.append((
+                    (moved >= 0).all(1)
+                    | (moved <= 0).all(1)).float().mean() if len(moved) else torch.tensor(1.0))
             shares.append(float(torch.stack(hits).mean()))
         found[name] = tuple(shares)
     return OneSign(found)
@@ -130,13 +149,16 @@ def one_sign(data: Data, names: Sequence[str] = ("sigmoid", "relu", "tanh"), sam
 
 @dataclass(frozen=True)
 class OneSign:
-    """Share of units whose weights can all only grow, or all only shrink, for one sample; per seed."""
+    """Share of units whose weights can all only grow, or all only shrink, for one sample; per
+    seed.
+    """
 
     shares: Mapping[str, tuple[float, ...]]
 
     def __str__(self) -> str:
-        return "\n".join(f"after {name:<8} {np.mean(s):6.1%} of the units have weight gradients of one sign "
-                         f"({min(s):.1%} to {max(s):.1%}, {len(s)} seeds)" for name, s in self.shares.items())
+        return "\n".join(
+            f"after {name:<8} {np.mean(s):6.1%} of the units have weight gradients of one sign "
+            f"({min(s):.1%} to {max(s):.1%}, {len(s)} seeds)" for name, s in self.shares.items())
 
 
 @checked_fields(runs=SOME_RUNS)
@@ -158,7 +180,8 @@ class Race(Comparison[str]):
         best, second, last = order[0], order[1], order[-1]
         close = self.worst(best) <= self.best(second)
         tie = f"{second} overlaps with it" if close else f"every seed of it beats every seed of {second}"
-        note = f", {self.lost(last)} of {self.seeds} diverged and count as 0" if self.lost(last) else ""
+        note = f", {self.lost(last)} of {self.seeds} diverged and count as 0" if self.lost(
+            last) else ""
         return f"{self.data_name}: {best} is highest on average ({self.mean(best):.1%}), {tie}; {last} is lowest " \
                f"({self.mean(last):.1%}{note}). {self.seeds} seeds."
 
@@ -170,18 +193,25 @@ class Race(Comparison[str]):
         for row, label in enumerate(labels):
             scores = [100 * s for s in self.scores(label)]
             axes.plot(scores, [row] * len(scores), "o", color=PALETTE[0], alpha=0.6)
-            axes.plot([100 * self.mean(label)], [row], "|", color=PALETTE[1], markersize=16, markeredgewidth=3)
+            axes.plot([100 * self.mean(label)], [row], "|", color=PALETTE[1], markersize=16,
+                      markeredgewidth=3)
         sizes = self.sizes or {}
-        notes = [(f" ({sizes[label]:,} numbers)" if label in sizes else "")
-                 + (f", {self.lost(label)} diverged" if self.lost(label) else "") for label in labels]
-        axes.set_yticks(range(len(labels)), [label + note for label, note in zip(labels, notes, strict=True)], fontsize=8)
+        notes = [(f" ({sizes[label]:,} numbers)" if label in sizes else "") +
+                 (f", {self.lost(label)} diverged" if self.lost(label) else "") for label in labels]
+        axes.set_yticks(range(len(labels)),
+                        [label + note for label, note in zip(labels, notes, strict=True)],
+                        fontsize=8)
         axes.set(xlabel=f"validation accuracy on {self.data_name} (%), dots: seeds, bar: mean",
                  ylim=(len(labels) - 0.5, -0.5))
         axes.set_title(textwrap.fill(title or self.summary(), 80), fontsize=8)
         axes.grid(axis="x", alpha=0.3)
-        words = "; ".join(f"{label} {self.mean(label):.1%} ({self.worst(label):.1%} to {self.best(label):.1%})"
-                          for label in labels)
-        return Picture(figure, f"Validation accuracy on {self.data_name}, mean and range of {self.seeds} seeds: {words}.")
+        words = "; ".join(
+            f"{label} {self.mean(label):.1%} ({self.worst(label):.1%} to {self.best(label):.1%})"
+            for label in labels)
+        return Picture(
+            figure,
+            f"Validation accuracy on {self.data_name}, mean and range of {self.seeds} seeds: {words}."
+        )
 
 
 @checked(variants=filled(), seeds=whole(1, 1000))
@@ -190,14 +220,20 @@ def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     """Train each variant from every seed."""
     bar = tqdm(variants.items(), desc=data.name, unit="variant", leave=False)
     runs = {name: train_many(data, settings, range(seeds)) for name, settings in bar}
-    sizes = {name: count_parameters(build_model(s, data.shape, data.num_classes)) for name, s in variants.items()}
+    sizes = {
+        name: count_parameters(build_model(s, data.shape, data.num_classes))
+        for name, s in variants.items()
+    }
     return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 
 @checked(names=some_of(*NAMES), seeds=whole(1, 1000))
 @fitting("data, settings and numbers that this experiment can work with")
-def activation_race(data: Data, settings: Settings, names: Sequence[str] = RACED, seeds: int = 3) -> Race:
-    """The same MLP with each activation. Maxout has twice the weights in front of each hidden layer."""
+def activation_race(data: Data, settings: Settings, names: Sequence[str] = RACED,
+                    seeds: int = 3) -> Race:
+    """The same MLP with each activation. Maxout has twice the weights in front of each hidden
+    layer.
+    """
     return race(data, {name: settings.replace(activation=name) for name in names}, seeds)
 
 

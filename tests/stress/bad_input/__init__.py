@@ -1,1 +1,3 @@
-"""Every public function and command with arguments that nobody means: only clear errors may come back."""
+"""Every public function and command with arguments that nobody means: only clear errors may come
+back.
+"""

@@ -39,8 +39,10 @@ def _picture(**values: Any) -> plots.Picture:
 
 @functools.cache
 def _many() -> dict[str, list[Any]]:
-    return {"a": list(train_many(few_blobs(), quick(), (0, 1))), "b": list(train_many(few_blobs(), quick(lr=0.2), (0,
-        1)))}
+    return {
+        "a": list(train_many(few_blobs(), quick(), (0, 1))), "b":
+        list(train_many(few_blobs(), quick(lr=0.2), (0, 1)))
+    }
 
 
 def _live(call: Any) -> Any:
@@ -60,189 +62,244 @@ def rows(n: int = 6) -> torch.Tensor:
 
 
 PANELS = [
-    Entry("LivePanel", panels.LivePanel, lambda: {
-        "data": few_blobs(), "settings": quick(), "knobs": ("lr",), "mode": "restart", "predict": "val_loss",
-            "points": 1,
-        "ledger": scratch() / "ledger", "foreground": False}, use=close, words=RUN),
-    Entry("LivePanel.turn", _live(lambda panel, **k: panel.turn(**k)), lambda: {"lr": 0.1, "batch_size": 8},
-          words=("knob",)),
-    Entry("LivePanel.save", _live(lambda panel, file: panel.save(file)), lambda: {"file": scratch() / "session.json"}),
-    Entry("LivePanel.open", panels.LivePanel.open, lambda: {"file": scratch() / "none.json", "data": few_blobs()},
-          words=("session",)),
-    Entry("LivePanel.look", _live(lambda panel, tab: panel.look(tab)), lambda: {"tab": "weights"}, words=("inside",)),
-    Entry("LivePanel.visit", _live(lambda panel, step: panel.visit(step)), lambda: {"step": 1}, words=("run",)),
-    Entry("LivePanel.expect", _live(lambda panel, text: panel.expect(text)), lambda: {"text": "faster"}),
-    Entry("LivePanel.pin", _live(lambda panel, **k: panel.pin(**k)), lambda: {"number": 1, "name": "x"},
-          words=("run",)),
-    Entry("LivePanel.remove", _live(lambda panel, number: panel.remove(number)), lambda: {"number": 1}, words=("run",)),
-    Entry("LivePanel.predict", _live(lambda panel, **k: panel.predict(**k)), lambda: {
-        "column": "val_loss", "values": [0.5, 0.4], "steps": [1, 3]}, words=("guess", "predict")),
-    Entry("panels.ActivationExplorer", panels.ActivationExplorer, lambda: {"activation": "sigmoid"}, use=close),
-    Entry("panels.AugmentationGallery", panels.AugmentationGallery, lambda: {
-        "data": few_blobs(), "ways": ("flip", "crop"), "strength": 1.0, "count": 2}, words=("augment",)),
-    Entry("panels.BugClinic", lambda data, seeds: panels.BugClinic(data, seeds=seeds), lambda: {"data": as_mnist(),
-          "seeds": 1}, heavy=True),
-    Entry("panels.CapacityExplorer", panels.CapacityExplorer, lambda: {
-        "data": few_blobs(), "settings": quick(), "seeds": 1, "known": None}),
+    Entry(
+        "LivePanel", panels.LivePanel, lambda: {
+            "data": few_blobs(), "settings": quick(), "knobs": ("lr", ), "mode": "restart",
+            "predict": "val_loss", "points": 1, "ledger": scratch() / "ledger", "foreground": False
+        }, use=close, words=RUN),
+    Entry("LivePanel.turn", _live(lambda panel, **k: panel.turn(**k)),
+          lambda: {"lr": 0.1, "batch_size": 8}, words=("knob", )),
+    Entry("LivePanel.save", _live(lambda panel, file: panel.save(file)),
+          lambda: {"file": scratch() / "session.json"}),
+    Entry("LivePanel.open", panels.LivePanel.open,
+          lambda: {"file": scratch() / "none.json", "data": few_blobs()}, words=("session", )),
+    Entry("LivePanel.look", _live(lambda panel, tab: panel.look(tab)), lambda: {"tab": "weights"},
+          words=("inside", )),
+    Entry("LivePanel.visit", _live(lambda panel, step: panel.visit(step)), lambda: {"step": 1},
+          words=("run", )),
+    Entry("LivePanel.expect", _live(lambda panel, text: panel.expect(text)),
+          lambda: {"text": "faster"}),
+    Entry("LivePanel.pin", _live(lambda panel, **k: panel.pin(**k)),
+          lambda: {"number": 1, "name": "x"}, words=("run", )),
+    Entry("LivePanel.remove", _live(lambda panel, number: panel.remove(number)),
+          lambda: {"number": 1}, words=("run", )),
+    Entry("LivePanel.predict", _live(lambda panel, **k: panel.predict(**k)),
+          lambda: {"column": "val_loss", "values": [0.5, 0.4], "steps": [1, 3]},
+          words=("guess", "predict")),
+    Entry("panels.ActivationExplorer", panels.ActivationExplorer, lambda: {"activation": "sigmoid"},
+          use=close),
+    Entry("panels.AugmentationGallery", panels.AugmentationGallery,
+          lambda: {"data": few_blobs(), "ways":
+                   ("flip", "crop"), "strength": 1.0, "count": 2}, words=("augment", )),
+    Entry("panels.BugClinic", lambda data, seeds: panels.BugClinic(data, seeds=seeds),
+          lambda: {"data": as_mnist(), "seeds": 1}, heavy=True),
+    Entry("panels.CapacityExplorer", panels.CapacityExplorer,
+          lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1, "known": None}),
     Entry("panels.ConvExplorer", panels.ConvExplorer, lambda: {"data": few_blobs()}, heavy=True),
-    Entry("panels.DataBrowser", panels.DataBrowser, lambda: {"data": few_blobs(), "model": None, "split": "train"},
-          use=close,
+    Entry("panels.DataBrowser", panels.DataBrowser,
+          lambda: {"data": few_blobs(), "model": None, "split": "train"}, use=close,
           words=("model", "pictures")),
     Entry("panels.DecisionWalk", panels.DecisionWalk, lambda: {"path": DecisionPath()}),
-    Entry("panels.DecisionWalk.answer", lambda value: panels.DecisionWalk().answer(value), lambda: {"value": "yes"}),
-    Entry("panels.Dials", panels.Dials, lambda: {
-        "draw": _picture, "sliders": {"a": [1, 2]}, "start": {"a": 1}, "labels": {"a": "x"}}, use=close),
-    Entry("panels.GradientExplorer", panels.GradientExplorer, lambda: {"data": few_blobs()}, use=close, heavy=True),
-    Entry("panels.InitExplorer", lambda data: panels.InitExplorer(data), lambda: {"data": few_blobs()}, use=close,
-          heavy=True),
+    Entry("panels.DecisionWalk.answer", lambda value: panels.DecisionWalk().answer(value),
+          lambda: {"value": "yes"}),
+    Entry(
+        "panels.Dials", panels.Dials, lambda:
+        {"draw": _picture, "sliders": {"a": [1, 2]}, "start": {"a": 1}, "labels": {"a": "x"}},
+        use=close),
+    Entry("panels.GradientExplorer", panels.GradientExplorer, lambda: {"data": few_blobs()},
+          use=close, heavy=True),
+    Entry("panels.InitExplorer", lambda data: panels.InitExplorer(data),
+          lambda: {"data": few_blobs()}, use=close, heavy=True),
     Entry("panels.KernelFilters", panels.KernelFilters, lambda: {"data": few_blobs()}, heavy=True),
-    Entry("panels.Labeller", panels.Labeller, lambda: {"data": few_blobs(), "count": 3, "seed": 0}, use=close,
-          words=("images",)),
-    Entry("panels.LearningCurve", panels.LearningCurve, lambda: {
-        "sources": {"blobs": (few_blobs(), quick())}, "seeds": 1, "known": None}),
-    Entry("panels.LossDice", panels.LossDice, lambda: {"data": few_blobs(), "settings": quick(), "rolls": 2}, use=close,
-          amounts=("rolls",)),
+    Entry("panels.Labeller", panels.Labeller, lambda: {"data": few_blobs(), "count": 3, "seed": 0},
+          use=close, words=("images", )),
+    Entry("panels.LearningCurve", panels.LearningCurve,
+          lambda: {"sources": {"blobs": (few_blobs(), quick())}, "seeds": 1, "known": None}),
+    Entry("panels.LossDice", panels.LossDice,
+          lambda: {"data": few_blobs(), "settings": quick(), "rolls": 2}, use=close,
+          amounts=("rolls", )),
     Entry("panels.LossShapes", panels.LossShapes, lambda: {"classes": 10, "score": 0.0}, use=close),
     Entry("panels.OptimizerBowl", panels.OptimizerBowl, dict),
-    Entry("panels.Question", panels.Question, lambda: {"text": "why?", "replies": {"a": "x", "b": "y"}, "answer": "a"}),
-    Entry("panels.Question.choose", lambda choice: panels.Question("?", {"a": "x"}, "a").choose(choice),
-          lambda: {"choice": "a"},
-          words=("question",)),
+    Entry("panels.Question", panels.Question,
+          lambda: {"text": "why?", "replies": {"a": "x", "b": "y"}, "answer": "a"}),
+    Entry("panels.Question.choose",
+          lambda choice: panels.Question("?", {"a": "x"}, "a").choose(choice),
+          lambda: {"choice": "a"}, words=("question", )),
     Entry("panels.RecurrentExplorer", panels.RecurrentExplorer, dict),
-    Entry("panels.ScheduleExplorer", panels.ScheduleExplorer, lambda: {"settings": quick()}, use=close),
-    Entry("panels.TuningBoard", panels.TuningBoard, lambda: {
-        "tuning": tune.tune(few_blobs(), tune.space("lr"), quick(), trials=1, start=False)}, use=close),
-    Entry("panels.VaultReport", panels.VaultReport, lambda: {
-        "data": few_blobs(), "model": tiny_net(), "baseline": tiny_net(), "why": "x", "names": ("a", "b")},
-            words=("given",)),
+    Entry("panels.ScheduleExplorer", panels.ScheduleExplorer, lambda: {"settings": quick()},
+          use=close),
+    Entry(
+        "panels.TuningBoard", panels.TuningBoard, lambda:
+        {"tuning": tune.tune(few_blobs(), tune.space("lr"), quick(), trials=1, start=False)},
+        use=close),
+    Entry(
+        "panels.VaultReport", panels.VaultReport, lambda: {
+            "data": few_blobs(), "model": tiny_net(), "baseline": tiny_net(), "why": "x", "names":
+            ("a", "b")
+        }, words=("given", )),
 ]
 
 LESSONS = [
-    Entry("lessons.Comparison", lessons.Comparison, lambda: {"runs": _many()}, use=lambda made: made.table()),
-    Entry("lessons.check_too_high", lessons.check_too_high, lambda: {"data": few_blobs(), "lr": 1.0, "seeds": 1},
-          heavy=True),
-    Entry("lessons.compare", lessons.compare, lambda: {"runs": {"a": lambda seed: short_run()}, "seeds": 1}),
-    Entry("lessons.compare_loops", lessons.compare_loops, lambda: {"data": few_blobs(), "settings": quick(),
-          "seeds": 1}, words=RUN,
-          amounts=("seeds",)),
-    Entry("lessons.lr_sweep", lessons.lr_sweep, lambda: {"data": few_blobs(), "settings": quick(), "lrs": (0.1,),
-          "seeds": 1},
-          words=RUN, amounts=("seeds",)),
-    Entry("lessons.one_epoch", lessons.one_epoch, lambda: {"data": few_blobs(), "settings": quick()}, words=RUN),
-    Entry("lessons.show_batch", lessons.show_batch, lambda: {"data": few_blobs(), "count": 2, "seed": 0,
-          "augment": "flip"}),
+    Entry("lessons.Comparison", lessons.Comparison, lambda: {"runs": _many()},
+          use=lambda made: made.table()),
+    Entry("lessons.check_too_high", lessons.check_too_high,
+          lambda: {"data": few_blobs(), "lr": 1.0, "seeds": 1}, heavy=True),
+    Entry("lessons.compare", lessons.compare,
+          lambda: {"runs": {"a": lambda seed: short_run()}, "seeds": 1}),
+    Entry("lessons.compare_loops", lessons.compare_loops,
+          lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, words=RUN,
+          amounts=("seeds", )),
+    Entry("lessons.lr_sweep", lessons.lr_sweep,
+          lambda: {"data": few_blobs(), "settings": quick(), "lrs":
+                   (0.1, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
+    Entry("lessons.one_epoch", lessons.one_epoch,
+          lambda: {"data": few_blobs(), "settings": quick()}, words=RUN),
+    Entry("lessons.show_batch", lessons.show_batch,
+          lambda: {"data": few_blobs(), "count": 2, "seed": 0, "augment": "flip"}),
     Entry("lessons.clinic.Case", clinic.Case, lambda: vars(CASES[0]).copy()),
-    Entry("lessons.clinic.Clinic", lambda data, **k: clinic.Clinic(data, **k), lambda: {
-        "data": as_mnist(), "seeds": 1, "cases": CASES, "keep": scratch() / "kept"}),
-    Entry("lessons.clinic.Patient", clinic.Patient, lambda: {"number": 1, "case": CASES[0], "sound": [history()],
-          "broken": []}),
-    Entry("lessons.clinic.Program", clinic.Program, lambda: {
-        "factory": tiny_net, "train": batches()[0], "validation": batches()[1],
-            "optimizer": lambda m: torch.optim.SGD(m.parameters())}),
+    Entry("lessons.clinic.Clinic", lambda data, **k: clinic.Clinic(data, **k),
+          lambda: {"data": as_mnist(), "seeds": 1, "cases": CASES, "keep": scratch() / "kept"}),
+    Entry("lessons.clinic.Patient", clinic.Patient,
+          lambda: {"number": 1, "case": CASES[0], "sound": [history()], "broken": []}),
+    Entry(
+        "lessons.clinic.Program", clinic.Program, lambda: {
+            "factory": tiny_net, "train": batches()[0], "validation": batches()[1], "optimizer":
+            lambda m: torch.optim.SGD(m.parameters())
+        }),
     Entry("lessons.clinic.findings", clinic.findings,
-          lambda: {"report": checks.Report((checks.curve_shape(history()),))}),
-    Entry("lessons.machinery.Swish", machinery.Swish, lambda: {"right": True}, use=lambda made: made(torch.ones(3))),
-    Entry("lessons.machinery.check_backprop", machinery.check_backprop, lambda: {"mine": lambda *a: None,
-          "data": few_blobs()}),
-    Entry("lessons.machinery.check_distances", machinery.check_distances, lambda: {"mine": lambda x, t: x @ t.T}),
-    Entry("lessons.machinery.class_means", machinery.class_means, lambda: {"x": rows(), "y": torch.arange(6) % 3,
-          "classes": 3}),
-    Entry("lessons.machinery.compare_backprop", machinery.compare_backprop, lambda: {
-        "mine": lambda *a: None, "data": few_blobs(), "hidden": 4, "steps": 2}, words=("mine", "gradient")),
-    Entry("lessons.machinery.dependence_charts", machinery.dependence_charts, lambda: {
-        "right": tiny_net(), "wrong": tiny_net(), "x": images().float(), "axis": 0, "names": ("a", "b")}),
-    Entry("lessons.machinery.distances_at_once", machinery.distances_at_once, lambda: {"x": rows(),
-          "templates": rows(3)}),
-    Entry("lessons.machinery.distances_by_loop", machinery.distances_by_loop, lambda: {"x": rows(),
-          "templates": rows(3)}),
-    Entry("lessons.machinery.distances_with_slip", machinery.distances_with_slip, lambda: {"x": rows(),
-          "templates": rows(3)}),
-    Entry("lessons.machinery.draw_error", machinery.draw_error, lambda: {
-        "data": few_blobs(), "h": 1e-5, "activation": "tanh", "dtype": "float64", "differences": "central",
-            "samples": 4}),
-    Entry("lessons.machinery.epoch_both_ways", machinery.epoch_both_ways, lambda: {
-        "data": few_blobs(), "settings": quick(), "n": 40}, words=RUN, amounts=("n",), heavy=True),
-    Entry("lessons.machinery.few_samples", machinery.few_samples, lambda: {"data": few_blobs(), "count": 3}),
-    Entry("lessons.machinery.kinks", machinery.kinks, lambda: {"data": few_blobs(), "h": 1e-3, "samples": (2, 4),
-          "directions": 2},
-          words=("h",)),
-    Entry("lessons.machinery.loop_against", machinery.loop_against, lambda: {
-        "fast": machinery.distances_at_once, "x": rows(), "templates": rows(3)}),
-    Entry("lessons.machinery.milestones", machinery.milestones, lambda: {
-        "data": few_blobs(), "settings": quick(), "seeds": 1, "every": 1, "look": 10}, heavy=True),
+          lambda: {"report": checks.Report((checks.curve_shape(history()), ))}),
+    Entry("lessons.machinery.Swish", machinery.Swish, lambda: {"right": True},
+          use=lambda made: made(torch.ones(3))),
+    Entry("lessons.machinery.check_backprop", machinery.check_backprop,
+          lambda: {"mine": lambda *a: None, "data": few_blobs()}),
+    Entry("lessons.machinery.check_distances", machinery.check_distances,
+          lambda: {"mine": lambda x, t: x @ t.T}),
+    Entry("lessons.machinery.class_means", machinery.class_means,
+          lambda: {"x": rows(), "y": torch.arange(6) % 3, "classes": 3}),
+    Entry("lessons.machinery.compare_backprop", machinery.compare_backprop,
+          lambda: {"mine": lambda *a: None, "data": few_blobs(), "hidden": 4, "steps": 2},
+          words=("mine", "gradient")),
+    Entry(
+        "lessons.machinery.dependence_charts", machinery.dependence_charts, lambda: {
+            "right": tiny_net(), "wrong": tiny_net(), "x": images().float(), "axis": 0, "names":
+            ("a", "b")
+        }),
+    Entry("lessons.machinery.distances_at_once", machinery.distances_at_once,
+          lambda: {"x": rows(), "templates": rows(3)}),
+    Entry("lessons.machinery.distances_by_loop", machinery.distances_by_loop,
+          lambda: {"x": rows(), "templates": rows(3)}),
+    Entry("lessons.machinery.distances_with_slip", machinery.distances_with_slip,
+          lambda: {"x": rows(), "templates": rows(3)}),
+    Entry(
+        "lessons.machinery.draw_error", machinery.draw_error, lambda: {
+            "data": few_blobs(), "h": 1e-5, "activation": "tanh", "dtype": "float64", "differences":
+            "central", "samples": 4
+        }),
+    Entry("lessons.machinery.epoch_both_ways", machinery.epoch_both_ways,
+          lambda: {"data": few_blobs(), "settings": quick(), "n": 40}, words=RUN, amounts=("n", ),
+          heavy=True),
+    Entry("lessons.machinery.few_samples", machinery.few_samples,
+          lambda: {"data": few_blobs(), "count": 3}),
+    Entry("lessons.machinery.kinks", machinery.kinks,
+          lambda: {"data": few_blobs(), "h": 1e-3, "samples":
+                   (2, 4), "directions": 2}, words=("h", )),
+    Entry("lessons.machinery.loop_against", machinery.loop_against,
+          lambda: {"fast": machinery.distances_at_once, "x": rows(), "templates": rows(3)}),
+    Entry("lessons.machinery.milestones", machinery.milestones,
+          lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1, "every": 1, "look": 10},
+          heavy=True),
     Entry("lessons.machinery.next_row_models", machinery.next_row_models, dict),
-    Entry("lessons.machinery.pitfalls", machinery.pitfalls, lambda: {"data": few_blobs()}, heavy=True),
+    Entry("lessons.machinery.pitfalls", machinery.pitfalls, lambda: {"data": few_blobs()},
+          heavy=True),
     Entry("lessons.machinery.row_models", machinery.row_models, dict),
-    Entry("lessons.machinery.small_net", machinery.small_net, lambda: {"data": few_blobs(), "act": nn.ReLU(),
-          "units": 4, "seed": 0}),
-    Entry("lessons.machinery.train_with_both", machinery.train_with_both, lambda: {"data": few_blobs(), "seeds": 1,
-          "steps": 2},
-          words=RUN, amounts=("seeds", "steps")),
-    Entry("lessons.machinery.ways_to_break", machinery.ways_to_break, lambda: {
-        "data": few_blobs(), "settings": quick(), "seeds": 1}, heavy=True),
-    Entry("lessons.machinery.ways_to_read", machinery.ways_to_read, lambda: {"data": few_blobs(), "n": 4}, heavy=True),
-    Entry("lessons.signals.Race", signals.Race, lambda: {"runs": _many(), "data_name": "x", "sizes": None}, use=str),
-    Entry("lessons.signals.activation_race", signals.activation_race, lambda: {
-        "data": few_blobs(), "settings": quick(), "names": ("relu",), "seeds": 1}, words=RUN, amounts=("seeds",)),
-    Entry("lessons.signals.check_clip", signals.check_clip, lambda: {"mine": lambda grads, threshold: grads}),
-    Entry("lessons.signals.check_std", signals.check_std, lambda: {"std": 0.1, "depth": 2, "width": 8},
-          amounts=("depth", "width")),
-    Entry("lessons.signals.clip_race", signals.clip_race, lambda: {
-        "data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0, "thresholds": (1.0,), "seeds": 1},
-            words=RUN,
-        amounts=("seeds",)),
-    Entry("lessons.signals.curve_gallery", signals.curve_gallery, lambda: {"data": few_blobs(),
-          "variants": {"a": quick()}}, words=RUN),
+    Entry("lessons.machinery.small_net", machinery.small_net,
+          lambda: {"data": few_blobs(), "act": nn.ReLU(), "units": 4, "seed": 0}),
+    Entry("lessons.machinery.train_with_both", machinery.train_with_both,
+          lambda: {"data": few_blobs(), "seeds": 1, "steps": 2}, words=RUN,
+          amounts=("seeds", "steps")),
+    Entry("lessons.machinery.ways_to_break", machinery.ways_to_break,
+          lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, heavy=True),
+    Entry("lessons.machinery.ways_to_read", machinery.ways_to_read,
+          lambda: {"data": few_blobs(), "n": 4}, heavy=True),
+    Entry("lessons.signals.Race", signals.Race,
+          lambda: {"runs": _many(), "data_name": "x", "sizes": None}, use=str),
+    Entry("lessons.signals.activation_race", signals.activation_race,
+          lambda: {"data": few_blobs(), "settings": quick(), "names":
+                   ("relu", ), "seeds": 1}, words=RUN, amounts=("seeds", )),
+    Entry("lessons.signals.check_clip", signals.check_clip,
+          lambda: {"mine": lambda grads, threshold: grads}),
+    Entry("lessons.signals.check_std", signals.check_std,
+          lambda: {"std": 0.1, "depth": 2, "width": 8}, amounts=("depth", "width")),
+    Entry(
+        "lessons.signals.clip_race", signals.clip_race, lambda: {
+            "data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0, "thresholds":
+            (1.0, ), "seeds": 1
+        }, words=RUN, amounts=("seeds", )),
+    Entry("lessons.signals.curve_gallery", signals.curve_gallery,
+          lambda: {"data": few_blobs(), "variants": {"a": quick()}}, words=RUN),
     Entry("lessons.signals.curve_variants", signals.curve_variants, lambda: {"steps_": 3}),
-    Entry("lessons.signals.dead_share", signals.dead_share, lambda: {"model": tiny_net(), "data": few_blobs()}),
-    Entry("lessons.signals.draw_activation", signals.draw_activation, lambda: {"name": "sigmoid", "scale": 1.0,
-          "shift": 0.0}, words=("activation",)),
-    Entry("lessons.signals.draw_recurrent", signals.draw_recurrent, lambda: {"radius": 1.0, "steps": 3,
-          "kind": "tanh", "clip": 1.0},
-          words=("unroll",), amounts=("steps",)),
-    Entry("lessons.signals.draw_signals", signals.draw_signals, lambda: {
-        "data": few_blobs(), "depth": 2, "scheme": "Xavier", "activation": "tanh", "width": 8, "seeds": 1},
+    Entry("lessons.signals.dead_share", signals.dead_share,
+          lambda: {"model": tiny_net(), "data": few_blobs()}),
+    Entry("lessons.signals.draw_activation", signals.draw_activation,
+          lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0}, words=("activation", )),
+    Entry("lessons.signals.draw_recurrent", signals.draw_recurrent,
+          lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "clip": 1.0}, words=("unroll", ),
+          amounts=("steps", )),
+    Entry(
+        "lessons.signals.draw_signals", signals.draw_signals, lambda: {
+            "data": few_blobs(), "depth": 2, "scheme": "Xavier", "activation": "tanh", "width": 8,
+            "seeds": 1
+        }, amounts=("depth", "width", "seeds")),
+    Entry("lessons.signals.dying", signals.dying,
+          lambda: {"data": few_blobs(), "settings": quick(), "lrs":
+                   (0.1, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
+    Entry("lessons.signals.facts", signals.facts,
+          lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0, "n": 100},
+          words=("activation", )),
+    Entry("lessons.signals.filters_over_time", signals.filters_over_time,
+          lambda: {"data": few_blobs(), "variants": {"a": quick()}, "at":
+                   (0, 2), "count": 2}, words=RUN, amounts=("count", )),
+    Entry("lessons.signals.mean_slopes", signals.mean_slopes,
+          lambda: {"data": few_blobs(), "factors": (1.0, ), "seeds": 1}, heavy=True),
+    Entry(
+        "lessons.signals.norm_race", signals.norm_race, lambda:
+        {"data": few_blobs(), "settings": quick(), "init": "he", "norms":
+         ("none", ), "seeds": 1}, words=RUN, amounts=("seeds", )),
+    Entry(
+        "lessons.signals.norm_verdict", signals.norm_verdict, lambda: {
+            "races": {
+                "x": signals.Race({"none, init x": _many()["a"], "batch, init x": _many()["b"]})
+            }, "norm": "batch"
+        }),
+    Entry("lessons.signals.one_sign", signals.one_sign,
+          lambda: {"data": few_blobs(), "names":
+                   ("relu", ), "samples": 4, "seeds": 1}, amounts=("seeds", )),
+    Entry(
+        "lessons.signals.propagate", signals.propagate, lambda:
+        {"x": rows(), "depth": 2, "scheme": "He", "activation": "relu", "width": 8, "seeds": 1},
         amounts=("depth", "width", "seeds")),
-    Entry("lessons.signals.dying", signals.dying, lambda: {"data": few_blobs(), "settings": quick(), "lrs": (0.1,),
-          "seeds": 1},
-          words=RUN, amounts=("seeds",)),
-    Entry("lessons.signals.facts", signals.facts, lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0, "n": 100},
-          words=("activation",)),
-    Entry("lessons.signals.filters_over_time", signals.filters_over_time, lambda: {
-        "data": few_blobs(), "variants": {"a": quick()}, "at": (0, 2), "count": 2}, words=RUN, amounts=("count",)),
-    Entry("lessons.signals.mean_slopes", signals.mean_slopes, lambda: {"data": few_blobs(), "factors": (1.0,),
-          "seeds": 1}, heavy=True),
-    Entry("lessons.signals.norm_race", signals.norm_race, lambda: {
-        "data": few_blobs(), "settings": quick(), "init": "he", "norms": ("none",), "seeds": 1}, words=RUN,
-            amounts=("seeds",)),
-    Entry("lessons.signals.norm_verdict", signals.norm_verdict, lambda: {
-        "races": {"x": signals.Race({"none, init x": _many()["a"], "batch, init x": _many()["b"]})}, "norm": "batch"}),
-    Entry("lessons.signals.one_sign", signals.one_sign, lambda: {"data": few_blobs(), "names": ("relu",),
-          "samples": 4, "seeds": 1},
-          amounts=("seeds",)),
-    Entry("lessons.signals.propagate", signals.propagate, lambda: {
-        "x": rows(), "depth": 2, "scheme": "He", "activation": "relu", "width": 8, "seeds": 1}, amounts=("depth",
-            "width", "seeds")),
-    Entry("lessons.signals.race", signals.race, lambda: {"data": few_blobs(), "variants": {"a": quick()}, "seeds": 1},
-          words=RUN,
-          amounts=("seeds",)),
-    Entry("lessons.signals.radius_race", signals.radius_race, lambda: {
-        "data": few_blobs(), "settings": quick(model="rnn"), "radii": (1.0,), "seeds": 1}, words=RUN,
-            amounts=("seeds",)),
-    Entry("lessons.signals.row_reader", signals.row_reader, lambda: {"data": few_blobs(),
-          "settings": quick(model="rnn"), "radius": 1.0},
-          words=RUN),
-    Entry("lessons.signals.saturation_runs", signals.saturation_runs, lambda: {"data": few_blobs(),
-          "settings": quick(), "seeds": 1},
-          words=RUN, amounts=("seeds",)),
-    Entry("lessons.signals.signal_grid", signals.signal_grid, lambda: {
-        "data": few_blobs(), "depth": 2, "activations": ("relu",), "width": 8, "seeds": 1}, amounts=("depth", "width",
-            "seeds")),
+    Entry("lessons.signals.race", signals.race,
+          lambda: {"data": few_blobs(), "variants": {"a": quick()}, "seeds": 1}, words=RUN,
+          amounts=("seeds", )),
+    Entry(
+        "lessons.signals.radius_race", signals.radius_race,
+        lambda: {"data": few_blobs(), "settings": quick(model="rnn"), "radii":
+                 (1.0, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
+    Entry("lessons.signals.row_reader", signals.row_reader,
+          lambda: {"data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0}, words=RUN),
+    Entry("lessons.signals.saturation_runs", signals.saturation_runs,
+          lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, words=RUN,
+          amounts=("seeds", )),
+    Entry(
+        "lessons.signals.signal_grid", signals.signal_grid, lambda:
+        {"data": few_blobs(), "depth": 2, "activations":
+         ("relu", ), "width": 8, "seeds": 1}, amounts=("depth", "width", "seeds")),
     Entry("lessons.signals.smoothness", signals.smoothness,
           lambda: {"filters": np.random.default_rng(0).normal(size=(3, 1, 4, 4))}),
     Entry("lessons.signals.sum_std", signals.sum_std, lambda: {"sizes": (4, 8), "draws": 20}),
-    Entry("lessons.signals.unroll", signals.unroll, lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "seeds": 1},
+    Entry("lessons.signals.unroll", signals.unroll,
+          lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "seeds": 1},
           amounts=("steps", "seeds")),
-    Entry("lessons.signals.update_runs", signals.update_runs, lambda: {"data": few_blobs(), "settings": quick(),
-          "lrs": (0.1,)}, words=RUN),
+    Entry("lessons.signals.update_runs", signals.update_runs,
+          lambda: {"data": few_blobs(), "settings": quick(), "lrs": (0.1, )}, words=RUN),
 ]

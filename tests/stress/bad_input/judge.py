@@ -38,8 +38,10 @@ class Entry:
     """A public callable with a valid call.
 
     Attributes:
-        make: fresh keyword arguments of a valid call. use: what is done with the result, such as going through it.
-        words: other words under which an error may speak of an argument. keep: arguments that stay as they are.
+        make: fresh keyword arguments of a valid call. use: what is done with the result, such as
+            going through it.
+        words: other words under which an error may speak of an argument. keep: arguments that stay
+            as they are.
         trains: arguments that the call works on in place.
         amounts: arguments of which a large number is an honest wish for much work.
         heavy: a valid call takes long: only values of wrong types go in, and each must be refused.
@@ -83,18 +85,22 @@ def unfit(error: BaseException, names: list[str]) -> str:
         return "" if _named(text, names) else f"a RecipeError that names none of {names}: {text}"
     if not isinstance(error, TypeError | ValueError):
         return f"{type(error).__name__}: {text[:300]}"
-    return "" if _of_python(error) or _named(text, names) else f"{type(error).__name__} from deep inside: {text[:300]}"
+    return "" if _of_python(error) or _named(
+        text, names) else f"{type(error).__name__} from deep inside: {text[:300]}"
 
 
 def _named(text: str, names: list[str]) -> bool:
     """Whether the text speaks of one of the arguments: `batch_size` also as "batch size"."""
     lower = text.lower()
-    return any(word in lower for name in names for word in [name.lower(), *re.findall(r"[a-z]{4,}", name.lower())])
+    return any(word in lower
+               for name in names
+               for word in [name.lower(), *re.findall(r"[a-z]{4,}", name.lower())])
 
 
 def _of_python(error: BaseException) -> bool:
     """A wrong number of arguments, as Python itself says it."""
-    return isinstance(error, TypeError) and bool(re.search(r"argument|positional|not callable", str(error)))
+    return isinstance(error, TypeError) and bool(
+        re.search(r"argument|positional|not callable", str(error)))
 
 
 def _raised(call: Callable[[], Any]) -> BaseException | None:
@@ -129,16 +135,26 @@ def _time_limit() -> Iterator[None]:
 
 def _where(error: BaseException) -> str:
     """The last lines of the traceback inside the package."""
-    frames = [f"{Path(f.filename).name}:{f.lineno} {f.name}: {f.line}" for f in traceback.extract_tb(error.__traceback__)
-              if "bad_input" not in f.filename]
+    frames = [
+        f"{Path(f.filename).name}:{f.lineno} {f.name}: {f.line}"
+        for f in traceback.extract_tb(error.__traceback__)
+        if "bad_input" not in f.filename
+    ]
     return "    " + "\n    ".join(frames[-4:])
 
 
 def world_of() -> tuple[Any, ...]:
     """What no call may change."""
-    return (zlib.crc32(torch.random.get_rng_state().numpy().tobytes()), zlib.crc32(np.random.get_state()[1].tobytes()),  # noqa: NPY002
-            hash(random.getstate()), torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled(),
-            os.getcwd(), tuple(sys.path), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    return (
+        zlib.crc32(torch.random.get_rng_state().numpy().tobytes()),
+        zlib.crc32(np.random.get_state()[1].tobytes()),  # noqa: NPY002
+        hash(random.getstate()),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        os.getcwd(),
+        tuple(sys.path),
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 
 
 def print_of(value: Any, depth: int = 0) -> Any:
@@ -147,7 +163,8 @@ def print_of(value: Any, depth: int = 0) -> Any:
         if value.device.type == "meta" or value.layout is not torch.strided:
             return tuple(value.shape)
         flat = value.detach().contiguous().flatten()
-        return tuple(value.shape), zlib.crc32(flat.view(torch.uint8).numpy().tobytes()) if len(flat) else 0
+        return tuple(
+            value.shape), zlib.crc32(flat.view(torch.uint8).numpy().tobytes()) if len(flat) else 0
     if isinstance(value, np.ndarray):
         return value.shape, zlib.crc32(value.tobytes()) if value.dtype.kind != "O" else None
     if isinstance(value, nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, Run, Settings, train
-from recipe_widgets.records import History
+from recipe_widgets.core import History
 from tests.blobs import make_blobs
 
 
@@ -28,8 +28,8 @@ def table() -> Data:
 @functools.cache
 def no_validation() -> Data:
     rng = np.random.default_rng(0)
-    return Data.from_arrays(rng.integers(0, 255, (12, 8, 8), dtype=np.uint8), np.arange(12) % 3, validation=0.0,
-        test=0.0)
+    return Data.from_arrays(rng.integers(0, 255, (12, 8, 8), dtype=np.uint8),
+                            np.arange(12) % 3, validation=0.0, test=0.0)
 
 
 def tiny_net() -> nn.Module:
@@ -40,7 +40,8 @@ def tiny_net() -> nn.Module:
 
 def quick(**knobs: object) -> Settings:
     """Settings of a run of three steps."""
-    return Settings(**{"width": 8, "batch_size": 16, "max_steps": 3, **knobs})  # type: ignore[arg-type]
+    return Settings(**{"width": 8, "batch_size": 16, "max_steps": 3,
+                       **knobs})  # type: ignore[arg-type]
 
 
 @functools.cache

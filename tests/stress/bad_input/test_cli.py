@@ -1,4 +1,6 @@
-"""Every command with options that nobody means: a documented exit status, one clear line, never a traceback."""
+"""Every command with options that nobody means: a documented exit status, one clear line, never
+a traceback.
+"""
 
 from __future__ import annotations
 
@@ -15,48 +17,45 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from recipe_widgets import cli
+from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data
-from recipe_widgets.records import RecipeError
 from tests.stress.bad_input.judge import _time_limit, world_of
 from tests.stress.bad_input.subjects import few_blobs, quick
 from tests.stress.tally import FULL, Tally, times
 
 STATUSES = (0, 1, 2, 3, 130)
-ODD = ("", " ", "0", "-1", "1e9", "nan", "99999999999999999999", "x", "None", "../..", "~", "a\0b", "\udcff",
-    "\ud800", "ä/ö", "\n",
-       "a" * 300, "a" * 5000, "--", "-", "[]", "{}", "%s{0}", "<b>", "lr", "lr=", "lr=:", "lr=1:0", "width=8|x", "=",
-           ",,", "\ufeff",
-       "/proc/version", "/proc/nowhere/x", "/dev/null", "/dev/full", "here", "latin.json", "bom.json", "deep.json",
-           "list.json",
-       "huge.json", "cut.json", "nonsense://x", "postgresql://u:secret@127.0.0.1:1/x", "sqlite:///", "json:loads",
-           "os:getcwd",
-       "math:pi", "nosuch:x", ":", "a:b:c", "..:x", "json:", "fail", "error", "mnist", "cifar10", "random", "tpe",
-           "none")
+ODD = ("", " ", "0", "-1", "1e9", "nan", "99999999999999999999", "x", "None", "../..", "~", "a\0b",
+       "\udcff", "\ud800", "ä/ö", "\n", "a" * 300, "a" * 5000, "--", "-", "[]", "{}", "%s{0}",
+       "<b>", "lr", "lr=", "lr=:", "lr=1:0", "width=8|x", "=", ",,", "\ufeff", "/proc/version",
+       "/proc/nowhere/x", "/dev/null", "/dev/full", "here", "latin.json", "bom.json", "deep.json",
+       "list.json", "huge.json", "cut.json", "nonsense://x", "postgresql://u:secret@127.0.0.1:1/x",
+       "sqlite:///", "json:loads", "os:getcwd", "math:pi", "nosuch:x", ":", "a:b:c", "..:x",
+       "json:", "fail", "error", "mnist", "cifar10", "random", "tpe", "none")
 # command: (words that stand first, options with a value, flags, how many arguments by position)
 COMMANDS: dict[str, tuple[list[str], list[str], list[str], int]] = {
     "train": (["--settings", "good.json"], ["--settings", "--data", "--out"], ["--resume"], 0),
-    "check": ([], ["--json", "--html", "--fail-on"], [], 1),
-    "data": ([], [], [], 1),
-    "watch": ([], ["--json", "--html", "--steps", "--fail-on"], [], 1),
-    "tune": (["--settings", "good.json", "--trials", "1", "--knobs", "lr"],
-             ["--settings", "--data", "--knobs", "--sampler", "--pruner", "--metric", "--storage", "--name",
-                 "--heartbeat", "--out"],
-             [], 0),
+    "check": ([], ["--json", "--html", "--fail-on"], [], 1), "data": ([], [], [], 1), "watch":
+    ([], ["--json", "--html", "--steps", "--fail-on"], [], 1), "tune":
+    (["--settings", "good.json", "--trials", "1", "--knobs", "lr"], [
+        "--settings", "--data", "--knobs", "--sampler", "--pruner", "--metric", "--storage",
+        "--name", "--heartbeat", "--out"
+    ], [], 0),
 }
 
 
 @pytest.fixture(autouse=True)
 def _beside_odd_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own with files of all sorts, and small data under the names of the large sets."""
+    """A folder of its own with files of all sorts, and small data under the names of the large
+    sets.
+    """
     deep = tmp_path / "a" / "b" / "c"
     (deep / "here").mkdir(parents=True)
     monkeypatch.chdir(deep)
     good = quick().to_json()
     for name, content in {
-        "good.json": good.encode(), "latin.json": '{"device": "\xe4"}'.encode("latin-1"),
-            "bom.json": good.encode("utf-8-sig"),
-        "deep.json": b"[" * 10**5, "list.json": b"[1, 2]", "huge.json": b'{"lr": 1' + b"0" * 5000 + b"}",
-            "cut.json": good[:40].encode(),
+            "good.json": good.encode(), "latin.json": '{"device": "\xe4"}'.encode("latin-1"),
+            "bom.json": good.encode("utf-8-sig"), "deep.json": b"[" * 10**5, "list.json": b"[1, 2]",
+            "huge.json": b'{"lr": 1' + b"0" * 5000 + b"}", "cut.json": good[:40].encode(),
     }.items():
         (deep / name).write_bytes(content)
 
@@ -70,21 +69,25 @@ def _beside_odd_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(command: str) -> st.SearchStrategy[list[str]]:
-    """A line: what makes it quick, then some options with odd values, flags, and odd arguments by position."""
+    """A line: what makes it quick, then some options with odd values, flags, and odd arguments
+    by position.
+    """
     first, options, flags, places = COMMANDS[command]
-    odd = st.one_of(st.sampled_from(ODD), st.text(st.characters(exclude_categories=()), max_size=12))
+    odd = st.one_of(st.sampled_from(ODD), st.text(st.characters(exclude_categories=()),
+                                                  max_size=12))
     pairs = st.tuples(st.sampled_from(options), odd).map(list) if options else st.nothing()
-    extra = st.lists(st.one_of(pairs, st.sampled_from([[flag] for flag in [*flags, "--no-such-option", "-x"]])),
+    extra = st.lists(
+        st.one_of(pairs, st.sampled_from([[flag] for flag in [*flags, "--no-such-option", "-x"]])),
         max_size=3)
     behind = st.lists(odd, min_size=places, max_size=places + 1 if command == "watch" else places)
-    return st.tuples(extra, behind).map(lambda both: [command, *first, *(word for part in both[0] for word in part),
-        *both[1]])
+    return st.tuples(extra, behind).map(
+        lambda both: [command, *first, *(word for part in both[0] for word in part), *both[1]])
 
 
 def fault(line: list[str]) -> str:
     """What is wrong with how a command takes this line; empty when nothing is."""
-    said, told = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors=errors) for errors in ("strict",
-        "backslashreplace"))
+    said, told = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors=errors)
+                  for errors in ("strict", "backslashreplace"))
     before = world_of()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told), _time_limit():
@@ -138,4 +141,6 @@ def test_bad_lines(command: str, tally: Callable[[str], Tally]) -> None:
 
 
 def test_the_statuses_are_those_of_the_help() -> None:
-    assert [int(line.split()[0]) for line in cli.EPILOG.splitlines() if line[:5].strip().isdecimal()] == list(STATUSES)
+    assert [
+        int(line.split()[0]) for line in cli.EPILOG.splitlines() if line[:5].strip().isdecimal()
+    ] == list(STATUSES)

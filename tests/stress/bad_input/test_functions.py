@@ -1,7 +1,7 @@
 """Every public function and class with arguments that nobody means.
 
-`make stress` tries 20,000 calls, with a seed that it prints and that RECIPE_SEED repeats; `make test` some 1,500, the same
-ones every time.
+`make stress` tries 20,000 calls, with a seed that it prints and that RECIPE_SEED repeats; `make
+test` some 1,500, the same ones every time.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import torch
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
-from recipe_widgets.records.hints import shown
-from tests.stress.bad_input import entries_core as core
+from recipe_widgets.core.hints import shown
+from tests.stress.bad_input import entries_core
 from tests.stress.bad_input import entries_judging as judging
 from tests.stress.bad_input import entries_showing as showing
 from tests.stress.bad_input.judge import Entry, fault
@@ -28,36 +28,42 @@ from tests.stress.bad_input.values import PLACES, bad
 from tests.stress.tally import FULL, Tally, times
 
 resource = pytest.importorskip("resource", reason="bounds the memory")
-MODULES = ("", "records", "data", "data.augment", "models", "training", "evaluation", "ensembles", "export", "tune",
-           "checks", "plots", "panels", "watch", "recipes", "lessons", "lessons.clinic", "lessons.machinery",
-           "lessons.signals")
+MODULES = ("", "core", "data", "data.augment", "models", "training", "evaluation", "ensembles",
+           "export", "tune", "checks", "plots", "panels", "watch", "recipes", "lessons",
+           "lessons.clinic", "lessons.machinery", "lessons.signals")
 # part of the package: (its entries, calls in the short form, calls in the full form)
 PARTS: dict[str, tuple[list[Entry], int, int]] = {
-    "records": (core.RECORDS, 200, 3000), "data": (core.DATA, 200, 3200), "models": (core.MODELS, 60, 1000),
-    "training": (core.TRAINING, 250, 3500), "checks": (judging.CHECKS, 150, 2200), "evaluation": (judging.EVALUATION,
-        150, 2500),
-    "ensembles": (judging.ENSEMBLES, 60, 900), "export": (judging.EXPORT, 20, 300), "tune": (judging.TUNE, 120, 1500),
-    "plots": (judging.PLOTS, 80, 1000), "watch": (judging.WATCH, 30, 400), "panels": (showing.PANELS, 80, 800),
-    "lessons": (showing.LESSONS, 120, 1500),
+    "core": (entries_core.CORE, 200, 3000), "data": (entries_core.DATA, 200, 3200),
+    "models":
+    (entries_core.MODELS, 60, 1000), "training": (entries_core.TRAINING, 250, 3500), "checks":
+    (judging.CHECKS, 150, 2200), "evaluation": (judging.EVALUATION, 150, 2500), "ensembles":
+    (judging.ENSEMBLES, 60, 900), "export": (judging.EXPORT, 20, 300), "tune":
+    (judging.TUNE, 120, 1500), "plots": (judging.PLOTS, 80, 1000), "watch":
+    (judging.WATCH, 30, 400), "panels": (showing.PANELS, 80, 800), "lessons": (showing.LESSONS, 120,
+                                                                               1500),
 }
-# Plain records that the package fills in: a reader meets them as results, and whatever is put into one stays as it is.
+# Plain records that the package fills in: a reader meets them as results, and whatever is put into
+# one stays as it is.
 RECORDS = {
-    "records.Step", "records.Entry", "records.Knob", "ensembles.Gain", "evaluation.Answers", "evaluation.Calibration",
-    "evaluation.ClassTable", "evaluation.Confusion", "evaluation.Difference", "evaluation.Entry", "evaluation.Kappa",
-    "evaluation.McNemar", "evaluation.Mistakes", "evaluation.Proportion", "tune.Finalist", "tune.Finalists",
-        "tune.Trial",
-    "plots.Chart", "plots.Curve", "plots.Dot", "plots.Ribbon", "plots.Shown", "watch.Finding", "watch.Report",
+    "core.Step", "core.Entry", "core.Knob", "ensembles.Gain", "evaluation.Answers",
+    "evaluation.Calibration", "evaluation.ClassTable", "evaluation.Confusion",
+    "evaluation.Difference", "evaluation.Entry", "evaluation.Kappa", "evaluation.McNemar",
+    "evaluation.Mistakes", "evaluation.Proportion", "tune.Finalist", "tune.Finalists", "tune.Trial",
+    "plots.Chart", "plots.Curve", "plots.Dot", "plots.Ribbon", "plots.Shown", "watch.Finding",
+    "watch.Report",
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
-NOT_CALLED = {"Data", "data.Split", "records.History", "records.Tree", "records.Probe", "records.RunStatus",
-    "records.Status",
+NOT_CALLED = {"Data", "data.Split", "core.History", "core.Tree", "core.Probe", "core.RunStatus",
+    "core.Status",
               "checks.Check", "plots.STYLE", "lessons.clinic.CASES", "lessons.signals.SCHEMES"}
 ENTRIES = [entry for entries, _, _ in PARTS.values() for entry in entries]
 
 
 @pytest.fixture(autouse=True)
 def _far_from_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """In a folder of its own, three levels deep, with bounded memory: a huge number must be refused, not tried."""
+    """In a folder of its own, three levels deep, with bounded memory: a huge number must be
+    refused, not tried.
+    """
     deep = tmp_path / "a" / "b" / "c"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
@@ -74,7 +80,9 @@ def _far_from_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def public() -> dict[str, Any]:
-    """What the package's `__all__`s name: "evaluation.accuracy" and so on, each thing under its first name."""
+    """What the package's `__all__`s name: "evaluation.accuracy" and so on, each thing under its
+    first name.
+    """
     found: dict[int, tuple[str, Any]] = {}
     for module in MODULES:
         place = importlib.import_module(f"recipe_widgets.{module}".rstrip("."))
@@ -87,7 +95,8 @@ def public() -> dict[str, Any]:
 
 
 def test_every_public_name_is_tried() -> None:
-    tried = {entry.name for entry in ENTRIES} | {"watch"}  # `recipe_widgets.watch` is the function `watch.watch`
+    tried = {entry.name for entry in ENTRIES
+             } | {"watch"}  # `recipe_widgets.watch` is the function `watch.watch`
     lacking = public().keys() - tried - RECORDS - NOT_CALLED
     lacking = {name for name in lacking if not any(one.endswith("." + name) for one in tried)}
     assert not lacking, f"no entry in tests/stress/bad_input for {sorted(lacking)}"
@@ -124,13 +133,18 @@ def test_bad_arguments(part: str, tally: Callable[[str], Tally]) -> None:
     def attempt(data: st.DataObject) -> None:
         entry, names = tried[data.draw(PLACES) % len(tried)]
         valid = entry.make()
-        some = {names[place % len(names)] for place in data.draw(st.lists(PLACES, min_size=1, max_size=2))}
+        some = {
+            names[place % len(names)]
+            for place in data.draw(st.lists(PLACES, min_size=1, max_size=2))
+        }
         chosen = {name: bad(data, valid[name], foreign_only=entry.heavy) for name in sorted(some)}
         if any(honest(entry, name, value, valid[name]) for name, value in chosen.items()):
             return
         row.tried += 1
         found = fault(entry, chosen)
-        note(f"{entry.name}: {', '.join(f'{name}={shown(value)}' for name, value in chosen.items())}")
+        note(
+            f"{entry.name}: {', '.join(f'{name}={shown(value)}' for name, value in chosen.items())}"
+        )
         row.lost += bool(found)
         assert not found, found
 
@@ -145,6 +159,8 @@ def replaceable(entry: Entry) -> list[str]:
 
 
 def honest(entry: Entry, name: str, value: Any, valid: Any) -> bool:
-    """A value that asks for much work and means it: another model for a long experiment, a million trials."""
+    """A value that asks for much work and means it: another model for a long experiment, a
+    million trials.
+    """
     much = name in entry.amounts and isinstance(value, int) and value > 20
     return much or (entry.heavy and valid is not None and isinstance(value, type(valid)))

@@ -1,0 +1,181 @@
+"""One training run and its single steps."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.errors import RecipeError
+from recipe_widgets.core.history import History
+from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.result import drawing
+from recipe_widgets.core.settings import Settings
+
+# Writing scripts is done in a higher layer, which registers itself here when it is imported.
+_export: list[Callable[[Any, Any], str]] = []
+_replay: list[Callable[[Any, int], Any]] = []
+
+
+def register_export(write: Callable[[Any, Any], str]) -> None:
+    """Let `export` hand in the function behind `run.to_script()`."""
+    _export[:] = [write]
+
+
+def register_replay(again: Callable[[Any, int], Any]) -> None:
+    """Let `training` hand in the function behind `run.at(step)`."""
+    _replay[:] = [again]
+
+
+RunStatus = Literal["running", "done", "stopped", "diverged"]
+
+
+@dataclass(slots=True)
+class Step:
+    """One iteration: one batch, one forward and backward pass, one update.
+
+    Attributes:
+        index: counts from 0. `epoch` counts how often all training data was seen before.
+        loss_tensor: 0-d, detached, on the training device; `loss` waits for it.
+        history: the run's numbers so far, this step's among them.
+    """
+
+    index: int
+    epoch: int
+    loss_tensor: torch.Tensor
+    history: History
+
+    @property
+    def loss(self) -> float:
+        return float(self.loss_tensor)
+
+
+@dataclass
+class Run:
+    """What one training run left behind; whole at any moment, also when it was stopped half-way.
+
+    Attributes:
+        message: why it ended, in plain words; empty while it runs.
+        data_name: the data set's name; the data itself is not kept.
+        threads: `(step, count)`: from that step on, so many threads computed. Sums of floats depend
+            on it in the last bits.
+        changes: `(step, knobs)`: after so many steps, these knobs were turned to these values;
+            `settings` are those of the beginning, `newest` those of now.
+        own: model, loss or the whole loop is the reader's own, so that `settings` do not describe
+            the run.
+        data: what it trained on; not saved with it. snapshots: what `at` begins from; a live run
+            has some.
+    """
+
+    settings: Settings
+    history: History = field(default_factory=History)
+    model: nn.Module | None = None
+    status: RunStatus = "running"
+    message: str = ""
+    data_name: str = ""
+    threads: list[tuple[int, int]] = field(default_factory=list)
+    changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    own: bool = False
+    data: Any = field(default=None, repr=False, compare=False)
+    snapshots: Any = field(default=None, repr=False, compare=False)
+
+    @checked()
+    def settings_at(self, step: int) -> Settings:
+        """What the knobs stood at for the step with this number, counted from 0."""
+        settings = self.settings
+        for at, values in self.changes:
+            if at <= step:
+                settings = settings.replace(**values)
+        return settings
+
+    @property
+    def newest(self) -> Settings:
+        """What the knobs stand at now."""
+        return self.settings_at(self.changes[-1][0]) if self.changes else self.settings
+
+    @property
+    def what(self) -> str:
+        """What was trained: "mnist mlp"."""
+        return self.data_name if self.own else f"{self.data_name} {self.settings.model}".strip()
+
+    @property
+    def steps_done(self) -> int:
+        return len(self.history)
+
+    def __str__(self) -> str:
+        loss = self.history.last("train_loss")
+        end = f": {self.message}" if self.message else ""
+        return f"Run({self.what}, {self.status} after {self.steps_done} steps, " \
+               f"loss {loss:.4g}{end})"
+
+    __repr__ = __str__
+
+    def plot(self) -> Any:
+        """Its curves as a picture that also carries a text alternative."""
+        return drawing("run", self)
+
+    @checked(step=None)
+    def at(self, step: int) -> Run:
+        """The run as it stood after `step` steps, model and all: trained again from its seed, to
+        the same numbers.
+
+        Raises:
+            RecipeError: it never got that far; its data is not at hand; or it trained a model of
+                the reader's own.
+        """
+        if not _replay:
+            importlib.import_module("recipe_widgets." + "training")
+        return _replay[0](self, step)  # type: ignore[no-any-return]
+
+    def to_script(self, data: Any = None) -> str:
+        """A standalone script in plain PyTorch; the last number it prints is the last `train_loss`.
+
+        data: the `Data`, for a run that was read from a file.
+        """
+        if not _export:
+            importlib.import_module(
+                "recipe_widgets." + "export")  # registers; by name, as it is of a higher layer
+        return _export[0](self, data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the weights, as JSON can carry it."""
+        return {
+            "settings": self.settings.to_dict(), "history": self.history.to_dict(), "status":
+            self.status, "message": self.message, "data_name": self.data_name, "own": self.own,
+            "threads": self.threads, "changes": self.changes
+        }
+
+    def to_json(self) -> str:
+        """Everything but the weights."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    @checked()
+    def from_json(cls, text: str) -> Run:
+        return cls.from_dict(parsed(text, "Run file", "what run.to_json() wrote"))
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Run:
+        """Raises: RecipeError: not what `to_dict` made."""
+        try:
+            settings, history = values["settings"], values["history"]
+            rest = {name: str(values[name]) for name in ("status", "message", "data_name")}
+            threads = [(int(step), int(count)) for step, count in values["threads"]]
+            changes = [(int(step), dict(knobs)) for step, knobs in values.get("changes", [])]
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise RecipeError("Run file", found=repr(error),
+                              expected="what run.to_json() wrote") from None
+        if rest["status"] not in ("running", "done", "stopped", "diverged"):
+            raise RecipeError("Run file", found=f"status {rest['status']!r}",
+                              expected="running, done, stopped, diverged")
+        run = cls(Settings.from_dict(settings), History.from_dict(history), None, threads=threads,
+                  changes=changes, own=bool(values.get("own",
+                                                       False)), **rest)  # type: ignore[arg-type]
+        run.newest  # noqa: B018  unknown knobs are an error here, not later
+        return run

@@ -1,0 +1,195 @@
+"""The ledger of a panel: every run that ended, with what was expected of it, in a file that only
+grows.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.errors import RecipeError
+from recipe_widgets.core.run import Run
+from recipe_widgets.core.settings import Settings
+
+COLUMNS = ("train_loss", "val_loss", "val_accuracy")
+MOST = 64 * 2**20  # bytes of a file that is read
+LONGEST = 500  # characters of an expectation
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run that ended.
+
+    Attributes:
+        when: in UTC, ISO 8601. data, sha256: what it trained on. settings: those of its end.
+            changes: knobs that were turned on the way. numbers: the last of `COLUMNS`. samples:
+            validation samples behind them. expected: written before it.
+    """
+
+    when: str
+    data: str
+    sha256: str
+    settings: Mapping[str, Any]
+    changes: Sequence[Any]
+    status: str
+    message: str
+    steps: int
+    numbers: Mapping[str, float]
+    samples: int
+    expected: str = ""
+
+    @property
+    def knobs(self) -> Settings:
+        return Settings.from_dict(self.settings)
+
+    @classmethod
+    @checked()
+    def of(cls, run: Run, expected: str = "") -> Entry:
+        numbers = {name: run.history.last(name) for name in COLUMNS}
+        held = getattr(run.data, "validation", None)
+        return cls(
+            datetime.now(UTC).isoformat(timespec="seconds"), run.data_name,
+            getattr(run.data, "sha256", "") or "", run.newest.to_dict(),
+            [[at, dict(knobs)]
+             for at, knobs in run.changes], run.status, run.message, run.steps_done,
+            {name: value for name, value in numbers.items() if math.isfinite(value)},
+            run.newest.eval_samples or (len(held.y) if held is not None else 0),
+            " ".join(expected.split())[:LONGEST])
+
+
+class RunBook:
+    """The entries of one file. Each is a line with its checksum, on the disk before `add` returns.
+
+    What a crash has cut off is left out when reading, and counted in `broken`; nothing else is lost
+    by it.
+    """
+
+    @checked()
+    def __init__(self, file: str | Path) -> None:
+        self.file, self.broken = Path(file), 0
+
+    @checked()
+    def add(self, entry: Entry) -> None:
+        """Raises RecipeError: the file cannot be written."""
+        text = json.dumps(asdict(entry), allow_nan=False)
+        line = f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
+        try:
+            self._append(line)
+        except OSError as error:
+            raise RecipeError(
+                "Ledger", found=f"{self.file} ({error.strerror})",
+                expected="a file that can be written",
+                mend="Name another folder in the environment variable RECIPE_STATE.") from None
+
+    def _append(self, line: bytes) -> None:
+        handle = os.open(self.file,
+                         os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            if size:
+                os.lseek(handle, size - 1, os.SEEK_SET)
+                if os.read(handle, 1) != b"\n":  # a line that was cut off
+                    line = b"\n" + line
+            # in one go, so that two processes do not mix their lines
+            written = os.write(handle, line)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def entries(self) -> list[Entry]:
+        """All whole entries, oldest first.
+
+        Raises:
+            RecipeError: the file cannot be read, or is far too large.
+        """
+        self.broken = 0
+        try:
+            if not self.file.exists():
+                return []
+            if self.file.stat().st_size > MOST:
+                raise RecipeError("Ledger",
+                                  found=f"{self.file} of {self.file.stat().st_size:,} bytes",
+                                  expected=f"at most {MOST:,}",
+                                  mend="Move it away; a new one is begun.")
+            lines = self.file.read_bytes().splitlines()
+        except OSError as error:
+            raise RecipeError("Ledger", found=f"{self.file} ({error.strerror})",
+                              expected="a file that can be read") from None
+        found = [self._entry(line) for line in lines if line.strip()]
+        self.broken = sum(one is None for one in found)
+        return [one for one in found if one is not None]
+
+    @staticmethod
+    def _entry(line: bytes) -> Entry | None:
+        crc, _, text = line.partition(b" ")
+        if crc != f"{zlib.crc32(text):08x}".encode():
+            return None
+        try:
+            entry = Entry(**json.loads(text))
+            entry.knobs  # noqa: B018  settings of another version are not believed
+        except (ValueError, TypeError, RecursionError, RecipeError):
+            return None
+        return entry
+
+
+def compared(a: Entry, b: Entry, book: Sequence[Entry] = ()) -> str:
+    """In words: what differs between two runs, what it gave, and whether chance could have.
+
+    book: other entries; those with the same settings from other seeds tell of the seeds' spread.
+    """
+    first, second = a.knobs, b.knobs
+    differ = {name: pair for name, pair in (first - second).items() if name != "seed"}
+    causes = [f"{Settings.knob(name).label} {old} → {new}" for name, (old, new) in differ.items()]
+    causes += ["the data" if (a.data, a.sha256) != (b.data, b.sha256) else "", "the number of steps"
+               if a.steps != b.steps and "max_steps" not in differ else "",
+               "knobs turned on the way" if a.changes != b.changes else "",
+               "the seed" if first.seed != second.seed else ""]
+    causes = [cause for cause in causes if cause]
+    if not causes:
+        head = "Nothing differs: the same run twice."
+    elif len(causes) == 1:
+        head = f"One thing changed: {causes[0]}."
+    else:
+        head = f"More than one thing changed: {'; '.join(causes)}. What each did cannot be told from this."
+    return f"{head} {_difference(a, b)} {_spread(a, b, book)}".strip()
+
+
+def _difference(a: Entry, b: Entry) -> str:
+    x, y = a.numbers.get("val_accuracy"), b.numbers.get("val_accuracy")
+    if x is None or y is None:
+        x, y = a.numbers.get("train_loss", math.nan), b.numbers.get("train_loss", math.nan)
+        return f"Training loss {x:.3g} and {y:.3g}."
+    text = f"Validation accuracy {x:.1%} and {y:.1%}: {100 * (y - x):+.1f} points."
+    n = min(a.samples, b.samples)
+    if n:
+        half = 196 * math.sqrt((x * (1 - x) + y * (1 - y)) / n)
+        text += f" The {n:,} validation samples alone leave {half:.1f} points either way (95 %, were they drawn anew)."
+    return text
+
+
+def _spread(a: Entry, b: Entry, book: Sequence[Entry]) -> str:
+    def same(entry: Entry, other: Entry) -> bool:
+        return (entry.data, entry.sha256, entry.steps, list(
+            entry.changes)) == (other.data, other.sha256, other.steps, list(
+                other.changes)) and set(entry.knobs - other.knobs) <= {"seed"}
+
+    for entry in (a, b):
+        found = {one.knobs.seed: one.numbers["val_accuracy"] for one in book if same(entry, one)
+                 and "val_accuracy" in one.numbers}
+        if len(found) > 1:
+            low, high = min(found.values()), max(found.values())
+            return (
+                f"The same settings from {len(found)} seeds went from {low:.1%} to {high:.1%} in this ledger: "
+                f"{100 * (high - low):.1f} points of luck.")
+    return "How far luck goes is not known from one seed each: train both from several seeds."

@@ -1,0 +1,47 @@
+"""Random numbers: one generator per purpose, all from one seed, never the global one."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+
+from recipe_widgets.core.arguments import checked, fitting, whole
+
+Stream = Literal["init", "batches", "dropout", "augmentation", "split", "check"]
+_STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout", "augmentation", "split", "check")
+
+
+@checked(seed=whole(0, 2**63 - 1))
+@fitting("a device that draws random numbers")
+def generator(seed: int, stream: Stream, device: torch.device | str = "cpu") -> torch.Generator:
+    """A fresh generator for one purpose.
+
+    Streams of the same seed are independent of one another, so that drawing more dropout masks does
+    not change the order of the batches.
+    """
+    state = np.random.SeedSequence([seed, _STREAMS.index(stream)]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state) >> 1)
+
+
+@contextlib.contextmanager
+def rng_guard() -> Iterator[None]:
+    """Leave the global generators of `random`, numpy and torch (CPU and every started GPU) as
+    they were, bit for bit.
+    """
+    python, cpu = random.getstate(), torch.random.get_rng_state()
+    array = np.random.get_state()  # noqa: NPY002  the reader's code may draw from the global one
+    gpus = torch.cuda.get_rng_state_all(
+    ) if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(array)  # noqa: NPY002
+        torch.random.set_rng_state(cpu)
+        for index, state in enumerate(gpus):
+            torch.cuda.set_rng_state(state, index)

@@ -1,0 +1,103 @@
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recipe_widgets import RecipeError, Settings
+
+
+def test_replace_changes_one_knob_and_keeps_the_original() -> None:
+    a = Settings()
+    b = a.replace(lr=0.5)
+    assert (a.lr, b.lr) == (0.05, 0.5)
+    assert b - a == {"lr": (0.5, 0.05)}
+    assert a - a == {}
+
+
+def test_json_both_ways() -> None:
+    a = Settings(model="convnet", lr=0.003, batch_size=128, optimizer="adam", seed=7)
+    assert Settings.from_json(a.to_json()) == a
+    assert json.loads(a.to_json())["batch_size"] == 128
+
+
+def test_missing_knobs_take_their_defaults() -> None:
+    assert Settings.from_dict({"lr": 0.2}) == Settings(lr=0.2)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"lr": -0.1}, ["Settings.lr", "-0.1", "from 0"]),
+    ({"lr": float("nan")}, ["Settings.lr", "nan"]),
+    ({"lr": "fast"}, ["Settings.lr", "'fast'"]),
+    ({"batch_size": 0}, ["Settings.batch_size", "whole number from 1"]),
+    ({"batch_size": 2.5}, ["Settings.batch_size", "2.5"]),
+    ({"batch_size": True}, ["Settings.batch_size", "True"]),
+    ({"dropout": 1.0}, ["Settings.dropout", "0.99"]),
+    ({"model": "MLP"}, ["Settings.model", "Did you mean 'mlp'"]),
+    ({"model": None}, ["Settings.model", "None"]),
+    ({"momentum": 1.0, "optimizer": "adam"}, ["momentum", "adam"]),
+])
+def test_bad_values_name_knob_value_and_mend(change: dict, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as error:
+        Settings(**change)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_an_unknown_knob_is_told_with_its_neighbour() -> None:
+    with pytest.raises(RecipeError, match="Did you mean 'batch_size'"):
+        Settings().replace(batchsize=3)
+    with pytest.raises(RecipeError, match="'learning_rate'"):
+        Settings.from_dict({"learning_rate": 0.1})
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "nonsense", '"lr"', "3"])
+def test_json_of_another_kind_is_one_clear_error(text: str) -> None:
+    with pytest.raises(RecipeError, match="expected"):
+        Settings.from_json(text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([item.name for item in dataclasses.fields(Settings)]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+        | st.lists(st.integers())))
+def test_any_values_give_settings_or_a_recipe_error(values: dict) -> None:
+    try:
+        settings = Settings.from_dict(values)
+    except RecipeError:
+        return
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_every_knob_has_a_range_that_holds_its_default() -> None:
+    for item in dataclasses.fields(Settings):
+        knob = Settings.knob(item.name)
+        assert knob.label
+        assert knob.help
+        if isinstance(item.default, str):
+            assert not knob.choices or item.default in knob.choices
+        else:
+            assert knob.least is not None
+            assert knob.most is not None
+            assert knob.least <= item.default <= knob.most
+
+
+def test_simplest_leaves_nothing_that_regularises() -> None:
+    wild = Settings(dropout=0.5, weight_decay=0.1, schedule="cosine", clip_norm=1.0, warmup=10,
+                    label_smoothing=0.1, augment="flip+crop", augment_strength=2.0, ema=0.99)
+    assert set(wild.simplest() - Settings()) == set()
+
+
+def test_knobs_are_hot_warm_or_cold() -> None:
+    kinds = {
+        "hot": {
+            "lr", "momentum", "weight_decay", "dropout", "clip_norm", "label_smoothing", "schedule",
+            "warmup"
+        }, "warm": {"batch_size", "max_steps", "augment", "augment_strength"}, "fixed":
+        {"eval_every", "eval_samples", "device", "patience", "final", "checkpoint_every"}
+    }
+    for item in dataclasses.fields(Settings):
+        expected = next((kind for kind, names in kinds.items() if item.name in names), "cold")
+        assert Settings.knob(item.name).kind == expected, item.name
