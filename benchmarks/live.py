@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from recipe_widgets import LivePanel, Settings, load
-from recipe_widgets.live.within import TABS
+from recipe_widgets.live.inspector import TABS
 
 LONG = Settings(max_steps=1_000_000)
 

@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from recipe_widgets.core import Entry, RecipeError, Run, RunBook, Settings
-from recipe_widgets.live.band import Band
+from recipe_widgets.live.active_run import ActiveRun, ModelRun, RunSource, as_source
+from recipe_widgets.live.command import Command
 from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.guess import Guess
-from recipe_widgets.live.kept import LEFT, REPLACED, Kept
-from recipe_widgets.live.lanes import DataLane, Lane, Source, as_source
-from recipe_widgets.live.order import Order
-from recipe_widgets.live.pace import Pace
+from recipe_widgets.live.inspector import Inspector
+from recipe_widgets.live.run_history import LEFT, REPLACED, RunHistory
+from recipe_widgets.live.seed_band import SeedBand
 from recipe_widgets.live.speaking import Speaking
-from recipe_widgets.live.threads import Threads
-from recipe_widgets.live.travels import Travels
-from recipe_widgets.live.within import Within
+from recipe_widgets.live.step_rate import StepRate
+from recipe_widgets.live.thread_count import ThreadCount
+from recipe_widgets.live.time_travel import TimeTravel
 
 BY_HAND = "Stopped by hand."
 SLICE = 0.02  # seconds of training between looks at the queue
@@ -35,21 +35,21 @@ class Computing(Speaking):
 
     def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
                  engine: Engine = ENGINE) -> None:
-        self.source: Source = as_source(source)
+        self.source: RunSource = as_source(source)
         self.first_settings, self.view, self.engine = settings, view, engine
         self.settings = settings  # the newest a reader asked for
-        self.kept = Kept()
+        self.run_history = RunHistory()
         self.phase: Phase = "idle"
         self.problem = self.note = ""
-        self.band: Band | None = None
+        self.band: SeedBand | None = None
         self.guess: Guess | None = None
-        self._lanes: list[Lane] = []
-        self._seeds: Iterator[tuple[float, Band]] | None = None
+        self._lanes: list[ActiveRun] = []
+        self._seeds: Iterator[tuple[float, SeedBand]] | None = None
         self._seeds_done = 0.0
         self._news = threading.Condition()
-        self._order: Order | None = None
-        self.pace, self.threads, self.diagnosis = Pace(), Threads(), Diagnosis()
-        self.within, self.travels = Within(), Travels()
+        self._order: Command | None = None
+        self.pace, self.threads, self.diagnosis = StepRate(), ThreadCount(), Diagnosis()
+        self.inspector, self.time_travel = Inspector(), TimeTravel()
         self.visiting: int | None = None  # the past step that was asked for last
         self.book: RunBook | None = None
         self.expected = ""  # of the next run, as the reader wrote it
@@ -74,7 +74,7 @@ class Computing(Speaking):
         return self.phase == "running"
 
     def _mind_the_pace(self) -> None:
-        if self._seeds is None and not self.travels.going and self.run is not None and self.pace.note(
+        if self._seeds is None and not self.time_travel.going and self.run is not None and self.pace.note(
                 self.run.steps_done):
             self.threads.mind_neighbours([lane.run for lane in self._lanes])
 
@@ -83,8 +83,8 @@ class Computing(Speaking):
         if self._seeds is not None:
             self._seeds_done, self.band = next(self._seeds, (1.0, self.band))
             return self._seeds_done < 1.0
-        if self.travels.going:
-            return self.travels.move()
+        if self.time_travel.going:
+            return self.time_travel.move()
         more = False
         for lane in self._lanes:
             if lane.run.status == "running":
@@ -94,10 +94,10 @@ class Computing(Speaking):
 
     def _finish(self) -> None:
         """All came to their own end: judge them on the whole validation set."""
-        if self.travels.goal is not None:  # arrived at a past moment
-            self.within.again()
-            if self.travels.rewind_with is not None:
-                self._leave(self.travels.rewind_with)
+        if self.time_travel.goal is not None:  # arrived at a past moment
+            self.inspector.again()
+            if self.time_travel.rewind_with is not None:
+                self._leave(self.time_travel.rewind_with)
                 return
             self._look_inside()
             self._enter(self._at_rest())
@@ -107,7 +107,7 @@ class Computing(Speaking):
                 lane.finish()
                 self._write_down(lane.run)
         self._seeds = None
-        self.within.again()
+        self.inspector.again()
         self._look_inside()
         self._enter("ended")
 
@@ -115,7 +115,7 @@ class Computing(Speaking):
         """A new run goes on from the moment that is looked at, with these settings; False where
         there is none.
         """
-        made = self.travels.lane()
+        made = self.time_travel.lane()
         if made is None:
             return False
         lane, left = made
@@ -125,7 +125,7 @@ class Computing(Speaking):
         else:
             lane.turn(wanted)
         self._release(REPLACED)
-        self.kept.retire(one.run for one in self._lanes)
+        self.run_history.retire(one.run for one in self._lanes)
         self.threads.forget()
         self.threads.begin()
         self._lanes = [lane]
@@ -138,15 +138,15 @@ class Computing(Speaking):
 
     def _look_inside(self) -> None:
         """Renew the open tab, where it is time for that."""
-        if not self._lanes or not isinstance(self._lanes[-1], DataLane):
+        if not self._lanes or not isinstance(self._lanes[-1], ModelRun):
             return
-        moment, lane = self.travels.moment, self._lanes[-1]
+        moment, lane = self.time_travel.moment, self._lanes[-1]
         training, run = (moment.training, moment.run) if moment is not None else (lane.training,
                                                                                   lane.run)
         if lane.training is not None:
-            self.within.prepare(lane.training)
-        if self.within.due and not self.travels.going:
-            self.within.look(run, training)
+            self.inspector.prepare(lane.training)
+        if self.inspector.due and not self.time_travel.going:
+            self.inspector.look(run, training)
             self.engine.repaint()
 
     def _add(self, run: Run, parent: Run | None = None, at_step: int = 0) -> None:
@@ -156,7 +156,7 @@ class Computing(Speaking):
         self._enter("running")
         self.pace.start(self.run.steps_done if self.run else 0)
 
-    def _end(self, lane: Lane, why: str) -> None:
+    def _end(self, lane: ActiveRun, why: str) -> None:
         if lane.run.status == "running":
             lane.run.status, lane.run.message = "stopped", why
             if why == BY_HAND:

@@ -15,7 +15,7 @@ from types import FrameType
 import torch
 
 from recipe_widgets.live.engine import ENGINE, Engine, Worker, rest_after
-from recipe_widgets.live.threads import set_threads
+from recipe_widgets.live.thread_count import set_threads
 
 # seconds of training at a time; then the kernel handles what the reader did meanwhile
 MOMENT = 0.25

@@ -5,11 +5,11 @@ moment.
 from __future__ import annotations
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.live.band import compare_seeds
+from recipe_widgets.live.active_run import ActiveRun, DataSource, ModelRun
+from recipe_widgets.live.command import Command
 from recipe_widgets.live.computing import BY_HAND, Computing
-from recipe_widgets.live.kept import GHOST_STEPS, LEFT, REPLACED, Kept
-from recipe_widgets.live.lanes import DataLane, DataSource, Lane
-from recipe_widgets.live.order import Order
+from recipe_widgets.live.run_history import GHOST_STEPS, LEFT, REPLACED, RunHistory
+from recipe_widgets.live.seed_band import compare_seeds
 from recipe_widgets.training import in_words
 
 
@@ -26,7 +26,7 @@ class Obeying(Computing):
                     order, self._order = self._order, None
                 if order is not None and self.phase != "closed":
                     self._obey(order)
-                if not self.travels.going:  # a journey sets its own
+                if not self.time_travel.going:  # a journey sets its own
                     self.threads.apply(self.run if self._seeds is None else None)
                 self._look_inside()
                 return self._train_a_moment()
@@ -34,8 +34,8 @@ class Obeying(Computing):
                 known = error if isinstance(error, RecipeError) else in_words(error, self.settings)
                 text = str(known) if known is not None else f"{type(error).__name__}: {error}"
                 self.visiting = None
-                if self.travels.goal is not None:  # the run itself is well
-                    self.travels.end()
+                if self.time_travel.goal is not None:  # the run itself is well
+                    self.time_travel.end()
                     self.problem = f"Could not go back. {text}"
                     self._enter(self._at_rest())
                     return False
@@ -44,11 +44,11 @@ class Obeying(Computing):
                 self._enter("ended")
                 return False
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Command) -> None:
         self.problem = self.note = ""
         going = self.run is not None and self.run.status == "running"
         if order.do != "rewind":
-            self.travels.end()
+            self.time_travel.end()
         if order.do == "visit":
             self._visit(order.step or 0)
         elif order.do == "rewind":
@@ -66,10 +66,10 @@ class Obeying(Computing):
         else:
             self._release(BY_HAND)
             if order.do == "reset":
-                self._lanes, self.kept, self.band = [], Kept(), None
+                self._lanes, self.run_history, self.band = [], RunHistory(), None
             self._enter("ended" if self._lanes else "idle")
 
-    def _move(self, order: Order) -> None:
+    def _move(self, order: Command) -> None:
         """A knob was turned: begin anew, go on with it, or let both go on; what cannot be done
         begins anew and says why.
         """
@@ -96,18 +96,18 @@ class Obeying(Computing):
         if not isinstance(self.source, DataSource):
             self.threads.apply(None)
         lane = self.source.begin(wanted)
-        if isinstance(lane, DataLane) and lane.training is not None:
+        if isinstance(lane, ModelRun) and lane.training is not None:
             self.threads.choose(lane.training, lane.run, self.source.name)
         else:
             self.threads.forget()
-        self.kept.retire(one.run for one in self._lanes)
+        self.run_history.retire(one.run for one in self._lanes)
         self._lanes = [lane]
         self._add(lane.run)
         self.threads.begin()
         self.pace.start(0)
         self._enter("running")
 
-    def _fork(self, lane: Lane, wanted: Settings) -> None:
+    def _fork(self, lane: ActiveRun, wanted: Settings) -> None:
         """The old settings go on beside the new ones. A fork just made, of which nobody has seen
         much, is made anew.
         """
@@ -117,7 +117,7 @@ class Obeying(Computing):
             fresh = made is not None and young.run.steps_done - made.at_step < GHOST_STEPS
             gone, lane = (young, old) if fresh else (old, young)
             self._end(gone, LEFT)
-            self.kept.retire([gone.run])
+            self.run_history.retire([gone.run])
         branch = lane.fork()
         self.threads.turned(wanted - branch.run.newest)
         branch.turn(wanted)
@@ -128,26 +128,26 @@ class Obeying(Computing):
 
     def _visit(self, step: int) -> None:
         """Go back to a past step; the run itself waits there where it is."""
-        if self._seeds is not None or self.run is None or not isinstance(self._lanes[-1], DataLane):
+        if self._seeds is not None or self.run is None or not isinstance(self._lanes[-1], ModelRun):
             self.visiting = None
             self.note = "Only a run of one of our models can be done over again." if self.run else "No run yet."
             self._enter(
                 "running" if self._seeds is not None else "ended" if self._lanes else "idle")
             return
-        self.travels.begin(self.run, min(step, self.run.steps_done), self.threads.set)
-        if self.travels.goal is None:
+        self.time_travel.begin(self.run, min(step, self.run.steps_done), self.threads.set)
+        if self.time_travel.goal is None:
             self.visiting = None
-        self.within.again()
-        self._enter("running" if self.travels.going else self._at_rest())
+        self.inspector.again()
+        self._enter("running" if self.time_travel.going else self._at_rest())
 
-    def _rewind(self, order: Order) -> None:
+    def _rewind(self, order: Command) -> None:
         """A new run goes on from a past step; where the reader is not there yet, the way comes
         first.
         """
-        if order.step is not None and order.step != self.travels.goal:
+        if order.step is not None and order.step != self.time_travel.goal:
             self._visit(order.step)
-        if self.travels.going:
-            self.travels.rewind_with = order.settings
+        if self.time_travel.going:
+            self.time_travel.rewind_with = order.settings
             self._enter("running")
         elif not self._leave(order.settings):
             self.note = self.note or "Choose a past step first."

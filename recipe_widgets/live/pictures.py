@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from recipe_widgets.live.band import Band, stretch
-from recipe_widgets.live.words import knob_words
+from recipe_widgets.live.seed_band import SeedBand, stretch
+from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.plots import Ribbon
 
 
-def bands(band: Band | None) -> list[Ribbon]:
+def bands(band: SeedBand | None) -> list[Ribbon]:
     """The range over seeds of both settings, in the chart of loss and in that of accuracy."""
     if band is None:
         return []

@@ -8,14 +8,14 @@ from typing import Any
 
 from recipe_widgets.core import Run, Settings, Tree
 from recipe_widgets.core.files import put
+from recipe_widgets.live.active_run import as_source
+from recipe_widgets.live.command import Action, Command
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.frame import Frame
-from recipe_widgets.live.kept import Kept
-from recipe_widgets.live.lanes import as_source
 from recipe_widgets.live.obeying import Obeying
-from recipe_widgets.live.order import Do, Order
-from recipe_widgets.live.threads import rest_openmp
+from recipe_widgets.live.run_history import RunHistory
+from recipe_widgets.live.thread_count import rest_openmp
 from recipe_widgets.training.warming import warm_up
 
 
@@ -40,7 +40,7 @@ class Session(Obeying):
     # --- any thread -------------------------------------------------------------------------------
     # ------------------
 
-    def order(self, do: Do, settings: Settings | None = None, step: int | None = None,
+    def order(self, do: Action, settings: Settings | None = None, step: int | None = None,
               against: Settings | None = None) -> None:
         """Ask for something. Returns at once; the newest order wins."""
         rest_openmp()
@@ -52,7 +52,7 @@ class Session(Obeying):
                                                                                     "reset"):
                 return  # what was asked for has not begun: nothing to pause
             self.visiting = step if do == "visit" else self.visiting if do == "rewind" else None
-            self._order = Order(do, self.settings, self.visiting, against)
+            self._order = Command(do, self.settings, self.visiting, against)
             if self.phase != "running":
                 self.phase = "waiting"
         self.engine.want(self)
@@ -68,7 +68,7 @@ class Session(Obeying):
         """Open a tab that shows the inside of the network, or close it with "". Raises
         RecipeError: no such tab.
         """
-        self.within.choose(tab)
+        self.inspector.choose(tab)
         self.engine.want(self)
         self.engine.repaint()
 
@@ -112,7 +112,7 @@ class Session(Obeying):
         """Show the runs of a sitting that was saved, the newest as the ghost. Only for a session
         that has none yet.
         """
-        self.kept = Kept(tree)
+        self.run_history = RunHistory(tree)
         self._painted = ()
         self.engine.repaint()
 
@@ -134,7 +134,7 @@ class Session(Obeying):
         Raises:
             RecipeError: there is no such run, or it is one of the newest.
         """
-        self.kept.remove(number, [lane.run for lane in self._lanes])
+        self.run_history.remove(number, [lane.run for lane in self._lanes])
         self._painted = ()
         self.engine.repaint()
 
@@ -155,7 +155,7 @@ class Session(Obeying):
         view = self.view
         state = [(id(lane.run), lane.run.steps_done, lane.run.status) for lane in self._lanes]
         now = (state, self.phase, self.settings, self.problem, self.note, self.waiting_for,
-               self._seeds_done, self.guess, self.within.page, self.visiting, self.travels.share)
+               self._seeds_done, self.guess, self.inspector.page, self.visiting, self.time_travel.share)
         if view is None or now == self._painted:
             return False
         self._painted = now

@@ -8,7 +8,7 @@ from recipe_widgets.core import Branch, Run, Settings, Tree
 from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.frame import Frame, Phase
 from recipe_widgets.live.pictures import bands
-from recipe_widgets.live.words import (
+from recipe_widgets.live.status_text import (
     cause_words,
     knob_words,
     progress_words,
@@ -19,35 +19,35 @@ from recipe_widgets.plots import Ribbon, Shown, curves_svg
 from recipe_widgets.training import describe_device, pick_device
 
 if TYPE_CHECKING:
-    from recipe_widgets.live.band import Band
+    from recipe_widgets.live.active_run import ActiveRun, RunSource
     from recipe_widgets.live.guess import Guess
-    from recipe_widgets.live.kept import Kept
-    from recipe_widgets.live.lanes import Lane, Source
-    from recipe_widgets.live.pace import Pace
-    from recipe_widgets.live.threads import Threads
-    from recipe_widgets.live.travels import Travels
-    from recipe_widgets.live.within import Within
+    from recipe_widgets.live.inspector import Inspector
+    from recipe_widgets.live.run_history import RunHistory
+    from recipe_widgets.live.seed_band import SeedBand
+    from recipe_widgets.live.step_rate import StepRate
+    from recipe_widgets.live.thread_count import ThreadCount
+    from recipe_widgets.live.time_travel import TimeTravel
 
 
 class Speaking:
     """The part of `Session` that words and pictures are made by."""
 
-    source: Source
+    source: RunSource
     settings: Settings
     first_settings: Settings
     phase: Phase
     problem: str
     note: str
-    band: Band | None
+    band: SeedBand | None
     guess: Guess | None
-    pace: Pace
+    pace: StepRate
     diagnosis: Diagnosis
-    travels: Travels
+    time_travel: TimeTravel
     visiting: int | None
-    within: Within
-    threads: Threads
-    kept: Kept
-    _lanes: list[Lane]
+    inspector: Inspector
+    threads: ThreadCount
+    run_history: RunHistory
+    _lanes: list[ActiveRun]
 
     if TYPE_CHECKING:
         @property
@@ -67,11 +67,11 @@ class Speaking:
 
     @property
     def ghost(self) -> Run | None:
-        return self.kept.ghost
+        return self.run_history.ghost
 
     @property
     def tree(self) -> Tree:
-        return self.kept.tree
+        return self.run_history.tree
 
     def shown(self) -> list[Shown]:
         """The runs in the picture, the newest last."""
@@ -100,7 +100,7 @@ class Speaking:
                                  for b in reversed(tuple(self.tree))]
         return Frame(self.picture(), self.words(), self.device_words(), self.phase,
                      self.diagnosis.of(run, self.phase == "running"), tuple(listed),
-                     self.within.page, run.steps_done if run else 0, self.visiting)
+                     self.inspector.page, run.steps_done if run else 0, self.visiting)
 
     def picture(self) -> str:
         return curves_svg(self.shown(), self.ribbons())
@@ -116,15 +116,15 @@ class Speaking:
 
     def words(self) -> str:
         """The plain-words line."""
-        run, phase, goal = self.run, self.phase, self.travels.goal
+        run, phase, goal = self.run, self.phase, self.time_travel.goal
         if self.problem:
             return self.problem
         if self.waiting_for:
             return f"Waits for another panel to finish training. Then: {settings_words(self.settings)}."
         if self.comparing < 1.0:
             return f"Comparing from several seeds: {self.comparing:.0%} done. Stop ends it."
-        if goal is not None and self.travels.going:
-            return f"Going back to step {goal:,}: {self.travels.share:.0%} done."
+        if goal is not None and self.time_travel.going:
+            return f"Going back to step {goal:,}: {self.time_travel.share:.0%} done."
         if run is None:
             return f"{self.note} Press Run, or move a slider. Set: {settings_words(self.settings)}.".strip(
             )

@@ -17,7 +17,7 @@ from recipe_widgets.panels.kernel_filters import KernelFilters
 from recipe_widgets.panels.labeller import Labeller
 from recipe_widgets.panels.learning_curve import LearningCurve
 from recipe_widgets.panels.live_panel import LivePanel
-from recipe_widgets.panels.losses import LossDice, LossShapes
+from recipe_widgets.panels.loss_panels import LossDice, LossShapes
 from recipe_widgets.panels.optimizer_bowl import OptimizerBowl
 from recipe_widgets.panels.question import Question
 from recipe_widgets.panels.schedule_explorer import ScheduleExplorer

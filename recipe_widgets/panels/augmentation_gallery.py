@@ -10,11 +10,11 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.augmenting import WAYS, gallery
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 
 
-class AugmentationGallery(Shown):
+class AugmentationGallery(Panel):
     """The same images, unchanged and augmented: a menu of augmentations (several at once), a slider
     for the strength, a slider for the draw of random numbers. `.plot()` is the picture that stands
     still."""

@@ -12,7 +12,7 @@ from torch import nn
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import contact_sheet, data_url
 
@@ -20,7 +20,7 @@ COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
 _numbers = itertools.count()
 
 
-class DataBrowser(Shown):
+class DataBrowser(Panel):
     """All pictures of the training or validation split, a page at a time.
 
     Each picture is a button: press it, by mouse or with Tab and Enter, and its label, its number in

@@ -11,11 +11,11 @@ from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.clinic import Clinic, findings
-from recipe_widgets.panels.pages import Shown, as_html
+from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
 
 
-class BugClinic(Shown):
+class BugClinic(Panel):
     """Broken runs to be diagnosed; `clinic` is the same without a page. Answers are kept between
     visits.
 

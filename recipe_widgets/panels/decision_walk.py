@@ -8,11 +8,11 @@ import ipywidgets as widgets
 
 from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.lessons.decisions import QUESTIONS, Answer, DecisionPath
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 
 
-class DecisionWalk(Shown):
+class DecisionWalk(Panel):
     """Asks the questions one by one; yes, no and back are buttons. `.path` is where you are;
     `.plot()` stands still.
     """

@@ -10,11 +10,11 @@ import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, filled, fitting
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 
 
-class Dials(Shown):
+class Dials(Panel):
     """`draw(**values) -> Picture`, drawn anew when a slider moves.
 
     From code: `dials.sliders["score"].value = 2`; `dials.plot()` is the picture as it stands.

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.panels.pages import Shown, as_html
+from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
 
 STYLE = {"description_width": "130px"}
@@ -24,7 +24,7 @@ def picture_html(picture: Picture, said: bool = True) -> str:
     return as_html(picture) + words
 
 
-class Drawn(Shown):
+class Drawn(Panel):
     """Shows `draw(**values of the controls)`; a slip of the reader's is said where the words stand,
     and the picture stays.
 

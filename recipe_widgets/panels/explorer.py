@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.panels.pages import Shown, as_html
+from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
 
 
@@ -39,7 +39,7 @@ class Choice:
                     value=self.value, **common)
 
 
-class Explorer(Shown):
+class Explorer(Panel):
     """Controls in front of a picture; `draw(**values)` makes it.
 
     From code: `explorer.set(depth=10)`; `explorer.plot()` is the picture that stands still;

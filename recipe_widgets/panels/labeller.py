@@ -12,12 +12,12 @@ from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.labelling import KEYS, ROUNDS, labelling
 from recipe_widgets.lessons.photos import photos
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
 
 
-class Labeller(Shown):
+class Labeller(Panel):
     """Shows one validation picture after the other; you type its class. Round 2 shows them again in
     another order.
 

@@ -15,15 +15,15 @@ from torch import nn
 from recipe_widgets.core import Entry, RecipeError, Run, Settings, Tree
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
-from recipe_widgets.live import Guess, OwnSource, Session, engine_for, loop
+from recipe_widgets.live import Guess, Session, UserLoop, engine_for, loop
 from recipe_widgets.panels import wiring
-from recipe_widgets.panels.cells import replace_in_cell
-from recipe_widgets.panels.controls import Controls, chosen_knobs
-from recipe_widgets.panels.inside import LookInside
-from recipe_widgets.panels.ledger import LedgerPart
-from recipe_widgets.panels.predict import Predict
-from recipe_widgets.panels.tools import Tools
-from recipe_widgets.panels.view import HEAD, View
+from recipe_widgets.panels.guess_input import GuessInput
+from recipe_widgets.panels.inspector_section import InspectorSection
+from recipe_widgets.panels.ledger_section import LedgerSection
+from recipe_widgets.panels.live_view import HEAD, LiveView
+from recipe_widgets.panels.panel_base import replace_in_cell
+from recipe_widgets.panels.settings_controls import SettingsControls, chosen_knobs
+from recipe_widgets.panels.tool_section import ToolSection
 from recipe_widgets.plots import plot_shown
 from recipe_widgets.training import pick_device
 
@@ -50,7 +50,7 @@ class LivePanel:
         data: a `Data`, or several to choose from.
         knobs: names of further settings to show beside the four; by default all others, folded
             away.
-        steps, model, optimizer: instead of data, a reader's own training: see `OwnSource`.
+        steps, model, optimizer: instead of data, a reader's own training: see `UserLoop`.
         mode: what a moved knob does at first.
         predict: a column of the history, such as "val_accuracy", whose end is to be guessed before
             Run.
@@ -81,11 +81,11 @@ class LivePanel:
         sources = wiring.sources(data, steps, model, optimizer)
         source = sources[0]
         if settings is None:
-            settings = source.settings() if isinstance(source, OwnSource) else Settings()
+            settings = source.settings() if isinstance(source, UserLoop) else Settings()
         pick_device(settings.device)  # before there is a session, which would stay
-        own = isinstance(source, OwnSource)
+        own = isinstance(source, UserLoop)
         book = None if own else wiring.book_of(ledger)
-        self._predict = Predict(predict, points,
+        self._predict = GuessInput(predict, points,
                                 settings.max_steps) if predict is not None else None
         self._session = session = Session(source, settings, engine=engine_for(foreground))
         self._mode = widgets.ToggleButtons(options=list(MODES), value=mode,
@@ -96,15 +96,15 @@ class LivePanel:
         if own and mode == "restart":
             self._mode.value = "continue"
         chooser = self._mode
-        self._controls = Controls(settings, opened, folded,
+        self._controls = SettingsControls(settings, opened, folded,
                                   lambda now, name: session.source.without_effect(now, name),
                                   lambda new: session.order(chooser.value, new))
-        self._tools = Tools(session, self._controls, own)
-        self._inside = None if own else LookInside(session, self._controls)
-        self._view = view = View(session.frame())
-        self._ledger = None if own else LedgerPart(session, self._controls)
+        self._tools = ToolSection(session, self._controls, own)
+        self._inspector = None if own else InspectorSection(session, self._controls)
+        self._view = view = LiveView(session.frame())
+        self._ledger = None if own else LedgerSection(session, self._controls)
         view.folded = [
-            part for part in (self._inside, self._ledger, self._tools) if part is not None
+            part for part in (self._inspector, self._ledger, self._tools) if part is not None
         ]
         session.book, session.view = book, view.show
         wiring.wire(view, session, self._controls)
@@ -272,12 +272,12 @@ class LivePanel:
     def look(self, tab: str) -> None:
         """Open the part that looks inside, at "activations", "gradients", "updates", "weights",
         "predictions", "confusion" or "time"; "" folds it."""
-        if self._inside is None:
+        if self._inspector is None:
             raise RecipeError("panel.look(tab)", found="a training of your own",
                               expected="a run of one of our models")
-        self._inside.widget.selected_index = 0 if tab else None
+        self._inspector.widget.selected_index = 0 if tab else None
         if tab:
-            self._inside.choose(tab)
+            self._inspector.choose(tab)
 
     @checked()
     def visit(self, step: int) -> None:

@@ -13,9 +13,9 @@ import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.samples import Curve, Point
-from recipe_widgets.live import Asking, engine_for
-from recipe_widgets.panels.cells import replace_in_cell
+from recipe_widgets.live import MeasurementQueue, engine_for
 from recipe_widgets.panels.drawn import picture_html
+from recipe_widgets.panels.panel_base import replace_in_cell
 from recipe_widgets.plots import Picture
 
 Place = tuple[str, int]  # the line's name, and where on its x axis
@@ -28,7 +28,7 @@ class Measuring:
                  work: Callable[[Place], Iterator[Point]], place: Callable[[dict[str, Any]], Place],
                  verdict: Callable[[Curve], str]) -> None:
         self.controls, self.curve, self._verdict = dict(controls), curve, verdict
-        self._asking: Asking[Place, Point] = Asking(work, engine=engine_for(None))
+        self._asking: MeasurementQueue[Place, Point] = MeasurementQueue(work, engine=engine_for(None))
         self._view, self._words = widgets.HTML(), widgets.HTML()
         button = widgets.Button(description="Measure here", icon="play", layout={"width": "auto"})
         self.buttons = {"measure": button}
@@ -92,7 +92,7 @@ class Measuring:
         return bundle
 
 
-def _shower(asking: Asking[Place, Point], curve: Curve, place: Callable[[], Place],
+def _shower(asking: MeasurementQueue[Place, Point], curve: Curve, place: Callable[[], Place],
             verdict: Callable[[Curve],
                               str], view: widgets.HTML, words: widgets.HTML) -> Callable[[], None]:
     """What callbacks and the painter call; holds the widgets but not the panel, so that a
@@ -107,7 +107,7 @@ def _shower(asking: Asking[Place, Point], curve: Curve, place: Callable[[], Plac
     return show
 
 
-def _words(asking: Asking[Place, Point], curve: Curve, place: Place) -> str:
+def _words(asking: MeasurementQueue[Place, Point], curve: Curve, place: Place) -> str:
     name, x = place
     here = f"{name}, {x:,} {curve.label}"
     if place in curve.points:
@@ -124,7 +124,7 @@ def _span(values: tuple[float, ...]) -> str:
     return f"{100 * sum(values) / len(values):.0f} % ({100 * min(values):.0f} to {100 * max(values):.0f})"
 
 
-def _discard(asking: Asking[Place, Point], parts: list[widgets.Widget]) -> None:
+def _discard(asking: MeasurementQueue[Place, Point], parts: list[widgets.Widget]) -> None:
     asking.close(wait=False)
     for part in parts:
         for one in (part.layout, getattr(part, "style", None), part):

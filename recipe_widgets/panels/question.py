@@ -9,10 +9,10 @@ import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, filled, fitting
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 
 
-class Question(Shown):
+class Question(Panel):
     """Asks, waits for a choice, then says what is right about it or wrong.
 
     Args:

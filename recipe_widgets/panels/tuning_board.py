@@ -11,9 +11,9 @@ import ipywidgets as widgets
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.live import engine_for
-from recipe_widgets.live.search import Board, Search
-from recipe_widgets.panels.cells import replace_in_cell
-from recipe_widgets.panels.view import HEAD
+from recipe_widgets.live.live_search import LiveSearch, SearchFrame
+from recipe_widgets.panels.live_view import HEAD
+from recipe_widgets.panels.panel_base import replace_in_cell
 from recipe_widgets.tune import Tuning
 
 
@@ -33,7 +33,7 @@ class TuningBoard:
                               expected="a Tuning",
                               mend="Make one with tune(data, space(...), start=False).")
         self.tuning = tuning
-        self._search = search = Search(tuning, engine=engine_for(None))
+        self._search = search = LiveSearch(tuning, engine=engine_for(None))
         self._chart, self._words = widgets.HTML(), widgets.HTML()
         self.buttons = {
             key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
@@ -88,7 +88,7 @@ def _shower(chart: widgets.HTML, words: widgets.HTML, buttons: dict[str, widgets
     """What the painter calls; holds the widgets but not the panel, so that a dropped panel can
     go.
     """
-    def show(board: Board) -> None:
+    def show(board: SearchFrame) -> None:
         chart.value = board.chart
         words.value = f'<div class="recipe-words" role="status">{html.escape(board.words)}</div>'
         active = board.phase in ("running", "waiting")

@@ -12,14 +12,14 @@ from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import accuracy
 from recipe_widgets.lessons.final import Final, open_final, openings, price_words
-from recipe_widgets.panels.pages import Shown, as_html
+from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card
 
 PAGES = ("answer", "classes", "confusion", "calibration", "worst mistakes")
 
 
-class VaultReport(Shown):
+class VaultReport(Panel):
     """Opens the test set of `data` when its button is pressed, once, and shows what two models are
     worth on it.
 

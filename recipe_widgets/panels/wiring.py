@@ -13,16 +13,16 @@ from recipe_widgets.core.plain import read_text
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.core.tree import MOST, session_values
 from recipe_widgets.data import Data
-from recipe_widgets.live import DataSource, Guess, OwnSource, Session
-from recipe_widgets.panels.controls import Controls
-from recipe_widgets.panels.predict import Predict
-from recipe_widgets.panels.view import View
+from recipe_widgets.live import DataSource, Guess, Session, UserLoop
+from recipe_widgets.panels.guess_input import GuessInput
+from recipe_widgets.panels.live_view import LiveView
+from recipe_widgets.panels.settings_controls import SettingsControls
 from recipe_widgets.training import pick_device
 
 
 def sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[Any]:
     if steps is not None:
-        return [OwnSource(steps, model, optimizer)]
+        return [UserLoop(steps, model, optimizer)]
     many = list(data) if isinstance(data, (list, tuple)) and data else [data]
     for one in many:
         if not isinstance(one, Data):
@@ -42,7 +42,7 @@ def book_of(file: str | Path | None) -> RunBook | None:
         return None
 
 
-def data_menu(sources: list[Any], session: Session, controls: Controls) -> widgets.Dropdown:
+def data_menu(sources: list[Any], session: Session, controls: SettingsControls) -> widgets.Dropdown:
     """Which of several data sets; another one begins a new run."""
     menu = widgets.Dropdown(
         options=[(source.name, number) for number, source in enumerate(sources)], value=0,
@@ -56,7 +56,7 @@ def data_menu(sources: list[Any], session: Session, controls: Controls) -> widge
     return menu
 
 
-def ask(predict: Predict, view: View, session: Session) -> None:
+def ask(predict: GuessInput, view: LiveView, session: Session) -> None:
     """Run waits for the guess."""
     view.hold = True
     view.buttons["run"].disabled = True
@@ -68,7 +68,7 @@ def ask(predict: Predict, view: View, session: Session) -> None:
     predict.on_lock(locked)
 
 
-def wire(view: View, session: Session, controls: Controls) -> None:
+def wire(view: LiveView, session: Session, controls: SettingsControls) -> None:
     """Buttons to orders. Nothing here holds the panel itself, so that a dropped panel can go."""
     view.buttons["run"].on_click(lambda _: session.order("resume", controls.settings))
     view.buttons["pause"].on_click(lambda _: session.order("pause"))
@@ -76,7 +76,7 @@ def wire(view: View, session: Session, controls: Controls) -> None:
     view.buttons["reset"].on_click(lambda _: reset(session, controls))
 
 
-def reset(session: Session, controls: Controls) -> None:
+def reset(session: Session, controls: SettingsControls) -> None:
     controls.show(session.first_settings)
     session.order("reset")
 
@@ -111,7 +111,7 @@ def saved(file: str | Path, data: Data) -> tuple[Tree, Settings | None, str]:
     return tree, newest, " ".join(notes)
 
 
-def gatherer(box: widgets.Box, view: View, controls: Controls, predict: Predict | None,
+def gatherer(box: widgets.Box, view: LiveView, controls: SettingsControls, predict: GuessInput | None,
              modes: widgets.Box) -> Callable[[], list[widgets.Widget]]:
     """A function that lists all widgets, since folded groups make theirs later; it does not hold
     the panel itself.

@@ -11,7 +11,7 @@ from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.core import Tree
-from recipe_widgets.live import PRESETS, Guess, OwnSource, Session, live_settings, loop
+from recipe_widgets.live import PRESETS, Guess, Session, UserLoop, live_settings, loop
 from recipe_widgets.training import replay
 from tests.live.test_session import until
 
@@ -221,12 +221,12 @@ def test_presets_are_settings() -> None:
         assert preset.reason
 
 
-def own(steps: int = 10**6, p: float = 0.1) -> tuple[nn.Module, torch.optim.Optimizer, OwnSource]:
+def own(steps: int = 10**6, p: float = 0.1) -> tuple[nn.Module, torch.optim.Optimizer, UserLoop]:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(p), nn.Linear(8, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
     x = torch.randn(64, 4)
-    return model, optimizer, OwnSource(
+    return model, optimizer, UserLoop(
         loop(model, [(x, (x[:, 0] > 0).long())], nn.functional.cross_entropy, optimizer), model,
         optimizer)
 
@@ -270,7 +270,7 @@ def test_a_bare_generator_runs_once_and_its_slips_are_told() -> None:
         for step in range(5):
             yield {"loss": 1.0 / (step + 1), "val_accuracy": step / 10}
 
-    source = OwnSource(numbers())
+    source = UserLoop(numbers())
     session = Session(source, source.settings())
     session.order("resume")
     assert session.wait(60).history.series("val_accuracy") == [0.0, 0.1, 0.2, 0.3, 0.4]
@@ -280,13 +280,13 @@ def test_a_bare_generator_runs_once_and_its_slips_are_told() -> None:
     assert "a function that makes a new one" in session.words()
     session.close()
     for bad in (iter(["text"]), iter([{"accuracy": 1.0}]), iter([{}])):
-        wrong = Session(OwnSource(bad), Settings())
+        wrong = Session(UserLoop(bad), Settings())
         wrong.order("resume")
         wrong.wait(60)
         assert "train_loss" in wrong.words()
         wrong.close()
     with pytest.raises(RecipeError, match="generator"):
-        OwnSource(3)
+        UserLoop(3)
 
 
 def test_a_generator_that_fails_at_its_end_stops_no_panel() -> None:
@@ -297,7 +297,7 @@ def test_a_generator_that_fails_at_its_end_stops_no_panel() -> None:
         finally:
             raise OSError("no such file")
 
-    session = Session(OwnSource(clumsy), Settings())
+    session = Session(UserLoop(clumsy), Settings())
     for _ in range(2):
         session.order("restart")
         until(lambda: session.run is not None and session.run.status == "running" and session.run.

@@ -244,7 +244,7 @@ def test_a_process_may_end_in_mid_training() -> None:
 
 
 def test_torch_computes_as_before_after_its_helpers_were_sent_to_rest() -> None:
-    from recipe_widgets.live.threads import rest_openmp
+    from recipe_widgets.live.thread_count import rest_openmp
 
     a = torch.rand(300, 300, generator=torch.Generator().manual_seed(0))
     before, threads = a @ a, torch.get_num_threads()

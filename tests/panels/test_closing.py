@@ -12,10 +12,10 @@ from ipywidgets.widgets.widget import _instances
 
 from recipe_widgets import Data, Settings, panels
 from recipe_widgets.lessons.losses import loss_shapes
-from recipe_widgets.panels import cells
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels import panel_base
+from recipe_widgets.panels.panel_base import Panel
 
-MAKE: dict[str, Callable[[Data], Shown]] = {
+MAKE: dict[str, Callable[[Data], Panel]] = {
     "DataBrowser": panels.DataBrowser, "AugmentationGallery": panels.AugmentationGallery,
     "DecisionWalk": lambda _: panels.DecisionWalk(), "Question":
     lambda _: panels.Question("Which?", {"this": "It is.", "that": "It is not."}, "this"), "Dials":
@@ -28,7 +28,7 @@ MAKE: dict[str, Callable[[Data], Shown]] = {
 
 
 @pytest.fixture
-def run_cell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shown], Any]:
+def run_cell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Panel], Any]:
     """Shows a panel as the last line of one cell, which runs anew with each call."""
     class Shell:
         runs = 0
@@ -37,10 +37,10 @@ def run_cell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shown], Any]:
             return {"metadata": {"cellId": "one"}, "header": {"msg_id": str(self.runs)}}
 
     shell = Shell()
-    monkeypatch.setattr(cells, "get_ipython", lambda: shell)
-    monkeypatch.setattr(cells, "_shown", {})
+    monkeypatch.setattr(panel_base, "get_ipython", lambda: shell)
+    monkeypatch.setattr(panel_base, "_shown", {})
 
-    def run(panel: Shown) -> Any:
+    def run(panel: Panel) -> Any:
         shell.runs += 1
         return panel._repr_mimebundle_()
 
@@ -48,7 +48,7 @@ def run_cell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shown], Any]:
 
 
 @pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
-def test_closing_leaves_no_widget_behind(make: Callable[[Data], Shown], blobs: Data) -> None:
+def test_closing_leaves_no_widget_behind(make: Callable[[Data], Panel], blobs: Data) -> None:
     before = set(_instances)
     panel = make(blobs)
     bundle = panel._repr_mimebundle_()
@@ -61,7 +61,7 @@ def test_closing_leaves_no_widget_behind(make: Callable[[Data], Shown], blobs: D
 
 @pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 def test_a_cell_that_runs_again_closes_and_forgets_its_panel(
-        make: Callable[[Data], Shown], blobs: Data, run_cell: Callable[[Shown], Any]) -> None:
+        make: Callable[[Data], Panel], blobs: Data, run_cell: Callable[[Panel], Any]) -> None:
     before = set(_instances)
     old = make(blobs)
     run_cell(old)
@@ -78,7 +78,7 @@ def test_a_cell_that_runs_again_closes_and_forgets_its_panel(
 
 
 def test_a_panel_made_elsewhere_stays_when_the_cell_that_shows_it_runs_again(
-        run_cell: Callable[[Shown], Any]) -> None:
+        run_cell: Callable[[Panel], Any]) -> None:
     panel = panels.DecisionWalk()
     assert run_cell(panel) == run_cell(panel)
     assert panel.widget.model_id in _instances

@@ -8,7 +8,7 @@ import pytest
 
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.lessons.samples import Curve, Point
-from recipe_widgets.live import Asking
+from recipe_widgets.live import MeasurementQueue
 from recipe_widgets.panels import (
     CapacityExplorer,
     ConvExplorer,
@@ -131,7 +131,7 @@ def test_the_newest_question_goes_first_and_answers_are_kept() -> None:
         ended.append(name)
         yield name.upper()
 
-    asking = Asking(work)
+    asking = MeasurementQueue(work)
     for name in "abc":
         asking.ask(name)
     assert begun.wait(20)
@@ -150,7 +150,7 @@ def test_a_failing_question_is_said_and_the_others_go_on() -> None:
     def work(number: int) -> Iterator[float]:
         yield 1 / number
 
-    asking = Asking(work)
+    asking = MeasurementQueue(work)
     asking.ask(0)
     asking.wait(20)
     asking.ask(2)

@@ -19,7 +19,7 @@ from torch import nn
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
 from recipe_widgets.live import Session
-from recipe_widgets.live.within import TABS
+from recipe_widgets.live.inspector import TABS
 from tests.live.test_session import until
 
 SMALL = Settings(width=16, max_steps=60, batch_size=32)

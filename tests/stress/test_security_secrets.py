@@ -12,7 +12,7 @@ import pytest
 
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.cli import main
-from recipe_widgets.live.search import Search
+from recipe_widgets.live.live_search import LiveSearch
 from recipe_widgets.tune import hidden, space, tune
 from recipe_widgets.tune.storage import open_storage, without_secrets
 from tests.stress.tally import Tally, times
@@ -145,7 +145,7 @@ def test_the_board_of_a_lost_database_lives_and_hides_the_password(lost: tuple) 
     from recipe_widgets.live.engine import Engine
 
     found, gone = lost
-    search = Search(found, engine=Engine())
+    search = LiveSearch(found, engine=Engine())
     try:
         gone.gone = True
         search.start()

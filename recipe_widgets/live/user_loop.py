@@ -18,7 +18,7 @@ Steps = Iterator[Any] | Callable[[], Iterator[Any]]
 HOT = ("lr", "momentum", "weight_decay", "dropout")
 
 
-class OwnSource:
+class UserLoop:
     """Runs of a generator.
 
     Args:
@@ -72,7 +72,7 @@ class OwnSource:
             return f"the optimiser has no {Settings.knob(knob).label}" if group else "no optimiser was handed in"
         return "your own training decides that"
 
-    def begin(self, settings: Settings) -> OwnLane:
+    def begin(self, settings: Settings) -> UserLoopRun:
         """A new run; the state of model and optimiser goes back to the first one where the steps
         can begin again.
         """
@@ -89,7 +89,7 @@ class OwnSource:
         run = Run(settings, History(), self.model, data_name=self.name, own=True,
                   threads=[(0, torch.get_num_threads())])
         self.apply(settings)
-        return OwnLane(self, iter(going), run)
+        return UserLoopRun(self, iter(going), run)
 
     def apply(self, settings: Settings) -> None:
         """Let optimiser and dropout layers stand where the settings say."""
@@ -125,10 +125,10 @@ class OwnSource:
             self.optimizer.load_state_dict(copy.deepcopy(state))
 
 
-class OwnLane:
+class UserLoopRun:
     """One run of a reader's generator."""
 
-    def __init__(self, source: OwnSource, going: Iterator[Any], run: Run) -> None:
+    def __init__(self, source: UserLoop, going: Iterator[Any], run: Run) -> None:
         self.source, self.run, self._going = source, run, going
 
     def step(self) -> None:
@@ -152,7 +152,7 @@ class OwnLane:
         if changed:
             self.run.changes.append((self.run.steps_done, changed))
 
-    def fork(self) -> OwnLane:
+    def fork(self) -> UserLoopRun:
         raise RecipeError("Fork", found="your own training", expected="one of our models",
                           mend="A generator cannot be copied in mid-run.")
 

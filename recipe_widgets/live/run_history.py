@@ -12,7 +12,7 @@ LEFT = "The other branch goes on."
 MOST = 8  # runs before the newest ones that stay in the list, besides the pinned ones
 
 
-class Kept:
+class RunHistory:
     """The tree of all runs that are kept, and which of them are over, oldest first."""
 
     def __init__(self, tree: Tree | None = None) -> None:

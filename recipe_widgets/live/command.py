@@ -7,15 +7,15 @@ from typing import Literal
 
 from recipe_widgets.core import Settings
 
-Do = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit",
+Action = Literal["restart", "continue", "fork", "resume", "pause", "stop", "reset", "seeds", "visit",
              "rewind"]
 
 
 @dataclass(frozen=True)
-class Order:
+class Command:
     """What a reader asked for last. Later orders replace earlier ones that nobody has read yet."""
 
-    do: Do
+    do: Action
     settings: Settings
     step: int | None = None  # to visit, or to rewind to
     against: Settings | None = None  # to compare with over seeds

@@ -14,14 +14,14 @@ import torch
 from recipe_widgets.core import RecipeError
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
-from recipe_widgets.live.threads import rest_openmp, set_threads
+from recipe_widgets.live.thread_count import rest_openmp, set_threads
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 SLICE = 0.02  # seconds of work between looks at what was asked
 
 
-class Asking(Generic[K, V]):
+class MeasurementQueue(Generic[K, V]):
     """Answers questions, the newest first, and keeps the answers. Any thread may ask, wait and
     close.
 

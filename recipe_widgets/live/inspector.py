@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from recipe_widgets.core import RecipeError, Run
-from recipe_widgets.live.lanes import LOOK_SAMPLES
+from recipe_widgets.live.active_run import LOOK_SAMPLES
 from recipe_widgets.plots.inside import (
     HEALTHY,
     activations_html,
@@ -26,7 +26,7 @@ EVERY = 0.5  # seconds between looks while a run goes on
 SHARE = 0.08  # of the time, at most, goes into looks
 
 
-class Within:
+class Inspector:
     """The tab that is open ("": none), and its page. `look` is called on the trainer thread only.
 
     Attributes:

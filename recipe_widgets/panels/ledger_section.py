@@ -11,17 +11,17 @@ import ipywidgets as widgets
 from recipe_widgets.core import Entry, RecipeError, Settings
 from recipe_widgets.core.runbook import compared
 from recipe_widgets.live import Frame, Session
-from recipe_widgets.live.words import knob_words
-from recipe_widgets.panels.controls import Controls
+from recipe_widgets.live.status_text import knob_words
+from recipe_widgets.panels.settings_controls import SettingsControls
 
 SHOWN = 200  # newest entries in the list
 _AUTO = {"width": "auto"}
 
 
-class LedgerPart:
+class LedgerSection:
     """Made when it is opened first. `show` hears of every frame."""
 
-    def __init__(self, session: Session, controls: Controls) -> None:
+    def __init__(self, session: Session, controls: SettingsControls) -> None:
         self._session, self._controls = session, controls
         self._body = widgets.VBox()
         self._made: list[widgets.Widget] = []

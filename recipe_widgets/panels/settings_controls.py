@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.live.knobs import LINEAR_STEP, LOG_STEP, moved_to, places, slider_range
+from recipe_widgets.live.slider_grid import LINEAR_STEP, LOG_STEP, moved_to, places, slider_range
 
 FOUR = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four: always shown
 GROUPS = {
@@ -23,7 +23,7 @@ _LAYOUT = {"width": "min(100%, 440px)"}
 WhyNot = Callable[[Settings, str], str]
 
 
-class Controls:
+class SettingsControls:
     """Widgets for some knobs. `on_change` is called with new settings whenever the reader, or code,
     moves one.
 

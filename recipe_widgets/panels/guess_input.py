@@ -12,7 +12,7 @@ from recipe_widgets.live import Guess
 from recipe_widgets.live.guess import COLUMNS
 
 
-class Predict:
+class GuessInput:
     """Asks for the end of a column, or for its course at `points` places; `on_lock` hears of the
     guess.
     """

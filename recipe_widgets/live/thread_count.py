@@ -112,7 +112,7 @@ def _seconds_of_steps(training: Training) -> list[float]:
     return times
 
 
-class Threads:
+class ThreadCount:
     """How many threads the runs of one session compute with, and whether a neighbour has turned
     up meanwhile.
     """

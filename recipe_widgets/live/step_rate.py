@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 
-class Pace:
+class StepRate:
     """How fast a run goes: an average over the last second or so."""
 
     def __init__(self) -> None:

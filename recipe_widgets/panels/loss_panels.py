@@ -11,7 +11,7 @@ from recipe_widgets.core.arguments import checked, fitting, real, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.losses import Dice, loss_shapes
 from recipe_widgets.panels.dials import Dials
-from recipe_widgets.panels.pages import Shown
+from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 
 
@@ -28,7 +28,7 @@ class LossShapes(Dials):
                          {"score": score}, {"score": "score of the right class"})
 
 
-class LossDice(Shown):
+class LossDice(Panel):
     """Draws a network's weights anew at each press and shows its first losses. From code:
     `dice.roll(100)`.
     """

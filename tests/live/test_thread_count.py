@@ -8,18 +8,18 @@ import torch
 
 from recipe_widgets import Data, LivePanel, Settings
 from recipe_widgets.core import Run
-from recipe_widgets.live import OwnSource, Session, threads
-from recipe_widgets.live.lanes import DataLane
-from recipe_widgets.live.threads import FEW, Threads
+from recipe_widgets.live import Session, UserLoop, thread_count
+from recipe_widgets.live.active_run import ModelRun
+from recipe_widgets.live.thread_count import FEW, ThreadCount
 from recipe_widgets.models import build_model
 from recipe_widgets.training import Training
 from tests.live.test_session import until
 
 
 @pytest.fixture
-def two() -> Threads:
+def two() -> ThreadCount:
     """Two threads were chosen, at 1 ms per step."""
-    chosen = Threads()
+    chosen = ThreadCount()
     chosen._usual = 0.001
     return chosen
 
@@ -46,7 +46,7 @@ def running() -> Run:
         (([0.001] * 9 + [0.007]) * 40, True),
         (([0.001] * 49 + [0.007]) * 10, False),
     ])
-def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float],
+def test_a_neighbour_is_told_from_a_hiccup(two: ThreadCount, durations: list[float],
                                            falls: bool) -> None:
     run = running()
     for seconds in durations:
@@ -56,7 +56,7 @@ def test_a_neighbour_is_told_from_a_hiccup(two: Threads, durations: list[float],
 
 
 @pytest.mark.parametrize(("looks", "falls"), [(0, True), (1000, True), (10, False)])
-def test_looks_at_the_validation_set_are_no_neighbour(two: Threads, looks: int,
+def test_looks_at_the_validation_set_are_no_neighbour(two: ThreadCount, looks: int,
                                                       falls: bool) -> None:
     run = Run(Settings(max_steps=10, eval_every=looks))
     run.threads[:] = [(0, 2)]
@@ -66,7 +66,7 @@ def test_looks_at_the_validation_set_are_no_neighbour(two: Threads, looks: int,
     assert (run.threads[-1][1] == 1) == falls
 
 
-def test_only_the_newest_steps_count(two: Threads) -> None:
+def test_only_the_newest_steps_count(two: ThreadCount) -> None:
     for _ in range(10**5):
         two.note(0.001)
     assert 299 <= len(two._durations) <= 301
@@ -74,7 +74,7 @@ def test_only_the_newest_steps_count(two: Threads) -> None:
     assert two._lasted == 0
 
 
-def test_two_branches_take_twice_the_time(two: Threads) -> None:
+def test_two_branches_take_twice_the_time(two: ThreadCount) -> None:
     old, new = running(), running()
     for _ in range(200):
         two.note(0.0025)
@@ -84,7 +84,7 @@ def test_two_branches_take_twice_the_time(two: Threads) -> None:
     assert new.threads[-1] == (0, 1)
 
 
-def test_a_run_of_unknown_time_keeps_its_threads(two: Threads) -> None:
+def test_a_run_of_unknown_time_keeps_its_threads(two: ThreadCount) -> None:
     two.forget()
     assert two._usual == math.inf
     run = running()
@@ -94,7 +94,7 @@ def test_a_run_of_unknown_time_keeps_its_threads(two: Threads) -> None:
     assert run.threads == [(0, 2)]
 
 
-def test_one_thread_is_not_asked_twice(two: Threads) -> None:
+def test_one_thread_is_not_asked_twice(two: ThreadCount) -> None:
     run = running()
     run.threads[:] = [(0, 1)]
     for _ in range(9):
@@ -105,11 +105,11 @@ def test_one_thread_is_not_asked_twice(two: Threads) -> None:
 
 def test_each_panel_computes_with_its_own_count_whatever_another_left(
         blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    many, counts, step = torch.get_num_threads(), [], DataLane.step
-    monkeypatch.setattr(threads, "choose_threads", lambda training, most:
+    many, counts, step = torch.get_num_threads(), [], ModelRun.step
+    monkeypatch.setattr(thread_count, "choose_threads", lambda training, most:
                         (training.settings.width // 8, math.inf))
     monkeypatch.setattr(
-        DataLane, "step", lambda self: counts.append(
+        ModelRun, "step", lambda self: counts.append(
             (self.run.settings.width // 8, torch.get_num_threads())) or step(self))
     wide, own = Settings(width=16, batch_size=32, max_steps=10**9), []
 
@@ -119,7 +119,7 @@ def test_each_panel_computes_with_its_own_count_whatever_another_left(
             yield 1.0
 
     two, one = Session(blobs, wide), Session(blobs, wide.replace(width=8, max_steps=30))
-    reader = Session(OwnSource(loop), wide)
+    reader = Session(UserLoop(loop), wide)
     for order in ("restart", "resume", "continue", "fork"):
         before = len(counts)
         two.order(order, wide.replace(lr=0.01 * len(order)))
@@ -140,7 +140,7 @@ def test_each_panel_computes_with_its_own_count_whatever_another_left(
 def test_the_foreground_gives_the_main_thread_its_count_back(
         blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     before, other = torch.get_num_threads(), 3 - min(torch.get_num_threads(), 2)
-    monkeypatch.setattr(threads, "choose_threads", lambda training, most: (other, math.inf))
+    monkeypatch.setattr(thread_count, "choose_threads", lambda training, most: (other, math.inf))
     panel = LivePanel(blobs, Settings(width=8, max_steps=20), foreground=True)
     panel.start()
     assert panel.wait(20).threads == [(0, other)]
@@ -151,7 +151,7 @@ def test_the_foreground_gives_the_main_thread_its_count_back(
 
 def test_a_knob_that_changes_the_cost_of_a_step_is_no_neighbour(
         blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "choose_threads", lambda training, most: (2, 0.001))
+    monkeypatch.setattr(thread_count, "choose_threads", lambda training, most: (2, 0.001))
     session, wanted = Session(blobs, Settings(width=8, batch_size=16)), Settings(
         width=8, batch_size=16, max_steps=10**9)
     session.order("restart", wanted)
@@ -170,9 +170,9 @@ def test_a_knob_that_changes_the_cost_of_a_step_is_no_neighbour(
 def test_each_kind_of_model_is_measured(blobs: Data, monkeypatch: pytest.MonkeyPatch,
                                         change: dict[str, object]) -> None:
     measured: list[Settings] = []
-    monkeypatch.setattr(threads, "choose_threads",
+    monkeypatch.setattr(thread_count, "choose_threads",
                         lambda training, most: measured.append(training.settings) or (1, 1.0))
-    chosen, plain = Threads(), Settings(width=8, model="mlp")
+    chosen, plain = ThreadCount(), Settings(width=8, model="mlp")
     for settings in (plain, plain.replace(**change), plain.replace(lr=0.5), plain):
         training = Training(build_model(settings, blobs.shape, blobs.num_classes), blobs, settings)
         chosen.choose(training, training.new_run(), blobs.name)

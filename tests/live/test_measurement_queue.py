@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recipe_widgets.live import Asking
+from recipe_widgets.live import MeasurementQueue
 from recipe_widgets.live.foreground import Foreground
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
@@ -18,7 +18,7 @@ def test_half_an_answer_is_none() -> None:
         yield number
         raise ZeroDivisionError
 
-    asking = Asking(work)
+    asking = MeasurementQueue(work)
     asking.ask(1)
     assert asking.wait(20) == {}
     assert "ZeroDivisionError" in asking.problem
@@ -41,7 +41,7 @@ def test_one_question_begins_once() -> None:
         return going()
 
     turns: list[int] = []
-    asking = Asking(work)
+    asking = MeasurementQueue(work)
     asking.ask(7)
     assert asking.wait(20) == {7: 7}
     asking.close()
@@ -54,7 +54,7 @@ def test_who_waits_in_the_foreground_computes() -> None:
             threading.Event().wait(0.02)
             yield number * number
 
-    asking, before = Asking(work, engine=Foreground()), threading.active_count()
+    asking, before = MeasurementQueue(work, engine=Foreground()), threading.active_count()
     for number in (1, 2, 3):
         asking.ask(number)
     assert asking.wait(20) == {1: 1, 2: 4, 3: 9}

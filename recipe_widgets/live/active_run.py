@@ -33,7 +33,7 @@ def live_settings(settings: Settings) -> Settings:
     return settings.replace(eval_every=every, eval_samples=LOOK_SAMPLES)
 
 
-class Lane(Protocol):
+class ActiveRun(Protocol):
     """One run in progress. `run.status` says whether it still goes on."""
 
     run: Run
@@ -50,7 +50,7 @@ class Lane(Protocol):
         """Go on with these."""
         ...
 
-    def fork(self) -> Lane:
+    def fork(self) -> ActiveRun:
         """A second run in the same state."""
         ...
 
@@ -63,7 +63,7 @@ class Lane(Protocol):
         ...
 
 
-class Source(Protocol):
+class RunSource(Protocol):
     """Where runs come from."""
 
     @property
@@ -79,14 +79,14 @@ class Source(Protocol):
         """Whether a run can be forked."""
         ...
 
-    def begin(self, settings: Settings) -> Lane: ...
+    def begin(self, settings: Settings) -> ActiveRun: ...
 
     def without_effect(self, settings: Settings, knob: str) -> str:
         """Why turning this knob changes nothing, or "" when it does."""
         ...
 
 
-class DataLane:
+class ModelRun:
     """A run of one of our models on a `Data`."""
 
     def __init__(self, training: Training, run: Run) -> None:
@@ -124,14 +124,14 @@ class DataLane:
         now = self.training.settings
         return settings.replace(eval_every=now.eval_every, eval_samples=now.eval_samples)
 
-    def fork(self) -> DataLane:
+    def fork(self) -> ModelRun:
         assert self.training is not None
         training = fork(self.training)
         run = training.new_run()
         run.settings, run.changes, run.threads = self.run.settings, list(self.run.changes), list(
             self.run.threads)
         run.snapshots = self.run.snapshots.copy()
-        return DataLane(training, run)
+        return ModelRun(training, run)
 
     def finish(self) -> None:
         if self.training is None or self.run.status == "diverged":
@@ -163,19 +163,19 @@ class DataSource:
     def size(self) -> int:
         return len(self.data.train.y)
 
-    def begin(self, settings: Settings) -> DataLane:
+    def begin(self, settings: Settings) -> ModelRun:
         chosen = live_settings(settings)
         training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data,
                             chosen, probes=[UpdateRatio(every=40)])
-        return DataLane(training, training.new_run())
+        return ModelRun(training, training.new_run())
 
     def without_effect(self, settings: Settings, knob: str) -> str:
-        from recipe_widgets.live.knobs import why_without_effect
+        from recipe_widgets.live.slider_grid import why_without_effect
 
         return why_without_effect(settings, knob, self.data.shape)
 
 
-def as_source(given: Any) -> Source:
+def as_source(given: Any) -> RunSource:
     """A `Source` of a `Data` or of a source.
 
     Raises:

@@ -14,7 +14,7 @@ import torch
 from recipe_widgets.core import RecipeError
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
-from recipe_widgets.live.threads import rest_openmp, set_threads
+from recipe_widgets.live.thread_count import rest_openmp, set_threads
 from recipe_widgets.plots import Dot, board_svg
 from recipe_widgets.plots.tuning import WORDS
 from recipe_widgets.tune import Tuning
@@ -25,7 +25,7 @@ SLICE = 0.02  # seconds of training between looks at the queue
 
 
 @dataclass(frozen=True)
-class Board:
+class SearchFrame:
     """All that a view shows."""
 
     chart: str
@@ -33,12 +33,12 @@ class Board:
     phase: Phase
 
 
-class Search:
+class LiveSearch:
     """One search under the live engine. Any thread may start, stop, wait for and close it."""
 
     light = False  # to the engine: every turn trains, and stopping needs no turn of its own
 
-    def __init__(self, tuning: Tuning, view: Callable[[Board], None] | None = None,
+    def __init__(self, tuning: Tuning, view: Callable[[SearchFrame], None] | None = None,
                  engine: Engine = ENGINE) -> None:
         self.tuning, self.view, self.engine = tuning, view, engine
         self.phase: Phase = "idle"
@@ -49,7 +49,7 @@ class Search:
         self._wanted = False  # what the reader asked for last: to go on, or to stop
         self._ended = -1  # trials that this worker had ended when the board was last drawn
         self._board = self._drawn()
-        self._painted: Board | None = None
+        self._painted: SearchFrame | None = None
         engine.open(self)
 
     @property
@@ -150,14 +150,14 @@ class Search:
             self._news.notify_all()
         self.engine.repaint()
 
-    def _drawn(self) -> Board:
+    def _drawn(self) -> SearchFrame:
         tuning = self.tuning
         table = tuning.table()
         pruned = sum(trial.state == "pruned" for trial in table)
         words = f"{len(table)} of {tuning.trials} trials, {pruned} of them pruned; {tuning.words()}."
         chart = board_svg([Dot(trial.number, trial.value) for trial in table], tuning.trials,
                           WORDS[tuning.metric], tuning.metric == "val_loss", words)
-        return Board(chart, words, self.phase)
+        return SearchFrame(chart, words, self.phase)
 
     # --- painter thread
     # ---------------------------------------------------------------------------------------------
@@ -171,10 +171,10 @@ class Search:
         view(board)
         return True
 
-    def board(self) -> Board:
+    def board(self) -> SearchFrame:
         """What there is to see now."""
         head = {
             "idle": "Press Start. ", "waiting": "Waits for another panel. ", "running":
             "Searching. ", "ended": "Stopped. " if self.tuning.stopped else "Done. ", "closed": ""
         }[self.phase]
-        return Board(self._board.chart, self.problem or head + self._board.words, self.phase)
+        return SearchFrame(self._board.chart, self.problem or head + self._board.words, self.phase)

@@ -9,16 +9,16 @@ import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.live import PRESETS, Frame, Session
-from recipe_widgets.panels.controls import Controls
+from recipe_widgets.panels.settings_controls import SettingsControls
 
 _WIDE = {"width": "min(100%, 620px)"}
 _AUTO = {"width": "auto"}
 
 
-class Tools:
+class ToolSection:
     """Made when it is opened first. `show` hears of every frame."""
 
-    def __init__(self, session: Session, controls: Controls, own: bool) -> None:
+    def __init__(self, session: Session, controls: SettingsControls, own: bool) -> None:
         self._session, self._controls, self._own = session, controls, own
         self.buttons: dict[str, widgets.Button] = {}
         self._body = widgets.VBox()

@@ -11,8 +11,8 @@ import numpy as np
 
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.live.lanes import live_settings
-from recipe_widgets.live.words import knob_words
+from recipe_widgets.live.active_run import live_settings
+from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import ManySeeds
 
@@ -20,7 +20,7 @@ SEEDS = 8
 
 
 @dataclass(frozen=True)
-class Band:
+class SeedBand:
     """Runs of two settings, seed by seed. `column` is what they are compared by: val_accuracy,
     or the loss without one.
     """
@@ -62,7 +62,7 @@ class Band:
 
 
 def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
-                  seeds: int = SEEDS) -> Iterator[tuple[float, Band]]:
+                  seeds: int = SEEDS) -> Iterator[tuple[float, SeedBand]]:
     """Train both settings from the same seeds, step by step; yields the share done, and at last
     1.0 with the band.
     """
@@ -71,7 +71,7 @@ def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
         wanted = live_settings(settings.replace(max_steps=steps, seed=0))
         sides.append(ManySeeds(data, wanted, range(seeds)))
     column = "val_accuracy" if len(data.validation.y) else "train_loss"
-    band = Band(old, new, tuple(sides[0].runs), tuple(sides[1].runs), column)
+    band = SeedBand(old, new, tuple(sides[0].runs), tuple(sides[1].runs), column)
     for number in range(steps):
         for side in sides:
             if side.running:

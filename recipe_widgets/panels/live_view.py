@@ -36,7 +36,7 @@ class Folded(Protocol):
     def everything(self) -> list[widgets.Widget]: ...
 
 
-class View:
+class LiveView:
     """The widgets that show a frame. Only the painter thread writes to them."""
 
     def __init__(self, frame: Frame) -> None:

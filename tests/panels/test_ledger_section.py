@@ -14,7 +14,7 @@ import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
 from recipe_widgets.core import RunBook
-from recipe_widgets.panels.ledger import line
+from recipe_widgets.panels.ledger_section import line
 from tests.live.test_session import until
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
@@ -130,7 +130,7 @@ def test_a_ledger_that_cannot_be_written_stops_no_training(blobs: Data, tmp_path
 def test_look_inside_from_code(panel: LivePanel) -> None:
     panel.look("activations")
     ended(panel)
-    inside = panel._inside
+    inside = panel._inspector
     until(lambda: "Activations on" in inside.page.value)
     panel.visit(10)
     until(lambda: panel.words.startswith("Looking at step 10 of 60"))
@@ -139,7 +139,7 @@ def test_look_inside_from_code(panel: LivePanel) -> None:
     until(lambda: panel.run is not None and panel.run.status == "done" and len(panel.runs) == 2)
     assert panel.runs.branches[1].at_step == 10
     panel.look("")
-    assert panel._session.within.tab == ""
+    assert panel._session.inspector.tab == ""
     with pytest.raises(RecipeError, match="activations"):
         panel.look("brain")
 
@@ -148,7 +148,7 @@ def test_a_drag_is_heard_while_the_panel_itself_moves_the_slider(panel: LivePane
     """The painter does so on a thread of its own, eight times a second."""
     panel.look("activations")
     ended(panel)
-    inside, session = panel._inside, panel._session
+    inside, session = panel._inspector, panel._session
 
     def meanwhile(change: object) -> None:
         reader = threading.Thread(target=setattr, args=(inside.moment, "value", 7))
@@ -168,7 +168,7 @@ def test_the_slider_stands_still_before_the_words_say_so(panel: LivePanel) -> No
     """
     panel.look("activations")
     ended(panel)
-    inside, view, came = panel._inside, panel._view, []
+    inside, view, came = panel._inspector, panel._view, []
     until(lambda: inside.moment.value == 60 and "Done" in view.words.value)
     inside.moment.observe(lambda change: came.append("slider"), names="max")
     view.words.observe(lambda change: came.append("words"), names="value")

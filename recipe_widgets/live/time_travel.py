@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.live.lanes import DataLane
+from recipe_widgets.live.active_run import ModelRun
 from recipe_widgets.training import Journey
 
 
-class Travels:
+class TimeTravel:
     """One journey at a time.
 
     Attributes:
@@ -64,7 +64,7 @@ class Travels:
         self._journey, self._from, self._way, self.share, self.rewind_with = None, None, iter(
             ()), 1.0, None
 
-    def lane(self) -> tuple[DataLane, Run] | None:
+    def lane(self) -> tuple[ModelRun, Run] | None:
         """A run that stands at this moment and may go on, and the run it leaves. The moment is
         used up.
         """
@@ -74,4 +74,4 @@ class Travels:
         journey.run.snapshots = left.snapshots.copy(
             journey.step) if left.snapshots is not None else None
         self.end()
-        return DataLane(journey.training, journey.run), left
+        return ModelRun(journey.training, journey.run), left

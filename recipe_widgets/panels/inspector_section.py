@@ -7,16 +7,16 @@ import threading
 import ipywidgets as widgets
 
 from recipe_widgets.live import Frame, Session
-from recipe_widgets.live.within import TABS
-from recipe_widgets.panels.controls import Controls
+from recipe_widgets.live.inspector import TABS
+from recipe_widgets.panels.settings_controls import SettingsControls
 
 
-class LookInside:
+class InspectorSection:
     """Made when it is opened first; while it is closed nothing is measured. `show` hears of
     every frame.
     """
 
-    def __init__(self, session: Session, controls: Controls) -> None:
+    def __init__(self, session: Session, controls: SettingsControls) -> None:
         self._session, self._controls = session, controls
         self._body = widgets.VBox()
         self._made: list[widgets.Widget] = []

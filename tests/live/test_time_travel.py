@@ -8,8 +8,8 @@ import torch
 
 from recipe_widgets import RecipeError, Settings, load
 from recipe_widgets.live import Session
-from recipe_widgets.live.travels import Travels
-from recipe_widgets.live.within import TABS
+from recipe_widgets.live.inspector import TABS
+from recipe_widgets.live.time_travel import TimeTravel
 from recipe_widgets.training import Journey, LayerSizes, Snapshots, Training, replay
 from tests.live.test_session import until
 
@@ -41,10 +41,10 @@ def test_visit_then_resume(session: Session) -> None:
     run, weights = session.run, [p.clone() for p in session.run.model.parameters()]
     visit(session, 123)
     assert session.phase == "paused"
-    assert session.travels.goal == 123
+    assert session.time_travel.goal == 123
     assert session.words().startswith(f"Looking at step 123 of {done:,}.")
     fresh = replay(run.data, run.settings, steps=123, threads=run.threads)
-    there = session.travels.moment.training.model
+    there = session.time_travel.moment.training.model
     assert all(
         torch.equal(a, b)
         for a, b in zip(there.parameters(), fresh.model.parameters(), strict=True))
@@ -52,7 +52,7 @@ def test_visit_then_resume(session: Session) -> None:
     assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), weights, strict=True))
     session.order("resume")
     until(lambda: run.steps_done > done + 20)
-    assert session.travels.goal is None
+    assert session.time_travel.goal is None
 
 
 def test_rewind_goes_on_from_there_with_other_knobs(session: Session) -> None:
@@ -99,7 +99,7 @@ def branched(session: Session, old: object, lr: float) -> None:
     branch = session.tree.of(session.run)
     assert (branch.parent, branch.at_step) == (session.tree.of(old).number, 90)
     assert session.visiting is None
-    assert session.travels.goal is None
+    assert session.time_travel.goal is None
 
 
 def test_visit_and_rewind_in_a_row(session: Session) -> None:
@@ -114,10 +114,10 @@ def test_visit_and_rewind_in_a_row(session: Session) -> None:
 def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(
         session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     paused_at(session, 200)
-    old, gate, move = session.run, threading.Event(), Travels.move
-    monkeypatch.setattr(Travels, "move", lambda self: move(self) if gate.wait(0.01) else True)
+    old, gate, move = session.run, threading.Event(), TimeTravel.move
+    monkeypatch.setattr(TimeTravel, "move", lambda self: move(self) if gate.wait(0.01) else True)
     session.order("visit", step=90)
-    until(lambda: session.travels.going)
+    until(lambda: session.time_travel.going)
     session.order("rewind", old.newest.replace(lr=0.01))
     until(lambda: not session.ordered)
     session.order("rewind", old.newest.replace(lr=0.02))
@@ -130,15 +130,15 @@ def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(
 def test_a_newer_order_takes_back_a_rewind_on_its_way(session: Session,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     done = paused_at(session, 200)
-    old, gate, move = session.run, threading.Event(), Travels.move
-    monkeypatch.setattr(Travels, "move", lambda self: move(self) if gate.wait(0.01) else True)
+    old, gate, move = session.run, threading.Event(), TimeTravel.move
+    monkeypatch.setattr(TimeTravel, "move", lambda self: move(self) if gate.wait(0.01) else True)
     session.order("visit", step=90)
     session.order("rewind")
-    until(lambda: session.travels.going)
+    until(lambda: session.time_travel.going)
     gate.set()
     session.order("visit", step=7)
     session.wait(20)
-    assert (session.run, session.phase, session.travels.goal, old.steps_done) == (old, "paused", 7,
+    assert (session.run, session.phase, session.time_travel.goal, old.steps_done) == (old, "paused", 7,
                                                                                   done)
 
 
@@ -154,7 +154,7 @@ def test_rewind_without_a_moment_stops_no_run(session: Session) -> None:
 def test_beyond_the_end_is_now(session: Session) -> None:
     done = paused_at(session, 60)
     visit(session, done + 1000)
-    assert session.travels.goal is None
+    assert session.time_travel.goal is None
     assert session.phase == "paused"
 
 
@@ -164,7 +164,7 @@ def test_a_newer_order_ends_a_long_journey(session: Session) -> None:
     session.order("visit", step=done - 1)
     session.order("visit", step=7)
     session.wait(20)
-    assert session.travels.goal == 7
+    assert session.time_travel.goal == 7
 
 
 def test_each_step_is_done_with_the_threads_on_record(session: Session,
@@ -222,7 +222,7 @@ def test_an_open_tab_shows_a_page_and_changes_no_bit(session: Session, tab: str)
     session.wait(60)
     run = session.run
     assert run.status == "done"
-    assert "recipe-inside" in session.within.page or tab == "time"
+    assert "recipe-inside" in session.inspector.page or tab == "time"
     twin = replay(run.data, run.settings, threads=run.threads)
     assert twin.history.series("train_loss") == run.history.series("train_loss")
     assert all(
@@ -237,7 +237,7 @@ def test_a_closed_tab_measures_nothing(session: Session) -> None:
         n.startswith("gradient ") for n in session.run.history.names))
     session.look("")
     until(lambda: not any(isinstance(p, LayerSizes) for p in session._lanes[-1].training.probes))
-    assert session.within.page == ""
+    assert session.inspector.page == ""
     before = session.run.steps_done
     until(lambda: session.run.steps_done > before + 100)
     column = next(n for n in session.run.history.names if n.startswith("gradient "))
@@ -247,11 +247,11 @@ def test_a_closed_tab_measures_nothing(session: Session) -> None:
 def test_tabs_of_a_past_moment(session: Session) -> None:
     paused_at(session, 300)
     session.look("confusion")
-    until(lambda: session.within.page != "")
-    now = session.within.page
+    until(lambda: session.inspector.page != "")
+    now = session.inspector.page
     visit(session, 0)
-    until(lambda: session.within.page not in ("", now))
-    assert session.within.page != now  # an untrained net is right by chance only
+    until(lambda: session.inspector.page not in ("", now))
+    assert session.inspector.page != now  # an untrained net is right by chance only
 
 
 def test_no_such_tab(session: Session) -> None:
