@@ -172,12 +172,12 @@ def test_the_shell_says_it_in_a_line(disk: Disk, full: Tally, tmp_path: Path,
 
 def test_results_of_a_shell_command(disk: Disk, full: Tally) -> None:
     """run.json and weights.pt of `recipe train`, best.json and trials.json of `recipe tune`."""
-    from recipe_widgets.cli import _write
-    from recipe_widgets.cli_tune import write
+    from recipe_widgets.cli.train import write_run
+    from recipe_widgets.cli.tune import write_search
 
     run = train(FEW, SHORT)
     tuning = SimpleNamespace(best=SHORT, metric="val_loss", table=list)
-    for save in (lambda: _write(disk.folder, run), lambda: write(tuning, disk.folder)):
+    for save in (lambda: write_run(disk.folder, run), lambda: write_search(tuning, disk.folder)):
         save()
         before = {file: file.read_bytes() for file in disk.folder.iterdir()}
         with disk.full(), pytest.raises(RecipeError):

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from recipe_widgets import Data, RecipeError, Settings, load
-from recipe_widgets.cli_tune import read
 from recipe_widgets.core import History, Run
+from recipe_widgets.core.plain import read_text
 from recipe_widgets.data import embedded
 from recipe_widgets.data.complete import complete_arrays
 from recipe_widgets.lessons.story import records
@@ -159,12 +159,17 @@ def test_archives_of_complete_sets(tmp_path: Path, tally: Callable[[str], Tally]
     assert row.lost == 0
 
 
+def text_of(file: Path) -> str:
+    """As the commands of the shell read a file."""
+    return read_text(file, "--settings", "a readable JSON file")
+
+
+MEASURED = {"recipe": "x", "where": "here", "runs": [{"test_accuracy": 0.5, "seconds": 1.0}]}
 TEXTS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "settings": (Settings(lr=0.3).to_json(), lambda file: Settings.from_json(read(file))), "run":
-    (run_of(5).to_json(), lambda file: Run.from_json(read(file))), "history":
-    (run_of(5).history.to_json(), lambda file: History.from_json(read(file))), "record":
-    (json.dumps({"recipe": "x", "where": "here", "runs":
-                 [{"test_accuracy": 0.5, "seconds": 1.0}]}), lambda file: records(file.parent)),
+    "settings": (Settings(lr=0.3).to_json(), lambda file: Settings.from_json(text_of(file))),
+    "run": (run_of(5).to_json(), lambda file: Run.from_json(text_of(file))),
+    "history": (run_of(5).history.to_json(), lambda file: History.from_json(text_of(file))),
+    "record": (json.dumps(MEASURED), lambda file: records(file.parent)),
 }
 
 

@@ -163,12 +163,12 @@ def test_the_board_of_a_lost_database_lives_and_hides_the_password(lost: tuple) 
 def test_files_of_a_search_hold_no_address(blobs: Data, tmp_path: object,
                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """What `recipe tune --out` writes, and what other workers can read of this one."""
-    from recipe_widgets import cli_tune
+    from recipe_widgets.cli.tune import write_search
 
     found = tune(blobs, space("lr"), Settings(max_steps=20, width=8), trials=1,
                  storage=f"{tmp_path}/t.db")
     monkeypatch.setattr(found, "storage", "postgresql://me:topsecret@host/db")
-    cli_tune.write(found, tmp_path)  # type: ignore[arg-type]
+    write_search(found, tmp_path)  # type: ignore[arg-type]
     written = "".join((tmp_path / name).read_text()
                       for name in ("best.json", "trials.json"))  # type: ignore[operator]
     known = json.dumps([found.study.user_attrs, *[t.user_attrs for t in found.study.trials]])

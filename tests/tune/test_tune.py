@@ -11,7 +11,7 @@ import torch
 
 from recipe_widgets import Data, RecipeError, Settings, evaluate, train
 from recipe_widgets.cli import main
-from recipe_widgets.cli_tune import searched
+from recipe_widgets.cli.tune import parse_knobs
 from recipe_widgets.tune import Choice, Range, coarse_to_fine, finalists, hidden, space, tune
 from recipe_widgets.tune.engines import make_sampler
 from recipe_widgets.tune.rescue import interrupted, rescue
@@ -341,11 +341,11 @@ def test_random_search_finds_a_planted_optimum_more_often_than_a_grid() -> None:
 # -------------------
 
 def test_the_words_of_a_knob_list() -> None:
-    assert searched("") is None
-    assert searched("lr, width=32:256, optimizer=sgd|adam") == space("lr", width=(32, 256),
+    assert parse_knobs("") is None
+    assert parse_knobs("lr, width=32:256, optimizer=sgd|adam") == space("lr", width=(32, 256),
                                                                      optimizer=["sgd", "adam"])
     with pytest.raises(RecipeError, match="learning"):
-        searched("learning=1:2")
+        parse_knobs("learning=1:2")
 
 
 def test_recipe_tune_writes_what_recipe_train_reads(tmp_path: Path,

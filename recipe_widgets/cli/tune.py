@@ -8,30 +8,26 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.plain import read_text
-from recipe_widgets.core.settings import LONGEST
+from recipe_widgets.cli.common import (
+    DONE,
+    INTERRUPTED,
+    Commands,
+    add_command,
+    make_folder,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from recipe_widgets.tune import Tuning
 
-STORAGE = "RECIPE_STORAGE"
-STOPPED = 130  # by hand: what a shell gives for Ctrl-C
+STORAGE = "RECIPE_STORAGE"  # the environment variable with the address of the storage
 
 
-def command(commands: Any, name: str, purpose: str, examples: str) -> argparse.ArgumentParser:
-    """A command that explains itself: what it is for, its options, examples."""
-    made: argparse.ArgumentParser = commands.add_parser(
-        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.",
-        epilog=f"examples:{examples}", formatter_class=argparse.RawDescriptionHelpFormatter)
-    return made
-
-
-def add_to(commands: Any) -> None:
+def add_to(commands: Commands) -> None:
     """The command's arguments."""
-    tune = command(
+    tune = add_command(
         commands, "tune", "search good settings; the same command on more machines shares the work",
-        """
+        run, """
   recipe tune --trials 20 --out search                     keeps search/tuning.db; the same line again goes on
   recipe tune --knobs "lr,width=32:256,optimizer=sgd|adam" --trials 50 --out search
   recipe tune --storage postgresql+psycopg://user@host/name     the same line on each machine""")
@@ -48,10 +44,10 @@ def add_to(commands: Any) -> None:
     tune.add_argument("--pruner", default="median", help="median, hyperband or none")
     tune.add_argument("--metric", default="val_loss", help="val_loss or val_accuracy")
     tune.add_argument(
-        "--storage", default=os.environ.get(STORAGE), metavar="URL", help=
-        "a file such as tuning.db, or postgresql+psycopg://user@host/name for many machines; default: "
-        f"the environment variable {STORAGE} (which other users cannot read), else tuning.db in --out, "
-        "else memory")
+        "--storage", default=os.environ.get(STORAGE), metavar="URL",
+        help="a file such as tuning.db, or postgresql+psycopg://user@host/name for many machines; "
+        f"default: the environment variable {STORAGE} (which other users cannot read), "
+        "else tuning.db in --out, else memory")
     tune.add_argument("--name", default="tuning",
                       help="of the search; the same name goes on with it")
     tune.add_argument("--heartbeat", type=int, default=60, metavar="SECONDS",
@@ -60,51 +56,59 @@ def add_to(commands: Any) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
+    """Search, and keep what is found in --out; Ctrl-C ends the search, not what it found."""
     from recipe_widgets.data import load
     from recipe_widgets.tune import tune
     from recipe_widgets.tune.lost import storage_errors
 
-    base = Settings.from_json(read(chosen.settings)) if chosen.settings else Settings()
+    settings = read_settings(chosen.settings)
     if chosen.out:
-        make(chosen.out)
+        make_folder(chosen.out)
     storage = chosen.storage or (str(chosen.out / "tuning.db") if chosen.out else None)
     data = load(chosen.data)
     with storage_errors(storage):
-        tuning = tune(data, searched(chosen.knobs), base, trials=chosen.trials,
+        tuning = tune(data, parse_knobs(chosen.knobs), settings, trials=chosen.trials,
                       sampler=chosen.sampler, pruner=chosen.pruner, metric=chosen.metric,
                       storage=storage, name=chosen.name, heartbeat=chosen.heartbeat, start=False)
-        return _searched_with(tuning, chosen.out)
+        return _search(tuning, chosen.out)
 
 
-def _searched_with(tuning: Tuning, out: Path | None) -> int:
-    """Run the search and keep what it found; the exit status."""
+def _search(tuning: Tuning, out: Path | None) -> int:
+    """Run the search and write what it found; the exit status."""
     print(tuning)
-    status = 0
+    status = DONE
     try:
         tuning.run(progress=True)
     except KeyboardInterrupt:
-        status = STOPPED
+        status = INTERRUPTED
         print("\nstopped; the trial under way is queued again, and the same command goes on")
     print(tuning)
     if out and tuning.ranked():
-        write(tuning, out)
+        write_search(tuning, out)
     return status
 
 
-def searched(text: str) -> Any:
-    """A search space from "lr,width=32:256,optimizer=sgd|adam"; None for an empty text."""
+def parse_knobs(text: str) -> Any:
+    """A search space from "lr,width=32:256,optimizer=sgd|adam"; None for an empty text.
+
+    Raises:
+        RecipeError: an unknown knob, or a range or value that it cannot have.
+    """
+    from recipe_widgets.core import Settings
     from recipe_widgets.tune import space
 
-    wanted: dict[str, Any] = {}
+    usual: list[str] = []  # over the range that a slider has
+    given: dict[str, Any] = {}  # a tuple (low, high), or a list of values
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, values = part.partition("=")
         Settings.knob(name)
-        wanted[name] = None if not values else tuple(map(_value, values.split(":"))) if ":" in values \
-            else [_value(value) for value in values.split("|")]
-    if not wanted:
-        return None
-    return space(*[name for name, value in wanted.items() if value is None],
-                 **{name: value for name, value in wanted.items() if value is not None})
+        if not values:
+            usual.append(name)
+        elif ":" in values:
+            given[name] = tuple(map(_value, values.split(":")))
+        else:
+            given[name] = [_value(value) for value in values.split("|")]
+    return space(*usual, **given) if usual or given else None
 
 
 def _value(text: str) -> Any:
@@ -117,26 +121,18 @@ def _value(text: str) -> Any:
     return text
 
 
-def write(tuning: Tuning, folder: Path) -> None:
+def write_search(tuning: Tuning, folder: Path) -> None:
     """best.json, which `recipe train --settings` reads, and trials.json."""
     from recipe_widgets.core.files import put
 
-    rows = [{
-        "number": one.number, "state": one.state, "value":
-        None if one.value != one.value else one.value, "knobs": dict(one.knobs), "why": one.why
-    } for one in tuning.table()]
+    trials = [{
+        "number": trial.number,
+        "state": trial.state,
+        # JSON has no NaN, which is the value of a trial that did not end
+        "value": None if trial.value != trial.value else trial.value,
+        "knobs": dict(trial.knobs),
+        "why": trial.why,
+    } for trial in tuning.table()]
     put(folder / "best.json", tuning.best.to_json(), "--out")
-    put(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": rows}, indent=1),
+    put(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": trials}, indent=1),
         "--out")
-
-
-def read(path: Path) -> str:
-    return read_text(path, "--settings", "a readable JSON file", LONGEST)
-
-
-def make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:  # the latter: a name with a zero in it
-        found = f"{folder} ({getattr(error, 'strerror', None) or error})"
-        raise RecipeError("--out", found=found, expected="a folder that can be made") from None

@@ -12,7 +12,7 @@ import pytest
 from recipe_widgets import Run, Settings
 from recipe_widgets.cli import EPILOG, main, parser
 
-GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:

@@ -1,0 +1,79 @@
+"""The command line: `recipe COMMAND ...`, which `python -m recipe_widgets COMMAND ...` is, too.
+
+One file a command: `add_to(commands)` declares its arguments, `run(arguments)` does what was asked
+for and gives the exit status. Exit statuses are listed in `EPILOG`, which `recipe --help` prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from recipe_widgets import __version__
+from recipe_widgets.cli import check, data, train, tune, watch
+from recipe_widgets.cli.common import INTERRUPTED, MISTAKE
+from recipe_widgets.core.errors import RecipeError
+from recipe_widgets.core.secrets import masked
+
+EPILOG = """\
+examples:
+  recipe train --out first                          train with the defaults; settings, history and weights go into first/
+  recipe check my_project.training:build            every check on your own model, batches and loss
+  recipe watch train.py --epochs 3                  run a script as it is, and say what is silently wrong with it
+  recipe tune --knobs lr,width=32:256 --trials 20   search settings
+  recipe data cifar10                               what a data set holds, where it comes from, its licence
+
+`recipe COMMAND --help` tells the rest, with examples. `python -m recipe_widgets` is the same program.
+
+exit status:
+  0    done
+  1    the run diverged (train); a check failed (check)
+  2    something to mend in what was asked for: it is said on standard error
+  3    a finding as bad as --fail-on names (watch); otherwise watch passes on the script's own status
+  130  stopped by hand; what is written stays
+"""
+
+COMMANDS = (train, check, watch, tune, data)  # in the order of the help
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a line without the passwords in it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands, their options and their help."""
+    program = Parser(prog="recipe",
+                     description="The recipe for training neural networks, from a shell.",
+                     epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    program.add_argument("--version", action="version", version=f"recipe_widgets {__version__}")
+    commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_to(commands)
+    return program
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status. Arguments: those of the process when None."""
+    chosen = parser().parse_args(arguments)
+    if chosen.command != "watch":  # there the streams are the script's
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a pipe on Windows knows no check marks
+    try:
+        status: int = chosen.run(chosen)
+        return status
+    except KeyboardInterrupt:
+        print(f"\nrecipe {chosen.command}: stopped by hand; what is written stays", file=sys.stderr)
+        return INTERRUPTED
+    except RecipeError as error:
+        print(f"recipe {chosen.command}: {masked(str(error))}", file=sys.stderr)
+        return MISTAKE
+
+
+__all__ = ["COMMANDS", "EPILOG", "main", "parser"]

@@ -1,0 +1,65 @@
+"""What the commands share: exit statuses, the form of a command's help, files that are asked for.
+
+Nothing here imports torch: `recipe --help` and `recipe COMMAND --help` answer at once. A command
+imports what it runs inside its `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recipe_widgets.core.errors import RecipeError
+from recipe_widgets.core.plain import read_text
+
+if TYPE_CHECKING:
+    from recipe_widgets.core import Settings
+
+DONE = 0
+DIVERGED = 1  # recipe train: the loss became NaN or infinite
+MISTAKE = 2  # in what was asked for; argparse uses this number, too
+FOUND = 3  # recipe check, recipe watch: something at or above --fail-on
+INTERRUPTED = 130  # by hand: what a shell gives for Ctrl-C (128 + SIGINT)
+
+# What `commands` is: argparse names the type of `add_subparsers()` with an underscore.
+Commands = Any
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_command(commands: Commands, name: str, purpose: str, run: Run,
+                examples: str) -> argparse.ArgumentParser:
+    """A command that explains itself: what it is for, its options, examples.
+
+    Args:
+        examples: lines such as "recipe data cifar10", each with what it does after two spaces.
+        run: does what was asked for, and gives the exit status.
+    """
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=f"examples:{examples}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.set_defaults(run=run)
+    return command
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The settings in a JSON file; the defaults where there is no path.
+
+    Raises:
+        RecipeError: the file cannot be read, or holds no settings.
+    """
+    from recipe_widgets.core.settings import LONGEST, Settings
+
+    if path is None:
+        return Settings()
+    return Settings.from_json(read_text(path, "--settings", "a readable JSON file", LONGEST))
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of `--out`, with those above it. Raises: RecipeError: it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL character in it
+        found = f"{folder} ({getattr(error, 'strerror', None) or error})"
+        raise RecipeError("--out", found=found, expected="a folder that can be made") from None
