@@ -40,11 +40,25 @@ def test_the_test_above_can_fail() -> None:
     assert set(WIDGET_PACKAGES[:2]) <= modules_after("from recipe_widgets import LivePanel")
 
 
-def test_a_plain_import_loads_none_of_the_layers() -> None:
-    ours = {
-        name for name in modules_after("import recipe_widgets") if name.startswith("recipe_widgets")
+def test_a_plain_import_loads_no_room_and_no_torch() -> None:
+    loaded = modules_after("import recipe_widgets")
+    assert {name for name in loaded if name.startswith("recipe_widgets")} == {
+        "recipe_widgets", "recipe_widgets._services", "recipe_widgets.core",
+        "recipe_widgets.core.hooks"
     }
-    assert ours == {"recipe_widgets"}
+    assert loaded.isdisjoint({"torch", "numpy", "matplotlib"})
+
+
+def test_every_service_is_found_where_the_records_ask_for_it() -> None:
+    from recipe_widgets.core import hooks
+
+    asked = {
+        name
+        for path in (ROOT / "recipe_widgets").rglob("*.py")
+        for name in re.findall(r'\bservice\("(\w+)"\)', path.read_text(encoding="utf-8"))
+    }
+    assert asked
+    assert asked == set(hooks._services)
 
 
 def test_all_names_are_there_and_unknown_ones_are_not() -> None:
@@ -110,7 +124,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_code_types_and_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
-        "recipe_widgets/py.typed", "recipe_widgets/_embedded/mnist/train-00.png",
+        "recipe_widgets/py.typed", "recipe_widgets/__init__.pyi", "recipe_widgets/core/__init__.pyi",
+        "recipe_widgets/_embedded/mnist/train-00.png",
         "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"
     } <= names
     tracked = {

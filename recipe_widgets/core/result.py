@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from recipe_widgets.core.arguments import checked_fields
+from recipe_widgets.core.hooks import service
 
 Status = Literal["pass", "warn", "fail", "skip", "note"]
 _MARKS: dict[Status, str] = {"pass": "✓", "warn": "!", "fail": "✗", "skip": "–", "note": "i"}
-
-# Drawing lives in a higher layer, which registers itself here when it is imported.
-_draw: dict[str, Callable[[Any], Any]] = {}
-
-
-def register_drawing(kind: str, draw: Callable[[Any], Any]) -> None:
-    """Let `plots` hand in the function behind `.plot()` of one kind of record."""
-    _draw[kind] = draw
-
-
-def drawing(kind: str, record: Any) -> Any:
-    if kind not in _draw:
-        import importlib
-
-        importlib.import_module(
-            "recipe_widgets." +
-            "plots")  # registers; by name, since a lower layer may not import it
-    return _draw[kind](record)
 
 
 @checked_fields()
@@ -75,7 +58,7 @@ class CheckResult:
 
     def plot(self) -> Any:
         """The evidence as a picture: `.figure` is matplotlib's, `.alt` the same in words."""
-        return drawing("check", self)
+        return service("plot_check")(self)
 
 
 def _numbers(result: CheckResult) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,24 +12,9 @@ from torch import nn
 from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.history import History
+from recipe_widgets.core.hooks import service
 from recipe_widgets.core.plain import parsed
-from recipe_widgets.core.result import drawing
 from recipe_widgets.core.settings import Settings
-
-# Writing scripts is done in a higher layer, which registers itself here when it is imported.
-_export: list[Callable[[Any, Any], str]] = []
-_replay: list[Callable[[Any, int], Any]] = []
-
-
-def register_export(write: Callable[[Any, Any], str]) -> None:
-    """Let `export` hand in the function behind `run.to_script()`."""
-    _export[:] = [write]
-
-
-def register_replay(again: Callable[[Any, int], Any]) -> None:
-    """Let `training` hand in the function behind `run.at(step)`."""
-    _replay[:] = [again]
-
 
 RunStatus = Literal["running", "done", "stopped", "diverged"]
 
@@ -118,7 +101,7 @@ class Run:
 
     def plot(self) -> Any:
         """Its curves as a picture that also carries a text alternative."""
-        return drawing("run", self)
+        return service("plot_run")(self)
 
     @checked(step=None)
     def at(self, step: int) -> Run:
@@ -129,19 +112,14 @@ class Run:
             RecipeError: it never got that far; its data is not at hand; or it trained a model of
                 the reader's own.
         """
-        if not _replay:
-            importlib.import_module("recipe_widgets." + "training")
-        return _replay[0](self, step)  # type: ignore[no-any-return]
+        return service("run_at")(self, step)  # type: ignore[no-any-return]
 
     def to_script(self, data: Any = None) -> str:
         """A standalone script in plain PyTorch; the last number it prints is the last `train_loss`.
 
         data: the `Data`, for a run that was read from a file.
         """
-        if not _export:
-            importlib.import_module(
-                "recipe_widgets." + "export")  # registers; by name, as it is of a higher layer
-        return _export[0](self, data)
+        return service("script_of")(self, data)  # type: ignore[no-any-return]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the weights, as JSON can carry it."""

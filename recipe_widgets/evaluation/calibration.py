@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recipe_widgets.core.arguments import checked, whole
-from recipe_widgets.core.result import drawing
+from recipe_widgets.core.hooks import service
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
 
 
@@ -44,7 +44,7 @@ class Calibration:
 
     def plot(self) -> Any:
         """The reliability diagram."""
-        return drawing("calibration", self)
+        return service("plot_calibration")(self)
 
 
 @checked(bins=whole(1, 10**6))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, whole
-from recipe_widgets.core.result import drawing
+from recipe_widgets.core.hooks import service
 from recipe_widgets.evaluation.answers import Floats, Ints, answers
 from recipe_widgets.evaluation.intervals import Proportion, proportion
 
@@ -45,7 +45,7 @@ class Confusion:
         return f"{int(np.trace(self.counts)):,} of {int(self.counts.sum()):,} right; {pairs}"
 
     def plot(self) -> Any:
-        return drawing("confusion", self)
+        return service("plot_confusion")(self)
 
 
 @checked()
@@ -134,7 +134,7 @@ class Mistakes:
         return "\n".join(lines) or "no mistake"
 
     def plot(self) -> Any:
-        return drawing("mistakes", self)
+        return service("plot_mistakes")(self)
 
 
 @checked(most=whole(0))

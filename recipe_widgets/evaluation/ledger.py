@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.arguments import checked, checked_fields, measured, whole
-from recipe_widgets.core.result import drawing
+from recipe_widgets.core.hooks import service
 from recipe_widgets.data import Data
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import train_many
@@ -198,4 +198,4 @@ class Ledger:
 
     def plot(self) -> Any:
         """Each measured change as a dot with its interval."""
-        return drawing("ledger", self)
+        return service("plot_ledger")(self)

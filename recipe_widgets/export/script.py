@@ -18,7 +18,6 @@ import torch
 from recipe_widgets.core import RecipeError, Run, Settings, generator
 from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.files import write_whole
-from recipe_widgets.core.run import register_export
 from recipe_widgets.core.seeds import Stream
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data, Split
@@ -277,6 +276,3 @@ def _schedule_lines(names: set[str]) -> Iterator[str]:
     yield from (f"        {name!r}: lambda: {_SCHEDULES[name]}," for name in sorted(names))
     yield "    }[knobs['schedule']]()"
     yield "    return knobs['lr'] * factor * min(1.0, (step + 1) / (knobs['warmup'] + 1))\n"
-
-
-register_export(script_of)

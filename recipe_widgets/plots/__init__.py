@@ -1,14 +1,14 @@
 """Layer 5: numbers in, pictures out. No pyplot state, no widgets."""
 
-import recipe_widgets.plots.ledger  # registers the picture of a ledger
-import recipe_widgets.plots.tuning  # noqa: F401  # registers the pictures of a search
 from recipe_widgets.plots.board import Dot, board_svg
 from recipe_widgets.plots.checks import plot_check
 from recipe_widgets.plots.curves import Chart, Curve, Ribbon, Shown, charts, describe, thin
 from recipe_widgets.plots.evaluation import plot_calibration, plot_confusion, plot_mistakes
+from recipe_widgets.plots.ledger import plot_ledger
 from recipe_widgets.plots.picture import Picture, plot_run, plot_shown
 from recipe_widgets.plots.recipe_map import RecipeMap
 from recipe_widgets.plots.svg import STYLE, curves_svg
+from recipe_widgets.plots.tuning import plot_tuning
 
 __all__ = [
     "STYLE",
@@ -26,8 +26,10 @@ __all__ = [
     "plot_calibration",
     "plot_check",
     "plot_confusion",
+    "plot_ledger",
     "plot_mistakes",
     "plot_run",
     "plot_shown",
+    "plot_tuning",
     "thin",
 ]

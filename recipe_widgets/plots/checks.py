@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import CheckResult
 from recipe_widgets.core.arguments import checked
-from recipe_widgets.core.result import register_drawing
 from recipe_widgets.plots import training
 from recipe_widgets.plots.canvas import (
     BLUE,
@@ -325,5 +324,3 @@ _BY_KEYS: tuple[tuple[frozenset[str], Draw], ...] = (
     (frozenset({"outputs"}), _range),
     (frozenset({"mean", "std"}), _range),
 )
-
-register_drawing("check", plot_check)

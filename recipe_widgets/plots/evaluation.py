@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recipe_widgets.core.arguments import checked
-from recipe_widgets.core.result import register_drawing
 from recipe_widgets.evaluation import Calibration, Confusion, Mistakes
 from recipe_widgets.plots.canvas import BLUE, GREY, card, gallery, head, legend, sheet
 from recipe_widgets.plots.picture import Picture
@@ -62,8 +61,3 @@ def plot_mistakes(found: Mistakes) -> Picture:
     if found.images is None:
         return card(title, str(found).splitlines(), f"{title}: {found}")
     return gallery(found.images, found.captions(), title, f"{title}.")
-
-
-register_drawing("calibration", plot_calibration)
-register_drawing("confusion", plot_confusion)
-register_drawing("mistakes", plot_mistakes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.result import register_drawing
 from recipe_widgets.evaluation.ledger import Ledger
 from recipe_widgets.plots.canvas import BLUE, GREY, sheet
 from recipe_widgets.plots.picture import Picture
@@ -34,6 +33,3 @@ def plot_ledger(ledger: Ledger) -> Picture:
         ylim=(len(entries) - 0.4, -0.6))
     axes.grid(axis="x", alpha=0.3)
     return Picture(figure, str(ledger).replace("\n", "; "))
-
-
-register_drawing("ledger", plot_ledger)

@@ -12,7 +12,6 @@ from matplotlib.text import Text
 
 from recipe_widgets.core import Run
 from recipe_widgets.core.arguments import checked, filled, whole
-from recipe_widgets.core.result import register_drawing
 from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all, headline
 
 COLOURS = {
@@ -110,6 +109,3 @@ def _legend(figure: Figure) -> None:
     }
     figure.legend(unique.values(), unique.keys(), frameon=False, fontsize=8,
                   ncols=min(4, max(1, len(unique))), loc="outside lower center")
-
-
-register_drawing("run", plot_run)

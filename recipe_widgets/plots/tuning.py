@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from recipe_widgets.core.result import register_drawing
 from recipe_widgets.plots.picture import COLOURS, Picture
 
 if TYPE_CHECKING:
@@ -137,5 +136,8 @@ _KINDS: dict[str, Callable[[Tuning], Picture]] = {
     "history": plot_history, "importances": plot_importances, "slice": plot_slice, "parallel":
     plot_parallel, "curves": plot_curves
 }
-for _kind, _draw in _KINDS.items():
-    register_drawing(f"tuning {_kind}", _draw)
+
+
+def plot_tuning(tuning: Tuning, kind: str) -> Picture:
+    """One of the pictures of a search: "history", "importances", "slice", "parallel", "curves"."""
+    return _KINDS[kind](tuning)

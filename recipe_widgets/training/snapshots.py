@@ -15,7 +15,6 @@ import torch
 
 from recipe_widgets.core import History, RecipeError, Run
 from recipe_widgets.core.arguments import checked, whole
-from recipe_widgets.core.run import register_replay
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training.loop import Training, end_with_best
@@ -198,6 +197,3 @@ def at(run: Run, step: int) -> Run:
         again.status, again.message = "stopped", f"stopped after {journey.training.done} steps"
     end_with_best(journey.training, again)
     return again
-
-
-register_replay(at)

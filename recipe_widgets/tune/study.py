@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.arguments import checked, whole
-from recipe_widgets.core.result import drawing
+from recipe_widgets.core.hooks import service
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training import Training, advance, end_with_best, evaluate, plainly
@@ -280,7 +280,7 @@ class Tuning:
         """A picture: value by trial, weight of each knob, value by knob, all knobs at once, or
         validation by step.
         """
-        return drawing(f"tuning {kind}", self)
+        return service("plot_tuning")(self, kind)
 
     def __repr__(self) -> str:
         done = self.tally().finished

@@ -1,0 +1,16 @@
+from .errors import RecipeError as RecipeError
+from .history import History as History
+from .probe import Probe as Probe
+from .result import CheckResult as CheckResult
+from .result import Status as Status
+from .run import Run as Run
+from .run import RunStatus as RunStatus
+from .run import Step as Step
+from .runbook import Entry as Entry
+from .runbook import RunBook as RunBook
+from .seeds import generator as generator
+from .seeds import rng_guard as rng_guard
+from .settings import Knob as Knob
+from .settings import Settings as Settings
+from .tree import Branch as Branch
+from .tree import Tree as Tree
