@@ -63,14 +63,14 @@ def train(name: str) -> float:
 
 def child(name: str, watched: bool) -> None:
     if watched:
-        from recipe_widgets.watch.runner import Watching
+        from recipe_widgets.watch.session import WatchSession
 
-        watching = Watching("")
+        watching = WatchSession("")
         watching.begin()
         seconds = train(name)
         watching.end()
     else:
-        import recipe_widgets.watch.runner  # noqa: F401  (both pay for the same imports)
+        import recipe_widgets.watch.session  # noqa: F401  (both pay for the same imports)
 
         seconds = train(name)
     print(

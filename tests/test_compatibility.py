@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets.core.files import printable
-from recipe_widgets.watch.places import Place
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 ROOT = Path(__file__).parents[1]
 POSIX = ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix"
@@ -163,7 +163,7 @@ def test_a_line_on_another_drive_has_its_whole_name(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os.path, "relpath", other_drive)
     here = os.path.abspath("train.py")
-    assert str(Place(here, 7)) == f"{here}:7"
+    assert str(SourceLocation(here, 7)) == f"{here}:7"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

@@ -8,8 +8,8 @@ import types
 from contextlib import AbstractContextManager
 
 from recipe_widgets.watch.report import Finding, Report
-from recipe_widgets.watch.runner import run_script
-from recipe_widgets.watch.runner import watch as _watch
+from recipe_widgets.watch.session import run_script
+from recipe_widgets.watch.session import watch as _watch
 
 __all__ = ["Finding", "Report", "run_script", "watch"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from recipe_widgets.watch.runner import Watching
+from recipe_widgets.watch.session import WatchSession
 
 
 class Guarded:
@@ -36,7 +36,7 @@ class Guarded:
 @pytest.fixture
 def recipe_watch() -> Iterator[Guarded]:
     """Watches the test's training from its first line."""
-    watching = Watching("")
+    watching = WatchSession("")
     watching.begin()
     guarded = Guarded(watching)
     try:

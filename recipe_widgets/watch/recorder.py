@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.watch import graph
-from recipe_widgets.watch.evidence import Forward, ModelSeen, Phase, tensors
-from recipe_widgets.watch.held import ByHand
-from recipe_widgets.watch.losses import Call, looked_at
-from recipe_widgets.watch.places import Place, place
-from recipe_widgets.watch.steps import Steps
+from recipe_widgets.watch.evidence.loss_recognition import Call, looked_at
+from recipe_widgets.watch.evidence.optimizer_record import HandUpdateRecord
+from recipe_widgets.watch.evidence.records import EvaluationPhase, ForwardPass, ModelRecord, tensors
+from recipe_widgets.watch.evidence.step_events import Steps
+from recipe_widgets.watch.instrument import autograd_graph as graph
+from recipe_widgets.watch.instrument.source_location import SourceLocation, place
 
 
 class Recorder(Steps):
@@ -44,7 +44,7 @@ class Recorder(Steps):
         same = [x for x in inputs if x.ndim and len(x) == len(inputs[0])]
         busy = len(self.pending) > 64
         rows = self.prints.of(same) if entry and not busy else None
-        f = Forward(seen.number, self.t, None, len(inputs[0]), root.training, grad, entry, rows,
+        f = ForwardPass(seen.number, self.t, None, len(inputs[0]), root.training, grad, entry, rows,
                     loader=self.loader_now)
         self.current = f
         if self.fresh_draws:
@@ -62,7 +62,7 @@ class Recorder(Steps):
         if len(self.pending) <= 4000:
             self.pending.append(f)
 
-    def _listen(self, f: Forward, outputs: list[torch.Tensor]) -> None:
+    def _listen(self, f: ForwardPass, outputs: list[torch.Tensor]) -> None:
         def fired(_: torch.Tensor) -> None:
             f.fired = True
 
@@ -74,10 +74,10 @@ class Recorder(Steps):
                 call.listen()
                 self.calls.append(call)
 
-    def _evaluated(self, f: Forward, seen: ModelSeen) -> None:
+    def _evaluated(self, f: ForwardPass, seen: ModelRecord) -> None:
         """A pass without gradients: an evaluation, unless it comes with every step."""
         if self.phase is None:
-            self.phase = Phase(self.t, f.at or place(4))
+            self.phase = EvaluationPhase(self.t, f.at or place(4))
             drops, norms = self.modules.loose(seen)
             self.phase.loose_dropout, self.phase.loose_norm = drops, norms
         if f.loader:
@@ -87,7 +87,7 @@ class Recorder(Steps):
         if f.tensors and f.entry and self.seen.eval_inputs.samples < 1500:
             self._inputs(f, self.seen.eval_inputs)
 
-    def _inputs(self, f: Forward, into: Any) -> None:
+    def _inputs(self, f: ForwardPass, into: Any) -> None:
         x = f.tensors[0]
         if x.is_floating_point() and x.ndim >= 2 and x.numel() < 5_000_000:
             into.add(x)
@@ -97,7 +97,7 @@ class Recorder(Steps):
     def before_backward(self, roots: Any) -> None:
         self.in_backward = True
         root = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
-        if not self.helds or isinstance(self.helds[0], ByHand):
+        if not self.helds or isinstance(self.helds[0], HandUpdateRecord):
             self._by_hand(root)
         for held in self.helds:
             if held.ref() is not None:
@@ -137,14 +137,14 @@ class Recorder(Steps):
         self.pending = [f for f in self.pending if not f.fired]
         self.calls, self.others = [], []
 
-    def _curve(self, value: float, at: Place | None) -> None:
+    def _curve(self, value: float, at: SourceLocation | None) -> None:
         curve = self.seen.curve
         if value == value or self.light:
             curve.append((self.t, value / self.factor, at))
         if len(curve) > 6000:
             del curve[1000:5000:2]
 
-    def _trained(self, f: Forward, at: Place | None) -> None:
+    def _trained(self, f: ForwardPass, at: SourceLocation | None) -> None:
         model = self.modules.numbered(f.number)
         if model is None:
             return
@@ -164,7 +164,7 @@ class Recorder(Steps):
             self._inputs(f, self.seen.train_inputs)
         f.tensors, f.outputs = [], []
 
-    def _keep(self, model: ModelSeen) -> None:
+    def _keep(self, model: ModelRecord) -> None:
         """Holds the last few models for the probes at the end."""
         module = model.module()
         if module is not None:
@@ -172,7 +172,7 @@ class Recorder(Steps):
         while len(self.keep) > 4:
             self.keep.pop(next(iter(self.keep)))
 
-    def _losses(self, value: float, at: Place | None, fired: list[Forward]) -> None:
+    def _losses(self, value: float, at: SourceLocation | None, fired: list[ForwardPass]) -> None:
         """What each loss of this pass is, and which labels belong to which samples."""
         calls = [c for c in self.calls if c.got]
         named = [c for c in calls if c.function is not None]
@@ -194,7 +194,7 @@ class Recorder(Steps):
         if labels is not None and len(fired) == 1:
             self._labelled(fired[0], labels)
 
-    def _example_labels(self, fired: list[Forward], y: torch.Tensor | None) -> None:
+    def _example_labels(self, fired: list[ForwardPass], y: torch.Tensor | None) -> None:
         """The labels that belong to a model's kept inputs: those of the same step."""
         for f in fired:
             model = self.modules.numbered(f.number)
@@ -202,7 +202,7 @@ class Recorder(Steps):
                     and len(fired) == 1:
                 model.example_y = y.detach().clone()
 
-    def _labelled(self, f: Forward, y: torch.Tensor) -> None:
+    def _labelled(self, f: ForwardPass, y: torch.Tensor) -> None:
         if not f.tensors or len(y) != f.samples or not f.entry:
             return
         x = f.tensors[0]

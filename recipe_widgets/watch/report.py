@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 from recipe_widgets.core import CheckResult
 from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.files import printable, put
-from recipe_widgets.watch.places import text
+from recipe_widgets.watch.instrument.source_location import text
 
 Severity = Literal["error", "warning", "note"]
 _SEVERITY: dict[str, Severity] = {"fail": "error", "warn": "warning", "note": "note"}

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from recipe_widgets.watch.runner import Watching, _execute
+from recipe_widgets.watch.session import WatchSession, _execute
 
 from .catalogue import Program, programs
 
@@ -58,7 +58,7 @@ def _child(path: Path, watched: bool, out: Path) -> None:
     text, report = io.StringIO(), {}
     with contextlib.redirect_stdout(text):
         if watched:
-            watching = Watching(str(path), own_process=True)
+            watching = WatchSession(str(path), own_process=True)
             watching.begin()
             status, finished = _execute(path, [])
             report = watching.end(finished).as_dict()

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from recipe_widgets.rules import seen_loss
-from recipe_widgets.watch.losses import Call, looked_at
+from recipe_widgets.watch.evidence.loss_recognition import Call, looked_at
 
 N, K = 24, 5
 
@@ -22,7 +22,7 @@ def seen(loss_fn, *, y, outputs=lambda t: t, shape=(N, K), function=None, steps=
         z = outputs(start * 1.0)
         call = Call(function, z, y, others=[] if function else [y])
         call.listen()
-        from recipe_widgets.watch import graph
+        from recipe_widgets.watch.instrument import autograd_graph as graph
 
         loss = loss_fn(z, y)
         scalars, last = graph.scalar_chain(loss), graph.last_operation(z)

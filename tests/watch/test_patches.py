@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import recipe_widgets
-from recipe_widgets.watch.runner import Watching
+from recipe_widgets.watch.session import WatchSession
 
 CE = nn.functional.cross_entropy
 
@@ -58,7 +58,7 @@ def heard(neighbour: bool) -> tuple[list[str], int, list[int], int]:
     torch.manual_seed(0)
     net, other = nn.Linear(4, 2), Parked()
     thread = threading.Thread(target=train, args=(other, 5, True))
-    watching = Watching()
+    watching = WatchSession()
     watching.begin()
     if neighbour:
         thread.start()

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from recipe_widgets.rules import seen_data as judge
-from recipe_widgets.watch import dataprobes
-from recipe_widgets.watch.evidence import Inputs
-from recipe_widgets.watch.rows import Fingerprints
+from recipe_widgets.watch.evidence import data_probes as dataprobes
+from recipe_widgets.watch.evidence.records import InputStatistics
+from recipe_widgets.watch.evidence.sample_hash import SampleHasher
 
 
 def stats(x):
-    i = Inputs()
+    i = InputStatistics()
     i.add(x)
     return judge.Stats(i.mean, i.std, i.low, i.high, i.spread, i.samples, x.ndim == 4)
 
@@ -22,7 +22,7 @@ def pictures(n=100, seed=0):
 
 def test_running_sums_are_mean_and_std():
     x = pictures()
-    i = Inputs()
+    i = InputStatistics()
     i.add(x[:40])
     i.add(x[40:])
     assert i.mean == pytest.approx(x.double().mean((0, 2, 3)).numpy())
@@ -91,7 +91,7 @@ def test_metric_recount():
 
 
 def test_fingerprints_know_a_sample_in_any_batch():
-    prints, x = Fingerprints(), pictures(60)
+    prints, x = SampleHasher(), pictures(60)
     whole = prints.of([x])
     assert len(np.unique(whole)) == 60
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))

@@ -22,7 +22,7 @@ from torch.optim.optimizer import (
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from recipe_widgets.watch import hearing
+from recipe_widgets.watch.instrument import torch_entries as hearing
 from recipe_widgets.watch.recorder import Recorder
 
 _current: Recorder | None = None

@@ -9,12 +9,12 @@ import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from recipe_widgets.watch.evidence import Activation
-from recipe_widgets.watch.losses import KINDS, Call
-from recipe_widgets.watch.places import place, text
+from recipe_widgets.watch.evidence.loss_recognition import KINDS, Call
+from recipe_widgets.watch.evidence.records import Activation
+from recipe_widgets.watch.instrument.source_location import place, text
 
 if TYPE_CHECKING:
-    from recipe_widgets.watch.state import State
+    from recipe_widgets.watch.evidence.watch_state import State
 
 _T = torch.Tensor
 _MOST_CALLS = 3_000_000
@@ -32,7 +32,7 @@ def _stack(modes: list[Any]) -> None:
         torch._C._push_on_torch_function_stack(mode)
 
 
-class Looker(TorchFunctionMode):
+class TorchCallMonitor(TorchFunctionMode):
     """Lies low in the stack of modes, so that modes of the script come and go above it."""
 
     def __init__(self, recorder: State) -> None:

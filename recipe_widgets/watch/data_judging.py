@@ -11,12 +11,12 @@ import numpy as np
 
 from recipe_widgets.core import CheckResult
 from recipe_widgets.rules import seen_data as judge
-from recipe_widgets.watch import dataprobes
-from recipe_widgets.watch.dataprobes import same_samples
-from recipe_widgets.watch.evidence import Forward, Inputs, Phase
+from recipe_widgets.watch.evidence import data_probes as dataprobes
+from recipe_widgets.watch.evidence.data_probes import same_samples
+from recipe_widgets.watch.evidence.records import EvaluationPhase, ForwardPass, InputStatistics
 
 if TYPE_CHECKING:
-    from recipe_widgets.watch.verdict import Verdict
+    from recipe_widgets.watch.judging import Verdict
 
 
 def data_findings(v: Verdict) -> None:
@@ -25,7 +25,7 @@ def data_findings(v: Verdict) -> None:
             part(v)
 
 
-def _stats(i: Inputs) -> judge.Stats | None:
+def _stats(i: InputStatistics) -> judge.Stats | None:
     if i.total is None or i.samples < 2:
         return None
     return judge.Stats(i.mean, i.std, i.low, i.high, i.spread, i.samples, len(i.shape) == 3)
@@ -79,11 +79,11 @@ def _contradictions(pairs: Sequence[tuple[Any, Any]]) -> CheckResult | None:
     return judge.labels_contradict(int((again & (low != high)).sum()), int(again.sum()))
 
 
-def passes_of(phase: Phase) -> list[list[Forward]]:
+def passes_of(phase: EvaluationPhase) -> list[list[ForwardPass]]:
     """Cuts an evaluation into passes over one set: a batch that is larger than the one before
     begins a new one.
     """
-    cut: list[list[Forward]] = []
+    cut: list[list[ForwardPass]] = []
     for f in phase.forwards:
         last = cut[-1][-1] if cut else None
         if last is None or f.number != last.number or f.samples > last.samples or f.loader != last.loader \
@@ -150,7 +150,7 @@ def _continuous(v: Verdict) -> bool:
                              and x.shape[1] >= 2)
 
 
-def _changing(v: Verdict, passes: Sequence[tuple[Phase, list[Forward]]]) -> None:
+def _changing(v: Verdict, passes: Sequence[tuple[EvaluationPhase, list[ForwardPass]]]) -> None:
     known: dict[bytes, Any] = {}
     for p, part in passes:
         labels = [f.labels for f in part]

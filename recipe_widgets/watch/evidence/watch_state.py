@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.watch.evidence import Forward, LoaderSeen, Phase, Seen
-from recipe_widgets.watch.held import Held
-from recipe_widgets.watch.looker import Looker
-from recipe_widgets.watch.losses import Call
-from recipe_widgets.watch.modules import Modules
-from recipe_widgets.watch.rows import Fingerprints
+from recipe_widgets.watch.evidence.loss_recognition import Call
+from recipe_widgets.watch.evidence.model_record import Modules
+from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
+from recipe_widgets.watch.evidence.records import EvaluationPhase, ForwardPass, LoaderRecord, Seen
+from recipe_widgets.watch.evidence.sample_hash import SampleHasher
+from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
 
 LIGHT_STEPS = 40  # the first steps are all looked at, up to LIGHT_ROWS samples
 SPARSE_FROM = 320  # from here on, only every fourth step's forward pass is looked at
@@ -43,14 +43,14 @@ class State:
         self.thread, self.pid = threading.get_ident(), os.getpid()
         self.t, self.last_step = 0, last_step
         self.depth, self.full, self.light, self.quiet = 0, False, False, False
-        self.seen, self.prints = Seen(), Fingerprints()
-        self.looker, self.modules = Looker(self), Modules(self)
-        self.helds: list[Held] = []
-        self.loaders: list[LoaderSeen] = []
+        self.seen, self.prints = Seen(), SampleHasher()
+        self.looker, self.modules = TorchCallMonitor(self), Modules(self)
+        self.helds: list[OptimizerRecord] = []
+        self.loaders: list[LoaderRecord] = []
         self.schedulers: list[dict[str, Any]] = []
-        self.pending: list[Forward] = []
-        self.phase: Phase | None = None
-        self.current: Forward | None = None
+        self.pending: list[ForwardPass] = []
+        self.phase: EvaluationPhase | None = None
+        self.current: ForwardPass | None = None
         self.calls: list[Call] = []
         self.others: list[torch.Tensor] = []
         self.in_backward = False

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recipe_widgets.watch.evidence import LoaderSeen, tensors
+from recipe_widgets.watch.evidence.records import LoaderRecord, tensors
 
 _K = 7
 
@@ -178,7 +178,7 @@ def state_of(generator: Any) -> str:
         generator.getstate())
 
 
-def drawn_by_items(loader: LoaderSeen) -> bool:
+def drawn_by_items(loader: LoaderRecord) -> bool:
     """Does reading an item advance a generator which the data set carries with it?"""
     found = private_generators(loader.dataset)
     if not found:
@@ -188,7 +188,7 @@ def drawn_by_items(loader: LoaderSeen) -> bool:
     return any(state_of(g) != old for g, old in zip(found, before, strict=True))
 
 
-def changing_items(loader: LoaderSeen, most: int = 24) -> tuple[float, int]:
+def changing_items(loader: LoaderRecord, most: int = 24) -> tuple[float, int]:
     """Share of items whose input differs when they are read twice while their label does not;
     their number.
     """
@@ -217,7 +217,7 @@ def carries(thing: Any, name: str, depth: int = 5, seen: set[int] | None = None)
     return any(carries(part, name, depth - 1, seen) for part in parts)
 
 
-def indices_of(loader: LoaderSeen) -> tuple[Any, list[int]]:
+def indices_of(loader: LoaderRecord) -> tuple[Any, list[int]]:
     """The data set at the bottom, and the indices of it that the loader reads."""
     data = loader.dataset
     chosen = list(range(len(data))) if loader.chosen is None else [int(i) for i in loader.chosen]

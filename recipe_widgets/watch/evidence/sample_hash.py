@@ -10,10 +10,10 @@ import torch
 
 _POSITIONS = 64
 _MOST_ROWS = 400_000
-Hashes = npt.NDArray[np.int64]
+SampleHashes = npt.NDArray[np.int64]
 
 
-class Fingerprints:
+class SampleHasher:
     """`of(tensors)` gives one int64 per sample from up to 64 positions of it, those that vary
     most in the first batch.
     """
@@ -22,7 +22,7 @@ class Fingerprints:
         self._at: dict[tuple[Any, ...], tuple[torch.Tensor, torch.Tensor]] = {}
         self.rows = 0
 
-    def of(self, tensors: list[torch.Tensor]) -> Hashes | None:
+    def of(self, tensors: list[torch.Tensor]) -> SampleHashes | None:
         """tensors: (N, ...) each. None when there are too many by now, or nothing to look at."""
         if not tensors or self.rows > _MOST_ROWS:
             return None

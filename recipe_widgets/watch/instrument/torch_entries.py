@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.watch.evidence import LoaderSeen
-from recipe_widgets.watch.places import place
+from recipe_widgets.watch.evidence.records import LoaderRecord
+from recipe_widgets.watch.instrument.source_location import place
 from recipe_widgets.watch.recorder import Recorder
 
 
@@ -48,7 +48,7 @@ def scaled(r: Recorder, scaler: Any) -> None:
 
 def loader_made(r: Recorder, loader: Any) -> None:
     r.loaders.append(
-        LoaderSeen(
+        LoaderRecord(
             len(r.loaders) + 1, weakref.ref(loader), loader.dataset if len(r.loaders) < 8 else None,
             loader.num_workers, loader.worker_init_fn is not None, place(4),
             getattr(getattr(loader, "sampler", None), "indices", None)))

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, one_of, whole
-from recipe_widgets.watch.patches import Patches
+from recipe_widgets.watch.instrument.call_patches import Patches
+from recipe_widgets.watch.judging import Verdict
 from recipe_widgets.watch.recorder import Recorder
 from recipe_widgets.watch.report import Report
-from recipe_widgets.watch.verdict import Verdict
 
 
-class Watching:
+class WatchSession:
     """Listens from `begin()` to `end()`; then `report` is filled."""
 
     def __init__(self, script: str = "", steps: int | None = None,
@@ -62,7 +62,7 @@ def watch(steps: int | None = None, show: bool = False) -> Iterator[Report]:
 
     Numbers, random generators and modes of the code inside stay as they are.
     """
-    watching = Watching("", steps)
+    watching = WatchSession("", steps)
     report, finished = watching.begin(), False
     try:
         yield report
@@ -88,7 +88,7 @@ def run_script(script: Path, arguments: Sequence[str], steps: int | None = None,
     if not script.is_file():
         raise RecipeError("script", found=str(script), expected="a Python file")
     json, html = (Path(os.path.abspath(p)) if p else None for p in (json, html))
-    watching = Watching(str(script), steps, own_process=True)
+    watching = WatchSession(str(script), steps, own_process=True)
     watching.begin()
     status, finished = _execute(script, arguments)
     report = watching.end(finished)

@@ -11,23 +11,23 @@ from typing import Any
 import torch
 
 from recipe_widgets.rules.events import Gradients
-from recipe_widgets.watch.places import Place
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _MOST_NUMBERS = 2_000_000  # of parameters that are copied to measure a step
 _MOST_TENSORS = 10
 
 
-class Held:
+class OptimizerRecord:
     """State of its gradients: clean (none, or zeros), fresh (not used yet), used (by a step), mixed
     (used and added to).
 
     Two or three of the parameters stand for all.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, at: Place | None) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, at: SourceLocation | None) -> None:
         self.ref = weakref.ref(optimizer)
         self.made_at, self.step_at, self.zero_at, self.back_at = at, at, at, at
-        self.clip_at: Place | None = None
+        self.clip_at: SourceLocation | None = None
         self.facts = Gradients(kind=type(optimizer).__name__)
         self.settings = {
             k: v for k, v in optimizer.defaults.items() if isinstance(v, (int, float, bool))
@@ -107,7 +107,7 @@ class Held:
             self.lines[line] += 1
         return touched
 
-    def zeroed(self, at: Place | None) -> None:
+    def zeroed(self, at: SourceLocation | None) -> None:
         self.zero_at = at
         self.observe()
 
@@ -119,7 +119,7 @@ class Held:
 
     # steps
 
-    def before_step(self, at: Place | None, full: bool) -> None:
+    def before_step(self, at: SourceLocation | None, full: bool) -> None:
         self.step_at = at
         self.observe()
         if self.state == "clean":
@@ -191,7 +191,7 @@ class Held:
         self.first, self.before, self.reps = [], [], []
 
 
-class _Hand:
+class _NoOptimizer:
     """Stands for the optimiser that is not there."""
 
     def __init__(self, params: list[torch.Tensor]) -> None:
@@ -200,13 +200,13 @@ class _Hand:
         self.state: dict[Any, Any] = {}
 
 
-class ByHand(Held):
+class HandUpdateRecord(OptimizerRecord):
     """Parameters that the script moves itself: a step has been taken when one of them is no
     longer what it was.
     """
 
-    def __init__(self, params: list[torch.Tensor], at: Place | None) -> None:
-        self.hand = _Hand(params)
+    def __init__(self, params: list[torch.Tensor], at: SourceLocation | None) -> None:
+        self.hand = _NoOptimizer(params)
         super().__init__(self.hand, at)  # type: ignore[arg-type]
         self.facts.kind = "the update by hand"
         self.ids = {id(p) for p in params}
@@ -228,7 +228,7 @@ class ByHand(Held):
         return changed
 
 
-def held_by(helds: list[Held], params: Any) -> list[Held]:
+def held_by(helds: list[OptimizerRecord], params: Any) -> list[OptimizerRecord]:
     """The optimisers that hold one of these parameters."""
     ids = {id(p) for p in params}
     return [h for h in helds if h.ids & ids]

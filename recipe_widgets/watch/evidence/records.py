@@ -11,22 +11,22 @@ import torch
 from torch import nn
 
 from recipe_widgets.rules.seen_loss import LossSeen
-from recipe_widgets.watch.places import Place
-from recipe_widgets.watch.rows import Hashes
+from recipe_widgets.watch.evidence.sample_hash import SampleHashes
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 
 @dataclass(eq=False)
-class Forward:
+class ForwardPass:
     """One call of a model that is called by no other module."""
 
     number: int  # of the model
     step: int
-    at: Place | None
+    at: SourceLocation | None
     samples: int
     training: bool
     grad: bool
     entry: bool  # its inputs come from outside, not from another model
-    rows: Hashes | None
+    rows: SampleHashes | None
     tensors: list[torch.Tensor] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)
     fired: bool = False
@@ -36,7 +36,7 @@ class Forward:
 
 
 @dataclass(eq=False)
-class ModelSeen:
+class ModelRecord:
     """A model at the top of calls. runs: training steps in a row in training or eval mode."""
 
     number: int
@@ -51,7 +51,7 @@ class ModelSeen:
     called: set[str] = field(default_factory=set)
     unregistered: dict[str, set[int]] = field(default_factory=dict)
     sensitive: list[str] = field(default_factory=list)
-    at: Place | None = None
+    at: SourceLocation | None = None
     graph_linear: list[tuple[bool, int]] = field(default_factory=list)
     no_bias: bool = False
     sensitive_kinds: tuple[bool, bool] = (False, False)
@@ -63,7 +63,7 @@ class Activation:
     """One non-linearity: which units were ever above zero; how many are saturated at the start."""
 
     name: str
-    at: Place | None
+    at: SourceLocation | None
     alive: torch.Tensor
     samples: int = 0
     saturated: list[float] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Activation:
 
 
 @dataclass
-class Inputs:
+class InputStatistics:
     """Running sums over what enters, per channel (axis 1 of pictures, features of tables)."""
 
     shape: tuple[int, ...] = ()
@@ -109,7 +109,7 @@ class Inputs:
 
 
 @dataclass
-class Store:
+class SampleStore:
     """Some samples with their labels, flat."""
 
     x: list[torch.Tensor] = field(default_factory=list)
@@ -140,7 +140,7 @@ class Store:
 
 
 @dataclass
-class LoaderSeen:
+class LoaderRecord:
     """A DataLoader."""
 
     number: int
@@ -148,22 +148,22 @@ class LoaderSeen:
     dataset: Any
     workers: int
     init_fn: bool
-    at: Place | None
+    at: SourceLocation | None
     chosen: Any = None  # indices of the sampler
     trained: int = 0
     evaluated: int = 0
 
 
 @dataclass
-class Phase:
+class EvaluationPhase:
     """Forward passes without backward between two training steps: an evaluation, as a rule."""
 
     step: int
-    at: Place | None
-    forwards: list[Forward] = field(default_factory=list)
+    at: SourceLocation | None
+    forwards: list[ForwardPass] = field(default_factory=list)
     loose_dropout: bool = False
     loose_norm: bool = False
-    printed: list[tuple[str, float, int, Place | None]] = field(default_factory=list)
+    printed: list[tuple[str, float, int, SourceLocation | None]] = field(default_factory=list)
     last: bool = False
 
 
@@ -175,16 +175,16 @@ class Seen:
     # (step, loss, line of the backward)
     curve: list[tuple[int, float, Any]] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
-    label_rows: list[tuple[Hashes, np.ndarray]] = field(default_factory=list)
-    train_rows: list[tuple[int, Hashes]] = field(default_factory=list)
-    phases: list[Phase] = field(default_factory=list)
+    label_rows: list[tuple[SampleHashes, np.ndarray]] = field(default_factory=list)
+    train_rows: list[tuple[int, SampleHashes]] = field(default_factory=list)
+    phases: list[EvaluationPhase] = field(default_factory=list)
     acts: dict[Any, Activation] = field(default_factory=dict)
-    train_inputs: Inputs = field(default_factory=Inputs)
-    eval_inputs: Inputs = field(default_factory=Inputs)
-    first_inputs: Inputs = field(default_factory=Inputs)
-    first_at: Place | None = None
-    train: Store = field(default_factory=Store)
-    validation: Store = field(default_factory=Store)
+    train_inputs: InputStatistics = field(default_factory=InputStatistics)
+    eval_inputs: InputStatistics = field(default_factory=InputStatistics)
+    first_inputs: InputStatistics = field(default_factory=InputStatistics)
+    first_at: SourceLocation | None = None
+    train: SampleStore = field(default_factory=SampleStore)
+    validation: SampleStore = field(default_factory=SampleStore)
     flips: dict[Any, list[Any]] = field(default_factory=dict)
     tears: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
     fresh_dropout: dict[Any, str] = field(default_factory=dict)

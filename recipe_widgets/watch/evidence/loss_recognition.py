@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from recipe_widgets.rules.seen_loss import LossSeen
 from recipe_widgets.rules.start import Outputs
-from recipe_widgets.watch import graph
-from recipe_widgets.watch.places import Place
+from recipe_widgets.watch.instrument import autograd_graph as graph
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _MOST = 200_000  # numbers of z that are looked at
 KINDS = {
@@ -31,7 +31,7 @@ class Call:
     z: torch.Tensor
     y: torch.Tensor | None
     options: dict[str, Any] = field(default_factory=dict)
-    at: Place | None = None
+    at: SourceLocation | None = None
     # possible targets of a loss written by hand
     others: list[torch.Tensor] = field(default_factory=list)
     got: list[torch.Tensor] = field(default_factory=list)

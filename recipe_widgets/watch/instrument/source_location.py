@@ -9,11 +9,11 @@ import sys
 import sysconfig
 from typing import NamedTuple
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 _LIBRARY = tuple(os.path.realpath(sysconfig.get_paths()[key]) for key in ("stdlib", "platstdlib"))
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """A line of a file."""
 
     file: str
@@ -38,20 +38,20 @@ def _foreign(file: str) -> bool:
     return any(real.startswith(folder + os.sep) for folder in _LIBRARY)
 
 
-def place(skip: int = 1, furthest: int = 80) -> Place | None:
+def place(skip: int = 1, furthest: int = 80) -> SourceLocation | None:
     """The innermost line of the user's on the stack, `skip` frames up at least."""
     frame = sys._getframe(skip)
     for _ in range(furthest):
         code = frame.f_code
         if not _foreign(code.co_filename):
-            return Place(code.co_filename, frame.f_lineno)
+            return SourceLocation(code.co_filename, frame.f_lineno)
         if frame.f_back is None:
             return None
         frame = frame.f_back
     return None
 
 
-def text(at: Place | None, lines: int = 1) -> str:
+def text(at: SourceLocation | None, lines: int = 1) -> str:
     """The source at a place; empty where it is not known."""
     if at is None:
         return ""

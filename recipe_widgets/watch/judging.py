@@ -12,9 +12,9 @@ import numpy as np
 from recipe_widgets.core import CheckResult, rng_guard
 from recipe_widgets.rules import events, seen_loss, signals, wiring
 from recipe_widgets.rules import seen_run as run
-from recipe_widgets.watch import probes
-from recipe_widgets.watch.dataverdict import data_findings
-from recipe_widgets.watch.merging import merged
+from recipe_widgets.watch.data_judging import data_findings
+from recipe_widgets.watch.deduplicate import merged
+from recipe_widgets.watch.evidence import model_probes as probes
 from recipe_widgets.watch.recorder import Recorder
 from recipe_widgets.watch.report import Finding
 

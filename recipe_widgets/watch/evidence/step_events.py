@@ -7,13 +7,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.watch import graph
-from recipe_widgets.watch.evidence import Forward, Phase
-from recipe_widgets.watch.held import ByHand, Held, held_by
-from recipe_widgets.watch.memory import give_back
-from recipe_widgets.watch.metrics import numbers
-from recipe_widgets.watch.places import place
-from recipe_widgets.watch.state import LIGHT_MOST, LIGHT_ROWS, LIGHT_STEPS, SPARSE_FROM, State
+from recipe_widgets.watch.evidence.optimizer_record import (
+    HandUpdateRecord,
+    OptimizerRecord,
+    held_by,
+)
+from recipe_widgets.watch.evidence.printed_numbers import numbers
+from recipe_widgets.watch.evidence.records import EvaluationPhase, ForwardPass
+from recipe_widgets.watch.evidence.watch_state import (
+    LIGHT_MOST,
+    LIGHT_ROWS,
+    LIGHT_STEPS,
+    SPARSE_FROM,
+    State,
+)
+from recipe_widgets.watch.instrument import autograd_graph as graph
+from recipe_widgets.watch.instrument.heap import give_back
+from recipe_widgets.watch.instrument.source_location import place
 
 TRIM_EVERY = 10  # steps that are looked at closely, between hand-backs of memory
 
@@ -22,15 +32,15 @@ class Steps(State):
     """Entries of the optimiser's patches."""
 
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
-        held = Held(optimizer, place(3))
+        held = OptimizerRecord(optimizer, place(3))
         held.ids = {id(p) for p in held.params()}
         # it was no training by hand
-        self.helds[:] = [one for one in self.helds if not isinstance(one, ByHand)]
+        self.helds[:] = [one for one in self.helds if not isinstance(one, HandUpdateRecord)]
         self.helds.append(held)
         self.full = self.light = True
         self.look()
 
-    def held(self, optimizer: torch.optim.Optimizer) -> Held | None:
+    def held(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord | None:
         for held in reversed(self.helds):
             if held.ref() is optimizer:
                 return held
@@ -74,11 +84,11 @@ class Steps(State):
             leaves = list(graph.walk(root).leaves.values())
             if not leaves:
                 return
-            self.helds.append(ByHand(leaves, place(5)))
+            self.helds.append(HandUpdateRecord(leaves, place(5)))
             self.full = self.light = True
             self.look()
         held = self.helds[0]
-        if isinstance(held, ByHand) and held.moved():
+        if isinstance(held, HandUpdateRecord) and held.moved():
             self._stepped()
 
     def zeroed(self, optimizer: torch.optim.Optimizer) -> None:
@@ -98,7 +108,7 @@ class Steps(State):
             held.clip_at = place(3)
             held.clipped(self.factor != 1.0 and not self._unscaled(held))
 
-    def _unscaled(self, held: Held) -> bool:
+    def _unscaled(self, held: OptimizerRecord) -> bool:
         return held.ref() in self.unscaled
 
     # phases
@@ -110,13 +120,13 @@ class Steps(State):
             self._loose(old)
             self.pending = [f for f in self.pending if f.step >= self.t - 1]
 
-    def _loose(self, forwards: list[Forward]) -> None:
-        by_step: dict[int, list[Forward]] = {}
+    def _loose(self, forwards: list[ForwardPass]) -> None:
+        by_step: dict[int, list[ForwardPass]] = {}
         for f in forwards:
             if f.number in {m.number for m in self.modules.all if m.trained}:
                 by_step.setdefault(f.step, []).append(f)
         for step, group in by_step.items():
-            phase = Phase(step, group[0].at, group)
+            phase = EvaluationPhase(step, group[0].at, group)
             model = self.modules.numbered(group[0].number)
             if model is not None and group[0].training:
                 phase.loose_dropout, phase.loose_norm = model.sensitive_kinds

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 from torch.nn.modules import batchnorm, conv, dropout
 
-from recipe_widgets.watch import graph
-from recipe_widgets.watch.evidence import Forward, ModelSeen, tensors
-from recipe_widgets.watch.graph import Graph
-from recipe_widgets.watch.held import Held
-from recipe_widgets.watch.places import place
+from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
+from recipe_widgets.watch.evidence.records import ForwardPass, ModelRecord, tensors
+from recipe_widgets.watch.instrument import autograd_graph as graph
+from recipe_widgets.watch.instrument.autograd_graph import Graph
+from recipe_widgets.watch.instrument.source_location import place
 
 if TYPE_CHECKING:
-    from recipe_widgets.watch.state import State
+    from recipe_widgets.watch.evidence.watch_state import State
 
 _DROPOUT, _NORM = dropout._DropoutNd, batchnorm._NormBase
 _WEIGHTED = (nn.Linear, conv._ConvNd)
@@ -27,21 +27,21 @@ class Modules:
     """The models of a run."""
 
     def __init__(self, recorder: State) -> None:
-        self.recorder, self.all = recorder, list[ModelSeen]()
-        self._known: dict[int, tuple[weakref.ref[nn.Module], ModelSeen | None]] = {}
+        self.recorder, self.all = recorder, list[ModelRecord]()
+        self._known: dict[int, tuple[weakref.ref[nn.Module], ModelRecord | None]] = {}
         self._parts: dict[int, set[int]] = {}
         self._sensitive: dict[int, list[tuple[nn.Module, str]]] = {}
         self.first_done, self.root_grad = False, True
         self.before: Any = None  # the layer with weights that was called last
 
-    def of(self, root: nn.Module) -> ModelSeen | None:
+    def of(self, root: nn.Module) -> ModelRecord | None:
         """None for modules without parameters: losses, transforms."""
         known = self._known.get(id(root))
         if known is not None and known[0]() is root:
             return known[1]
         made = None
         if next(root.parameters(), None) is not None and len(self.all) < 200:
-            made = ModelSeen(len(self.all) + 1, weakref.ref(root), type(root).__name__,
+            made = ModelRecord(len(self.all) + 1, weakref.ref(root), type(root).__name__,
                              {id(p) for p in root.parameters()}, at=place(5))
             self.all.append(made)
             self._sensitive[made.number] = [
@@ -58,10 +58,10 @@ class Modules:
         self._known[id(root)] = (weakref.ref(root), made)
         return made
 
-    def numbered(self, number: int) -> ModelSeen | None:
+    def numbered(self, number: int) -> ModelRecord | None:
         return self.all[number - 1] if 0 < number <= len(self.all) else None
 
-    def loose(self, seen: ModelSeen) -> tuple[bool, bool]:
+    def loose(self, seen: ModelRecord) -> tuple[bool, bool]:
         """Are dropout or batch statistics on at this moment, with the model as a whole in
         training mode?
         """
@@ -72,7 +72,7 @@ class Modules:
         seen.sensitive_kinds = ("dropout" in on, "norm" in on)
         return seen.sensitive_kinds
 
-    def example(self, seen: ModelSeen, args: tuple[Any, ...], kwargs: dict[str, Any],
+    def example(self, seen: ModelRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
                 rows: Any) -> None:
         """Keeps a few inputs for the probes at the end."""
         if rows is None or len(rows) < 2:
@@ -159,7 +159,7 @@ class Modules:
         self.recorder.root_module = root if self.of(root) is not None else None
         self.first_done, self.root_grad = False, torch.is_grad_enabled()
 
-    def graph(self, found: Graph, pending: list[Forward]) -> None:
+    def graph(self, found: Graph, pending: list[ForwardPass]) -> None:
         """What the graph of a loss says about the models of this pass."""
         held = {i for h in self.recorder.helds for i in h.ids}
         for f in pending:
@@ -187,7 +187,7 @@ class Modules:
         mark = self.recorder.marks.get(id(p))
         return mark is not None and mark[0]() is p and mark[1] == p._version
 
-    def _frozen(self, seen: ModelSeen, found: Graph) -> None:
+    def _frozen(self, seen: ModelRecord, found: Graph) -> None:
         """Frozen weights at random values beside layers that learn."""
         root = seen.module()
         if root is None:
@@ -200,7 +200,7 @@ class Modules:
                 if layer in seen.called and isinstance(root.get_submodule(layer), _WEIGHTED):
                     self.recorder.seen.frozen.setdefault("random", {})[name] = (seen.at, {id(p)})
 
-    def after_step(self, held: Held) -> None:
+    def after_step(self, held: OptimizerRecord) -> None:
         """Layers whose units are all the same."""
         recorder = self.recorder
         for seen in self.all:
@@ -213,7 +213,7 @@ class Modules:
                         and id(w) in held.ids and _same(w[:2]) and _same(w):
                     recorder.seen.constant.setdefault(name, []).append(recorder.t)
 
-    def kept(self) -> list[tuple[ModelSeen, nn.Module]]:
+    def kept(self) -> list[tuple[ModelRecord, nn.Module]]:
         """Models that were trained and still live, the most trained first."""
         alive = [(s, m) for s in self.all if s.trained and (m := s.module()) is not None]
         return sorted(alive, key=lambda pair: -pair[0].trained)[:_KEEP]

@@ -14,7 +14,7 @@ from torch import nn
 from recipe_widgets.checks.copies import copied
 from recipe_widgets.core import CheckResult
 from recipe_widgets.rules import wiring
-from recipe_widgets.watch.evidence import ModelSeen, tensors
+from recipe_widgets.watch.evidence.records import ModelRecord, tensors
 
 _ROWS = 16
 
@@ -54,7 +54,7 @@ def _run(model: nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
     return [o.detach().double().clone() for o in tensors(out) if o.is_floating_point()]
 
 
-def _ready(seen: ModelSeen, module: nn.Module) -> tuple[nn.Module, Any, Any, int] | None:
+def _ready(seen: ModelRecord, module: nn.Module) -> tuple[nn.Module, Any, Any, int] | None:
     """A copy in eval mode with a few samples; None where there are none, or no copy can be made."""
     if seen.example is None:
         return None
@@ -72,7 +72,7 @@ def _ready(seen: ModelSeen, module: nn.Module) -> tuple[nn.Module, Any, Any, int
     return model, _sliced(args, n), _sliced(kwargs, n), min(n, _ROWS)
 
 
-def batch_independence(seen: ModelSeen, module: nn.Module) -> CheckResult | None:
+def batch_independence(seen: ModelRecord, module: nn.Module) -> CheckResult | None:
     """Does the output of a sample depend on others of its batch?"""
     if not seen.varies or any(
             isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None
@@ -118,7 +118,7 @@ def _mixed(model: nn.Module, args: Any, kwargs: Any, before: torch.Tensor,
     return wiring.batch_independence(moved, float(before.std()), own)
 
 
-def causal_dependence(seen: ModelSeen, module: nn.Module) -> CheckResult | None:
+def causal_dependence(seen: ModelRecord, module: nn.Module) -> CheckResult | None:
     """Does a model whose target is the next token see it?"""
     made, y = _ready(seen, module), seen.example_y
     if made is None or y is None or seen.example is None:
@@ -171,7 +171,7 @@ def _other_token(x: torch.Tensor, t: int, axis: int) -> torch.Tensor:
     return new
 
 
-def changes_output(seen: ModelSeen, module: nn.Module, names: list[str]) -> list[str]:
+def changes_output(seen: ModelRecord, module: nn.Module, names: list[str]) -> list[str]:
     """Which of these parameters change the model's output?"""
     made = _ready(seen, module)
     if made is None:
