@@ -32,11 +32,11 @@ from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Shown, curves_svg
 from recipe_widgets.training import (
     BatchIndices,
-    LayerSizes,
+    LayerUpdates,
     Snapshots,
     Training,
     UpdateRatio,
-    look_inside,
+    model_statistics,
 )
 
 Row = tuple[str, list[float]]  # what, one figure per size
@@ -92,7 +92,7 @@ def by_model(widths: dict[int, int]) -> tuple[list[int], list[Row]]:
 def _of_one_model(training: Training, figures: _Figures) -> None:
     model, (x, y) = training.model, training.data.train.batch(torch.arange(64))
     figures.add("one training step (ms)", 1e3 * seconds(training.step))
-    for probe in (UpdateRatio(), LayerSizes()):
+    for probe in (UpdateRatio(), LayerUpdates()):
         def sampled(probe: Probe = probe) -> None:
             probe.before(model)
             probe.after(model, x, y)
@@ -101,7 +101,7 @@ def _of_one_model(training: Training, figures: _Figures) -> None:
     figures.add("a snapshot (ms)",
                 1e3 * seconds(lambda: Snapshots(most=2**62).take(_at_fifty(training))))
     figures.add("a look inside, 64 samples (ms)",
-                1e3 * seconds(lambda: look_inside(model,
+                1e3 * seconds(lambda: model_statistics(model,
                                                   training.data.subset(64).train)))
     figures.add("snapshots held by a run (MB)", _held(training))
     if count_parameters(model) < 2 * 10**7:

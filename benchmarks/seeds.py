@@ -24,7 +24,7 @@ import torch
 
 from recipe_widgets import Data, Settings, load, steps
 from recipe_widgets.models import build_model
-from recipe_widgets.training import ManySeeds
+from recipe_widgets.training import MultiSeedTraining
 
 SETTINGS = Settings(model="mlp", batch_size=64)
 
@@ -41,7 +41,7 @@ def one(data: Data, count: int) -> float:
 def many(data: Data, count: int, seeds: int, shared: bool) -> float:
     """Seconds per step of all."""
     settings = SETTINGS.replace(max_steps=2 * count, eval_every=2 * count)
-    engine = ManySeeds(data, settings, range(seeds), shared_batches=shared)
+    engine = MultiSeedTraining(data, settings, range(seeds), shared_batches=shared)
     assert engine.stacked
     for member in engine.members:
         member.due = lambda: False  # type: ignore[method-assign]

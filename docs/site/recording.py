@@ -27,8 +27,8 @@ from recipe_widgets.live.diagnosis import diagnose
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import thin
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet
-from recipe_widgets.training import UpdateRatio, look_inside
-from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training import UpdateRatio, model_statistics
+from recipe_widgets.training.validation import stratified_subset
 
 # shown: predictions, units of the first layer, points of a training curve
 SAMPLES, FILTERS, POINTS = 10, 8, 100
@@ -68,7 +68,7 @@ def _look(model: nn.Module, data: Data, step: int, plan: Plan) -> dict[str, Any]
     """What the net takes some fixed samples for, and the first layer's weights where the plan
     wants them.
     """
-    inside = look_inside(model, _samples(data))
+    inside = model_statistics(model, _samples(data))
     sure, guesses = inside.probabilities.nan_to_num().max(1)
     seen = {
         "step": step, "guesses": guesses.tolist(), "sure":
@@ -81,11 +81,11 @@ def _look(model: nn.Module, data: Data, step: int, plan: Plan) -> dict[str, Any]
 
 
 def _samples(data: Data) -> Any:
-    return stratified_look(data.validation, SAMPLES)
+    return stratified_subset(data.validation, SAMPLES)
 
 
 def _untrained(model: nn.Module, data: Data, settings: Settings) -> dict[str, Any]:
-    result = evaluate(model, stratified_look(data.validation, settings.eval_samples))
+    result = evaluate(model, stratified_subset(data.validation, settings.eval_samples))
     return {
         "train_loss": None, "val_loss": _short(result.loss), "val_accuracy": _short(result.accuracy)
     }

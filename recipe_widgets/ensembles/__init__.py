@@ -2,9 +2,9 @@
 
 from recipe_widgets.ensembles.combine import Ensemble, Gain, gain, gain_of, probabilities
 from recipe_widgets.ensembles.make import bagging, distill, models_of
-from recipe_widgets.training import ManySeeds, train_many
+from recipe_widgets.training import MultiSeedTraining, train_many
 
 __all__ = [
-    "Ensemble", "Gain", "ManySeeds", "bagging", "distill", "gain", "gain_of", "models_of",
+    "Ensemble", "Gain", "MultiSeedTraining", "bagging", "distill", "gain", "gain_of", "models_of",
     "probabilities", "train_many"
 ]

@@ -15,7 +15,7 @@ from recipe_widgets.core.hooks import service
 from recipe_widgets.data import Data
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import train_many
-from recipe_widgets.training.best import kept_accuracy
+from recipe_widgets.training.early_stopping import final_accuracy
 
 Expected = Literal["better", "worse", "same"]
 Measure = Callable[[Mapping[str, Any], int], float]
@@ -88,7 +88,7 @@ class Ledger:
         """
         def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
             runs = train_many(data, settings.replace(**changes), wanted)
-            return tuple(0.0 if run.status == "diverged" else kept_accuracy(run) for run in runs)
+            return tuple(0.0 if run.status == "diverged" else final_accuracy(run) for run in runs)
 
         return cls(lambda changes, seed: scores(changes, [seed])[0], seeds, _at_once=scores)
 

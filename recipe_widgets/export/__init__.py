@@ -1,5 +1,5 @@
-"""Layer 4: a run as a plain PyTorch script that does without this package."""
+"""A run as a plain PyTorch script that does without this package."""
 
-from recipe_widgets.export.script import save_script, script_of
+import lazy_loader
 
-__all__ = ["save_script", "script_of"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -19,7 +19,7 @@ from recipe_widgets.lessons.changed_inputs import changed, unnormalised
 from recipe_widgets.lessons.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.plots import Picture
 from recipe_widgets.training import evaluate
-from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training.validation import stratified_subset
 
 WAYS = ("flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds")
 
@@ -138,4 +138,4 @@ def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str
 
 def _some(data: Data, count: int) -> Data:
     """The same data with so many validation samples at most, each class in proportion."""
-    return replace(data, validation=stratified_look(data.validation, count), _copies={})
+    return replace(data, validation=stratified_subset(data.validation, count), _copies={})

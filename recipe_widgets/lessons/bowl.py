@@ -18,7 +18,7 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import head
-from recipe_widgets.training import by_hand
+from recipe_widgets.training import manual_optimizers as by_hand
 
 Array = npt.NDArray[np.float64]
 Loss = Callable[[torch.Tensor], torch.Tensor]

@@ -17,7 +17,7 @@ from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.lessons.trials import points
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.rules.spread import paired
-from recipe_widgets.training import Evaluation, ManySeeds, evaluate, train
+from recipe_widgets.training import Evaluation, MultiSeedTraining, evaluate, train
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def early_stopping(data: Data, settings: Settings, seeds: int = 6) -> Stopped:
     that chose nothing.
     """
     choosing, judging = halves(data)
-    many = ManySeeds(choosing, settings.replace(final="best"), range(seeds))
+    many = MultiSeedTraining(choosing, settings.replace(final="best"), range(seeds))
     while many.running and many.done < settings.max_steps:
         many.step()
     many.finish()

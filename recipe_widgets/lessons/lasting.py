@@ -20,8 +20,8 @@ from recipe_widgets.lessons.trials import Trials, points
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, thin
 from recipe_widgets.rules.spread import paired
-from recipe_widgets.training import Average, Training, evaluate, train, train_many
-from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training import Training, WeightAverage, evaluate, train, train_many
+from recipe_widgets.training.validation import stratified_subset
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,8 @@ def _one(data: Data, settings: Settings, decay: float,
     over the mean is NaN.
     """
     training = Training(build_model(settings, data.shape, data.num_classes), data, settings)
-    moving, mean = Average(training.model, decay), Average(training.model)
-    split, every = stratified_look(data.validation,
+    moving, mean = WeightAverage(training.model, decay), WeightAverage(training.model)
+    split, every = stratified_subset(data.validation,
                                    settings.eval_samples), max(1, settings.max_steps // looks)
     rows: list[list[float]] = [[], [], []]
     models = (training.model, moving.model, mean.model)

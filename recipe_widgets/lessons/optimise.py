@@ -22,8 +22,9 @@ from recipe_widgets.lessons.start import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import head
-from recipe_widgets.training import BatchIndices, by_hand, train_many
-from recipe_widgets.training.by_hand import ByHand
+from recipe_widgets.training import BatchIndices, train_many
+from recipe_widgets.training import manual_optimizers as by_hand
+from recipe_widgets.training.manual_optimizers import ManualOptimizer
 
 # A rule written by hand, its constants, and PyTorch's own class with the same ones.
 TWINS: dict[str, tuple[by_hand.Rule, dict[str, float], Any]] = {
@@ -48,7 +49,7 @@ def equal_to_torch(data: Data, settings: Settings, steps: int = 50,
     for name, (rule, constants, theirs) in TWINS.items():
         nets = [build_model(settings, data.shape, data.num_classes).double() for _ in range(2)]
         optimizers = [
-            ByHand(nets[0].parameters(), rule, lr, **constants),
+            ManualOptimizer(nets[0].parameters(), rule, lr, **constants),
             theirs(list(nets[1].parameters()), lr)
         ]
         rows = BatchIndices(data.train.size, settings.batch_size, settings.seed)

@@ -19,7 +19,7 @@ from recipe_widgets.lessons.fits import (
 from recipe_widgets.lessons.sweeps import sweep, sweeps_beside
 from recipe_widgets.lessons.trials import Trials, beside
 from recipe_widgets.training import evaluate, train_many
-from recipe_widgets.training.best import kept_accuracy
+from recipe_widgets.training.early_stopping import final_accuracy
 
 __all__ = [
     "DecisionPath", "bags", "beside", "check_regularised", "dropout_and_norm", "dropout_race",
@@ -56,7 +56,7 @@ def check_regularised(data: Data, base: Settings, mine: Settings, seeds: int = 6
     if mine == base:
         return "Nothing has changed yet: give dropout, weight_decay or label_smoothing a value."
     pairs = [train_many(data, one, range(seeds)) for one in (base, mine)]
-    before, after = ([kept_accuracy(run) for run in runs] for runs in pairs)
+    before, after = ([final_accuracy(run) for run in runs] for runs in pairs)
     trials = Trials(f"{data.name}, {data.train.size} samples",
                     {"as before": before, "yours": after})
     learnt = float(

@@ -16,8 +16,8 @@ from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.plots import Picture
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import evaluate, train
-from recipe_widgets.training.evaluate import stratified_look
 from recipe_widgets.training.loop import LossOfBatch
+from recipe_widgets.training.validation import stratified_subset
 
 GLANCE = 50  # validation samples per look on the way, where only the end counts
 
@@ -115,7 +115,7 @@ def end_accuracy(data: Data, settings: Settings, model: nn.Module | None = None)
     run = quiet_run(data, settings, model)
     if run.status == "diverged" or run.model is None:
         return 0.0
-    return evaluate(run.model, stratified_look(data.validation, settings.eval_samples)).accuracy
+    return evaluate(run.model, stratified_subset(data.validation, settings.eval_samples)).accuracy
 
 
 def beside(*trials: Trials, title: str = "") -> Picture:

@@ -13,11 +13,11 @@ from recipe_widgets.training import (
     Training,
     UpdateRatio,
     advance,
+    change_and_record,
     cold_knobs,
     end_with_best,
     evaluate,
     fork,
-    turn_noted,
 )
 
 LOOK_SAMPLES = 500  # validation samples per look: the curve costs about 1 % of the training then
@@ -114,7 +114,7 @@ class ModelRun:
 
     def turn(self, settings: Settings) -> None:
         assert self.training is not None
-        turn_noted(self.training, self.run, self._as_live(settings))
+        change_and_record(self.training, self.run, self._as_live(settings))
         if self.run.status == "done":  # more steps were asked for
             self.run.status, self.run.message = "running", ""
             self._going = advance(self.training, self.run)

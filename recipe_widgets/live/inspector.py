@@ -15,8 +15,8 @@ from recipe_widgets.plots.inside import (
     time_html,
     weights_html,
 )
-from recipe_widgets.training import LayerSizes, Training, look_inside, time_split
-from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training import LayerUpdates, Training, model_statistics, step_timing
+from recipe_widgets.training.validation import stratified_subset
 
 TABS = {
     "activations": "Activations", "gradients": "Gradients", "updates": "Updates", "weights":
@@ -54,10 +54,10 @@ class Inspector:
     def prepare(self, training: Training) -> None:
         """Let the training measure by layer where the open tab asks for it, else not."""
         wanted = self.tab in ("gradients", "updates")
-        has = any(isinstance(probe, LayerSizes) for probe in training.probes)
+        has = any(isinstance(probe, LayerUpdates) for probe in training.probes)
         if wanted != has:
-            rest = [probe for probe in training.probes if not isinstance(probe, LayerSizes)]
-            training.probes = [*rest, LayerSizes()] if wanted else rest
+            rest = [probe for probe in training.probes if not isinstance(probe, LayerUpdates)]
+            training.probes = [*rest, LayerUpdates()] if wanted else rest
 
     def look(self, run: Run, training: Training | None) -> None:
         """Make the page of the open tab. training: None when the run is over."""
@@ -72,13 +72,13 @@ class Inspector:
         if tab in ("gradients", "updates"):
             return sizes_html(run.history, tab[:-1], HEALTHY if tab == "updates" else None)
         if tab == "time":
-            return time_html(time_split(
+            return time_html(step_timing(
                 training)) if training is not None else "Time is measured while a run goes on."
         assert run.model is not None
         assert run.data is not None
-        split = stratified_look(
+        split = stratified_subset(
             run.data.validation if len(run.data.validation.y) else run.data.train, LOOK_SAMPLES)
-        inside, names = look_inside(run.model, split), run.data.classes
+        inside, names = model_statistics(run.model, split), run.data.classes
         return {
             "activations": lambda: activations_html(inside), "weights":
             lambda: weights_html(inside), "predictions":

@@ -10,7 +10,7 @@ from recipe_widgets.live.command import Command
 from recipe_widgets.live.computing import BY_HAND, Computing
 from recipe_widgets.live.run_history import GHOST_STEPS, LEFT, REPLACED, RunHistory
 from recipe_widgets.live.seed_band import compare_seeds
-from recipe_widgets.training import in_words
+from recipe_widgets.training import explain_torch_error
 
 
 class Obeying(Computing):
@@ -31,7 +31,7 @@ class Obeying(Computing):
                 self._look_inside()
                 return self._train_a_moment()
             except Exception as error:  # whatever a model does, the panel lives on and says so
-                known = error if isinstance(error, RecipeError) else in_words(error, self.settings)
+                known = error if isinstance(error, RecipeError) else explain_torch_error(error, self.settings)
                 text = str(known) if known is not None else f"{type(error).__name__}: {error}"
                 self.visiting = None
                 if self.time_travel.goal is not None:  # the run itself is well

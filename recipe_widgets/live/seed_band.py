@@ -14,7 +14,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.live.active_run import live_settings
 from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.rules.spread import Paired, paired
-from recipe_widgets.training import ManySeeds
+from recipe_widgets.training import MultiSeedTraining
 
 SEEDS = 8
 
@@ -69,7 +69,7 @@ def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
     sides = []
     for settings in (old, new):
         wanted = live_settings(settings.replace(max_steps=steps, seed=0))
-        sides.append(ManySeeds(data, wanted, range(seeds)))
+        sides.append(MultiSeedTraining(data, wanted, range(seeds)))
     column = "val_accuracy" if len(data.validation.y) else "train_loss"
     band = SeedBand(old, new, tuple(sides[0].runs), tuple(sides[1].runs), column)
     for number in range(steps):

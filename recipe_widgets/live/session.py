@@ -16,7 +16,7 @@ from recipe_widgets.live.frame import Frame
 from recipe_widgets.live.obeying import Obeying
 from recipe_widgets.live.run_history import RunHistory
 from recipe_widgets.live.thread_count import rest_openmp
-from recipe_widgets.training.warming import warm_up
+from recipe_widgets.training.preload import preload_optimizer
 
 
 class Session(Obeying):
@@ -62,7 +62,7 @@ class Session(Obeying):
         """Load behind the page what a first run needs: PyTorch imports for a second at the first
         optimiser.
         """
-        self.engine.prepare(warm_up)
+        self.engine.prepare(preload_optimizer)
 
     def look(self, tab: str) -> None:
         """Open a tab that shows the inside of the network, or close it with "". Raises

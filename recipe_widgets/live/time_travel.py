@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.live.active_run import ModelRun
-from recipe_widgets.training import Journey
+from recipe_widgets.training import Rewind
 
 
 class TimeTravel:
@@ -21,7 +21,7 @@ class TimeTravel:
     def __init__(self) -> None:
         self.share = 1.0
         self.rewind_with: Settings | None = None
-        self._journey: Journey | None = None
+        self._journey: Rewind | None = None
         self._way: Iterator[float] = iter(())
         self._from: Run | None = None
 
@@ -30,7 +30,7 @@ class TimeTravel:
         return self._journey is not None and self.share < 1.0
 
     @property
-    def moment(self) -> Journey | None:
+    def moment(self) -> Rewind | None:
         """Where the reader has arrived; None for now."""
         return self._journey if not self.going else None
 
@@ -45,7 +45,7 @@ class TimeTravel:
         """
         self.end()
         if step < run.steps_done:
-            self._journey, self._from, self.share = Journey(run, step), run, 0.0
+            self._journey, self._from, self.share = Rewind(run, step), run, 0.0
             self._way = self._journey.walk(set_threads)
 
     def move(self) -> bool:

@@ -15,7 +15,7 @@ from recipe_widgets.data import Split
 from recipe_widgets.plots.curves import Chart, Curve, thin
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
 from recipe_widgets.plots.svg import HEIGHT, LEFT, WIDTH, chart_axes, chart_path
-from recipe_widgets.training import Inside
+from recipe_widgets.training import ModelStatistics
 
 HEALTHY = 1e-3  # size of an update against its weights (CS231n)
 FILTERS, PICTURES = 32, 10  # shown
@@ -39,7 +39,7 @@ def _page(body: str, words: str) -> str:
     return f'{_STYLE}<div class="recipe-inside" role="group" aria-label="{said}"><p>{said}</p>{body}</div>'
 
 
-def activations_html(inside: Inside) -> str:
+def activations_html(inside: ModelStatistics) -> str:
     """Mean, spread, dead units and saturated values by layer."""
     widest = max((abs(one.mean) + one.std for one in inside.layers), default=1.0) or 1.0
     rows = []
@@ -107,7 +107,7 @@ def _lines(chart: Chart, guide: float | None) -> str:
         f"{''.join(chart_axes(chart))}{parts}</svg></div>")
 
 
-def weights_html(inside: Inside) -> str:
+def weights_html(inside: ModelStatistics) -> str:
     """The first layer's weights as pictures, each stretched from its lowest to its highest."""
     if inside.weights is None:
         return _page("", "The first layer's weights do not have the form of pictures.")
@@ -127,7 +127,7 @@ def weights_html(inside: Inside) -> str:
                  words)
 
 
-def predictions_html(inside: Inside, split: Split, names: Sequence[str]) -> str:
+def predictions_html(inside: ModelStatistics, split: Split, names: Sequence[str]) -> str:
     """Some fixed samples with what the net takes them for; mistakes are outlined."""
     count = min(PICTURES, len(inside.y))
     guesses = inside.probabilities.argmax(1)
@@ -151,7 +151,7 @@ def predictions_html(inside: Inside, split: Split, names: Sequence[str]) -> str:
     )
 
 
-def confusion_html(inside: Inside, names: Sequence[str]) -> str:
+def confusion_html(inside: ModelStatistics, names: Sequence[str]) -> str:
     """Counts of label (rows) against prediction (columns)."""
     table = inside.confusion.numpy()
     off = table - np.diag(np.diag(table))

@@ -15,11 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from recipe_widgets.core import Probe, RecipeError, Settings, Step
 from recipe_widgets.data import Data, Split
-from recipe_widgets.training.batches import BatchIndices
-from recipe_widgets.training.evaluate import Evaluation, evaluate
+from recipe_widgets.training.batch_indices import BatchIndices
 from recipe_widgets.training.loop import ACCURACY_EVERY, LossOfBatch, Training
 from recipe_widgets.training.processes import count, rank
-from recipe_widgets.training.state import generators
+from recipe_widgets.training.training_state import generators
+from recipe_widgets.training.validation import Evaluation, evaluate
 
 
 class Share:

@@ -14,17 +14,17 @@ from recipe_widgets.core.arguments import blamed, checked, fitting
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
-from recipe_widgets.training.averaging import Average
-from recipe_widgets.training.batches import BatchIndices
-from recipe_widgets.training.best import Best
+from recipe_widgets.training.batch_indices import BatchIndices
+from recipe_widgets.training.checkpointing import Checkpointing
 from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.diverged import first_bad_step, why_diverged
-from recipe_widgets.training.evaluate import Evaluation, evaluate, stratified_look
+from recipe_widgets.training.early_stopping import BestEvaluation
 from recipe_widgets.training.optimizers import make_optimizer
-from recipe_widgets.training.plainly import plainly
 from recipe_widgets.training.processes import count
-from recipe_widgets.training.saving import Saving
-from recipe_widgets.training.schedules import Plateau, lr_at
+from recipe_widgets.training.schedules import Plateau, learning_rate
+from recipe_widgets.training.torch_errors import torch_errors_explained
+from recipe_widgets.training.validation import Evaluation, evaluate, stratified_subset
+from recipe_widgets.training.weight_averaging import WeightAverage
 
 EARLY_LOOKS = frozenset(10 * 4**power for power in range(12))  # steps
 LossOfBatch = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -57,12 +57,12 @@ class Training:
         self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed,
                                     self.device)
         self.optimizer = make_optimizer(model.parameters(), settings)
-        self.best = Best(settings)
+        self.best = BestEvaluation(settings)
         self.loss_fn = loss_fn
         self.augment = None if settings.augment == "none" else Augment(
             self.split, settings.augment, settings.augment_strength, self.data.num_classes,
             settings.seed)
-        self.average = Average(self.model, settings.ema) if settings.ema else None
+        self.average = WeightAverage(self.model, settings.ema) if settings.ema else None
         self.plateau = Plateau() if settings.schedule == "plateau" else None
         self._varies = settings.schedule != "constant" or settings.warmup > 0
         self._looked_at: Split | None = None
@@ -132,7 +132,7 @@ class Training:
 
     def _before_update(self, index: int) -> None:
         if self._varies:
-            lr = lr_at(index, self.settings, self.batches.steps_per_epoch)
+            lr = learning_rate(index, self.settings, self.batches.steps_per_epoch)
             lr *= self.plateau.factor if self.plateau is not None else 1.0
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
@@ -175,7 +175,7 @@ class Training:
     def evaluate(self) -> Evaluation:
         """Look at the validation set and write `val_loss` and `val_accuracy` of the newest step."""
         if self._looked_at is None:
-            self._looked_at = stratified_look(self.data.validation, self.settings.eval_samples)
+            self._looked_at = stratified_subset(self.data.validation, self.settings.eval_samples)
         result = self._look(self._looked_at)
         if self.plateau is not None:
             self.plateau.look(result.loss)
@@ -257,7 +257,7 @@ def steps(model: nn.Module, data: Data, settings: Settings,
     finds none. The numbers are in `step.history`. After the last step `model` has the averaged
     weights where `settings.ema` asks for them.
     """
-    with blamed("steps(model, data)", _FITS), plainly(settings):
+    with blamed("steps(model, data)", _FITS), torch_errors_explained(settings):
         training = Training(model, data, settings, probes)
         for index in range(settings.max_steps):
             step = training.step()
@@ -305,14 +305,14 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
     if resume and checkpoints is None:
         raise RecipeError("train(resume=True)", found="no folder",
                           expected="checkpoints=, the folder of the run")
-    with plainly(settings):
+    with torch_errors_explained(settings):
         own = model is not None
         if model is None:
             model = build_model(settings, data.shape, data.num_classes)
         training = _kind()(model, data, settings, probes, loss_fn)
         run = training.new_run()
         run.own = own or loss_fn is not None
-        saving = None if checkpoints is None else Saving(checkpoints, training, run, own)
+        saving = None if checkpoints is None else Checkpointing(checkpoints, training, run, own)
         if saving is not None:
             saving.begin(resume)
         for step in advance(training, run):

@@ -9,8 +9,8 @@ from torch import nn
 
 from recipe_widgets.core import Settings
 from recipe_widgets.core.arguments import checked, fitting
-from recipe_widgets.training.by_hand import ByHand, normalized
-from recipe_widgets.training.warming import load_put_off
+from recipe_widgets.training.manual_optimizers import ManualOptimizer, normalized
+from recipe_widgets.training.preload import preload_compiler
 
 
 @checked()
@@ -23,7 +23,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> to
     Adadelta have none. Weight decay is added to the gradient, except for AdamW, where it shrinks
     the weights directly (Loshchilov & Hutter 2019).
     """
-    load_put_off()
+    preload_compiler()
     params = list(parameters)
     lr, momentum, decay = settings.lr, settings.momentum, settings.weight_decay
     fused = bool(params) and all(p.device.type in ("cpu", "cuda") and p.is_floating_point()
@@ -39,6 +39,6 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> to
     if settings.optimizer == "adadelta":
         return torch.optim.Adadelta(params, lr=lr, weight_decay=decay)
     if settings.optimizer == "normalized":
-        return ByHand(params, normalized, lr, weight_decay=decay, gamma=momentum)
+        return ManualOptimizer(params, normalized, lr, weight_decay=decay, gamma=momentum)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     return kind(params, lr=lr, betas=(momentum, 0.999), weight_decay=decay, fused=fused)

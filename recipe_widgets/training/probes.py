@@ -48,7 +48,7 @@ class UpdateRatio:
         return [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
 
 
-class LayerSizes:
+class LayerUpdates:
     """By layer, every `every`-th step: the norm of its gradient, and ‖change of its weights‖ /
     ‖weights‖.
 

@@ -13,6 +13,7 @@ PER_EPOCH = 0.98  # of "epoch"
 RISE, START, END = 0.3, 25.0, 1e4
 
 
+@checked(step=whole(0), steps_per_epoch=whole(0))
 def lr_at(step: int, settings: Settings, steps_per_epoch: int = 0) -> float:
     """The learning rate of a step, counted from 0, for a run of `settings.max_steps` steps.
 
@@ -25,6 +26,11 @@ def lr_at(step: int, settings: Settings, steps_per_epoch: int = 0) -> float:
     of the run, down to nearly zero, both by half a cosine wave (Smith & Topin 2018). plateau: see
     `Plateau`; here constant. The climb of `warmup` steps comes first and multiplies the schedule.
     """
+    return learning_rate(step, settings, steps_per_epoch)
+
+
+def learning_rate(step: int, settings: Settings, steps_per_epoch: int = 0) -> float:
+    """`lr_at` without a look at its arguments: the loop calls it at every step."""
     climb = min(1.0, (step + 1) / (settings.warmup + 1))
     if settings.schedule == "onecycle":
         return settings.lr * _one_cycle(step, settings.max_steps) * climb

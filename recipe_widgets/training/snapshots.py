@@ -17,8 +17,8 @@ from recipe_widgets.core import History, RecipeError, Run
 from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
+from recipe_widgets.training.changes import fork, train_with_changes
 from recipe_widgets.training.loop import Training, end_with_best
-from recipe_widgets.training.turning import fork, turned
 
 MOST_BYTES = 48 * 2**20  # of the snapshots of one run
 LEFT_BYTES = 8 * 2**20  # of them after the run is over
@@ -108,7 +108,7 @@ def frozen(training: Training) -> Training:
         training.history = history
 
 
-class Journey:
+class Rewind:
     """A walk of a copy to a past step of a run: from the newest snapshot before it, else from the
     seed.
 
@@ -158,7 +158,7 @@ class Journey:
         Raises:
             RecipeError: the numbers are not those on record.
         """
-        going = turned(self.training, self.run, self._was.changes, {}, self.step)
+        going = train_with_changes(self.training, self.run, self._was.changes, {}, self.step)
         while self.training.done < self.step:
             count = next(
                 (count for at, count in reversed(self.run.threads) if at <= self.training.done),
@@ -186,7 +186,7 @@ class Journey:
 
 def at(run: Run, step: int) -> Run:
     """What `run.at(step)` does."""
-    journey, threads = Journey(run, step), torch.get_num_threads()
+    journey, threads = Rewind(run, step), torch.get_num_threads()
     try:
         for _ in journey.walk():
             pass

@@ -29,7 +29,7 @@ DERIVATIVES: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., torch.Te
 
 
 def stackable(settings: Settings) -> bool:
-    """Whether these settings describe what `Stack` computes; everything else trains one model
+    """Whether these settings describe what `StackedMLP` computes; everything else trains one model
     after the other.
     """
     return (settings.model == "linear" or (settings.model == "mlp" and settings.activation in DERIVATIVES
@@ -38,7 +38,7 @@ def stackable(settings: Settings) -> bool:
         and not settings.ema and settings.schedule != "plateau"
 
 
-class Layer:
+class StackedLinear:
     """K Linear layers as one: w (K, n_in, n_out), b (K, 1, n_out), and the motion that the update
     gives them.
 
@@ -68,7 +68,7 @@ class Layer:
         self.b.add_(self.b_motion, alpha=-lr)
 
 
-class Stack:
+class StackedMLP:
     """K models of the same `settings`, as `build_model` makes them for "linear" and "mlp",
     trained at once.
     """
@@ -79,7 +79,7 @@ class Stack:
                     for layer in model.modules()
                     if isinstance(layer, nn.Linear)]
                    for model in models]
-        self.layers = [Layer(row) for row in zip(*linears, strict=True)]
+        self.layers = [StackedLinear(row) for row in zip(*linears, strict=True)]
         drops = [
             next((m for m in model.modules() if isinstance(m, Dropout)), None) for model in models
         ]

@@ -16,7 +16,13 @@ from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.hooks import service
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
-from recipe_widgets.training import Training, advance, end_with_best, evaluate, plainly
+from recipe_widgets.training import (
+    Training,
+    advance,
+    end_with_best,
+    evaluate,
+    torch_errors_explained,
+)
 from recipe_widgets.tune.engines import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
 from recipe_widgets.tune.lost import storage_errors
 from recipe_widgets.tune.opening import agree, open_study, with_looks
@@ -179,7 +185,7 @@ class Tuning:
         it.
         """
         settings = self.space.suggest(trial, self.base)
-        with plainly(settings):
+        with torch_errors_explained(settings):
             model = build_model(settings, self.data.shape, self.data.num_classes)
             training = Training(model, self.data, settings)
             run = training.new_run()

@@ -13,7 +13,7 @@ import torch
 from recipe_widgets import Run, Settings
 from recipe_widgets.core import History
 from recipe_widgets.training import Checkpoints
-from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.batch_indices import BatchIndices
 from recipe_widgets.training.distributed import Share
 from recipe_widgets.training.processes import from_first, gathered, together
 

@@ -3,7 +3,7 @@ import pytest
 
 from recipe_widgets import Data, RecipeError, Settings, evaluate, train
 from recipe_widgets.evaluation import Ledger
-from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training.validation import stratified_subset
 
 NOISE = (0.0, 0.01, -0.01)
 
@@ -106,6 +106,6 @@ def test_of_settings_judges_the_weights_that_a_run_keeps() -> None:
     for seed in range(2):
         for final, scored in (("last", entry.a), ("best", entry.b)):
             run = train(data, settings.replace(seed=seed, final=final))
-            assert scored[seed] == evaluate(run.model, stratified_look(data.validation,
+            assert scored[seed] == evaluate(run.model, stratified_subset(data.validation,
                                                                        40)).accuracy
     assert entry.a != entry.b

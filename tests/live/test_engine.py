@@ -34,7 +34,7 @@ def test_the_trainer_thread_does_an_errand_and_then_trains(blobs: Data) -> None:
 
 def test_a_shown_panel_asks_for_the_warm_up(blobs: Data, monkeypatch) -> None:
     asked = threading.Event()
-    monkeypatch.setattr("recipe_widgets.live.session.warm_up", asked.set)
+    monkeypatch.setattr("recipe_widgets.live.session.preload_optimizer", asked.set)
     panel = LivePanel(blobs, Settings(max_steps=5))
     assert not asked.is_set()
     panel._repr_mimebundle_()
@@ -44,8 +44,8 @@ def test_a_shown_panel_asks_for_the_warm_up(blobs: Data, monkeypatch) -> None:
 
 def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number() -> None:
     code = (
-        "import gc, sys, torch\nfrom recipe_widgets.training.warming import warm_up\n"
-        "before, state = 'torch._dynamo' in sys.modules, torch.get_rng_state()\nwarm_up()\n"
+        "import gc, sys, torch\nfrom recipe_widgets.training.preload import preload_optimizer\n"
+        "before, state = 'torch._dynamo' in sys.modules, torch.get_rng_state()\npreload_optimizer()\n"
         "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()), gc.isenabled())"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -53,8 +53,8 @@ def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number
 
 
 def test_a_reader_who_does_without_garbage_collection_keeps_it_so() -> None:
-    code = ("import gc, sys, torch\nfrom recipe_widgets.training.warming import load_put_off\n"
-            "gc.disable()\nload_put_off()\nprint('torch._dynamo' in sys.modules, gc.isenabled())")
+    code = ("import gc, sys, torch\nfrom recipe_widgets.training.preload import preload_compiler\n"
+            "gc.disable()\npreload_compiler()\nprint('torch._dynamo' in sys.modules, gc.isenabled())")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["True", "False"]
 

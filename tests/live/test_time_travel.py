@@ -10,7 +10,7 @@ from recipe_widgets import RecipeError, Settings, load
 from recipe_widgets.live import Session
 from recipe_widgets.live.inspector import TABS
 from recipe_widgets.live.time_travel import TimeTravel
-from recipe_widgets.training import Journey, LayerSizes, Snapshots, Training, replay
+from recipe_widgets.training import LayerUpdates, Rewind, Snapshots, Training, replay
 from tests.live.test_session import until
 
 LONG = Settings(width=16, max_steps=100_000, dropout=0.2, batch_size=32)
@@ -175,7 +175,7 @@ def test_each_step_is_done_with_the_threads_on_record(session: Session,
     session.run.snapshots = Snapshots()
     monkeypatch.setattr(Training, "step",
                         lambda self: counts.append(torch.get_num_threads()) or step(self))
-    monkeypatch.setattr(Journey, "_compare", lambda self: None)  # nothing was really done with two
+    monkeypatch.setattr(Rewind, "_compare", lambda self: None)  # nothing was really done with two
     session.order("visit", step=90)
     session.wait(20)
     assert counts == [2] * 60 + [1] * 30
@@ -236,7 +236,7 @@ def test_a_closed_tab_measures_nothing(session: Session) -> None:
     until(lambda: session.run is not None and any(
         n.startswith("gradient ") for n in session.run.history.names))
     session.look("")
-    until(lambda: not any(isinstance(p, LayerSizes) for p in session._lanes[-1].training.probes))
+    until(lambda: not any(isinstance(p, LayerUpdates) for p in session._lanes[-1].training.probes))
     assert session.inspector.page == ""
     before = session.run.steps_done
     until(lambda: session.run.steps_done > before + 100)

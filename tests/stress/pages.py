@@ -25,7 +25,7 @@ from recipe_widgets.plots.inside import (
     time_html,
 )
 from recipe_widgets.plots.svg import curves_svg
-from recipe_widgets.training.inside import Inside, Layer
+from recipe_widgets.training.layer_statistics import LayerStatistics, ModelStatistics
 from recipe_widgets.watch.report import Finding
 from recipe_widgets.watch.report import Report as Watched
 
@@ -79,8 +79,8 @@ def run_named(text: str) -> Run:
     return run
 
 
-def inside_named(text: str) -> Inside:
-    return Inside((Layer(text, text, 0.1, 0.2, 0.5), ), torch.full((6, 3), 1 / 3),
+def inside_named(text: str) -> ModelStatistics:
+    return ModelStatistics((LayerStatistics(text, text, 0.1, 0.2, 0.5), ), torch.full((6, 3), 1 / 3),
                   torch.arange(6) % 3, None)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from recipe_widgets.core.plain import read_text
 from recipe_widgets.data import embedded
 from recipe_widgets.data.complete import complete_arrays
 from recipe_widgets.lessons.story import records
-from recipe_widgets.recipes import recipe
 from tests.data.test_data_complete import CIFAR, cifar, equal
 from tests.stress.damage import damaged, variants
 from tests.stress.kinds import BY_NAME, KINDS, Kind, newest, run_of, write_exported
@@ -182,19 +180,6 @@ def test_texts(name: str, tmp_path: Path, tally: Callable[[str], Tally]) -> None
         kinds.add(type(refused(lambda: reading(file))))
         row.tried += 1
     assert RecipeError in kinds
-
-
-def test_recipes_that_come_with_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                            tally: Callable[[str], Tally]) -> None:
-    row, package = tally("damaged files: recipes"), sys.modules["recipe_widgets.recipes"]
-    whole = {file.name: file.read_bytes() for file in Path(package.__file__).parent.glob("*.json")}
-    monkeypatch.setattr(package.resources, "files", lambda _: tmp_path)
-    for name, content in whole.items():
-        for spoiled in variants(content, COUNT):
-            (tmp_path / name).write_bytes(spoiled)
-            found = refused(lambda name=name: recipe(name.removesuffix(".json")))
-            assert isinstance(found, (Settings, RecipeError))
-            row.tried += 1
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of TIFF

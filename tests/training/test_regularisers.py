@@ -13,7 +13,7 @@ from recipe_widgets import Data, Settings, steps, train
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.training import BatchIndices, Training
-from recipe_widgets.training.state import restore, state_of
+from recipe_widgets.training.training_state import restore, state_of
 
 SHORT = Settings(width=16, max_steps=12, batch_size=32)
 ALL = "flip+crop+rotate+erase+mixup+cutmix"

@@ -28,7 +28,7 @@ from recipe_widgets.lessons.compare import PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.training import BatchIndices, evaluate, train
-from recipe_widgets.training.evaluate import stratified_look
+from recipe_widgets.training.validation import stratified_subset
 
 HATCHES = ("", "//", "..", "xx")
 
@@ -287,7 +287,7 @@ def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10,
 
     Looks at `look` validation samples every `every` steps; the time of the looks does not count.
     """
-    held, first, converged, final = stratified_look(data.validation, look), [], [], []
+    held, first, converged, final = stratified_subset(data.validation, look), [], [], []
     for seed in tqdm(range(seeds), desc=data.name, unit="seed", leave=False):
         chosen = settings.replace(seed=seed, eval_every=max(1, settings.max_steps),
                                   eval_samples=look)

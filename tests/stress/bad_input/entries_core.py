@@ -217,12 +217,12 @@ TRAINING = [
             "model": tiny_net(), "split": few_blobs().validation, "loss_fn": nn.functional.
             cross_entropy, "batch_size": 8
         }),
-    Entry("training.Average", training.Average, lambda: {"model": tiny_net(), "decay": 0.9},
+    Entry("training.WeightAverage", training.WeightAverage, lambda: {"model": tiny_net(), "decay": 0.9},
           use=lambda made: made.update()),
-    Entry("training.Average.copy_to", lambda model: training.Average(tiny_net()).copy_to(model),
+    Entry("training.WeightAverage.copy_to", lambda model: training.WeightAverage(tiny_net()).copy_to(model),
           lambda: {"model": tiny_net()}),
-    Entry("training.Average.refresh_norms",
-          lambda **k: training.Average(tiny_net()).refresh_norms(**k),
+    Entry("training.WeightAverage.refresh_norms",
+          lambda **k: training.WeightAverage(tiny_net()).refresh_norms(**k),
           lambda: {"split": few_blobs().train, "batch_size": 8}),
     Entry("training.BatchIndices", training.BatchIndices,
           lambda: {"n": 20, "batch_size": 4, "seed": 0, "device": "cpu"}, use=few),
@@ -238,16 +238,16 @@ TRAINING = [
     Entry("training.Evaluation", training.Evaluation,
           lambda: {"loss": 0.5, "accuracy": 0.5, "n": 10}),
     Entry(
-        "training.Inside", training.Inside, lambda: {
+        "training.ModelStatistics", training.ModelStatistics, lambda: {
             "layers": (), "probabilities": torch.full(
                 (4, 3), 1 / 3), "y": torch.arange(4) % 3, "weights": None
         }),
-    Entry("training.Journey", training.Journey, lambda: {"run": _run(), "step": 2},
+    Entry("training.Rewind", training.Rewind, lambda: {"run": _run(), "step": 2},
           use=lambda made: list(made.walk())),
-    Entry("training.LayerSizes", training.LayerSizes, lambda: {"every": 2}),
+    Entry("training.LayerUpdates", training.LayerUpdates, lambda: {"every": 2}),
     Entry("training.UpdateRatio", training.UpdateRatio, lambda: {"every": 2}),
     Entry(
-        "training.ManySeeds", training.ManySeeds, lambda:
+        "training.MultiSeedTraining", training.MultiSeedTraining, lambda:
         {"data": few_blobs(), "settings": quick(), "seeds":
          (0, 1), "shared_batches": False}, words=("settings.seed", ), use=lambda made: made.step()),
     Entry("training.Plateau", training.Plateau,
@@ -274,12 +274,12 @@ TRAINING = [
     Entry("training.end_with_best", training.end_with_best,
           lambda: {"training": _training(), "run": r.Run(quick())}),
     Entry("training.eval_mode", training.eval_mode, lambda: {"model": tiny_net()}, use=inside),
-    Entry("training.in_words", training.in_words,
+    Entry("training.explain_torch_error", training.explain_torch_error,
           lambda: {"error": MemoryError("x"), "settings": quick()}),
-    Entry("training.plainly", training.plainly, lambda: {"settings": quick()}, use=inside),
+    Entry("training.torch_errors_explained", training.torch_errors_explained, lambda: {"settings": quick()}, use=inside),
     Entry("training.first_bad_step", training.first_bad_step, lambda: {"history": history()}),
     Entry("training.fork", training.fork, lambda: {"training": _training()}),
-    Entry("training.look_inside", training.look_inside,
+    Entry("training.model_statistics", training.model_statistics,
           lambda: {"model": tiny_net(), "split": few_blobs().validation},
           words=("probabilities", )),
     Entry("training.lr_at", training.lr_at,
@@ -295,7 +295,7 @@ TRAINING = [
             "data": few_blobs(), "settings": quick(), "changes": [(1, {"lr": 0.2})], "steps": 2,
             "threads": [(0, 1)], "model": tiny_net()
         }),
-    Entry("training.time_split", training.time_split,
+    Entry("training.step_timing", training.step_timing,
           lambda: {"training": _training(), "steps": 2}),
     Entry("training.train_autoencoder", training.train_autoencoder,
           lambda: {"data": few_blobs(), "settings": quick()}),
@@ -304,9 +304,9 @@ TRAINING = [
             "data": few_blobs(), "settings": quick(), "seeds":
             (0, 1), "shared_batches": False, "until": None
         }, words=("settings.seed", )),
-    Entry("training.turn", training.turn,
+    Entry("training.change_settings", training.change_settings,
           lambda: {"training": _training(), "settings": quick(lr=0.2)}, words=("knob", )),
-    Entry("training.turn_noted", training.turn_noted,
+    Entry("training.change_and_record", training.change_and_record,
           lambda: {"training": _training(), "run": r.Run(quick()), "settings": quick(lr=0.2)},
           words=("knob", )),
     Entry("training.why_diverged", training.why_diverged,

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from recipe_widgets import Settings
-from recipe_widgets.training import by_hand, make_optimizer
+from recipe_widgets.training import make_optimizer
+from recipe_widgets.training import manual_optimizers as by_hand
 
 STEPS = 100
 CASES = {

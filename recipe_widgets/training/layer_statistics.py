@@ -16,9 +16,9 @@ from torch import nn
 from recipe_widgets.core import RecipeError, rng_guard
 from recipe_widgets.core.arguments import checked, checked_fields, fitting, tensor, whole
 from recipe_widgets.data import Split
-from recipe_widgets.training.evaluate import eval_mode
+from recipe_widgets.training.changes import fork
 from recipe_widgets.training.loop import Training
-from recipe_widgets.training.turning import fork
+from recipe_widgets.training.validation import eval_mode
 
 RECTIFIED = (nn.ReLU, nn.ReLU6)  # zero for a unit that is off
 # beyond these the slope is next to nothing
@@ -29,7 +29,7 @@ PARTS = ("data", "forward", "backward", "update")  # of a step
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerStatistics:
     """What came out of one layer. dead: share of units that are off for every sample; saturated:
     share of values whose slope is next to nothing; both NaN where the layer knows no such thing."""
 
@@ -43,12 +43,12 @@ class Layer:
 
 @checked_fields(probabilities=tensor("N", "K", kind="float"), y=tensor("N", kind="int"))
 @dataclass(frozen=True, eq=False)
-class Inside:
+class ModelStatistics:
     """One look. probabilities (n,K) and y (n,) of the batch; weights (F,C,h,w) of the first
     layer as pictures, or None.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerStatistics, ...]
     probabilities: torch.Tensor
     y: torch.Tensor
     weights: torch.Tensor | None
@@ -60,7 +60,7 @@ class Inside:
         if len(self.y) != len(
                 self.probabilities) or not 0 <= int(self.y.min()) <= int(self.y.max()) < classes:
             raise RecipeError(
-                "Inside(probabilities, y)",
+                "ModelStatistics(probabilities, y)",
                 found=f"labels {tuple(self.y.shape)} from {int(self.y.min())} to "
                 f"{int(self.y.max())}, probabilities {tuple(self.probabilities.shape)}",
                 expected="one label below K for each row (N, K)")
@@ -73,11 +73,11 @@ class Inside:
 @checked()
 @fitting("a model that maps the split to logits (N, K)")
 @torch.no_grad()
-def look_inside(model: nn.Module, split: Split) -> Inside:
+def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers,
     random numbers.
     """
-    seen: list[Layer] = []
+    seen: list[LayerStatistics] = []
     parts: list[tuple[str, Any]] = [(name, m)
                                     for name, m in model.named_modules()
                                     if isinstance(m, ACTIVE)]
@@ -96,11 +96,11 @@ def look_inside(model: nn.Module, split: Split) -> Inside:
     finally:
         for hook in hooks:
             hook.remove()
-    return Inside(tuple(seen), probabilities, y.cpu(), first_weights(model,
+    return ModelStatistics(tuple(seen), probabilities, y.cpu(), first_weights(model,
                                                                      tuple(split.x.shape[1:])))
 
 
-def _layer(name: str, module: nn.Module, out: torch.Tensor) -> Layer:
+def _layer(name: str, module: nn.Module, out: torch.Tensor) -> LayerStatistics:
     values = out.detach().float()
     # a channel is a unit
     units = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[None]
@@ -109,7 +109,7 @@ def _layer(name: str, module: nn.Module, out: torch.Tensor) -> Layer:
     for kind, (low, high) in BOUNDED.items():
         if isinstance(module, kind):
             saturated = float(((values < low) | (values > high)).float().mean())
-    return Layer(name,
+    return LayerStatistics(name,
                  type(module).__name__, float(values.mean()), float(values.std()), dead, saturated)
 
 
@@ -128,7 +128,7 @@ def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | No
 
 
 @checked(steps=whole(1, 1000))
-def time_split(training: Training, steps: int = 5) -> dict[str, float]:
+def step_timing(training: Training, steps: int = 5) -> dict[str, float]:
     """Milliseconds per step for data, forward pass, backward pass and update: medians over a few
     steps of a copy.
     """

@@ -13,7 +13,7 @@ from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Split
 from recipe_widgets.data.deal import stratified
-from recipe_widgets.training.plainly import plainly
+from recipe_widgets.training.torch_errors import torch_errors_explained
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -70,7 +70,7 @@ def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross
     loss = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32,
                        device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
-    with eval_mode(model), plainly():
+    with eval_mode(model), torch_errors_explained():
         for x, y in split.batches(batch_size):
             logits = model(x)
             loss += loss_fn(logits, y) * len(y)
@@ -79,7 +79,7 @@ def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross
     return Evaluation(float(loss) / n, int(correct) / n, n)
 
 
-def stratified_look(split: Split, samples: int) -> Split:
+def stratified_subset(split: Split, samples: int) -> Split:
     """The same `samples` of `split` at every call, each class in proportion; 0, or more than
     there are: all of them.
     """

@@ -14,7 +14,7 @@ from recipe_widgets.core.arguments import checked, fitting, real, whole
 from recipe_widgets.data import Split
 
 
-class Average:
+class WeightAverage:
     """A second model whose weights are an average of those that `model` had at each `update()`.
 
     decay: d of the moving average a ← d·a + (1 - d)·w (EMA); in the first updates at most (1 +
@@ -23,7 +23,7 @@ class Average:
     are averaged under EMA and taken as they are under the mean, where `refresh_norms` should
     follow.
 
-    >>> average = Average(model)                              # doctest: +SKIP
+    >>> average = WeightAverage(model)                              # doctest: +SKIP
     >>> for step in steps(model, data, settings):             # doctest: +SKIP
     ...     if step.index >= 500: average.update()
     >>> evaluate(average.refresh_norms(data.train), data.validation)   # doctest: +SKIP

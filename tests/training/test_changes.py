@@ -8,7 +8,7 @@ import torch
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.core import Run
 from recipe_widgets.models import build_model
-from recipe_widgets.training import BatchIndices, Training, fork, replay, train, turn
+from recipe_widgets.training import BatchIndices, Training, change_settings, fork, replay, train
 
 BASE = Settings(width=16, batch_size=32, max_steps=40, dropout=0.2)
 MODELS = [BASE, BASE.replace(model="convnet", norm="batch", optimizer="adam", lr=0.003),
@@ -42,7 +42,7 @@ def test_a_fork_left_alone_goes_on_to_the_same_bits(blobs: Data, settings: Setti
 def test_a_fork_does_not_touch_the_run_it_leaves(blobs: Data, settings: Settings) -> None:
     alone, one = begun(blobs, settings), begun(blobs, settings)
     other = fork(one)
-    turn(other, settings.replace(lr=settings.lr * 3, dropout=0.6))
+    change_settings(other, settings.replace(lr=settings.lr * 3, dropout=0.6))
     for _ in range(20):
         other.step()
         assert one.step().loss == alone.step().loss
@@ -52,7 +52,7 @@ def test_a_fork_does_not_touch_the_run_it_leaves(blobs: Data, settings: Settings
 def test_a_turned_lr_is_the_lr_of_the_next_step(blobs: Data) -> None:
     training = begun(blobs, BASE.replace(momentum=0.0, dropout=0.0))
     before = weights(training)
-    assert turn(training, training.settings.replace(lr=0.0)) == {"lr": 0.0}
+    assert change_settings(training, training.settings.replace(lr=0.0)) == {"lr": 0.0}
     training.step()
     assert all(torch.equal(a, b) for a, b in zip(before, weights(training), strict=True))
 
@@ -65,7 +65,7 @@ def test_momentum_reaches_every_optimiser_and_its_state_stays(blobs: Data, optim
                                                               value: object) -> None:
     training = begun(blobs, BASE.replace(optimizer=optimizer, lr=0.01))
     state = {id(p): dict(s) for p, s in training.optimizer.state.items()}
-    turn(training, training.settings.replace(momentum=0.5, weight_decay=0.01))
+    change_settings(training, training.settings.replace(momentum=0.5, weight_decay=0.01))
     group = training.optimizer.param_groups[0]
     assert (group[key], group["weight_decay"]) == (value, 0.01)
     assert {id(p): dict(s) for p, s in training.optimizer.state.items()} == state
@@ -75,7 +75,7 @@ def test_momentum_reaches_every_optimiser_and_its_state_stays(blobs: Data, optim
 def test_momentum_may_come_from_nothing_and_nesterov_too(blobs: Data) -> None:
     for optimizer in ("sgd", "nesterov"):
         training = begun(blobs, BASE.replace(optimizer=optimizer, momentum=0.0))
-        turn(training, training.settings.replace(momentum=0.9))
+        change_settings(training, training.settings.replace(momentum=0.9))
         training.step()
         assert training.optimizer.param_groups[0]["nesterov"] == (optimizer == "nesterov")
 
@@ -83,7 +83,7 @@ def test_momentum_may_come_from_nothing_and_nesterov_too(blobs: Data) -> None:
 def test_a_cold_knob_is_refused_and_nothing_changes(blobs: Data) -> None:
     training = begun(blobs, BASE)
     with pytest.raises(RecipeError, match="depth=3"):
-        turn(training, BASE.replace(lr=1.0, depth=3))
+        change_settings(training, BASE.replace(lr=1.0, depth=3))
     assert training.settings == BASE
     assert training.optimizer.param_groups[0]["lr"] == BASE.lr
 
@@ -92,7 +92,7 @@ def test_augmentation_that_does_not_suit_is_refused_before_anything_changes() ->
     table = Data.from_arrays(torch.randn(60, 4).numpy(), torch.arange(60).numpy() % 2)
     training = begun(table, BASE.replace(dropout=0.0))
     with pytest.raises(RecipeError, match="augment"):
-        turn(training, training.settings.replace(lr=1.0, augment="flip"))
+        change_settings(training, training.settings.replace(lr=1.0, augment="flip"))
     assert training.optimizer.param_groups[0]["lr"] == BASE.lr
 
 
@@ -128,7 +128,7 @@ def test_a_replay_equals_the_turned_run_to_the_last_bit(blobs: Data) -> None:
     for step in range(30):
         for at, values in changes:
             if at == step:
-                turn(training, training.settings.replace(**values))
+                change_settings(training, training.settings.replace(**values))
         losses.append(training.step().loss)
     run = replay(blobs, BASE, changes, steps=30)
     assert run.history.series("train_loss") == losses

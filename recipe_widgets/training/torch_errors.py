@@ -24,7 +24,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 @checked()
-def in_words(error: BaseException, settings: Settings | None = None) -> RecipeError | None:
+def explain_torch_error(error: BaseException, settings: Settings | None = None) -> RecipeError | None:
     """The `RecipeError` for an error that a reader can mend: too little memory, BatchNorm on one
     value; else None.
     """
@@ -46,14 +46,14 @@ def in_words(error: BaseException, settings: Settings | None = None) -> RecipeEr
 
 @checked()
 @contextlib.contextmanager
-def plainly(settings: Settings | None = None) -> Iterator[None]:
-    """Turns the errors of `in_words` into that `RecipeError`, and lets go of what the failed
+def torch_errors_explained(settings: Settings | None = None) -> Iterator[None]:
+    """Turns the errors of `explain_torch_error` into that `RecipeError`, and lets go of what the failed
     call held.
     """
     try:
         yield
     except (MemoryError, RuntimeError, ValueError) as error:
-        told = in_words(error, settings)
+        told = explain_torch_error(error, settings)
         if told is None:
             raise
         # else the error keeps every tensor of that step alive

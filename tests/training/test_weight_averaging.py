@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from recipe_widgets import Data, Settings, evaluate, steps, train
 from recipe_widgets.models import build_model
-from recipe_widgets.training import Average, Training
+from recipe_widgets.training import Training, WeightAverage
 
 SHORT = Settings(width=16, max_steps=30, batch_size=32)
 
@@ -22,7 +22,7 @@ def weights(model: nn.Module) -> torch.Tensor:
 
 def test_the_mean_is_the_mean(blobs: Data) -> None:
     model, seen = build_model(SHORT, blobs.shape, 3), []
-    average, reference = Average(model), AveragedModel(model)
+    average, reference = WeightAverage(model), AveragedModel(model)
     for step in steps(model, blobs, SHORT):
         if step.index >= 10:
             average.update()
@@ -36,7 +36,7 @@ def test_the_mean_is_the_mean(blobs: Data) -> None:
 
 def test_ema_by_hand() -> None:
     model = nn.Linear(1, 1, bias=False)
-    average, values, expected = Average(model, decay=0.5), [4.0, 8.0, 0.0, 2.0], 4.0
+    average, values, expected = WeightAverage(model, decay=0.5), [4.0, 8.0, 0.0, 2.0], 4.0
     for n, value in enumerate(values):
         nn.init.constant_(model.weight, value)
         average.update()
@@ -48,7 +48,7 @@ def test_ema_by_hand() -> None:
 def test_ema_with_a_small_decay_is_torchs(blobs: Data) -> None:
     settings = SHORT.replace(model="convnet", norm="batch", max_steps=20)
     model = build_model(settings, blobs.shape, 3)
-    average = Average(model, decay=0.18)  # below 2/11: no warm-up
+    average = WeightAverage(model, decay=0.18)  # below 2/11: no warm-up
     reference = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.18), use_buffers=True)
     for _ in steps(model, blobs, settings):
         average.update()
@@ -60,7 +60,7 @@ def test_ema_with_a_small_decay_is_torchs(blobs: Data) -> None:
 
 def test_refreshed_norms_are_the_statistics_of_the_split(blobs: Data) -> None:
     model = build_model(Settings(model="mlp", norm="batch", width=8), blobs.shape, 3)
-    average = Average(model)
+    average = WeightAverage(model)
     average.update()
     average.refresh_norms(blobs.train, batch_size=200)
     hidden = torch.cat([average.model[1](x.flatten(1))
@@ -72,7 +72,7 @@ def test_refreshed_norms_are_the_statistics_of_the_split(blobs: Data) -> None:
 def test_the_ema_knob_judges_and_keeps_the_average(blobs: Data) -> None:
     settings = SHORT.replace(ema=0.9, lr=0.3, momentum=0.0)
     model = build_model(settings, blobs.shape, 3)
-    raw, by_hand = copy.deepcopy(model), Average(copy.deepcopy(model), decay=0.9)
+    raw, by_hand = copy.deepcopy(model), WeightAverage(copy.deepcopy(model), decay=0.9)
     for _ in steps(raw, blobs, settings.replace(ema=0.0)):
         by_hand.source.load_state_dict(raw.state_dict())
         by_hand.update()
@@ -100,7 +100,7 @@ def test_a_run_that_is_stopped_keeps_the_average_too(blobs: Data) -> None:
 
 def test_an_average_survives_a_round_trip() -> None:
     model = nn.Linear(2, 2)
-    one, two = Average(model, 0.9), Average(nn.Linear(2, 2), 0.9)
+    one, two = WeightAverage(model, 0.9), WeightAverage(nn.Linear(2, 2), 0.9)
     one.update()
     two.load_state_dict(one.state_dict())
     assert two.updates == 1

@@ -10,7 +10,7 @@ from torch import nn
 _PUT_OFF = "torch._dynamo"  # the compiler: an optimiser marks what it must not compile, and imports all of it for that
 
 
-def load_put_off() -> None:
+def preload_compiler() -> None:
     """Import it now, without the looks for garbage that slow down an optimiser's own import: all
     of it stays anyway.
     """
@@ -25,11 +25,11 @@ def load_put_off() -> None:
             gc.enable()
 
 
-def warm_up() -> None:
+def preload_optimizer() -> None:
     """Load it all: seconds of imports, without a trace in the reader's random numbers or
     gradients.
     """
-    load_put_off()
+    preload_compiler()
     weight = nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     torch.optim.SGD([weight], lr=0.1, fused=True).step()

@@ -11,15 +11,15 @@ from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
-from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.batch_indices import BatchIndices
 from recipe_widgets.training.diverged import why_diverged
 from recipe_widgets.training.loop import ACCURACY_EVERY, Training, end_with_best, stopped_early
-from recipe_widgets.training.plainly import plainly
-from recipe_widgets.training.schedules import lr_at
-from recipe_widgets.training.stacked import Stack, stackable
+from recipe_widgets.training.schedules import learning_rate
+from recipe_widgets.training.stacked import StackedMLP, stackable
+from recipe_widgets.training.torch_errors import torch_errors_explained
 
 
-class ManySeeds:
+class MultiSeedTraining:
     """Runs that differ in nothing but their seed. `step()` is one step of each of them.
 
     Linear models and MLPs without normalisation train as one stack of matrices; others take turns.
@@ -54,7 +54,7 @@ class ManySeeds:
                                               self.device)
         self.runs = [member.new_run() for member in self.members]
         self.stacked = stackable(settings)
-        self._stack = Stack([member.model
+        self._stack = StackedMLP([member.model
                              for member in self.members], settings) if self.stacked else None
         self._varies = settings.schedule != "constant" or settings.warmup > 0
         self.done = 0
@@ -77,10 +77,10 @@ class ManySeeds:
         for k in self.running:
             self._look(k)
 
-    def _step_at_once(self, stack: Stack) -> None:
+    def _step_at_once(self, stack: StackedMLP) -> None:
         index, lr = self.done, self.settings.lr
         if self._varies:
-            lr = lr_at(index, self.settings, self.members[0].batches.steps_per_epoch)
+            lr = learning_rate(index, self.settings, self.members[0].batches.steps_per_epoch)
         x, y = self._batch()
         losses, logits = stack.step(x, y, lr)
         known = losses.tolist() if self.device.type == "cpu" else [None] * len(losses)
@@ -134,17 +134,17 @@ class ManySeeds:
 @fitting("a function `until` of the runs so far, and data that the settings' model takes")
 def train_many(data: Data, settings: Settings, seeds: Sequence[int], *,
                shared_batches: bool = False,
-               until: Callable[[ManySeeds], bool] | None = None) -> list[Run]:
+               until: Callable[[MultiSeedTraining], bool] | None = None) -> list[Run]:
     """Train the same settings from each of `seeds` and return their runs, in that order.
 
     Args:
-        shared_batches: see `ManySeeds`.
+        shared_batches: see `MultiSeedTraining`.
         until: called after each step of all; the runs stop when it says True.
     Raises:
         RecipeError: no seeds, or one of them twice.
     """
-    with plainly(settings):
-        many = ManySeeds(data, settings, seeds, shared_batches=shared_batches)
+    with torch_errors_explained(settings):
+        many = MultiSeedTraining(data, settings, seeds, shared_batches=shared_batches)
         while many.running and many.done < settings.max_steps:
             many.step()
             if until is not None and many.running and until(many):

@@ -13,7 +13,7 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.arguments import checked, measured, whole
 
 
-class Best:
+class BestEvaluation:
     """The look with the lowest validation loss so far; with its weights, when the settings want
     them back at the end.
 
@@ -26,7 +26,7 @@ class Best:
 
     @checked()
     def __init__(self, settings: Settings) -> None:
-        self.wanted = wants_best(settings)
+        self.wanted = keeps_best(settings)
         self.patience = settings.patience
         self.step, self.loss, self.looks_since = -1, math.inf, 0
         self.weights: dict[str, torch.Tensor] | None = None
@@ -53,17 +53,17 @@ class Best:
         self.step, self.loss, self.looks_since = state["step"], state["loss"], state["looks_since"]
 
 
-def wants_best(settings: Settings) -> bool:
+def keeps_best(settings: Settings) -> bool:
     """Whether a run ends with the weights of its best look."""
     return settings.final == "best" or settings.patience > 0
 
 
-def kept_accuracy(run: Run) -> float:
+def final_accuracy(run: Run) -> float:
     """The validation accuracy, at its look, of the weights that an ended run keeps. NaN for a
     run without a look.
     """
     losses = run.history.arrays("val_loss")[1]
-    if not wants_best(run.settings) or not np.isfinite(losses).any():
+    if not keeps_best(run.settings) or not np.isfinite(losses).any():
         return run.history.last("val_accuracy")
     return run.history.series("val_accuracy")[int(np.nanargmin(losses))]
 

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.training.checkpoints import Checkpoints, packed, unpacked
 from recipe_widgets.training.processes import count, from_first, gathered, rank
-from recipe_widgets.training.state import generator_states, restore, set_generators, state_of
+from recipe_widgets.training.training_state import (
+    generator_states,
+    restore,
+    set_generators,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from recipe_widgets.training.loop import Training
 
 
-class Saving:
+class Checkpointing:
     """Ties one training and its run to a folder of checkpoints."""
 
     def __init__(self, folder: str | os.PathLike[str], training: Training, run: Run,

@@ -13,11 +13,11 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.data.dataset import assemble
 from recipe_widgets.data.split import Samples
 from recipe_widgets.models import build_autoencoder
-from recipe_widgets.training.batches import BatchIndices
+from recipe_widgets.training.batch_indices import BatchIndices
 from recipe_widgets.training.device import pick_device
-from recipe_widgets.training.evaluate import eval_mode
 from recipe_widgets.training.optimizers import make_optimizer
-from recipe_widgets.training.schedules import lr_at
+from recipe_widgets.training.schedules import learning_rate
+from recipe_widgets.training.validation import eval_mode
 
 
 @checked()
@@ -36,7 +36,7 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
     every = settings.eval_every or batches.steps_per_epoch
     for index in range(settings.max_steps):
         for group in optimizer.param_groups:
-            group["lr"] = lr_at(index, settings, batches.steps_per_epoch)
+            group["lr"] = learning_rate(index, settings, batches.steps_per_epoch)
         x, _ = data.train.batch(next(batches))
         loss = nn.functional.mse_loss(model(x), x)
         optimizer.zero_grad()

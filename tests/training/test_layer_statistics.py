@@ -10,7 +10,7 @@ from torch import nn
 from recipe_widgets import Settings, load
 from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
-from recipe_widgets.training import LayerSizes, Training, look_inside, steps, time_split
+from recipe_widgets.training import LayerUpdates, Training, model_statistics, step_timing, steps
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def known(data: Data) -> nn.Sequential:
 
 def test_known_units(table: Data) -> None:
     model = known(table)
-    inside = look_inside(model, table.train)
+    inside = model_statistics(model, table.train)
     (layer,) = inside.layers
     assert (layer.name, layer.kind) == ("1", "ReLU")
     assert layer.mean == pytest.approx((0.5 + 1 + 0) / 3, abs=0.02)
@@ -51,7 +51,7 @@ def test_saturated_tanh(table: Data) -> None:
     with torch.no_grad():
         model[0].weight.zero_()
         model[0].bias.copy_(torch.tensor([5.0, 0.1]))
-    (layer,) = look_inside(model, table.train).layers
+    (layer,) = model_statistics(model, table.train).layers
     assert layer.saturated == 0.5
     assert math.isnan(layer.dead)
 
@@ -61,7 +61,7 @@ def test_first_weights_as_pictures() -> None:
     for settings, shape in ((Settings(width=12), (12, 1, 28, 28)), (Settings(
             model="convnet", width=4), (4, 1, 3, 3))):
         model = build_model(settings, data.shape, 10)
-        weights = look_inside(model, data.validation).weights
+        weights = model_statistics(model, data.validation).weights
         first = next(p for p in model.parameters() if p.ndim > 1)
         assert weights is not None
         assert tuple(weights.shape)[1:2] == shape[1:2]
@@ -75,12 +75,12 @@ def test_looking_changes_nothing() -> None:
     plain, looked = (build_model(settings, data.shape, 10) for _ in range(2))
     for _ in steps(plain, data, settings):
         pass
-    training = Training(looked, data, settings, probes=[LayerSizes(3)])
+    training = Training(looked, data, settings, probes=[LayerUpdates(3)])
     for step in range(30):
         training.step()
         if step % 7 == 0:
-            look_inside(looked, data.validation)
-            time_split(training, 2)
+            model_statistics(looked, data.validation)
+            step_timing(training, 2)
     assert all(
         torch.equal(a, b) for a, b in zip(plain.state_dict().values(),
                                           looked.state_dict().values(), strict=True))
@@ -93,7 +93,7 @@ def test_sizes_by_layer_against_a_step_by_hand(table: Data) -> None:
     model = build_model(settings, table.shape, 2)
     weight = next(p for p in model.parameters() if p.ndim > 1)
     before = weight.detach().clone()
-    training = Training(model, table, settings, probes=[LayerSizes(1)])
+    training = Training(model, table, settings, probes=[LayerUpdates(1)])
     training.step()
     (gradient,) = [n for n in training.history.names if n.startswith("gradient ")]
     (update,) = [n for n in training.history.names if n.startswith("update ")]
@@ -107,7 +107,7 @@ def test_sizes_by_layer_against_a_step_by_hand(table: Data) -> None:
 
 def test_time_of_the_four_parts(table: Data) -> None:
     training = Training(build_model(Settings(), table.shape, 2), table, Settings(batch_size=8))
-    found = time_split(training)
+    found = step_timing(training)
     assert list(found) == ["data", "forward", "backward", "update"]
     assert all(ms > 0 for ms in found.values())
     assert training.done == 0
@@ -123,5 +123,5 @@ def test_samples_are_asked_for_where_they_lie(table: Data, monkeypatch: pytest.M
 
     split.x = split.x.to("meta")
     monkeypatch.setattr(Split, "batch", seen)
-    look_inside(known(table), split)
+    model_statistics(known(table), split)
     assert asked == ["meta"]

@@ -2,7 +2,7 @@
 step by step.
 
 Every rule changes the weight `w` in place, given its gradient `g` of the same shape, and keeps what
-it remembers in `state`, a dict that begins empty. `ByHand` makes any of them an optimiser.
+it remembers in `state`, a dict that begins empty. `ManualOptimizer` makes any of them an optimiser.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def normalized(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gam
     momentum(w, g / (g.norm() + eps), state, lr=lr, gamma=gamma)
 
 
-class ByHand(torch.optim.Optimizer):
-    """A rule of this module as an optimiser: `ByHand(model.parameters(), adam, lr=1e-3,
+class ManualOptimizer(torch.optim.Optimizer):
+    """A rule of this module as an optimiser: `ManualOptimizer(model.parameters(), adam, lr=1e-3,
     beta1=0.8)`.
 
     weight_decay: times the weight, added to the gradient. Groups, `state_dict` and lr schedulers

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, evaluate, train
-from recipe_widgets.training import ManySeeds, train_many
+from recipe_widgets.training import MultiSeedTraining, train_many
 
 SHORT = Settings(width=16, max_steps=40, batch_size=32)
 SEEDS = (3, 0, 7)
@@ -29,7 +29,7 @@ def weights(model: nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
 def test_each_member_equals_its_run_alone(blobs: Data, change: dict, shared: bool) -> None:
     settings = SHORT.replace(**change)
-    many = ManySeeds(blobs, settings, SEEDS, shared_batches=shared)
+    many = MultiSeedTraining(blobs, settings, SEEDS, shared_batches=shared)
     assert many.stacked
     runs = train_many(blobs, settings, SEEDS, shared_batches=shared)
     for seed, run in zip(SEEDS, runs, strict=True):
@@ -49,7 +49,7 @@ def test_each_member_equals_its_run_alone(blobs: Data, change: dict, shared: boo
                                     {"ema": 0.5}, {"augment": "flip"}, {"optimizer": "normalized"}])
 def test_what_cannot_be_stacked_takes_turns_with_the_same_bits(blobs: Data, change: dict) -> None:
     settings = SHORT.replace(max_steps=6, **change)
-    assert not ManySeeds(blobs, settings, SEEDS).stacked
+    assert not MultiSeedTraining(blobs, settings, SEEDS).stacked
     for seed, run in zip(SEEDS, train_many(blobs, settings, SEEDS), strict=True):
         alone = train(blobs, settings.replace(seed=seed))
         assert run.history.series("train_loss") == alone.history.series("train_loss")
@@ -92,7 +92,7 @@ def test_shared_batches_are_those_of_the_first_seed(blobs: Data, model: str) -> 
 
 
 def test_a_member_that_diverges_leaves_the_others_alone(blobs: Data) -> None:
-    many = ManySeeds(blobs, SHORT, (0, 1))
+    many = MultiSeedTraining(blobs, SHORT, (0, 1))
     with torch.no_grad():
         many.members[0].model[1].weight.fill_(float("inf"))
     for _ in range(SHORT.max_steps):
@@ -132,7 +132,7 @@ def test_seeds_are_checked(blobs: Data, seeds: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("norm", ["none", "batch"], ids=["stacked", "in turns"])
 def test_a_last_loss_that_is_no_number_is_seen_where_losses_come_late(blobs: Data,
                                                                       norm: str) -> None:
-    many = ManySeeds(blobs, SHORT.replace(norm=norm, max_steps=14), (0, 1))
+    many = MultiSeedTraining(blobs, SHORT.replace(norm=norm, max_steps=14), (0, 1))
     many.device = torch.device("cuda")  # as its steps see it: numbers come later
     for member in many.members:
         member._at_once = False

@@ -32,7 +32,7 @@ def cold_knobs(before: Settings, after: Settings) -> tuple[str, ...]:
 
 
 @checked()
-def turn(training: Training, settings: Settings) -> dict[str, Any]:
+def change_settings(training: Training, settings: Settings) -> dict[str, Any]:
     """Let a running training go on with other hot and warm knobs, and say which ones changed to
     what.
 
@@ -50,7 +50,7 @@ def turn(training: Training, settings: Settings) -> dict[str, Any]:
                           expected="only hot and warm knobs", mend="These begin a new run.")
     augment = _augment(
         training, settings) if {"augment", "augment_strength"} & set(changed) else training.augment
-    set_group(training.optimizer, settings)
+    update_optimizer(training.optimizer, settings)
     for module in training.model.modules():
         if isinstance(module, Dropout) and "dropout" in changed:
             module.p = settings.dropout
@@ -63,7 +63,7 @@ def turn(training: Training, settings: Settings) -> dict[str, Any]:
     return changed
 
 
-def set_group(optimizer: torch.optim.Optimizer, settings: Settings) -> None:
+def update_optimizer(optimizer: torch.optim.Optimizer, settings: Settings) -> None:
     """Give all groups of a running optimiser the numbers that a new one of its kind would begin
     with.
     """
@@ -121,7 +121,7 @@ def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int 
     run.own = model is not None
     before = torch.get_num_threads()
     try:
-        for _ in turned(training, run, changes, dict(threads), steps):
+        for _ in train_with_changes(training, run, changes, dict(threads), steps):
             pass
     finally:
         torch.set_num_threads(before)
@@ -131,7 +131,7 @@ def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int 
     return run
 
 
-def turned(training: Training, run: Run, changes: Changes, threads: Mapping[int, int],
+def train_with_changes(training: Training, run: Run, changes: Changes, threads: Mapping[int, int],
            steps: int | None) -> Iterator[Step]:
     """Train until `steps` are done (None: to the end), with the knobs and the numbers of threads
     changed on the way.
@@ -142,7 +142,7 @@ def turned(training: Training, run: Run, changes: Changes, threads: Mapping[int,
             torch.set_num_threads(threads[training.done])
         for at, values in changes:
             if at == training.done:
-                turn_noted(training, run, training.settings.replace(**values))
+                change_and_record(training, run, training.settings.replace(**values))
                 if run.status == "done":  # more steps were asked for at its end
                     run.status, going = "running", advance(training, run)
         step = next(going, None)
@@ -152,9 +152,9 @@ def turned(training: Training, run: Run, changes: Changes, threads: Mapping[int,
 
 
 @checked()
-def turn_noted(training: Training, run: Run, settings: Settings) -> None:
+def change_and_record(training: Training, run: Run, settings: Settings) -> None:
     """`turn`, written down in the run; moves at the same step are one."""
-    changed = turn(training, settings)
+    changed = change_settings(training, settings)
     if not changed:
         return
     if run.changes and run.changes[-1][0] == training.done:
