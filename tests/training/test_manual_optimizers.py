@@ -64,7 +64,7 @@ def test_every_step_equals_that_of_torch(name: str, decay: float) -> None:
         optimizer.param_groups[0]["weight_decay"] = decay
         return optimizer
 
-    ours = path(lambda params: by_hand.ByHand(params, rule, 0.01, weight_decay=decay, **constants))
+    ours = path(lambda params: by_hand.ManualOptimizer(params, rule, 0.01, weight_decay=decay, **constants))
     torch.testing.assert_close(ours, path(theirs), rtol=1e-9, atol=1e-12)
 
 
@@ -72,7 +72,7 @@ def test_the_two_ways_of_writing_momentum_differ_once_the_learning_rate_changes(
     def falling(step: int) -> float:
         return 0.01 if step < 50 else 0.001
 
-    both = [path(lambda params, rule=rule: by_hand.ByHand(params, rule, 0.01, gamma=0.9), falling)
+    both = [path(lambda params, rule=rule: by_hand.ManualOptimizer(params, rule, 0.01, gamma=0.9), falling)
             for rule in (by_hand.momentum, by_hand.momentum_velocity)]
     torch.testing.assert_close(both[0][:50], both[1][:50])
     assert float((both[0][50] - both[1][50]).norm()) > 1e-3
@@ -101,7 +101,7 @@ def test_adams_first_step_is_lr_whatever_the_gradient() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("adagrad", torch.optim.Adagrad),
                                             ("adadelta", torch.optim.Adadelta),
-                                            ("normalized", by_hand.ByHand)])
+                                            ("normalized", by_hand.ManualOptimizer)])
 def test_settings_choose_them(name: str, kind: type) -> None:
     optimizer = make_optimizer([nn.Parameter(torch.ones(2))],
                                Settings(optimizer=name, lr=0.3, weight_decay=0.1))
@@ -112,9 +112,9 @@ def test_settings_choose_them(name: str, kind: type) -> None:
 
 def test_state_survives_a_round_trip() -> None:
     w, curvature, _ = bowl()
-    optimizer = by_hand.ByHand([w], by_hand.adam, 0.01)
+    optimizer = by_hand.ManualOptimizer([w], by_hand.adam, 0.01)
     twin = nn.Parameter(w.detach().clone())
-    other = by_hand.ByHand([twin], by_hand.adam, 0.01)
+    other = by_hand.ManualOptimizer([twin], by_hand.adam, 0.01)
     for p, made in ((w, optimizer), (twin, other)):
         p.grad = curvature.clone()
         made.step()
@@ -128,7 +128,7 @@ def test_state_survives_a_round_trip() -> None:
                          ids=["deepcopy", "pickle"])
 def test_a_copy_goes_on_to_the_same_bits(copied) -> None:
     w, curvature, _ = bowl()
-    pair = (w, by_hand.ByHand([w], by_hand.adam, 0.01, beta1=0.8))
+    pair = (w, by_hand.ManualOptimizer([w], by_hand.adam, 0.01, beta1=0.8))
     w.grad = curvature.clone()
     pair[1].step()
     twin = copied(pair)
