@@ -1,17 +1,2 @@
-"""Between plots and live: the measured experiments of the lessons, each a few lines in its
-notebook.
+"""The experiments behind the notebooks' cells: one folder a notebook, and what they share in `common`.
 """
-
-from recipe_widgets.lessons.compare import Comparison, compare
-from recipe_widgets.lessons.start import (
-    check_too_high,
-    compare_loops,
-    lr_sweep,
-    one_epoch,
-    show_batch,
-)
-
-__all__ = [
-    "Comparison", "check_too_high", "compare", "compare_loops", "lr_sweep", "one_epoch",
-    "show_batch"
-]

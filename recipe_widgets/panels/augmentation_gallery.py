@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.augmenting import WAYS, gallery
+from recipe_widgets.lessons.nb07_regularise_with_data.augmentation_effects import WAYS, gallery
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 

@@ -11,7 +11,11 @@ from torch import nn
 
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.browsing import UNITS, SampleTable, sample_table
+from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
+    UNITS,
+    SampleTable,
+    sample_table,
+)
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import contact_sheet, data_url

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.clinic import Clinic, findings
+from recipe_widgets.lessons.nb03_check_the_machinery import Clinic, findings
 from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
 

@@ -9,7 +9,13 @@ import ipywidgets as widgets
 from recipe_widgets.core import Settings
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.samples import COUNTS, Curve, Point, measure, width_verdict
+from recipe_widgets.lessons.nb05_overfit.learning_curves import (
+    COUNTS,
+    Curve,
+    Point,
+    measure,
+    width_verdict,
+)
 from recipe_widgets.panels.drawn import LAYOUT, STYLE
 from recipe_widgets.panels.measuring import Measuring, Place
 

@@ -9,7 +9,12 @@ import ipywidgets as widgets
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.conv import KERNELS, own_kernel, sample_image, show_convolution
+from recipe_widgets.lessons.nb05_overfit.convolution import (
+    KERNELS,
+    own_kernel,
+    sample_image,
+    show_convolution,
+)
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
 

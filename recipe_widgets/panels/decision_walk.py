@@ -7,7 +7,11 @@ import html
 import ipywidgets as widgets
 
 from recipe_widgets.core.arguments import checked, fitting
-from recipe_widgets.lessons.decisions import QUESTIONS, Answer, DecisionPath
+from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import (
+    QUESTIONS,
+    Answer,
+    DecisionPath,
+)
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 

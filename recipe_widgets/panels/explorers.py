@@ -5,12 +5,16 @@ from __future__ import annotations
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, fitting
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.machinery import draw_error
-from recipe_widgets.lessons.machinery.gradients import ACTIVATIONS, DTYPES, STEPS
-from recipe_widgets.lessons.signals import draw_activation, draw_recurrent, draw_signals
-from recipe_widgets.lessons.signals.depth import SCHEMES, STACKABLE
-from recipe_widgets.lessons.signals.recurrent import KINDS
-from recipe_widgets.lessons.signals.shapes import NAMES
+from recipe_widgets.lessons.nb03_check_the_machinery import draw_error
+from recipe_widgets.lessons.nb03_check_the_machinery.numeric_gradients import (
+    ACTIVATIONS,
+    DTYPES,
+    STEPS,
+)
+from recipe_widgets.lessons.nb04_signals_inside import draw_activation, draw_recurrent, draw_signals
+from recipe_widgets.lessons.nb04_signals_inside.activations import NAMES
+from recipe_widgets.lessons.nb04_signals_inside.recurrent_nets import KINDS
+from recipe_widgets.lessons.nb04_signals_inside.signal_depth import SCHEMES, STACKABLE
 from recipe_widgets.panels.explorer import Choice, Explorer
 
 

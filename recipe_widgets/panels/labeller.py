@@ -10,8 +10,8 @@ import numpy as np
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.labelling import KEYS, ROUNDS, labelling
-from recipe_widgets.lessons.photos import photos
+from recipe_widgets.lessons.common.images import photos
+from recipe_widgets.lessons.nb01_know_your_data.labelling import KEYS, ROUNDS, labelling
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url

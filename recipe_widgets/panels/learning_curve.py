@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.arguments import checked, filled, fitting, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.samples import COUNTS, Curve, Point, measure
+from recipe_widgets.lessons.nb05_overfit.learning_curves import COUNTS, Curve, Point, measure
 from recipe_widgets.panels.drawn import LAYOUT, STYLE
 from recipe_widgets.panels.measuring import Measuring, Place
 

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from recipe_widgets.core import Settings
 from recipe_widgets.core.arguments import checked, fitting, real, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.losses import Dice, loss_shapes
+from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import Dice, loss_shapes
 from recipe_widgets.panels.dials import Dials
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture

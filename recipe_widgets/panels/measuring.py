@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.lessons.samples import Curve, Point
+from recipe_widgets.lessons.nb05_overfit.learning_curves import Curve, Point
 from recipe_widgets.live import MeasurementQueue, engine_for
 from recipe_widgets.panels.drawn import picture_html
 from recipe_widgets.panels.panel_base import replace_in_cell

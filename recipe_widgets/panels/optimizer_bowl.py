@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from recipe_widgets.lessons.bowl import OPTIMIZERS, SURFACES, race, show_race, turned
+from recipe_widgets.lessons.nb06_optimise.optimizer_paths import (
+    OPTIMIZERS,
+    SURFACES,
+    race,
+    show_race,
+    turned,
+)
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
 

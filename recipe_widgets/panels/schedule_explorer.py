@@ -6,7 +6,7 @@ import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
 from recipe_widgets.core.arguments import checked, fitting
-from recipe_widgets.lessons.schedules import SCHEDULES, show_schedule
+from recipe_widgets.lessons.nb06_optimise.schedule_comparison import SCHEDULES, show_schedule
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
 

@@ -11,7 +11,12 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, filled, fitting
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import accuracy
-from recipe_widgets.lessons.final import Final, open_final, openings, price_words
+from recipe_widgets.lessons.nb10_squeeze.final_evaluation import (
+    Final,
+    open_final,
+    openings,
+    price_words,
+)
 from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.canvas import card

@@ -11,7 +11,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from recipe_widgets import Data, Settings, panels
-from recipe_widgets.lessons.losses import loss_shapes
+from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import loss_shapes
 from recipe_widgets.panels import panel_base
 from recipe_widgets.panels.panel_base import Panel
 

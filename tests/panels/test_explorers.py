@@ -6,7 +6,7 @@ import pytest
 
 from recipe_widgets import Data, RecipeError
 from recipe_widgets.checks import output_scale
-from recipe_widgets.lessons.clinic import clinic as clinic_module
+from recipe_widgets.lessons.nb03_check_the_machinery import clinic as clinic_module
 from recipe_widgets.panels import (
     ActivationExplorer,
     BugClinic,
@@ -15,7 +15,7 @@ from recipe_widgets.panels import (
     RecurrentExplorer,
 )
 from recipe_widgets.panels.explorer import Choice, Explorer
-from tests.lessons.test_clinic import SHORT, made
+from tests.lessons.test_nb03_bug_clinic import SHORT, made
 
 
 @pytest.mark.parametrize("make", [

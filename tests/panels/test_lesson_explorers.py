@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.lessons.samples import Curve, Point
+from recipe_widgets.lessons.nb05_overfit.learning_curves import Curve, Point
 from recipe_widgets.live import MeasurementQueue
 from recipe_widgets.panels import (
     CapacityExplorer,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.lessons.labelling import labelling
-from recipe_widgets.lessons.losses import loss_shapes
+from recipe_widgets.lessons.nb01_know_your_data.labelling import labelling
+from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import loss_shapes
 from recipe_widgets.models import build_model
 from recipe_widgets.panels import DataBrowser, Dials, Labeller, LossDice, LossShapes
 

@@ -3,7 +3,7 @@
 import pytest
 
 from recipe_widgets import Data, RecipeError
-from recipe_widgets.lessons.decisions import QUESTIONS
+from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import QUESTIONS
 from recipe_widgets.panels import AugmentationGallery, DecisionWalk
 
 

@@ -28,8 +28,8 @@ from recipe_widgets.core import Entry, Run, RunBook, Tree
 from recipe_widgets.data.complete import SETS, _read_npz, _write_npz
 from recipe_widgets.data.fetch import Remote, fetch
 from recipe_widgets.export import save_script
-from recipe_widgets.lessons.clinic import Clinic
-from recipe_widgets.lessons.labelling import labelling
+from recipe_widgets.lessons.nb01_know_your_data.labelling import labelling
+from recipe_widgets.lessons.nb03_check_the_machinery import Clinic
 from recipe_widgets.live import Session
 from recipe_widgets.panels.wiring import saved
 from recipe_widgets.training import Checkpoints

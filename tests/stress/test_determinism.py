@@ -16,9 +16,10 @@ import pytest
 import torch
 
 from recipe_widgets import load
-from recipe_widgets.lessons import conv, skeleton
-from recipe_widgets.lessons.inputs import spacing
-from recipe_widgets.lessons.regularise_with_data import class_weights
+from recipe_widgets.lessons.nb01_know_your_data.input_detail_and_range import spacing
+from recipe_widgets.lessons.nb02_skeleton_and_baselines import parameters
+from recipe_widgets.lessons.nb05_overfit import sizes
+from recipe_widgets.lessons.nb07_regularise_with_data.input_sizes_and_noise import class_weights
 from tests.stress.tally import FULL, Tally, times
 
 ROOT = Path(__file__).parents[2]
@@ -97,8 +98,8 @@ def test_saved_figures_are_those_of_the_package(tally: Callable[[str], Tally]) -
     healthy, ill = class_weights(torch.tensor([90, 10])).tolist()
     facts = {
         "00": f"{n:,} samples // 64 per batch = {n // 64} steps per epoch", "01": str(spacing(1.0)),
-        "02": str(skeleton.parameters(16384, 1000, 10)), "05":
-        f"{conv.sizes(32, kernel=5, layers=3)}\nwith padding 2: ", "07":
+        "02": str(parameters(16384, 1000, 10)), "05":
+        f"{sizes(32, kernel=5, layers=3)}\nwith padding 2: ", "07":
         f"a healthy one counts {healthy:.2f} times, an ill one {ill:.2f} times", "09":
         f"{mnist}\n{cifar}",
     }

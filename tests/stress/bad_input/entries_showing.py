@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets import checks, lessons, panels, plots, tune
+from recipe_widgets import checks, panels, plots, tune
 from recipe_widgets.data import Data
-from recipe_widgets.lessons import clinic, machinery, signals
-from recipe_widgets.lessons.clinic.bugs import CASES
-from recipe_widgets.lessons.decisions import DecisionPath
+from recipe_widgets.lessons import nb00_start_here as start
+from recipe_widgets.lessons import nb03_check_the_machinery as machinery
+from recipe_widgets.lessons import nb04_signals_inside as signals
+from recipe_widgets.lessons.common.comparison import Comparison, compare
+from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES
+from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import DecisionPath
 from recipe_widgets.training import train_many
 from tests.stress.bad_input.entries_core import images, scratch
 from tests.stress.bad_input.judge import Entry
@@ -140,166 +143,166 @@ PANELS = [
 ]
 
 LESSONS = [
-    Entry("lessons.Comparison", lessons.Comparison, lambda: {"runs": _many()},
+    Entry("lessons.common.Comparison", Comparison, lambda: {"runs": _many()},
           use=lambda made: made.table()),
-    Entry("lessons.check_too_high", lessons.check_too_high,
+    Entry("lessons.nb00_start_here.check_too_high", start.check_too_high,
           lambda: {"data": few_blobs(), "lr": 1.0, "seeds": 1}, heavy=True),
-    Entry("lessons.compare", lessons.compare,
+    Entry("lessons.common.compare", compare,
           lambda: {"runs": {"a": lambda seed: short_run()}, "seeds": 1}),
-    Entry("lessons.compare_loops", lessons.compare_loops,
+    Entry("lessons.nb00_start_here.compare_loops", start.compare_loops,
           lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, words=RUN,
           amounts=("seeds", )),
-    Entry("lessons.lr_sweep", lessons.lr_sweep,
+    Entry("lessons.nb00_start_here.lr_sweep", start.lr_sweep,
           lambda: {"data": few_blobs(), "settings": quick(), "lrs":
                    (0.1, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry("lessons.one_epoch", lessons.one_epoch,
+    Entry("lessons.nb00_start_here.one_epoch", start.one_epoch,
           lambda: {"data": few_blobs(), "settings": quick()}, words=RUN),
-    Entry("lessons.show_batch", lessons.show_batch,
+    Entry("lessons.nb00_start_here.show_batch", start.show_batch,
           lambda: {"data": few_blobs(), "count": 2, "seed": 0, "augment": "flip"}),
-    Entry("lessons.clinic.Case", clinic.Case, lambda: vars(CASES[0]).copy()),
-    Entry("lessons.clinic.Clinic", lambda data, **k: clinic.Clinic(data, **k),
+    Entry("lessons.nb03_check_the_machinery.Case", machinery.Case, lambda: vars(CASES[0]).copy()),
+    Entry("lessons.nb03_check_the_machinery.Clinic", lambda data, **k: machinery.Clinic(data, **k),
           lambda: {"data": as_mnist(), "seeds": 1, "cases": CASES, "keep": scratch() / "kept"}),
-    Entry("lessons.clinic.Patient", clinic.Patient,
+    Entry("lessons.nb03_check_the_machinery.Patient", machinery.Patient,
           lambda: {"number": 1, "case": CASES[0], "sound": [history()], "broken": []}),
     Entry(
-        "lessons.clinic.Program", clinic.Program, lambda: {
+        "lessons.nb03_check_the_machinery.Program", machinery.Program, lambda: {
             "factory": tiny_net, "train": batches()[0], "validation": batches()[1], "optimizer":
             lambda m: torch.optim.SGD(m.parameters())
         }),
-    Entry("lessons.clinic.findings", clinic.findings,
+    Entry("lessons.nb03_check_the_machinery.findings", machinery.findings,
           lambda: {"report": checks.Report((checks.curve_shape(history()), ))}),
-    Entry("lessons.machinery.Swish", machinery.Swish, lambda: {"right": True},
+    Entry("lessons.nb03_check_the_machinery.Swish", machinery.Swish, lambda: {"right": True},
           use=lambda made: made(torch.ones(3))),
-    Entry("lessons.machinery.check_backprop", machinery.check_backprop,
+    Entry("lessons.nb03_check_the_machinery.check_backprop", machinery.check_backprop,
           lambda: {"mine": lambda *a: None, "data": few_blobs()}),
-    Entry("lessons.machinery.check_distances", machinery.check_distances,
+    Entry("lessons.nb03_check_the_machinery.check_distances", machinery.check_distances,
           lambda: {"mine": lambda x, t: x @ t.T}),
-    Entry("lessons.machinery.class_means", machinery.class_means,
+    Entry("lessons.nb03_check_the_machinery.class_means", machinery.class_means,
           lambda: {"x": rows(), "y": torch.arange(6) % 3, "classes": 3}),
-    Entry("lessons.machinery.compare_backprop", machinery.compare_backprop,
+    Entry("lessons.nb03_check_the_machinery.compare_backprop", machinery.compare_backprop,
           lambda: {"mine": lambda *a: None, "data": few_blobs(), "hidden": 4, "steps": 2},
           words=("mine", "gradient")),
     Entry(
-        "lessons.machinery.dependence_charts", machinery.dependence_charts, lambda: {
+        "lessons.nb03_check_the_machinery.dependence_charts", machinery.dependence_charts, lambda: {
             "right": tiny_net(), "wrong": tiny_net(), "x": images().float(), "axis": 0, "names":
             ("a", "b")
         }),
-    Entry("lessons.machinery.distances_at_once", machinery.distances_at_once,
+    Entry("lessons.nb03_check_the_machinery.distances_at_once", machinery.distances_at_once,
           lambda: {"x": rows(), "templates": rows(3)}),
-    Entry("lessons.machinery.distances_by_loop", machinery.distances_by_loop,
+    Entry("lessons.nb03_check_the_machinery.distances_by_loop", machinery.distances_by_loop,
           lambda: {"x": rows(), "templates": rows(3)}),
-    Entry("lessons.machinery.distances_with_slip", machinery.distances_with_slip,
+    Entry("lessons.nb03_check_the_machinery.distances_with_slip", machinery.distances_with_slip,
           lambda: {"x": rows(), "templates": rows(3)}),
     Entry(
-        "lessons.machinery.draw_error", machinery.draw_error, lambda: {
+        "lessons.nb03_check_the_machinery.draw_error", machinery.draw_error, lambda: {
             "data": few_blobs(), "h": 1e-5, "activation": "tanh", "dtype": "float64", "differences":
             "central", "samples": 4
         }),
-    Entry("lessons.machinery.epoch_both_ways", machinery.epoch_both_ways,
+    Entry("lessons.nb03_check_the_machinery.epoch_both_ways", machinery.epoch_both_ways,
           lambda: {"data": few_blobs(), "settings": quick(), "n": 40}, words=RUN, amounts=("n", ),
           heavy=True),
-    Entry("lessons.machinery.few_samples", machinery.few_samples,
+    Entry("lessons.nb03_check_the_machinery.few_samples", machinery.few_samples,
           lambda: {"data": few_blobs(), "count": 3}),
-    Entry("lessons.machinery.kinks", machinery.kinks,
+    Entry("lessons.nb03_check_the_machinery.kinks", machinery.kinks,
           lambda: {"data": few_blobs(), "h": 1e-3, "samples":
                    (2, 4), "directions": 2}, words=("h", )),
-    Entry("lessons.machinery.loop_against", machinery.loop_against,
+    Entry("lessons.nb03_check_the_machinery.loop_against", machinery.loop_against,
           lambda: {"fast": machinery.distances_at_once, "x": rows(), "templates": rows(3)}),
-    Entry("lessons.machinery.milestones", machinery.milestones,
+    Entry("lessons.nb03_check_the_machinery.milestones", machinery.milestones,
           lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1, "every": 1, "look": 10},
           heavy=True),
-    Entry("lessons.machinery.next_row_models", machinery.next_row_models, dict),
-    Entry("lessons.machinery.pitfalls", machinery.pitfalls, lambda: {"data": few_blobs()},
+    Entry("lessons.nb03_check_the_machinery.next_row_models", machinery.next_row_models, dict),
+    Entry("lessons.nb03_check_the_machinery.pitfalls", machinery.pitfalls, lambda: {"data": few_blobs()},
           heavy=True),
-    Entry("lessons.machinery.row_models", machinery.row_models, dict),
-    Entry("lessons.machinery.small_net", machinery.small_net,
+    Entry("lessons.nb03_check_the_machinery.row_models", machinery.row_models, dict),
+    Entry("lessons.nb03_check_the_machinery.small_net", machinery.small_net,
           lambda: {"data": few_blobs(), "act": nn.ReLU(), "units": 4, "seed": 0}),
-    Entry("lessons.machinery.train_with_both", machinery.train_with_both,
+    Entry("lessons.nb03_check_the_machinery.train_with_both", machinery.train_with_both,
           lambda: {"data": few_blobs(), "seeds": 1, "steps": 2}, words=RUN,
           amounts=("seeds", "steps")),
-    Entry("lessons.machinery.ways_to_break", machinery.ways_to_break,
+    Entry("lessons.nb03_check_the_machinery.ways_to_break", machinery.ways_to_break,
           lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, heavy=True),
-    Entry("lessons.machinery.ways_to_read", machinery.ways_to_read,
+    Entry("lessons.nb03_check_the_machinery.ways_to_read", machinery.ways_to_read,
           lambda: {"data": few_blobs(), "n": 4}, heavy=True),
-    Entry("lessons.signals.Race", signals.Race,
+    Entry("lessons.nb04_signals_inside.Race", signals.Race,
           lambda: {"runs": _many(), "data_name": "x", "sizes": None}, use=str),
-    Entry("lessons.signals.activation_race", signals.activation_race,
+    Entry("lessons.nb04_signals_inside.activation_race", signals.activation_race,
           lambda: {"data": few_blobs(), "settings": quick(), "names":
                    ("relu", ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry("lessons.signals.check_clip", signals.check_clip,
+    Entry("lessons.nb04_signals_inside.check_clip", signals.check_clip,
           lambda: {"mine": lambda grads, threshold: grads}),
-    Entry("lessons.signals.check_std", signals.check_std,
+    Entry("lessons.nb04_signals_inside.check_std", signals.check_std,
           lambda: {"std": 0.1, "depth": 2, "width": 8}, amounts=("depth", "width")),
     Entry(
-        "lessons.signals.clip_race", signals.clip_race, lambda: {
+        "lessons.nb04_signals_inside.clip_race", signals.clip_race, lambda: {
             "data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0, "thresholds":
             (1.0, ), "seeds": 1
         }, words=RUN, amounts=("seeds", )),
-    Entry("lessons.signals.curve_gallery", signals.curve_gallery,
+    Entry("lessons.nb04_signals_inside.curve_gallery", signals.curve_gallery,
           lambda: {"data": few_blobs(), "variants": {"a": quick()}}, words=RUN),
-    Entry("lessons.signals.curve_variants", signals.curve_variants, lambda: {"steps_": 3}),
-    Entry("lessons.signals.dead_share", signals.dead_share,
+    Entry("lessons.nb04_signals_inside.curve_variants", signals.curve_variants, lambda: {"steps_": 3}),
+    Entry("lessons.nb04_signals_inside.dead_share", signals.dead_share,
           lambda: {"model": tiny_net(), "data": few_blobs()}),
-    Entry("lessons.signals.draw_activation", signals.draw_activation,
+    Entry("lessons.nb04_signals_inside.draw_activation", signals.draw_activation,
           lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0}, words=("activation", )),
-    Entry("lessons.signals.draw_recurrent", signals.draw_recurrent,
+    Entry("lessons.nb04_signals_inside.draw_recurrent", signals.draw_recurrent,
           lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "clip": 1.0}, words=("unroll", ),
           amounts=("steps", )),
     Entry(
-        "lessons.signals.draw_signals", signals.draw_signals, lambda: {
+        "lessons.nb04_signals_inside.draw_signals", signals.draw_signals, lambda: {
             "data": few_blobs(), "depth": 2, "scheme": "Xavier", "activation": "tanh", "width": 8,
             "seeds": 1
         }, amounts=("depth", "width", "seeds")),
-    Entry("lessons.signals.dying", signals.dying,
+    Entry("lessons.nb04_signals_inside.dying", signals.dying,
           lambda: {"data": few_blobs(), "settings": quick(), "lrs":
                    (0.1, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry("lessons.signals.facts", signals.facts,
+    Entry("lessons.nb04_signals_inside.facts", signals.facts,
           lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0, "n": 100},
           words=("activation", )),
-    Entry("lessons.signals.filters_over_time", signals.filters_over_time,
+    Entry("lessons.nb04_signals_inside.filters_over_time", signals.filters_over_time,
           lambda: {"data": few_blobs(), "variants": {"a": quick()}, "at":
                    (0, 2), "count": 2}, words=RUN, amounts=("count", )),
-    Entry("lessons.signals.mean_slopes", signals.mean_slopes,
+    Entry("lessons.nb04_signals_inside.mean_slopes", signals.mean_slopes,
           lambda: {"data": few_blobs(), "factors": (1.0, ), "seeds": 1}, heavy=True),
     Entry(
-        "lessons.signals.norm_race", signals.norm_race, lambda:
+        "lessons.nb04_signals_inside.norm_race", signals.norm_race, lambda:
         {"data": few_blobs(), "settings": quick(), "init": "he", "norms":
          ("none", ), "seeds": 1}, words=RUN, amounts=("seeds", )),
     Entry(
-        "lessons.signals.norm_verdict", signals.norm_verdict, lambda: {
+        "lessons.nb04_signals_inside.norm_verdict", signals.norm_verdict, lambda: {
             "races": {
                 "x": signals.Race({"none, init x": _many()["a"], "batch, init x": _many()["b"]})
             }, "norm": "batch"
         }),
-    Entry("lessons.signals.one_sign", signals.one_sign,
+    Entry("lessons.nb04_signals_inside.one_sign", signals.one_sign,
           lambda: {"data": few_blobs(), "names":
                    ("relu", ), "samples": 4, "seeds": 1}, amounts=("seeds", )),
     Entry(
-        "lessons.signals.propagate", signals.propagate, lambda:
+        "lessons.nb04_signals_inside.propagate", signals.propagate, lambda:
         {"x": rows(), "depth": 2, "scheme": "He", "activation": "relu", "width": 8, "seeds": 1},
         amounts=("depth", "width", "seeds")),
-    Entry("lessons.signals.race", signals.race,
+    Entry("lessons.nb04_signals_inside.race", signals.race,
           lambda: {"data": few_blobs(), "variants": {"a": quick()}, "seeds": 1}, words=RUN,
           amounts=("seeds", )),
     Entry(
-        "lessons.signals.radius_race", signals.radius_race,
+        "lessons.nb04_signals_inside.radius_race", signals.radius_race,
         lambda: {"data": few_blobs(), "settings": quick(model="rnn"), "radii":
                  (1.0, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry("lessons.signals.row_reader", signals.row_reader,
+    Entry("lessons.nb04_signals_inside.row_reader", signals.row_reader,
           lambda: {"data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0}, words=RUN),
-    Entry("lessons.signals.saturation_runs", signals.saturation_runs,
+    Entry("lessons.nb04_signals_inside.saturation_runs", signals.saturation_runs,
           lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, words=RUN,
           amounts=("seeds", )),
     Entry(
-        "lessons.signals.signal_grid", signals.signal_grid, lambda:
+        "lessons.nb04_signals_inside.signal_grid", signals.signal_grid, lambda:
         {"data": few_blobs(), "depth": 2, "activations":
          ("relu", ), "width": 8, "seeds": 1}, amounts=("depth", "width", "seeds")),
-    Entry("lessons.signals.smoothness", signals.smoothness,
+    Entry("lessons.nb04_signals_inside.smoothness", signals.smoothness,
           lambda: {"filters": np.random.default_rng(0).normal(size=(3, 1, 4, 4))}),
-    Entry("lessons.signals.sum_std", signals.sum_std, lambda: {"sizes": (4, 8), "draws": 20}),
-    Entry("lessons.signals.unroll", signals.unroll,
+    Entry("lessons.nb04_signals_inside.sum_std", signals.sum_std, lambda: {"sizes": (4, 8), "draws": 20}),
+    Entry("lessons.nb04_signals_inside.unroll", signals.unroll,
           lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "seeds": 1},
           amounts=("steps", "seeds")),
-    Entry("lessons.signals.update_runs", signals.update_runs,
+    Entry("lessons.nb04_signals_inside.update_runs", signals.update_runs,
           lambda: {"data": few_blobs(), "settings": quick(), "lrs": (0.1, )}, words=RUN),
 ]

@@ -29,8 +29,9 @@ from tests.stress.tally import FULL, Tally, times
 
 resource = pytest.importorskip("resource", reason="bounds the memory")
 MODULES = ("", "core", "data", "data.augment", "models", "training", "evaluation", "ensembles",
-           "export", "tune", "checks", "plots", "panels", "watch", "recipes", "lessons",
-           "lessons.clinic", "lessons.machinery", "lessons.signals")
+           "export", "tune", "checks", "plots", "panels", "watch", "recipes",
+           "lessons.nb00_start_here", "lessons.nb03_check_the_machinery",
+           "lessons.nb04_signals_inside")
 # part of the package: (its entries, calls in the short form, calls in the full form)
 PARTS: dict[str, tuple[list[Entry], int, int]] = {
     "core": (entries_core.CORE, 200, 3000), "data": (entries_core.DATA, 200, 3200),
@@ -55,7 +56,8 @@ RECORDS = {
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
 NOT_CALLED = {"Data", "data.Split", "core.History", "core.Tree", "core.Probe", "core.RunStatus",
     "core.Status",
-              "checks.Check", "plots.STYLE", "lessons.clinic.CASES", "lessons.signals.SCHEMES"}
+              "checks.Check", "plots.STYLE", "lessons.nb03_check_the_machinery.CASES",
+              "lessons.nb04_signals_inside.SCHEMES"}
 ENTRIES = [entry for entries, _, _ in PARTS.values() for entry in entries]
 
 

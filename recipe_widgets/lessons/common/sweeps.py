@@ -1,0 +1,160 @@
+"""One knob at several values, over seeds: accuracy on training and validation samples, and the
+gap between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from recipe_widgets.core import Run, Settings
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
+from recipe_widgets.lessons.common.trials import points
+from recipe_widgets.plots import Picture
+from recipe_widgets.rules.spread import paired
+from recipe_widgets.training import evaluate, train_many
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Accuracies (0 to 1) after training: `train` and `val` have one row per value and one
+    column per seed.
+    """
+
+    title: str
+    knob: str
+    values: tuple[float, ...]
+    train: np.ndarray
+    val: np.ndarray
+
+    @property
+    def seeds(self) -> int:
+        return int(self.val.shape[1])
+
+    @property
+    def best(self) -> float:
+        """The value with the highest mean validation accuracy."""
+        return self.values[int(self.val.mean(1).argmax())]
+
+    def gap(self, value: float) -> float:
+        """Training less validation accuracy, mean over seeds."""
+        row = self.values.index(value)
+        return float((self.train[row] - self.val[row]).mean())
+
+    def verdict(self, base: float | None = None) -> str:
+        """The best value against `base` (the first one): seed by seed, with the gap of both."""
+        base = self.values[0] if base is None else base
+        if self.best == base:
+            return f"{self.title}: none of the other values of {self.knob} is better than {base:g} (n = {self.seeds} seeds)."
+        found = paired(self.val[self.values.index(base)], self.val[self.values.index(self.best)])
+        said = "a gain" if found.low > 0 else "no gain beyond chance"
+        return (
+            f"{self.title}, validation accuracy with {self.knob} {self.best:g} against {base:g}: {points(found)}, {said}"
+            f"; the gap to training went from {100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points."
+        )
+
+    def smallest(self) -> str:
+        """Is smaller better, as the recipe has it? The smallest value against the largest."""
+        found = paired(self.val[self.values.index(max(self.values))],
+                       self.val[self.values.index(min(self.values))])
+        said = ("better, as the recipe says"
+                if found.low > 0 else "worse, against what the recipe says"
+                if found.high < 0 else "not clearly better or worse")
+        low, high = min(self.values), max(self.values)
+        return f"{self.title}: {self.knob} {low:g} is {said}, compared with {high:g}: {points(found)}."
+
+    def __str__(self) -> str:
+        rows = [
+            f"{self.knob:>14}    train  validation  (lowest to highest)   {self.title}, n = {self.seeds} seeds"
+        ]
+        rows += [
+            f"{value:>14g}  {t.mean():>7.1%}  {v.mean():>10.1%}  ({v.min():.1%} to {v.max():.1%})"
+            for value, t, v in zip(self.values, self.train, self.val, strict=True)
+        ]
+        return "\n".join(rows)
+
+    def plot(self, title: str = "") -> Picture:
+        return sweeps_beside(self, title=title)
+
+
+def sweep(data: Data, settings: Settings, knob: str, values: Sequence[Any],
+          seeds: int = 4) -> Sweep:
+    """Train at each value of `knob` from seeds 0, 1, ..., and judge on all training and
+    validation samples.
+    """
+    train, val = [], []
+    for value in values:
+        runs = train_many(data, settings.replace(**{knob: value}), range(seeds))
+        train.append([_accuracy(run, data, True) for run in runs])
+        val.append([_accuracy(run, data, False) for run in runs])
+    return Sweep(data.name,
+                 Settings.knob(knob).label, tuple(float(v) for v in values), np.array(train),
+                 np.array(val))
+
+
+def _accuracy(run: Run, data: Data, on_train: bool) -> float:
+    if run.status == "diverged" or run.model is None:
+        return 0.0
+    return run.history.last("val_accuracy") if not on_train else evaluate(run.model,
+                                                                          data.train).accuracy
+
+
+def sweeps_beside(*sweeps: Sweep, title: str = "") -> Picture:
+    """One panel per sweep: training and validation accuracy against the knob, bands from lowest
+    to highest seed.
+    """
+    figure = Figure(figsize=(max(6.0, 4.5 * len(sweeps)), 3.2), layout="constrained")
+    for axes, one in zip(figure.subplots(1, len(sweeps), squeeze=False)[0], sweeps, strict=True):
+        _curves(axes, one)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    words = "; ".join(f"{one.title}, {one.knob}: " + ", ".join(
+        f"{value:g}: train {t.mean():.0%}, validation {v.mean():.0%}"
+        for value, t, v in zip(one.values, one.train, one.val, strict=True)) for one in sweeps)
+    return Picture(figure, words + ".")
+
+
+def _curves(axes: Axes, one: Sweep) -> None:
+    x = np.arange(len(one.values))
+    for name, grid, colour, line in (("training", one.train, PALETTE[0], "--o"),
+                                     ("validation", one.val, PALETTE[1], "-s")):
+        axes.fill_between(x, 100 * grid.min(1), 100 * grid.max(1), color=colour, alpha=0.25,
+                          linewidth=0)
+        axes.plot(x, 100 * grid.mean(1), line, color=colour, label=name, markersize=4)
+    axes.set_xticks(x, [f"{value:g}" for value in one.values])
+    axes.set(xlabel=one.knob, ylabel="accuracy (%)")
+    first, last = one.values[0], one.values[-1]
+    axes.set_title(
+        f"{one.title}: best on validation at {one.best:g}; gap {100 * one.gap(first):.0f} points at {first:g}, "
+        f"{100 * one.gap(last):.0f} at {last:g}", fontsize=8.5)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
+
+
+class LrSweep(Comparison[float]):
+    """The same run at several learning rates."""
+
+    @property
+    def best_lr(self) -> float:
+        return max(self.runs, key=self.mean)
+
+    def plot(self, title: str = "") -> Picture:
+        """Validation accuracy against learning rate: mean, lowest and highest."""
+        figure = Figure(figsize=(6, 3), layout="constrained")
+        axes = figure.subplots()
+        lrs = list(self.runs)
+        means = np.array([self.mean(lr) for lr in lrs]) * 100
+        spread = np.abs(np.array([[self.worst(lr), self.best(lr)] for lr in lrs]).T * 100 - means)
+        axes.errorbar(lrs, means, yerr=spread, color=PALETTE[0], marker="o", capsize=4)
+        axes.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy (%)",
+                 ylim=(0, 100), title=title or f"Best of these: learning rate {self.best_lr:g}")
+        axes.grid(alpha=0.3)
+        points = "; ".join(f"{lr:g}: {mean:.0f} %" for lr, mean in zip(lrs, means, strict=True))
+        return Picture(
+            figure, f"Validation accuracy by learning rate, mean of {self.seeds} seeds: {points}.")

@@ -1,0 +1,5 @@
+from .first_runs import check_too_high, compare_loops, lr_sweep, one_epoch, show_batch
+
+__all__ = [
+    "check_too_high", "compare_loops", "lr_sweep", "one_epoch", "show_batch"
+]

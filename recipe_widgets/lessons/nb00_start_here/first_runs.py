@@ -1,0 +1,94 @@
+"""What notebook 00 shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import nn
+
+from recipe_widgets.core import Run, Settings
+from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.comparison import PALETTE, Comparison, compare
+from recipe_widgets.lessons.common.images import show_batch as show_batch
+from recipe_widgets.lessons.common.sweeps import LrSweep
+from recipe_widgets.models import build_model
+from recipe_widgets.plots import Picture
+from recipe_widgets.training import train
+
+
+@checked(seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def compare_loops(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:
+    """A sound program (A) and one with a softmax before the cross-entropy (B), same seeds, same
+    batches.
+    """
+
+    def run(seed: int, broken: bool) -> Run:
+        chosen = settings.replace(seed=seed)
+        model = build_model(chosen, data.shape, data.num_classes)
+        return train(data, chosen, nn.Sequential(model, nn.Softmax(dim=1)) if broken else model)
+
+    return compare({"A": lambda seed: run(seed, False), "B": lambda seed: run(seed, True)}, seeds)
+
+
+@checked(lrs=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def lr_sweep(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) -> LrSweep:
+    """The run that `settings` describe at each of `lrs`."""
+    makers = {
+        lr: (lambda seed, lr=lr: train(data, settings.replace(lr=lr, seed=seed))) for lr in lrs
+    }
+    return LrSweep(compare(makers, seeds).runs)
+
+
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
+def one_epoch(data: Data, settings: Settings) -> Picture:
+    """A run's training loss with its words on it: a step, an epoch's end, the loss of a guess."""
+    run = train(data, settings)
+    x, y = run.history.arrays("train_loss")
+    guess = float(np.log(data.num_classes))
+    per_epoch = data.train.size // min(settings.batch_size, data.train.size)
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(x, y, ".", markersize=2, color=PALETTE[0], label="one step: loss of its batch")
+    axes.plot(*run.history.arrays("val_loss"), "-s", markersize=4, color=PALETTE[1],
+              label="validation loss, all samples")
+    axes.axhline(guess, color="0.4", linestyle=":",
+                 label=f"a guess among {data.num_classes}: ln {data.num_classes} = {guess:.2f}")
+    for number, end in enumerate(range(per_epoch, len(x) + 1, per_epoch), 1):
+        axes.axvline(end, color="0.6", linestyle="--")
+        axes.text(end,
+                  axes.get_ylim()[1], f"epoch {number} ends ", ha="right", va="top", fontsize=8)
+    axes.set(
+        xlabel="step", ylabel="loss (nats)", ylim=(0, None),
+        title=f"{len(x):,} steps of {settings.batch_size} samples: {len(x) / per_epoch:.1f} epochs")
+    axes.legend(frameon=False, fontsize=8)
+    return Picture(
+        figure,
+        f"Loss of each step, from {y[0]:.2f} (a guess has {guess:.2f}) to {y[-50:].mean():.2f}; an epoch "
+        f"ends every {per_epoch} steps.")
+
+
+def _learns(data: Data, lr: float, seeds: int) -> list[float]:
+    return lr_sweep(data, Settings(max_steps=300, momentum=0.9), [lr], seeds).scores(lr)
+
+
+@checked(lr=real(0, 1e6, above=True), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def check_too_high(data: Data, lr: float, seeds: int = 3) -> str:
+    """Judge the exercise: at `lr` no seed learns (under 20 %), at half of it at least one does."""
+    at, below = _learns(data, lr, seeds), _learns(data, lr / 2, seeds)
+    facts = f"Validation accuracy at {lr:g}: {_span(at)}; at {lr / 2:g}: {_span(below)} ({seeds} seeds)."
+    if max(at) >= 0.2:
+        return f"Not yet: it still learns. {facts} Go higher."
+    if max(below) < 0.2:
+        return f"Too far: half of that is too high already. {facts} Go lower."
+    return f"Right: the limit lies between {lr / 2:g} and {lr:g}. {facts}"
+
+
+def _span(scores: list[float]) -> str:
+    return f"{min(scores):.0%} to {max(scores):.0%}"

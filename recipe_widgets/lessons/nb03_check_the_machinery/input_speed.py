@@ -1,0 +1,303 @@
+"""Where the time goes: the same epoch from pictures through PIL and from tensors in memory; ways
+to read; time to learn.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from recipe_widgets.core import Settings, Step, generator
+from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.data import Data, Split
+from recipe_widgets.lessons.common.comparison import PALETTE
+from recipe_widgets.models import build_model
+from recipe_widgets.plots import Picture
+from recipe_widgets.training import BatchIndices, evaluate, train
+from recipe_widgets.training.validation import stratified_subset
+
+HATCHES = ("", "//", "..", "xx")
+
+
+class PilDataset(Dataset[Any]):
+    """One PIL picture at a time through torchvision transforms, as most tutorials have it."""
+
+    def __init__(self, split: Split, n: int) -> None:
+        from PIL import Image
+        from torchvision import transforms
+
+        self.split, self.n, self._image = split, n, Image
+        self.prepare = transforms.Compose(
+            [transforms.ToTensor(),
+             transforms.Normalize(split.mean, split.std)])
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        array = self.split.x[index].permute(1, 2, 0).numpy()
+        picture = self._image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
+        return self.prepare(picture), int(self.split.y[index])
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Seconds of one epoch, by kind: (data, model) each."""
+
+    seconds: dict[str, tuple[float, float]]
+    n: int
+    picture: Picture
+
+    @property
+    def factor(self) -> float:
+        """How many times as long the first kind takes as the second."""
+        first, second = (sum(pair) for pair in self.seconds.values())
+        return first / second
+
+    def __str__(self) -> str:
+        rows = [
+            f"{name:<32} {sum(pair):6.2f} s, of which data {pair[0] / sum(pair):4.0%}"
+            for name, pair in self.seconds.items()
+        ]
+        return "\n".join([
+            *rows,
+            f"The same model on the same {self.n:,} samples: {self.factor:.1f} times as long."
+        ])
+
+
+@checked(n=whole(1, 10**7))
+@fitting("data, settings and numbers that this experiment can work with")
+def epoch_both_ways(data: Data, settings: Settings, n: int = 3000) -> Epochs:
+    """One epoch over n samples, read as PIL pictures by a DataLoader, and cut out of a tensor in
+    memory.
+    """
+    size = settings.batch_size
+    kinds: dict[str, Callable[[], Any]] = {
+        "PIL + transforms + DataLoader":
+        lambda: DataLoader(PilDataset(data.train, n), size, shuffle=True, generator=generator(
+            0, "batches")), "bytes in one tensor":
+        lambda: _in_memory(data.train, n, size)
+    }
+    seconds = {name: _epoch(make(), data, settings) for name, make in kinds.items()}
+    figure = Figure(figsize=(7, 1.9), layout="constrained")
+    axes = figure.subplots()
+    for part, (label, hatch) in enumerate(
+        (("getting the batch", "//"), ("forward, backward, step", ""))):
+        left = [pair[0] if part else 0.0 for pair in seconds.values()]
+        axes.barh(list(seconds), [pair[part] for pair in seconds.values()], left=left, label=label,
+                  hatch=hatch, color=PALETTE[1 - part], edgecolor="white")
+    factor = sum(seconds["PIL + transforms + DataLoader"]) / sum(seconds["bytes in one tensor"])
+    axes.set(
+        xlabel=f"seconds for {n:,} samples", title=
+        f"{data.name}, {settings.model}: through PIL the same epoch takes {factor:.1f} times as long"
+    )
+    axes.invert_yaxis()
+    axes.legend(frameon=False, fontsize=8)
+    words = "; ".join(
+        f"{name}: {sum(pair):.2f} s, data {pair[0]:.2f} s" for name, pair in seconds.items())
+    return Epochs(seconds, n, Picture(figure,
+                                      f"One epoch of {n:,} samples of {data.name}. {words}."))
+
+
+def _in_memory(split: Split, n: int, size: int) -> Any:
+    rows = BatchIndices(n, size, 0)
+    return (split.batch(next(rows)) for _ in range(-(-n // size)))
+
+
+def _epoch(batches: Any, data: Data, settings: Settings) -> tuple[float, float]:
+    """Seconds spent on the batches and on the model."""
+    model = build_model(settings, data.shape, data.num_classes)
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr)
+    feeding = working = 0.0
+    began = time.perf_counter()
+    for number, (x, y) in enumerate(batches):
+        got = time.perf_counter()
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        done = time.perf_counter()
+        if number:  # the first one warms up
+            feeding, working = feeding + got - began, working + done - got
+        began = done
+    return feeding, working
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Milliseconds per 1000 pictures, and kilobytes of 1000, by way of storing them."""
+
+    ms: dict[str, float]
+    kilobytes: dict[str, float]
+    picture: Picture
+
+    def __str__(self) -> str:
+        rows = [
+            f"{name:<26} {self.ms[name]:8.3g} ms  {self.kilobytes[name]:8.0f} kB   per 1,000 pictures"
+            for name in self.ms
+        ]
+        slow, fast = max(self.ms, key=lambda k: self.ms[k]), "one array on disk"
+        return "\n".join([
+            *rows,
+            f"{slow.capitalize()} takes {self.ms[slow] / self.ms[fast]:.0f} times as long as {fast}, "
+            "which the system may hold in its cache."
+        ])
+
+
+@checked(n=whole(1, 10**7))
+@fitting("data, settings and numbers that this experiment can work with")
+def ways_to_read(data: Data, n: int = 500) -> Reading:
+    """The same n pictures from single compressed files, from one file of bytes, from memory, and
+    at half the resolution.
+    """
+    from PIL import Image
+
+    x = data.train.x[:n]
+    arrays = [image.permute(1, 2, 0).numpy().squeeze() for image in x]
+    with tempfile.TemporaryDirectory() as folder:
+        sizes: dict[str, int] = {}
+        readers: dict[str, Callable[[], Any]] = {}
+        for kind in ("png", "jpeg"):
+            for k, array in enumerate(arrays):
+                buffer = io.BytesIO()
+                Image.fromarray(array).save(buffer, kind)
+                Path(folder, f"{k}.{kind}").write_bytes(buffer.getvalue())
+                sizes[f"one {kind} file each"] = sizes.get(f"one {kind} file each",
+                                                           0) + buffer.tell()
+            readers[f"one {kind} file each"] = partial(_decode, Path(folder), kind, n)
+        np.save(Path(folder, "all.npy"), x.numpy())
+        readers["one array on disk"] = lambda: torch.from_numpy(np.load(Path(folder, "all.npy"))
+                                                                ).float()
+        readers["bytes in memory"] = lambda: x.float()
+        half = F.avg_pool2d(x.float(), 2).byte()
+        readers["half resolution in memory"] = lambda: half.float()
+        sizes |= {
+            "one array on disk": x.numel(), "bytes in memory": x.numel(),
+            "half resolution in memory": half.numel()
+        }
+        ms = {name: _best_of(read) * 1e6 / n for name, read in readers.items()}
+    return Reading(ms, {name: sizes[name] / n for name in ms}, _reading_picture(ms, data.name))
+
+
+def _reading_picture(ms: dict[str, float], name: str) -> Picture:
+    figure = Figure(figsize=(7, 2.4), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(list(ms), list(ms.values()), color=PALETTE[0])
+    axes.set(
+        xlabel="milliseconds to read 1,000 pictures", xscale="log", title=
+        f"{name}: single files take {max(ms.values()) / ms['one array on disk']:.0f} times as long as one array"
+    )
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    words = "; ".join(f"{way}: {value:.3g} ms" for way, value in ms.items())
+    return Picture(figure, f"Milliseconds to read 1,000 pictures of {name}. {words}.")
+
+
+def _decode(folder: Path, kind: str, n: int) -> list[Any]:
+    from PIL import Image
+
+    return [np.asarray(Image.open(folder / f"{k}.{kind}")) for k in range(n)]
+
+
+def _best_of(read: Callable[[], Any], times: int = 3) -> float:
+    """Seconds of the fastest of three."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        read()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+@dataclass(frozen=True)
+class Milestones:
+    """Steps and seconds until the first pattern (twice the accuracy of a guess) and until
+    convergence, one per seed.
+    """
+
+    name: str
+    first: tuple[tuple[int, float], ...]
+    converged: tuple[tuple[int, float], ...]
+    final: tuple[float, ...]
+
+    def __str__(self) -> str:
+        def span(values: Sequence[float], form: str) -> str:
+            return f"{min(values):{form}}" if min(values) == max(
+                values) else f"{min(values):{form}} to {max(values):{form}}"
+
+        lines = []
+        for what, pairs in (("first pattern", self.first), ("convergence", self.converged)):
+            if pairs:
+                lines.append(
+                    f"{self.name}: {what} after {span([p[0] for p in pairs], 'd')} steps, "
+                    f"{span([p[1] for p in pairs], '.2f')} s ({len(pairs)} of {len(self.final)} seeds)"
+                )
+            else:
+                lines.append(f"{self.name}: {what} not within the run")
+        lines.append(f"{self.name}: best accuracy seen {span(self.final, '.1%')}")
+        if len(self.first) == len(self.converged) == len(self.final):
+            shares = [f[0] / c[0] for f, c in zip(self.first, self.converged, strict=True)]
+            lines.append(
+                f"{self.name}: the first pattern took {span(shares, '.0%')} of the steps that convergence took"
+            )
+        return "\n".join(lines)
+
+
+class _Watch:
+    """Looks at the model now and then; its clock stands still meanwhile. `seen`: (steps,
+    seconds, accuracy).
+    """
+
+    def __init__(self, model: nn.Module, split: Split, every: int) -> None:
+        self.model, self.split, self.every = model, split, every
+        self.seen: list[tuple[int, float, float]] = []
+        self._spent, self._began = 0.0, time.perf_counter()
+
+    def __call__(self, step: Step) -> bool:
+        if (step.index + 1) % self.every == 0:
+            self.look(step.index + 1)
+        return False
+
+    def look(self, steps: int) -> None:
+        self._spent += time.perf_counter() - self._began
+        self.seen.append((steps, self._spent, evaluate(self.model, self.split).accuracy))
+        self._began = time.perf_counter()
+
+
+@checked(seeds=whole(1, 1000), every=whole(1), look=whole(1))
+@fitting("data, settings and numbers that this experiment can work with")
+def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10,
+               look: int = 500) -> Milestones:
+    """When does the network find a first pattern (twice chance), when is it within 2 points of its
+    best?
+
+    Looks at `look` validation samples every `every` steps; the time of the looks does not count.
+    """
+    held, first, converged, final = stratified_subset(data.validation, look), [], [], []
+    for seed in tqdm(range(seeds), desc=data.name, unit="seed", leave=False):
+        chosen = settings.replace(seed=seed, eval_every=max(1, settings.max_steps),
+                                  eval_samples=look)
+        net = build_model(chosen, data.shape, data.num_classes)
+        watch = _Watch(net, held, every)
+        run = train(data, chosen, net, until=watch)
+        watch.look(run.steps_done)  # the last step is not asked for its opinion
+        seen = watch.seen
+        best = max(accuracy for *_, accuracy in seen)
+        first += [(s, t) for s, t, a in seen if a >= 2 / data.num_classes][:1]
+        converged += [(s, t) for s, t, a in seen if a >= best - 0.02][:1]
+        final.append(best)
+    return Milestones(data.name, tuple(first), tuple(converged), tuple(final))

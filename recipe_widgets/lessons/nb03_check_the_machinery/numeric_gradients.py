@@ -1,0 +1,275 @@
+"""Is the gradient the derivative? Central differences against autograd, and what goes wrong
+while one looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+from torch.nn import functional as F
+
+from recipe_widgets.checks.runner import seeded
+from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.changed_data import few_samples as few_samples
+from recipe_widgets.lessons.common.comparison import PALETTE
+from recipe_widgets.plots import Picture
+
+STEPS = tuple(10.0**-k for k in range(1, 14))
+DIRECTIONS = 12
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+class _Swish(torch.autograd.Function):
+    """x·sigmoid(x) with a derivative of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, right: bool) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        ctx.right = right
+        return x * x.sigmoid()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        x, = ctx.saved_tensors
+        s = x.sigmoid()
+        slope = s + x * s * (1 - s) if ctx.right else s  # the product rule has two terms
+        return grads[0] * slope, None
+
+
+class Swish(nn.Module):
+    """x·sigmoid(x) (Ramachandran et al. 2017), its backward pass written by hand; `right=False`
+    forgets a term of it.
+    """
+
+    @checked()
+    @fitting("data, settings and numbers that this experiment can work with")
+    def __init__(self, right: bool = True) -> None:
+        super().__init__()
+        self.right = right
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = _Swish.apply(x, self.right)
+        return out
+
+
+@checked(units=whole(1, 10**5), seed=whole(0, 2**63 - 1))
+@fitting("data, settings and numbers that this experiment can work with")
+def small_net(data: Data, act: nn.Module, units: int = 24, seed: int = 0) -> nn.Sequential:
+    """Inputs, `units` hidden ones, logits."""
+    with seeded(seed):
+        return nn.Sequential(nn.Flatten(), nn.Linear(data.train.x[0].numel(), units), act,
+                             nn.Linear(units, data.num_classes))
+
+
+def gradient_error(model: nn.Module, loss: Callable[[], torch.Tensor], h: float, *,
+                   central: bool = True, directions: int = DIRECTIONS) -> float:
+    """Relative error ‖a - n‖ / (‖a‖ + ‖n‖) of the slopes along random directions: a by autograd, n
+    by differences.
+
+    h: length of the step, relative to the size of the weights. The model comes back bit for bit.
+    """
+    named = [p for p in model.parameters() if p.requires_grad]
+    grads = torch.autograd.grad(loss(), named, allow_unused=True)
+    g, start = torch.Generator().manual_seed(0), [p.detach().clone() for p in named]
+    analytic, numeric = [], []
+    for _ in range(directions):
+        v = [
+            torch.randn(p.shape, generator=g).to(p) *
+            p.detach().pow(2).mean().sqrt().clamp(min=1e-3) for p in named
+        ]
+        analytic.append(
+            sum(float((a * b).sum()) for a, b in zip(grads, v, strict=True) if a is not None))
+        ahead, behind = (_loss_at(named, start, v, s, loss) for s in (h, -h if central else 0.0))
+        numeric.append((ahead - behind) / (2 * h if central else h))
+    a, n = np.array(analytic), np.array(numeric)
+    total = float(np.linalg.norm(a) + np.linalg.norm(n))
+    return float(np.linalg.norm(a - n)) / total if total else 0.0
+
+
+@torch.no_grad()
+def _loss_at(named: Sequence[nn.Parameter], start: list[torch.Tensor], v: list[torch.Tensor],
+             h: float, loss: Callable[[], torch.Tensor]) -> float:
+    for p, s, d in zip(named, start, v, strict=True):
+        p.copy_(s + h * d)
+    value = float(loss())
+    for p, s in zip(named, start, strict=True):
+        p.copy_(s)
+    return value
+
+
+def error_curve(data: Data, activation: str = "tanh", dtype: str = "float64", central: bool = True,
+                samples: int = 8) -> np.ndarray:
+    """(13,) relative error at each of `STEPS`."""
+    model = small_net(data, ACTIVATIONS[activation]()).to(DTYPES[dtype])
+    x, y = few_samples(data, samples)
+    x = x.to(DTYPES[dtype])
+    return np.array([
+        gradient_error(model, lambda: F.cross_entropy(model(x), y), h, central=central)
+        for h in STEPS
+    ])
+
+
+@checked(h=real(0, 1, above=True), samples=whole(1, 10**6))
+@fitting("data, settings and numbers that this experiment can work with")
+def draw_error(data: Data, h: float = 1e-5, activation: str = "tanh", dtype: str = "float64",
+               differences: str = "central", samples: int = 8) -> Picture:
+    """Relative error against step size; the chosen step is marked."""
+    curve = error_curve(data, activation, dtype, differences == "central", samples)
+    here = float(curve[int(np.argmin(np.abs(np.log(np.array(STEPS) / h))))])
+    best = int(np.argmin(curve))
+    verdict = "fine" if here < 1e-4 else "doubtful" if here < 1e-2 else "useless: it would accuse a right gradient"
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(STEPS, np.maximum(curve, 1e-17), "o-", color=PALETTE[0])
+    axes.plot([h], [max(here, 1e-17)], "D", color=PALETTE[1], markersize=10)
+    for level, text in ((1e-2, "wrong above"), (1e-4, "good below")):
+        axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
+        axes.text(1e-7, level, f"{text} {level:g}", fontsize=8, va="center", ha="center",
+                  backgroundcolor="white")
+    axes.set(
+        xlabel="step size h (relative to the weights)", ylabel="relative error",
+        title=f"{dtype}, {differences} differences, {activation}: best at h = {STEPS[best]:.0e}")
+    axes.set_ylim(top=max(1.0, axes.get_ylim()[1]))
+    axes.grid(alpha=0.3)
+    return Picture(
+        figure,
+        f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best of "
+        f"13 step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, {dtype}, "
+        f"{differences} differences, {samples} samples).")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One situation: the error seen, and whether the gradient is right in truth."""
+
+    situation: str
+    error: float
+    right: bool
+
+    @property
+    def misled(self) -> bool:
+        """A right gradient that looks wrong, or a wrong one that looks right."""
+        return (self.error > 1e-2) == self.right
+
+    def __str__(self) -> str:
+        return f"{self.situation:<66} {self.error:>10.1e}   {'MISLEADS' if self.misled else 'tells the truth'}"
+
+
+@dataclass(frozen=True)
+class Pitfalls:
+    rows: tuple[Row, ...]
+
+    def __str__(self) -> str:
+        misled = sum(row.misled for row in self.rows)
+        head = f"{'situation':<66} {'rel. error':>10}"
+        return "\n".join(
+            [head, *map(str, self.rows), f"{misled} of {len(self.rows)} ways to look mislead."])
+
+
+class _Situation:
+    """A small network on a few samples, looked at in some way."""
+
+    def __init__(self, data: Data) -> None:
+        self.data, (self.x, self.y) = data, few_samples(data, 8)
+
+    def error(self, act: nn.Module, h: float = 1e-5, *, extra: nn.Module | None = None,
+              decay: float = 0.0, zero_head: bool = False, steps: int = 0, scale: float = 1.0,
+              dtype: torch.dtype = torch.float64) -> float:
+        inner = small_net(self.data, act)
+        net = nn.Sequential(inner, extra or nn.Identity()).to(dtype)
+        if zero_head:
+            nn.init.zeros_(inner[-1].weight)  # type: ignore[arg-type]
+
+        def loss() -> torch.Tensor:
+            penalty = sum(p.square().sum() for p in net.parameters()) * decay if decay else 0.0
+            return (F.cross_entropy(net(self.x.to(dtype)), self.y) + penalty) * scale
+
+        for _ in range(steps):
+            for p, grad in zip(net.parameters(),
+                               torch.autograd.grad(loss(), list(net.parameters())), strict=True):
+                p.data.sub_(0.1 * grad)
+        return gradient_error(net, loss, h)
+
+
+@checked()
+@fitting("data, settings and numbers that this experiment can work with")
+def pitfalls(data: Data) -> Pitfalls:
+    """The same comparison done well and done badly, for a right and for a wrong backward pass."""
+    error, single = _Situation(data).error, torch.float32
+    with seeded():
+        return Pitfalls((Row("right gradient, float64, h = 1e-5", error(Swish()), True),
+                         Row("wrong gradient, float64, h = 1e-5", error(Swish(False)), False),
+                         Row("right gradient, float32, h = 1e-5", error(Swish(), dtype=single),
+                             True),
+                         Row("right gradient, ReLU, h = 0.3: many kinks on the way",
+                             error(nn.ReLU(), 0.3), True),
+                         Row("right gradient, dropout on: another mask at every look",
+                             error(Swish(), extra=nn.Dropout(0.2)), True),
+                         Row("wrong gradient, weight decay of 100, which drowns it",
+                             error(Swish(False), decay=100.0), False),
+                         Row("wrong gradient, head still at zero: nothing flows back yet",
+                             error(Swish(False), zero_head=True), False),
+                         Row("the same after 5 steps of training",
+                             error(Swish(False), zero_head=True, steps=5), False),
+                         Row("right gradient, loss times 1e-42 in float32, h = 1e-2",
+                             error(Swish(), 1e-2, scale=1e-42, dtype=single), True),
+                         Row("the same with the loss scaled back to 1",
+                             error(Swish(), 1e-2, dtype=single), True),
+                         ))
+
+
+@dataclass(frozen=True)
+class FewPoints:
+    """How often a step crosses a kink of a ReLU net, by the number of samples."""
+
+    samples: tuple[int, ...]
+    crossed: tuple[float, ...]
+    picture: Picture
+
+    def __str__(self) -> str:
+        pairs = ", ".join(
+            f"{n}: {share:.0%}" for n, share in zip(self.samples, self.crossed, strict=True))
+        return f"Directions on which some unit changes its side between -h and +h, by number of samples: {pairs}."
+
+
+@checked(h=real(0, 1, above=True), samples=filled(), directions=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def kinks(data: Data, h: float = 1e-3, samples: Sequence[int] = (2, 8, 32, 128),
+          directions: int = 60) -> FewPoints:
+    """Share of random directions along which some ReLU changes its side: few points meet few
+    kinks.
+    """
+    model = small_net(data, nn.ReLU()).double()
+    first = model[1]
+    assert isinstance(first, nn.Linear)
+    g, shares = torch.Generator().manual_seed(0), []
+    with torch.no_grad():
+        for count in samples:
+            x = few_samples(data, count)[0].double().flatten(1)
+            hits = 0
+            for _ in range(directions):
+                v = torch.randn(first.weight.shape,
+                                generator=g).double() * first.weight.square().mean().sqrt()
+                sides = [(x @ (first.weight + s * v).T + first.bias) > 0 for s in (h, -h)]
+                hits += int(not torch.equal(sides[0], sides[1]))
+            shares.append(hits / directions)
+    figure = Figure(figsize=(6, 2.6), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.bar([str(n) for n in samples], [100 * s for s in shares], color=PALETTE[0])
+    axes.bar_label(bars, fmt="%.0f %%", fontsize=9)
+    axes.set(
+        xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 112), title=
+        f"{samples[0]} samples: a kink on {shares[0]:.0%} of ways; {samples[-1]} samples: on {shares[-1]:.0%}"
+    )
+    picture = Picture(
+        figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, "
+        f"{shares[-1]:.0%} with {samples[-1]} (h = {h:g}, {directions} directions).")
+    return FewPoints(tuple(samples), tuple(shares), picture)

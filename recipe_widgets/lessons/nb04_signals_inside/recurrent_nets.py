@@ -1,0 +1,220 @@
+"""The same matrix again and again: states and gradients over time, and two ways to clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+from tqdm import tqdm
+
+from recipe_widgets.core import RecipeError, Run, Settings
+from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.comparison import PALETTE
+from recipe_widgets.lessons.nb04_signals_inside.activations import Race, rng
+from recipe_widgets.models import build_model
+from recipe_widgets.plots import Picture
+from recipe_widgets.training import Training, advance, train
+
+UNITS = 64
+KINDS = ("tanh", "relu", "linear")
+
+
+def with_radius(w: torch.Tensor, radius: float) -> torch.Tensor:
+    """w (H, H) scaled so that its largest eigenvalue has this absolute value."""
+    return w * (radius / float(torch.linalg.eigvals(w.double()).abs().max()))
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """(seeds, steps + 1): norm of the gradient of the last state's sum by the state k steps before;
+    of the states; and the norm of the gradient of the recurrent matrix (seeds,)."""
+
+    back: np.ndarray
+    states: np.ndarray
+    matrix: np.ndarray
+
+    @property
+    def share(self) -> float:
+        """What is left of the gradient at the first step (geometric mean over seeds)."""
+        return float(np.exp(np.log(np.maximum(self.back[:, -1], 1e-300) / self.back[:, 0]).mean()))
+
+
+@checked(radius=real(0, 1e6), steps=whole(1, 10**6), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def unroll(radius: float, steps: int, kind: str = "tanh", seeds: int = 3) -> OverTime:
+    """h ← act(h W + noise) from a random state, W with this spectral radius; then back through
+    all steps. float64.
+    """
+    if kind not in KINDS or steps < 1 or radius < 0:
+        raise RecipeError(
+            "unroll(radius, steps, kind)", found=f"{kind!r}, {steps} steps, radius {radius}",
+            expected="at least one step, a radius from 0, and one of " + ", ".join(KINDS))
+    act: Callable[[torch.Tensor], torch.Tensor] = {"tanh": torch.tanh, "relu":
+                                                   torch.relu}.get(kind, lambda z: z)
+    back, states, matrix = [], [], []
+    for seed in range(seeds):
+        g = rng(seed)
+        w = with_radius(torch.randn(UNITS, UNITS, generator=g, dtype=torch.float64),
+                        radius).requires_grad_()
+        h = torch.randn(UNITS, generator=g, dtype=torch.float64).requires_grad_()
+        path = [h]
+        for _ in range(steps):
+            path.append(
+                act(path[-1] @ w + 0.1 * torch.randn(UNITS, generator=g, dtype=torch.float64)))
+        grads = torch.autograd.grad(path[-1].sum(), [*path, w])
+        back.append([float(grad.norm()) for grad in reversed(grads[:-1])])
+        states.append([float(s.detach().norm()) for s in path])
+        matrix.append(float(grads[-1].norm()))
+    return OverTime(np.array(back), np.array(states), np.array(matrix))
+
+
+def clipped(norm: float, threshold: float, rule: str = "to the threshold") -> float:
+    """Length of the gradient after clipping. 0 is off. "to one" divides by the norm above the
+    threshold: the slip.
+    """
+    if threshold <= 0 or norm <= threshold:
+        return norm
+    return threshold if rule == "to the threshold" else 1.0
+
+
+@checked(radius=real(0, 1e6), steps=whole(1, 10**6), clip=real(0, 1e6))
+@fitting("data, settings and numbers that this experiment can work with")
+def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh",
+                   clip: float = 0.0) -> Picture:
+    """Left: how much of the gradient is left k steps back. Right: the length of the step,
+    clipped both ways.
+    """
+    seen = unroll(radius, steps, kind)
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    shown = np.clip(seen.back, 1e-30, 1e30)
+    ks = np.arange(steps + 1)
+    left.fill_between(ks, shown.min(0), shown.max(0), color=PALETTE[0], alpha=0.3, linewidth=0)
+    left.plot(ks, np.exp(np.log(shown).mean(0)), color=PALETTE[0])
+    left.set(yscale="log", xlabel="steps back in time", ylabel="norm of the gradient by the state",
+             title=f"{steps} steps back it is {seen.share:.1e} times as large")
+    left.grid(alpha=0.3)
+    norms = np.logspace(-2, 3, 400)
+    threshold = clip or 10.0
+    for rule, colour, line in (("to the threshold", PALETTE[0], "-"), ("to one", PALETTE[1], "--")):
+        right.plot(norms, [clipped(n, threshold, rule) for n in norms], line, color=colour,
+                   label=f"clipped {rule}")
+    right.set(
+        xscale="log", yscale="log", xlabel="norm of the gradient", ylabel="norm after clipping",
+        title=f"a norm above {threshold:g} becomes {threshold:g}, or by the slip 1"
+        if threshold != 1 else "at threshold 1 both rules are the same")
+    right.grid(alpha=0.3)
+    right.legend(frameon=False, fontsize=8)
+    norm = float(np.exp(np.log(np.maximum(seen.matrix, 1e-300)).mean()))
+    said = f"the gradient of the recurrent matrix has norm {norm:.2g}"
+    if clip:
+        said += f", {clipped(norm, clip):.2g} after clipping at {clip:g}, and {clipped(norm, clip, 'to one'):.2g} where " \
+                "it is divided by its norm instead"
+    return Picture(
+        figure,
+        f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.1e} of the gradient "
+        f"is left (3 seeds); {said}.")
+
+
+@checked(radius=real(0, 1e6))
+@fitting("data, settings and numbers that this experiment can work with")
+def row_reader(data: Data, settings: Settings, radius: float) -> nn.Module:
+    """An RNN over the rows of an image whose recurrent matrix has this spectral radius."""
+    model = build_model(settings, data.shape, data.num_classes)
+    for name, p in model.named_parameters():
+        if "weight_hh" in name:
+            p.data.copy_(with_radius(torch.randn(p.shape, generator=rng(settings.seed)), radius))
+    return model
+
+
+class ClipToOne(Training):
+    """The slip: above the threshold the gradient is divided by its norm, so that the step jumps
+    from 10 to 1.
+    """
+
+    def _before_update(self, index: int) -> None:  # noqa: ARG002
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.stack([grad.norm() for grad in grads]).norm()
+        if norm > self.settings.clip_norm:
+            for grad in grads:
+                grad.div_(norm)
+
+
+@checked(radii=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def radius_race(data: Data, settings: Settings, radii: tuple[float, ...] = (0.1, 1.0, 4.0),
+                seeds: int = 3) -> Race:
+    """The row reader from recurrent matrices of several spectral radii."""
+    bar = tqdm(radii, desc="radius", unit="radius", leave=False)
+    return Race(
+        {
+            f"radius {r:g}":
+            [train(data, s, row_reader(data, s, r)) for s in _seeded(settings, seeds)] for r in bar
+        }, data.name)
+
+
+@checked(radius=real(0, 1e6), thresholds=filled(), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def clip_race(data: Data, settings: Settings, radius: float,
+              thresholds: tuple[float, ...] = (1.0, 10.0), seeds: int = 3) -> Race:
+    """An exploding row reader: not clipped, clipped to each threshold, and divided by its norm
+    above it.
+    """
+    runs: dict[str, list[Run]] = {"not clipped": [
+        train(data, s, row_reader(data, s, radius)) for s in _seeded(settings, seeds)]}
+    for threshold in tqdm(thresholds, desc=data.name, unit="threshold", leave=False):
+        chosen = _seeded(settings.replace(clip_norm=threshold), seeds)
+        runs[f"scaled to {threshold:g}"] = [
+            train(data, s, row_reader(data, s, radius)) for s in chosen
+        ]
+        if threshold != 1.0:
+            runs[f"above {threshold:g}: to 1"] = [_to_one(data, s, radius) for s in chosen]
+    return Race(runs, data.name)
+
+
+def _to_one(data: Data, settings: Settings, radius: float) -> Run:
+    training = ClipToOne(row_reader(data, settings, radius), data, settings)
+    run = training.new_run()
+    for _ in advance(training, run):
+        pass
+    return run
+
+
+def _seeded(settings: Settings, seeds: int) -> list[Settings]:
+    return [settings.replace(seed=seed) for seed in range(seeds)]
+
+
+@checked()
+def check_clip(mine: object) -> str:
+    """Judge the exercise: `mine(grads, threshold)` scales a list of tensors together, only where
+    they are too long.
+    """
+    cases: Mapping[str, tuple[list[torch.Tensor], float]] = {
+        "long": ([torch.tensor([30.0, 0.0]), torch.tensor([[40.0]])], 10.0),
+        "short": ([torch.tensor([0.3, 0.0]), torch.tensor([[0.4]])], 10.0)}
+    got = {}
+    for name, (grads, threshold) in cases.items():
+        try:
+            out = list(mine([g.clone() for g in grads], threshold))  # type: ignore[operator]
+        except Exception as error:  # the learner's own code
+            return f"Not yet: it stops with {type(error).__name__}: {(str(error) or '?').splitlines()[0]}"
+        if [getattr(o, "shape", None) for o in out] != [g.shape for g in grads]:
+            return "Not yet: it must return one tensor of the same shape for each gradient."
+        got[name] = torch.cat([o.flatten() for o in out])
+    norm = float(got["long"].norm())
+    if not torch.allclose(got["short"], torch.tensor([0.3, 0.0, 0.4])):
+        return f"Not yet: norm 0.5 lies below the threshold and must stay; it became {float(got['short'].norm()):.3g}."
+    if abs(norm - 1) < 1e-3:
+        return "Not yet: norm 50 became 1, the slip of the lecture: multiply by the threshold, too."
+    if abs(norm - 10 * 2**0.5) < 1e-3:
+        return "Not yet: each tensor was clipped on its own, which turns the direction. Take one norm over all of them."
+    if abs(norm - 10) > 1e-3:
+        return f"Not yet: norm 50 at threshold 10 became {norm:.3g}, and 10 is wanted."
+    if not torch.allclose(got["long"], torch.tensor([6.0, 0.0, 8.0]), atol=1e-3):
+        return "Not yet: the length is right, but the direction changed. Multiply all tensors by one factor."
+    return "Right: the length is at most the threshold, the direction stays."

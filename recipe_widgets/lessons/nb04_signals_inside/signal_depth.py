@@ -1,0 +1,215 @@
+"""Signals through many layers: the spread of activations forward and of gradients back, by
+depth, scheme and activation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from recipe_widgets.core import RecipeError
+from recipe_widgets.core.arguments import checked, filled, fitting, whole
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.changed_data import few_samples
+from recipe_widgets.lessons.common.comparison import PALETTE
+from recipe_widgets.lessons.nb04_signals_inside.activations import curve, rng
+from recipe_widgets.plots import Picture
+
+Std = Callable[[int, int], float]
+# Standard deviation of a weight by n_in and n_out.
+SCHEMES: dict[str, Std] = {
+    "N(0, 1)": lambda _n, _m: 1.0,
+    "uniform(-1, 1)": lambda _n, _m: 1 / math.sqrt(3),
+    "0.01": lambda _n, _m: 0.01,
+    "1/n": lambda n, _m: 1 / n,
+    "1/sqrt(n)": lambda n, _m: 1 / math.sqrt(n),
+    "Xavier": lambda n, m: math.sqrt(2 / (n + m)),
+    "He": lambda n, _m: math.sqrt(2 / n),
+}
+STACKABLE = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu")
+LOST, LOUD = 1e-3, 1e3  # times the first layer: below or above it a signal has vanished or exploded
+
+
+@dataclass(frozen=True)
+class Signals:
+    """(seeds, depth): std of each layer's activations, and of the gradient of its inputs z, from
+    the first layer on.
+    """
+
+    forward: np.ndarray
+    backward: np.ndarray
+
+    @property
+    def kept(self) -> float:
+        """Std of the last activation, as a share of the first (mean over seeds, geometric)."""
+        return _ratio(self.forward[:, -1], self.forward[:, 0])
+
+    @property
+    def returned(self) -> float:
+        """Std of the first layer's gradient, as a share of the last one's."""
+        return _ratio(self.backward[:, 0], self.backward[:, -1])
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> float:
+    tiny = 1e-300
+    return float(np.exp(np.mean(np.log(np.maximum(a, tiny)) - np.log(np.maximum(b, tiny)))))
+
+
+def word(share: float) -> str:
+    """vanishes, fades, is kept, grows, explodes."""
+    for level, text in ((LOST, "vanishes"), (0.2, "fades"), (5.0, "keeps its size"), (LOUD,
+                                                                                      "grows")):
+        if share < level:
+            return text
+    return "explodes"
+
+
+def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tensor:
+    """(n, m) float64: normal with the std of the scheme, but for the uniform one."""
+    if scheme == "uniform(-1, 1)":
+        return torch.rand(n, m, generator=g, dtype=torch.float64) * 2 - 1
+    std = SCHEMES[scheme] if isinstance(scheme, str) else scheme
+    return torch.randn(n, m, generator=g, dtype=torch.float64) * std(n, m)
+
+
+@checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, width: int = 128,
+              seeds: int = 3) -> Signals:
+    """x (N, D) through `depth` layers of `width` units without biases, and a random gradient back.
+    float64.
+
+    Raises:
+        RecipeError: no layers, or an activation that is no plain function.
+    """
+    if depth < 1 or activation not in STACKABLE:
+        raise RecipeError("propagate(depth, activation)",
+                          found=f"depth {depth}, activation {activation!r}",
+                          expected="at least one layer, and one of " + ", ".join(STACKABLE))
+    forward, backward = [], []
+    for seed in range(seeds):
+        g, a = rng(seed), x.double()
+        sums: list[torch.Tensor] = []
+        outs: list[float] = []
+        for _ in range(depth):
+            z = a @ weights(a.shape[1], width, scheme, g)
+            z = z.requires_grad_() if not sums else z
+            a = curve(activation, z)
+            sums.append(z)
+            outs.append(float(a.detach().std()))
+        up = torch.randn(a.shape, generator=g, dtype=torch.float64)
+        grads = torch.autograd.grad(a, sums, up)
+        forward.append(outs)
+        backward.append([float(grad.std()) for grad in grads])
+    return Signals(np.array(forward), np.array(backward))
+
+
+@checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation: str = "tanh",
+                 width: int = 128, seeds: int = 3) -> Picture:
+    """Both spreads by layer: mean of the seeds, lowest and highest."""
+    signals = propagate(
+        few_samples(data, 128)[0].flatten(1), depth, scheme, activation, width, seeds)
+    layers = np.arange(1, depth + 1)
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    said = []
+    for axes, values, colour, what, share in zip(figure.subplots(
+            1, 2), (signals.forward, signals.backward), PALETTE, ("activations", "gradients"),
+                                                 (signals.kept, signals.returned), strict=False):
+        shown = np.clip(values, 1e-30, 1e30)
+        axes.fill_between(layers, shown.min(0), shown.max(0), color=colour, alpha=0.3, linewidth=0)
+        axes.plot(layers, np.exp(np.log(shown).mean(0)), "o-", color=colour, markersize=3)
+        axes.set(yscale="log", xlabel="layer (1 is next to the input)", ylabel=f"std of the {what}",
+                 title=f"the {what[:-1]} {word(share)}")
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, 1e-2), max(high, 1e2))
+        axes.grid(alpha=0.3)
+        said.append(
+            f"{what} {'of the last layer are' if what == 'activations' else 'of the first layer are'} "
+            f"{share:.2g} times those of the {'first' if what == 'activations' else 'last'}: {word(share)}"
+        )
+    about = f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}"
+    figure.suptitle(f"{about}; {seeds} seeds", fontsize=10)
+    return Picture(figure, f"{about}: " + "; ".join(said) + ".")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What becomes of a signal, for all schemes and some activations."""
+
+    cells: dict[tuple[str, str], Signals]
+    depth: int
+    name: str
+
+    def table(self) -> str:
+        """Activations forward / gradients back, by scheme and activation."""
+        names = list(dict.fromkeys(a for _, a in self.cells))
+        rows = [f"{'weights':<16}" + "".join(f"{a:>32}" for a in names)]
+        for scheme in dict.fromkeys(s for s, _ in self.cells):
+            cells = [self.cells[scheme, a] for a in names]
+            rows.append(f"{scheme:<16}" +
+                        "".join(f"{word(c.kept) + ' / ' + word(c.returned):>32}" for c in cells))
+        return "\n".join([*rows, f"forward / back through {self.depth} layers, {self.name}, "
+                                 f"{len(next(iter(self.cells.values())).forward)} seeds"])
+
+    def best(self, activation: str) -> str:
+        """The scheme that keeps both signals nearest to their size."""
+        def distance(scheme: str) -> float:
+            cell = self.cells[scheme, activation]
+            return abs(math.log(max(cell.kept, 1e-300))) + abs(math.log(max(cell.returned, 1e-300)))
+
+        return min(dict.fromkeys(s for s, _ in self.cells), key=distance)
+
+    def verdict(self, activation: str, textbook: str) -> str:
+        """Does the scheme of the textbook keep the signals best here?"""
+        best = self.best(activation)
+        mine, theirs = self.cells[best, activation], self.cells[textbook, activation]
+        said = "and so it is here" if best == textbook else f"here {best} keeps them better"
+        return f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the first layer over those " \
+               f"of the last: {mine.returned:.2g} with {best}, {theirs.returned:.2g} with {textbook})."
+
+
+@checked(depth=whole(1, 1000), activations=filled(), width=whole(1, 10**4), seeds=whole(1, 1000))
+@fitting("data, settings and numbers that this experiment can work with")
+def signal_grid(data: Data, depth: int = 20, activations: tuple[str,
+                                                                ...] = ("sigmoid", "tanh", "relu"),
+                width: int = 128, seeds: int = 3) -> Grid:
+    """All schemes with these activations."""
+    x = few_samples(data, 64)[0].flatten(1)
+    return Grid({(scheme, a): propagate(x, depth, scheme, a, width, seeds) for scheme in SCHEMES
+                 for a in activations}, depth, data.name)
+
+
+@checked(sizes=filled(), draws=whole(2, 10**5))
+@fitting("data, settings and numbers that this experiment can work with")
+def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> str:
+    """Std of a sum of n products of N(0, 1) weights and inputs, beside sqrt(n) and n."""
+    g, rows = torch.Generator().manual_seed(0), [f"{'n':>6} {'measured':>9} {'sqrt(n)':>8}"]
+    for n in sizes:
+        x, w = (torch.randn(draws, n, generator=g) for _ in range(2))
+        rows.append(f"{n:>6} {float((x * w).sum(1).std()):>9.1f} {math.sqrt(n):>8.1f}")
+    return "\n".join(rows)
+
+
+@checked(depth=whole(1, 1000), width=whole(1, 10**4), std=None)
+def check_std(std: float, depth: int = 30, width: int = 256) -> str:
+    """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU
+    layers of `width` units.
+    """
+    if not isinstance(std, (int, float)) or not math.isfinite(std) or std <= 0:
+        return f"Not yet: a positive number is wanted, not {std!r}."
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(64, width, generator=g)
+    seen = propagate(x, depth, lambda _n, _m: float(std), "relu", width)
+    facts_ = f"Over {depth} layers the activations change {seen.kept:.2g}-fold and the gradients {seen.returned:.2g}-fold."
+    if seen.kept < 0.2:
+        return f"Too small: the signal {word(seen.kept)}. {facts_}"
+    if seen.kept > 5:
+        return f"Too large: the signal {word(seen.kept)}. {facts_}"
+    return f"Right: both keep their size. {facts_}"

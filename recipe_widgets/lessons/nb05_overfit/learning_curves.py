@@ -1,0 +1,183 @@
+"""Accuracy against the number of samples, and against the size of the net. (Notebook 05, O4 and
+O6.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.comparison import LINES, PALETTE
+from recipe_widgets.models import build_model
+from recipe_widgets.plots import Picture
+from recipe_widgets.plots.canvas import head
+from recipe_widgets.training import Training, advance, evaluate
+
+COUNTS = (5, 10, 30, 100, 300, 1000, 3000, 10_000)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Shares right (0 to 1) of the training samples and of the validation samples, one per seed."""
+
+    train: tuple[float, ...]
+    val: tuple[float, ...]
+
+    @property
+    def gap(self) -> float:
+        return float(np.mean(self.train) - np.mean(self.val))
+
+
+def measure(data: Data, settings: Settings, n: int, seeds: int,
+            look: int = 2000) -> Iterator[Point]:
+    """Train on `n` samples, other ones for each seed; yields what is known so far, after every
+    few steps and at the end.
+    """
+    train: list[float] = []
+    val: list[float] = []
+    for seed in range(seeds):
+        few, chosen = data.subset(n, seed), settings.replace(seed=seed, eval_samples=look,
+                                                             eval_every=settings.max_steps)
+        training = Training(build_model(chosen, data.shape, data.num_classes), few, chosen)
+        for step in advance(training, training.new_run()):
+            if step.index % 8 == 0:
+                yield Point(tuple(train), tuple(val))
+        train.append(evaluate(training.model, few.train).accuracy)
+        val.append(training.history.last("val_accuracy"))
+    yield Point(tuple(train), tuple(val))
+
+
+def measured(data: Data, settings: Settings, n: int, seeds: int = 3) -> Point:
+    """The same at once."""
+    point = Point((), ())
+    for point in measure(data, settings, n, seeds):  # noqa: B007  # the last one counts
+        pass
+    return point
+
+
+@dataclass
+class Curve:
+    """What is known: `points[(name, x)]`, for lines with names over x (samples, or units)."""
+
+    label: str
+    chance: float
+    points: dict[tuple[str, int], Point] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(name for name, _ in self.points))
+
+    def line(self, name: str) -> dict[int, Point]:
+        return {
+            x: point
+            for (who, x), point in sorted(self.points.items(), key=lambda item: item[0][1])
+            if who == name
+        }
+
+    def onset(self, name: str) -> int | None:
+        """The smallest number of samples from which on every seed does better than chance by 5
+        points or more.
+        """
+        line = self.line(name)
+        good = [min(point.val) > self.chance + 0.05 for point in line.values()]
+        return next((x for k, x in enumerate(line) if all(good[k:])), None)
+
+    def __str__(self) -> str:
+        rows = [
+            f"{'':>24}  {self.label:>8}  training  validation: mean, lowest and highest of the seeds"
+        ]
+        for (name, x), point in self.points.items():
+            rows.append(
+                f"{name:>24}  {x:>8,}  {np.mean(point.train):>8.1%}  {np.mean(point.val):.1%} "
+                f"({min(point.val):.1%} to {max(point.val):.1%}), n = {len(point.val)}")
+        return "\n".join(rows)
+
+    def plot(self, title: str = "", mark: tuple[str, int] | None = None) -> Picture:
+        """Training (dotted) and validation accuracy over x, bars from lowest to highest seed;
+        `mark` gets a ring.
+        """
+        figure = Figure(figsize=(7.5, 3.3), layout="constrained")
+        axes, words = figure.subplots(), []
+        for number, name in enumerate(self.names()):
+            line, colour = self.line(name), PALETTE[number % len(PALETTE)]
+            x = np.array(list(line))
+            val, train = (np.array([[np.mean(v), min(v), max(v)]
+                                    for v in (getattr(p, kind)
+                                              for p in line.values())]).T * 100
+                          for kind in ("val", "train"))
+            axes.errorbar(x, val[0], yerr=np.abs(val[1:] - val[0]), fmt="o" + LINES[number % 3],
+                          color=colour, label=name, markersize=4, capsize=3)
+            axes.plot(x, train[0], ":", color=colour, linewidth=1)
+            words.append(f"{name}: " +
+                         ", ".join(f"{at}: {v:.0f} %" for at, v in zip(x, val[0], strict=True)))
+        if mark is not None and mark in self.points:
+            axes.plot(mark[1],
+                      np.mean(self.points[mark].val) * 100, "o", color="black", markersize=12,
+                      fillstyle="none")
+        axes.plot([], ":", color="0.4", label="training")
+        axes.axhline(100 * self.chance, color="0.5", linestyle="--", linewidth=1, label="chance")
+        axes.set(xscale="log", xlabel=self.label, ylabel="accuracy (%)", ylim=(0, 102))
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=8)
+        head(figure, title or self.verdict(), 7.5)
+        return Picture(figure, f"Validation accuracy by {self.label}. {'; '.join(words)}.")
+
+    def verdict(self) -> str:
+        """One sentence about where generalisation begins, computed."""
+        parts = []
+        for name in self.names():
+            onset = self.onset(name)
+            parts.append(f"{name}: from {onset:,} {self.label} on"
+                         if onset is not None else f"{name}: not yet")
+        return f"Better than chance by 5 points, with every seed: {'; '.join(parts)}" if parts else "Nothing measured yet"
+
+
+def learning_curve(sources: Mapping[str, tuple[Data, Settings]], counts: Sequence[int] = COUNTS,
+                   seeds: int = 3) -> Curve:
+    """One line per source, over the number of training samples. All train for as many steps as
+    their settings say.
+    """
+    _some(counts, sources)
+    curve = Curve("samples", 1 / next(iter(sources.values()))[0].num_classes)
+    for name, (data, settings) in sources.items():
+        for n in counts:
+            curve.points[name, n] = measured(data, settings, n, seeds)
+    return curve
+
+
+def capacity(data: Data, settings: Settings, widths: Sequence[int], counts: Sequence[int],
+             seeds: int = 3) -> Curve:
+    """One line per number of samples, over the width of the net."""
+    _some(widths, counts)
+    curve = Curve("units in the hidden layer", 1 / data.num_classes)
+    for n in counts:
+        for width in widths:
+            curve.points[f"{n:,} samples", width] = measured(data, settings.replace(width=width), n,
+                                                             seeds)
+    return curve
+
+
+def width_verdict(curve: Curve) -> str:
+    """For each line: the best width, and whether the widest net is worse than it beyond the
+    seeds' spread.
+    """
+    parts = []
+    for name in curve.names():
+        line = curve.line(name)
+        best = max(line, key=lambda x: float(np.mean(line[x].val)))
+        widest = max(line)
+        worse = max(line[widest].val) < min(line[best].val)
+        tail = "worse" if worse else "as good within the seeds' spread"
+        parts.append(f"{name}: best at {best} units ({np.mean(line[best].val):.1%}), "
+                     + (f"{widest} units are {tail}" if widest != best else "the widest there is"))
+    return "; ".join(parts) + "."
+
+
+def _some(*given: object) -> None:
+    if not all(given):
+        raise RecipeError("Curve", found="nothing to measure",
+                          expected="at least one value and one line")

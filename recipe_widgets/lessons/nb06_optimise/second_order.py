@@ -1,0 +1,167 @@
+"""Second-order methods: what they save in steps, and what they cost in size. (Notebook 06, P9.)"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.comparison import LINES, PALETTE
+from recipe_widgets.models import build_model
+from recipe_widgets.plots import Picture
+from recipe_widgets.plots.canvas import head
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Training loss (nats) over full passes through the same samples, by method, and the seconds
+    of it all.
+    """
+
+    losses: Mapping[str, list[float]]
+    seconds: Mapping[str, float]
+
+    def __str__(self) -> str:
+        ends = "; ".join(f"{name} {curve[-1]:.3g} nats in {self.seconds[name]:.2f} s"
+                         for name, curve in self.losses.items())
+        count = len(next(iter(self.losses.values())))
+        return f"After {count} passes: {ends}. Lowest: {min(self.losses, key=lambda name: self.losses[name][-1])}."
+
+    def plot(self) -> Picture:
+        figure = Figure(figsize=(6.5, 3), layout="constrained")
+        axes = figure.subplots()
+        for number, (name, curve) in enumerate(self.losses.items()):
+            axes.plot(range(1,
+                            len(curve) + 1), curve, LINES[number], color=PALETTE[number],
+                      label=name)
+        axes.set(xlabel="passes through all samples (forward and backward)",
+                 ylabel="training loss (nats)", yscale="log")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(frameon=False)
+        lowest = min(self.losses, key=lambda name: self.losses[name][-1])
+        head(figure, f"On full batches of few samples {lowest} gets lowest", 6.5)
+        return Picture(figure, str(self))
+
+
+def full_batch_passes(data: Data, settings: Settings, passes: int,
+                      lrs: Sequence[float] = (0.03, 0.1, 0.3, 1.0)) -> Passes:
+    """L-BFGS and SGD with momentum (the best of `lrs`) on all samples at once, for the same
+    number of passes.
+    """
+    x, y = data.train.batch(torch.arange(data.train.size))
+
+    def descend(make: Callable[[Any], torch.optim.Optimizer]) -> tuple[list[float], float]:
+        model = build_model(settings, data.shape, data.num_classes)
+        optimizer, losses = make(model.parameters()), []
+
+        def closure() -> float:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            losses.append(loss.item())
+            return losses[-1]
+
+        start = time.perf_counter()
+        while len(losses) < passes:
+            before = len(losses)
+            optimizer.step(closure)
+            if len(losses) == before + 1 and isinstance(optimizer, torch.optim.LBFGS):
+                # converged: it asks once and does not move
+                losses += losses[-1:] * (passes - len(losses))
+        return losses[:passes], time.perf_counter() - start
+
+    made = {
+        "L-BFGS":
+        descend(lambda p: torch.optim.LBFGS(p, max_iter=20, history_size=10, line_search_fn=
+                                            "strong_wolfe"))
+    }
+    tried = [descend(lambda p, lr=lr: torch.optim.SGD(p, lr, momentum=0.9))
+             for lr in lrs]  # type: ignore[misc]
+    made["SGD, best of its rates"] = min(tried,
+                                         key=lambda found: np.nan_to_num(found[0][-1], nan=np.inf))
+    return Passes({name: losses for name, (losses, _) in made.items()},
+                  {name: s for name, (_, s) in made.items()})
+
+
+@dataclass(frozen=True)
+class NewtonCost:
+    """By number of parameters n: seconds to form the n x n Hessian and to solve with it, and
+    seconds of one gradient.
+    """
+
+    hessian: Mapping[int, float]
+    gradient: Mapping[int, float]
+
+    @property
+    def power(self) -> float:
+        """p of seconds ~ n^p, from the two largest."""
+        (a, s), (b, t) = sorted(self.hessian.items())[-2:]
+        return float(np.log(t / s) / np.log(b / a))
+
+    def memory(self, n: int) -> float:
+        """Gigabytes of an n x n matrix of float32."""
+        return 4e-9 * n * n
+
+    def __str__(self) -> str:
+        rows = [
+            f"{'parameters':>10}  {'gradient':>12}  {'Newton step':>12}  {'Hessian, float32':>16}"
+        ]
+        rows += [
+            f"{n:>10,}  {1000 * self.gradient[n]:>9.2f} ms  {1000 * s:>9.1f} ms  {1000 * self.memory(n):>13.2f} MB"
+            for n, s in self.hessian.items()
+        ]
+        many = 101_770
+        most = max(self.hessian)
+        times = self.hessian[most] / self.gradient[most]
+        return "\n".join([
+            *rows, f"At {most:,} parameters a Newton step takes {times:,.0f} times "
+            f"as long as a gradient; the time grows as n^{self.power:.1f}. The Hessian of an MLP of {many:,} "
+            f"parameters would need {self.memory(many):,.0f} GB."
+        ])
+
+
+def newton_cost(sizes: Sequence[int] = (300, 900, 2700), samples: int = 200, classes: int = 10,
+                seed: int = 0) -> NewtonCost:
+    """Times a gradient and a Newton step of softmax regression with about so many parameters on
+    random samples.
+    """
+    if len(sizes) < 2 or min(sizes) < 2 * classes:
+        raise RecipeError("newton_cost(sizes=)", found=repr(list(sizes)),
+                          expected=f"two sizes or more, from {2 * classes}")
+    draw = torch.Generator().manual_seed(seed)
+    hessian: dict[int, float] = {}
+    gradient: dict[int, float] = {}
+    for size in sizes:
+        d = size // classes
+        x, y = torch.randn(samples, d, generator=draw), torch.randint(classes, (samples, ),
+                                                                      generator=draw)
+        w = 0.1 * torch.randn(d * classes, generator=draw)
+
+        def loss(w: torch.Tensor, x: torch.Tensor = x, y: torch.Tensor = y,
+                 d: int = d) -> torch.Tensor:
+            return nn.functional.cross_entropy(x @ w.view(d, classes), y) + 1e-3 * (w * w).sum()
+
+        gradient[len(w)] = _seconds(lambda loss=loss, w=w: torch.func.grad(loss)(w),
+                                    5)  # type: ignore[misc]
+        hessian[len(w)] = _seconds(lambda loss=loss, w=w: torch.linalg.solve(  # type: ignore[misc]
+            torch.func.jacrev(torch.func.grad(loss))(w), torch.func.grad(loss)(w)), 2)
+    return NewtonCost(hessian, gradient)
+
+
+def _seconds(work: Callable[[], object], times: int) -> float:
+    """The shortest of some."""
+    found = []
+    work()
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return min(found)

@@ -1,0 +1,164 @@
+"""What augmentation does to images, whether the label survives, and what it gains."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from matplotlib.figure import Figure
+
+from recipe_widgets import checks
+from recipe_widgets.core import CheckResult, RecipeError, Settings, generator
+from recipe_widgets.data import Data, Split
+from recipe_widgets.data.augment import Augment
+from recipe_widgets.data.deal import stratified
+from recipe_widgets.data.split import Samples
+from recipe_widgets.lessons.common.changed_data import changed, unnormalised
+from recipe_widgets.lessons.common.trials import Trials, end_accuracy, quiet_run
+from recipe_widgets.plots import Picture
+from recipe_widgets.training import evaluate
+from recipe_widgets.training.validation import stratified_subset
+
+WAYS = ("flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgrounds")
+
+
+def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count: int = 6,
+            seed: int = 0) -> Picture:
+    """A row per augmentation: the same `count` training images, changed. Mixed targets stand
+    above their images.
+    """
+    rows = _images(data, count)
+    names = ["none", *(way for way in ways if way != "none")]
+    figure = Figure(figsize=(0.78 * count + 1, 0.84 * len(names) + 0.3), layout="constrained")
+    grid = figure.subplots(len(names), count, squeeze=False)
+    for line, way in zip(grid, names, strict=True):
+        images, targets = _augmented(data, way, strength, rows, seed)
+        for axes, image, target in zip(line, images, targets, strict=True):
+            axes.imshow(image.permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1,
+                        interpolation="nearest")
+            axes.set_title(_words(target, data.classes), fontsize=7, pad=2)
+            axes.set(xticks=[], yticks=[])
+        line[0].set_ylabel(way, fontsize=8)
+    figure.suptitle(f"{data.name}: the same {count} images, augmented at strength {strength:g}",
+                    fontsize=9)
+    return Picture(
+        figure,
+        f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. First row, unchanged: "
+        + ", ".join(data.classes[int(data.train.y[row])] for row in rows) + ".", colours=128)
+
+
+def _images(data: Data, count: int) -> torch.Tensor:
+    if len(data.shape) != 3:
+        raise RecipeError("gallery(data)", found=f"samples of shape {data.shape}",
+                          expected="images (C, H, W)")
+    return torch.randperm(data.train.size, generator=generator(0, "batches"))[:count]
+
+
+def _augmented(data: Data, way: str, strength: float, rows: torch.Tensor,
+               seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (n,C,H,W) in [0, 1] and targets (n, K)."""
+    if way == "none":
+        x, y = data.train.batch(rows)
+        targets = y
+    else:
+        x, _, targets = Augment(data.train, way, strength, data.num_classes, seed).batch(rows)
+    if targets.ndim == 1:
+        targets = torch.nn.functional.one_hot(targets, data.num_classes).float()
+    return unnormalised(x, data.train).clamp(0, 1), targets
+
+
+def _words(target: torch.Tensor, classes: Sequence[str]) -> str:
+    shares, labels = target.topk(2)
+    if float(shares[1]) < 0.005:
+        return classes[int(labels[0])]
+    return "\n".join(
+        f"{share:.0%} {classes[int(label)]}" for share, label in zip(shares, labels, strict=True))
+
+
+def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 1200,
+                seconds: float = 2.5) -> CheckResult:
+    """The check `augmentation_keeps_label` on our own augmentation: would a network that knows the
+    plain images still see the class in those that it changes?"""
+    rows, _ = stratified(data.validation.y, min(samples, data.validation.size),
+                         generator(0, "check"))
+    x, y = data.validation.raw(rows)
+    bytes_ = x.dtype == torch.uint8
+    draws = itertools.count()
+
+    def once(images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        kept = images.mul(255).round().to(torch.uint8) if bytes_ else images
+        split = Split(Samples.numbered(kept, labels, 0), "validation", data.mean, data.std)
+        new, _, targets = Augment(split, augment, strength, data.num_classes,
+                                  next(draws)).batch(torch.arange(len(kept)))
+        return unnormalised(new, split).clamp_(0, 1), targets
+
+    def change(images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        new, targets = once(images, labels)
+        for _ in range(6):  # a flip leaves half of the images alone: these are drawn again
+            same = (new - images).abs().flatten(1).amax(1) < 1e-3
+            if targets.ndim > 1 or not same.any():
+                break
+            new[same] = once(images[same], labels[same])[0]
+        return new, targets
+
+    return checks.augmentation_keeps_label((x.float() / 255 if bytes_ else x, y), augment=change,
+                                           seconds=seconds)
+
+
+def augment_effect(data: Data, settings: Settings, ways: Sequence[str], seeds: int = 4) -> Trials:
+    """The same run with each augmentation; the first one is what the others are compared with."""
+    return Trials(
+        data.name, {
+            way:
+            [end_accuracy(data, settings.replace(augment=way, seed=seed))
+             for seed in range(seeds)]
+            for way in ways
+        })
+
+
+def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str], seeds: int = 3,
+                 strength: float = 1.0, judge_on: int = 2000) -> tuple[Trials, Trials]:
+    """Train with each augmentation; judge on validation images as they are, and on images
+    changed by `change`.
+    """
+    plain = _some(data, judge_on)
+    other = changed(plain, change, strength, seed=99)
+    scores: Mapping[str, tuple[list[float], list[float]]] = {way: ([], []) for way in ways}
+    for way in ways:
+        for seed in range(seeds):
+            run = quiet_run(plain, settings.replace(augment=way, seed=seed))
+            assert run.model is not None
+            scores[way][0].append(evaluate(run.model, plain.validation).accuracy)
+            scores[way][1].append(evaluate(run.model, other.validation).accuracy)
+    return (Trials(f"{data.name} as it is", {way: pair[0] for way, pair in scores.items()}),
+            Trials(f"{data.name} with {change}", {way: pair[1] for way, pair in scores.items()}))
+
+
+def _some(data: Data, count: int) -> Data:
+    """The same data with so many validation samples at most, each class in proportion."""
+    return replace(data, validation=stratified_subset(data.validation, count), _copies={})
+
+
+def check_augmentation(data: Data, settings: Settings, augment: str, strength: float = 1.0,
+                       seeds: int = 3) -> str:
+    """Judge the exercise: an augmentation that keeps the labels and gains validation accuracy on
+    these samples.
+    """
+    chosen = settings.replace(augment=augment, augment_strength=strength)
+    if chosen.augment == "none" or not strength:
+        raise RecipeError("check_augmentation", found=f"augment={augment!r}, strength={strength:g}",
+                          expected="an augmentation", mend='For example "rotate".')
+    if not {"mixup", "cutmix"} & set(augment.split("+")):
+        kept = keeps_label(data, augment, strength)
+        if kept.status in ("warn", "fail"):
+            return f"Not yet: {kept.message}. {kept.advice}"
+    runs = {name: [end_accuracy(data, one.replace(seed=seed)) for seed in range(seeds)]
+            for name, one in (("none", settings.replace(augment="none")), (augment, chosen))}
+    trials = Trials(f"{data.name}, {data.train.size} samples", runs)
+    if trials.difference(augment).low > 0:
+        return f"Right. {trials.verdict(augment)}"
+    hint = "Weaker, or another one." if trials.difference(
+        augment).difference < 0 else "Stronger, or one more beside it."
+    return f"Not yet: the label survives, but a gain is not shown. {trials.verdict(augment)} {hint}"

@@ -1,0 +1,190 @@
+"""The last look: the test set opened once, and all that is said of it. (Notebook 10, Q5 and Q6.)"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import nn
+
+from recipe_widgets.core import RecipeError
+from recipe_widgets.data import Data
+from recipe_widgets.evaluation import (
+    Answers,
+    Calibration,
+    ClassTable,
+    Confusion,
+    Difference,
+    McNemar,
+    Mistakes,
+    Proportion,
+    accuracy,
+    answers,
+    bootstrap_difference,
+    calibration,
+    confusion,
+    mcnemar,
+    per_class,
+    proportion,
+    worst_mistakes,
+)
+from recipe_widgets.lessons.common.comparison import PALETTE
+from recipe_widgets.plots import Picture
+
+
+def openings(data: Data) -> int:
+    """How often this test set was opened before on this machine."""
+    return sum(entry.get("kind") == "open" for entry in data.vault_log())
+
+
+def luck(looks: int) -> float:
+    """The mean of the largest of `looks` standard normal numbers."""
+    if looks < 1:
+        raise RecipeError("luck(looks=)", found=looks, expected="1 or more")
+    from scipy import integrate, stats
+
+    return float(
+        integrate.quad(lambda x: x * looks * stats.norm.pdf(x) * stats.norm.cdf(x)**(looks - 1), -9,
+                       9)[0])
+
+
+def price(n: int, share_right: float, looks: int) -> float:
+    """By how much the best of `looks` equally good models looks better than it is, on `n` test
+    samples (0 to 1).
+
+    An upper bound: it takes the models' mistakes as independent, and real ones share many.
+    """
+    return math.sqrt(share_right * (1 - share_right) / n) * luck(looks)
+
+
+def price_words(data: Data, share_right: float) -> str:
+    """What looking again would cost."""
+    two, ten = (100 * price(data.vault.size, share_right, looks) for looks in (2, 10))
+    return (
+        f"Whoever looks again with another model and keeps the better one gains up to {two:.2f} points that are not "
+        f"there; with ten models up to {ten:.2f}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """What one opening says of a model and of its baseline, on the same test samples.
+
+    time: which opening this was. calibration and mistakes are those of the model.
+    """
+
+    data_name: str
+    names: tuple[str, str]
+    time: int
+    found: Answers
+    accuracy: Proportion
+    baseline: Proportion
+    mcnemar: McNemar
+    bootstrap: Difference
+    confusion: Confusion
+    classes: ClassTable
+    calibration: Calibration
+    mistakes: Mistakes
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What is asked, and the answer."""
+        better, worse = self.names
+        test, gap = self.mcnemar, self.bootstrap
+        verdict = (f"{better if test.only_a > test.only_b else worse} is better" if test.p < 0.05
+                   else "no difference that could not be chance")
+        said = (f"{better} is better"
+                if gap.low > 0 else f"{worse} is better" if gap.high < 0 else "could be chance")
+        return [
+            (f"accuracy of {better}", str(self.accuracy)),
+            (f"accuracy of {worse}", str(self.baseline)),
+            ("McNemar's test",
+             f"{better} alone is right on {test.only_a:,} samples, {worse} alone on {test.only_b:,}: "
+             f"p = {test.p:.2g}, {verdict}"),
+            ("paired bootstrap",
+             f"{100 * gap.value:+.2f} points (95 % interval {100 * gap.low:+.2f} to "
+             f"{100 * gap.high:+.2f}, {gap.resamples:,} resamples): {said}"),
+            ("openings", f"this is number {self.time}" +
+             (""
+              if self.time == 1 else ": a choice made after an earlier one has bent these numbers"))
+        ]
+
+    def __str__(self) -> str:
+        head = f"{self.data_name}, test set of {self.found.n:,}"
+        return "\n".join([head, *(f"{ask:>28}  {said}" for ask, said in self.rows())])
+
+    def plot(self) -> Picture:
+        """Both accuracies with their intervals, and the difference."""
+        figure = Figure(figsize=(8.5, 2.1), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
+        for row, one in enumerate((self.accuracy, self.baseline)):
+            left.plot([100 * one.low, 100 * one.high], [row, row], color=PALETTE[row], linewidth=3)
+            left.plot(100 * one.value, row, "os"[row], color=PALETTE[row], markersize=8)
+        left.set_yticks((0, 1), self.names)
+        left.set(xlabel="test accuracy (%), 95 % interval", ylim=(1.5, -0.5))
+        gap = self.bootstrap
+        right.plot([100 * gap.low, 100 * gap.high], [0, 0], color=PALETTE[2], linewidth=3)
+        right.plot(100 * gap.value, 0, "D", color=PALETTE[2], markersize=8)
+        right.axvline(0, color="0.4", linestyle="--")
+        right.set_yticks((0,), ["difference"])
+        right.set(xlabel="points, 95 % interval", ylim=(0.5, -0.5))
+        for axes in (left, right):
+            axes.grid(axis="x", alpha=0.3)
+        figure.suptitle(
+            f"{self.data_name}, vault opened: {self.names[0]} {self.accuracy.value:.2%}, {self.names[1]} "
+            f"{self.baseline.value:.2%} on {self.found.n:,} test samples", fontsize=10)
+        return Picture(figure, str(self).replace("\n", "; "))
+
+    def worst(self) -> Picture:
+        """The worst mistakes as pictures, in few colours."""
+        picture: Picture = self.mistakes.plot()
+        picture.colours = 128
+        return picture
+
+    def cooled(self, temperature: float) -> Calibration:
+        """The calibration after all logits are divided by `temperature`; which class wins does
+        not change.
+        """
+        logs = np.log(np.maximum(self.found.probabilities, 1e-30)) / temperature
+        soft = np.exp(logs - logs.max(1, keepdims=True))
+        return calibration(soft / soft.sum(1, keepdims=True), self.found.truth)
+
+    def cooled_words(self, temperature: float) -> str:
+        """Before and after."""
+        before, after = self.calibration, self.cooled(temperature)
+        word = "smaller" if after.ece < before.ece else "no smaller"
+        return (
+            f"{self.data_name}: temperature {temperature:.2f} from the validation set. On the test set the expected "
+            f"calibration error is {word}: {before.ece:.2%} before, {after.ece:.2%} after; NLL {before.nll:.3f} and "
+            f"{after.nll:.3f} nats.")
+
+
+def open_final(data: Data, model: nn.Module, baseline: nn.Module, why: str,
+               names: tuple[str, str] = ("the model", "the baseline")) -> Final:
+    """Open the vault of `data` (logged, with the reason) and judge both on it."""
+    with contextlib.redirect_stdout(io.StringIO()):  # what it prints is said in the report
+        test = data.open_vault(why)
+    found, other = answers(model, test), answers(baseline, test)
+    truth = found.truth
+    return Final(data.name, names, openings(data), found, accuracy(found, truth),
+                 accuracy(other, truth), mcnemar(found, other, truth),
+                 bootstrap_difference(found, other, truth), confusion(found, truth, data.classes),
+                 per_class(found, truth, data.classes), calibration(found, truth),
+                 worst_mistakes(found, truth, 12, data.classes))
+
+
+def check_samples(n: int, share_right: float = 0.98, half: float = 0.005) -> str:
+    """Judge the exercise: how many test samples make the 95 % interval no wider than +- `half`?"""
+    def width(m: int) -> float:
+        one = proportion(round(m * share_right), m)
+        return (one.high - one.low) / 2
+
+    if n < 1:
+        return "Take at least one sample."
+    if width(n) > half:
+        return f"Too few: with {n:,} samples the interval is ± {100 * width(n):.2f} points wide."
+    if width(max(1, round(0.8 * n))) <= half:
+        return f"More than it takes: with a fifth less it is still ± {100 * width(round(0.8 * n)):.2f} points."
+    return f"Right: with {n:,} samples it is ± {100 * width(n):.2f} points."
