@@ -29,7 +29,7 @@ from torch import nn
 from recipe_widgets import Data, Run, Settings, checks
 from recipe_widgets.core import History, Probe
 from recipe_widgets.models import build_model, count_parameters
-from recipe_widgets.plots import Shown, curves_svg
+from recipe_widgets.plots import PlottedRun, curves_svg
 from recipe_widgets.training import (
     BatchIndices,
     LayerUpdates,
@@ -134,7 +134,7 @@ def by_steps(lengths: list[int]) -> tuple[list[int], list[Row]]:
         figures.add("History.append, all steps (ms)", 1e3 * (time.perf_counter() - start))
         for step in range(0, length, 100):
             history.append("val_loss", step, 1.0)
-        shown = [Shown(Run(Settings(max_steps=length), history, nn.Identity()), "new")]
+        shown = [PlottedRun(Run(Settings(max_steps=length), history, nn.Identity()), "new")]
         figures.add("History.last (µs)", 1e6 * seconds(partial(history.last, "train_loss"), 9))
         figures.add("one repaint of a panel's curves (ms)",
                     1e3 * seconds(partial(curves_svg, shown), 5))

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from recipe_widgets.data.complete import SETS, Arrays, cache_folder, complete_arrays
 from recipe_widgets.data.embedded import MANIFESTS
+from recipe_widgets.data.full_sets import SETS, Arrays, cache_folder, complete_arrays
 
 SEED = 0
 CHOSEN = {"train": 1000, "test": 200}  # CIFAR-10 images per class

@@ -19,7 +19,7 @@ from torch import nn
 
 from recipe_widgets import Run, Settings
 from recipe_widgets.core import History
-from recipe_widgets.plots import Shown, curves_svg
+from recipe_widgets.plots import PlottedRun, curves_svg
 
 POINTS = 1000
 LOSS = [2.3 * math.exp(-i / 250) + 0.05 * math.sin(i) for i in range(POINTS)]
@@ -67,7 +67,7 @@ def ours() -> Callable[[], object]:
     for step, (a, b) in enumerate(zip(LOSS, SEEN, strict=True)):
         history.append("train_loss", step, a)
         history.append("val_loss", step, b)
-    shown = [Shown(Run(Settings(max_steps=POINTS), history, nn.Identity()), "new")]
+    shown = [PlottedRun(Run(Settings(max_steps=POINTS), history, nn.Identity()), "new")]
     return lambda: curves_svg(shown).encode()
 
 

@@ -25,8 +25,8 @@ from recipe_widgets.core import Run, Step
 from recipe_widgets.core.files import write_whole
 from recipe_widgets.live.diagnosis import diagnose
 from recipe_widgets.models import build_model
-from recipe_widgets.plots import thin
-from recipe_widgets.plots.pixels import bytes_of, contact_sheet
+from recipe_widgets.plots import downsample
+from recipe_widgets.plots.images import bytes_of, contact_sheet
 from recipe_widgets.training import UpdateRatio, model_statistics
 from recipe_widgets.training.validation import stratified_subset
 
@@ -56,7 +56,7 @@ def record(data: Data, settings: Settings, plan: Plan) -> dict[str, Any]:
         looks.append(_look(model, data, run.steps_done, plan))
     for look in looks[1:]:
         look.update(_numbers(run, look["step"]))
-    x, y = thin(*run.history.arrays("train_loss"), POINTS)
+    x, y = downsample(*run.history.arrays("train_loss"), POINTS)
     return {
         "status": run.status, "message": run.message, "diagnosis": diagnose(run), "steps":
         run.steps_done, "curve": [[round(float(step), 1), _short(loss)]

@@ -3,7 +3,7 @@ around the test set.
 """
 
 from recipe_widgets.data.dataset import Data
-from recipe_widgets.data.loading import load
+from recipe_widgets.data.datasets import load
 from recipe_widgets.data.resample import balanced, bootstrap, few, imbalanced, only_classes, parts
 from recipe_widgets.data.split import Split
 

@@ -15,7 +15,7 @@ import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked
-from recipe_widgets.data import deal
+from recipe_widgets.data import stratified_split
 from recipe_widgets.data.split import Samples, Split, moments, resolved
 from recipe_widgets.data.vault import Vault
 
@@ -77,7 +77,7 @@ class Data:
             if arrays.is_pair(value, key):
                 parts[key] = value
             else:
-                fractions[key] = deal.fraction(1 / 6 if value is None else value,
+                fractions[key] = stratified_split.fraction(1 / 6 if value is None else value,
                                                f"Data.from_arrays({key}=)")
         samples, names, notes = arrays.checked(parts, classes, channels_last)
         return _held_out(samples, fractions, seed, name=str(name), classes=names, source=source,
@@ -99,9 +99,9 @@ class Data:
         Grey stays (N,1,H,W) if every image is grey, else all are RGB. `split.index` counts the
         files of `train`, `validation` or `test` sorted by class and then by name.
         """
-        from recipe_widgets.data import folder
+        from recipe_widgets.data import image_folder
 
-        parts, classes, root = folder.read(path, size)
+        parts, classes, root = image_folder.read(path, size)
         given = {"validation": validation, "test": test}
         for key, value in given.items():
             if key in parts and value is not None:
@@ -203,7 +203,7 @@ class Data:
             raise RecipeError("Data.subset", found=repr(n),
                               expected=f"a whole number from 1 to {have} samples",
                               mend=f"Try data.subset({min(1000, have)}).")
-        chosen, _ = deal.stratified(self.train.y, int(n), deal.split_generator(seed))
+        chosen, _ = stratified_split.stratified(self.train.y, int(n), stratified_split.split_generator(seed))
         parts = (self.train.samples.take(chosen), self.validation.samples,
                  self.vault.sealed().samples)
         return self._redealt(parts, f"subset of {n} training samples, seed {seed}")
@@ -231,9 +231,9 @@ class Data:
                 expected="each sample once",
                 mend="Split first, then bootstrap or balance the training set.")
         pool = pool.take(number.argsort())
-        held, kept = (deal.share(len(pool.y), part, "Data.split") for part in shares[1:])
-        deal.train_left(len(pool.y), held + kept, "Data.split")
-        parts = [pool.take(rows) for rows in deal.three_ways(pool.y, held, kept, seed)]
+        held, kept = (stratified_split.share(len(pool.y), part, "Data.split") for part in shares[1:])
+        stratified_split.train_left(len(pool.y), held + kept, "Data.split")
+        parts = [pool.take(rows) for rows in stratified_split.three_ways(pool.y, held, kept, seed)]
         note = f"all {len(pool.y)} samples dealt again, seed {seed}: the test set is not the original one"
         return self._redealt(parts, note).to(self.device)
 
@@ -270,10 +270,10 @@ def _held_out(samples: dict[str, Samples], fractions: dict[str, float], seed: in
     """
     train, what = samples["train"], "Data.from_arrays"
     counts = {
-        key: deal.share(len(train.y), part, f"{what}({key}=)") for key, part in fractions.items()
+        key: stratified_split.share(len(train.y), part, f"{what}({key}=)") for key, part in fractions.items()
     }
-    deal.train_left(len(train.y), sum(counts.values()), what)
-    rows = deal.three_ways(train.y, counts.get("validation", 0), counts.get("test", 0), seed)
+    stratified_split.train_left(len(train.y), sum(counts.values()), what)
+    rows = stratified_split.three_ways(train.y, counts.get("validation", 0), counts.get("test", 0), seed)
     dealt = [train.take(part) for part in rows]
     return assemble(dealt[0], samples.get("validation", dealt[1]), samples.get("test", dealt[2]),
                     **about)

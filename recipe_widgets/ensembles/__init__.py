@@ -1,7 +1,7 @@
 """Layer 4: ensembles, bagging and distillation."""
 
-from recipe_widgets.ensembles.combine import Ensemble, Gain, gain, gain_of, probabilities
-from recipe_widgets.ensembles.make import bagging, distill, models_of
+from recipe_widgets.ensembles.ensemble import Ensemble, Gain, gain, gain_of, probabilities
+from recipe_widgets.ensembles.members import bagging, distill, models_of
 from recipe_widgets.training import MultiSeedTraining, train_many
 
 __all__ = [

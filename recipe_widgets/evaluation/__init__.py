@@ -4,9 +4,7 @@ Each function takes the answers first and the truth second, as PyTorch's losses 
 `accuracy(predicted, y)` on arrays, `accuracy(model, data.validation)` on a model and a split.
 """
 
-from recipe_widgets.evaluation.answers import Answers, answers
-from recipe_widgets.evaluation.calibration import Calibration, calibration, temperature
-from recipe_widgets.evaluation.classes import (
+from recipe_widgets.evaluation.class_metrics import (
            ClassTable,
            Confusion,
            Mistakes,
@@ -23,11 +21,31 @@ from recipe_widgets.evaluation.compare import (
            mcnemar,
 )
 from recipe_widgets.evaluation.intervals import Proportion, accuracy, proportion
-from recipe_widgets.evaluation.ledger import Entry, Ledger
+from recipe_widgets.evaluation.ledger import Ledger, LedgerEntry
+from recipe_widgets.evaluation.predictions import Predictions, as_predictions
+from recipe_widgets.evaluation.reliability import Calibration, calibration, temperature
 
 __all__ = [
-    "Answers", "Calibration", "ClassTable", "Confusion", "Difference", "Entry", "Kappa", "Ledger",
-    "McNemar", "Mistakes", "Proportion", "accuracy", "answers", "bootstrap_difference",
-    "calibration", "confusion", "kappa", "mcnemar", "per_class", "proportion", "temperature",
-    "worst_mistakes"
+           "Calibration",
+           "ClassTable",
+           "Confusion",
+           "Difference",
+           "Kappa",
+           "Ledger",
+           "LedgerEntry",
+           "McNemar",
+           "Mistakes",
+           "Predictions",
+           "Proportion",
+           "accuracy",
+           "as_predictions",
+           "bootstrap_difference",
+           "calibration",
+           "confusion",
+           "kappa",
+           "mcnemar",
+           "per_class",
+           "proportion",
+           "temperature",
+           "worst_mistakes"
 ]

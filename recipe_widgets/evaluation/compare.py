@@ -11,7 +11,7 @@ import torch
 
 from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.arguments import checked, real, whole
-from recipe_widgets.evaluation.answers import Answers, Floats, answers, labels_of
+from recipe_widgets.evaluation.predictions import Floats, Predictions, as_predictions, labels_of
 
 FEW = 25  # discordant samples below which McNemar's exact test is taken, as textbooks do
 _CHUNK = 200  # resamples at a time: bounds the memory at 200 N numbers
@@ -45,7 +45,7 @@ def mcnemar(a: Any, b: Any, truth: Any, exact: bool | None = None) -> McNemar:
     """McNemar's test (1947) of two classifiers on the same samples (statsmodels).
 
     Args:
-        a, b: labels, probabilities or models; truth: labels or a split; see `answers`.
+        a, b: labels, probabilities or models; truth: labels or a split; see `as_predictions`.
         exact: by default where fewer than 25 samples are discordant; else chi-squared with
             continuity correction.
     """
@@ -162,8 +162,8 @@ def kappa(a: Any, b: Any, level: float = 0.95) -> Kappa:
                  level)
 
 
-def _pair(a: Any, b: Any, truth: Any) -> tuple[Answers, Answers]:
-    first, second = answers(a, truth), answers(b, truth)
+def _pair(a: Any, b: Any, truth: Any) -> tuple[Predictions, Predictions]:
+    first, second = as_predictions(a, truth), as_predictions(b, truth)
     if first.n != second.n or (first.truth != second.truth).any():
         raise RecipeError("A and B", found="different samples",
                           expected="answers to the same samples, in the same order")

@@ -7,7 +7,7 @@ from typing import Any
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, real, whole
-from recipe_widgets.evaluation.answers import answers
+from recipe_widgets.evaluation.predictions import as_predictions
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
 
 @checked(level=real(0, 1, above=True, below=True))
 def accuracy(given: Any, truth: Any, level: float = 0.95) -> Proportion:
-    """Share of right answers with Wilson's interval; `given` and `truth` as of `answers`.
+    """Share of right answers with Wilson's interval; `given` and `truth` as of `as_predictions`.
 
     The interval speaks of other samples from the same source, not of other seeds of the training.
     """
-    found = answers(given, truth)
+    found = as_predictions(given, truth)
     return proportion(int(found.right.sum()), found.n, level)

@@ -23,7 +23,7 @@ AtOnce = Callable[[Mapping[str, Any], Sequence[int]], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One change: what was expected and why, and what it gave.
 
     Attributes:
@@ -68,7 +68,7 @@ class Ledger:
     higher: bool = True
     percent: bool = True
     what: str = "validation accuracy"
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, LedgerEntry] = field(default_factory=dict)
     _at_once: AtOnce | None = None
     _known: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -113,7 +113,7 @@ class Ledger:
         }
 
     @checked()
-    def propose(self, name: str, *, expected: Expected, because: str, **changes: Any) -> Entry:
+    def propose(self, name: str, *, expected: Expected, because: str, **changes: Any) -> LedgerEntry:
         """Write down one change, what you expect of it and why. Nothing runs yet."""
         if expected not in ("better", "worse", "same") or not because.strip():
             raise RecipeError(
@@ -125,11 +125,11 @@ class Ledger:
                               expected="one at a time", mend="Propose each by itself.")
         if name in self.entries:
             raise RecipeError("propose", found=f"a second entry {name!r}", expected="a new name")
-        entry = Entry(name, changes, expected, because, self.base)
+        entry = LedgerEntry(name, changes, expected, because, self.base)
         self.entries[name] = entry
         return entry
 
-    def _entry(self, name: str) -> Entry:
+    def _entry(self, name: str) -> LedgerEntry:
         if name not in self.entries:
             raise RecipeError("Ledger", found=repr(name),
                               expected="one of " + ", ".join(map(repr, self.entries)),
@@ -137,7 +137,7 @@ class Ledger:
         return self.entries[name]
 
     @checked()
-    def measure(self, name: str) -> Entry:
+    def measure(self, name: str) -> LedgerEntry:
         """Run it, and what it was added to, from the same seeds."""
         entry = self._entry(name)
         made = replace(entry, a=self._of(entry.base), b=self._of({**entry.base, **entry.changes}))
@@ -163,7 +163,7 @@ class Ledger:
         }
 
     @checked()
-    def outcome(self, entry: Entry) -> str:
+    def outcome(self, entry: LedgerEntry) -> str:
         """better, worse, or no difference beyond the seeds' spread; and whether that was
         expected.
         """

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.models.layers import Layers
+from recipe_widgets.models.layers import PoolFirstSequential
 
 _WIDTH = 100  # characters of one line of the script
 
@@ -22,7 +22,7 @@ def model_code(model: nn.Module) -> tuple[list[str], str]:
     drawn).
     """
     ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")
-            } - {Layers}  # a Sequential
+            } - {PoolFirstSequential}  # a Sequential
     return [class_code(kind)
             for kind in sorted(ours, key=lambda kind: kind.__name__)], expression(model, "")
 
@@ -42,7 +42,7 @@ def class_code(kind: type[nn.Module]) -> str:
 def expression(module: nn.Module, indent: str) -> str:
     """The call that makes `module`."""
     deeper = indent + "    "
-    if isinstance(module, nn.Sequential) and type(module) in (nn.Sequential, Layers):
+    if isinstance(module, nn.Sequential) and type(module) in (nn.Sequential, PoolFirstSequential):
         line = f"nn.Sequential({', '.join(expression(child, deeper) for child in module)})"
         if "\n" not in line and len(line) <= _WIDTH and indent:
             return line

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipe_widgets.core import RecipeError, Run
-from recipe_widgets.plots import Ribbon
+from recipe_widgets.plots import CurveBand
 
 COLUMNS = {
     "val_accuracy": ("accuracy", 100.0, "validation accuracy"), "train_loss":
@@ -40,14 +40,14 @@ class Guess:
                               found=f"{len(self.steps)} steps and {len(self.values)} values",
                               expected="at least one of each, as many of both, finite")
 
-    def lines(self, run: Run | None) -> list[Ribbon]:
+    def lines(self, run: Run | None) -> list[CurveBand]:
         """The guess as a line in its chart; a single value is a level over the whole run."""
         chart, factor, label = COLUMNS[self.column]
         x, y = np.array(self.steps, float), np.array(self.values, float) * factor
         if len(x) == 1:
             length = run.newest.max_steps if run is not None else self.steps[0]
             x, y = np.array([0.0, float(length)]), np.repeat(y, 2)
-        return [Ribbon(f"your guess: {label}", "guess", chart, x, y, y, y)]
+        return [CurveBand(f"your guess: {label}", "guess", chart, x, y, y, y)]
 
     def reply(self, run: Run) -> str:
         """How far the guess was from what came."""

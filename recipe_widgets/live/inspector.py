@@ -6,7 +6,7 @@ import time
 
 from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.live.active_run import LOOK_SAMPLES
-from recipe_widgets.plots.inside import (
+from recipe_widgets.plots.inspector import (
     HEALTHY,
     activations_html,
     confusion_html,

@@ -15,7 +15,7 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.thread_count import rest_openmp, set_threads
-from recipe_widgets.plots import Dot, board_svg
+from recipe_widgets.plots import TrialDot, search_svg
 from recipe_widgets.plots.tuning import WORDS
 from recipe_widgets.tune import Tuning
 from recipe_widgets.tune.lost import storage_errors
@@ -155,7 +155,7 @@ class LiveSearch:
         table = tuning.table()
         pruned = sum(trial.state == "pruned" for trial in table)
         words = f"{len(table)} of {tuning.trials} trials, {pruned} of them pruned; {tuning.words()}."
-        chart = board_svg([Dot(trial.number, trial.value) for trial in table], tuning.trials,
+        chart = search_svg([TrialDot(trial.number, trial.value) for trial in table], tuning.trials,
                           WORDS[tuning.metric], tuning.metric == "val_loss", words)
         return SearchFrame(chart, words, self.phase)
 

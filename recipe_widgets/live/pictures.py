@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from recipe_widgets.live.seed_band import SeedBand, stretch
 from recipe_widgets.live.status_text import knob_words
-from recipe_widgets.plots import Ribbon
+from recipe_widgets.plots import CurveBand
 
 
-def bands(band: SeedBand | None) -> list[Ribbon]:
+def bands(band: SeedBand | None) -> list[CurveBand]:
     """The range over seeds of both settings, in the chart of loss and in that of accuracy."""
     if band is None:
         return []
@@ -19,6 +19,6 @@ def bands(band: SeedBand | None) -> list[Ribbon]:
             x, low, middle, high = stretch(runs, column)
             if len(x):
                 found.append(
-                    Ribbon(f"{len(runs)} seeds, {label}", role, chart, x, low * factor,
+                    CurveBand(f"{len(runs)} seeds, {label}", role, chart, x, low * factor,
                            middle * factor, high * factor))
     return found

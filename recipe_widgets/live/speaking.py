@@ -15,7 +15,7 @@ from recipe_widgets.live.status_text import (
     score_words,
     settings_words,
 )
-from recipe_widgets.plots import Ribbon, Shown, curves_svg
+from recipe_widgets.plots import CurveBand, PlottedRun, curves_svg
 from recipe_widgets.training import describe_device, pick_device
 
 if TYPE_CHECKING:
@@ -73,24 +73,24 @@ class Speaking:
     def tree(self) -> Tree:
         return self.run_history.tree
 
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[PlottedRun]:
         """The runs in the picture, the newest last."""
         run, other, ghost = self.run, self.other, self.ghost
         found = [
-            Shown(b.run, "pinned", b.title)
+            PlottedRun(b.run, "pinned", b.title)
             for b in self.tree
             if b.pinned and b.run not in (run, other)
         ]
         if ghost is not None and not any(one.run is ghost for one in found):
-            found.append(Shown(ghost, "ghost", "run before"))
+            found.append(PlottedRun(ghost, "ghost", "run before"))
         if other is not None and run is not None:
-            found.append(Shown(other, "other", f"old: {knob_words(other.newest, run.newest)}"))
-            found.append(Shown(run, "new", f"new: {knob_words(run.newest, other.newest)}"))
+            found.append(PlottedRun(other, "other", f"old: {knob_words(other.newest, run.newest)}"))
+            found.append(PlottedRun(run, "new", f"new: {knob_words(run.newest, other.newest)}"))
         elif run is not None:
-            found.append(Shown(run, "new", ""))
+            found.append(PlottedRun(run, "new", ""))
         return found
 
-    def ribbons(self) -> list[Ribbon]:
+    def ribbons(self) -> list[CurveBand]:
         """Bands over seeds, and the reader's guess."""
         return [*bands(self.band), *(self.guess.lines(self.run) if self.guess is not None else ())]
 

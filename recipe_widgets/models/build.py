@@ -10,10 +10,10 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.core.arguments import checked, whole
-from recipe_widgets.models.blocks import inception, plainnet, resnet, vgg
+from recipe_widgets.models.architectures import inception, plainnet, resnet, vgg
 from recipe_widgets.models.init import WEIGHTED, init_weights
-from recipe_widgets.models.layers import Dropout, Layers, after, pieces
-from recipe_widgets.models.rows import RowReader
+from recipe_widgets.models.layers import Dropout, PoolFirstSequential, after, pieces
+from recipe_widgets.models.rows import RecurrentClassifier
 from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
 
 MOST = 2**31  # weights: 8 GiB, and as much again for each copy that an optimiser keeps
@@ -115,7 +115,7 @@ def _convnet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn
         nn.Flatten(), *_dense(settings, channels * height * width, settings.width),
         Dropout(settings.dropout, masks)
     ]
-    return Layers(*layers, nn.Linear(settings.width, num_classes))
+    return PoolFirstSequential(*layers, nn.Linear(settings.width, num_classes))
 
 
 def _lenet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
@@ -131,7 +131,7 @@ def _lenet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.S
     height, width = ((side + 2 * padding - 4) // 2 - 4 for side in (height, width))
     many = pieces(settings)
     flat = 16 * (height // 2) * (width // 2)
-    return Layers(nn.Conv2d(channels, 6 * many, 5, padding=padding),
+    return PoolFirstSequential(nn.Conv2d(channels, 6 * many, 5, padding=padding),
                   *after(settings, 6 * many, spatial=True), nn.MaxPool2d(2),
                   nn.Conv2d(6, 16 * many, 5), *after(settings, 16 * many, spatial=True),
                   nn.MaxPool2d(2), nn.Flatten(), *_dense(settings, flat, 120),
@@ -141,7 +141,7 @@ def _lenet(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.S
 
 
 def _rows(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    return RowReader(settings, image(settings.model, shape), num_classes)
+    return RecurrentClassifier(settings, image(settings.model, shape), num_classes)
 
 
 _LAYOUTS = {

@@ -45,7 +45,7 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
-class Layers(nn.Sequential):
+class PoolFirstSequential(nn.Sequential):
     """`nn.Sequential` that pools before a ReLU where a max-pooling follows it: the same bits from a
     quarter of the work.
 

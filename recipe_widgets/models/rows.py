@@ -9,7 +9,7 @@ from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.models.layers import Dropout, norm_layer
 
 
-class RowReader(nn.Module):
+class RecurrentClassifier(nn.Module):
     """An RNN (Elman 1990) or GRU (Cho et al. 2014) over the H rows of an image, C·W numbers each;
     its last state makes the logits.
 

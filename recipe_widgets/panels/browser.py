@@ -18,7 +18,7 @@ from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
 )
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.pixels import contact_sheet, data_url
+from recipe_widgets.plots.images import contact_sheet, data_url
 
 COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
 _numbers = itertools.count()

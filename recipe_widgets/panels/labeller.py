@@ -14,7 +14,7 @@ from recipe_widgets.lessons.common.images import photos
 from recipe_widgets.lessons.nb01_know_your_data.labelling import KEYS, ROUNDS, labelling
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
+from recipe_widgets.plots.images import bytes_of, contact_sheet, data_url
 
 
 class Labeller(Panel):

@@ -24,7 +24,7 @@ from recipe_widgets.panels.live_view import HEAD, LiveView
 from recipe_widgets.panels.panel_base import replace_in_cell
 from recipe_widgets.panels.settings_controls import SettingsControls, chosen_knobs
 from recipe_widgets.panels.tool_section import ToolSection
-from recipe_widgets.plots import plot_shown
+from recipe_widgets.plots import plot_runs
 from recipe_widgets.training import pick_device
 
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
@@ -345,7 +345,7 @@ class LivePanel:
         if self.run is None:
             raise RecipeError("LivePanel.plot()", found="no run yet", expected="one",
                               mend="Call panel.start() first.")
-        return plot_shown(self._session.shown(), self._session.ribbons())
+        return plot_runs(self._session.shown(), self._session.ribbons())
 
     def __repr__(self) -> str:
         return f"LivePanel({self._session.source.name}, {self._session.phase}: {self.run or 'no run yet'})"

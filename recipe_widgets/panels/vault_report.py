@@ -19,7 +19,7 @@ from recipe_widgets.lessons.nb10_squeeze.final_evaluation import (
 )
 from recipe_widgets.panels.panel_base import Panel, as_html
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import card
+from recipe_widgets.plots.figures import text_card
 
 PAGES = ("answer", "classes", "confusion", "calibration", "worst mistakes")
 
@@ -72,7 +72,7 @@ class VaultReport(Panel):
     def plot(self) -> Picture:
         """What is shown now, standing still."""
         if self.final is None:
-            return card(f"The vault of {self.data.name} is closed", [self.words], self.words)
+            return text_card(f"The vault of {self.data.name} is closed", [self.words], self.words)
         pictures = {
             "confusion": self.final.confusion.plot, "calibration": self.final.calibration.plot,
             "worst mistakes": self.final.worst

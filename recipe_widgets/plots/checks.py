@@ -21,18 +21,18 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import CheckResult
 from recipe_widgets.core.arguments import checked
 from recipe_widgets.plots import training
-from recipe_widgets.plots.canvas import (
+from recipe_widgets.plots.figures import (
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     YELLOW,
-    bars,
-    card,
-    gallery,
+    horizontal_bars,
+    image_grid,
     legend_below,
-    line_at,
-    sheet,
+    text_card,
+    threshold_line,
+    titled_axes,
 )
 from recipe_widgets.plots.picture import Picture
 
@@ -85,13 +85,13 @@ def _gallery(result: CheckResult) -> Picture:
     images = np.asarray(result.details["images"])
     if images.ndim != 4 or not len(images):
         raise ValueError("no images")
-    return gallery(images, captions, title_of(result), alt_of(result))
+    return image_grid(images, captions, title_of(result), alt_of(result))
 
 
 def _filters(result: CheckResult) -> Picture:
     filters = np.asarray(result.details["filters"])
     images = filters if filters.shape[1] in (1, 3) else filters[:, :1]
-    return gallery(images, [], title_of(result),
+    return image_grid(images, [], title_of(result),
                    alt_of(result, f"{len(filters)} filters of the first convolution."))
 
 
@@ -115,10 +115,10 @@ def _named_bars(result: CheckResult, key: str, names: list[str], values: Array) 
     label, log, lines = _AXES.get(key, (key.replace("_", " "), False, ()))
     if len(names) != len(values):
         raise ValueError("names and values differ in length")
-    figure, axes = sheet(title_of(result), height=min(9.0, 1.4 + 0.24 * len(names)))
-    bars(axes, names, values, label, log, COLOURS[result.status])
+    figure, axes = titled_axes(title_of(result), height=min(9.0, 1.4 + 0.24 * len(names)))
+    horizontal_bars(axes, names, values, label, log, COLOURS[result.status])
     for value, text in lines:
-        line_at(axes, value, f"{text} ({value:g})", colour="black")
+        threshold_line(axes, value, f"{text} ({value:g})", colour="black")
     if "share" in label:
         axes.set_xlim(0, 1)
     legend_below(axes)
@@ -131,7 +131,7 @@ def _overfit(result: CheckResult) -> Picture:
     losses = np.asarray(result.details["losses"], np.float64)
     if not len(losses):
         raise ValueError("no losses")
-    figure, axes = sheet(title_of(result))
+    figure, axes = titled_axes(title_of(result))
     training.loss_axis(axes, losses)
     axes.plot(np.arange(len(losses)), losses, color=BLUE, marker="." if len(losses) == 1 else None)
     axes.set(xlabel="step, on these samples alone", ylabel="training loss")
@@ -151,10 +151,10 @@ def _first_losses(result: CheckResult) -> Picture:
                          "highest batch"], np.quantile(losses, [0, 0.5, 1])
     names += [f"class {name}" for name in per_class]
     values = np.array([*values, *per_class.values()], np.float64)
-    figure, axes = sheet(title_of(result), height=min(9.0, 1.4 + 0.24 * len(names)))
-    bars(axes, names, values, f"first loss{f' ({result.unit})' if result.unit else ''}")
+    figure, axes = titled_axes(title_of(result), height=min(9.0, 1.4 + 0.24 * len(names)))
+    horizontal_bars(axes, names, values, f"first loss{f' ({result.unit})' if result.unit else ''}")
     if _is_number(result.expected):
-        line_at(axes, float(str(result.expected)), f"expected {float(str(result.expected)):.3g}",
+        threshold_line(axes, float(str(result.expected)), f"expected {float(str(result.expected)):.3g}",
                 colour="black")
     legend_below(axes)
     return Picture(figure,
@@ -164,7 +164,7 @@ def _first_losses(result: CheckResult) -> Picture:
 def _few(result: CheckResult) -> Picture:
     details = result.details
     names = [f"{n} samples" for n in details["samples"]]
-    figure, axes = sheet(title_of(result), height=2.3)
+    figure, axes = titled_axes(title_of(result), height=2.3)
     for offset, (key, colour, hatch) in enumerate((("own", BLUE, ""), ("plain", GREY, "//"))):
         values = np.asarray(details[key], np.float64)
         places = np.arange(len(values)) + (offset - 0.5) * 0.36
@@ -182,7 +182,7 @@ def _few(result: CheckResult) -> Picture:
 def _onset(result: CheckResult) -> Picture:
     samples, held = (np.asarray(result.details[key], np.float64)
                      for key in ("samples", "validation"))
-    figure, axes = sheet(title_of(result))
+    figure, axes = titled_axes(title_of(result))
     axes.plot(samples, held, "o-", color=BLUE)
     axes.set(xlabel="training samples", ylabel="validation loss", xscale="log")
     axes.set_xticks(samples, [f"{n:g}" for n in samples])
@@ -194,7 +194,7 @@ def _onset(result: CheckResult) -> Picture:
 
 def _leak(result: CheckResult) -> Picture:
     leak = np.asarray(result.details["leak"], np.float64)
-    figure, axes = sheet(title_of(result))
+    figure, axes = titled_axes(title_of(result))
     axes.bar(np.arange(len(leak)), leak, color=COLOURS[result.status])
     axes.set(xlabel="position t of the input that is exchanged",
              ylabel="change of outputs before t\n(relative)")
@@ -217,7 +217,7 @@ def _range(result: CheckResult) -> Picture:
     else:
         low, high, words = details["mean"] - details["std"], details["mean"] + details[
             "std"], "mean ± standard deviation"
-    figure, axes = sheet(title_of(result), height=1.6)
+    figure, axes = titled_axes(title_of(result), height=1.6)
     axes.plot([low, high], [0, 0], "|-", color=COLOURS[result.status], linewidth=4, markersize=16)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(xlabel=f"output ({words})", yticks=[], ylim=(-1, 1))
@@ -233,7 +233,7 @@ def _anything(result: CheckResult) -> Picture:
     for key, value in result.details.items():
         series = _series(value)
         if len(series) > 2:
-            figure, axes = sheet(title_of(result))
+            figure, axes = titled_axes(title_of(result))
             _line_or_histogram(axes, key.replace("_", " "), series)
             return Picture(
                 figure,
@@ -247,10 +247,10 @@ def _anything(result: CheckResult) -> Picture:
 
 def _measured(result: CheckResult, measured: float, bound: float) -> Picture:
     """One number beside what was expected, which may be a bound: "below 0.3"."""
-    figure, axes = sheet(title_of(result), height=1.6)
-    bars(axes, ["measured"], np.array([measured]), result.unit or "value",
+    figure, axes = titled_axes(title_of(result), height=1.6)
+    horizontal_bars(axes, ["measured"], np.array([measured]), result.unit or "value",
          colour=COLOURS[result.status])
-    line_at(axes, bound, f"expected {_short(result.expected)}", colour="black")
+    threshold_line(axes, bound, f"expected {_short(result.expected)}", colour="black")
     axes.set_xlim(min(0.0, 1.15 * measured, 1.15 * bound), max(0.0, 1.15 * measured, 1.15 * bound))
     legend_below(axes)
     return Picture(figure,
@@ -267,7 +267,7 @@ def _words(result: CheckResult) -> Picture:
                               bool)) or (isinstance(value, (list, tuple)) and len(value) < 9)
     ]
     lines += [f"→ {result.advice}"] if result.advice and not result.ok else []
-    return card(title_of(result), [*lines, result.source], alt_of(result, "; ".join(lines)))
+    return text_card(title_of(result), [*lines, result.source], alt_of(result, "; ".join(lines)))
 
 
 def _line_or_histogram(axes: Axes, name: str, series: Array) -> None:

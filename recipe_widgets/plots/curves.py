@@ -19,7 +19,7 @@ Part = Literal["new", "other", "ghost", "pinned"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class PlottedRun:
     """A run in the picture: the newest, the other branch of a fork, the run before, or one that
     was pinned.
     """
@@ -30,7 +30,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Ribbon:
+class CurveBand:
     """A band, or where low and high are the middle a line, in the chart "loss" or "accuracy".
     All (n,), in its unit.
     """
@@ -45,7 +45,7 @@ class Ribbon:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ChartLine:
     """One line: `x` in steps, `y` in the chart's unit, both float64 (n,); gaps where a value is no
     number are dropped.
 
@@ -70,12 +70,12 @@ class Chart:
     x_max: float
     low: float
     high: float
-    curves: tuple[Curve, ...]
-    ribbons: tuple[Ribbon, ...] = ()
+    curves: tuple[ChartLine, ...]
+    ribbons: tuple[CurveBand, ...] = ()
 
 
 @checked()
-def charts(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> tuple[Chart, Chart]:
+def charts(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> tuple[Chart, Chart]:
     """The loss chart (log axis, nats) and the accuracy chart (per cent)."""
     longest = max([_length(one.run) for one in shown] or [100])
     loss = [
@@ -100,7 +100,7 @@ def _length(run: Run) -> float:
     return next(decade * f for f in (1, 2, 5, 10) if decade * f >= run.steps_done)
 
 
-def _numbered(shown: Sequence[Shown]) -> list[tuple[Shown, int]]:
+def _numbered(shown: Sequence[PlottedRun]) -> list[tuple[PlottedRun, int]]:
     pins = 0
     found = []
     for one in shown:
@@ -109,7 +109,7 @@ def _numbered(shown: Sequence[Shown]) -> list[tuple[Shown, int]]:
     return found
 
 
-def _curves(one: Shown, number: int, column: str, factor: float) -> list[Curve]:
+def _curves(one: PlottedRun, number: int, column: str, factor: float) -> list[ChartLine]:
     prefix = {"new": "", "other": "other-", "ghost": "ghost-", "pinned": f"pin{number}-"}[one.part]
     kinds = ["val"
              ] if one.part == "pinned" and f"val_{column}" in one.run.history else ["train", "val"]
@@ -119,19 +119,19 @@ def _curves(one: Shown, number: int, column: str, factor: float) -> list[Curve]:
 _KINDS = {"train": "training batches", "val": "validation"}
 
 
-def _curve(one: Shown, column: str, role: str, factor: float) -> Curve:
+def _curve(one: PlottedRun, column: str, role: str, factor: float) -> ChartLine:
     x, y = one.run.history.arrays(column)
     kept = np.isfinite(y)
-    x, y = thin(x[kept].astype(float), y[kept] * factor)
+    x, y = downsample(x[kept].astype(float), y[kept] * factor)
     kind = _KINDS[role.rsplit("-")[-1]]
     label = {"ghost": one.label, "pinned": one.label}.get(
         one.part) or (f"{one.label}, {kind}" if one.label else kind)
-    return Curve(label, role, x, y)
+    return ChartLine(label, role, x, y)
 
 
 @checked(bins=whole(1))
 @fitting("two arrays (n,) of equal length")
-def thin(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
+def downsample(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
     """At most `bins` points: the means of equally long stretches. Shapes (n,) -> (min(n,
     bins),).
     """
@@ -164,7 +164,7 @@ def _step_down(value: float) -> float:
     return -min(step for step in steps if step >= size * (1 - 1e-9))
 
 
-def headline(shown: Sequence[Shown]) -> str:
+def headline(shown: Sequence[PlottedRun]) -> str:
     """The finding: what the newest run, the last one shown, came to, and the one it is compared
     with.
     """
@@ -189,7 +189,7 @@ def headline(shown: Sequence[Shown]) -> str:
     return f"{run.what}: the training loss {moved} in {run.steps_done:,} steps"
 
 
-def _against(other: Shown) -> str:
+def _against(other: PlottedRun) -> str:
     return "the run before" if other.part == "ghost" else "the old settings"
 
 
@@ -205,7 +205,7 @@ def describe(run: Run | None) -> str:
     return f"{text}. Run {run.status}. {run.message}".strip()
 
 
-def describe_all(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
+def describe_all(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> str:
     """All curves in words, the newest run's first."""
     if not shown:
         return describe(None)

@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core.arguments import checked
 from recipe_widgets.evaluation import Calibration, Confusion, Mistakes
-from recipe_widgets.plots.canvas import BLUE, GREY, card, gallery, head, legend, sheet
+from recipe_widgets.plots.figures import (
+    BLUE,
+    GREY,
+    image_grid,
+    legend,
+    set_title,
+    text_card,
+    titled_axes,
+)
 from recipe_widgets.plots.picture import Picture
 
 
@@ -16,7 +24,7 @@ def plot_calibration(found: Calibration) -> Picture:
     """Accuracy over confidence, and below how many samples are so sure."""
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     title = f"Expected calibration error {found.ece:.1%}"
-    head(figure, title, 4.6)
+    set_title(figure, title, 4.6)
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     width, centres = np.diff(found.edges), (found.edges[1:] + found.edges[:-1]) / 2
     top.bar(centres, np.nan_to_num(found.accuracy), width, color=BLUE, edgecolor="white",
@@ -37,7 +45,7 @@ def plot_confusion(found: Confusion) -> Picture:
     numbers.
     """
     k = len(found.counts)
-    figure, axes = sheet(str(found), max(4.5, 0.52 * k + 2), max(3.8, 0.42 * k + 1.6))
+    figure, axes = titled_axes(str(found), max(4.5, 0.52 * k + 2), max(3.8, 0.42 * k + 1.6))
     # cividis is safe for colour-blind readers
     image = axes.imshow(np.nan_to_num(found.shares), cmap="cividis", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
@@ -59,5 +67,5 @@ def plot_mistakes(found: Mistakes) -> Picture:
     title = f"The {len(found)} worst mistakes, the highest loss first" if len(
         found) else "No mistake"
     if found.images is None:
-        return card(title, str(found).splitlines(), f"{title}: {found}")
-    return gallery(found.images, found.captions(), title, f"{title}.")
+        return text_card(title, str(found).splitlines(), f"{title}: {found}")
+    return image_grid(found.images, found.captions(), title, f"{title}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.evaluation.ledger import Ledger
-from recipe_widgets.plots.canvas import BLUE, GREY, sheet
+from recipe_widgets.plots.figures import BLUE, GREY, titled_axes
 from recipe_widgets.plots.picture import Picture
 
 
@@ -17,7 +17,7 @@ def plot_ledger(ledger: Ledger) -> Picture:
     factor = 100 if ledger.percent else 1
     real = sum(entry.result.real for entry in entries if entry.result is not None)
     title = f"{real} of {len(entries)} changes differ beyond the seeds' spread"
-    figure, axes = sheet(title, height=1.2 + 0.4 * len(entries))
+    figure, axes = titled_axes(title, height=1.2 + 0.4 * len(entries))
     for place, entry in enumerate(entries):
         found = entry.result
         assert found is not None

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from recipe_widgets.core import Run
 from recipe_widgets.core.arguments import checked, filled, whole
-from recipe_widgets.plots.curves import Ribbon, Shown, charts, describe_all, headline
+from recipe_widgets.plots.curves import CurveBand, PlottedRun, charts, describe_all, headline
 
 COLOURS = {
     "train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
@@ -22,7 +22,7 @@ _LINES = {"ghost": "--", "pin1": ":", "pin2": ":", "pin3": ":", "pin4": ":"}
 
 
 class Picture:
-    """A matplotlib figure and what it shows in words. Shown as the last line of a cell.
+    """A matplotlib figure and what it shows in words. PlottedRun as the last line of a cell.
 
     It never touches pyplot, so it is safe beside live panels.
     """
@@ -70,12 +70,12 @@ def plot_run(run: Run, ghost: Run | None = None) -> Picture:
     """Loss and accuracy of a run over its steps; the run before it, when given, is dashed and
     pale.
     """
-    before = [Shown(ghost, "ghost", "run before")] if ghost is not None else []
-    return plot_shown([*before, Shown(run, "new")])
+    before = [PlottedRun(ghost, "ghost", "run before")] if ghost is not None else []
+    return plot_runs([*before, PlottedRun(run, "new")])
 
 
 @checked(shown=filled())
-def plot_shown(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> Picture:
+def plot_runs(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> Picture:
     """The same picture as the live one, standing still. The newest run is the last one."""
     figure = Figure(figsize=(9.5, 3.2), layout="constrained")
     both = charts(shown, ribbons)

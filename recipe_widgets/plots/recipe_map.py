@@ -38,7 +38,7 @@ _CARD = (
 
 
 class RecipeMap:
-    """Shown as the last line of a cell, it is a row of cards; a card links to its notebook where
+    """PlottedRun as the last line of a cell, it is a row of cards; a card links to its notebook where
     that lies in `folder`.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from recipe_widgets.core.arguments import checked
-from recipe_widgets.plots.curves import Chart, Ribbon, Shown, charts, describe_all
+from recipe_widgets.plots.curves import Chart, CurveBand, PlottedRun, charts, describe_all
 
 WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
@@ -50,7 +50,7 @@ STYLE = """<style>
 
 
 @checked()
-def curves_svg(shown: Sequence[Shown], ribbons: Sequence[Ribbon] = ()) -> str:
+def curves_svg(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> str:
     """Both charts as HTML text, with a text alternative. The style sheet `STYLE` must stand on
     the page once.
     """
@@ -73,7 +73,7 @@ def _chart(chart: Chart, alternative: str) -> str:
     return head + "".join(chart_axes(chart)) + areas + lines + "</svg>"
 
 
-def _area(chart: Chart, ribbon: Ribbon) -> str:
+def _area(chart: Chart, ribbon: CurveBand) -> str:
     line = f'<path class="line-{ribbon.role}" d="{chart_path(chart, ribbon.x, ribbon.middle)}"/>'
     if ribbon.low is ribbon.high:
         return line

@@ -8,18 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.plots.canvas import (
+from recipe_widgets.plots.figures import (
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     PINK,
     YELLOW,
-    head,
     legend,
     legend_below,
-    line_at,
-    sheet,
+    set_title,
+    threshold_line,
+    titled_axes,
 )
 from recipe_widgets.rules.series import smooth
 from recipe_widgets.rules.timing import SLOW_MS
@@ -43,7 +43,7 @@ def draw_curve(result: CheckResult, title: str, _colour: str) -> tuple[Figure, s
     loss = np.asarray(result.details["train_loss"], np.float64)
     ratio = np.asarray(result.details.get("ratio", ()), np.float64)
     figure = Figure(figsize=(9.5 if len(ratio) else 7, 3.2), layout="constrained")
-    head(figure, title, 9.5 if len(ratio) else 7)
+    set_title(figure, title, 9.5 if len(ratio) else 7)
     axes, *more = figure.subplots(1, 1 + bool(len(ratio)), squeeze=False)[0]
     loss_axis(axes, loss)
     axes.plot(np.arange(len(loss)), loss, color=GREY, alpha=0.5, linewidth=0.8, label="each step")
@@ -53,7 +53,7 @@ def draw_curve(result: CheckResult, title: str, _colour: str) -> tuple[Figure, s
         axes.axvline(at, color=ORANGE, linestyle=":", label=None if number else "jump")
     wrong = np.flatnonzero(~np.isfinite(loss))
     if len(wrong):
-        line_at(axes, float(wrong[0]), f"no number from step {wrong[0]} on")
+        threshold_line(axes, float(wrong[0]), f"no number from step {wrong[0]} on")
     axes.set(xlabel="step", ylabel="training loss")
     legend(axes)
     for beside in more:
@@ -78,7 +78,7 @@ def draw_fit(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str
     """Training and validation loss over the steps, and the best step."""
     steps, train, looks, held = (np.asarray(result.details[key], np.float64)
                                  for key in ("train_steps", "train_loss", "val_steps", "val_loss"))
-    figure, axes = sheet(title)
+    figure, axes = titled_axes(title)
     loss_axis(axes, train, held)
     x, y = smooth(train)
     if len(x):
@@ -87,7 +87,7 @@ def draw_fit(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str
     axes.plot(looks, held, "o--", color=ORANGE, markersize=3, label="validation")
     best = result.details.get("best_step")
     if best is not None:
-        line_at(axes, best, f"best step {best}", colour=GREEN)
+        threshold_line(axes, best, f"best step {best}", colour=GREEN)
     axes.set(xlabel="step", ylabel="loss")
     legend(axes)
     words = f"Validation loss ends at {held[-1]:.3g}, lowest {held.min():.3g} at step {best}." if len(
@@ -99,15 +99,15 @@ def draw_range_test(result: CheckResult, title: str, _colour: str) -> tuple[Figu
     """Loss over the learning rate, and the suggestion."""
     rates, loss, level = (np.asarray(result.details[key], np.float64)
                           for key in ("lr", "loss", "smooth"))
-    figure, axes = sheet(title)
+    figure, axes = titled_axes(title)
     axes.set_xscale("log")
     loss_axis(axes, loss)
     axes.plot(rates[:len(loss)], loss, color=GREY, alpha=0.5, linewidth=0.8, label="each step")
     axes.plot(rates[:len(level)], level, color=BLUE, linewidth=2, label="level")
     suggestion = result.details.get("suggestion")
     if suggestion is not None:
-        line_at(axes, suggestion, f"suggestion {suggestion:g}", colour=GREEN)
-        line_at(axes, result.details["lowest"], f"lowest at {result.details['lowest']:.2g}")
+        threshold_line(axes, suggestion, f"suggestion {suggestion:g}", colour=GREEN)
+        threshold_line(axes, result.details["lowest"], f"lowest at {result.details['lowest']:.2g}")
     axes.set(xlabel="learning rate", ylabel="training loss")
     legend(axes)
     return figure, f"Rates from {rates[0]:.2g} to {rates[-1]:.2g}; suggestion {suggestion}." if len(
@@ -117,7 +117,7 @@ def draw_range_test(result: CheckResult, title: str, _colour: str) -> tuple[Figu
 def draw_timing(result: CheckResult, title: str, _colour: str) -> tuple[Figure, str]:
     """One bar, cut into the parts of a step."""
     ms = {str(part): float(value) for part, value in result.details["ms"].items()}
-    figure, axes = sheet(title, height=1.8)
+    figure, axes = titled_axes(title, height=1.8)
     left, colours = 0.0, dict(
         zip(("data", "forward", "backward", "step"), (YELLOW, BLUE, PINK, GREEN), strict=True))
     hatches = {"data": "//", "forward": "", "backward": "..", "step": "xx"}
@@ -126,7 +126,7 @@ def draw_timing(result: CheckResult, title: str, _colour: str) -> tuple[Figure, 
                   hatch=hatches.get(part, ""), edgecolor="white", label=f"{part} {value:.3g} ms")
         left += value
     if left > SLOW_MS / 5:
-        line_at(axes, SLOW_MS, f"{SLOW_MS:g} ms: trouble", colour="black")
+        threshold_line(axes, SLOW_MS, f"{SLOW_MS:g} ms: trouble", colour="black")
     axes.set(xlabel="milliseconds per step", yticks=[])
     legend_below(axes)
     return figure, ", ".join(f"{part} {value:.3g} ms" for part, value in ms.items()) + "."

@@ -12,7 +12,7 @@ from torch import nn
 from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Split
-from recipe_widgets.data.deal import stratified
+from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.training.torch_errors import torch_errors_explained
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

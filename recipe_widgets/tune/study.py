@@ -23,11 +23,18 @@ from recipe_widgets.training import (
     evaluate,
     torch_errors_explained,
 )
-from recipe_widgets.tune.engines import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
 from recipe_widgets.tune.lost import storage_errors
 from recipe_widgets.tune.opening import agree, open_study, with_looks
-from recipe_widgets.tune.rescue import ERROR, Heartbeat, Tally, interrupted, rescue, tally
-from recipe_widgets.tune.space import Space, size_of, space
+from recipe_widgets.tune.samplers import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
+from recipe_widgets.tune.search_space import Space, size_of, space
+from recipe_widgets.tune.stale_trials import (
+    ERROR,
+    Heartbeat,
+    TrialCounts,
+    requeue,
+    requeue_stale_trials,
+    trial_counts,
+)
 from recipe_widgets.tune.storage import hidden, quiet_optuna, settle
 
 if TYPE_CHECKING:
@@ -92,8 +99,8 @@ class Tuning:
         """
         self._over.clear()
         while not self._over.is_set():
-            rescue(self.study, self.heartbeat, self.retries)
-            now = self.tally()
+            requeue_stale_trials(self.study, self.heartbeat, self.retries)
+            now = self.trial_counts()
             if now.finished >= self.trials:
                 return
             if not now.waiting and now.finished + now.running >= self.trials:
@@ -117,9 +124,9 @@ class Tuning:
             seen: Any = None
             for _ in self.turns():
                 if progress and (now := self.ended_here) != seen:
-                    seen, bar.n = now, self.tally().finished
+                    seen, bar.n = now, self.trial_counts().finished
                     bar.set_postfix_str(self.words(), refresh=True)
-            bar.n = self.tally().finished
+            bar.n = self.trial_counts().finished
         if not self._over.is_set():
             self.best  # noqa: B018  # says so where there is none
         return self
@@ -165,7 +172,7 @@ class Tuning:
         finally:
             self.ended_here += 1
             if not told:
-                interrupted(self.study, trial.number, self.retries)
+                requeue(self.study, trial.number, self.retries)
 
     def _tell(self, trial: optuna.Trial, value: float | None) -> None:
         """Report the end; where another worker took this one for dead and has its trial, nothing
@@ -209,9 +216,9 @@ class Tuning:
     # --- what came out
     # ----------------------------------------------------------------------------------------------
 
-    def tally(self) -> Tally:
+    def trial_counts(self) -> TrialCounts:
         with storage_errors(self.storage):
-            return tally(self.study, self.retries)
+            return trial_counts(self.study, self.retries)
 
     def table(self) -> list[Trial]:
         """All trials that have ended, in the order in which they began; those that were run
@@ -289,7 +296,7 @@ class Tuning:
         return service("plot_tuning")(self, kind)
 
     def __repr__(self) -> str:
-        done = self.tally().finished
+        done = self.trial_counts().finished
         return f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from recipe_widgets import RecipeError, load
 from recipe_widgets.data import embedded
-from recipe_widgets.data.complete import SETS
+from recipe_widgets.data.full_sets import SETS
 
 NAMES = ["mnist", "cifar10"]
 LICENSED = {"mnist": "CC BY-SA 3.0", "cifar10": "no formal licence"}

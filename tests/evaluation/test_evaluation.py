@@ -178,7 +178,7 @@ def test_a_model_and_a_split_give_what_arrays_give(blobs):
     model[1].train(), model[2].eval()
     weights = {k: v.clone() for k, v in model.state_dict().items()}
     before = [m.training for m in model.modules()], torch.get_rng_state(), weights
-    asked = ev.answers(model, blobs.validation)
+    asked = ev.as_predictions(model, blobs.validation)
     x, y = next(blobs.validation.batches(10**6))
     with torch.no_grad():
         p = model[2](model[0](x)).softmax(1)

@@ -17,7 +17,7 @@ from recipe_widgets.lessons.nb01_know_your_data import data_faults, sample_brows
 from recipe_widgets.lessons.nb01_know_your_data import input_detail_and_range as inputs
 from recipe_widgets.lessons.nb01_know_your_data.labelling import how_many, labelling
 from recipe_widgets.models import build_model
-from recipe_widgets.plots.pixels import bytes_of, contact_sheet
+from recipe_widgets.plots.images import bytes_of, contact_sheet
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, train
-from recipe_widgets.ensembles.combine import gain_of
+from recipe_widgets.ensembles.ensemble import gain_of
 from recipe_widgets.lessons import nb10_squeeze as lesson
 from recipe_widgets.lessons.common.trials import Trials
 from recipe_widgets.lessons.nb10_squeeze.ensemble_and_distill import Distilled, Gains

@@ -10,7 +10,7 @@ from torch import nn
 
 from recipe_widgets import Settings
 from recipe_widgets.models import build_model
-from recipe_widgets.models.layers import Layers
+from recipe_widgets.models.layers import PoolFirstSequential
 
 
 def layers(pool: nn.Module) -> list[nn.Module]:
@@ -30,7 +30,7 @@ def layers(pool: nn.Module) -> list[nn.Module]:
                                   nn.MaxPool2d(3, ceil_mode=True)], ids=str)
 def test_the_same_bits_as_in_order(pool: nn.MaxPool2d, dtype: torch.dtype) -> None:
     plain = nn.Sequential(*layers(pool)).to(dtype)
-    ours = Layers(*copy.deepcopy(list(plain)))
+    ours = PoolFirstSequential(*copy.deepcopy(list(plain)))
     x = torch.randn(5, 3, 12, 12).to(dtype)
     x[0] = 0.0  # ties
     x[1] = x[1].round()
@@ -59,9 +59,9 @@ def order(model: nn.Sequential, x: torch.Tensor) -> list[str]:
 
 def test_pools_first_only_where_nobody_listens() -> None:
     x = torch.randn(2, 3, 8, 8)
-    assert order(Layers(*layers(nn.MaxPool2d(2))), x)[2:4] == ["MaxPool2d", "ReLU"]
-    assert order(Layers(*layers(nn.AvgPool2d(2))), x)[2:4] == ["ReLU", "AvgPool2d"]
-    heard = Layers(*layers(nn.MaxPool2d(2)))
+    assert order(PoolFirstSequential(*layers(nn.MaxPool2d(2))), x)[2:4] == ["MaxPool2d", "ReLU"]
+    assert order(PoolFirstSequential(*layers(nn.AvgPool2d(2))), x)[2:4] == ["ReLU", "AvgPool2d"]
+    heard = PoolFirstSequential(*layers(nn.MaxPool2d(2)))
     sizes: list[torch.Size] = []
     heard[2].register_forward_hook(lambda layer, given, out: sizes.append(out.shape))
     assert order(heard, x)[2:4] == ["ReLU", "MaxPool2d"]

@@ -14,7 +14,7 @@ from torch import nn
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.data import only_classes
 from recipe_widgets.models import build_model, new_head, pretrained
-from recipe_widgets.models.pretrained import IMAGENET, FromData
+from recipe_widgets.models.transfer import IMAGENET, FromData
 
 SHORT = Settings(model="convnet", width=16, norm="batch", max_steps=20, batch_size=32)
 

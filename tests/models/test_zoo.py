@@ -12,7 +12,7 @@ from torch import nn
 
 from recipe_widgets import RecipeError, Settings
 from recipe_widgets.models import Maxout, build_model, count_parameters
-from recipe_widgets.models.blocks import Block, Inception
+from recipe_widgets.models.architectures import Block, Inception
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
 INCEPTION = [  # (inputs, outputs, kernel) of two blocks of 128 channels behind a conv with 32

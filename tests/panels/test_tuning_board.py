@@ -46,15 +46,15 @@ def test_a_search_runs_on_the_board_as_it_does_without(blobs: Data) -> None:
 def test_stop_ends_the_search_soon_and_start_goes_on(blobs: Data) -> None:
     board = prepared(blobs, 400)
     board.start()
-    assert until(lambda: board.tuning.tally().finished >= 2)
+    assert until(lambda: board.tuning.trial_counts().finished >= 2)
     board.buttons["stop"].click()
     board.wait(20)
-    stopped_at = board.tuning.tally().finished
+    stopped_at = board.tuning.trial_counts().finished
     assert stopped_at < 400
     assert until(lambda: "Stopped." in board.words)
     board.tuning.trials = stopped_at + 2
     board.start()
-    assert board.wait(60).tally().finished == stopped_at + 2
+    assert board.wait(60).trial_counts().finished == stopped_at + 2
     board.close()
 
 
@@ -63,7 +63,7 @@ def test_another_panel_waits_its_turn(blobs: Data) -> None:
     board.start()
     panel.start()
     assert panel.wait(60).status == "done"
-    assert board.tuning.tally().finished == 8
+    assert board.tuning.trial_counts().finished == 8
     panel.close()
     board.close()
 
@@ -94,12 +94,12 @@ def test_a_stop_is_heard_before_the_turn_comes_and_a_start_during_a_stop(blobs: 
     panel.stop()
     panel.wait(20)
     board.wait(20)
-    assert board.tuning.tally().finished == 0
+    assert board.tuning.trial_counts().finished == 0
     board.start()
     assert until(lambda: board.tuning.ended_here > 0)
     board.stop()
     board.start()  # the search is still about its last step
-    assert board.wait(60).tally().finished == 3
+    assert board.wait(60).trial_counts().finished == 3
     assert "Done." in board.words
     panel.close()
     board.close()
@@ -111,7 +111,7 @@ def test_boards_and_explorers_train_in_the_foreground_where_the_page_needs_it(
     board, explorer = prepared(blobs, 2), CapacityExplorer(blobs, BASE, seeds=1)
     board.start()
     explorer.measure(("30 samples", 2))
-    assert board.wait(60).tally().finished == 2
+    assert board.wait(60).trial_counts().finished == 2
     assert ("30 samples", 2) in explorer.wait(60).points
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("recipe-")]
     board.close()

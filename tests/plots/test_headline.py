@@ -7,8 +7,8 @@ import math
 import pytest
 
 from recipe_widgets.core import History, Run, Settings
-from recipe_widgets.plots import plot_shown
-from recipe_widgets.plots.curves import Shown, headline
+from recipe_widgets.plots import plot_runs
+from recipe_widgets.plots.curves import PlottedRun, headline
 
 
 def _run(losses: list[float], accuracy: float | None = None, **more: object) -> Run:
@@ -22,18 +22,18 @@ def _run(losses: list[float], accuracy: float | None = None, **more: object) -> 
 
 def test_accuracy_of_the_newest_run_and_of_the_one_it_is_compared_with() -> None:
     new, old = _run([2.0] * 1200, 0.913), _run([2.0] * 1200, 0.881)
-    assert headline([Shown(new, "new")
+    assert headline([PlottedRun(new, "new")
                      ]) == "mnist mlp gets 91.3% of the validation set right (1,200 steps)"
-    assert headline([Shown(old, "ghost"),
-                     Shown(new, "new")]).endswith("right, the run before 88.1% (1,200 steps)")
-    assert "the old settings 88.1%" in headline([Shown(old, "other"), Shown(new, "new")])
-    assert "88.1%" not in headline([Shown(old, "pinned"), Shown(new, "new")])
+    assert headline([PlottedRun(old, "ghost"),
+                     PlottedRun(new, "new")]).endswith("right, the run before 88.1% (1,200 steps)")
+    assert "the old settings 88.1%" in headline([PlottedRun(old, "other"), PlottedRun(new, "new")])
+    assert "88.1%" not in headline([PlottedRun(old, "pinned"), PlottedRun(new, "new")])
 
 
 def test_a_sample_of_the_validation_set_is_named_as_one() -> None:
     run = _run([2.0], 0.5)
     run.settings = run.settings.replace(eval_samples=500)
-    assert "50.0% of 500 validation samples" in headline([Shown(run, "new")])
+    assert "50.0% of 500 validation samples" in headline([PlottedRun(run, "new")])
 
 
 @pytest.mark.parametrize(("losses", "said"), [
@@ -43,14 +43,14 @@ def test_a_sample_of_the_validation_set_is_named_as_one() -> None:
 def test_a_loop_of_ones_own_is_told_by_its_loss(losses: list[float], said: str) -> None:
     run = _run(losses, own=True)
     run.data_name = "your own training"
-    assert headline([Shown(run,
+    assert headline([PlottedRun(run,
                            "new")]) == f"your own training: the training loss {said} in 100 steps"
     assert Run.from_json(run.to_json()).what == "your own training"
 
 
 def test_runs_without_a_result() -> None:
-    assert headline([Shown(_run([]), "new")]) == "mnist mlp: nothing has been trained yet"
+    assert headline([PlottedRun(_run([]), "new")]) == "mnist mlp: nothing has been trained yet"
     bad = _run([2.0, math.nan], status="diverged")
-    assert headline([Shown(bad,
+    assert headline([PlottedRun(bad,
                            "new")]) == "mnist mlp diverged: the loss is no number after 2 steps"
-    assert plot_shown([Shown(bad, "new")]).figure.get_suptitle() == headline([Shown(bad, "new")])
+    assert plot_runs([PlottedRun(bad, "new")]).figure.get_suptitle() == headline([PlottedRun(bad, "new")])

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from recipe_widgets import Data, Settings
-from recipe_widgets.plots import Dot, Picture, board_svg
-from recipe_widgets.plots.board import best_so_far, limits
+from recipe_widgets.plots import Picture, TrialDot, search_svg
+from recipe_widgets.plots.search_board import best_so_far, limits
 from recipe_widgets.tune import Tuning, space, tune
 
 
@@ -66,7 +66,7 @@ def test_one_wild_trial_does_not_flatten_the_rest() -> None:
 
 
 def test_the_board_has_a_mark_per_trial() -> None:
-    svg = board_svg([Dot(0, 0.5), Dot(1, math.nan), Dot(2, 0.4)], 10, "loss <nats>", True,
+    svg = search_svg([TrialDot(0, 0.5), TrialDot(1, math.nan), TrialDot(2, 0.4)], 10, "loss <nats>", True,
                     'best "0.4"')
     assert svg.count("<circle") == 2
     assert svg.count('class="val"') == 1
@@ -75,4 +75,4 @@ def test_the_board_has_a_mark_per_trial() -> None:
     assert "nan" not in svg
     places = [float(x) for x in re.findall(r'cx="([\d.]+)"', svg)]
     assert places[0] < places[1] < 560 * 0.4  # of ten trials, three have come
-    assert "<circle" not in board_svg([], 10, "loss", True, "nothing yet")
+    assert "<circle" not in search_svg([], 10, "loss", True, "nothing yet")

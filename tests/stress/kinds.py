@@ -25,8 +25,8 @@ import torch
 
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.core import Entry, Run, RunBook, Tree
-from recipe_widgets.data.complete import SETS, _read_npz, _write_npz
-from recipe_widgets.data.fetch import Remote, fetch
+from recipe_widgets.data.download import Remote, fetch
+from recipe_widgets.data.full_sets import SETS, _read_npz, _write_npz
 from recipe_widgets.export import save_script
 from recipe_widgets.lessons.nb01_know_your_data.labelling import labelling
 from recipe_widgets.lessons.nb03_check_the_machinery import Clinic

@@ -15,15 +15,15 @@ from torch import nn
 from recipe_widgets import Data, Settings, train
 from recipe_widgets.checks import Report
 from recipe_widgets.core import CheckResult, History, Run
-from recipe_widgets.plots.board import Dot, board_svg
-from recipe_widgets.plots.curves import Ribbon, Shown
-from recipe_widgets.plots.inside import (
+from recipe_widgets.plots.curves import CurveBand, PlottedRun
+from recipe_widgets.plots.inspector import (
     activations_html,
     confusion_html,
     predictions_html,
     sizes_html,
     time_html,
 )
+from recipe_widgets.plots.search_board import TrialDot, search_svg
 from recipe_widgets.plots.svg import curves_svg
 from recipe_widgets.training.layer_statistics import LayerStatistics, ModelStatistics
 from recipe_widgets.watch.report import Finding
@@ -103,9 +103,9 @@ def watch_page(text: str) -> str:
 def curves_page(text: str) -> str:
     run, line = run_named(text), np.array([1.0, 2.0])
     return curves_svg(
-        [Shown(run, "pinned", text),
-         Shown(run, "ghost", text),
-         Shown(run, "new", text)], [Ribbon(text, "guess", "loss", line, line, line, line)])
+        [PlottedRun(run, "pinned", text),
+         PlottedRun(run, "ghost", text),
+         PlottedRun(run, "new", text)], [CurveBand(text, "guess", "loss", line, line, line, line)])
 
 
 def sizes_page(text: str) -> str:
@@ -122,7 +122,7 @@ def predictions_page(text: str) -> str:
 
 PAGES: dict[str, Callable[[str], str]] = {
     "checks": report_page, "watch": watch_page, "curves": curves_page, "board":
-    lambda text: board_svg([Dot(0, 1.0)], 2, text, True, text), "activations":
+    lambda text: search_svg([TrialDot(0, 1.0)], 2, text, True, text), "activations":
     lambda text: activations_html(inside_named(text)), "sizes": sizes_page, "predictions":
     predictions_page, "confusion": lambda text: confusion_html(inside_named(text), [text] * 3),
     "time": lambda text: time_html({text: 1.0}),

@@ -197,11 +197,11 @@ def test_a_search_on_a_full_disk_goes_on_later(disk: Disk, full: Tally, blobs: D
     with disk.full(), pytest.raises(RecipeError, match="Storage"):
         search(200)
     with full.recovery():
-        kept = search(2).tally().finished
+        kept = search(2).trial_counts().finished
     found = search(kept + 2)
     assert first == [trial.value for trial in found.table()][:2]
     assert 2 <= kept < 200
-    assert found.tally().finished == kept + 2
+    assert found.trial_counts().finished == kept + 2
     full.tried += 1
 
 

@@ -20,7 +20,7 @@ from recipe_widgets import Data, RecipeError, Settings, load
 from recipe_widgets.core import History, Run
 from recipe_widgets.core.plain import read_text
 from recipe_widgets.data import embedded
-from recipe_widgets.data.complete import complete_arrays
+from recipe_widgets.data.full_sets import complete_arrays
 from recipe_widgets.lessons.nb10_squeeze.accuracy_story import records
 from tests.data.test_data_complete import CIFAR, cifar, equal
 from tests.stress.damage import damaged, variants

@@ -117,7 +117,7 @@ def test_odd_data_goes_through_everything(name: str, values: Tally,
         assert panel.plot() is not None
     if data.validation.size:
         _through_evaluation(net, data)
-        assert tune(data, space("lr"), SMALL, trials=2, sampler="random").tally().finished == 2
+        assert tune(data, space("lr"), SMALL, trials=2, sampler="random").trial_counts().finished == 2
     values.tried += 4
 
 

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings, train
-from recipe_widgets.data.complete import SETS, complete_arrays
+from recipe_widgets.data.full_sets import SETS, complete_arrays
 from recipe_widgets.training.checkpoints import MAGIC, Checkpoints, packed, unpacked
 from tests.stress.tally import Tally, times
 

@@ -132,7 +132,7 @@ def test_a_lost_database_is_told_without_the_password(lost: tuple, tally: Callab
     row = tally("what a search says of itself while its database is gone")
     assert "me:***@host" in repr(found)
     gone.gone = True
-    for action in (found.run, found.table, found.tally, found.ranked, found.words,
+    for action in (found.run, found.table, found.trial_counts, found.ranked, found.words,
                    lambda: found.best, lambda: repr(found)):
         with pytest.raises(RecipeError, match="was lost") as caught:
             action()
@@ -155,7 +155,7 @@ def test_the_board_of_a_lost_database_lives_and_hides_the_password(lost: tuple) 
         assert not seen(board.words + board.chart)
         gone.gone = False
         search.start()
-        assert search.wait(60).tally().finished == 2
+        assert search.wait(60).trial_counts().finished == 2
     finally:
         search.close()
 

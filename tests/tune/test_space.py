@@ -6,8 +6,8 @@ import optuna
 import pytest
 
 from recipe_widgets import RecipeError, Settings
-from recipe_widgets.tune import Choice, Range, Space, space
-from recipe_widgets.tune.space import size_of
+from recipe_widgets.tune import Categorical, Range, Space, space
+from recipe_widgets.tune.search_space import size_of
 
 
 def test_ranges_come_from_the_knobs() -> None:
@@ -16,13 +16,13 @@ def test_ranges_come_from_the_knobs() -> None:
     assert found["momentum"] == Range("momentum", 0.0, 0.99, log=False, whole=False)
     assert found["batch_size"] == Range("batch_size", 1, 1024, log=True, whole=True)
     assert found["depth"] == Range("depth", 1, 8, log=False, whole=True)
-    assert found["optimizer"] == Choice("optimizer", Settings.knob("optimizer").choices)
+    assert found["optimizer"] == Categorical("optimizer", Settings.knob("optimizer").choices)
 
 
 def test_own_ranges_and_choices() -> None:
     one, two, three = space("lr", lr=(0.01, 0.1), width=[32, 64], activation=["relu", "tanh"])
     assert one == Range("lr", 0.01, 0.1, log=True, whole=False)
-    assert (two, three) == (Choice("width", (32, 64)), Choice("activation", ("relu", "tanh")))
+    assert (two, three) == (Categorical("width", (32, 64)), Categorical("activation", ("relu", "tanh")))
     assert space().names == ("lr", "momentum", "weight_decay", "batch_size", "width")
 
 
@@ -82,5 +82,5 @@ def test_narrowing_goes_around_the_good_and_never_beyond() -> None:
     # a tenth of four decades on both sides
     assert (lr.low, lr.high) == pytest.approx((10**-2.4, 10**-0.6))
     assert (depth.low, depth.high) == (6, 8)
-    assert optimizer == Choice("optimizer", ("adam",))
+    assert optimizer == Categorical("optimizer", ("adam",))
     assert Space([lr]).narrowed([{"lr": 1e-2}]).dimensions[0].low >= lr.low

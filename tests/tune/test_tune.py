@@ -12,9 +12,9 @@ import torch
 from recipe_widgets import Data, RecipeError, Settings, evaluate, train
 from recipe_widgets.cli import main
 from recipe_widgets.cli.tune import parse_knobs
-from recipe_widgets.tune import Choice, Range, coarse_to_fine, finalists, hidden, space, tune
-from recipe_widgets.tune.engines import make_sampler
-from recipe_widgets.tune.rescue import interrupted, rescue
+from recipe_widgets.tune import Categorical, Range, coarse_to_fine, finalists, hidden, space, tune
+from recipe_widgets.tune.samplers import make_sampler
+from recipe_widgets.tune.stale_trials import requeue, requeue_stale_trials
 from recipe_widgets.tune.storage import open_storage, quiet_optuna, without_secrets
 
 BASE = Settings(width=8, max_steps=60, batch_size=32, eval_every=15)
@@ -100,11 +100,11 @@ def test_stop_keeps_what_is_finished_and_run_goes_on(blobs: Data) -> None:
         if found.ended_here == 2:
             found.stop()
     assert found.stopped
-    assert found.tally().finished == 2
+    assert found.trial_counts().finished == 2
     assert [t.state.name
             for t in found.study.get_trials()] == ["COMPLETE", "COMPLETE", "FAIL", "WAITING"]
     found.run()
-    assert found.tally().finished == 5
+    assert found.trial_counts().finished == 5
     trials = found.study.get_trials()
     assert trials[3].params == trials[2].params  # the one under way was run again
     assert trials[3].state.name == "COMPLETE"
@@ -122,7 +122,7 @@ def test_a_worker_that_was_taken_for_dead_goes_on_with_another_trial(blobs: Data
     found = tune(blobs, space("lr"), BASE, trials=2, pruner="none", sampler="random", start=False)
     turns = found.turns()
     next(turns)
-    # by another worker's rescue
+    # by another worker's requeue_stale_trials
     found.study._storage.set_trial_state_values(0, optuna.trial.TrialState.FAIL)
     for _ in turns:
         pass
@@ -195,7 +195,7 @@ def test_every_way_to_die_is_noticed(blobs: Data, tmp_path: Path, died: str) -> 
         trial.set_user_attr("worker", "dead")
     if died == "failed but not queued":
         found.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    rescue(found.study, 60, 10)
+    requeue_stale_trials(found.study, 60, 10)
     assert len(found.study.get_trials()) == 1  # not yet: it may still live
     aged(found.study, 200, 0)
     again = tune(blobs, space("lr"), BASE, trials=2, storage=storage)
@@ -203,21 +203,21 @@ def test_every_way_to_die_is_noticed(blobs: Data, tmp_path: Path, died: str) -> 
     assert states[0] == ("FAIL", lr)
     assert states[1][1] == lr
     assert [state for state, _ in states[1:]].count("FAIL") == 0
-    assert again.tally().finished == 2
+    assert again.trial_counts().finished == 2
 
 
 def test_a_trial_that_kills_every_worker_is_given_up(blobs: Data) -> None:
     found = tune(blobs, space("lr"), BASE, trials=1, retries=2, start=False)
     for _ in range(3):
-        interrupted(found.study, found.study.ask().number, 2)
-    tally = found.tally()
+        requeue(found.study, found.study.ask().number, 2)
+    tally = found.trial_counts()
     assert (tally.finished, tally.running, tally.waiting) == (1, 0, 0)
 
 
 def test_without_retries_an_interrupted_trial_is_given_up_at_once(blobs: Data) -> None:
     found = tune(blobs, space("lr"), BASE, trials=2, retries=0, start=False)
-    interrupted(found.study, found.study.ask().number, 0)
-    tally = found.tally()
+    requeue(found.study, found.study.ask().number, 0)
+    tally = found.trial_counts()
     assert (tally.finished, tally.running, tally.waiting) == (1, 0, 0)
     assert [trial.number for trial in found.run().ranked()] == [1]
 
@@ -273,7 +273,7 @@ def test_coarse_to_fine_looks_closer_with_longer_runs(blobs: Data) -> None:
     assert before.low <= after.low < after.high <= before.high
     assert math.log(after.high / after.low) < math.log(before.high / before.low)
     good = {trial.knobs["optimizer"] for trial in coarse.ranked()[:2]}
-    left = [one for one in fine.space if isinstance(one, Choice)]
+    left = [one for one in fine.space if isinstance(one, Categorical)]
     assert (set(left[0].values) == good) if left else (good == {fine.base.optimizer})
 
 

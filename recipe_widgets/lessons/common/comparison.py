@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.core.arguments import Rule, checked, checked_fields, filled, fitting, whole
-from recipe_widgets.plots import Picture, thin
+from recipe_widgets.plots import Picture, downsample
 
 Label = TypeVar("Label", str, float)
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
@@ -73,7 +73,7 @@ class Comparison(Generic[Label]):
         axes = figure.subplots()
         ends = []
         for number, (label, runs) in enumerate(self.runs.items()):
-            curves = [thin(*run.history.arrays("train_loss"), bins=60) for run in runs]
+            curves = [downsample(*run.history.arrays("train_loss"), bins=60) for run in runs]
             length = min(len(x) for x, _ in curves)
             x, ys = curves[0][0][:length], np.stack([y[:length] for _, y in curves])
             colour = PALETTE[number % len(PALETTE)]

@@ -15,7 +15,7 @@ from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.pixels import bytes_of
+from recipe_widgets.plots.images import bytes_of
 from recipe_widgets.training import BatchIndices
 
 

@@ -21,7 +21,7 @@ from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.common.images import photos
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.pixels import bytes_of
+from recipe_widgets.plots.images import bytes_of
 
 Array = npt.NDArray[Any]
 

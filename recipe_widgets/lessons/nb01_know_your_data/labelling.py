@@ -16,7 +16,7 @@ from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.files import put
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.data import Data
-from recipe_widgets.data.deal import stratified
+from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.evaluation import Kappa, Proportion, accuracy, kappa, proportion
 
 KEYS = "0123456789abcdefghijklmnopqrstuvwxyz"  # the key of each class

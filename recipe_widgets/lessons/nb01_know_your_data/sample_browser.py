@@ -14,7 +14,7 @@ from recipe_widgets.checks.images import image_axes
 from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data, Split
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.pixels import bytes_of, contact_sheet
+from recipe_widgets.plots.images import bytes_of, contact_sheet
 from recipe_widgets.training import eval_mode
 
 Numbers = npt.NDArray[np.float64]

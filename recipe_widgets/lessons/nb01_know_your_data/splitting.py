@@ -45,7 +45,7 @@ def strata(data: Data, n: int, label: int, draws: int = 200) -> Draws:
     for seed in range(draws):
         order = torch.randperm(n, generator=generator(seed, "check"))[:held]
         found.append(int((y[order] == label).sum()))
-    from recipe_widgets.data.deal import stratified
+    from recipe_widgets.data.stratified_split import stratified
 
     dealt = [
         int((y[stratified(y, held, generator(seed, "split"))[0]] == label).sum())

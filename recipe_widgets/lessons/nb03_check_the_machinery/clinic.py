@@ -25,7 +25,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES, Case
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_programs import Program
-from recipe_widgets.plots import Picture, thin
+from recipe_widgets.plots import Picture, downsample
 
 
 def split_leak(target: Any) -> CheckResult:
@@ -268,7 +268,7 @@ def curves(patient: Patient, program: Program) -> Picture:
     for name, runs, colour, line in (("the sound program", patient.sound, PALETTE[0], "--"),
                                      (f"patient {patient.number}", patient.broken, PALETTE[1],
                                       "-")):
-        _band(left, [thin(*run.arrays("train_loss"), bins=50) for run in runs], name, colour, line)
+        _band(left, [downsample(*run.arrays("train_loss"), bins=50) for run in runs], name, colour, line)
         last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)],
                      name, colour, line)
         lasts.append(last)

@@ -16,7 +16,7 @@ from recipe_widgets.core.arguments import checked, filled, fitting, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.models import build_model
-from recipe_widgets.plots import Picture, thin
+from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.training import steps, train
 
 
@@ -120,9 +120,9 @@ class Gallery:
             keep = np.isfinite(y)
             axes.plot(x[keep], y[keep], color="0.75", linewidth=0.7,
                       antialiased=False)  # a third of the file size
-            means = thin(x[keep], y[keep], bins=40)[1] if keep.any() else y[keep]
+            means = downsample(x[keep], y[keep], bins=40)[1] if keep.any() else y[keep]
             if keep.any():
-                axes.plot(*thin(x[keep], y[keep], bins=40), color=PALETTE[0])
+                axes.plot(*downsample(x[keep], y[keep], bins=40), color=PALETTE[0])
             axes.set(xlabel="step", ylabel="loss (nats)",
                      title=letter + (f": {self.shape(name)}" if named else ""))
             # single losses near zero say little

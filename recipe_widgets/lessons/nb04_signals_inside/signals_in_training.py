@@ -18,7 +18,7 @@ from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
 from recipe_widgets.lessons.nb04_signals_inside.activations import Race, race
 from recipe_widgets.models import build_model
-from recipe_widgets.plots import Picture, thin
+from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.training import UpdateRatio, train, train_many
 
 
@@ -252,7 +252,7 @@ class UpdateSizes:
             }
             x, y = run.history.arrays("update_ratio")
             left.plot(x, np.maximum(y, 1e-9), **style)
-            right.plot(*thin(*run.history.arrays("train_loss"), bins=60), **style)
+            right.plot(*downsample(*run.history.arrays("train_loss"), bins=60), **style)
         left.axhspan(1e-4, 1e-1, color=PALETTE[2], alpha=0.12, label="1e-4 to 1e-1")
         left.axhline(1e-3, color="0.4", linestyle=":", linewidth=1)
         best = self.best

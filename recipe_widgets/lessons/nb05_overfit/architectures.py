@@ -17,7 +17,7 @@ from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
 from recipe_widgets.lessons.nb05_overfit.small_nets import seconds_per_step
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 from recipe_widgets.training import train
 
 ALEXNET = (("image", "3 x 224 x 224"), ("conv 11x11, stride 4", "64 x 55 x 55"),
@@ -107,7 +107,7 @@ class Families:
         axes.set(xscale="log", xlabel="milliseconds a step", ylabel="validation accuracy (%)")
         axes.margins(x=0.2, y=0.15)
         axes.grid(alpha=0.3, which="both")
-        head(figure, self.verdict)
+        set_title(figure, self.verdict)
         return Picture(figure, f"Accuracy over milliseconds a step. {self.verdict}")
 
 
@@ -174,7 +174,7 @@ class Degrade:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
         deep = max(self.plain)
-        head(figure, f"{deep} layers: training loss {np.mean(self.plain[deep]):.2f} plain, "
+        set_title(figure, f"{deep} layers: training loss {np.mean(self.plain[deep]):.2f} plain, "
                      f"{np.mean(self.residual[deep]):.2f} with shortcuts", 6)
         return Picture(figure, str(self))
 

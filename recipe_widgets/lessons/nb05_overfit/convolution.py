@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 
 Array = npt.NDArray[np.float64]
 Pooling = Literal["none", "max", "mean"]
@@ -129,7 +129,7 @@ def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding:
           f"out: {out.shape[-2]} x {out.shape[-1]}, {out.min():.2f} to {out.max():.2f}")
     steps = f"({image.shape[-2]} + 2·{padding} - {len(kernel)}) // {stride} + 1 = {after.shape[-2]}"
     pooled = f", then {pooling}-pooling 2 x 2: {out.shape[-2]}" if pooling != "none" else ""
-    head(figure, f"Rows that come out: {steps}{pooled}", 8.4)
+    set_title(figure, f"Rows that come out: {steps}{pooled}", 8.4)
     return Picture(
         figure,
         f"{name} turns an image of {image.shape[-2]} x {image.shape[-1]} pixels into {out.shape[-2]} x "
@@ -159,7 +159,7 @@ def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tupl
                 out = convolve(out, KERNELS[name], padding=1)
             _grey(axes, out, name)
     often = "" if times == 1 else f", {times} times over"
-    head(figure, (f"{len(names)} filters on the same image: each keeps something else"
+    set_title(figure, (f"{len(names)} filters on the same image: each keeps something else"
                   if len(names) > 1 else f"One filter: {names[0]}") + often, wide)
     return Picture(
         figure,

@@ -15,7 +15,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 from recipe_widgets.training import Training, advance, evaluate
 
 COUNTS = (5, 10, 30, 100, 300, 1000, 3000, 10_000)
@@ -123,7 +123,7 @@ class Curve:
         axes.set(xscale="log", xlabel=self.label, ylabel="accuracy (%)", ylim=(0, 102))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-        head(figure, title or self.verdict(), 7.5)
+        set_title(figure, title or self.verdict(), 7.5)
         return Picture(figure, f"Validation accuracy by {self.label}. {'; '.join(words)}.")
 
     def verdict(self) -> str:

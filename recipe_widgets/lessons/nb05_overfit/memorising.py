@@ -22,7 +22,7 @@ from recipe_widgets.lessons.common.changed_data import zeroed as zeroed
 from recipe_widgets.lessons.common.comparison import PALETTE, Comparison, compare
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head, pixels
+from recipe_widgets.plots.figures import displayable, set_title
 from recipe_widgets.training import evaluate, train
 
 LEARNT = 0.05  # nats: a loss below it on its own samples counts as learnt by heart
@@ -181,7 +181,7 @@ class Raised:
         for number, place in enumerate(right.subplots(2, 5).flat):
             truth, small, large = (row[number] for row in (self.labels, self.answers[widths[0]],
                                                            self.answers[widths[-1]]))
-            place.imshow(pixels(self.images[number]), cmap="gray", interpolation="nearest")
+            place.imshow(displayable(self.images[number]), cmap="gray", interpolation="nearest")
             place.set_axis_off()
             lines = self.classes[
                 truth], f"{widths[0]}: {self.classes[small]}", f"{widths[-1]}: {self.classes[large]}"
@@ -191,7 +191,7 @@ class Raised:
                    for a, b in zip(self.answers[w], self.labels, strict=True))
             for w in widths
         }
-        head(
+        set_title(
             figure,
             f"Of {len(self.labels)} samples, {widths[0]} unit{'s' * (widths[0] > 1)} learn{'s' * (widths[0] == 1)} "
             f"{right_of[widths[0]]}, {widths[-1]} learn {right_of[widths[-1]]}. Over each image: label, then both "

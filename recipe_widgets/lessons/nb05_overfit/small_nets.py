@@ -13,7 +13,7 @@ from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import BLUE, ORANGE, sheet
+from recipe_widgets.plots.figures import BLUE, ORANGE, titled_axes
 from recipe_widgets.training import Training, train, train_many
 
 
@@ -116,7 +116,7 @@ class ShortLong:
                f"{share:.0%} of the time."
 
     def plot(self) -> Picture:
-        figure, axes = sheet(
+        figure, axes = titled_axes(
             f"Rank correlation {self.rank_correlation:.2f}: each dot is one candidate", width=5.2)
         axes.scatter(100 * np.array(self.short), 100 * np.array(self.long), color=BLUE)
         first = int(np.argmax(self.short))

@@ -17,7 +17,7 @@ from recipe_widgets.lessons.common.claims import Claim
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 from recipe_widgets.training import Training, train_many
 
 
@@ -91,7 +91,7 @@ class Ways:
         figure.axes[0].set_ylabel("validation loss (nats)")
         figure.axes[0].legend(frameon=False)
         winner = min(self.courses, key=lambda name: self.courses[name].best)
-        head(figure, f"In the same time the {winner} gets lowest", 9)
+        set_title(figure, f"In the same time the {winner} gets lowest", 9)
         return Picture(
             figure, "Validation loss over time and over steps. " +
             "; ".join(f"{name}: {c.best:.3f} after {c.steps[-1]} steps"
@@ -182,7 +182,7 @@ class Noise:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-        head(
+        set_title(
             figure,
             f"The gradient's noise falls as the batch size to the power {self.slope:.2f} (root law: -0.5)"
         )

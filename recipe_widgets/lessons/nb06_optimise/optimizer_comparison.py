@@ -23,7 +23,7 @@ from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
 from recipe_widgets.lessons.common.sweeps import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 from recipe_widgets.training import BatchIndices, train_many
 from recipe_widgets.training import manual_optimizers as by_hand
 from recipe_widgets.training.manual_optimizers import ManualOptimizer
@@ -142,7 +142,7 @@ class TwoSweeps:
                  ylim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-        head(
+        set_title(
             figure,
             "; ".join(f"{name}: best at {sweep.best_lr:g}, {sweep.mean(sweep.best_lr):.1%} right"
                       for name, sweep in self.sweeps.items()))

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 from recipe_widgets.training import manual_optimizers as by_hand
 
 Array = npt.NDArray[np.float64]
@@ -212,7 +212,7 @@ def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> P
     curve.grid(alpha=0.3)
     figure.legend(*curve.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=4,
                   loc="outside lower center")
-    head(figure, title or ranking(paths), 8.2)
+    set_title(figure, title or ranking(paths), 8.2)
     return Picture(
         figure,
         f"Paths of optimisers from the star. {ranking(paths)} {'; '.join(map(str, paths.values()))}."
@@ -252,7 +252,7 @@ def pure_motion(gamma: float = 1.0, lr: float = 0.01, steps: int = 400) -> Pictu
     for number, (name, path) in enumerate(paths.items()):
         axes.plot(path.weights[:, 0], ("-", "--")[number], color=PALETTE[number], label=name)
     swing = float(np.abs(paths[f"γ = {gamma:g}"].weights[-steps // 4:, 0]).max())
-    head(
+    set_title(
         figure,
         f"With γ = {gamma:g} it still swings by {swing:.2g} at the end, from {abs(surface.start[0]):.2g}"
     )

@@ -12,7 +12,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 from recipe_widgets.training import Training, lr_at, train_many
 
 SCHEDULES = ("constant", "step", "halve", "epoch", "exponential", "inverse", "cosine", "linear",
@@ -40,7 +40,7 @@ def show_schedule(settings: Settings, steps_per_epoch: int = 100,
     axes.plot(course, color=PALETTE[0], linewidth=2.5, label=settings.schedule)
     axes.plot([], color="0.8", label="other schedules")
     middle, end, peak = float(course[len(course) // 2]), float(course[-1]), int(course.argmax())
-    head(
+    set_title(
         figure,
         f"{settings.schedule}: at most {course.max():.2g} (step {peak}), {middle:.2g} half way, {end:.2g} at the "
         f"end; mean {course.mean():.2g}", 8)

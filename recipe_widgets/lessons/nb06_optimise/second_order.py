@@ -17,7 +17,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import head
+from recipe_widgets.plots.figures import set_title
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Passes:
         axes.grid(alpha=0.3, which="both")
         axes.legend(frameon=False)
         lowest = min(self.losses, key=lambda name: self.losses[name][-1])
-        head(figure, f"On full batches of few samples {lowest} gets lowest", 6.5)
+        set_title(figure, f"On full batches of few samples {lowest} gets lowest", 6.5)
         return Picture(figure, str(self))
 
 

@@ -13,8 +13,8 @@ from recipe_widgets import checks
 from recipe_widgets.core import CheckResult, RecipeError, Settings, generator
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
-from recipe_widgets.data.deal import stratified
 from recipe_widgets.data.split import Samples
+from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.lessons.common.changed_data import changed, unnormalised
 from recipe_widgets.lessons.common.trials import Trials, end_accuracy, quiet_run
 from recipe_widgets.plots import Picture

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from recipe_widgets.checks import fit_diagnosis
 from recipe_widgets.core import CheckResult, Run, Settings, generator
 from recipe_widgets.data import Data, Split
-from recipe_widgets.data.deal import stratified
+from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.common.trials import points
-from recipe_widgets.plots import Picture, thin
+from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.rules.spread import paired
 from recipe_widgets.training import Evaluation, MultiSeedTraining, evaluate, train
 
@@ -43,7 +43,7 @@ class Fits:
         for axes, (name, run) in zip(
                 figure.subplots(1, len(self.runs), squeeze=False)[0], self.runs.items(),
                 strict=True):
-            axes.plot(*thin(*run.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0],
+            axes.plot(*downsample(*run.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0],
                       label="training")
             axes.plot(*run.history.arrays("val_loss"), "--s", color=PALETTE[1], markersize=3,
                       label="validation")
@@ -111,7 +111,7 @@ class Stopped:
         run, step = self.runs[0], self.steps[0]
         figure = Figure(figsize=(7, 3), layout="constrained")
         axes = figure.subplots()
-        axes.plot(*thin(*run.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0],
+        axes.plot(*downsample(*run.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0],
                   label="training")
         axes.plot(*run.history.arrays("val_loss"), "--s", color=PALETTE[1], markersize=3,
                   label="validation (choosing half)")

@@ -15,8 +15,8 @@ from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.lessons.nb09_tune.accuracy_landscape import Landscape
 from recipe_widgets.plots import Picture
 from recipe_widgets.rules.spread import Paired, paired
-from recipe_widgets.tune.coarse import KEPT
-from recipe_widgets.tune.space import Range
+from recipe_widgets.tune.search_space import Range
+from recipe_widgets.tune.staged_search import KEPT
 
 Floats = npt.NDArray[np.float64]
 Way = Callable[[Landscape, int, int], float]  # landscape, budget, seed -> best accuracy found

@@ -17,15 +17,15 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
 from recipe_widgets.rules.spread import paired
-from recipe_widgets.tune import Choice, Finalists, Space, Tuning, tune
-from recipe_widgets.tune.engines import Pruner
+from recipe_widgets.tune import Categorical, Finalists, Space, Tuning, tune
+from recipe_widgets.tune.samplers import Pruner
 
 
 def same_budget(data: Data, searched: Space, base: Settings, side: int = 3) -> dict[str, Tuning]:
     """A grid of `side` x `side` runs over two knobs, and as many runs at random; no run is cut
     short.
     """
-    if len(searched.dimensions) != 2 or any(isinstance(one, Choice) for one in searched):
+    if len(searched.dimensions) != 2 or any(isinstance(one, Categorical) for one in searched):
         raise RecipeError("same_budget(searched)", found=repr(searched),
                           expected="two ranges, such as space('lr', 'dropout')")
     return {

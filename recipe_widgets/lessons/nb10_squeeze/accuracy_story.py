@@ -26,7 +26,7 @@ from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.common.trials import quiet_run
 from recipe_widgets.models import count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import sheet
+from recipe_widgets.plots.figures import titled_axes
 from recipe_widgets.training import evaluate
 
 Change = tuple[str, Mapping[str, Any], Expected, str]  # name, the one knob, what is expected, why
@@ -101,7 +101,7 @@ class Story:
     def plot(self) -> Picture:
         """Accuracy of each rung, a dot per seed; filled where the change was kept."""
         rungs = [*self.rungs, self.together]
-        figure, axes = sheet(self.verdict(), 8.0, 1.3 + 0.32 * len(rungs))
+        figure, axes = titled_axes(self.verdict(), 8.0, 1.3 + 0.32 * len(rungs))
         for row, rung in enumerate(rungs):
             axes.plot([100 * rung.interval.low, 100 * rung.interval.high], [row, row],
                       color=PALETTE[0], alpha=0.3, linewidth=5)

@@ -14,16 +14,16 @@ from torch import nn
 from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import (
-    Answers,
     Calibration,
     ClassTable,
     Confusion,
     Difference,
     McNemar,
     Mistakes,
+    Predictions,
     Proportion,
     accuracy,
-    answers,
+    as_predictions,
     bootstrap_difference,
     calibration,
     confusion,
@@ -79,7 +79,7 @@ class Final:
     data_name: str
     names: tuple[str, str]
     time: int
-    found: Answers
+    found: Predictions
     accuracy: Proportion
     baseline: Proportion
     mcnemar: McNemar
@@ -166,7 +166,7 @@ def open_final(data: Data, model: nn.Module, baseline: nn.Module, why: str,
     """Open the vault of `data` (logged, with the reason) and judge both on it."""
     with contextlib.redirect_stdout(io.StringIO()):  # what it prints is said in the report
         test = data.open_vault(why)
-    found, other = answers(model, test), answers(baseline, test)
+    found, other = as_predictions(model, test), as_predictions(baseline, test)
     truth = found.truth
     return Final(data.name, names, openings(data), found, accuracy(found, truth),
                  accuracy(other, truth), mcnemar(found, other, truth),

@@ -18,7 +18,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.lessons.common.trials import Trials, points
 from recipe_widgets.models import build_model
-from recipe_widgets.plots import Picture, thin
+from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.rules.spread import paired
 from recipe_widgets.training import Training, WeightAverage, evaluate, train, train_many
 from recipe_widgets.training.validation import stratified_subset
@@ -61,9 +61,9 @@ class Resumed:
         """Both curves on top of each other, and the stop."""
         figure = Figure(figsize=(7, 2.7), layout="constrained")
         axes = figure.subplots()
-        axes.plot(*thin(*self.whole.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0],
+        axes.plot(*downsample(*self.whole.history.arrays("train_loss"), bins=80), "-", color=PALETTE[0],
                   linewidth=4, alpha=0.4, label="never stopped")
-        axes.plot(*thin(*self.again.history.arrays("train_loss"), bins=80), "--", color=PALETTE[1],
+        axes.plot(*downsample(*self.again.history.arrays("train_loss"), bins=80), "--", color=PALETTE[1],
                   label="stopped and resumed")
         axes.axvline(self.stop, color="0.3", linestyle=":", label=f"stopped after step {self.stop}")
         axes.set(xlabel="step", ylabel="training loss (nats)")

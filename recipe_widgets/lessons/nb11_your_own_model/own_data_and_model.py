@@ -31,8 +31,8 @@ from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic import findings as findings
 from recipe_widgets.lessons.nb11_your_own_model.example_script import SCRIPT as SCRIPT
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.canvas import card, head
 from recipe_widgets.plots.checks import COLOURS, MARKS
+from recipe_widgets.plots.figures import set_title, text_card
 from recipe_widgets.training import evaluate, train
 
 SHAPES = ("circle", "square", "triangle")
@@ -152,10 +152,10 @@ class Beside:
             f"{name}: {_bad(report)}" for name, report in self.reports.items())
         alt = f"Checks by model. {title}."
         if not rows:
-            return card(title, [f"All checks passed for {', '.join(self.reports)}."], alt)
+            return text_card(title, [f"All checks passed for {', '.join(self.reports)}."], alt)
         figure = Figure(figsize=(4.4 + 1.1 * len(self.reports), 1.0 + 0.28 * len(rows)),
                         layout="constrained")
-        head(figure, title, 5 + len(self.reports))
+        set_title(figure, title, 5 + len(self.reports))
         axes = figure.subplots()
         status = [[_status(report, name) for report in self.reports.values()] for name in rows]
         axes.imshow([[to_rgba(COLOURS[one], 0.75) for one in row] for row in status], aspect="auto")

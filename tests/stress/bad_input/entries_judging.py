@@ -150,7 +150,7 @@ CHECKS = [
 ]
 
 EVALUATION = [
-    Entry("evaluation.answers", evaluation.answers,
+    Entry("evaluation.as_predictions", evaluation.as_predictions,
           lambda: {"given": probabilities(), "truth": labels()}, words=ANSWERS),
     Entry("evaluation.accuracy", evaluation.accuracy,
           lambda: {"given": tiny_net(), "truth": few_blobs().validation, "level": 0.9},
@@ -228,7 +228,7 @@ EXPORT = [
 ]
 
 TUNE = [
-    Entry("tune.Choice", tune.Choice, lambda: {"name": "width", "values": (8, 16)},
+    Entry("tune.Categorical", tune.Categorical, lambda: {"name": "width", "values": (8, 16)},
           use=lambda made: made.grid(3)),
     Entry("tune.Range", tune.Range,
           lambda: {"name": "lr", "low": 0.1, "high": 1.0, "log": True, "whole": False},
@@ -269,7 +269,7 @@ TUNE = [
 _FOUND = functools.cache(lambda: evaluation.calibration(probabilities(), labels()))
 _CONFUSED = functools.cache(lambda: evaluation.confusion(probabilities(), labels()))
 _WORST = functools.cache(lambda: evaluation.worst_mistakes(probabilities(), labels()))
-_SHOWN = functools.cache(lambda: plots.Shown(short_run(), "new"))
+_SHOWN = functools.cache(lambda: plots.PlottedRun(short_run(), "new"))
 
 PLOTS = [
     Entry("plots.Picture", plots.Picture, lambda: {"figure": Figure(), "alt": "x", "colours": 0},
@@ -279,8 +279,8 @@ PLOTS = [
     Entry("plots.RecipeMap", plots.RecipeMap, lambda: {"folder": "notebooks"},
           use=lambda made: made._repr_html_()),
     Entry(
-        "plots.board_svg", plots.board_svg, lambda: {
-            "dots": [plots.Dot(0, 0.5)], "total": 3, "unit": "nats", "lower_is_better": True,
+        "plots.search_svg", plots.search_svg, lambda: {
+            "dots": [plots.TrialDot(0, 0.5)], "total": 3, "unit": "nats", "lower_is_better": True,
             "words": "x"
         }),
     Entry("plots.charts", plots.charts, lambda: {"shown": [_SHOWN()], "ribbons": ()}),
@@ -291,8 +291,8 @@ PLOTS = [
     Entry("plots.plot_confusion", plots.plot_confusion, lambda: {"found": _CONFUSED()}),
     Entry("plots.plot_mistakes", plots.plot_mistakes, lambda: {"found": _WORST()}),
     Entry("plots.plot_run", plots.plot_run, lambda: {"run": short_run(), "ghost": short_run()}),
-    Entry("plots.plot_shown", plots.plot_shown, lambda: {"shown": [_SHOWN()], "ribbons": ()}),
-    Entry("plots.thin", plots.thin,
+    Entry("plots.plot_runs", plots.plot_runs, lambda: {"shown": [_SHOWN()], "ribbons": ()}),
+    Entry("plots.downsample", plots.downsample,
           lambda: {"x": np.arange(50.0), "y": np.arange(50.0), "bins": 10}),
 ]
 

@@ -46,11 +46,11 @@ PARTS: dict[str, tuple[list[Entry], int, int]] = {
 # Plain records that the package fills in: a reader meets them as results, and whatever is put into
 # one stays as it is.
 RECORDS = {
-    "core.Step", "core.Entry", "core.Knob", "ensembles.Gain", "evaluation.Answers",
+    "core.Step", "core.Entry", "core.Knob", "ensembles.Gain", "evaluation.Predictions",
     "evaluation.Calibration", "evaluation.ClassTable", "evaluation.Confusion",
-    "evaluation.Difference", "evaluation.Entry", "evaluation.Kappa", "evaluation.McNemar",
+    "evaluation.Difference", "evaluation.LedgerEntry", "evaluation.Kappa", "evaluation.McNemar",
     "evaluation.Mistakes", "evaluation.Proportion", "tune.Finalist", "tune.Finalists", "tune.Trial",
-    "plots.Chart", "plots.Curve", "plots.Dot", "plots.Ribbon", "plots.Shown", "watch.Finding",
+    "plots.Chart", "plots.ChartLine", "plots.TrialDot", "plots.CurveBand", "plots.PlottedRun", "watch.Finding",
     "watch.Report",
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.

@@ -9,32 +9,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipe_widgets import RecipeError
-from recipe_widgets.data import deal
+from recipe_widgets.data import stratified_split
 
 
 def test_each_class_in_proportion() -> None:
     y = torch.tensor([0] * 10 + [1] * 20 + [2] * 30)
-    chosen, rest = deal.stratified(y, 12, deal.split_generator(0))
+    chosen, rest = stratified_split.stratified(y, 12, stratified_split.split_generator(0))
     assert torch.bincount(y[chosen]).tolist() == [2, 4, 6]
     assert torch.bincount(y[rest]).tolist() == [8, 16, 24]
 
 
 def test_what_is_left_goes_to_the_largest_remainders() -> None:
     y = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)  # shares of 4: 2.0, 1.2, 0.8
-    chosen, _ = deal.stratified(y, 4, deal.split_generator(0))
+    chosen, _ = stratified_split.stratified(y, 4, stratified_split.split_generator(0))
     assert torch.bincount(y[chosen], minlength=3).tolist() == [2, 1, 1]
 
 
 def test_seeds() -> None:
     y = torch.arange(100) % 4
-    draws = [deal.stratified(y, 20, deal.split_generator(seed))[0].tolist() for seed in (0, 0, 1)]
+    draws = [stratified_split.stratified(y, 20, stratified_split.split_generator(seed))[0].tolist() for seed in (0, 0, 1)]
     assert draws[0] == draws[1]
     assert draws[0] != draws[2]
 
 
 def test_the_draw_never_changes() -> None:
     """A known answer: readers' published numbers rest on it."""
-    chosen, _ = deal.stratified(torch.arange(30) % 3, 6, deal.split_generator(0))
+    chosen, _ = stratified_split.stratified(torch.arange(30) % 3, 6, stratified_split.split_generator(0))
     assert chosen.tolist() == [1, 11, 15, 16, 17, 18]
 
 
@@ -43,7 +43,7 @@ def test_the_draw_never_changes() -> None:
 def test_three_ways_is_a_partition(labels: list[int], data: st.DataObject) -> None:
     test = data.draw(st.integers(0, len(labels)))
     validation = data.draw(st.integers(0, len(labels) - test))
-    parts = deal.three_ways(torch.tensor(labels), validation, test, seed=3)
+    parts = stratified_split.three_ways(torch.tensor(labels), validation, test, seed=3)
     assert [len(part) for part in parts] == [len(labels) - validation - test, validation, test]
     assert sorted(torch.cat(parts).tolist()) == list(range(len(labels)))
     # never more than one sample away from the exact share
@@ -54,17 +54,17 @@ def test_three_ways_is_a_partition(labels: list[int], data: st.DataObject) -> No
 
 def test_many_classes() -> None:
     y = torch.arange(70_000).repeat(2)
-    chosen, _ = deal.stratified(y, 70_000, deal.split_generator(0))
+    chosen, _ = stratified_split.stratified(y, 70_000, stratified_split.split_generator(0))
     assert y[chosen].unique().numel() == 70_000
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, None, True, 2**63])
 def test_bad_seeds(seed: object) -> None:
     with pytest.raises(RecipeError, match="Seed"):
-        deal.split_generator(seed)
+        stratified_split.split_generator(seed)
 
 
 @pytest.mark.parametrize("value", [1, -0.1, float("nan"), "0.2", None, True])
 def test_bad_fractions(value: object) -> None:
     with pytest.raises(RecipeError, match="fraction from 0"):
-        deal.fraction(value, "here")
+        stratified_split.fraction(value, "here")

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from recipe_widgets import RecipeError, load
-from recipe_widgets.data import complete as completing
-from recipe_widgets.data.complete import SETS, Arrays, CompleteSet, complete, complete_arrays
-from recipe_widgets.data.fetch import Remote
+from recipe_widgets.data import full_sets
+from recipe_widgets.data.download import Remote
+from recipe_widgets.data.full_sets import SETS, Arrays, CompleteSet, complete, complete_arrays
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -247,7 +247,7 @@ def test_a_full_disk(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_load_full_cifar(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, _ = cifar()
     npz_with(cache / "cifar10.npz")
-    monkeypatch.setitem(completing.SETS, "cifar10", spec)
+    monkeypatch.setitem(full_sets.SETS, "cifar10", spec)
     data = load("cifar10", full=True, validation=0.2)
     assert data.sizes == {"train": 40, "validation": 10, "test": 10}
     assert data.classes[0] == "airplane"
@@ -262,7 +262,7 @@ def torch_equal(data: Any) -> bool:
 
 def test_load_without_network_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, _ = cifar()
-    monkeypatch.setitem(completing.SETS, "cifar10", spec)
+    monkeypatch.setitem(full_sets.SETS, "cifar10", spec)
     with pytest.raises(
             RecipeError,
             match=r"fetch cifar-10-binary.tar.gz by another way and put it into .*cache"):

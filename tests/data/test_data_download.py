@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recipe_widgets import RecipeError
-from recipe_widgets.data import fetch as fetching
-from recipe_widgets.data.fetch import Remote, fetch
+from recipe_widgets.data import download
+from recipe_widgets.data.download import Remote, fetch
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -139,7 +139,7 @@ def test_a_full_disk_says_so(server: Server, folder: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     server.files["file.bin"] = CONTENT
-    monkeypatch.setattr(fetching, "_pour", full)
+    monkeypatch.setattr(download, "_pour", full)
     with pytest.raises(RecipeError, match=r"No space left on device.*RECIPE_DATA"):
         fetch(REMOTE, server.base, folder)
 
@@ -152,7 +152,7 @@ def test_many_at_once(server: Server, folder: Path, locks: bool,
     """
     server.files["file.bin"] = CONTENT
     if not locks:
-        monkeypatch.setattr(fetching, "_try_lock", lambda _: "none")
+        monkeypatch.setattr(download, "_try_lock", lambda _: "none")
     results: list[bytes] = []
     threads = [
         threading.Thread(

@@ -20,18 +20,18 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = "#0072B2", "#D55E00", "#009E73", 
 MOST_IMAGES = 32
 
 
-def sheet(title: str, width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
+def titled_axes(title: str, width: float = 7.0, height: float = 3.2) -> tuple[Figure, Axes]:
     """A figure with one set of axes and a title that states the finding."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    head(figure, title, width)
+    set_title(figure, title, width)
     return figure, figure.subplots()
 
 
-def head(figure: Figure, title: str, width: float = 7.0) -> None:
+def set_title(figure: Figure, title: str, width: float = 7.0) -> None:
     figure.suptitle(textwrap.fill(title, max(20, int(12.5 * width))), fontsize=10)
 
 
-def gallery(images: npt.NDArray[Any], captions: Sequence[str], title: str, alt: str) -> Picture:
+def image_grid(images: npt.NDArray[Any], captions: Sequence[str], title: str, alt: str) -> Picture:
     """Images uint8 (n, C, H, W) or float (n, C, H, W), each under its caption; at most 32 of
     them.
     """
@@ -42,17 +42,17 @@ def gallery(images: npt.NDArray[Any], captions: Sequence[str], title: str, alt: 
     width = max(3.5, 1.15 * columns)
     figure = Figure(figsize=(width, rows * (1.05 + 0.15 * lines) + 0.6), layout="constrained")
     more = f" ({shown} of {len(images)} shown)" if len(images) > shown else ""
-    head(figure, title + more, width)
+    set_title(figure, title + more, width)
     for number, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if number < shown:
-            axes.imshow(pixels(images[number]), cmap="gray", interpolation="nearest")
+            axes.imshow(displayable(images[number]), cmap="gray", interpolation="nearest")
             axes.set_title(captions[number] if number < len(captions) else "", fontsize=7)
     words = "; ".join(caption.replace("\n", " ") for caption in captions[:shown])
     return Picture(figure, f"{alt} Images: {words}." if words else alt)
 
 
-def pixels(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def displayable(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(C, H, W) as matplotlib wants it: (H, W) for one channel, (H, W, 3) for colours; floats
     are stretched to 0..1.
     """
@@ -64,7 +64,7 @@ def pixels(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray((image - low) / max(high - low, 1e-12))
 
 
-def bars(axes: Axes, names: Sequence[str], values: npt.NDArray[Any], label: str, log: bool = False,
+def horizontal_bars(axes: Axes, names: Sequence[str], values: npt.NDArray[Any], label: str, log: bool = False,
          colour: str = BLUE) -> None:
     """Horizontal bars from the top down, as many as there is room for."""
     most = 40
@@ -82,7 +82,7 @@ def bars(axes: Axes, names: Sequence[str], values: npt.NDArray[Any], label: str,
     axes.grid(axis="x", alpha=0.3)
 
 
-def line_at(axes: Axes, value: float, text: str, horizontal: bool = False,
+def threshold_line(axes: Axes, value: float, text: str, horizontal: bool = False,
             colour: str = ORANGE) -> None:
     """A dashed line at a threshold, named in the legend."""
     (axes.axhline if horizontal else axes.axvline)(value, color=colour, linestyle="--",
@@ -102,11 +102,11 @@ def legend_below(axes: Axes) -> None:
             handles, labels, frameon=False, fontsize=8, ncols=4, loc="outside lower center")
 
 
-def card(title: str, lines: Sequence[str], alt: str) -> Picture:
+def text_card(title: str, lines: Sequence[str], alt: str) -> Picture:
     """Words where there is nothing to draw."""
     wrapped = [part for line in lines for part in textwrap.wrap(line, 88) or [""]]
     figure = Figure(figsize=(7, 0.75 + 0.21 * max(1, len(wrapped))), layout="constrained")
-    head(figure, title)
+    set_title(figure, title)
     axes = figure.subplots()
     axes.set_axis_off()
     axes.text(0.01, 0.98, "\n".join(wrapped), va="top", fontsize=9, transform=axes.transAxes)

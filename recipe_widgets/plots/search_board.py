@@ -16,7 +16,7 @@ SHOWN = 2.0
 
 
 @dataclass(frozen=True)
-class Dot:
+class TrialDot:
     """One ended trial: where it stands in the order, its value (NaN: pruned or failed)."""
 
     number: int
@@ -48,7 +48,7 @@ def limits(values: Sequence[float], lower_is_better: bool) -> tuple[float, float
 
 
 @checked()
-def board_svg(dots: Sequence[Dot], total: int, unit: str, lower_is_better: bool, words: str) -> str:
+def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better: bool, words: str) -> str:
     """Dots for whole trials, crosses for pruned and failed ones, a step line for the best so far.
 
     Args:

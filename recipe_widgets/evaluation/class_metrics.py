@@ -12,8 +12,8 @@ import numpy.typing as npt
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.hooks import service
-from recipe_widgets.evaluation.answers import Floats, Ints, answers
 from recipe_widgets.evaluation.intervals import Proportion, proportion
+from recipe_widgets.evaluation.predictions import Floats, Ints, as_predictions
 
 MOST = 4096  # classes of a confusion matrix: 128 MB
 
@@ -50,10 +50,10 @@ class Confusion:
 
 @checked()
 def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Confusion:
-    """The confusion matrix (sklearn); `given` and `truth` as of `answers`, `names` of the K
+    """The confusion matrix (sklearn); `given` and `truth` as of `as_predictions`, `names` of the K
     classes.
     """
-    found = answers(given, truth)
+    found = as_predictions(given, truth)
     labels = _names(names, found.classes)
     if len(labels) > MOST:
         raise RecipeError("confusion(given, truth)", found=f"{len(labels):,} classes",
@@ -92,7 +92,7 @@ class ClassTable:
 @checked()
 def per_class(given: Any, truth: Any, names: Sequence[str] | None = None) -> ClassTable:
     """Precision, recall and F1 of each class (sklearn), recall with Wilson's interval."""
-    found = answers(given, truth)
+    found = as_predictions(given, truth)
     labels = _names(names, found.classes)
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -143,7 +143,7 @@ def worst_mistakes(given: Any, truth: Any, most: int = 16,
     """The wrong answers with the highest loss; needs probabilities or a model. They are often
     wrong labels.
     """
-    found = answers(given, truth)
+    found = as_predictions(given, truth)
     p = found.probabilities
     chance = p[np.arange(found.n), found.truth]
     wrong = np.flatnonzero(~found.right)

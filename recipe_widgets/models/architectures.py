@@ -6,7 +6,14 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import Settings, generator
-from recipe_widgets.models.layers import Dropout, Layers, activation, conv, norm_layer, pieces
+from recipe_widgets.models.layers import (
+    Dropout,
+    PoolFirstSequential,
+    activation,
+    conv,
+    norm_layer,
+    pieces,
+)
 from recipe_widgets.models.shapes import image, stages_that_fit
 
 
@@ -24,7 +31,7 @@ def vgg(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Sequ
         out = max(1, min(settings.width, settings.width // 4 * 2**stage))
         layers += [*conv(settings, channels, out, 3), *conv(settings, out, out, 3), nn.MaxPool2d(2)]
         channels, height, width = out, height // 2, width // 2
-    return Layers(*layers, nn.Flatten(),
+    return PoolFirstSequential(*layers, nn.Flatten(),
                   Dropout(settings.dropout, generator(settings.seed, "dropout")),
                   nn.Linear(channels * height * width, num_classes))
 
@@ -70,7 +77,7 @@ def inception(settings: Settings, shape: tuple[int, ...], num_classes: int) -> n
             layers.append(nn.MaxPool2d(2))
             side //= 2
         inputs = out
-    return Layers(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+    return PoolFirstSequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
                   Dropout(settings.dropout, generator(settings.seed, "dropout")),
                   nn.Linear(out, num_classes))
 

@@ -13,7 +13,7 @@ from recipe_widgets.core import RecipeError
 if TYPE_CHECKING:
     import optuna
 
-    from recipe_widgets.tune.space import Value
+    from recipe_widgets.tune.search_space import Value
 
 Sampler = Literal["tpe", "random", "grid"]
 Pruner = Literal["median", "hyperband", "none"]

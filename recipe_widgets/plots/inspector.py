@@ -12,8 +12,8 @@ import numpy as np
 
 from recipe_widgets.core import History
 from recipe_widgets.data import Split
-from recipe_widgets.plots.curves import Chart, Curve, thin
-from recipe_widgets.plots.pixels import bytes_of, contact_sheet, data_url
+from recipe_widgets.plots.curves import Chart, ChartLine, downsample
+from recipe_widgets.plots.images import bytes_of, contact_sheet, data_url
 from recipe_widgets.plots.svg import HEIGHT, LEFT, WIDTH, chart_axes, chart_path
 from recipe_widgets.training import ModelStatistics
 
@@ -76,7 +76,7 @@ def sizes_html(history: History, column: str, guide: float | None = None) -> str
         values.min())), 10**math.ceil(math.log10(values.max()) + 1e-9)
     last = max(float(x[-1]) for x, _ in pairs.values())
     curves = [
-        Curve(f"layer {name}", f"l{k % 6}", *_good(x, y))
+        ChartLine(f"layer {name}", f"l{k % 6}", *_good(x, y))
         for k, (name, (x, y)) in enumerate(pairs.items())
     ]
     chart = Chart(what, "", True, max(last, 1.0), low, max(high, 10 * low), tuple(curves))
@@ -87,7 +87,7 @@ def sizes_html(history: History, column: str, guide: float | None = None) -> str
 
 def _good(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     kept = np.isfinite(y) & (y > 0)
-    return thin(x[kept].astype(float), y[kept])
+    return downsample(x[kept].astype(float), y[kept])
 
 
 def _lines(chart: Chart, guide: float | None) -> str:

@@ -21,7 +21,7 @@ ERROR = "error"  # user attribute of a trial that failed by its own fault: runni
 
 
 @dataclass(frozen=True)
-class Tally:
+class TrialCounts:
     """Numbers of trials: finished for good, running somewhere, waiting to be run again."""
 
     finished: int
@@ -29,14 +29,14 @@ class Tally:
     waiting: int
 
 
-def tally(study: optuna.Study, retries: int) -> Tally:
+def trial_counts(study: optuna.Study, retries: int) -> TrialCounts:
     from optuna.trial import TrialState as State
 
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state in (State.COMPLETE, State.PRUNED) or _spent(t, retries)]
     points = {t.system_attrs.get("grid_id", ("trial", t.number))
               for t in done}  # a grid point counts once
-    return Tally(len(points), sum(t.state == State.RUNNING for t in trials),
+    return TrialCounts(len(points), sum(t.state == State.RUNNING for t in trials),
                  sum(t.state == State.WAITING for t in trials))
 
 
@@ -48,7 +48,7 @@ def _spent(trial: optuna.trial.FrozenTrial, retries: int) -> bool:
         trial.system_attrs.get("retry_history", [])) >= retries)
 
 
-def rescue(study: optuna.Study, heartbeat: int, retries: int) -> None:
+def requeue_stale_trials(study: optuna.Study, heartbeat: int, retries: int) -> None:
     """Queue every interrupted trial again.
 
     Optuna notices trials whose heartbeat stopped. Two gaps are closed here: a worker that died
@@ -65,7 +65,7 @@ def rescue(study: optuna.Study, heartbeat: int, retries: int) -> None:
         for trial in trials:
             started = trial.datetime_start
             if trial.state == State.RUNNING and ALIVE not in trial.user_attrs and started and started < long_ago:
-                interrupted(study, trial.number, retries)
+                requeue(study, trial.number, retries)
         queued = _numbers_run_again(trials)
         for trial in trials:
             ended = trial.datetime_complete
@@ -74,7 +74,7 @@ def rescue(study: optuna.Study, heartbeat: int, retries: int) -> None:
                 Retry(retries)(study, copy.deepcopy(trial))
 
 
-def interrupted(study: optuna.Study, number: int, retries: int) -> None:
+def requeue(study: optuna.Study, number: int, retries: int) -> None:
     """Mark the running trial `number` as failed and queue it again: its worker was told to stop."""
     trial = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
     if _fail(study, trial):

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """Attributes:
         labels: int64 (N,), the predicted classes. truth: int64 (N,).
         scores: float64 (N, K), as the model or the reader gave them: logits or probabilities; None
@@ -56,18 +56,18 @@ class Answers:
             RecipeError: only labels are known, or the scores are none.
         """
         if self.scores is None:
-            raise RecipeError("Answers", found="labels alone", expected="probabilities (N, K)",
+            raise RecipeError("Predictions", found="labels alone", expected="probabilities (N, K)",
                               mend="Hand in model(x).softmax(1), or a model and a split.")
         if self.scores.min() < 0 or np.abs(self.scores.sum(1) - 1).max() > 1e-3:
-            raise RecipeError("Answers", found="scores that are no probabilities",
+            raise RecipeError("Predictions", found="scores that are no probabilities",
                               expected="rows that sum to 1", mend="Take logits.softmax(1).")
         return self.scores
 
 
 @checked()
 @fitting("answers and the truth of the same samples")
-def answers(given: Any, truth: Any) -> Answers:
-    """Answers from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a
+def as_predictions(given: Any, truth: Any) -> Predictions:
+    """Predictions from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a
     split.
 
     A model is run in eval mode on the whole split, and its logits become probabilities; modes,
@@ -76,7 +76,7 @@ def answers(given: Any, truth: Any) -> Answers:
     Raises:
         RecipeError: different lengths, no samples, NaN, labels that are no whole numbers from 0.
     """
-    if isinstance(given, Answers):
+    if isinstance(given, Predictions):
         return given
     if isinstance(given, nn.Module):
         return _asked(given, truth)
@@ -86,18 +86,18 @@ def answers(given: Any, truth: Any) -> Answers:
     if found.ndim == 2:
         scores = _finite(found.astype(np.float64))
         if scores.shape[1] <= int(y.max()):
-            raise RecipeError("Answers",
+            raise RecipeError("Predictions",
                               found=f"{scores.shape[1]} columns and a label {int(y.max())}",
                               expected="one column per class",
                               mend="The answers come first, then the truth.")
     labels = scores.argmax(1) if scores is not None else labels_of(found, "answers")
     if len(labels) != len(y):
-        raise RecipeError("Answers", found=f"{len(labels)} answers, {len(y)} true labels",
+        raise RecipeError("Predictions", found=f"{len(labels)} answers, {len(y)} true labels",
                           expected="equally many")
-    return Answers(labels.astype(np.int64), y, scores)
+    return Predictions(labels.astype(np.int64), y, scores)
 
 
-def _asked(model: nn.Module, split: Any) -> Answers:
+def _asked(model: nn.Module, split: Any) -> Predictions:
     if not isinstance(split, Split):
         raise RecipeError(
             "Truth", found=type(split).__name__, expected="a split such as data.validation",
@@ -111,7 +111,7 @@ def _asked(model: nn.Module, split: Any) -> Answers:
     probabilities = _finite(logits.double().softmax(1).numpy())
     x = split.x.cpu()
     images = x.numpy() if x.dtype == torch.uint8 and x.ndim == 4 else None
-    return Answers(probabilities.argmax(1), split.y.cpu().numpy(), probabilities, images)
+    return Predictions(probabilities.argmax(1), split.y.cpu().numpy(), probabilities, images)
 
 
 def labels_of(values: Any, what: str) -> Ints:

@@ -21,7 +21,7 @@ import platformdirs
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.data.fetch import Remote, fetch
+from recipe_widgets.data.download import Remote, fetch
 from recipe_widgets.data.split import Samples
 
 Arrays = dict[str, npt.NDArray[np.uint8] | npt.NDArray[np.int64]]

@@ -10,7 +10,7 @@ import numpy as np
 
 from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.hooks import service
-from recipe_widgets.evaluation.answers import Floats, Ints, answers
+from recipe_widgets.evaluation.predictions import Floats, Ints, as_predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,12 @@ def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
     """How far stated probabilities are from the shares that come true (C. Guo et al. 2017).
 
     Args:
-        given: probabilities (N, K) or a model; truth: labels (N,) or a split; see `answers`.
+        given: probabilities (N, K) or a model; truth: labels (N,) or a split; see `as_predictions`.
         bins: equally wide, of the winning probability.
     Raises:
         RecipeError: labels or logits in place of probabilities; fewer than one bin.
     """
-    found = answers(given, truth)
+    found = as_predictions(given, truth)
     p = found.probabilities
     top = p.max(1)
     edges = np.linspace(0, 1, bins + 1)
@@ -87,7 +87,7 @@ def temperature(given: Any, truth: Any) -> float:
     Returns:
         the temperature, between 1/100 and 100; an end of it where no finite one is best.
     """
-    found = answers(given, truth)
+    found = as_predictions(given, truth)
     # the latter says what is missing
     scores = found.scores if found.scores is not None else found.probabilities
     stated = scores.min() >= 0 and np.abs(scores.sum(1) - 1).max() < 1e-3

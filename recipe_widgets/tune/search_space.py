@@ -81,7 +81,7 @@ class Range:
 
 @checked_fields(values=filled())
 @dataclass(frozen=True)
-class Choice:
+class Categorical:
     """One of some values, without an order between them."""
 
     name: str
@@ -95,15 +95,15 @@ class Choice:
     def grid(self, _: int) -> list[Value]:
         return list(self.values)
 
-    def narrowed(self, values: Sequence[Any]) -> Choice:
-        return Choice(self.name, tuple(value for value in self.values if value in values))
+    def narrowed(self, values: Sequence[Any]) -> Categorical:
+        return Categorical(self.name, tuple(value for value in self.values if value in values))
 
 
 class Space:
     """Which knobs are searched, and where."""
 
     @checked()
-    def __init__(self, dimensions: Sequence[Range | Choice]) -> None:
+    def __init__(self, dimensions: Sequence[Range | Categorical]) -> None:
         self.dimensions = tuple(dimensions)
 
     @property
@@ -129,10 +129,10 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: `{knob: [low, high, "log" | "linear"] or {"choices": [...]}}`."""
-        return {one.name: {"choices": list(one.values)} if isinstance(one, Choice)
+        return {one.name: {"choices": list(one.values)} if isinstance(one, Categorical)
                 else [one.low, one.high, "log" if one.log else "linear"] for one in self.dimensions}
 
-    def __iter__(self) -> Iterator[Range | Choice]:
+    def __iter__(self) -> Iterator[Range | Categorical]:
         return iter(self.dimensions)
 
     def __eq__(self, other: object) -> bool:
@@ -141,7 +141,7 @@ class Space:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        words = (f"{one.name} in {list(one.values)}" if isinstance(one, Choice) else
+        words = (f"{one.name} in {list(one.values)}" if isinstance(one, Categorical) else
                  f"{one.name} {one.low:g} to {one.high:g}{' (log)' if one.log else ''}"
                  for one in self.dimensions)
         return f"Space({'; '.join(words)})"
@@ -166,7 +166,7 @@ def space(*names: str, **given: Any) -> Space:
     return Space([_dimension(name, value) for name, value in (wanted | given).items()])
 
 
-def _dimension(name: str, given: Any) -> Range | Choice:
+def _dimension(name: str, given: Any) -> Range | Categorical:
     knob = Settings.knob(name)
     if knob.kind == "fixed" or name == "seed":
         raise RecipeError(
@@ -202,12 +202,12 @@ def _range(name: str, low: float, high: float) -> Range:
     return Range(name, low, high, log, isinstance(getattr(Settings(), name), int))
 
 
-def _choice(name: str, values: list[Any]) -> Choice:
+def _choice(name: str, values: list[Any]) -> Categorical:
     checked = [getattr(Settings(momentum=0.5).replace(**{name: value}), name) for value in values]
     if not checked or len(set(checked)) < len(checked):
         raise RecipeError(f"Search space, {name}", found=repr(values),
                           expected="some values, each once")
-    return Choice(name, tuple(checked))
+    return Categorical(name, tuple(checked))
 
 
 def size_of(grid: Mapping[str, Sequence[Value]]) -> int:

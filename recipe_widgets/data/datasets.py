@@ -7,7 +7,7 @@ from typing import Any
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.arguments import checked
-from recipe_widgets.data import deal
+from recipe_widgets.data import stratified_split
 from recipe_widgets.data.dataset import Data, assemble
 from recipe_widgets.data.embedded import MANIFESTS, embedded, manifest
 from recipe_widgets.data.split import Samples
@@ -27,17 +27,17 @@ def load(name: str, full: bool = False, seed: int = 0, validation: float = 1 / 6
         Data of its own, that shares no memory with what others loaded.
     """
     _known(name)
-    part = deal.fraction(validation, "load(validation=)")
+    part = stratified_split.fraction(validation, "load(validation=)")
     if full and name == "cifar10":
-        from recipe_widgets.data.complete import SETS, complete
+        from recipe_widgets.data.full_sets import SETS, complete
 
         train, test = complete(SETS[name])
         about = {**manifest(name), "notes": "the complete set"}
     else:
         decoded = embedded(name)
         train, test, about = decoded.train, _copy(decoded.test), decoded.about
-    held = deal.share(len(train.y), part, "load(validation=)")
-    rest, chosen, _ = deal.three_ways(train.y, held, 0, seed)
+    held = stratified_split.share(len(train.y), part, "load(validation=)")
+    rest, chosen, _ = stratified_split.three_ways(train.y, held, 0, seed)
     return assemble(train.take(rest), train.take(chosen), test, name=name,
                     classes=tuple(about["classes"]), source=about["source"],
                     licence=about["licence"], notes=(about["notes"], ))

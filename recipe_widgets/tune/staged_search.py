@@ -7,7 +7,7 @@ from typing import Any
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.data import Data
-from recipe_widgets.tune.space import Choice, Range, Space, space
+from recipe_widgets.tune.search_space import Categorical, Range, Space, space
 from recipe_widgets.tune.study import Tuning, tune
 
 KEPT = 0.2  # of the trials: the best fifth says where to look closer
@@ -61,7 +61,7 @@ def _settle(searched: Space, base: Settings) -> tuple[Settings, Space]:
     """Knobs that have one value left go into the base."""
     fixed: dict[str, Any] = {}
     for one in searched:
-        if isinstance(one, Choice) and len(one.values) == 1:
+        if isinstance(one, Categorical) and len(one.values) == 1:
             fixed[one.name] = one.values[0]
         elif isinstance(one, Range) and one.low == one.high:
             fixed[one.name] = int(one.low) if one.whole else one.low
