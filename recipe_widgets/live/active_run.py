@@ -1,4 +1,4 @@
-"""Runs in progress, as a session drives them: one step at a time, turned, forked, let go."""
+"""Runs in progress, as a session drives them: one step at a time, changed, forked, released."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from recipe_widgets.training import (
     fork,
 )
 
-LOOK_SAMPLES = 500  # validation samples per look: the curve costs about 1 % of the training then
+# validation samples per evaluation: the curve then costs about 1 % of the training
+LIVE_EVAL_SAMPLES = 500
+# training samples between two evaluations, and how many steps that may be
+SAMPLES_BETWEEN_EVALS, FEWEST_STEPS, MOST_STEPS = 400 * 64, 10, 500
+UPDATE_RATIO_EVERY = 40  # steps between measurements of update size by weight size
 
 
 def live_settings(settings: Settings) -> Settings:
-    """Looks at the validation set made cheap and frequent enough for a moving curve, where the
-    reader set none.
-    """
+    """Evaluations made cheap and frequent enough for a moving curve, where the reader set none."""
     if settings.eval_every or settings.eval_samples:
         return settings
-    every = min(max(400 * 64 // settings.batch_size, 10), 500)
-    return settings.replace(eval_every=every, eval_samples=LOOK_SAMPLES)
+    every = min(max(SAMPLES_BETWEEN_EVALS // settings.batch_size, FEWEST_STEPS), MOST_STEPS)
+    return settings.replace(eval_every=every, eval_samples=LIVE_EVAL_SAMPLES)
 
 
 class ActiveRun(Protocol):
@@ -55,7 +57,7 @@ class ActiveRun(Protocol):
         ...
 
     def finish(self) -> None:
-        """The run came to its own end: judge it."""
+        """The run came to its own end: evaluate it."""
         ...
 
     def release(self) -> None:
@@ -64,7 +66,7 @@ class ActiveRun(Protocol):
 
 
 class RunSource(Protocol):
-    """Where runs come from."""
+    """Where runs come from: our models on a data set, or a reader's own training loop."""
 
     @property
     def name(self) -> str: ...
@@ -90,14 +92,14 @@ class ModelRun:
     """A run of one of our models on a `Data`."""
 
     def __init__(self, training: Training, run: Run) -> None:
-        self.training: Training | None = training
+        self.training: Training | None = training  # None once it is released
         self.run = run
         if run.snapshots is None:
             run.snapshots = Snapshots()
-        self._going: Iterator[Step] = advance(training, run)
+        self._steps: Iterator[Step] = advance(training, run)
 
     def step(self) -> None:
-        next(self._going, None)
+        next(self._steps, None)
         if self.training is not None:
             self.run.snapshots.take(self.training)
 
@@ -117,9 +119,10 @@ class ModelRun:
         change_and_record(self.training, self.run, self._as_live(settings))
         if self.run.status == "done":  # more steps were asked for
             self.run.status, self.run.message = "running", ""
-            self._going = advance(self.training, self.run)
+            self._steps = advance(self.training, self.run)
 
     def _as_live(self, settings: Settings) -> Settings:
+        """How often this run is evaluated stays: no slider turns that."""
         assert self.training is not None
         now = self.training.settings
         return settings.replace(eval_every=now.eval_every, eval_samples=now.eval_samples)
@@ -128,8 +131,9 @@ class ModelRun:
         assert self.training is not None
         training = fork(self.training)
         run = training.new_run()
-        run.settings, run.changes, run.threads = self.run.settings, list(self.run.changes), list(
-            self.run.threads)
+        # the branch carries its whole path, so that it can be replayed alone
+        run.settings, run.changes = self.run.settings, list(self.run.changes)
+        run.threads = list(self.run.threads)
         run.snapshots = self.run.snapshots.copy()
         return ModelRun(training, run)
 
@@ -137,18 +141,19 @@ class ModelRun:
         if self.training is None or self.run.status == "diverged":
             return
         end_with_best(self.training, self.run)
-        held = self.training.data.validation
-        if self.run.status == "done" and len(held.y):
-            self.run.message = f"On the whole validation set: {evaluate(self.training.model, held)}."
+        validation = self.training.data.validation
+        if self.run.status == "done" and len(validation.y):
+            score = evaluate(self.training.model, validation)
+            self.run.message = f"On the whole validation set: {score}."
 
     def release(self) -> None:
-        self.training, self._going = None, iter(())
+        self.training, self._steps = None, iter(())
         if self.run.snapshots is not None:
             self.run.snapshots.shrink()
 
 
 class DataSource:
-    """Our models on one data set, or on one of several."""
+    """Our models on one data set."""
 
     forks = True
 
@@ -165,18 +170,33 @@ class DataSource:
 
     def begin(self, settings: Settings) -> ModelRun:
         chosen = live_settings(settings)
-        training = Training(build_model(chosen, self.data.shape, self.data.num_classes), self.data,
-                            chosen, probes=[UpdateRatio(every=40)])
+        model = build_model(chosen, self.data.shape, self.data.num_classes)
+        training = Training(model, self.data, chosen, probes=[UpdateRatio(UPDATE_RATIO_EVERY)])
         return ModelRun(training, training.new_run())
 
     def without_effect(self, settings: Settings, knob: str) -> str:
-        from recipe_widgets.live.slider_grid import why_without_effect
-
         return why_without_effect(settings, knob, self.data.shape)
 
 
+def why_without_effect(settings: Settings, knob: str, shape: tuple[int, ...] = (1, 28, 28)) -> str:
+    """Why turning a knob changes nothing on samples of that shape (C, H, W), or "" when it does."""
+    if settings.model == "linear" and knob == "dropout":
+        return "a linear model has no hidden units to silence"
+    if settings.model == "linear" and knob in ("width", "depth", "activation", "norm"):
+        return "a linear model has no hidden layer"
+    if settings.model == "lenet" and knob in ("width", "depth"):
+        return "LeNet-5 has its own widths and layers"
+    if knob == "momentum" and settings.optimizer in ("adagrad", "adadelta"):
+        return f"{settings.optimizer} has no momentum"
+    if knob in ("augment", "augment_strength") and len(shape) != 3:
+        return "only images can be augmented"
+    if knob == "augment_strength" and settings.augment == "none":
+        return "no image is augmented"
+    return ""
+
+
 def as_source(given: Any) -> RunSource:
-    """A `Source` of a `Data` or of a source.
+    """A `RunSource` of a `Data` or of a source.
 
     Raises:
         RecipeError: it is neither.

@@ -8,18 +8,15 @@ import math
 import time
 
 from recipe_widgets.core import CheckResult, Run
+from recipe_widgets.live.pacing import DIAGNOSE_EVERY, DIAGNOSE_FROM_STEP, DIAGNOSE_SHARE
 from recipe_widgets.rules import curves, fit
-
-FIRST = 100  # steps before anything is said
-# seconds between judgements of a run that goes on, and the share of the time they may take
-RENEW, SHARE = 0.5, 0.01
 
 
 def diagnose(run: Run | None) -> str:
     """One or two sentences with the number seen, the number expected and what to try; "" while
     it is too early.
     """
-    if run is None or run.steps_done < min(FIRST, run.settings.max_steps):
+    if run is None or run.steps_done < min(DIAGNOSE_FROM_STEP, run.settings.max_steps):
         return ""
     if run.status == "diverged":
         return ""  # the words above say why already
@@ -46,7 +43,7 @@ class Diagnosis:
             start = time.perf_counter()
             self._run, self._words = run, diagnose(run)
             now = time.perf_counter()
-            self._next = now + max(RENEW, (now - start) / SHARE)
+            self._next = now + max(DIAGNOSE_EVERY, (now - start) / DIAGNOSE_SHARE)
         return self._words
 
 
@@ -57,7 +54,7 @@ def results(run: Run) -> list[CheckResult]:
     moved_at, moved = history.arrays("update_ratio")
     if run.changes:  # a turned knob bends the curve: only what came after it is judged
         since = run.changes[-1][0]
-        if len(at) - since >= FIRST:
+        if len(at) - since >= DIAGNOSE_FROM_STEP:
             at, loss, moved = at[since:], loss[since:], moved[moved_at >= since]
     found = [curves.lr_verdict(loss, moved, lr=run.newest.lr), curves.curve_shape(loss)]
     if found[0].status == "warn":

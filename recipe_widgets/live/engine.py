@@ -11,29 +11,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-# seconds: more repaints than that no one can see, and Jupyter drops floods of messages
-PAINT_EVERY = 0.125
-PATIENCE = 5.0  # seconds that a thread's end is waited for; a reader's own step may never return
-# of the painter's time, at most, is spent on painting: a run of a million steps takes 70 ms to draw
-PAINT_SHARE = 0.1
-
-
-def rest_after(cost: float) -> float:
-    """Seconds until the next repaint, after one that took `cost` seconds of computing."""
-    return max(PAINT_EVERY, cost / PAINT_SHARE)
+from recipe_widgets.live.pacing import JOIN_TIMEOUT, seconds_until_repaint
 
 
 class Worker(Protocol):
-    """What the engine drives: a session."""
+    """What the engine drives: a live session, a search, a queue of measurements."""
 
     @property
-    def light(self) -> bool:
+    def skips_queue(self) -> bool:
         """Whether its next turn trains nothing (a stop, a pause), so that it need not queue."""
         ...
 
     @property
-    def ordered(self) -> bool:
-        """Whether an order waits to be obeyed."""
+    def has_command(self) -> bool:
+        """Whether a command waits for the trainer thread."""
         ...
 
     def turn(self) -> bool:
@@ -46,42 +37,43 @@ class Worker(Protocol):
 
 
 class Engine:
-    """Runs sessions one after the other: the first in the queue computes until it wants no more.
+    """Runs workers one after the other: the first in the queue computes until it wants no more.
 
     The threads are daemons named "recipe-trainer" and "recipe-painter". They start with the first
-    session and end with the last. Threads that start while those before are still about their last
-    step wait for them (`PATIENCE` at most), so that no two train at once.
+    worker and end with the last. Threads that start while those before are still about their last
+    step wait for them (`JOIN_TIMEOUT` at most), so that no two train at once.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # guards all fields below
         self._open: list[Worker] = []
-        self._queue: deque[Worker] = deque()
+        self._queue: deque[Worker] = deque()  # those that want to compute, first come first
         self._threads: list[threading.Thread] = []
         self._last: dict[str, threading.Thread] = {}  # the newest of each name, perhaps at its end
-        self._generation = 0
+        self._generation = 0  # threads of an older generation end themselves
         self._repaint = False
-        self._errand: Callable[[], None] | None = None
+        self._task: Callable[[], None] | None = None
 
     def open(self, worker: Worker) -> None:
+        """Take a worker in; the first one starts both threads."""
         with self._changed:
             self._open.append(worker)
             if not self._threads:
                 self._generation += 1
-                made = []
+                started = []
                 for name, body in (("recipe-trainer", self._train), ("recipe-painter",
                                                                      self._paint)):
-                    thread = threading.Thread(target=_after,
+                    thread = threading.Thread(target=_run_after,
                                               args=(self._last.get(name), body, self._generation),
                                               name=name, daemon=True)
                     thread.start()
                     self._last[name] = thread
-                    made.append(thread)
-                self._threads = made  # last: an interrupt on the way leaves none that never began
+                    started.append(thread)
+                self._threads = started  # last: an interrupt here leaves none that never began
 
     def close(self, worker: Worker, wait: bool = True) -> None:
-        """Forget a session; with the last one both threads end, and `wait` waits for that
-        (`PATIENCE` at most).
+        """Forget a worker; with the last one both threads end, and `wait` waits for that
+        (`JOIN_TIMEOUT` at most).
         """
         with self._changed:
             if worker in self._open:
@@ -95,7 +87,7 @@ class Engine:
             self._changed.notify_all()
         for thread in ending:
             if thread is not threading.current_thread():
-                thread.join(PATIENCE)
+                thread.join(JOIN_TIMEOUT)
 
     def end(self) -> None:
         """Close everything, before the interpreter is taken down: a thread that computes then
@@ -105,23 +97,23 @@ class Engine:
             self.close(worker, wait=False)
         for thread in threading.enumerate():
             if thread.name.startswith("recipe-"):
-                thread.join(PATIENCE)
+                thread.join(JOIN_TIMEOUT)
 
-    def want(self, worker: Worker) -> None:
-        """Queue a session for the compute slot."""
+    def enqueue(self, worker: Worker) -> None:
+        """Let a worker compute when its turn comes."""
         with self._changed:
             if worker in self._open and worker not in self._queue:
                 self._queue.append(worker)
             self._changed.notify_all()
 
-    def prepare(self, errand: Callable[[], None]) -> None:
+    def run_once(self, task: Callable[[], None]) -> None:
         """Let the trainer thread do something that a first run would otherwise wait for."""
         with self._changed:
-            self._errand = errand
+            self._task = task
             self._changed.notify_all()
 
     def ahead_of(self, worker: Worker) -> int:
-        """How many sessions compute before this one gets its turn."""
+        """How many workers compute before this one gets its turn."""
         with self._changed:
             return self._queue.index(worker) if worker in self._queue else 0
 
@@ -137,26 +129,32 @@ class Engine:
             self._changed.notify_all()
 
     def _train(self, generation: int) -> None:
+        """Body of the trainer thread."""
         while True:
             with self._changed:
-                while not self._queue and self._errand is None and self._generation == generation:
+                while not self._queue and self._task is None and self._generation == generation:
                     self._changed.wait()
                 if self._generation != generation:
                     return
-                errand, self._errand = self._errand, None
-                worker = next((one for one in self._queue
-                               if one.light), self._queue[0]) if errand is None else None
-            if errand is not None:
+                task, self._task = self._task, None
+                worker = self._next_worker() if task is None else None
+            if task is not None:
                 with contextlib.suppress(Exception):  # what is wrong, the run itself will say
-                    errand()
-            elif worker is not None and not _told(worker.turn):
+                    task()
+            elif worker is not None and not _call_reporting_errors(worker.turn):
                 with self._changed:
-                    if worker in self._queue and not worker.ordered:
+                    # asked under the lock: a command that came meanwhile keeps its place
+                    if worker in self._queue and not worker.has_command:
                         self._queue.remove(worker)
                     self._repaint = True
                     self._changed.notify_all()
 
+    def _next_worker(self) -> Worker:
+        """The first in the queue, but a stop or a pause goes before all training."""
+        return next((one for one in self._queue if one.skips_queue), self._queue[0])
+
     def _paint(self, generation: int) -> None:
+        """Body of the painter thread."""
         while True:
             with self._changed:
                 while not self._queue and not self._repaint and self._generation == generation:
@@ -168,25 +166,28 @@ class Engine:
             # not the clock: to wait for the interpreter costs nobody anything
             began = time.thread_time()
             for worker in workers:
-                _told(worker.paint)
-            self._rest(generation, rest_after(time.thread_time() - began))
+                _call_reporting_errors(worker.paint)
+            self._rest(generation, seconds_until_repaint(time.thread_time() - began))
 
     def _rest(self, generation: int, seconds: float) -> None:
+        """Sleep, but end early when this generation of threads ends."""
         until = time.monotonic() + seconds
         with self._changed:
             while self._generation == generation and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
 
 
-def _after(before: threading.Thread | None, body: Callable[[int], None], generation: int) -> None:
+def _run_after(before: threading.Thread | None, body: Callable[[int], None],
+               generation: int) -> None:
+    """Target of a thread: wait for the one before, then run."""
     if before is not None and before.is_alive():
-        before.join(PATIENCE)
+        before.join(JOIN_TIMEOUT)
     body(generation)
 
 
-def _told(work: Callable[[], bool]) -> bool:
-    """An exception of one worker is told on the kernel's stderr, and ends no thread that works
-    for all of them.
+def _call_reporting_errors(work: Callable[[], bool]) -> bool:
+    """An exception of one worker is printed on the kernel's stderr, and ends no thread that
+    works for all of them.
     """
     try:
         return work()

@@ -14,12 +14,9 @@ from types import FrameType
 
 import torch
 
-from recipe_widgets.live.engine import ENGINE, Engine, Worker, rest_after
+from recipe_widgets.live.engine import ENGINE, Engine, Worker
+from recipe_widgets.live.pacing import FOREGROUND_PAUSE, FOREGROUND_SLICE, seconds_until_repaint
 from recipe_widgets.live.thread_count import set_threads
-
-# seconds of training at a time; then the kernel handles what the reader did meanwhile
-MOMENT = 0.25
-PAUSE = 0.01  # seconds for that
 
 
 class Foreground(Engine):
@@ -31,10 +28,10 @@ class Foreground(Engine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._deep = False
-        # where the next moment waits for its turn
+        self._training = False  # a moment is under way: what it calls may ask for another one
+        # the event loop in which the next moment waits for its turn
         self._planned: asyncio.AbstractEventLoop | None = None
-        self._paint_next = 0.0
+        self._paint_next = 0.0  # time.perf_counter() from which on the next repaint is due
 
     def open(self, worker: Worker) -> None:
         self._open.append(worker)
@@ -44,16 +41,16 @@ class Foreground(Engine):
             self._open.remove(worker)
         self._queue = deque(one for one in self._queue if one is not worker)
 
-    def want(self, worker: Worker) -> None:
+    def enqueue(self, worker: Worker) -> None:
         if worker in self._open and worker not in self._queue:
             self._queue.append(worker)
         self._go_on()
 
-    def prepare(self, errand: Callable[[], None]) -> None:
+    def run_once(self, task: Callable[[], None]) -> None:
         """Nothing: here it would keep the cell waiting."""
 
     def repaint(self) -> None:
-        if not self._deep:
+        if not self._training:
             self._paint_all()
 
     def drive(self, done: Callable[[], bool], timeout: float | None = None) -> None:
@@ -62,39 +59,39 @@ class Foreground(Engine):
         """
         until = time.monotonic() + (timeout if timeout is not None else float("inf"))
         while not done() and self._queue and time.monotonic() < until:
-            self._moment()
+            self._train_a_moment()
 
     def _go_on(self) -> None:
         """A moment now, unless one is under way; and the next one planned, where a kernel's loop
         can call it.
         """
-        if self._deep or not self._queue:
+        if self._training or not self._queue:
             return
-        self._moment()
+        self._train_a_moment()
         with contextlib.suppress(RuntimeError):  # no loop runs: then `drive` does the rest
             loop = asyncio.get_running_loop()
             if self._queue and self._planned is not loop:
-                loop.call_later(PAUSE, self._planned_one)
+                loop.call_later(FOREGROUND_PAUSE, self._planned_moment)
                 self._planned = loop
 
-    def _planned_one(self) -> None:
+    def _planned_moment(self) -> None:
         self._planned = None
         self._go_on()
 
-    def _moment(self) -> None:
-        self._deep, threads = True, torch.get_num_threads()
+    def _train_a_moment(self) -> None:
+        self._training, threads = True, torch.get_num_threads()  # the reader's own count
         try:
-            until = time.perf_counter() + MOMENT
+            until = time.perf_counter() + FOREGROUND_SLICE
             while self._queue and time.perf_counter() < until:
-                worker = next((one for one in self._queue if one.light), self._queue[0])
+                worker = self._next_worker()
                 with _interrupts_later():
                     more = worker.turn()
-                if not more and not worker.ordered and worker in self._queue:
+                if not more and not worker.has_command and worker in self._queue:
                     self._queue.remove(worker)
                 if time.perf_counter() > self._paint_next:
                     self._paint_all()
         finally:
-            self._deep = False
+            self._training = False
             set_threads(threads, threads)
             self._paint_all()
 
@@ -103,7 +100,7 @@ class Foreground(Engine):
         for worker in list(self._open):
             worker.paint()
         end = time.perf_counter()
-        self._paint_next = end + rest_after(end - began)
+        self._paint_next = end + seconds_until_repaint(end - began)
 
 
 @contextlib.contextmanager
@@ -115,14 +112,14 @@ def _interrupts_later() -> Iterator[None]:
     if not callable(before) or threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
+    received: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: received.append((number, frame)))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard:
-        before(*heard[-1])
+    if received:
+        before(*received[-1])
 
 
 FOREGROUND = Foreground()

@@ -1,11 +1,13 @@
-"""All that a view shows of a session."""
+"""What a view shows of a session: the runs in the picture, and all else in one `Frame`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Phase = Literal["idle", "waiting", "running", "paused", "ended", "closed"]
+from recipe_widgets.core import Run, Tree
+from recipe_widgets.live.command import Phase
+from recipe_widgets.live.status_text import knob_words
+from recipe_widgets.plots import PlottedRun
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,8 @@ class Frame:
         curves: HTML text. words: what happens. diagnosis: what is the matter, what to try. status:
             device and threads.
         runs: (number, title, pinned) of the runs kept, the newest first.
-        inside: HTML of the open tab. steps_done: of the newest run. moment: the past step that is
-            looked at, or None.
+        inside: HTML of the open inspector tab. steps_done: of the newest run. moment: the past step
+            that is looked at, or None.
     """
 
     curves: str
@@ -29,3 +31,20 @@ class Frame:
     inside: str = ""
     steps_done: int = 0
     moment: int | None = None
+
+
+def runs_in_picture(run: Run | None, other: Run | None, ghost: Run | None,
+                    tree: Tree) -> list[PlottedRun]:
+    """The runs that are drawn, the newest last: pinned ones, the run before, the newest one or
+    two.
+    """
+    found = [PlottedRun(branch.run, "pinned", branch.title) for branch in tree
+             if branch.pinned and branch.run not in (run, other)]
+    if ghost is not None and not any(one.run is ghost for one in found):
+        found.append(PlottedRun(ghost, "ghost", "run before"))
+    if other is not None and run is not None:
+        found.append(PlottedRun(other, "other", f"old: {knob_words(other.newest, run.newest)}"))
+        found.append(PlottedRun(run, "new", f"new: {knob_words(run.newest, other.newest)}"))
+    elif run is not None:
+        found.append(PlottedRun(run, "new", ""))
+    return found

@@ -1,11 +1,14 @@
-"""What the open tab of a panel shows of the inside of a network; a closed one costs nothing."""
+"""The inspector: what the open tab of a panel shows of the inside of a network. A closed one costs
+nothing.
+"""
 
 from __future__ import annotations
 
 import time
 
 from recipe_widgets.core import RecipeError, Run
-from recipe_widgets.live.active_run import LOOK_SAMPLES
+from recipe_widgets.live.active_run import LIVE_EVAL_SAMPLES
+from recipe_widgets.live.pacing import INSPECT_EVERY, INSPECT_SHARE
 from recipe_widgets.plots.inspector import (
     HEALTHY,
     activations_html,
@@ -18,24 +21,29 @@ from recipe_widgets.plots.inspector import (
 from recipe_widgets.training import LayerUpdates, Training, model_statistics, step_timing
 from recipe_widgets.training.validation import stratified_subset
 
-TABS = {
-    "activations": "Activations", "gradients": "Gradients", "updates": "Updates", "weights":
-    "First layer", "predictions": "Predictions", "confusion": "Confusion", "time": "Time"
+TABS = {  # name -> title in the page
+    "activations": "Activations",
+    "gradients": "Gradients",
+    "updates": "Updates",
+    "weights": "First layer",
+    "predictions": "Predictions",
+    "confusion": "Confusion",
+    "time": "Time",
 }
-EVERY = 0.5  # seconds between looks while a run goes on
-SHARE = 0.08  # of the time, at most, goes into looks
+BY_LAYER = ("gradients", "updates")  # tabs that the training itself must measure, step by step
 
 
 class Inspector:
-    """The tab that is open ("": none), and its page. `look` is called on the trainer thread only.
+    """The tab that is open ("": none), and its page. Any thread may choose a tab; `prepare` and
+    `measure` are called on the trainer thread only.
 
     Attributes:
-        page: HTML of the newest look.
+        page: HTML of the newest measurement.
     """
 
     def __init__(self) -> None:
         self.tab = self.page = ""
-        self._next = 0.0
+        self._next = 0.0  # time.perf_counter() from which on the page is renewed
 
     def choose(self, tab: str) -> None:
         """Open another tab, or close all with ""."""
@@ -45,43 +53,49 @@ class Inspector:
 
     @property
     def due(self) -> bool:
+        """Whether a tab is open and it is time to measure again."""
         return bool(self.tab) and time.perf_counter() >= self._next
 
-    def again(self) -> None:
-        """The next look is due at once."""
+    def renew(self) -> None:
+        """The next measurement is due at once."""
         self._next = 0.0
 
     def prepare(self, training: Training) -> None:
         """Let the training measure by layer where the open tab asks for it, else not."""
-        wanted = self.tab in ("gradients", "updates")
+        wanted = self.tab in BY_LAYER
         has = any(isinstance(probe, LayerUpdates) for probe in training.probes)
         if wanted != has:
             rest = [probe for probe in training.probes if not isinstance(probe, LayerUpdates)]
             training.probes = [*rest, LayerUpdates()] if wanted else rest
 
-    def look(self, run: Run, training: Training | None) -> None:
+    def measure(self, run: Run, training: Training | None) -> None:
         """Make the page of the open tab. training: None when the run is over."""
         start, tab = time.perf_counter(), self.tab
         page = self._page(tab, run, training)
         if self.tab == tab:  # else the reader has opened another one meanwhile
             self.page = page
-            self._next = time.perf_counter() + max(EVERY, (time.perf_counter() - start) / SHARE)
+            now = time.perf_counter()
+            self._next = now + max(INSPECT_EVERY, (now - start) / INSPECT_SHARE)
 
     @staticmethod
     def _page(tab: str, run: Run, training: Training | None) -> str:
-        if tab in ("gradients", "updates"):
-            return sizes_html(run.history, tab[:-1], HEALTHY if tab == "updates" else None)
+        if tab in BY_LAYER:
+            column = tab.removesuffix("s")  # of the history: "gradient ...", "update ..."
+            return sizes_html(run.history, column, HEALTHY if tab == "updates" else None)
         if tab == "time":
-            return time_html(step_timing(
-                training)) if training is not None else "Time is measured while a run goes on."
+            if training is None:
+                return "Time is measured while a run goes on."
+            return time_html(step_timing(training))
         assert run.model is not None
         assert run.data is not None
-        split = stratified_subset(
-            run.data.validation if len(run.data.validation.y) else run.data.train, LOOK_SAMPLES)
+        # samples that were not trained on, where there are any
+        split = run.data.validation if len(run.data.validation.y) else run.data.train
+        split = stratified_subset(split, LIVE_EVAL_SAMPLES)
         inside, names = model_statistics(run.model, split), run.data.classes
-        return {
-            "activations": lambda: activations_html(inside), "weights":
-            lambda: weights_html(inside), "predictions":
-            lambda: predictions_html(inside, split, names), "confusion":
-            lambda: confusion_html(inside, names)
-        }[tab]()
+        pages = {
+            "activations": lambda: activations_html(inside),
+            "weights": lambda: weights_html(inside),
+            "predictions": lambda: predictions_html(inside, split, names),
+            "confusion": lambda: confusion_html(inside, names),
+        }
+        return pages[tab]()

@@ -1,19 +1,25 @@
-"""Which runs of a session stay to be compared with."""
+"""The runs of a session that are over: which stay to be compared with, and what the ledger gets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recipe_widgets.core import RecipeError, Run, Tree
+from recipe_widgets.core import Entry, RecipeError, Run, RunBook, Tree
 
-GHOST_STEPS = 20  # a run shorter than that leaves no ghost: nobody has seen it
+# steps of a run that becomes the ghost: nobody has seen a shorter one
+GHOST_STEPS = 20
+MOST_LISTED = 8  # runs before the newest ones that stay in the list, besides the pinned ones
+# why a run was stopped, as its message says
+STOPPED_BY_HAND = "Stopped by hand."
 REPLACED = "Replaced by a run with other settings."
-LEFT = "The other branch goes on."
-MOST = 8  # runs before the newest ones that stay in the list, besides the pinned ones
+OTHER_BRANCH = "The other branch goes on."
 
 
 class RunHistory:
-    """The tree of all runs that are kept, and which of them are over, oldest first."""
+    """The tree of all runs that are kept, and which of them are over, oldest first.
+
+    Written on the trainer thread; the painter and readers look at it meanwhile.
+    """
 
     def __init__(self, tree: Tree | None = None) -> None:
         self.tree = tree if tree is not None else Tree()
@@ -33,12 +39,13 @@ class RunHistory:
             branch = self.tree.of(run)
             if branch is None:
                 continue
-            if run.steps_done - branch.at_step >= self._worth_keeping(run) or branch.pinned:
+            if run.steps_done - branch.at_step >= self._fewest_steps(run) or branch.pinned:
                 self.over.append(run)
             else:
                 self.tree.remove(branch.number)
-        loose = [b for run in self.over if (b := self.tree.of(run)) is not None and not b.pinned]
-        for branch in loose[:-MOST]:
+        branches = [branch for run in self.over if (branch := self.tree.of(run)) is not None]
+        unpinned = [branch for branch in branches if not branch.pinned]
+        for branch in unpinned[:-MOST_LISTED]:
             self._drop(branch.number)
 
     def remove(self, number: int, newest: list[Run]) -> None:
@@ -55,9 +62,39 @@ class RunHistory:
     def _drop(self, number: int) -> None:
         run = self.tree[number].run
         self.tree.remove(number)
-        self.over = [one for one in self.over if one is not run]
+        self.over = [one for one in self.over if one is not run]  # a new list: others may read it
 
-    def _worth_keeping(self, run: Run) -> int:
-        """Steps from which on a run becomes the ghost: stubs that a moving slider leaves do not."""
-        whole = run.message not in (REPLACED, LEFT)
-        return 2 if whole else max(GHOST_STEPS, (self.ghost.steps_done if self.ghost else 0) // 2)
+    def _fewest_steps(self, run: Run) -> int:
+        """Steps from which on a run is kept: stubs that a moving slider leaves are not."""
+        if run.message not in (REPLACED, OTHER_BRANCH):
+            return 2
+        # half as long as the run before, else a short stub would hide a curve worth comparing with
+        return max(GHOST_STEPS, (self.ghost.steps_done if self.ghost else 0) // 2)
+
+
+class LedgerWriter:
+    """Writes runs that ended into the ledger, each with what was expected of it.
+
+    Attributes:
+        book: the ledger; None where nothing is written.
+        expected: of the next run, as the reader wrote it; any thread may set it.
+    """
+
+    def __init__(self) -> None:
+        self.book: RunBook | None = None
+        self.expected = ""
+
+    def write(self, run: Run, tree: Tree) -> str:
+        """Write a run that ended; returns what went wrong, or ""."""
+        branch = tree.of(run)
+        if branch is None or not run.steps_done or run.message == OTHER_BRANCH:
+            return ""
+        if self.expected == branch.expected:  # used up; else it is of the run after this one
+            self.expected = ""
+        if self.book is None:
+            return ""
+        try:
+            self.book.add(Entry.of(run, branch.expected))
+        except RecipeError as error:  # training goes on without it
+            return str(error)
+        return ""

@@ -1,5 +1,5 @@
-"""The seeds band: two settings from K paired seeds, and whether their difference is larger than
-what luck makes.
+"""The seeds band: two settings trained from the same seeds, and whether their difference is larger
+than what luck makes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.live.active_run import live_settings
 from recipe_widgets.live.status_text import knob_words
+from recipe_widgets.plots import CurveBand
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import MultiSeedTraining
 
-SEEDS = 8
+SEEDS = 8  # runs of each setting
 
 
 @dataclass(frozen=True)
@@ -27,38 +28,56 @@ class SeedBand:
 
     old: Settings
     new: Settings
-    olds: tuple[Run, ...]
-    news: tuple[Run, ...]
+    old_runs: tuple[Run, ...]
+    new_runs: tuple[Run, ...]
     column: str
 
     @property
     def result(self) -> Paired:
-        return paired(*([run.history.last(self.column)
-                         for run in runs]
-                        for runs in (self.olds, self.news)))
+        """Means, mean difference and its 95 % interval over the seeds."""
+        ends = [[run.history.last(self.column) for run in runs]
+                for runs in (self.old_runs, self.new_runs)]
+        return paired(*ends)
 
     @property
     def verdict(self) -> str:
         """One sentence, with both means, the difference, its interval, and the number of seeds."""
         found, percent = self.result, self.column == "val_accuracy"
-        what = "validation accuracy" if percent else "training loss"
+        diverged = len(self.old_runs) - found.n
 
-        def shown(v: float) -> str:
-            return f"{100 * v:.1f} %" if percent else f"{v:.3g}"
+        def value(number: float) -> str:
+            return f"{100 * number:.1f} %" if percent else f"{number:.3g}"
 
-        def points(v: float) -> str:
-            return f"{100 * v:+.1f}" if percent else f"{v:+.3g}"
+        def points(number: float) -> str:
+            return f"{100 * number:+.1f}" if percent else f"{number:+.3g}"
 
-        lost = len(self.olds) - found.n
         numbers = (
-            f"{what} {shown(found.a)} with {knob_words(self.old, self.new)}, {shown(found.b)} with "
-            f"{knob_words(self.new, self.old)}; difference {points(found.difference)}"
-            f"{' points' if percent else ''}, 95 % interval {points(found.low)} to {points(found.high)}, "
-            f"n = {found.n} paired seeds" + (f", {lost} more diverged" if lost else ""))
+            f"{'validation accuracy' if percent else 'training loss'} "
+            f"{value(found.a)} with {knob_words(self.old, self.new)}, "
+            f"{value(found.b)} with {knob_words(self.new, self.old)}; "
+            f"difference {points(found.difference)}{' points' if percent else ''}, "
+            f"95 % interval {points(found.low)} to {points(found.high)}, "
+            f"n = {found.n} paired seeds" + (f", {diverged} more diverged" if diverged else ""))
         if found.n < 2:
             return f"Too few seeds came to an end to say: {numbers}."
         head = "That difference is real" if found.real else "No difference beyond the seeds' spread"
         return f"{head}: {numbers}."
+
+    def ribbons(self) -> list[CurveBand]:
+        """The range over seeds of both settings, in the chart of loss and in that of accuracy."""
+        found = []
+        sides = (("old", self.old_runs, knob_words(self.old, self.new)),
+                 ("new", self.new_runs, knob_words(self.new, self.old)))
+        # column of the history, chart that it stands in, factor to that chart's unit
+        columns = (("val_loss", "loss", 1.0), ("val_accuracy", "accuracy", 100.0))
+        for role, runs, settings in sides:
+            for column, chart, factor in columns:
+                steps, low, mean, high = _over_seeds(runs, column)
+                if len(steps):
+                    found.append(
+                        CurveBand(f"{len(runs)} seeds, {settings}", role, chart, steps, low * factor,
+                               mean * factor, high * factor))
+        return found
 
 
 def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
@@ -82,15 +101,52 @@ def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
     yield 1.0, band
 
 
-def stretch(runs: tuple[Run, ...],
-            column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, lowest, mean and highest value over runs, at the steps that all of them have. Each
-    (m,).
+class SeedTraining:
+    """A comparison over seeds that goes on, and the newest one that was made.
+
+    Attributes:
+        band: the newest comparison, or None.
+        done: share of the training that is done.
     """
-    pairs = [run.history.arrays(column) for run in runs]
-    pairs = [(at, values) for at, values in pairs if len(at)]
-    if not pairs:
+
+    def __init__(self) -> None:
+        self.band: SeedBand | None = None
+        self.done = 0.0
+        self._steps: Iterator[tuple[float, SeedBand]] | None = None
+
+    @property
+    def going(self) -> bool:
+        return self._steps is not None
+
+    @property
+    def share(self) -> float:
+        """Of the comparison that goes on, what is done; 1 when none does."""
+        return self.done if self.going else 1.0
+
+    def begin(self, data: Data, old: Settings, new: Settings, steps: int) -> None:
+        self._steps, self.done = compare_seeds(data, old, new, steps), 0.0
+
+    def step(self) -> bool:
+        """One step of all seeds; False at the end."""
+        assert self._steps is not None
+        self.done, self.band = next(self._steps, (1.0, self.band))
+        return self.done < 1.0
+
+    def end(self) -> None:
+        """Stop training; what was compared stays."""
+        self._steps = None
+
+
+def _over_seeds(runs: tuple[Run, ...],
+                column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, and the lowest, mean and highest value over runs at the m steps that all of them
+    have. Each (m,).
+    """
+    columns = [run.history.arrays(column) for run in runs]
+    columns = [(steps, values) for steps, values in columns if len(steps)]
+    if not columns:
         return (np.array([]),) * 4
-    shortest = min(len(at) for at, _ in pairs)
-    values = np.stack([v[:shortest] for _, v in pairs])
-    return pairs[0][0][:shortest].astype(float), values.min(0), values.mean(0), values.max(0)
+    shortest = min(len(steps) for steps, _ in columns)
+    values = np.stack([values[:shortest] for _, values in columns])  # (runs, m)
+    steps = columns[0][0][:shortest].astype(float)
+    return steps, values.min(0), values.mean(0), values.max(0)

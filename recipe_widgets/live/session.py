@@ -4,93 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from recipe_widgets.core import Run, Settings, Tree
+from recipe_widgets.core import RecipeError, Run, RunBook, Settings, Tree
 from recipe_widgets.core.files import put
-from recipe_widgets.live.active_run import as_source
-from recipe_widgets.live.command import Action, Command
+from recipe_widgets.live.active_run import RunSource, as_source
+from recipe_widgets.live.command import WITHOUT_TRAINING, Action, CommandQueue, Phase
+from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
-from recipe_widgets.live.frame import Frame
-from recipe_widgets.live.obeying import Obeying
+from recipe_widgets.live.frame import Frame, runs_in_picture
+from recipe_widgets.live.guess import Guess
+from recipe_widgets.live.inspector import Inspector
 from recipe_widgets.live.run_history import RunHistory
-from recipe_widgets.live.thread_count import rest_openmp
+from recipe_widgets.live.seed_band import SeedBand
+from recipe_widgets.live.status_text import SessionState, device_text, run_title, status_text
+from recipe_widgets.live.thread_count import ThreadCount, rest_openmp
+from recipe_widgets.live.time_travel import TimeTravel
+from recipe_widgets.live.trainer import Trainer
+from recipe_widgets.plots import CurveBand, PlottedRun, curves_svg
 from recipe_widgets.training.preload import preload_optimizer
 
 
-class Session(Obeying):
+class Session:
     """One stream of runs from one source.
 
-    Any thread may call `order`, `wait`, `close`, `pin`, `remove` and read `run`, `other`, `ghost`,
-    `tree`, `phase`; they only store or look. Training happens on the engine's trainer thread,
-    painting on its painter thread.
+    Any thread may call `order`, `wait`, `close`, `pin`, `remove` and read the properties; they only
+    store or look. Training happens on the engine's trainer thread, painting on its painter thread.
 
     Attributes:
-        run: the newest run. other: the branch with the old settings beside it, after a fork. ghost:
-            the run before.
-        band: the newest comparison over seeds. tree: all runs that are kept.
+        commands: the newest command of a reader, and the phase. trainer: the runs.
+        view: gets each new frame, on the painter thread.
+        guess: what the reader expects of the next run.
     """
 
     def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
                  engine: Engine = ENGINE) -> None:
-        super().__init__(source, settings, view, engine)
+        self.commands = CommandQueue(settings)
+        self.trainer = Trainer(source, self.commands, engine)
+        self.view, self.engine = view, engine
+        self.guess: Guess | None = None
+        self._diagnosis = Diagnosis()
+        self._painted: tuple[Any, ...] = ()  # what the last frame was made of
         engine.open(self)
 
     # --- any thread -------------------------------------------------------------------------------
-    # ------------------
 
-    def order(self, do: Action, settings: Settings | None = None, step: int | None = None,
+    def order(self, action: Action, settings: Settings | None = None, step: int | None = None,
               against: Settings | None = None) -> None:
-        """Ask for something. Returns at once; the newest order wins."""
+        """Ask for something. Returns at once; the newest command wins.
+
+        Args:
+            settings: to go on with; by default the newest ones.
+            step: the past step to visit. against: settings to compare with over seeds.
+        """
+        if action not in get_args(Action):
+            raise RecipeError("Session.order(action)", found=repr(action),
+                              expected="one of " + ", ".join(get_args(Action)))
         rest_openmp()
-        with self._news:
-            if self.phase == "closed":
-                return
-            self.settings = settings or (self.first_settings if do == "reset" else self.settings)
-            if do == "pause" and self._order is not None and self._order.do not in ("pause", "stop",
-                                                                                    "reset"):
-                return  # what was asked for has not begun: nothing to pause
-            self.visiting = step if do == "visit" else self.visiting if do == "rewind" else None
-            self._order = Command(do, self.settings, self.visiting, against)
-            if self.phase != "running":
-                self.phase = "waiting"
-        self.engine.want(self)
-        self.engine.repaint()
+        if self.commands.put(action, settings, step, against):
+            self.engine.enqueue(self)
+            self.engine.repaint()
 
     def warm_up(self) -> None:
         """Load behind the page what a first run needs: PyTorch imports for a second at the first
         optimiser.
         """
-        self.engine.prepare(preload_optimizer)
+        self.engine.run_once(preload_optimizer)
 
     def look(self, tab: str) -> None:
-        """Open a tab that shows the inside of the network, or close it with "". Raises
-        RecipeError: no such tab.
-        """
+        """Open a tab of the inspector, or close it with "". Raises RecipeError: no such tab."""
         self.inspector.choose(tab)
-        self.engine.want(self)
+        self.engine.enqueue(self)
         self.engine.repaint()
 
     def wait(self, timeout: float | None = None) -> Run | None:
         """Block until the run has ended or pauses, `timeout` seconds at most, and return it."""
         def done() -> bool:
-            return self._order is None and self.phase not in ("waiting", "running")
+            return not self.has_command and self.phase not in ("waiting", "running")
 
-        wait_until(done, self._news, self.engine, timeout)
+        wait_until(done, self.commands.changed, self.engine, timeout)
         return self.run
 
     def close(self, wait: bool = True) -> None:
         """Stop for good. With `wait` no thread works for this session when it returns."""
-        with self._news:
-            if self.phase == "closed":
-                return
-            self.phase, self.view = "closed", None
-            self._news.notify_all()
+        if not self.commands.close():
+            return
+        self.view = None
         self.engine.close(self, wait)
         if wait:
-            with self._turning:
-                self._release("the panel was closed")
+            self.trainer.close()
 
     def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
         """Keep a run and show it beside the newer ones (or no longer); a name replaces the one it
@@ -101,32 +104,7 @@ class Session(Obeying):
         """
         branch = self.tree[number]
         branch.pinned, branch.name = pinned, name or branch.name
-        self._painted = ()
-        self.engine.repaint()
-
-    def switch(self, source: Any) -> None:
-        """Let the next run come from another source: another data set."""
-        self.source = as_source(source)
-
-    def take_up(self, tree: Tree) -> None:
-        """Show the runs of a sitting that was saved, the newest as the ghost. Only for a session
-        that has none yet.
-        """
-        self.run_history = RunHistory(tree)
-        self._painted = ()
-        self.engine.repaint()
-
-    def save(self, file: str | Path) -> Path:
-        """Write all runs that are kept, how they came from one another, and their numbers, as JSON.
-
-        Raises:
-            RecipeError: the file cannot be written; one that was there is untouched then.
-        """
-        path = Path(file)
-        put(path,
-            self.tree.to_json(self.source.name, self.data.sha256 if self.data is not None else ""),
-            "File of the session")
-        return path
+        self._repaint_all()
 
     def remove(self, number: int) -> None:
         """Forget a run that is over.
@@ -134,36 +112,99 @@ class Session(Obeying):
         Raises:
             RecipeError: there is no such run, or it is one of the newest.
         """
-        self.run_history.remove(number, [lane.run for lane in self._lanes])
+        self.trainer.history.remove(number, [one.run for one in self.trainer.active])
+        self._repaint_all()
+
+    def switch(self, source: Any) -> None:
+        """Let the next run come from another source: another data set."""
+        self.trainer.source = as_source(source)
+
+    def restore(self, tree: Tree) -> None:
+        """Show the runs of a saved session, the newest as the ghost. Only for a session that has
+        none yet.
+        """
+        self.trainer.history = RunHistory(tree)
+        self._repaint_all()
+
+    def save(self, file: str | Path) -> Path:
+        """Write all runs that are kept, how they came from one another, and their numbers, as JSON.
+
+        Raises:
+            RecipeError: the file cannot be written; one that was there is untouched then.
+        """
+        path, sha256 = Path(file), self.data.sha256 if self.data is not None else ""
+        put(path, self.tree.to_json(self.source.name, sha256), "File of the session")
+        return path
+
+    def _repaint_all(self) -> None:
         self._painted = ()
         self.engine.repaint()
 
-    @property
-    def ordered(self) -> bool:
-        return self._order is not None
+    # --- what there is to see, from any thread ----------------------------------------------------
 
     @property
-    def light(self) -> bool:
-        order = self._order
-        return order is not None and order.do in ("pause", "stop", "reset")
+    def run(self) -> Run | None:
+        """The newest run; None before the first."""
+        return self.trainer.run
 
-    # --- painter thread
-    # ---------------------------------------------------------------------------------------------
+    @property
+    def other(self) -> Run | None:
+        """The branch with the old settings beside it, after a fork."""
+        return self.trainer.other
 
-    def paint(self) -> bool:
-        """Hand a new frame to the view, if anything changed since the last one."""
-        view = self.view
-        state = [(id(lane.run), lane.run.steps_done, lane.run.status) for lane in self._lanes]
-        now = (state, self.phase, self.settings, self.problem, self.note, self.waiting_for,
-               self._seeds_done, self.guess, self.inspector.page, self.visiting, self.time_travel.share)
-        if view is None or now == self._painted:
-            return False
-        self._painted = now
-        try:
-            view(self.frame())
-        except Exception as error:  # a page that went away must not end the painter, nor the training
-            self.problem = f"Could not draw: {error!r}"
-        return True
+    @property
+    def ghost(self) -> Run | None:
+        """The run before."""
+        return self.trainer.history.ghost
+
+    @property
+    def tree(self) -> Tree:
+        """All runs that are kept, oldest first."""
+        return self.trainer.history.tree
+
+    @property
+    def band(self) -> SeedBand | None:
+        """The newest comparison over seeds."""
+        return self.trainer.seeds.band
+
+    @property
+    def phase(self) -> Phase:
+        return self.commands.phase
+
+    @property
+    def settings(self) -> Settings:
+        """The newest that a reader asked for."""
+        return self.commands.settings
+
+    @property
+    def first_settings(self) -> Settings:
+        return self.commands.first_settings
+
+    @property
+    def visiting(self) -> int | None:
+        """The past step that was asked for last."""
+        return self.commands.visiting
+
+    @property
+    def source(self) -> RunSource:
+        return self.trainer.source
+
+    @property
+    def data(self) -> Any:
+        """The `Data` of the runs, where they have one."""
+        return getattr(self.source, "data", None)
+
+    @property
+    def time_travel(self) -> TimeTravel:
+        return self.trainer.time_travel
+
+    @property
+    def inspector(self) -> Inspector:
+        return self.trainer.inspector
+
+    @property
+    def threads(self) -> ThreadCount:
+        return self.trainer.threads
 
     @property
     def waiting_for(self) -> int:
@@ -171,11 +212,122 @@ class Session(Obeying):
         return self.engine.ahead_of(self) if self.phase == "waiting" else 0
 
     @property
-    def comparing(self) -> float:
-        """Share of a comparison over seeds that is done; 1 when none goes on."""
-        return self._seeds_done if self._seeds is not None else 1.0
+    def problem(self) -> str:
+        """What went wrong with the newest command."""
+        return self.trainer.problem
+
+    @problem.setter
+    def problem(self, text: str) -> None:
+        self.trainer.problem = text
 
     @property
-    def data(self) -> Any:
-        """The `Data` of the runs, where they have one."""
-        return getattr(self.source, "data", None)
+    def note(self) -> str:
+        """What is to be said besides of the newest command."""
+        return self.trainer.note
+
+    @note.setter
+    def note(self, text: str) -> None:
+        self.trainer.note = text
+
+    @property
+    def book(self) -> RunBook | None:
+        """The ledger that ended runs are written to."""
+        return self.trainer.ledger.book
+
+    @book.setter
+    def book(self, book: RunBook | None) -> None:
+        self.trainer.ledger.book = book
+
+    @property
+    def expected(self) -> str:
+        """What the reader expects of the next run, for the ledger."""
+        return self.trainer.ledger.expected
+
+    @expected.setter
+    def expected(self, text: str) -> None:
+        self.trainer.ledger.expected = text
+
+    def shown(self) -> list[PlottedRun]:
+        """The runs in the picture, the newest last."""
+        return runs_in_picture(self.run, self.other, self.ghost, self.tree)
+
+    def ribbons(self) -> list[CurveBand]:
+        """Bands over seeds, and the reader's guess."""
+        band, guess = self.band, self.guess
+        found = band.ribbons() if band is not None else []
+        return [*found, *(guess.lines(self.run) if guess is not None else [])]
+
+    def picture(self) -> str:
+        """The curves, as HTML text."""
+        return curves_svg(self.shown(), self.ribbons())
+
+    def words(self) -> str:
+        """The status text."""
+        return status_text(self.state())
+
+    def device_words(self) -> str:
+        return device_text(self.settings.device, self.run, self.threads.available)
+
+    def state(self) -> SessionState:
+        """What the status text is made of, as it stands now."""
+        run, phase, trainer = self.run, self.phase, self.trainer
+        going_back = trainer.time_travel.going
+        return SessionState(
+            phase, self.settings, self.first_settings, run, self.other,
+            branch=self.tree.of(run) if run is not None else None,
+            problem=trainer.problem, note=trainer.note, waits_for=self.waiting_for,
+            comparing=trainer.seeds.share, past_step=trainer.time_travel.goal,
+            replayed=trainer.time_travel.share if going_back else 1.0,
+            train_size=trainer.source.size,
+            steps_per_second=trainer.rate.steps_per_second if phase == "running" else 0.0,
+            answers=self._answers(run, phase))
+
+    def _answers(self, run: Run | None, phase: Phase) -> tuple[str, ...]:
+        """What a comparison over seeds says, and how far a guess was from what came."""
+        found = [self.band.verdict] if self.band is not None else []
+        ended = run is not None and phase == "ended" and run.status != "running"
+        if self.guess is not None and run is not None and ended:
+            found.append(self.guess.reply(run))
+        return tuple(found)
+
+    def frame(self) -> Frame:
+        """All that there is to see now."""
+        run = self.run
+        listed = tuple((branch.number, run_title(branch, self.first_settings), branch.pinned)
+                       for branch in reversed(tuple(self.tree)))
+        diagnosis = self._diagnosis.of(run, self.phase == "running")
+        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnosis,
+                     listed, self.inspector.page, run.steps_done if run else 0, self.visiting)
+
+    # --- what the engine calls --------------------------------------------------------------------
+
+    @property
+    def has_command(self) -> bool:
+        return self.commands.waiting is not None
+
+    @property
+    def skips_queue(self) -> bool:
+        command = self.commands.waiting
+        return command is not None and command.action in WITHOUT_TRAINING
+
+    def turn(self) -> bool:
+        """Carry out the newest command, then train for a moment; on the trainer thread."""
+        return self.trainer.turn()
+
+    def paint(self) -> bool:
+        """Hand a new frame to the view, if anything changed since the last one; on the painter
+        thread.
+        """
+        view, trainer = self.view, self.trainer
+        runs = [(id(one.run), one.run.steps_done, one.run.status) for one in trainer.active]
+        now = (runs, self.phase, self.settings, trainer.problem, trainer.note, self.waiting_for,
+               trainer.seeds.done, self.guess, trainer.inspector.page, self.visiting,
+               trainer.time_travel.share)
+        if view is None or now == self._painted:
+            return False
+        self._painted = now
+        try:
+            view(self.frame())
+        except Exception as error:  # a page that went away must not end the painter, nor training
+            trainer.problem = f"Could not draw: {error!r}"
+        return True

@@ -82,24 +82,24 @@ def rest_openmp() -> None:
 _SOFT = 1  # omp_pause_soft: settings are kept
 
 
-def choose_threads(training: Training, many: int) -> tuple[int, float]:
-    """1 or `many`, whichever serves this model now, and its seconds per step.
+def choose_threads(training: Training, available: int) -> tuple[int, float]:
+    """1 or `available`, whichever serves this model now, and its seconds per step.
 
     Measured on a copy, so that the run itself is not touched, and in turns, since a machine's speed
     drifts.
     """
-    if many == 1 or training.device.type != "cpu":
-        return many, math.inf
+    if available == 1 or training.device.type != "cpu":
+        return available, math.inf
     trial = Training(copy.deepcopy(training.model), training.data, training.settings)
     trial.step()  # the first one also allocates
-    times: dict[int, list[float]] = {1: [], many: []}
+    times: dict[int, list[float]] = {1: [], available: []}
     for _ in range(ROUNDS):
         for count, found in times.items():
-            set_threads(count, many)
+            set_threads(count, available)
             trial.step()
             found += _seconds_of_steps(trial)
     usual = {count: statistics.median(found) for count, found in times.items()}
-    best = many if usual[many] * GAIN < usual[1] else 1
+    best = available if usual[available] * GAIN < usual[1] else 1
     return best, usual[best]
 
 
@@ -118,7 +118,7 @@ class ThreadCount:
     """
 
     def __init__(self) -> None:
-        self.many = torch.get_num_threads()
+        self.available = torch.get_num_threads()
         self._usual = math.inf  # seconds per step, as measured before the run
         self._durations: deque[float] = deque()  # seconds of the newest steps
         self._lasted = 0.0  # seconds of these together
@@ -126,17 +126,17 @@ class ThreadCount:
 
     def set(self, count: int) -> None:
         """Let the calling thread compute with so many."""
-        set_threads(count, self.many)
+        set_threads(count, self.available)
 
     def apply(self, run: Run | None) -> None:
         """Let the calling thread compute as this run does by its record; None: with all."""
-        self.set(run.threads[-1][1] if run is not None and run.threads else self.many)
+        self.set(run.threads[-1][1] if run is not None and run.threads else self.available)
 
     def choose(self, training: Training, run: Run, source: str) -> None:
         """Note in the run which count serves it, measured once per kind of model."""
         key = (*(getattr(training.settings, name) for name in COSTLY), source)
         if key not in self._choices:
-            self._choices[key] = choose_threads(training, self.many)
+            self._choices[key] = choose_threads(training, self.available)
         threads, self._usual = self._choices[key]
         run.threads[:] = [(0, threads)]
 

@@ -1,4 +1,4 @@
-"""Back in time: a past step of a run looked at, and a new run that goes on from there."""
+"""Time travel: a past step of a run is computed again, and a new run may go on from there."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from recipe_widgets.training import Rewind
 
 
 class TimeTravel:
-    """One journey at a time.
+    """One replay at a time, from the nearest snapshot to the step that was asked for.
 
     Attributes:
-        share: of the journey that is done, 1 when none goes on.
-        rewind_with: settings that a new run goes on with on arrival; None: the moment is only
+        share: of the replay that is done, 1 when none goes on.
+        rewind_with: settings that a new run goes on with on arrival; None: the past step is only
             looked at.
     """
 
@@ -22,11 +22,12 @@ class TimeTravel:
         self.share = 1.0
         self.rewind_with: Settings | None = None
         self._journey: Rewind | None = None
-        self._way: Iterator[float] = iter(())
+        self._steps: Iterator[float] = iter(())  # yields the share done, step by step
         self._from: Run | None = None
 
     @property
     def going(self) -> bool:
+        """Whether the replay is on its way."""
         return self._journey is not None and self.share < 1.0
 
     @property
@@ -40,38 +41,41 @@ class TimeTravel:
         return self._journey.step if self._journey is not None else None
 
     def begin(self, run: Run, step: int, set_threads: Callable[[int], None]) -> None:
-        """Set out. Raises RecipeError where the run never got that far, or cannot be done over
-        again.
+        """Set out for a step of this run; nothing happens where that is now. set_threads: lets
+        each step be computed with as many threads as the first time.
+
+        Raises:
+            RecipeError: the run cannot be done over again.
         """
         self.end()
         if step < run.steps_done:
             self._journey, self._from, self.share = Rewind(run, step), run, 0.0
-            self._way = self._journey.walk(set_threads)
+            self._steps = self._journey.walk(set_threads)
 
     def move(self) -> bool:
         """One step on; False on arrival."""
-        self.share = min(next(self._way, 1.0), 1.0)
+        self.share = min(next(self._steps, 1.0), 1.0)
         if self.share >= 1.0:
-            for _ in self._way:  # the last check
+            for _ in self._steps:  # the last check: are the numbers those on record?
                 pass
         return self.share < 1.0
 
     def end(self) -> None:
         """Back to now."""
-        close = getattr(self._way, "close", None)
+        close = getattr(self._steps, "close", None)
         if close is not None:
             close()
-        self._journey, self._from, self._way, self.share, self.rewind_with = None, None, iter(
-            ()), 1.0, None
+        self._journey = self._from = self.rewind_with = None
+        self._steps, self.share = iter(()), 1.0
 
-    def lane(self) -> tuple[ModelRun, Run] | None:
+    def branch_off(self) -> tuple[ModelRun, Run] | None:
         """A run that stands at this moment and may go on, and the run it leaves. The moment is
         used up.
         """
         journey, left = self.moment, self._from
         if journey is None or left is None:
             return None
-        journey.run.snapshots = left.snapshots.copy(
-            journey.step) if left.snapshots is not None else None
+        snapshots = left.snapshots
+        journey.run.snapshots = snapshots.copy(journey.step) if snapshots is not None else None
         self.end()
         return ModelRun(journey.training, journey.run), left

@@ -15,7 +15,7 @@ from torch import nn
 from recipe_widgets.core import History, RecipeError, Run, Settings, Step
 
 Steps = Iterator[Any] | Callable[[], Iterator[Any]]
-HOT = ("lr", "momentum", "weight_decay", "dropout")
+HOT_KNOBS = ("lr", "momentum", "weight_decay", "dropout")
 
 
 class UserLoop:
@@ -68,7 +68,7 @@ class UserLoop:
             return ""
         if knob == "dropout":
             return "the model has no dropout layer" if self.model is not None else "no model was handed in"
-        if knob in HOT:
+        if knob in HOT_KNOBS:
             return f"the optimiser has no {Settings.knob(knob).label}" if group else "no optimiser was handed in"
         return "your own training decides that"
 

@@ -168,7 +168,7 @@ class LivePanel:
         """
         tree, newest, note = wiring.saved(file, data)
         panel = cls(data, newest, **options)
-        panel._session.take_up(tree)
+        panel._session.restore(tree)
         panel._session.note = note
         return panel
 

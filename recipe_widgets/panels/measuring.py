@@ -28,7 +28,7 @@ class Measuring:
                  work: Callable[[Place], Iterator[Point]], place: Callable[[dict[str, Any]], Place],
                  verdict: Callable[[Curve], str]) -> None:
         self.controls, self.curve, self._verdict = dict(controls), curve, verdict
-        self._asking: MeasurementQueue[Place, Point] = MeasurementQueue(work, engine=engine_for(None))
+        self._queue: MeasurementQueue[Place, Point] = MeasurementQueue(work, engine=engine_for(None))
         self._view, self._words = widgets.HTML(), widgets.HTML()
         button = widgets.Button(description="Measure here", icon="play", layout={"width": "auto"})
         self.buttons = {"measure": button}
@@ -36,15 +36,15 @@ class Measuring:
         here = self.controls
         self._place: Callable[[], Place] = lambda: place(
             {name: control.value for name, control in here.items()})
-        self._asking.view = show = _shower(self._asking, curve, self._place, verdict, self._view,
+        self._queue.view = show = _shower(self._queue, curve, self._place, verdict, self._view,
                                            self._words)
         for control in self.controls.values():
             control.observe(lambda _: show(), names="value")
-        asking, chosen = self._asking, self._place
-        button.on_click(lambda _: asking.ask(chosen()))
+        queue, chosen = self._queue, self._place
+        button.on_click(lambda _: queue.request(chosen()))
         button.on_click(lambda _: show())
         self._finalizer = weakref.finalize(
-            self, _discard, asking,
+            self, _discard, queue,
             [*self.controls.values(), button, self._words, self._view, self.widget])
         self._finalizer.atexit = False
         show()
@@ -52,11 +52,11 @@ class Measuring:
     def measure(self, *places: Place) -> None:
         """Measure places, the one under the sliders without any. Returns at once; see `wait`."""
         for place in reversed(places or (self._place(),)):  # the newest question is answered first
-            self._asking.ask(place)
+            self._queue.request(place)
 
     def wait(self, timeout: float | None = None) -> Curve:
         """Block until all is measured, `timeout` seconds at most."""
-        self._take(self._asking.wait(timeout))
+        self._take(self._queue.wait(timeout))
         return self.curve
 
     def _take(self, known: Mapping[Place, Point]) -> None:
@@ -65,12 +65,12 @@ class Measuring:
     @property
     def words(self) -> str:
         """The place under the sliders, in words."""
-        self._take(self._asking.known)
-        return _words(self._asking, self.curve, self._place())
+        self._take(self._queue.results)
+        return _words(self._queue, self.curve, self._place())
 
     def plot(self) -> Picture:
         """The curve as far as it is measured, for readers without a kernel."""
-        self._take(self._asking.known)
+        self._take(self._queue.results)
         if not self.curve.points:
             raise RecipeError(f"{type(self).__name__}.plot()", found="nothing measured yet",
                               expected="one place", mend="Call measure() and wait() first.")
@@ -79,8 +79,8 @@ class Measuring:
     def close(self) -> None:
         """Stop measuring and take it off the page. A second call does nothing."""
         if self._finalizer.detach():
-            self._asking.close()
-            _discard(self._asking, [*self.widget.children, self.widget])
+            self._queue.close()
+            _discard(self._queue, [*self.widget.children, self.widget])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.words}"
@@ -92,31 +92,31 @@ class Measuring:
         return bundle
 
 
-def _shower(asking: MeasurementQueue[Place, Point], curve: Curve, place: Callable[[], Place],
+def _shower(queue: MeasurementQueue[Place, Point], curve: Curve, place: Callable[[], Place],
             verdict: Callable[[Curve],
                               str], view: widgets.HTML, words: widgets.HTML) -> Callable[[], None]:
     """What callbacks and the painter call; holds the widgets but not the panel, so that a
     dropped panel can go.
     """
     def show() -> None:
-        curve.points.update(asking.known)
-        words.value = f'<div class="recipe-words" role="status">{html.escape(_words(asking, curve, place()))}</div>'
+        curve.points.update(queue.results)
+        words.value = f'<div class="recipe-words" role="status">{html.escape(_words(queue, curve, place()))}</div>'
         if curve.points:
             view.value = picture_html(curve.plot(verdict(curve), place()), said=False)
 
     return show
 
 
-def _words(asking: MeasurementQueue[Place, Point], curve: Curve, place: Place) -> str:
+def _words(queue: MeasurementQueue[Place, Point], curve: Curve, place: Place) -> str:
     name, x = place
     here = f"{name}, {x:,} {curve.label}"
     if place in curve.points:
         point = curve.points[place]
         return f"{here}: training {_span(point.train)}, validation {_span(point.val)}; gap {100 * point.gap:.0f} points, " \
                f"n = {len(point.val)} seeds."
-    if asking.problem:
-        return f"{here}: {asking.problem}"
-    waiting = "Measuring" if asking.ordered else "Not measured yet: guess first, then press Measure here"
+    if queue.problem:
+        return f"{here}: {queue.problem}"
+    waiting = "Measuring" if queue.has_command else "Not measured yet: guess first, then press Measure here"
     return f"{here}. {waiting}."
 
 
@@ -124,8 +124,8 @@ def _span(values: tuple[float, ...]) -> str:
     return f"{100 * sum(values) / len(values):.0f} % ({100 * min(values):.0f} to {100 * max(values):.0f})"
 
 
-def _discard(asking: MeasurementQueue[Place, Point], parts: list[widgets.Widget]) -> None:
-    asking.close(wait=False)
+def _discard(queue: MeasurementQueue[Place, Point], parts: list[widgets.Widget]) -> None:
+    queue.close(wait=False)
     for part in parts:
         for one in (part.layout, getattr(part, "style", None), part):
             if one is not None:

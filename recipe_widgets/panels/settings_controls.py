@@ -9,7 +9,13 @@ from typing import Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.live.slider_grid import LINEAR_STEP, LOG_STEP, moved_to, places, slider_range
+from recipe_widgets.live.slider_grid import (
+    LINEAR_STEP,
+    LOG_STEP,
+    moved_to,
+    slider_range,
+    slider_stops,
+)
 
 FOUR = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four: always shown
 GROUPS = {
@@ -140,7 +146,7 @@ def _shown(name: str, value: object, slider: widgets.Widget) -> object:
     if isinstance(slider, widgets.SelectMultiple):
         return tuple(str(value).split("+"))
     if isinstance(slider, widgets.SelectionSlider) and value not in [v for _, v in slider.options]:
-        slider.options = places(name, value)  # type: ignore[arg-type]
+        slider.options = slider_stops(name, value)  # type: ignore[arg-type]
     return value
 
 
@@ -155,7 +161,7 @@ def _widget(settings: Settings, name: str) -> widgets.Widget:
     common["continuous_update"] = True
     if knob.scale == "log2" or (knob.scale == "log" and knob.least == 0
                                 and name not in ("lr", "max_steps")):
-        return widgets.SelectionSlider(options=places(name, value), value=value, **common)
+        return widgets.SelectionSlider(options=slider_stops(name, value), value=value, **common)
     if isinstance(value, int) and knob.scale == "linear":
         ends = {"min": min(int(knob.low or 0), value), "max": max(int(knob.high or 1), value)}
         return widgets.IntSlider(value=value, **ends, **common)

@@ -42,7 +42,7 @@ class TuningBoard:
         self.buttons["start"].on_click(lambda _: search.start())
         self.buttons["stop"].on_click(lambda _: search.stop())
         show = _shower(self._chart, self._words, self.buttons)
-        show(search.board())
+        show(search.frame())
         search.view = show
         self.widget = widgets.VBox(
             [widgets.HTML(HEAD),
@@ -53,7 +53,7 @@ class TuningBoard:
     @property
     def words(self) -> str:
         """The plain-words line."""
-        return self._search.board().words
+        return self._search.frame().words
 
     def start(self) -> None:
         """Press Start from code."""
@@ -88,10 +88,10 @@ def _shower(chart: widgets.HTML, words: widgets.HTML, buttons: dict[str, widgets
     """What the painter calls; holds the widgets but not the panel, so that a dropped panel can
     go.
     """
-    def show(board: SearchFrame) -> None:
-        chart.value = board.chart
-        words.value = f'<div class="recipe-words" role="status">{html.escape(board.words)}</div>'
-        active = board.phase in ("running", "waiting")
+    def show(frame: SearchFrame) -> None:
+        chart.value = frame.chart
+        words.value = f'<div class="recipe-words" role="status">{html.escape(frame.words)}</div>'
+        active = frame.phase in ("running", "waiting")
         buttons["start"].disabled, buttons["stop"].disabled = active, not active
 
     return show

@@ -1,4 +1,4 @@
-"""The engine's errands: what the trainer thread does before anyone asks for a run."""
+"""The engine's tasks: what the trainer thread does before anyone asks for a run."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import pytest
 
 from recipe_widgets import Data, LivePanel, Settings
 from recipe_widgets.live import Session
-from recipe_widgets.live.engine import PAINT_EVERY, Engine, rest_after
+from recipe_widgets.live.engine import Engine
+from recipe_widgets.live.pacing import REPAINT_EVERY, seconds_until_repaint
 
 
-def test_the_trainer_thread_does_an_errand_and_then_trains(blobs: Data) -> None:
+def test_the_trainer_thread_does_an_task_and_then_trains(blobs: Data) -> None:
     engine, done, names = Engine(), threading.Event(), []
 
-    def errand() -> None:
+    def task() -> None:
         names.append(threading.current_thread().name)
         done.set()
-        raise RuntimeError("an errand that fails ends nothing")
+        raise RuntimeError("an task that fails ends nothing")
 
     session = Session(blobs, Settings(max_steps=5), engine=engine)
-    engine.prepare(errand)
+    engine.run_once(task)
     assert done.wait(30)
     assert names == ["recipe-trainer"]
     session.order("restart", Settings(max_steps=5))
@@ -60,14 +61,14 @@ def test_a_reader_who_does_without_garbage_collection_keeps_it_so() -> None:
 
 
 def test_costly_pictures_are_drawn_less_often() -> None:
-    assert rest_after(0.001) == PAINT_EVERY
-    assert rest_after(0.07) == pytest.approx(0.7)  # 70 ms of drawing, ten times as long between two
+    assert seconds_until_repaint(0.001) == REPAINT_EVERY
+    assert seconds_until_repaint(0.07) == pytest.approx(0.7)  # 70 ms of drawing, ten times as long between two
 
 
 class Slow:
     """A worker in the middle of a long step."""
 
-    light = ordered = False
+    skips_queue = has_command = False
 
     def __init__(self, log: list[str], name: str) -> None:
         self.log, self.name, self.begun, self.go_on = log, name, threading.Event(), threading.Event(
@@ -88,11 +89,11 @@ def test_a_new_session_waits_for_the_last_step_of_one_that_was_dropped() -> None
     engine, log = Engine(), list[str]()
     old, new = Slow(log, "old"), Slow(log, "new")
     engine.open(old)
-    engine.want(old)
+    engine.enqueue(old)
     assert old.begun.wait(30)
     engine.close(old, wait=False)
     engine.open(new)
-    engine.want(new)
+    engine.enqueue(new)
     assert not new.begun.wait(0.3)
     old.go_on.set()
     assert new.begun.wait(30)
@@ -103,15 +104,15 @@ def test_a_new_session_waits_for_the_last_step_of_one_that_was_dropped() -> None
 
 def test_a_step_that_never_returns_stops_no_other_session_for_ever(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recipe_widgets.live.engine.PATIENCE", 0.1)
+    monkeypatch.setattr("recipe_widgets.live.engine.JOIN_TIMEOUT", 0.1)
     engine, log = Engine(), list[str]()
     stuck, new = Slow(log, "stuck"), Slow(log, "new")
     engine.open(stuck)
-    engine.want(stuck)
+    engine.enqueue(stuck)
     assert stuck.begun.wait(30)
     engine.close(stuck)
     engine.open(new)
-    engine.want(new)
+    engine.enqueue(new)
     assert new.begun.wait(30)
     stuck.go_on.set()
     new.go_on.set()

@@ -16,7 +16,8 @@ import torch
 from recipe_widgets import LivePanel, Settings
 from recipe_widgets.live import engine_for
 from recipe_widgets.live.engine import ENGINE
-from recipe_widgets.live.foreground import FOREGROUND, MOMENT
+from recipe_widgets.live.foreground import FOREGROUND
+from recipe_widgets.live.pacing import FOREGROUND_SLICE
 
 SHORT = Settings(max_steps=60, batch_size=16)
 
@@ -64,7 +65,7 @@ def test_an_idle_kernel_goes_on_by_itself_and_buttons_get_through(blobs) -> None
 
     first, took, paused, later = asyncio.run(reader())
     assert first > 0
-    assert took < 20 * MOMENT  # it came back long before a million steps
+    assert took < 20 * FOREGROUND_SLICE  # it came back long before a million steps
     assert paused == later >= 3 * first
 
 
@@ -134,8 +135,8 @@ def test_a_timeout_counts_once(blobs) -> None:
     panel = LivePanel(blobs, Settings(max_steps=10**9, batch_size=16), foreground=True)
     panel.start()
     began, waits = time.monotonic(), []
-    wait_for = panel._session._news.wait_for
-    panel._session._news.wait_for = lambda done, left: waits.append(left) or wait_for(done, 0)
+    wait_for = panel._session.commands.changed.wait_for
+    panel._session.commands.changed.wait_for = lambda done, left: waits.append(left) or wait_for(done, 0)
     panel.wait(0.6)
     assert time.monotonic() - began >= 0.6
     assert waits == [0.0]

@@ -18,11 +18,11 @@ def test_half_an_answer_is_none() -> None:
         yield number
         raise ZeroDivisionError
 
-    asking = MeasurementQueue(work)
-    asking.ask(1)
-    assert asking.wait(20) == {}
-    assert "ZeroDivisionError" in asking.problem
-    asking.close()
+    queue = MeasurementQueue(work)
+    queue.request(1)
+    assert queue.wait(20) == {}
+    assert "ZeroDivisionError" in queue.problem
+    queue.close()
 
 
 def test_one_question_begins_once() -> None:
@@ -41,10 +41,10 @@ def test_one_question_begins_once() -> None:
         return going()
 
     turns: list[int] = []
-    asking = MeasurementQueue(work)
-    asking.ask(7)
-    assert asking.wait(20) == {7: 7}
-    asking.close()
+    queue = MeasurementQueue(work)
+    queue.request(7)
+    assert queue.wait(20) == {7: 7}
+    queue.close()
     assert begun == [7]
 
 
@@ -54,9 +54,9 @@ def test_who_waits_in_the_foreground_computes() -> None:
             threading.Event().wait(0.02)
             yield number * number
 
-    asking, before = MeasurementQueue(work, engine=Foreground()), threading.active_count()
+    queue, before = MeasurementQueue(work, engine=Foreground()), threading.active_count()
     for number in (1, 2, 3):
-        asking.ask(number)
-    assert asking.wait(20) == {1: 1, 2: 4, 3: 9}
+        queue.request(number)
+    assert queue.wait(20) == {1: 1, 2: 4, 3: 9}
     assert threading.active_count() == before
-    asking.close()
+    queue.close()

@@ -41,7 +41,7 @@ def test_a_run_equals_the_headless_one_to_the_last_bit(session: Session, blobs: 
     try:
         twin = train(blobs, live_settings(SHORT))
     finally:
-        torch.set_num_threads(session.threads.many)
+        torch.set_num_threads(session.threads.available)
     assert run.history.series("train_loss") == twin.history.series("train_loss")
     assert run.history.series("val_loss") == twin.history.series("val_loss")
     assert run.status == "done"
@@ -198,7 +198,7 @@ def test_closing_in_mid_training_ends_the_threads_and_the_run(blobs: Data) -> No
 class Broken:
     """A worker that fails at all that it is asked."""
 
-    light = ordered = False
+    skips_queue = has_command = False
 
     def turn(self) -> bool:
         raise ZeroDivisionError("turn")
@@ -215,7 +215,7 @@ def test_one_broken_worker_is_told_of_and_stops_no_other(blobs: Data,
     broken, frames = Broken(), []
     ENGINE.open(broken)
     session = Session(blobs, SHORT, frames.append)
-    ENGINE.want(broken)
+    ENGINE.enqueue(broken)
     session.order("restart")
     assert session.wait(60).status == "done"
     until(lambda: frames and frames[-1].phase == "ended")

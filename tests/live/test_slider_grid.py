@@ -1,7 +1,8 @@
 import pytest
 
 from recipe_widgets.core import Settings
-from recipe_widgets.live.slider_grid import moved_to, on_grid, powers_of_two, why_without_effect
+from recipe_widgets.live.active_run import why_without_effect
+from recipe_widgets.live.slider_grid import moved_to, on_grid, powers_of_two
 
 
 @pytest.mark.parametrize(("name", "value", "place"), [("lr", 0.05, 10**-1.3), ("lr", 0.1, 0.1),

@@ -119,9 +119,9 @@ def test_rewind_on_the_way_back_begins_on_arrival_with_its_own_settings(
     session.order("visit", step=90)
     until(lambda: session.time_travel.going)
     session.order("rewind", old.newest.replace(lr=0.01))
-    until(lambda: not session.ordered)
+    until(lambda: not session.has_command)
     session.order("rewind", old.newest.replace(lr=0.02))
-    until(lambda: not session.ordered)
+    until(lambda: not session.has_command)
     assert "Going back to step 90" in session.words()
     gate.set()
     branched(session, old, 0.02)
@@ -146,7 +146,7 @@ def test_rewind_without_a_moment_stops_no_run(session: Session) -> None:
     session.order("restart", LONG)
     until(lambda: session.run is not None and session.run.steps_done > 20)
     session.order("rewind")
-    until(lambda: not session.ordered)
+    until(lambda: not session.has_command)
     until(lambda: "past step" in session.note)
     assert session.phase == "running"
 
@@ -236,7 +236,7 @@ def test_a_closed_tab_measures_nothing(session: Session) -> None:
     until(lambda: session.run is not None and any(
         n.startswith("gradient ") for n in session.run.history.names))
     session.look("")
-    until(lambda: not any(isinstance(p, LayerUpdates) for p in session._lanes[-1].training.probes))
+    until(lambda: not any(isinstance(p, LayerUpdates) for p in session.trainer.active[-1].training.probes))
     assert session.inspector.page == ""
     before = session.run.steps_done
     until(lambda: session.run.steps_done > before + 100)

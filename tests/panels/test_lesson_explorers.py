@@ -131,18 +131,18 @@ def test_the_newest_question_goes_first_and_answers_are_kept() -> None:
         ended.append(name)
         yield name.upper()
 
-    asking = MeasurementQueue(work)
+    queue = MeasurementQueue(work)
     for name in "abc":
-        asking.ask(name)
+        queue.request(name)
     assert begun.wait(20)
     gate.set()
-    assert asking.wait(20) == {"a": "A", "b": "B", "c": "C"}
+    assert queue.wait(20) == {"a": "A", "b": "B", "c": "C"}
     assert ended == ["c", "b", "a"]
-    asking.ask("a")
-    assert not asking.ordered
-    asking.close()
-    asking.ask("d")
-    assert not asking.ordered
+    queue.request("a")
+    assert not queue.has_command
+    queue.close()
+    queue.request("d")
+    assert not queue.has_command
 
 
 @pytest.mark.usefixtures("no_leaked_threads")
@@ -150,10 +150,10 @@ def test_a_failing_question_is_said_and_the_others_go_on() -> None:
     def work(number: int) -> Iterator[float]:
         yield 1 / number
 
-    asking = MeasurementQueue(work)
-    asking.ask(0)
-    asking.wait(20)
-    asking.ask(2)
-    assert asking.wait(20) == {2: 0.5}
-    assert "ZeroDivisionError" in asking.problem
-    asking.close()
+    queue = MeasurementQueue(work)
+    queue.request(0)
+    queue.wait(20)
+    queue.request(2)
+    assert queue.wait(20) == {2: 0.5}
+    assert "ZeroDivisionError" in queue.problem
+    queue.close()

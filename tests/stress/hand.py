@@ -168,7 +168,7 @@ def answers(panel: LivePanel) -> None:
 
     def answered() -> bool:
         run, refused = panel.run, session.problem.startswith(
-            "Training could not go on") and not session.ordered
+            "Training could not go on") and not session.has_command
         return refused or (run is not None and run is not before and run.newest.lr == lr
                            and run.steps_done > 0)
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from jupyter_client.manager import KernelManager
 
-from recipe_widgets.live.engine import PAINT_EVERY
+from recipe_widgets.live.pacing import REPAINT_EVERY
 from tests.stress.kernels import PANEL, Page, connected, process_of, running_kernel
 from tests.stress.tally import Tally, times
 
@@ -151,7 +151,7 @@ def test_sleep_and_wake(kernel: tuple[KernelManager, Page], tally: Callable[[str
         page.until(lambda before=before: page.step > before)
         assert page.value("(lost, id(panel.run))") == f"(19, {run})"
         # no burst of what was not drawn meanwhile
-        assert busiest_second(page) <= 1 / PAINT_EVERY + 1
+        assert busiest_second(page) <= 1 / REPAINT_EVERY + 1
         row.tried += 1
 
 
