@@ -1,2 +1,5 @@
-"""The experiments behind the notebooks' cells: one folder a notebook, and what they share in `common`.
+"""The experiments behind the notebooks' cells: a folder for each notebook, and what they share in
+`common`.
 """
+
+from recipe_widgets._moved import lesson_name as __getattr__  # noqa: F401
