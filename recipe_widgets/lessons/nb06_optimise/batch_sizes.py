@@ -1,4 +1,7 @@
-"""Full batch, single sample, mini-batch: time, steps, memory, noise. (Notebook 06, P1 and P2.)"""
+"""Batch sizes: what full batch, mini-batch and single sample cost in time, steps, memory and noise.
+
+Notebook 06, P1 and P2.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ def saved_bytes(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:
     """Bytes that the forward pass keeps for the backward pass, without parameters: what a larger
     batch costs in memory.
     """
+    # tensors that share a storage count once; parameters are there with any batch size
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
+        """Called by autograd with each tensor that it keeps."""
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage.nbytes()
@@ -36,21 +41,19 @@ def saved_bytes(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         loss = nn.functional.cross_entropy(model(x), y)
-    del loss
+    del loss  # ends the graph, and with it what autograd keeps
     return sum(kept.values())
 
 
 @dataclass(frozen=True)
 class Course:
-    """One batch size: validation loss (nats) over steps and over seconds of training; bytes kept
-    for the backward pass.
-    """
+    """How the training with one batch size went."""
 
     batch_size: int
-    steps: list[int]
-    seconds: list[float]
-    losses: list[float]
-    memory: int
+    steps: list[int]  # at which the validation loss was measured, from 0
+    seconds: list[float]  # of training until then; measuring is not counted
+    losses: list[float]  # validation loss, nats
+    memory: int  # bytes kept for the backward pass of one batch
 
     @property
     def best(self) -> float:
@@ -65,13 +68,13 @@ class Ways:
 
     def __str__(self) -> str:
         rows = [
-            f"{'':>16}  {'samples a step':>14}  {'steps':>7}  {'seconds':>7}  {'kept for backward':>17}  "
-            "lowest validation loss"
+            f"{'':>16}  {'samples a step':>14}  {'steps':>7}  {'seconds':>7}  "
+            f"{'kept for backward':>17}  lowest validation loss"
         ]
-        for name, c in self.courses.items():
-            rows.append(
-                f"{name:>16}  {c.batch_size:>14,}  {c.steps[-1]:>7,}  {c.seconds[-1]:>7.2f}  "
-                f"{c.memory / 1e3:>14,.1f} kB  {c.best:.3f} nats")
+        for name, course in self.courses.items():
+            rows.append(f"{name:>16}  {course.batch_size:>14,}  {course.steps[-1]:>7,}  "
+                        f"{course.seconds[-1]:>7.2f}  {course.memory / 1e3:>14,.1f} kB  "
+                        f"{course.best:.3f} nats")
         winner = min(self.courses, key=lambda name: self.courses[name].best)
         fewest = min(self.courses, key=lambda name: self.courses[name].steps[-1])
         return "\n".join(
@@ -82,6 +85,7 @@ class Ways:
         for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("seconds", "steps"),
                               strict=True):
             for number, (name, course) in enumerate(self.courses.items()):
+                # without the first point: a logarithmic axis has no place for 0
                 axes.plot(
                     getattr(course, kind)[1:], course.losses[1:], LINES[number] + "o", markersize=3,
                     color=PALETTE[number], label=name)
@@ -94,14 +98,17 @@ class Ways:
         set_title(figure, f"In the same time the {winner} gets lowest", 9)
         return Picture(
             figure, "Validation loss over time and over steps. " +
-            "; ".join(f"{name}: {c.best:.3f} after {c.steps[-1]} steps"
-                      for name, c in self.courses.items()) + ".")
+            "; ".join(f"{name}: {course.best:.3f} after {course.steps[-1]} steps"
+                      for name, course in self.courses.items()) + ".")
 
 
 def ways_to_batch(data: Data, settings: Settings, rates: Mapping[str, tuple[int, float]],
                   seconds: float = 1.5, clock: Callable[[], float] = time.perf_counter) -> Ways:
-    """Train for the same number of seconds with each (batch size, learning rate); a batch size
-    of 0 is the full batch.
+    """Train for the same number of seconds with each (batch size, learning rate).
+
+    Args:
+        rates: {name: (batch size, learning rate)}; a batch size of 0 is the full batch.
+        seconds: of training for each. clock: seconds that pass, for tests.
     """
     if not rates or seconds <= 0:
         raise RecipeError("ways_to_batch(rates, seconds)", found=f"{len(rates)}, {seconds} s",
@@ -114,13 +121,14 @@ def ways_to_batch(data: Data, settings: Settings, rates: Mapping[str, tuple[int,
 
 
 def _course(data: Data, settings: Settings, seconds: float, clock: Callable[[], float]) -> Course:
-    """Looks at a thousand validation samples whenever the steps have grown by a third; those
-    looks are not timed.
+    """Train for some seconds. The validation loss is measured whenever the number of steps has
+    grown by a third, and that is not timed.
     """
+    # a thousand samples: else a full-batch run would spend its time on measuring
     settings = settings.replace(eval_samples=1000)
     training = Training(build_model(settings, data.shape, data.num_classes), data, settings)
     steps, times, losses = [0], [0.0], [training.evaluate().loss]
-    spent, due = 0.0, 1
+    spent, due = 0.0, 1  # seconds of training; the step at which to measure next
     while spent < seconds:
         start = clock()
         training.step()
@@ -130,7 +138,7 @@ def _course(data: Data, settings: Settings, seconds: float, clock: Callable[[], 
             steps.append(training.done)
             times.append(spent)
             losses.append(training.evaluate().loss)
-    if steps[-1] < training.done:
+    if steps[-1] < training.done:  # the end is measured in any case
         steps.append(training.done)
         times.append(spent)
         losses.append(training.evaluate().loss)
@@ -152,19 +160,20 @@ class Noise:
 
     @property
     def slope(self) -> float:
-        """Of log error over log batch size: -0.5 where the error falls with the root of the
-        batch size.
+        """Slope of log error over log batch size: -0.5 where the error falls with the root of the
+        batch size, as the mean of independent samples does.
         """
-        return float(
-            np.polyfit(np.log(list(self.gradient)), np.log(list(self.gradient.values())), 1)[0])
+        log_sizes, log_errors = np.log(list(self.gradient)), np.log(list(self.gradient.values()))
+        return float(np.polyfit(log_sizes, log_errors, 1)[0])
 
     def __str__(self) -> str:
         ends = min(self.gradient), max(self.gradient)
         share = self.gradient[ends[0]] / self.gradient[ends[1]]
-        law = "close to the root law's -0.5" if abs(self.slope +
-                                                    0.5) < 0.1 else "not the root law's -0.5"
-        return f"From {ends[0]} to {ends[1]} samples a batch ({ends[1] // ends[0]} times as many) the gradient's noise " \
-               f"falls {share:.1f}-fold; the slope is {self.slope:.2f}, {law}. {self.draws} batches or more of each size."
+        close = abs(self.slope + 0.5) < 0.1
+        law = "close to the root law's -0.5" if close else "not the root law's -0.5"
+        return (f"From {ends[0]} to {ends[1]} samples a batch ({ends[1] // ends[0]} times as many) "
+                f"the gradient's noise falls {share:.1f}-fold; the slope is {self.slope:.2f}, "
+                f"{law}. {self.draws} batches or more of each size.")
 
     def plot(self) -> Picture:
         figure = Figure(figsize=(7, 3), layout="constrained")
@@ -174,7 +183,7 @@ class Noise:
                   label="gradient: |batch - all| / |all|")
         axes.plot(sizes, list(self.loss.values()), "s--", color=PALETTE[1],
                   label="loss: standard deviation (nats)")
-        first = self.gradient[sizes[0]]
+        first = self.gradient[sizes[0]]  # the law's line begins where the measured one does
         axes.plot(sizes, first * np.sqrt(sizes[0] / sizes), ":", color="0.5",
                   label="1 / root of the batch size")
         axes.set(xscale="log", yscale="log", xlabel="samples in a batch", ylabel="noise")
@@ -182,10 +191,8 @@ class Noise:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-        set_title(
-            figure,
-            f"The gradient's noise falls as the batch size to the power {self.slope:.2f} (root law: -0.5)"
-        )
+        set_title(figure, "The gradient's noise falls as the batch size to the power "
+                  f"{self.slope:.2f} (root law: -0.5)")
         return Picture(figure, str(self))
 
 
@@ -200,12 +207,14 @@ def gradient_noise(model: nn.Module, data: Data, sizes: Sequence[int], draws: in
     params = [p for p in model.parameters() if p.requires_grad]
 
     def gradient(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Gradient (P,) of all parameters in one vector, and the loss, of these samples."""
         x, y = data.train.batch(rows)
         loss = nn.functional.cross_entropy(model(x), y)
-        return torch.cat([g.flatten()
-                          for g in torch.autograd.grad(loss, params)]), float(loss.detach())
+        parts = torch.autograd.grad(loss, params)
+        return torch.cat([part.flatten() for part in parts]), float(loss.detach())
 
-    whole, _ = gradient(torch.arange(data.train.size))
+    whole, _ = gradient(  # what every batch estimates
+        torch.arange(data.train.size))
     draw = generator(seed, "batches")
     errors: dict[int, float] = {}
     spreads: dict[int, float] = {}
@@ -214,8 +223,9 @@ def gradient_noise(model: nn.Module, data: Data, sizes: Sequence[int], draws: in
         found = [
             gradient(torch.randint(data.train.size, (size, ), generator=draw)) for _ in range(often)
         ]
-        errors[size] = float(
-            np.mean([float(((g - whole).norm() / whole.norm())**2) for g, _ in found]))**0.5
+        # root mean square of |batch - all| / |all|
+        squares = [float(((batch - whole).norm() / whole.norm())**2) for batch, _ in found]
+        errors[size] = float(np.mean(squares))**0.5
         spreads[size] = float(np.std([loss for _, loss in found], ddof=1))
     return Noise(errors, spreads, draws)
 
@@ -234,20 +244,25 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
                           range(seeds))
         curves = [np.array(run.history.series("train_loss")) for run in made]
         ends = [curve[-max(4, len(curve) // 4):] for curve in curves]
+        # differences take the trend away; of two independent values they spread √2 times as much
         noise = [float(np.diff(end).std() / 2**0.5 / end.mean()) for end in ends]
         return noise, [
             run.history.last("val_accuracy") if run.status == "done" else np.nan for run in made
         ]
 
-    (a_noise, a), (b_noise, b), (_, scaled) = runs(small, settings.lr), runs(large, settings.lr), \
-        runs(large, settings.lr * large / small)
-    names, higher = (f"batches of {small}",
-                     f"batches of {large}"), f"batches of {large}, lr x {large // small}"
+    small_noise, small_scores = runs(small, settings.lr)
+    large_noise, large_scores = runs(large, settings.lr)
+    # as many samples in fewer steps: each step has to go further (Goyal et al. 2017)
+    _, scaled = runs(large, settings.lr * large / small)
+    names = f"batches of {small}", f"batches of {large}"
+    higher = f"batches of {large}, lr x {large // small}"
     return [
-        Claim("larger batch, less noise", *names, tuple(a_noise), tuple(b_noise),
+        Claim("larger batch, less noise", *names, tuple(small_noise), tuple(large_noise),
               "noise of the training loss (share of its mean)", more=False),
-        Claim("less noise, so a better result after as many samples", *names, tuple(a), tuple(b)),
-        Claim("a learning rate raised with the batch helps", names[1], higher, tuple(b),
+        Claim("less noise, so a better result after as many samples", *names, tuple(small_scores),
+              tuple(large_scores)),
+        Claim("a learning rate raised with the batch helps", names[1], higher, tuple(large_scores),
               tuple(scaled)),
-        Claim("even so the small batches are better", higher, names[0], tuple(scaled), tuple(a))
+        Claim("even so the small batches are better", higher, names[0], tuple(scaled),
+              tuple(small_scores))
     ]

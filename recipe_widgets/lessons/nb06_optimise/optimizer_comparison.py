@@ -1,5 +1,6 @@
-"""Optimisers on real nets: equality with PyTorch, learning rates, SGD against Adam. (Notebook
-06, P3 to P6 and P8.)
+"""Optimisers on real nets: equality with PyTorch, learning rates, SGD against Adam.
+
+Notebook 06, P3 to P6 and P8.
 """
 
 from __future__ import annotations
@@ -30,15 +31,20 @@ from recipe_widgets.training.manual_optimizers import ManualOptimizer
 
 # A rule written by hand, its constants, and PyTorch's own class with the same ones.
 TWINS: dict[str, tuple[by_hand.Rule, dict[str, float], Any]] = {
-    "sgd": (by_hand.sgd, {}, lambda p, lr: torch.optim.SGD(p, lr)), "momentum":
-    (by_hand.momentum, {"gamma":
-                        0.9}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9)), "nesterov":
-    (by_hand.nesterov, {"gamma":
-                        0.9}, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9, nesterov=True)),
-    "adagrad": (by_hand.adagrad, {}, lambda p, lr: torch.optim.Adagrad(p, lr)), "rmsprop":
-    (by_hand.rmsprop, {"alpha": 0.9}, lambda p, lr: torch.optim.RMSprop(p, lr, alpha=0.9)),
-    "adadelta": (by_hand.adadelta, {"rho": 0.9}, lambda p, lr: torch.optim.Adadelta(p, lr)), "adam":
-    (by_hand.adam, {"beta1": 0.9}, lambda p, lr: torch.optim.Adam(p, lr)),
+    "sgd": (by_hand.sgd, {},
+            lambda params, lr: torch.optim.SGD(params, lr)),
+    "momentum": (by_hand.momentum, {"gamma": 0.9},
+                 lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9)),
+    "nesterov": (by_hand.nesterov, {"gamma": 0.9},
+                 lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9, nesterov=True)),
+    "adagrad": (by_hand.adagrad, {},
+                lambda params, lr: torch.optim.Adagrad(params, lr)),
+    "rmsprop": (by_hand.rmsprop, {"alpha": 0.9},  # PyTorch's default is 0.99
+                lambda params, lr: torch.optim.RMSprop(params, lr, alpha=0.9)),
+    "adadelta": (by_hand.adadelta, {"rho": 0.9},
+                 lambda params, lr: torch.optim.Adadelta(params, lr)),
+    "adam": (by_hand.adam, {"beta1": 0.9},
+             lambda params, lr: torch.optim.Adam(params, lr)),
 }
 
 
@@ -49,6 +55,7 @@ def equal_to_torch(data: Data, settings: Settings, steps: int = 50,
     """
     found = {}
     for name, (rule, constants, theirs) in TWINS.items():
+        # the same seed: both begin at the same weights
         nets = [build_model(settings, data.shape, data.num_classes).double() for _ in range(2)]
         optimizers = [
             ManualOptimizer(nets[0].parameters(), rule, lr, **constants),
@@ -62,7 +69,7 @@ def equal_to_torch(data: Data, settings: Settings, steps: int = 50,
                 nn.functional.cross_entropy(net(x.double()), y).backward()
                 optimizer.step()
         pairs = zip(*(net.parameters() for net in nets), strict=True)
-        found[name] = max(float((a - b).detach().abs().max()) for a, b in pairs)
+        found[name] = max(float((ours - torchs).detach().abs().max()) for ours, torchs in pairs)
     return found
 
 
@@ -71,9 +78,10 @@ def bias_correction(beta: float = 0.999, steps: Sequence[int] = (1, 2, 10, 100, 
     β for all t.
     """
     rows = [f"{'step':>6}  {'raw mean':>9}  {'/ (1 - β^t)':>11}  {'/ (1 - β)':>10}"]
-    for t in steps:
-        raw = 1 - beta**t
-        rows.append(f"{t:>6}  {raw:>9.4f}  {raw / (1 - beta**t):>11.4f}  {raw / (1 - beta):>10.2f}")
+    for step in steps:
+        raw = 1 - beta**step  # the geometric sum (1 - β)(1 + β + ... + βᵗ⁻¹)
+        rows.append(f"{step:>6}  {raw:>9.4f}  {raw / (1 - beta**step):>11.4f}  "
+                    f"{raw / (1 - beta):>10.2f}")
     return "\n".join(rows)
 
 
@@ -110,7 +118,7 @@ class TwoSweeps:
         sgd, adam = (self.sweeps[name] for name in ("SGD", "Adam"))
         found = [Claim("tuned SGD wins", f"Adam at {adam.best_lr:g}", f"SGD at {sgd.best_lr:g}",
                        tuple(adam.scores(adam.best_lr)), tuple(sgd.scores(sgd.best_lr)))]
-        if 3e-4 in adam.runs:
+        if 3e-4 in adam.runs:  # the rate of "Adam is safe" (Karpathy, A Recipe, 2019)
             found.append(
                 Claim("Adam at 3e-4 falls short of tuned SGD", "Adam at 3e-4, untuned",
                       f"SGD at {sgd.best_lr:g}", tuple(adam.scores(3e-4)),
@@ -120,10 +128,12 @@ class TwoSweeps:
     def __str__(self) -> str:
         widths = {name: self.width(name) for name in self.sweeps}
         ends = "; ".join(
-            f"{name}: best {sweep.mean(sweep.best_lr):.1%} at {sweep.best_lr:g}, within 2 points of it over "
-            f"{widths[name]:.1f} decades" for name, sweep in self.sweeps.items())
+            f"{name}: best {sweep.mean(sweep.best_lr):.1%} at {sweep.best_lr:g}, "
+            f"within 2 points of it over {widths[name]:.1f} decades"
+            for name, sweep in self.sweeps.items())
         wide = max(widths, key=lambda name: widths[name])
-        same = len({round(v, 6) for v in widths.values()}) == 1
+        # both on the same grid: widths are equal but for rounding
+        same = len({round(width, 6) for width in widths.values()}) == 1
         tail = "Both forgive a wrong rate equally" if same else f"{wide} forgives a wrong rate more"
         return f"{ends}. {tail}, on this grid."
 
@@ -132,8 +142,8 @@ class TwoSweeps:
         axes = figure.subplots()
         for number, (name, sweep) in enumerate(self.sweeps.items()):
             lrs = list(sweep.runs)
-            low, mean, high = (100 * np.array([part(lr)
-                                               for lr in lrs])
+            # accuracies in percent: of the worst seed, the mean, the best seed
+            low, mean, high = (100 * np.array([part(lr) for lr in lrs])
                                for part in (sweep.worst, sweep.mean, sweep.best))
             axes.fill_between(lrs, low, high, color=PALETTE[number], alpha=0.25)
             axes.plot(lrs, mean, LINES[number] + "os"[number % 2], color=PALETTE[number],
@@ -169,11 +179,13 @@ def sgd_and_adam(data: Data, settings: Settings, sgd: Sequence[float], adam: Seq
 def momentum_effect(data: Data, settings: Settings,
                     seeds: int = 6) -> tuple[Comparison[str], list[Claim]]:
     """Momentum 0.9 against none at the same learning rate, and against none at ten times the rate,
-    where each gradient counts as much in the long run."""
+    where each gradient counts as much in the long run.
+    """
     kinds = {
-        "momentum 0.9": settings.replace(momentum=0.9), "no momentum":
-        settings.replace(momentum=0.0), "no momentum, lr x 10":
-        settings.replace(momentum=0.0, lr=10 * settings.lr)
+        "momentum 0.9": settings.replace(momentum=0.9),
+        "no momentum": settings.replace(momentum=0.0),
+        # 1 / (1 - 0.9) = 10: what a gradient is worth in all under momentum 0.9
+        "no momentum, lr x 10": settings.replace(momentum=0.0, lr=10 * settings.lr),
     }
     runs = Comparison({name: train_many(data, one, range(seeds)) for name, one in kinds.items()})
     return runs, [
@@ -193,12 +205,17 @@ def around(data: Data, settings: Settings, lr: float | None, seeds: int = 2,
         {rate: train_many(data, settings.replace(lr=rate), range(seeds)) for rate in rates})
     words = ", ".join(f"{rate:.2g}: {runs.mean(rate):.1%}" for rate in runs.runs)
     best = runs.best_lr
+    # within a point of the best: with few seeds they cannot be told apart
     near = [
         f"{rate:.2g}" for rate in runs.runs
         if rate != lr and runs.mean(rate) > runs.mean(best) - 0.01
     ]
-    end = f"is beaten by {best:.2g}, {'higher' if best > lr else 'lower'}" if best != lr else \
-        f"and {near[0]} are within a point of each other" if near else "is the best of the three"
+    if best != lr:
+        end = f"is beaten by {best:.2g}, {'higher' if best > lr else 'lower'}"
+    elif near:
+        end = f"and {near[0]} are within a point of each other"
+    else:
+        end = "is the best of the three"
     return f"{data.name}: {words} (mean of {seeds} seeds). The suggestion {lr:.2g} {end}."
 
 
@@ -206,12 +223,14 @@ def check_beats_adam(data: Data, settings: Settings, lr: float, seeds: int = 2) 
     """Judge the exercise: SGD with momentum 0.9 at `lr` beats Adam at 3e-4 with every seed."""
     found = sgd_and_adam(data, settings, [lr], [3e-4], seeds)
     ours, theirs = found.sweeps["SGD"].scores(lr), found.sweeps["Adam"].scores(3e-4)
-    facts = f"SGD at {lr:g}: {min(ours):.1%} to {max(ours):.1%}; Adam at 3e-4: {min(theirs):.1%} to {max(theirs):.1%} " \
-            f"({seeds} seeds)."
-    if all(a > b for a, b in zip(ours, theirs, strict=True)):
+    facts = (f"SGD at {lr:g}: {min(ours):.1%} to {max(ours):.1%}; Adam at 3e-4: {min(theirs):.1%} "
+             f"to {max(theirs):.1%} ({seeds} seeds).")
+    # seed by seed: both runs of a pair have the same initial weights and batches
+    if all(our > their for our, their in zip(ours, theirs, strict=True)):
         return f"Right: better with every seed. {facts}"
-    hint = "The loss still falls from step to step: go higher." if _still_falls(found.sweeps["SGD"].runs[lr]) else \
-        "The loss no longer falls: go lower."
+    falls = _still_falls(found.sweeps["SGD"].runs[lr])
+    hint = ("The loss still falls from step to step: go higher." if falls else
+            "The loss no longer falls: go lower.")
     return f"Not yet. {facts} {hint}"
 
 

@@ -1,5 +1,6 @@
-"""Optimisers on surfaces of two weights, where their paths can be seen. (Notebook 06, P3 and
-P4.)
+"""Optimisers on surfaces of two weights, where their paths can be seen.
+
+Notebook 06, P3 and P4.
 """
 
 from __future__ import annotations
@@ -29,13 +30,12 @@ _MARKS = "osD^vP*X"
 
 @dataclass(frozen=True)
 class Surface:
-    """loss: weights (..., 2) to losses (...). start: where paths begin. span: what the picture
-    shows: (left, right, low, high). least: the lowest loss there is."""
+    """A loss of two weights."""
 
-    loss: Loss
-    start: tuple[float, float]
-    span: tuple[float, float, float, float]
-    least: float = 0.0
+    loss: Loss  # weights (..., 2) to losses (...)
+    start: tuple[float, float]  # where paths begin
+    span: tuple[float, float, float, float]  # what the picture shows: left, right, low, high
+    least: float = 0.0  # the lowest loss there is
 
 
 def bowl(condition: float = 20.0) -> Surface:
@@ -45,6 +45,7 @@ def bowl(condition: float = 20.0) -> Surface:
     if not 1 <= condition <= 1e4:
         raise RecipeError("bowl(condition=)", found=condition,
                           expected="a number from 1 (round) to 10000")
+    # so narrow that the steep side fills the picture at any condition
     high = 2.2 / max(1.0, condition / 20) ** 0.5
     return Surface(lambda w: 0.5 * (w[..., 0]**2 + condition * w[..., 1]**2), (-2.0, 0.5 * high),
                    (-2.4, 2.4, -high, high))
@@ -52,6 +53,7 @@ def bowl(condition: float = 20.0) -> Surface:
 
 def saddle(_: float = 1.0) -> Surface:
     """½x² + ¼(y² - 1)²: flat at the origin, where it falls to both sides; two minima at y = ±1."""
+    # begins a hair beside the ridge: exactly on it no gradient would ever leave
     return Surface(lambda w: 0.5 * w[..., 0] ** 2 + 0.25 * (w[..., 1] ** 2 - 1) ** 2, (-1.8, 1e-3),
                    (-2.2, 2.2, -1.8, 1.8))
 
@@ -69,20 +71,20 @@ def plateau(_: float = 1.0) -> Surface:
 
 
 def turned(surface: Surface, degrees: float) -> Surface:
-    """The same surface, turned: rules that scale each weight by itself profit from valleys along
+    """The same surface, rotated: rules that scale each weight by itself profit from valleys along
     an axis, and only there.
     """
     angle = np.deg2rad(degrees)
-    c, s = float(np.cos(angle)), float(np.sin(angle))
-    # w (..., 2) @ back: turns w the other way
-    back = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    # w (..., 2) @ back rotates w by -angle, to where the old surface has its value
+    back = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)
     x, y = surface.start
     left, right, low, high = surface.span
-    wide = max(abs(side)
-               for side in (left, right)) * abs(c) + max(abs(side) for side in (low, high)) * abs(s)
-    tall = max(abs(side)
-               for side in (left, right)) * abs(s) + max(abs(side) for side in (low, high)) * abs(c)
-    return Surface(lambda w: surface.loss(w @ back), (c * x - s * y, s * x + c * y),
+    across, along = max(abs(left), abs(right)), max(abs(low), abs(high))
+    # half the sides of the box around the rotated picture
+    wide = across * abs(cos) + along * abs(sin)
+    tall = across * abs(sin) + along * abs(cos)
+    return Surface(lambda w: surface.loss(w @ back), (cos * x - sin * y, sin * x + cos * y),
                    (-wide, wide, -tall, tall), surface.least)
 
 
@@ -96,9 +98,14 @@ def rule(name: str, gamma: float = 0.9) -> tuple[by_hand.Rule, dict[str, float]]
     beta.
     """
     constants: dict[str, dict[str, float]] = {
-        "sgd": {}, "momentum": {"gamma": gamma}, "nesterov": {"gamma": gamma}, "adagrad": {},
-        "rmsprop": {"alpha": 0.9}, "adadelta": {}, "adam": {"beta1": min(gamma,
-                                                                         0.999)}, "normalized": {},
+        "sgd": {},
+        "momentum": {"gamma": gamma},
+        "nesterov": {"gamma": gamma},
+        "adagrad": {},
+        "rmsprop": {"alpha": 0.9},
+        "adadelta": {},
+        "adam": {"beta1": min(gamma, 0.999)},  # at 1 its first mean would never move
+        "normalized": {},
     }
     if name not in constants:
         raise RecipeError("Optimiser", found=repr(name), expected="one of " + ", ".join(constants))
@@ -108,14 +115,12 @@ def rule(name: str, gamma: float = 0.9) -> tuple[by_hand.Rule, dict[str, float]]
 
 @dataclass(frozen=True)
 class Path:
-    """Where one optimiser went: weights (steps + 1, 2) and losses (steps + 1,), up to the first
-    that is no number.
-    """
+    """Where one optimiser went, up to the first loss that is no number."""
 
     name: str
     lr: float
-    weights: Array
-    losses: Array
+    weights: Array  # (steps + 1, 2)
+    losses: Array  # (steps + 1,)
     diverged: bool
 
     def __str__(self) -> str:
@@ -126,20 +131,21 @@ class Path:
 def descend(surface: Surface, name: str, lr: float, steps: int = 60, gamma: float = 0.9) -> Path:
     """One optimiser's path from the surface's start, in float64."""
     step, constants = rule(name, gamma)
-    w = torch.tensor(surface.start, dtype=torch.float64)
-    state: dict[str, Any] = {}
-    weights, losses = [w.tolist()], [float(surface.loss(w))]
+    weight = torch.tensor(surface.start, dtype=torch.float64)  # (2,), changed in place
+    state: dict[str, Any] = {}  # the rule's own: running means, counts
+    weights, losses = [weight.tolist()], [float(surface.loss(weight))]
     for _ in range(steps):
-        step(w, _gradient(surface, w), state, lr=lr, **constants)
-        loss = float(surface.loss(w))
-        if not np.isfinite(loss) or loss > 1e6:
+        step(weight, _gradient(surface, weight), state, lr=lr, **constants)
+        loss = float(surface.loss(weight))
+        if not np.isfinite(loss) or loss > 1e6:  # far outside every picture: it will not come back
             return Path(name, lr, np.array(weights), np.array(losses), True)
-        weights.append(w.tolist())
+        weights.append(weight.tolist())
         losses.append(loss)
     return Path(name, lr, np.array(weights), np.array(losses), False)
 
 
 def _gradient(surface: Surface, w: torch.Tensor) -> torch.Tensor:
+    """Of each row of w (..., 2): the sum lets every row have the gradient of its own loss."""
     leaf = w.detach().clone().requires_grad_()
     return torch.autograd.grad(surface.loss(leaf).sum(), leaf)[0]
 
@@ -150,23 +156,27 @@ def best_rate(surface: Surface, name: str, steps: int = 60, gamma: float = 0.9,
     one row each.
     """
     step, constants = rule(name, gamma)
-    w = torch.tensor(surface.start, dtype=torch.float64).repeat(len(rates), 1)
-    lr, state = torch.tensor(rates, dtype=torch.float64)[:, None], {
-    }  # type: tuple[torch.Tensor, dict[str, Any]]
+    weights = torch.tensor(surface.start, dtype=torch.float64).repeat(len(rates), 1)  # (rates, 2)
+    lr: Any = torch.tensor(rates, dtype=torch.float64)[:, None]  # (rates, 1): one for each row
+    state: dict[str, Any] = {}
     for _ in range(steps):
-        g = _gradient(surface, w)
+        gradient = _gradient(surface, weights)
         if name == "normalized":  # its norm is of one weight vector, not of all rows
-            by_hand.sgd(w, g / (g.norm(dim=1, keepdim=True) + 1e-12), state,
-                        lr=lr)  # type: ignore[arg-type]
+            norms = gradient.norm(dim=1, keepdim=True)
+            by_hand.sgd(weights, gradient / (norms + 1e-12), state, lr=lr)
         else:
-            step(w, g, state, lr=lr, **constants)
-    return float(rates[int(surface.loss(w).nan_to_num(nan=torch.inf).argmin())])
+            step(weights, gradient, state, lr=lr, **constants)
+    # a row that diverged is the worst, not an error
+    return float(rates[int(surface.loss(weights).nan_to_num(nan=torch.inf).argmin())])
 
 
 def race(surface: Surface, names: Sequence[str] = OPTIMIZERS, lr: float | None = None,
          steps: int = 60, gamma: float = 0.9) -> dict[str, Path]:
-    """The path of each optimiser; with lr None each has the best of `RATES` for it, so that none
-    loses by its rate.
+    """The path of each optimiser, by name.
+
+    Args:
+        lr: learning rate of all; None gives each the best of `RATES` for it, so that none loses by
+            its rate.
     """
     if not names:
         raise RecipeError("race(names=)", found="none",
@@ -183,11 +193,12 @@ def ranking(paths: Mapping[str, Path]) -> str:
     """One sentence: who is lowest at the end, who is last, who diverged."""
     ended = sorted((path for path in paths.values() if not path.diverged),
                    key=lambda path: float(path.losses[-1]))
-    lost = [path.name for path in paths.values() if path.diverged]
-    tail = f" Diverged: {', '.join(lost)}." if lost else ""
+    diverged = [path.name for path in paths.values() if path.diverged]
+    tail = f" Diverged: {', '.join(diverged)}." if diverged else ""
     if not ended:
-        return f"All diverged: {', '.join(lost)}. Take a lower learning rate."
-    head = f"Lowest after {len(ended[0].losses) - 1} steps: {ended[0].name} ({ended[0].losses[-1]:.2g})"
+        return f"All diverged: {', '.join(diverged)}. Take a lower learning rate."
+    lowest = ended[0]
+    head = f"Lowest after {len(lowest.losses) - 1} steps: {lowest.name} ({lowest.losses[-1]:.2g})"
     last = f"; highest: {ended[-1].name} ({ended[-1].losses[-1]:.2g})" if len(ended) > 1 else ""
     return f"{head}{last}.{tail}"
 
@@ -198,11 +209,13 @@ def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> P
     plane, curve = figure.subplots(1, 2)
     _contours(plane, surface)
     for number, path in enumerate(paths.values()):
+        # a marker each, so that the lines can be told apart without colour
         look: dict[str, Any] = {
             "color": PALETTE[number % len(PALETTE)], "marker": _MARKS[number % len(_MARKS)],
             "markersize": 3, "linewidth": 1.1
         }
         plane.plot(*path.weights.T, **look, markevery=4)
+        # 1e-12: the axis is logarithmic, and some optimisers reach the minimum exactly
         curve.plot(np.maximum(path.losses - surface.least, 1e-12), **look, markevery=10,
                    label=f"{path.name}, lr {path.lr:.2g}{', diverged' if path.diverged else ''}")
     plane.plot(*surface.start, "k*", markersize=10)
@@ -213,18 +226,17 @@ def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> P
     figure.legend(*curve.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=4,
                   loc="outside lower center")
     set_title(figure, title or ranking(paths), 8.2)
-    return Picture(
-        figure,
-        f"Paths of optimisers from the star. {ranking(paths)} {'; '.join(map(str, paths.values()))}."
-    )
+    ends = "; ".join(map(str, paths.values()))
+    return Picture(figure, f"Paths of optimisers from the star. {ranking(paths)} {ends}.")
 
 
 def _contours(axes: Axes, surface: Surface) -> None:
     left, right, low, high = surface.span
     x, y = np.meshgrid(np.linspace(left, right, 90), np.linspace(low, high, 90))
-    z = surface.loss(torch.tensor(np.stack([x, y], -1))).numpy()
-    levels = np.quantile(z, np.linspace(0.04, 0.9, 5))
-    axes.contour(x, y, z, levels=np.unique(levels), colors="0.75", linewidths=0.8,
+    losses = surface.loss(torch.tensor(np.stack([x, y], -1))).numpy()  # (90, 90)
+    # quantiles: each line takes in as much of the picture as the next, however steep the surface
+    levels = np.quantile(losses, np.linspace(0.04, 0.9, 5))
+    axes.contour(x, y, losses, levels=np.unique(levels), colors="0.75", linewidths=0.8,
                  antialiased=False)
 
 
@@ -232,13 +244,14 @@ def constant_push(gamma: float, steps: int = 200) -> Array:
     """Sizes (steps,) of the updates of momentum, at lr 1, while the gradient is always 1: they
     grow to 1/(1 - γ).
     """
-    w, state = torch.zeros(1, dtype=torch.float64), {}  # type: tuple[torch.Tensor, dict[str, Any]]
-    before, found = 0.0, []
+    weight = torch.zeros(1, dtype=torch.float64)
+    state: dict[str, Any] = {}
+    before, sizes = 0.0, []
     for _ in range(steps):
-        by_hand.momentum(w, torch.ones(1, dtype=torch.float64), state, lr=1.0, gamma=gamma)
-        found.append(before - float(w))
-        before = float(w)
-    return np.array(found)
+        by_hand.momentum(weight, torch.ones(1, dtype=torch.float64), state, lr=1.0, gamma=gamma)
+        sizes.append(before - float(weight))
+        before = float(weight)
+    return np.array(sizes)
 
 
 def pure_motion(gamma: float = 1.0, lr: float = 0.01, steps: int = 400) -> Picture:
@@ -246,16 +259,16 @@ def pure_motion(gamma: float = 1.0, lr: float = 0.01, steps: int = 400) -> Pictu
     ever.
     """
     surface = bowl(1.0)
-    paths = {f"γ = {g:g}": descend(surface, "momentum", lr, steps, g) for g in (0.9, gamma)}
+    paths = {f"γ = {value:g}": descend(surface, "momentum", lr, steps, value)
+             for value in (0.9, gamma)}
     figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.subplots()
     for number, (name, path) in enumerate(paths.items()):
         axes.plot(path.weights[:, 0], ("-", "--")[number], color=PALETTE[number], label=name)
+    # the largest distance from the minimum in the last quarter
     swing = float(np.abs(paths[f"γ = {gamma:g}"].weights[-steps // 4:, 0]).max())
-    set_title(
-        figure,
-        f"With γ = {gamma:g} it still swings by {swing:.2g} at the end, from {abs(surface.start[0]):.2g}"
-    )
+    set_title(figure, f"With γ = {gamma:g} it still swings by {swing:.2g} at the end, "
+              f"from {abs(surface.start[0]):.2g}")
     axes.set(xlabel="step", ylabel="first weight")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
@@ -269,11 +282,11 @@ def two_forms(lrs: Sequence[float], gamma: float = 0.9) -> tuple[Array, Array]:
     """
     found = []
     for form in (by_hand.momentum, by_hand.momentum_velocity):
-        w, state = torch.ones(1,
-                              dtype=torch.float64), {}  # type: tuple[torch.Tensor, dict[str, Any]]
+        weight = torch.ones(1, dtype=torch.float64)
+        state: dict[str, Any] = {}
         course = [1.0]
         for lr in lrs:
-            form(w, w.clone(), state, lr=lr, gamma=gamma)
-            course.append(float(w))
+            form(weight, weight.clone(), state, lr=lr, gamma=gamma)  # the gradient of ½w² is w
+            course.append(float(weight))
         found.append(np.array(course))
     return found[0], found[1]

@@ -1,4 +1,4 @@
-"""Learning rates over a run. (Notebook 06, P7.)"""
+"""Schedules: learning rates over a run, and what they are worth. Notebook 06, P7."""
 
 from __future__ import annotations
 
@@ -38,19 +38,18 @@ def show_schedule(settings: Settings, steps_per_epoch: int = 100,
                       linewidth=1)
     course = rates(settings, steps_per_epoch)
     axes.plot(course, color=PALETTE[0], linewidth=2.5, label=settings.schedule)
-    axes.plot([], color="0.8", label="other schedules")
+    axes.plot([], color="0.8", label="other schedules")  # one entry of the legend for all of them
     middle, end, peak = float(course[len(course) // 2]), float(course[-1]), int(course.argmax())
     set_title(
-        figure,
-        f"{settings.schedule}: at most {course.max():.2g} (step {peak}), {middle:.2g} half way, {end:.2g} at the "
-        f"end; mean {course.mean():.2g}", 8)
+        figure, f"{settings.schedule}: at most {course.max():.2g} (step {peak}), {middle:.2g} "
+        f"half way, {end:.2g} at the end; mean {course.mean():.2g}", 8)
     axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return Picture(
-        figure,
-        f"Learning rate under the schedule {settings.schedule}: {course[0]:.2g} at first, {middle:.2g} "
-        f"half way, {end:.2g} at the end of {len(course)} steps; its mean is {course.mean():.2g}.")
+        figure, f"Learning rate under the schedule {settings.schedule}: {course[0]:.2g} at first, "
+        f"{middle:.2g} half way, {end:.2g} at the end of {len(course)} steps; its mean is "
+        f"{course.mean():.2g}.")
 
 
 def compare_schedules(data: Data, settings: Settings, names: Sequence[str],
@@ -70,6 +69,7 @@ def few(runs: Comparison[str], *names: str) -> Comparison[str]:
 
 def train_with_rate(data: Data, settings: Settings, rate: Callable[[int], float]) -> Run:
     """Train with a schedule of your own: `rate(step)` is the learning rate of each step, from 0."""
+    # constant: the loop then leaves the rate alone, and the lines below set it
     training = Training(build_model(settings, data.shape, data.num_classes), data,
                         settings.replace(schedule="constant"))
     run = training.new_run()
@@ -88,8 +88,10 @@ def train_with_rate(data: Data, settings: Settings, rate: Callable[[int], float]
 
 def cooldowns(data: Data, settings: Settings, shares: Sequence[float],
               seeds: int = 3) -> Comparison[str]:
-    """Exponential decay to a hundredth, reached after a share of the run (1: at its end); after
-    that the rate stays low.
+    """Exponential decay of the learning rate to a hundredth, and after that it stays low.
+
+    Args:
+        shares: of the run after which the hundredth is reached, in (0, 1]; 1 is the run's end.
     """
 
     def run(seed: int, share: float) -> Run:
