@@ -23,7 +23,7 @@ from recipe_widgets.checks.overfit import (
     overfit_few,
     overfit_one_batch,
 )
-from recipe_widgets.checks.report import Report, run_all
+from recipe_widgets.checks.report import run_all
 from recipe_widgets.checks.runner import Check, check
 from recipe_widgets.checks.shell import check_named
 from recipe_widgets.checks.signals import (
@@ -49,6 +49,7 @@ from recipe_widgets.checks.start import (
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.timing import timing
 from recipe_widgets.checks.wiring import bias_before_norm, gradients_flow, optimizer_covers_model
+from recipe_widgets.core import Report
 
 __all__ = [
     "Check",

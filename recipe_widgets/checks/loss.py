@@ -11,8 +11,10 @@ from recipe_widgets.checks.losses import loss_facts, output_of, replaced
 from recipe_widgets.checks.runner import CannotTellError, check, model_copy, new_model, to_train
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
-from recipe_widgets.rules import start as judge_start
 from recipe_widgets.rules import wiring as judge
+from recipe_widgets.rules.evidence import Outputs
+from recipe_widgets.rules.output_scale import OutputsAtLoss
+from recipe_widgets.rules.output_scale import output_scale as judge_output_scale
 
 
 @check("fail", "A. Karpathy, Most common neural net mistakes, 2018")
@@ -39,10 +41,11 @@ def output_scale(target: Subject, *, inits: int = 3) -> CheckResult:
     same = [(p, y) for parts in z for p, (_, y) in zip(parts, target.batches, strict=False)
             if p.shape == y.shape and y.is_floating_point()]
     below = float(torch.cat([y.flatten() for _, y in same]).lt(0).float().mean()) if same else 0.0
-    return judge_start.output_scale(_evidence(outputs, loud), facts.kind, facts.classes, below)
+    return judge_output_scale(
+        [OutputsAtLoss(_evidence(outputs, loud), facts.kind, facts.classes, below)])
 
 
-def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> judge_start.Outputs:
+def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> Outputs:
     def gap(total: torch.Tensor) -> float:
         return float((total - 1).abs().max())
 
@@ -51,7 +54,7 @@ def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> judge_st
 
     wide = torch.cat([z.flatten() for z in (*outputs, *loud)])
     columns = [z for z in outputs if z.ndim == 2 and z.shape[1] > 1 and len(z) > 1]
-    return judge_start.Outputs(
+    return Outputs(
         low=float(wide.min()), high=float(wide.max()), zeros=float(
             (wide == 0).float().mean()), constant=bool((wide == wide[0]).all()),
         row_sum_gap=worst(lambda z: gap(z.sum(1))) if outputs[0].ndim > 1 else float("inf"),

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
 from recipe_widgets.checks import (
@@ -30,8 +25,8 @@ from recipe_widgets.checks import (
 from recipe_widgets.checks.runner import Check
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.timing import timing
-from recipe_widgets.core import CheckResult, RecipeError, rng_guard
-from recipe_widgets.core.arguments import checked, checked_fields
+from recipe_widgets.core import CheckResult, Report, rng_guard
+from recipe_widgets.core.arguments import checked
 
 # Order of the recipe: data, wiring of loss and outputs, start, dependencies, gradients, the loop,
 # memorising, signals.
@@ -50,65 +45,6 @@ IN_ORDER: tuple[Check, ...] = (
 )
 # says more about the machine than about the program: here it only notes
 _AS_NOTES = frozenset({timing})
-_MARKS = {"fail": "✗", "warn": "!", "note": "i", "pass": "✓", "skip": "–"}
-
-
-@checked_fields()
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What the checks said: iterate over it, print it, show it, save it."""
-
-    results: tuple[CheckResult, ...]
-
-    def __iter__(self) -> Iterator[CheckResult]:
-        return iter(self.results)
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __getitem__(self, name: str) -> CheckResult:
-        """The result of one check by its name."""
-        for result in self.results:
-            if result.name == name:
-                return result
-        raise RecipeError("Report", found=f"no result {name!r}",
-                          expected=", ".join(r.name for r in self.results))
-
-    @property
-    def failures(self) -> tuple[CheckResult, ...]:
-        return tuple(r for r in self.results if r.status == "fail")
-
-    @property
-    def summary(self) -> str:
-        """For example "1 fail, 2 warn, 20 pass"."""
-        counts = [(status, sum(r.status == status for r in self.results)) for status in _MARKS]
-        return ", ".join(f"{count} {status}" for status, count in counts if count) or "no checks"
-
-    def __str__(self) -> str:
-        return "\n".join([*map(str, self.results), self.summary])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(_row(result) for result in self.results)
-        return (f'<table class="recipe-report"><caption>{html.escape(self.summary)}</caption>'
-                f"<thead><tr><th></th><th>check</th><th>finding</th><th>evidence</th></tr></thead>"
-                f"<tbody>{rows}</tbody></table>")
-
-    def to_json(self) -> str:
-        """A JSON list, one object per result, with its evidence as plain numbers."""
-        return json.dumps([{f.name: _plain(getattr(r, f.name))
-                            for f in dataclasses.fields(r)}
-                           for r in self.results])
-
-    def raise_for_failures(self) -> None:
-        """For pytest: nothing where no check failed.
-
-        Raises:
-            RecipeError: its text lists what failed.
-        """
-        if self.failures:
-            raise RecipeError(
-                "Checks",
-                found=f"{len(self.failures)} failed:\n" + "\n".join(map(str, self.failures)))
 
 
 @checked()
@@ -152,58 +88,3 @@ def _safely(check: Check, name: str, target: Subject) -> CheckResult:
         return result
     return CheckResult(name, "skip",
                        f"could not look: it returned {type(result).__name__}, no CheckResult")
-
-
-def _row(result: CheckResult) -> str:
-    advice = f"<br><i>{html.escape(result.advice)}</i>" if result.advice and not result.ok else ""
-    measured = "" if result.measured is None else html.escape(
-        f"{result.measured:.4g}" if isinstance(result.measured, float) else str(result.measured))
-    expected = "" if result.expected is None else f" (expected {html.escape(_number(result.expected))})"
-    return (
-        f'<tr class="recipe-{result.status}"><td title="{result.status}">{_MARKS[result.status]}</td>'
-        f"<td>{html.escape(result.name)}</td><td>{html.escape(result.message)}{advice}</td>"
-        f"<td>{measured}{expected}{_spark(result)}</td></tr>")
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _spark(result: CheckResult) -> str:
-    """A small picture of the first series of numbers in the evidence, as SVG."""
-    for value in result.details.values():
-        series = list(value.values()) if isinstance(value, dict) else value
-        numbers = np.asarray(
-            series, dtype=float) if isinstance(series,
-                                               (list, np.ndarray)) and len(series) > 2 and all(
-                                                   isinstance(v, (int, float))
-                                                   for v in list(series)) else np.array([])
-        numbers = numbers[np.isfinite(numbers)]
-        if numbers.ndim == 1 and len(numbers) > 2:
-            low, span = numbers.min(), max(float(np.ptp(numbers)), 1e-12)
-            every = -(-len(numbers) // 120)  # 60 units are wide enough for so many
-            shown = [(i, numbers[i]) for i in range(0, len(numbers), every)]
-            points = " ".join(f"{60 * i / (len(numbers) - 1):.1f},{15 - 14 * (v - low) / span:.1f}"
-                              for i, v in shown)
-            return (
-                f'<br><svg width="60" height="16" role="img" aria-label="{len(numbers)} numbers from '
-                f'{numbers[0]:.3g} to {numbers[-1]:.3g}"><polyline points="{points}" fill="none" '
-                f'stroke="currentColor"/></svg>')
-    return ""
-
-
-def _plain(value: Any) -> Any:
-    """JSON's own types; NaN and infinities as texts."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (torch.Tensor, np.ndarray)):
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from recipe_widgets.checks.report import Report, run_all
+from recipe_widgets.checks.report import run_all
 from recipe_widgets.checks.subject import Subject
-from recipe_widgets.core import RecipeError
+from recipe_widgets.core import RecipeError, Report
 from recipe_widgets.core.arguments import checked
 
 _WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the three, or a Subject"

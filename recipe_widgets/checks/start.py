@@ -26,6 +26,8 @@ from recipe_widgets.checks.runner import (
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
 from recipe_widgets.rules import start as judge
+from recipe_widgets.rules.loss_at_init import FirstLoss
+from recipe_widgets.rules.loss_at_init import loss_at_init as judge_loss_at_init
 
 _SAMPLES = 32  # per batch where two trainings are compared: enough to tell inputs from zeros
 
@@ -55,8 +57,9 @@ def loss_at_init(target: Subject, *, inits: int = 3) -> CheckResult:
             losses += [float(target.loss(model, x, y)) for x, y in target.batches[:4]]
     if facts.kind in ("cross_entropy", "nll") and target.y.ndim == 1 and facts.classes <= 20:
         by_class = _per_class(target)
-    return judge.loss_at_init(losses, _expected(target, facts), facts.kind, facts.classes,
-                              facts.scale, by_class, facts.flat, len(target.y))
+    return judge_loss_at_init(
+        FirstLoss(losses, _expected(target, facts), facts.kind, facts.classes, facts.scale,
+                  per_class=by_class, flat=facts.flat, samples=len(target.y)))
 
 
 def _expected(target: Subject, facts: LossFacts) -> float | None:

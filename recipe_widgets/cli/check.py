@@ -33,9 +33,6 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         put(chosen.json, report.to_json())
     if chosen.html:
-        put(
-            chosen.html,
-            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>recipe check</title>'
-            f"<body>{report._repr_html_()}</body></html>")
+        put(chosen.html, report.to_html())
     bad = ("fail",) if chosen.fail_on == "fail" else ("fail", "warn")
     return DIVERGED if any(result.status in bad for result in report) else DONE

@@ -1,8 +1,11 @@
 from .errors import RecipeError as RecipeError
+from .findings import CheckResult as CheckResult
+from .findings import Finding as Finding
+from .findings import Severity as Severity
+from .findings import Status as Status
 from .history import History as History
 from .probe import Probe as Probe
-from .result import CheckResult as CheckResult
-from .result import Status as Status
+from .report import Report as Report
 from .run import Run as Run
 from .run import RunStatus as RunStatus
 from .run import Step as Step

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.rules.wiring import few
+from recipe_widgets.rules.texts import few
 
 _TRAINCHECK = "TrainCheck, OSDI 2025"
 _SCALE_FREE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad", "Adadelta",

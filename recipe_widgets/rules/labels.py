@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.rules.wiring import few
+from recipe_widgets.rules.texts import few
 
 Array = npt.NDArray[Any]
 _KARPATHY = "A. Karpathy, A Recipe for Training Neural Networks, 2019"

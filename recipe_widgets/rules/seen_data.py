@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.core.result import Status
+from recipe_widgets.core.findings import Status
 
 Hashes = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.core.result import Status
-from recipe_widgets.rules.start import Outputs, output_scale
+from recipe_widgets.core.findings import Status
+from recipe_widgets.rules.evidence import Outputs
+from recipe_widgets.rules.loss_at_init import FirstLoss, loss_at_init
+from recipe_widgets.rules.output_scale import OutputsAtLoss, output_scale
 
 _KARPATHY = "A. Karpathy, A Recipe for Training Neural Networks, 2019"
 
@@ -61,32 +63,11 @@ def outputs_fit(seen: Sequence[LossSeen]) -> CheckResult | None:
     """Do the outputs suit the loss? (probabilities into cross-entropy, logits into NLL, a last
     ReLU)
     """
-    if not seen:
+    if len(seen) < 2:
         return None
-    classes = max(s.classes for s in seen)
-    relu = _most(seen, lambda s: s.last in ("Relu", "LeakyRelu") and s.outputs.low >= 0)
-    if relu and seen[0].kind == "regression" and max(s.below for s in seen) > 0:
-        below = max(s.below for s in seen)
-        return CheckResult(
-            "output_scale", "fail",
-            f"a ReLU is the last layer: outputs are never negative, {below:.0%} of "
-            "the targets are", 0.0, advice="Drop the last ReLU.")
-    if relu and seen[0].kind in ("cross_entropy", "bce_logits"):
-        return CheckResult("output_scale", "warn",
-                           "a ReLU is the last layer: no logit can be negative", 0.0,
-                           advice="Drop the last ReLU.")
-    if _most(seen, lambda s: s.last == "Sigmoid" and s.kind == "bce_logits"):
-        return CheckResult("output_scale", "fail",
-                           "a sigmoid goes before a loss that wants logits: it is applied twice",
-                           advice="Drop the sigmoid.")
-    if _most(seen, lambda s: s.last == "Sigmoid" and s.kind == "cross_entropy" and s.classes > 1):
-        return CheckResult(
-            "output_scale", "warn",
-            "a sigmoid goes before cross-entropy: the logits are squeezed into "
-            "0..1", advice="Drop the sigmoid.")
-    said = [output_scale(s.outputs, s.kind, classes, s.below) for s in seen]
-    bad = [r for r in said if not r.ok]
-    return bad[-1] if len(bad) >= 2 and len(bad) >= 0.75 * len(said) else None
+    classes, below = max(s.classes for s in seen), max(s.below for s in seen)
+    return output_scale(
+        [OutputsAtLoss(s.outputs, s.kind, classes, below, s.last) for s in seen])
 
 
 def reduction(seen: Sequence[LossSeen], passes: int, sgd: bool,
@@ -198,16 +179,10 @@ def first_loss(seen: Sequence[LossSeen], pretrained: bool) -> CheckResult | None
             0].classes < 2 or pretrained:
         return None
     s, expected = seen[0], math.log(seen[0].classes)
-    scale = abs(s.scale) if s.scale else 1.0
-    value = s.value / scale
-    if s.scale is None or s.scale <= 0 or not math.isfinite(value) or value < 2 * expected + 0.7:
+    if s.scale is None or s.scale <= 0 or not math.isfinite(s.value):
         return None
-    return CheckResult(
-        "loss_at_init", "warn",
-        "the first loss is far above that of knowing nothing: the net is sure "
-        "before it has learnt anything", value, expected, "nats",
-        "Look at the scale of the initial "
-        "weights, of the last layer's above all, and of the inputs.", _KARPATHY)
+    found = loss_at_init(FirstLoss([s.value / s.scale], expected, s.kind, s.classes))
+    return None if found.ok else found
 
 
 def output_bias(seen: Sequence[LossSeen]) -> CheckResult | None:

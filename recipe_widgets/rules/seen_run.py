@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.rules.wiring import few
+from recipe_widgets.rules.texts import few
 
 _KARPATHY = "A. Karpathy, A Recipe for Training Neural Networks, 2019"
 

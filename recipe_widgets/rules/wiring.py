@@ -8,14 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core import CheckResult
+from recipe_widgets.rules.texts import few
 
 Array = npt.NDArray[np.float64]
 _KARPATHY = "A. Karpathy, A Recipe for Training Neural Networks, 2019"
-
-
-def few(names: Sequence[str], most: int = 4) -> str:
-    """The first names and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def batch_independence(moved: float, spread: float, own: float) -> CheckResult:

@@ -7,7 +7,7 @@ import sys
 import types
 from contextlib import AbstractContextManager
 
-from recipe_widgets.watch.report import Finding, Report
+from recipe_widgets.core import Finding, Report
 from recipe_widgets.watch.session import run_script
 from recipe_widgets.watch.session import watch as _watch
 

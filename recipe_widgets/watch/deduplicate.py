@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recipe_widgets.watch.report import Finding
+from recipe_widgets.core import Finding
 
 # A finding on the left explains those on the right, which are then left out.
 _EXPLAINS = {

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from recipe_widgets.core import CheckResult, rng_guard
+from recipe_widgets.core import CheckResult, Finding, rng_guard
 from recipe_widgets.rules import events, seen_loss, signals, wiring
 from recipe_widgets.rules import seen_run as run
 from recipe_widgets.watch.data_judging import data_findings
 from recipe_widgets.watch.deduplicate import merged
 from recipe_widgets.watch.evidence import model_probes as probes
+from recipe_widgets.watch.instrument.source_location import text
 from recipe_widgets.watch.recorder import Recorder
-from recipe_widgets.watch.report import Finding
 
 
 class Verdict:
@@ -30,7 +30,7 @@ class Verdict:
 
     def say(self, result: CheckResult | None, at: Any = None) -> None:
         if result is not None and result.status in ("fail", "warn", "note"):
-            self.found.append(Finding.of(result, at))
+            self.found.append(result.at(at, text(at)))
 
     @contextlib.contextmanager
     def part(self) -> Iterator[None]:

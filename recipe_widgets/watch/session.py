@@ -11,12 +11,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recipe_widgets.core import RecipeError
+from recipe_widgets.core import RecipeError, Report
 from recipe_widgets.core.arguments import checked, one_of, whole
 from recipe_widgets.watch.instrument.call_patches import Patches
 from recipe_widgets.watch.judging import Verdict
 from recipe_widgets.watch.recorder import Recorder
-from recipe_widgets.watch.report import Report
 
 
 class WatchSession:
@@ -24,7 +23,7 @@ class WatchSession:
 
     def __init__(self, script: str = "", steps: int | None = None,
                  own_process: bool = False) -> None:
-        self.report = Report(script)
+        self.report = Report(command="watch", script=script)
         self.recorder = Recorder(steps)
         self.patches, self.own_process = Patches(self.recorder), own_process
         self.began = time.perf_counter()
@@ -98,8 +97,7 @@ def run_script(script: Path, arguments: Sequence[str], steps: int | None = None,
         report.save(json, "json")
     if html:
         report.save(html, "html")
-    bad = report.of("error") or (fail_on == "warning" and report.of("warning"))
-    return status or (3 if fail_on and bad else 0)
+    return status or (3 if fail_on and report.at_least(fail_on) else 0)
 
 
 def _execute(script: Path, arguments: Sequence[str]) -> tuple[int, bool]:

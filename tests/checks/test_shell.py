@@ -51,7 +51,10 @@ def test_a_good_model_exits_with_zero_and_writes_both_files(
     path = list(sys.path)
     assert main(["check", "my_project:good", "--json", "out.json", "--html", "out.html"]) == 0
     assert sys.path == path
-    results = {r["name"]: r["status"] for r in json.loads((project / "out.json").read_text())}
+    results = {
+        f["check"]: f["status"]
+        for f in json.loads((project / "out.json").read_text())["findings"]
+    }
     assert results["batch_independence"] == "pass"
     assert "<table" in (project / "out.html").read_text()
     assert "batch_independence" in capsys.readouterr().out

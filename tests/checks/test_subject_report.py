@@ -189,7 +189,7 @@ def test_report(capsys):
     page = report._repr_html_()
     assert "<script" not in page
     assert page.count("<tr") == len(report) + 1
-    assert {r["name"] for r in json.loads(report.to_json())} == {r.name for r in report}
+    assert {r["check"] for r in json.loads(report.to_json())["findings"]} == {r.name for r in report}
     with pytest.raises(RecipeError, match="output_scale"):
         report.raise_for_failures()
     with pytest.raises(RecipeError, match="no result"):

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.core import Entry, Run, RunBook, Tree
+from recipe_widgets.core import Entry, Report, Run, RunBook, Tree
 from recipe_widgets.data.download import Remote, fetch
 from recipe_widgets.data.full_sets import SETS, _read_npz, _write_npz
 from recipe_widgets.export import save_script
@@ -33,7 +33,6 @@ from recipe_widgets.lessons.nb03_check_the_machinery import Clinic
 from recipe_widgets.live import Session
 from recipe_widgets.panels.wiring import saved
 from recipe_widgets.training import Checkpoints
-from recipe_widgets.watch.report import Report
 
 
 @dataclass(frozen=True)

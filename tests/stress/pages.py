@@ -26,8 +26,6 @@ from recipe_widgets.plots.inspector import (
 from recipe_widgets.plots.search_board import TrialDot, search_svg
 from recipe_widgets.plots.svg import curves_svg
 from recipe_widgets.training.layer_statistics import LayerStatistics, ModelStatistics
-from recipe_widgets.watch.report import Finding
-from recipe_widgets.watch.report import Report as Watched
 
 MARK = "window.__xss=1"
 ATTACKS = (f"<script>{MARK}</script>", f"<img src=x onerror={MARK}>",
@@ -94,10 +92,12 @@ def report_page(text: str) -> str:
 
 
 def watch_page(text: str) -> str:
-    evidence = {"code": text, "measured": text, "expected": text, "unit": text, text: text}
-    findings = [Finding(text, kind, text, evidence, where=text, advice=text, source=text)
-                for kind in ("error", "warning", "note")]
-    return Watched(script=text, findings=findings, problem=text, steps=3).to_html()
+    findings = [
+        CheckResult(text, status, text, measured=text, expected=text, unit=text, advice=text,
+                    source=text, details={text: text}, where=text, code=text)
+        for status in ("fail", "warn", "note")
+    ]
+    return Report(findings, "watch", script=text, problem=text, steps=3).to_html()
 
 
 def curves_page(text: str) -> str:

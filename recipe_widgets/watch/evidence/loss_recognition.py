@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from recipe_widgets.rules.evidence import Outputs
 from recipe_widgets.rules.seen_loss import LossSeen
-from recipe_widgets.rules.start import Outputs
 from recipe_widgets.watch.instrument import autograd_graph as graph
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 

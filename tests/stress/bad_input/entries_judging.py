@@ -138,7 +138,7 @@ CHECKS = [
     Entry(
         "checks.Subject", checks.Subject, lambda:
         {"model": tiny_net(), "batches": tuple(batches()), "loss_fn": nn.functional.cross_entropy}),
-    Entry("checks.Report", checks.Report, lambda: {"results": (_result(), )}, use=str),
+    Entry("checks.Report", checks.Report, lambda: {"findings": (_result(), )}, use=str),
     Entry("checks.check", checks.check, lambda: {"worst": "warn", "source": "x"}),
     Entry("checks.check_named", checks.check_named,
           lambda: {"target": "no_such_module:make", "progress": False}, words=("module", )),
