@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from recipe_widgets.checks.losses import loss_facts
-from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject, with_options
+from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult, History, RecipeError, Run, Status, rng_guard
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.rules import curves as judge
 from recipe_widgets.rules import fit as judge_fit
 
@@ -96,10 +96,10 @@ def curve_check(worst: Status) -> Callable[[Callable[..., CheckResult]], Check]:
     """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses;
     or, as every check does, a model with batches and a loss, whose `history` it reads."""
     def wrap(gather: Callable[..., CheckResult]) -> Check:
-        gather = with_options(gather)
+        gather = validated(gather)
 
         @functools.wraps(gather)
-        @checked()
+        @validated
         def run(given: Any, batches: Any = None, loss_fn: Any = None, *, falls: bool | None = None,
                 **options: Any) -> CheckResult:
             own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
@@ -142,7 +142,8 @@ def curve_shape(evidence: Evidence) -> CheckResult:
 
 
 @curve_check("warn")
-def noise_level(evidence: Evidence, *, batch_size: int | None = None) -> CheckResult:
+def noise_level(evidence: Evidence, *,
+                batch_size: Annotated[int | None, whole(1)] = None) -> CheckResult:
     """How much do the losses of neighbouring steps differ, relative to their level?"""
     if not evidence.falls:
         return CheckResult("noise_level", "skip", "this loss need not fall")
@@ -151,7 +152,8 @@ def noise_level(evidence: Evidence, *, batch_size: int | None = None) -> CheckRe
 
 
 @curve_check("warn")
-def lr_verdict(evidence: Evidence, *, ratio: Any = (), lr: float | None = None) -> CheckResult:
+def lr_verdict(evidence: Evidence, *, ratio: Any = (),
+               lr: Annotated[float | None, real(0)] = None) -> CheckResult:
     """Is the learning rate too high, high, good or low?
 
     It reads the loss, and the size of the updates where it is known: the column `update_ratio` or

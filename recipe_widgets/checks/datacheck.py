@@ -18,11 +18,11 @@ from recipe_widgets.checks.runner import (
     CannotTellError,
     Check,
     as_subject,
-    with_options,
 )
 from recipe_widgets.checks.samples import Looked, Part, made, parts_of
 from recipe_widgets.checks.subject import Subject, rereadable
 from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 
 _MOST, _SECONDS = 4096, 3.0  # what is taken of a model's batches
@@ -37,7 +37,7 @@ def data_check(worst: Status, *names: str) -> Callable[[Callable[..., CheckResul
     loss_fn). `names` are the options that may follow by position instead of the labels.
     """
     def wrap(gather: Callable[..., CheckResult]) -> Check:
-        gather = with_options(gather)
+        gather = validated(gather)
 
         @functools.wraps(gather)
         def run(data: Any, *more: Any, **options: Any) -> CheckResult:

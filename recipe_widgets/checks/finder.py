@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from recipe_widgets.checks.runner import CannotTellError, adam, bench, check, to_train
 from recipe_widgets.checks.subject import Subject, endless, generators_kept, subject
 from recipe_widgets.core import CheckResult, RecipeError, Settings
-from recipe_widgets.core.arguments import checked, real, whole
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
 from recipe_widgets.rules.lr_range import lr_range
@@ -22,10 +22,13 @@ from recipe_widgets.training import BatchIndices, make_optimizer, pick_device
 STOP = 4.0  # times the lowest smoothed loss: the test has seen enough
 
 
-@checked(low=real(0, 1e6, above=True), high=real(0, 1e6, above=True), steps=whole(20, 10**5))
+@validated
 def lr_finder(model_or_settings: Any, batches: Any = None,
-              loss_fn: Callable[..., Any] | None = None, *, low: float = 1e-6, high: float = 10.0,
-              steps: int = 120, optimizer: Any = None, **options: Any) -> CheckResult:
+              loss_fn: Callable[..., Any] | None = None, *,
+              low: Annotated[float, real(0, 1e6, above=True)] = 1e-6,
+              high: Annotated[float, real(0, 1e6, above=True)] = 10.0,
+              steps: Annotated[int, whole(20, 10**5)] = 120, optimizer: Any = None,
+              **options: Any) -> CheckResult:
     """Which learning rate to begin with: train a copy while the rate grows from `low` to `high` by
     the same factor each step, and look where the loss falls and where it explodes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -19,12 +20,16 @@ from recipe_widgets.checks.runner import (
 )
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules import wiring as judge
 
 
 @check("fail")
-def gradient_check(target: Subject, *, h: float | None = None, directions: int = 4,
-                   tensors: int = 24, warmup: int = 3, seconds: float = 3.0) -> CheckResult:
+def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, above=True)] = None,
+                   directions: Annotated[int, whole(1, 1000)] = 4,
+                   tensors: Annotated[int, whole(1, 10**6)] = 24,
+                   warmup: Annotated[int, whole(0, 1000)] = 3,
+                   seconds: Annotated[float, real(0)] = 3.0) -> CheckResult:
     """Is the gradient the derivative? In float64, by central differences along random directions of
     each tensor.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from recipe_widgets.checks.near import near_pairs
 from recipe_widgets.checks.runner import CannotTellError
 from recipe_widgets.checks.samples import Looked, Part, broken_rows, finite
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real
 from recipe_widgets.rules import data as judge
 
 Array = npt.NDArray[Any]
@@ -128,7 +129,8 @@ def _clashes(exact: Array, parts: Sequence[Part]) -> int:
 
 
 @data_check("warn")
-def outliers(looked: Looked, *, cutoff: float = 8.0, most: int = 50) -> CheckResult:
+def outliers(looked: Looked, *, cutoff: Annotated[float, real(0)] = 8.0,
+             most: Annotated[int, real(0)] = 50) -> CheckResult:
     """Which samples stand out along simple axes: brightness, contrast, sharpness, ink, colour;
     columns of tables?
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from recipe_widgets.checks.datacheck import data_check
 from recipe_widgets.checks.runner import CannotTellError
 from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
 from recipe_widgets.core import CheckResult, RecipeError, generator
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules import data as judge_data
 from recipe_widgets.rules import labels as judge
 
@@ -82,9 +83,11 @@ class Predicted:
 
 
 @data_check("warn")
-def label_errors(looked: Looked, *, probabilities: Any = None, seconds: float = 220.0,
-                 epochs: float = 8.0, folds: int = 2, mirrored: bool | None = None,
-                 most: float = 0.05, progress: bool = True) -> CheckResult:
+def label_errors(looked: Looked, *, probabilities: Any = None,
+                 seconds: Annotated[float, real(0)] = 220.0,
+                 epochs: Annotated[float, real(0, 1000, above=True)] = 8.0,
+                 folds: Annotated[int, whole(2, 100)] = 2, mirrored: bool | None = None,
+                 most: Annotated[float, real(0)] = 0.05, progress: bool = True) -> CheckResult:
     """Which labels disagree with confident predictions of a learner that never saw the sample?
 
     Args:
@@ -262,7 +265,7 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
 
 
 @data_check("warn")
-def label_alignment(looked: Looked, *, seconds: float = 6.0) -> CheckResult:
+def label_alignment(looked: Looked, *, seconds: Annotated[float, real(0)] = 6.0) -> CheckResult:
     """Do the labels have anything to do with the inputs, or were they shuffled apart?
 
     Plain learners are trained by cross-validation; where the labels go with the inputs, one of them

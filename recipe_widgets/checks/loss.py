@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
@@ -11,6 +11,7 @@ from recipe_widgets.checks.losses import loss_facts, output_of, replaced
 from recipe_widgets.checks.runner import CannotTellError, check, model_copy, new_model, to_train
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import whole
 from recipe_widgets.rules import wiring as judge
 from recipe_widgets.rules.evidence import Outputs
 from recipe_widgets.rules.output_scale import OutputsAtLoss
@@ -18,7 +19,7 @@ from recipe_widgets.rules.output_scale import output_scale as judge_output_scale
 
 
 @check("fail", "A. Karpathy, Most common neural net mistakes, 2018")
-def output_scale(target: Subject, *, inits: int = 3) -> CheckResult:
+def output_scale(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> CheckResult:
     """Do the outputs have the range which the loss wants: logits, log-probabilities, probabilities?
 
     What the loss wants is found by probing it; what the model gives is looked at over all batches,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from recipe_widgets.checks.runner import (
 )
 from recipe_widgets.checks.subject import Batch, Subject, generators_kept, pairs
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules import overfit as judge
 
 _ROSE = 1.3  # times the first loss: the steps were too long for so few samples
@@ -102,8 +104,9 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
 
 
 @check("warn")
-def overfit_one_batch(target: Subject, *, samples: int = 16, steps: int = 400,
-                      seconds: float = 3.0) -> CheckResult:
+def overfit_one_batch(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
+                      steps: Annotated[int, whole(1, 10**6)] = 400,
+                      seconds: Annotated[float, real(0)] = 3.0) -> CheckResult:
     """Does the loss of a few samples fall to its floor when the net trains on nothing else, with
     its own optimiser?
     """
@@ -118,8 +121,9 @@ def overfit_one_batch(target: Subject, *, samples: int = 16, steps: int = 400,
 
 
 @check("warn")
-def overfit_few(target: Subject, *, samples: int = 16, steps: int = 400,
-                seconds: float = 1.5) -> CheckResult:
+def overfit_few(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
+                steps: Annotated[int, whole(1, 10**6)] = 400,
+                seconds: Annotated[float, real(0)] = 1.5) -> CheckResult:
     """The same for 2 and for 16 samples, with the reader's settings and with plain ones: says
     whether it is a bug, too small a model, or too much regularisation."""
     own: dict[int, float] = {}
@@ -138,8 +142,9 @@ def overfit_few(target: Subject, *, samples: int = 16, steps: int = 400,
 
 
 @check("warn")
-def memorises_random_labels(target: Subject, *, samples: int = 16, steps: int = 300,
-                            seconds: float = 3.0) -> CheckResult:
+def memorises_random_labels(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
+                            steps: Annotated[int, whole(1, 10**6)] = 300,
+                            seconds: Annotated[float, real(0)] = 3.0) -> CheckResult:
     """Can the net learn random labels by heart (by Adam, without dropout)? If so, its size is no
     limit.
     """
@@ -156,7 +161,8 @@ def memorises_random_labels(target: Subject, *, samples: int = 16, steps: int = 
 
 
 @check("note")
-def generalisation_onset(target: Subject, *, steps: int = 60, seconds: float = 0.8) -> CheckResult:
+def generalisation_onset(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 60,
+                         seconds: Annotated[float, real(0)] = 0.8) -> CheckResult:
     """From how many training samples on does the validation loss fall? Needs `validation`."""
     held = [] if target.validation is None else _held(target)
     if not held:

@@ -26,7 +26,7 @@ from recipe_widgets.checks.runner import Check
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.checks.timing import timing
 from recipe_widgets.core import CheckResult, Report, rng_guard
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 # Order of the recipe: data, wiring of loss and outputs, start, dependencies, gradients, the loop,
 # memorising, signals.
@@ -47,7 +47,7 @@ IN_ORDER: tuple[Check, ...] = (
 _AS_NOTES = frozenset({timing})
 
 
-@checked()
+@validated
 def run_all(model_or_factory: Any, batches: Any = None, loss_fn: Callable[..., Any] | None = None,
             *, only: Sequence[Check] | None = None, more: Sequence[Check] = (),
             progress: bool = True, **options: Any) -> Report:

@@ -19,7 +19,7 @@ from torch import nn
 from recipe_widgets.checks.copies import copied, kept, together
 from recipe_widgets.checks.subject import Subject, subject
 from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
-from recipe_widgets.core.arguments import checked, real, whole
+from recipe_widgets.core.validation import validated
 
 Check = Callable[..., CheckResult]
 SUBJECT_OPTIONS = frozenset(
@@ -27,14 +27,6 @@ SUBJECT_OPTIONS = frozenset(
 _ORDER: tuple[Status, ...] = ("skip", "pass", "note", "warn", "fail")
 
 
-_RANGES = {
-    "steps": whole(1, 10**6), "seconds": real(0), "samples": whole(1,
-                                                                   10**6), "inits": whole(1, 100),
-    "draws": whole(1, 100), "directions": whole(1, 1000), "tensors": whole(1, 10**6), "warmup":
-    whole(0, 1000), "folds": whole(2, 100), "epochs": real(0, 1000,
-                                                           above=True), "batch_size": whole(1), "h":
-    real(0, 1, above=True), "level": real(0, 1), "cutoff": real(0), "lr": real(0), "most": real(0),
-}
 
 
 class CannotTellError(Exception):
@@ -52,7 +44,7 @@ def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResul
     `RecipeError`.
     """
     def wrap(gather: Callable[..., CheckResult]) -> Check:
-        gather = with_options(gather)
+        gather = validated(gather)
 
         @functools.wraps(gather)
         def run(subject_or_model: Any, batches: Any = None, loss_fn: Any = None,
@@ -68,15 +60,6 @@ def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResul
         return run
 
     return wrap
-
-
-def with_options(gather: Callable[..., CheckResult]) -> Callable[..., CheckResult]:
-    """The options of a check held against their annotations and ranges."""
-    names = inspect.signature(gather).parameters
-    rules = {name: rule for name, rule in _RANGES.items() if name in names}
-    if "steps" in names and "seconds" not in names:
-        rules["steps"] = whole(0, 1000)  # nothing else ends it; 0 looks at the model as it is
-    return checked(**rules)(gather)
 
 
 def as_subject(given: Any, batches: Any, loss_fn: Any, options: dict[str, Any]) -> Subject:

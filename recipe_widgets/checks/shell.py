@@ -14,12 +14,12 @@ from typing import Any
 from recipe_widgets.checks.report import run_all
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import RecipeError, Report
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 _WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the three, or a Subject"
 
 
-@checked()
+@validated
 def check_named(target: str, *, progress: bool = True) -> Report:
     """All checks on what the function `package.module:function` returns.
 

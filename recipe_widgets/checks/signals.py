@@ -5,7 +5,7 @@ the parameters.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from recipe_widgets.checks.runner import (
 )
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules import signals as judge
 
 _SQUASH = {"tanh": lambda a: a.abs(), "sigmoid": lambda a: (2 * a - 1).abs()}
@@ -77,7 +78,7 @@ def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: i
 
 
 @check("warn")
-def dead_units(target: Subject, *, steps: int = 3) -> CheckResult:
+def dead_units(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
     """Units whose output is exactly zero for all samples of all batches.
 
     Many zeros alone are healthy: a sparse ReLU layer has no dead units.
@@ -96,7 +97,8 @@ def dead_units(target: Subject, *, steps: int = 3) -> CheckResult:
 
 
 @check("warn")
-def saturation(target: Subject, *, steps: int = 3, level: float = 0.97) -> CheckResult:
+def saturation(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3,
+               level: Annotated[float, real(0, 1)] = 0.97) -> CheckResult:
     """tanh and sigmoid units beyond `level` on most samples. Bounded outputs of the network
     itself do not count.
     """
@@ -123,7 +125,7 @@ def _output(target: Subject) -> Any:
 
 
 @check("warn")
-def gradient_norms(target: Subject, *, steps: int = 3) -> CheckResult:
+def gradient_norms(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
     """Size of the gradient of each weight tensor after a few steps: does it vanish or explode
     with depth?
     """
@@ -143,7 +145,8 @@ def gradient_norms(target: Subject, *, steps: int = 3) -> CheckResult:
 
 
 @check("fail")
-def update_ratio(target: Subject, *, steps: int = 12, seconds: float = 2.0) -> CheckResult:
+def update_ratio(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 12,
+                 seconds: Annotated[float, real(0)] = 2.0) -> CheckResult:
     """How far the parameters really move in a step of the reader's own training, relative to their
     size.
 

@@ -5,7 +5,7 @@ augmentation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from recipe_widgets.checks.labels import as_table
 from recipe_widgets.checks.runner import CannotTellError, seeded
 from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules import data as judge_data
 from recipe_widgets.rules import labels as judge
 
@@ -63,7 +64,7 @@ def split_leak(looked: Looked, *, near: bool = True, mirrored: bool | None = Non
 @data_check("fail", "preprocess_train", "preprocess_eval")
 def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., Any] | None = None,
                              preprocess_eval: Callable[..., Any] | None = None,
-                             samples: int = 128) -> CheckResult:
+                             samples: Annotated[int, whole(1, 10**6)] = 128) -> CheckResult:
     """Does a raw sample look the same to the model in training and in evaluation, but for random
     augmentation?
 
@@ -118,7 +119,8 @@ def _batches_alike(looked: Looked) -> CheckResult:
 
 @data_check("fail", "augment")
 def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | None = None,
-                             seconds: float = 6.0, draws: int = 2) -> CheckResult:
+                             seconds: Annotated[float, real(0)] = 6.0,
+                             draws: Annotated[int, whole(1, 100)] = 2) -> CheckResult:
     """Does an augmented sample still show what its label says?
 
     `augmentation_keeps_label((x, y), augment)` with `augment(x, y) -> (x, y)`. Exact: samples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -25,6 +25,7 @@ from recipe_widgets.checks.runner import (
 )
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules import start as judge
 from recipe_widgets.rules.loss_at_init import FirstLoss
 from recipe_widgets.rules.loss_at_init import loss_at_init as judge_loss_at_init
@@ -43,7 +44,7 @@ def fresh_models(target: Subject, inits: int) -> list[nn.Module]:
 
 
 @check("fail")
-def loss_at_init(target: Subject, *, inits: int = 3) -> CheckResult:
+def loss_at_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> CheckResult:
     """Is the first loss that of knowing nothing: ln K for K balanced classes, the spread of the
     targets in a regression?
 
@@ -91,7 +92,7 @@ def _per_class(target: Subject) -> dict[int, float]:
 
 
 @check("fail")
-def output_init(target: Subject, *, inits: int = 3) -> CheckResult:
+def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> CheckResult:
     """Are the first outputs small, and near the mean of the targets of a regression?"""
     facts = loss_facts(target)
     with torch.no_grad():
@@ -115,7 +116,7 @@ def _knows(target: Subject, facts: LossFacts) -> bool:
 
 
 @check("fail")
-def init_scale(target: Subject, *, steps: int = 3) -> CheckResult:
+def init_scale(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
     """Does the signal keep its size through the layers, and do the units of each layer differ?
 
     Units that start equal are accused when they are still equal after some steps (a head that
@@ -159,8 +160,8 @@ def _equal_units(layer: Any) -> bool:
 
 
 @check("warn")
-def input_independent_baseline(target: Subject, *, steps: int = 60,
-                               seconds: float = 2.0) -> CheckResult:
+def input_independent_baseline(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 60,
+                               seconds: Annotated[float, real(0)] = 2.0) -> CheckResult:
     """Does training on the inputs beat training on zeros in their place? (Karpathy's second
     stage.)
     """
@@ -180,7 +181,8 @@ def input_independent_baseline(target: Subject, *, steps: int = 60,
 
 
 @check("warn")
-def loss_decreases(target: Subject, *, steps: int = 40, seconds: float = 2.5) -> CheckResult:
+def loss_decreases(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 40,
+                   seconds: Annotated[float, real(0)] = 2.5) -> CheckResult:
     """Do some steps of the reader's own training lower the loss of the batches they are taken
     on?
     """

@@ -17,7 +17,7 @@ from torch import nn
 
 from recipe_widgets.checks.copies import copied, kept
 from recipe_widgets.core import RecipeError, generator, rng_guard
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 from recipe_widgets.training import BatchIndices
 
@@ -98,7 +98,7 @@ class Subject:
         return value.reshape(())
 
 
-@checked()
+@validated
 def subject(model_or_factory: nn.Module | Callable[[], nn.Module], batches: Any,
             loss_fn: Callable[..., Any], *, optimizer: Any = None,
             adapter: Callable[[Any], torch.Tensor] | None = None, num_classes: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -12,13 +12,16 @@ import torch
 from recipe_widgets.checks.runner import Bench, CannotTellError, adam, bench, check, to_train
 from recipe_widgets.checks.subject import Subject, endless, generators_kept, rereadable
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import real, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.rules import timing as judge
 
 
 @check("warn")
-def timing(target: Subject, *, steps: int = 6, epochs: float | None = None, batch_size: int = 64,
-           seconds: float = 2.0, clock: Callable[[], float] = time.perf_counter) -> CheckResult:
+def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
+           epochs: Annotated[float | None, real(0, 1000, above=True)] = None,
+           batch_size: Annotated[int, whole(1)] = 64, seconds: Annotated[float, real(0)] = 2.0,
+           clock: Callable[[], float] = time.perf_counter) -> CheckResult:
     """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and
     what dominates.
 

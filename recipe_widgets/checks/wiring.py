@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -22,6 +22,7 @@ from recipe_widgets.checks.runner import (
 )
 from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
+from recipe_widgets.core.validation import whole
 from recipe_widgets.rules import wiring as judge
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
@@ -82,7 +83,7 @@ def _unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 
 @check("fail")
-def gradients_flow(target: Subject, *, steps: int = 3) -> CheckResult:
+def gradients_flow(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
     """Does a gradient come back to every parameter that matters? Looked at again after some steps,
     since a head that starts at zero sends none to the trunk at first.
 

@@ -28,6 +28,11 @@ class RecipeError(Exception):
         super().__init__(text + (f". {_bounded(mend)}" if str(mend) else ""))
 
 
+def describe_error(error: BaseException) -> str:
+    """An error on one line: "ValueError: no such thing"."""
+    return f"{type(error).__name__}: {(str(error).strip() or 'no text').splitlines()[0][:200]}"
+
+
 def _bounded(value: object) -> str:
     """As text of bounded length that every terminal and file takes: lone surrogates become
     escapes.

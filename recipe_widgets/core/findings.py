@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from recipe_widgets.core.arguments import checked_fields
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.hooks import service
+from recipe_widgets.core.validation import validated
 
 Status = Literal["pass", "warn", "fail", "skip", "note"]
 Severity = Literal["error", "warning", "note"]
@@ -35,7 +35,7 @@ def severity_named(word: str) -> Severity:
     raise RecipeError("Severity", found=repr(word), expected="one of " + ", ".join(SEVERITIES))
 
 
-@checked_fields()
+@validated
 @dataclass(frozen=True)
 class CheckResult:
     """What one rule says about a model, a run or a data set.

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.describe import describe_value
 from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.hints import shown
 from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.validation import validated
 
 _EMPTY: tuple[array[int], array[float]] = (array("q"), array("d"))
 _FLUSH = 64  # steps whose losses wait on a GPU before one copy brings them home
@@ -39,7 +39,7 @@ class History:
     def append(self, name: str, step: int, value: float) -> None:
         """Add one number. Steps of a column must not go back."""
         if not isinstance(name, str):
-            raise RecipeError("History.append(name=)", found=shown(name), expected="a text")
+            raise RecipeError("History.append(name=)", found=describe_value(name), expected="a text")
         column = self._columns.get(name)
         if column is None:
             column = self._columns.setdefault(name, (array("q"), array("d")))
@@ -50,7 +50,7 @@ class History:
         except (TypeError, ValueError, OverflowError, RuntimeError):
             del values[len(steps):]
             raise RecipeError("History.append(step, value)",
-                              found=f"step {shown(step)}, value {shown(value)}",
+                              found=f"step {describe_value(step)}, value {describe_value(value)}",
                               expected="a whole number and a number") from None
 
     def append_later(self, name: str, step: int, value: torch.Tensor) -> None:
@@ -83,18 +83,18 @@ class History:
         """Number of steps whose training loss is known."""
         return len(self._column("train_loss")[0]) if "train_loss" in self else 0
 
-    @checked()
+    @validated
     def series(self, name: str) -> list[float]:
         """The numbers of one column, oldest first."""
         steps, values = self._column(name)
         return values[: len(steps)].tolist()
 
-    @checked()
+    @validated
     def steps(self, name: str) -> list[int]:
         """The step of each number in `series(name)`; steps count from 0."""
         return self._column(name)[0].tolist()
 
-    @checked()
+    @validated
     def last(self, name: str) -> float:
         """The newest number of one column; NaN when there is none yet."""
         self.flush()
@@ -102,7 +102,7 @@ class History:
         count = len(steps)  # first: the value of a step that is seen is there
         return values[count - 1] if count else math.nan
 
-    @checked()
+    @validated
     def arrays(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (int64) and values (float64) of one column as copies; empty arrays when there is
         no such column yet.
@@ -129,7 +129,7 @@ class History:
             made._columns[name] = (array("q", steps), array("d", values))
         return made
 
-    @checked()
+    @validated
     def until(self, step: int) -> History:
         """Another history with the numbers of the steps before `step`."""
         self.flush()
@@ -150,7 +150,7 @@ class History:
                 for name, (steps, values) in columns.items()}
 
     @classmethod
-    @checked()
+    @validated
     def from_dict(cls, columns: Mapping[str, Any]) -> History:
         if not isinstance(columns, Mapping):
             raise RecipeError("History", found=type(columns).__name__,
@@ -171,7 +171,7 @@ class History:
         return json.dumps(self.to_dict())
 
     @classmethod
-    @checked()
+    @validated
     def from_json(cls, text: str) -> History:
         return cls.from_dict(
             parsed(text, "History file", "a JSON object", "Write one with history.to_json()."))

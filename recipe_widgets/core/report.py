@@ -12,7 +12,6 @@ from typing import Any, Literal, TextIO
 
 import numpy as np
 
-from recipe_widgets.core.arguments import checked, checked_fields
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.files import printable, put
 from recipe_widgets.core.findings import (
@@ -23,6 +22,7 @@ from recipe_widgets.core.findings import (
     severity_named,
     short_number,
 )
+from recipe_widgets.core.validation import validated
 
 _COLOURS = {"error": "\033[31m", "warning": "\033[33m", "note": "\033[36m"}  # of a terminal
 _COLOUR_OFF = "\033[0m"
@@ -35,7 +35,7 @@ class FindingsError(RecipeError, AssertionError):
     """A report holds findings that a test does not accept; pytest shows it as a failed assertion."""
 
 
-@checked_fields()
+@validated
 @dataclass
 class Report:
     """What was found: iterate over it, print it, show it in a notebook, save it.
@@ -74,7 +74,7 @@ class Report:
         raise RecipeError("Report", found=f"no result {name!r}",
                           expected=", ".join(f.name for f in self.findings) or "no name: it is empty")
 
-    @checked()
+    @validated
     def of(self, severity: Severity) -> list[CheckResult]:
         """The findings of exactly this severity."""
         return [f for f in self.findings if f.severity == severity]
@@ -188,7 +188,7 @@ class Report:
                 f"<thead><tr><th></th><th>check</th><th>finding</th><th>evidence</th></tr></thead>"
                 f"<tbody>{rows}</tbody></table>{problem}")
 
-    @checked()
+    @validated
     def save(self, path: Path, form: Literal["json", "html"]) -> None:
         """Write the report as a file.
 

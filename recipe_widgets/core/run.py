@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import nn
 
-from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.history import History
 from recipe_widgets.core.hooks import service
 from recipe_widgets.core.plain import parsed
 from recipe_widgets.core.settings import Settings
+from recipe_widgets.core.validation import unchecked, validated
 
 RunStatus = Literal["running", "done", "stopped", "diverged"]
 
@@ -68,7 +68,7 @@ class Run:
     data: Any = field(default=None, repr=False, compare=False)
     snapshots: Any = field(default=None, repr=False, compare=False)
 
-    @checked()
+    @validated
     def settings_at(self, step: int) -> Settings:
         """What the knobs stood at for the step with this number, counted from 0."""
         settings = self.settings
@@ -103,8 +103,8 @@ class Run:
         """Its curves as a picture that also carries a text alternative."""
         return service("plot_run")(self)
 
-    @checked(step=None)
-    def at(self, step: int) -> Run:
+    @validated
+    def at(self, step: Annotated[int, unchecked]) -> Run:
         """The run as it stood after `step` steps, model and all: trained again from its seed, to
         the same numbers.
 
@@ -134,7 +134,7 @@ class Run:
         return json.dumps(self.to_dict())
 
     @classmethod
-    @checked()
+    @validated
     def from_json(cls, text: str) -> Run:
         return cls.from_dict(parsed(text, "Run file", "what run.to_json() wrote"))
 

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.run import Run
 from recipe_widgets.core.settings import Settings
+from recipe_widgets.core.validation import validated
 
 COLUMNS = ("train_loss", "val_loss", "val_accuracy")
 MOST = 64 * 2**20  # bytes of a file that is read
@@ -52,7 +52,7 @@ class Entry:
         return Settings.from_dict(self.settings)
 
     @classmethod
-    @checked()
+    @validated
     def of(cls, run: Run, expected: str = "") -> Entry:
         numbers = {name: run.history.last(name) for name in COLUMNS}
         held = getattr(run.data, "validation", None)
@@ -73,11 +73,11 @@ class RunBook:
     by it.
     """
 
-    @checked()
+    @validated
     def __init__(self, file: str | Path) -> None:
         self.file, self.broken = Path(file), 0
 
-    @checked()
+    @validated
     def add(self, entry: Entry) -> None:
         """Raises RecipeError: the file cannot be written."""
         text = json.dumps(asdict(entry), allow_nan=False)

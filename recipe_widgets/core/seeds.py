@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 
 Stream = Literal["init", "batches", "dropout", "augmentation", "split", "check"]
 _STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout", "augmentation", "split", "check")
 
 
-@checked(seed=whole(0, 2**63 - 1))
+@validated
 @fitting("a device that draws random numbers")
-def generator(seed: int, stream: Stream, device: torch.device | str = "cpu") -> torch.Generator:
+def generator(seed: Annotated[int, whole(0, 2**63 - 1)], stream: Stream,
+              device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator for one purpose.
 
     Streams of the same seed are independent of one another, so that drawing more dropout masks does

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from recipe_widgets.core.arguments import checked, number_like
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.validation import is_finite_number, validated
 
 Kind = Literal["hot", "warm", "cold", "fixed"]
 LONGEST = 2**20  # characters of a file of settings
@@ -157,7 +157,7 @@ class Settings:
                               mend="Try momentum=0.9, Adam's usual first beta.")
 
     @staticmethod
-    @checked()
+    @validated
     def knob(name: str) -> Knob:
         """Range, unit and help of one setting."""
         return _KNOBS[_known(name)]
@@ -200,7 +200,7 @@ class Settings:
         return json.dumps(self.to_dict(), indent=1)
 
     @classmethod
-    @checked()
+    @validated
     def from_json(cls, text: str) -> Settings:
         return cls.from_dict(
             parsed(text, "Settings file", "a JSON object", "Write one with settings.to_json().",
@@ -234,7 +234,7 @@ def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
         return _several(what, parts, knob) if knob.several else value
     wanted = numbers.Integral if kind is int else numbers.Real
     bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
-    if isinstance(value, bool) or not isinstance(value, wanted) or not number_like(value):
+    if isinstance(value, bool) or not isinstance(value, wanted) or not is_finite_number(value):
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
     assert knob.least is not None
     assert knob.most is not None

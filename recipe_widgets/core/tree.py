@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.plain import parsed
 from recipe_widgets.core.run import Run
+from recipe_widgets.core.validation import validated
 
 VERSION = 1
 MOST = 64 * 2**20  # characters of a saved tree
@@ -63,11 +63,11 @@ class Tree:
             "Run of this session", found=f"number {number!r}",
             expected="one of " + (", ".join(str(b.number) for b in self.branches) or "none yet"))
 
-    @checked()
+    @validated
     def of(self, run: Run) -> Branch | None:
         return next((branch for branch in self.branches if branch.run is run), None)
 
-    @checked()
+    @validated
     def add(self, run: Run, parent: Run | None = None, at_step: int = 0) -> Branch:
         came_from = self.of(parent) if parent is not None else None
         branch = Branch(self._next, run, came_from.number if came_from else None,
@@ -76,7 +76,7 @@ class Tree:
         self.branches.append(branch)
         return branch
 
-    @checked()
+    @validated
     def remove(self, number: int) -> None:
         """Forget a run. Those that left it keep their whole path; they only no longer say whose
         it was.
@@ -87,7 +87,7 @@ class Tree:
             if branch.parent == number:
                 branch.parent = None
 
-    @checked()
+    @validated
     def to_json(self, data: str = "", sha256: str = "") -> str:
         """Settings, changes and numbers of every run, without weights. data, sha256: what they
         trained on.
@@ -99,7 +99,7 @@ class Tree:
         return json.dumps({"recipe_session": VERSION, "data": data, "sha256": sha256, "runs": runs})
 
     @classmethod
-    @checked()
+    @validated
     def from_json(cls, text: str) -> Tree:
         """Raises: RecipeError: not what `to_json` wrote."""
         values = session_values(text)

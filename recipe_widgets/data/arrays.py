@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.hints import shown
+from recipe_widgets.core.describe import describe_value
 from recipe_widgets.data.labels import numbered
 from recipe_widgets.data.split import ORIGINS, Samples
 
@@ -26,7 +26,7 @@ def is_pair(value: Any, key: str) -> bool:
         return False
     if isinstance(value, tuple | list) and len(value) == 2:
         return True
-    raise RecipeError(f"{_WHO}({key}=)", found=shown(value), expected="a fraction or a pair (x, y)",
+    raise RecipeError(f"{_WHO}({key}=)", found=describe_value(value), expected="a fraction or a pair (x, y)",
                       mend="For example test=0.2 or test=(x_test, y_test).")
 
 

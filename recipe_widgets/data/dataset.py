@@ -8,13 +8,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.data import stratified_split
 from recipe_widgets.data.split import Samples, Split, moments, resolved
 from recipe_widgets.data.vault import Vault
@@ -46,12 +46,11 @@ class Data:
     _copies: dict[torch.device, Data] = field(default_factory=dict)
 
     @classmethod
-    @checked(classes=None)
-    def from_arrays(cls, x: Any, y: Any, *, classes: Sequence[str] | None = None,
-                    name: str = "mine", validation: Any = None, test: Any = None,
-                    channels_last: bool | None = None, seed: int = 0, source: str = "",
-                    licence: str = "",
-                    ) -> Data:
+    @validated
+    def from_arrays(cls, x: Any, y: Any, *,
+                    classes: Annotated[Sequence[str] | None, unchecked] = None, name: str = "mine",
+                    validation: Any = None, test: Any = None, channels_last: bool | None = None,
+                    seed: int = 0, source: str = "", licence: str = "") -> Data:
         """Data from arrays or tensors, which are copied: what happens to them later changes nothing
         here.
 
@@ -84,7 +83,7 @@ class Data:
                          licence=licence, notes=notes)
 
     @classmethod
-    @checked()
+    @validated
     def from_folder(cls, path: str | os.PathLike[str], size: tuple[int, int] | None = None, *,
                     name: str | None = None, validation: float | None = None,
                     test: float | None = None, seed: int = 0, source: str = "", licence: str = "",
@@ -118,15 +117,15 @@ class Data:
         """The test split, once the vault is open; a `RecipeError` before that."""
         return self.vault.read(self.device)
 
-    @checked(why=None)
-    def open_vault(self, why: str) -> Split:
+    @validated
+    def open_vault(self, why: Annotated[str, unchecked]) -> Split:
         """Open the test set for a reason, which is logged for good. From then on `data.test`
         works on this object.
         """
         return self.vault.open(why, self.device)
 
-    @checked(why=None)
-    def audit_test(self, why: str) -> Split:
+    @validated
+    def audit_test(self, why: Annotated[str, unchecked]) -> Split:
         """The test split for checks of duplicates and labels, never for an accuracy; logged
         apart, opens nothing.
         """
@@ -178,8 +177,8 @@ class Data:
         splits = (self.train, self.validation, self.vault.sealed())
         return hashlib.sha256("".join(split.digest() for split in splits).encode()).hexdigest()
 
-    @checked(device=None)
-    def to(self, device: torch.device | str) -> Data:
+    @validated
+    def to(self, device: Annotated[torch.device | str, unchecked]) -> Data:
         """This data on `device`; made once per device, and no copy when it is there already.
         Both share one vault.
         """
@@ -191,8 +190,8 @@ class Data:
                                           validation=self.validation.to(where), _copies={})
         return self._copies[where]
 
-    @checked(n=None)
-    def subset(self, n: int, seed: int = 0) -> Data:
+    @validated
+    def subset(self, n: Annotated[int, unchecked], seed: int = 0) -> Data:
         """`n` training samples, each class in proportion; validation and test keep all their
         samples.
 
@@ -208,7 +207,7 @@ class Data:
                  self.vault.sealed().samples)
         return self._redealt(parts, f"subset of {n} training samples, seed {seed}")
 
-    @checked()
+    @validated
     def split(self, train: float, validation: float, test: float, seed: int = 0) -> Data:
         """Pool all samples and deal them again, each class in proportion, with a new test set in a
         new, closed vault.

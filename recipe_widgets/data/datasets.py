@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Annotated, Any
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.data import stratified_split
 from recipe_widgets.data.dataset import Data, assemble
 from recipe_widgets.data.embedded import MANIFESTS, embedded, manifest
 from recipe_widgets.data.split import Samples
 
 
-@checked(name=None)
-def load(name: str, full: bool = False, seed: int = 0, validation: float = 1 / 6) -> Data:
+@validated
+def load(name: Annotated[str, unchecked], full: bool = False, seed: int = 0,
+         validation: float = 1 / 6) -> Data:
     """A data set by name: "mnist" (all 70,000) or "cifar10" (a balanced sample of 12,000;
     `full=True` for all 60,000).
 

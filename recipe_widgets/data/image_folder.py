@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.hints import shown
+from recipe_widgets.core.describe import describe_value
 
 _WHO = "Data.from_folder"
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -57,7 +57,7 @@ def _root(path: str | os.PathLike[str]) -> Path:
         why = "there is none"
     except (OSError, RuntimeError) as error:  # too long a name; a user without a home
         why = getattr(error, "strerror", None) or str(error)
-    raise RecipeError(_WHO + "(path=)", found=f"no folder {shown(os.fspath(path))} ({why})",
+    raise RecipeError(_WHO + "(path=)", found=f"no folder {describe_value(os.fspath(path))} ({why})",
                       expected="a folder with one folder of images per class")
 
 

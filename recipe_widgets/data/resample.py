@@ -10,19 +10,20 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked
-from recipe_widgets.core.hints import fits, shown
+from recipe_widgets.core.describe import describe_value
+from recipe_widgets.core.validation import matches, unchecked, validated
 from recipe_widgets.data import stratified_split
 from recipe_widgets.data.dataset import Data
 from recipe_widgets.data.split import Samples, Split
 from recipe_widgets.data.vault import Vault
 
 
-@checked()
+@validated
 def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
     """`share` of the number of training samples, drawn with replacement (Efron 1979): at 1.0
     some 63 % of them occur.
@@ -36,7 +37,7 @@ def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
     return _with_train(data, rows, f"{count} training samples drawn with replacement, seed {seed}")
 
 
-@checked()
+@validated
 def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
     """The training samples dealt into `count` disjoint sets of nearly equal size, each class in
     proportion.
@@ -55,15 +56,15 @@ def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
     return made
 
 
-@checked(classes=None)
-def only_classes(data: Data, classes: Sequence[int | str]) -> Data:
+@validated
+def only_classes(data: Data, classes: Annotated[Sequence[int | str], unchecked]) -> Data:
     """The samples of some classes, given by name or number, which become 0, 1, ... in the order
     given.
 
     All three splits are filtered; the test set lies in a new, closed vault.
     """
-    if not fits(classes, Iterable):
-        raise RecipeError("only_classes(classes=)", found=shown(classes),
+    if not matches(classes, Iterable):
+        raise RecipeError("only_classes(classes=)", found=describe_value(classes),
                           expected="a sequence of names or numbers",
                           mend=f"The classes are {', '.join(data.classes)}.")
     chosen = [_number(data, one, "only_classes(classes=)") for one in classes]
@@ -102,7 +103,7 @@ def _with_train(data: Data, rows: torch.Tensor, note: str) -> Data:
     return replace(data, train=train, notes=(*data.notes, note), _copies={})
 
 
-@checked()
+@validated
 def few(data: Data, per_class: int, seed: int = 0) -> Data:
     """`per_class` training samples of each class, with the mean and std of all (`Data.subset`
     measures them anew).
@@ -117,7 +118,7 @@ def few(data: Data, per_class: int, seed: int = 0) -> Data:
                        f"{per_class} training samples of each class, seed {seed}")
 
 
-@checked()
+@validated
 def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> Data:
     """Only a share, above 0 and up to 1, of the training samples of some classes; validation and
     test stay as they are.
@@ -136,7 +137,7 @@ def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> 
                        f"share of the training samples kept: {named}, seed {seed}")
 
 
-@checked()
+@validated
 def balanced(data: Data, seed: int = 0) -> Data:
     """Every class as often as the most frequent one: rare samples are repeated, each equally
     often but for one.

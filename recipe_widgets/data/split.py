@@ -6,14 +6,14 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import unchecked, validated
 
 # What `Split.origin` counts: which of the original arrays a sample's `index` numbers.
 ORIGINS = ("train", "test", "validation")
@@ -121,7 +121,7 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
         """
         return x.to(torch.float32).mul_(self._scale).add_(self._shift)
 
-    @checked()
+    @validated
     def batches(self, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The whole split in order, normalised; the last batch may be smaller."""
         if batch_size < 1:
@@ -134,8 +134,8 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
             x = self.x[start:start + size].to(torch.float32, copy=True)
             yield x.mul_(self._scale).add_(self._shift), self.y[start:start + size]
 
-    @checked(device=None)
-    def to(self, device: torch.device | str) -> Split:
+    @validated
+    def to(self, device: Annotated[torch.device | str, unchecked]) -> Split:
         """This split on `device`; the same object when it is there already."""
         where = resolved(device)
         if self.x.device == where:

@@ -8,12 +8,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.arguments import checked, filled, fitting, tensor
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, tensor, validated
 from recipe_widgets.data import Split
 from recipe_widgets.training import eval_mode
 
@@ -25,8 +27,8 @@ class Ensemble(nn.Module):
     `evaluate` work as usual.
     """
 
-    @checked(members=filled())
-    def __init__(self, members: Sequence[nn.Module]) -> None:
+    @validated
+    def __init__(self, members: Annotated[Sequence[nn.Module], filled()]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
@@ -68,9 +70,9 @@ class Gain:
             f"samples; two members disagree on {self.diversity:.2%}")
 
 
-@checked(models=filled())
+@validated
 @fitting("models that map batches of the split to scores (N, K)")
-def probabilities(models: Sequence[nn.Module], split: Split,
+def probabilities(models: Annotated[Sequence[nn.Module], filled()], split: Split,
                   batch_size: int = 1000) -> torch.Tensor:
     """(M, N, K) float64 on the CPU: each model's probabilities on all of `split`, in eval mode."""
     found = []
@@ -85,7 +87,7 @@ def probabilities(models: Sequence[nn.Module], split: Split,
     return torch.stack(found)
 
 
-@checked()
+@validated
 @fitting("models that map batches of the split to scores (N, K)")
 def gain(models: Sequence[nn.Module], split: Split) -> Gain:
     """Accuracy and loss of averages of 1, 2, ... members; all choices of k members, or 200 random
@@ -101,9 +103,10 @@ def gain(models: Sequence[nn.Module], split: Split) -> Gain:
     return gain_of(probabilities(models, split), split.y.cpu())
 
 
-@checked(probs=tensor("M", "N", "K", kind="float"), y=tensor("N", kind="int"))
+@validated
 @fitting("a label below K for each of the N samples")
-def gain_of(probs: torch.Tensor, y: torch.Tensor) -> Gain:
+def gain_of(probs: Annotated[torch.Tensor, tensor("M", "N", "K", kind="float")],
+            y: Annotated[torch.Tensor, tensor("N", kind="int")]) -> Gain:
     """`gain` from probabilities (M, N, K) and labels (N,)."""
     m, n, _ = probs.shape
     rows: list[tuple[float, float, float, float]] = []

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.arguments import checked, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data, bootstrap, parts
 from recipe_widgets.training import train
 
 
-@checked(members=whole(1, 10**4), share=real(0, 10, above=True))
-def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 1.0,
+@validated
+def bagging(data: Data, settings: Settings, members: Annotated[int, whole(1, 10**4)] = 3, *,
+            share: Annotated[float, real(0, 10, above=True)] = 1.0,
             disjoint: bool = False) -> list[Run]:
     """Train each member on a training set of its own (Breiman 1996) and from a seed of its own:
     settings.seed, +1, ...
@@ -30,16 +33,17 @@ def bagging(data: Data, settings: Settings, members: int = 3, *, share: float = 
     return [train(own, settings.replace(seed=seed)) for own, seed in zip(sets, seeds, strict=True)]
 
 
-@checked()
+@validated
 def models_of(runs: Sequence[Run]) -> list[nn.Module]:
     """The models of runs that did not diverge."""
     return [run.model for run in runs if run.model is not None and run.status != "diverged"]
 
 
-@checked(temperature=real(0, 1e4, above=True), share=real(0, 1))
+@validated
 @fitting("a teacher and a model that map the data's batches to logits (N, K)")
-def distill(teacher: nn.Module, data: Data, settings: Settings, *, temperature: float = 4.0,
-            share: float = 0.9, model: nn.Module | None = None) -> Run:
+def distill(teacher: nn.Module, data: Data, settings: Settings, *,
+            temperature: Annotated[float, real(0, 1e4, above=True)] = 4.0,
+            share: Annotated[float, real(0, 1)] = 0.9, model: nn.Module | None = None) -> Run:
     """Train a student that `settings` describe (or `model`) on the teacher's softened probabilities
     (Hinton et al. 2015).
 

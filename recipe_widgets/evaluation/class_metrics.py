@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.hooks import service
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.evaluation.intervals import Proportion, proportion
 from recipe_widgets.evaluation.predictions import Floats, Ints, as_predictions
 
@@ -31,8 +31,8 @@ class Confusion:
         with np.errstate(invalid="ignore"):
             return np.asarray(self.counts / self.counts.sum(1, keepdims=True))
 
-    @checked(most=whole(0))
-    def worst_pairs(self, most: int = 5) -> list[tuple[str, str, int]]:
+    @validated
+    def worst_pairs(self, most: Annotated[int, whole(0)] = 5) -> list[tuple[str, str, int]]:
         """(true, predicted, samples) of the most frequent confusions."""
         wrong = self.counts - np.diag(np.diag(self.counts))
         order = np.argsort(-wrong, axis=None, kind="stable")[:most]
@@ -48,7 +48,7 @@ class Confusion:
         return service("plot_confusion")(self)
 
 
-@checked()
+@validated
 def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Confusion:
     """The confusion matrix (sklearn); `given` and `truth` as of `as_predictions`, `names` of the K
     classes.
@@ -89,7 +89,7 @@ class ClassTable:
         return "\n".join(rows)
 
 
-@checked()
+@validated
 def per_class(given: Any, truth: Any, names: Sequence[str] | None = None) -> ClassTable:
     """Precision, recall and F1 of each class (sklearn), recall with Wilson's interval."""
     found = as_predictions(given, truth)
@@ -137,8 +137,8 @@ class Mistakes:
         return service("plot_mistakes")(self)
 
 
-@checked(most=whole(0))
-def worst_mistakes(given: Any, truth: Any, most: int = 16,
+@validated
+def worst_mistakes(given: Any, truth: Any, most: Annotated[int, whole(0)] = 16,
                    names: Sequence[str] | None = None) -> Mistakes:
     """The wrong answers with the highest loss; needs probabilities or a model. They are often
     wrong labels.

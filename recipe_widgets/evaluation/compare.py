@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.arguments import checked, real, whole
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.evaluation.predictions import Floats, Predictions, as_predictions, labels_of
 
 FEW = 25  # discordant samples below which McNemar's exact test is taken, as textbooks do
@@ -40,7 +40,7 @@ class McNemar:
         )
 
 
-@checked()
+@validated
 def mcnemar(a: Any, b: Any, truth: Any, exact: bool | None = None) -> McNemar:
     """McNemar's test (1947) of two classifiers on the same samples (statsmodels).
 
@@ -83,10 +83,11 @@ class Difference:
             f"{self.n:,} samples): {verdict}")
 
 
-@checked(level=real(0, 1, above=True, below=True), resamples=whole(100, 10**5),
-         seed=whole(0, 2**63 - 1))
-def bootstrap_difference(a: Any, b: Any, truth: Any = None, *, level: float = 0.95,
-                         resamples: int = 2000, seed: int = 0) -> Difference:
+@validated
+def bootstrap_difference(a: Any, b: Any, truth: Any = None, *,
+                         level: Annotated[float, real(0, 1, above=True, below=True)] = 0.95,
+                         resamples: Annotated[int, whole(100, 10**5)] = 2000,
+                         seed: Annotated[int, whole(0, 2**63 - 1)] = 0) -> Difference:
     """Paired bootstrap of a difference: samples are drawn with replacement, for both at once (B.
     Efron 1979; scipy).
 
@@ -138,8 +139,9 @@ class Kappa:
             f"{self.agreement:.1%} of {self.n:,} labels agree")
 
 
-@checked(level=real(0, 1, above=True, below=True))
-def kappa(a: Any, b: Any, level: float = 0.95) -> Kappa:
+@validated
+def kappa(a: Any, b: Any,
+          level: Annotated[float, real(0, 1, above=True, below=True)] = 0.95) -> Kappa:
     """Cohen's kappa (1960) of two labellings (N,) of the same samples (statsmodels)."""
     first, second = labels_of(a, "first labels"), labels_of(b, "second labels")
     _same_length(first, second)

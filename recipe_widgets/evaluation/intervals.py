@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, real, whole
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.evaluation.predictions import as_predictions
 
 
@@ -26,8 +26,9 @@ class Proportion:
                 f"{self.hits:,} of {self.n:,})")
 
 
-@checked(hits=whole(0, 2**53), n=whole(1, 2**53), level=real(0, 1, above=True, below=True))
-def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
+@validated
+def proportion(hits: Annotated[int, whole(0, 2**53)], n: Annotated[int, whole(1, 2**53)],
+               level: Annotated[float, real(0, 1, above=True, below=True)] = 0.95) -> Proportion:
     """Wilson's score interval, good near 0 and 1 and for few samples, too (E. B. Wilson 1927;
     statsmodels).
 
@@ -45,8 +46,9 @@ def proportion(hits: int, n: int, level: float = 0.95) -> Proportion:
                       int(hits), int(n), level)
 
 
-@checked(level=real(0, 1, above=True, below=True))
-def accuracy(given: Any, truth: Any, level: float = 0.95) -> Proportion:
+@validated
+def accuracy(given: Any, truth: Any,
+             level: Annotated[float, real(0, 1, above=True, below=True)] = 0.95) -> Proportion:
     """Share of right answers with Wilson's interval; `given` and `truth` as of `as_predictions`.
 
     The interval speaks of other samples from the same source, not of other seeds of the training.

@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked, checked_fields, measured, whole
 from recipe_widgets.core.hooks import service
+from recipe_widgets.core.validation import measured, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import train_many
@@ -46,7 +46,7 @@ class LedgerEntry:
         return paired(self.a, self.b) if self.a else None
 
 
-@checked_fields(seeds=whole(2, 1000))
+@validated
 @dataclass
 class Ledger:
     """Propose a change with its expectation, measure it on paired seeds, keep it or not; then the
@@ -64,7 +64,7 @@ class Ledger:
     """
 
     score: Measure
-    seeds: int = 3
+    seeds: Annotated[int, whole(2, 1000)] = 3
     higher: bool = True
     percent: bool = True
     what: str = "validation accuracy"
@@ -78,7 +78,7 @@ class Ledger:
                               expected="2 or more: one seed has no spread")
 
     @classmethod
-    @checked()
+    @validated
     def of_settings(cls, data: Data, settings: Settings, seeds: int = 3) -> Ledger:
         """Changes are knobs of `settings`; the score is the validation accuracy of the weights that
         the run ends with.
@@ -112,7 +112,7 @@ class Ledger:
             for knob, value in entry.changes.items()
         }
 
-    @checked()
+    @validated
     def propose(self, name: str, *, expected: Expected, because: str, **changes: Any) -> LedgerEntry:
         """Write down one change, what you expect of it and why. Nothing runs yet."""
         if expected not in ("better", "worse", "same") or not because.strip():
@@ -136,7 +136,7 @@ class Ledger:
                               mend="Propose it first.")
         return self.entries[name]
 
-    @checked()
+    @validated
     def measure(self, name: str) -> LedgerEntry:
         """Run it, and what it was added to, from the same seeds."""
         entry = self._entry(name)
@@ -144,7 +144,7 @@ class Ledger:
         self.entries[name] = made
         return made
 
-    @checked()
+    @validated
     def keep(self, name: str) -> None:
         """Build on it from now on. Only what was measured can be kept."""
         entry = self._entry(name)
@@ -162,7 +162,7 @@ class Ledger:
                    self._of(whole)) for entry in kept
         }
 
-    @checked()
+    @validated
     def outcome(self, entry: LedgerEntry) -> str:
         """better, worse, or no difference beyond the seeds' spread; and whether that was
         expected.
@@ -177,8 +177,8 @@ class Ledger:
         }[seen]
         return f"{words}, {'as expected' if seen == entry.expected else f'expected {entry.expected}'}"
 
-    @checked(value=measured())
-    def number(self, value: float, sign: bool = False) -> str:
+    @validated
+    def number(self, value: Annotated[float, measured], sign: bool = False) -> str:
         return f"{100 * value:{'+' if sign else ''}.1f}{'' if sign else ' %'}" if self.percent else \
             f"{value:{'+' if sign else ''}.3g}"
 

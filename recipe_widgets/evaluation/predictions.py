@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Split
 from recipe_widgets.training import eval_mode
 
@@ -64,7 +65,7 @@ class Predictions:
         return self.scores
 
 
-@checked()
+@validated
 @fitting("answers and the truth of the same samples")
 def as_predictions(given: Any, truth: Any) -> Predictions:
     """Predictions from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a

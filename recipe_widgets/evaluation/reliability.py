@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.hooks import service
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.evaluation.predictions import Floats, Ints, as_predictions
 
 
@@ -47,8 +47,8 @@ class Calibration:
         return service("plot_calibration")(self)
 
 
-@checked(bins=whole(1, 10**6))
-def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
+@validated
+def calibration(given: Any, truth: Any, bins: Annotated[int, whole(1, 10**6)] = 15) -> Calibration:
     """How far stated probabilities are from the shares that come true (C. Guo et al. 2017).
 
     Args:
@@ -75,7 +75,7 @@ def calibration(given: Any, truth: Any, bins: int = 15) -> Calibration:
                        float(top.mean() - found.right.mean()), nll, float(squares.mean()))
 
 
-@checked()
+@validated
 def temperature(given: Any, truth: Any) -> float:
     """The number to divide logits by so that the probabilities fit best (least NLL): above 1 the
     model is overconfident.

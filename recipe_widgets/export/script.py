@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from recipe_widgets.core import RecipeError, Run, Settings, generator
-from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.files import write_whole
 from recipe_widgets.core.seeds import Stream
 from recipe_widgets.core.state import state_folder
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 from recipe_widgets.export.layers import model_code
 from recipe_widgets.models import build_model
@@ -39,7 +39,7 @@ _SCHEDULES = {
 }
 
 
-@checked()
+@validated
 def script_of(run: Run, data: Data | None = None) -> str:
     """The script of a run; its data are put into the reader's state folder, where the script finds
     them.
@@ -63,7 +63,7 @@ def script_of(run: Run, data: Data | None = None) -> str:
     return text_of(run, chosen, cache.name, str(cache))
 
 
-@checked()
+@validated
 def save_script(run: Run, folder: str | Path, data: Data | None = None,
                 name: str = "train") -> Path:
     """Write `<name>.py` and its data file into `folder` (made where it is missing) and return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import nn
 
 from recipe_widgets.core import Settings, rng_guard
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 from recipe_widgets.models.layers import after, conv, pieces
 from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
 
@@ -20,9 +22,9 @@ class Autoencoder(nn.Module):
     units of normalised batches. For grey 28x28 at depth=1: (16,14,14), (32,7,7), width, and back.
     """
 
-    @checked(shape=SIDES)
+    @validated
     @rng_guard()  # `build_autoencoder` draws the weights; those of here are nobody's business
-    def __init__(self, settings: Settings, shape: tuple[int, ...]) -> None:
+    def __init__(self, settings: Settings, shape: Annotated[tuple[int, ...], SIDES]) -> None:
         super().__init__()
         channels, height, width = image("autoencoder", shape)
         counts = [16 * 2**stage for stage in range(stages_that_fit(settings, shape))]
@@ -51,8 +53,8 @@ class Autoencoder(nn.Module):
         return out
 
 
-@checked(shape=SIDES)
-def build_autoencoder(settings: Settings, shape: tuple[int, ...]) -> Autoencoder:
+@validated
+def build_autoencoder(settings: Settings, shape: Annotated[tuple[int, ...], SIDES]) -> Autoencoder:
     """On the CPU, initialised from `settings.seed`; width, depth, activation, init and norm
     count, the rest does not.
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from recipe_widgets.core import RecipeError, Settings, generator
-from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.models.architectures import inception, plainnet, resnet, vgg
 from recipe_widgets.models.init import WEIGHTED, init_weights
 from recipe_widgets.models.layers import Dropout, PoolFirstSequential, after, pieces
@@ -20,8 +21,9 @@ MOST = 2**31  # weights: 8 GiB, and as much again for each copy that an optimise
 CONVOLUTIONAL = ("convnet", "lenet", "vgg", "inception", "resnet", "plainnet")
 
 
-@checked(shape=SIDES, num_classes=whole(1, 10**6))
-def build_model(settings: Settings, shape: tuple[int, ...], num_classes: int) -> nn.Module:
+@validated
+def build_model(settings: Settings, shape: Annotated[tuple[int, ...], SIDES],
+                num_classes: Annotated[int, whole(1, 10**6)]) -> nn.Module:
     """The model that `settings` describe, on the CPU, initialised from `settings.seed`.
 
     Args:
@@ -59,7 +61,7 @@ def finish(model: nn.Module, settings: Settings) -> nn.Module:
     return model
 
 
-@checked()
+@validated
 def count_parameters(model: nn.Module) -> int:
     """How many numbers the optimiser may change."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

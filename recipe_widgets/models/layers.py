@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn.modules.module import _has_any_global_hook
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.arguments import checked, real, whole
+from recipe_widgets.core.validation import real, validated, whole
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU,
@@ -26,8 +27,8 @@ class Dropout(nn.Module):
     would change the run. `p` may be turned while training runs.
     """
 
-    @checked(p=real(0, 1))
-    def __init__(self, p: float, generator: torch.Generator) -> None:
+    @validated
+    def __init__(self, p: Annotated[float, real(0, 1)], generator: torch.Generator) -> None:
         super().__init__()
         self.p = p
         self.generator = generator
@@ -82,8 +83,8 @@ class Maxout(nn.Module):
     ...) to (N, C, ...).
     """
 
-    @checked(pieces=whole(1, 1024))
-    def __init__(self, pieces: int = MAXOUT_PIECES) -> None:
+    @validated
+    def __init__(self, pieces: Annotated[int, whole(1, 1024)] = MAXOUT_PIECES) -> None:
         super().__init__()
         self.pieces = pieces
 

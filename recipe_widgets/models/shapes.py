@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import Rule
+from recipe_widgets.core.validation import Limit
 
-SIDES = Rule(lambda shape: len(shape) > 0 and all(1 <= side <= 2**20 for side in shape),
+SIDES = Limit(lambda shape: len(shape) > 0 and all(1 <= side <= 2**20 for side in shape),
              "the shape of one sample, such as (1, 28, 28)")
 
 

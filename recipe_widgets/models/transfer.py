@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, Settings, generator
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.models.init import init_weights
 from recipe_widgets.models.shapes import SIDES, image
 
@@ -36,10 +38,10 @@ class Frozen(nn.Module):
         return features
 
 
-@checked(num_classes=whole(1, 10**6))
+@validated
 @fitting("a model that can be copied")
-def new_head(model: nn.Module, num_classes: int, settings: Settings | None = None, *,
-             freeze: bool = False) -> nn.Sequential:
+def new_head(model: nn.Module, num_classes: Annotated[int, whole(1, 10**6)],
+             settings: Settings | None = None, *, freeze: bool = False) -> nn.Sequential:
     """A copy of `model` without its last Linear, followed by a fresh one for `num_classes` classes.
 
     Args:
@@ -88,10 +90,11 @@ class FromData(nn.Module):
         return nn.functional.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
 
 
-@checked(num_classes=whole(1, 10**6), shape=SIDES, size=whole(1, 4096))
-def pretrained(name: str, shape: tuple[int, ...], num_classes: int, mean: Sequence[float],
-               std: Sequence[float], settings: Settings | None = None, *, size: int = 128,
-               freeze: bool = True) -> nn.Sequential:
+@validated
+def pretrained(name: str, shape: Annotated[tuple[int, ...], SIDES],
+               num_classes: Annotated[int, whole(1, 10**6)], mean: Sequence[float],
+               std: Sequence[float], settings: Settings | None = None, *,
+               size: Annotated[int, whole(1, 4096)] = 128, freeze: bool = True) -> nn.Sequential:
     """A torchvision network, such as "resnet18", with its ImageNet weights and a fresh head: data's
     batches in, logits out.
 

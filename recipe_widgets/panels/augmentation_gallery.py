@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from typing import Annotated
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb07_regularise_with_data.augmentation_effects import WAYS, gallery
 from recipe_widgets.panels.panel_base import Panel
@@ -19,10 +21,11 @@ class AugmentationGallery(Panel):
     for the strength, a slider for the draw of random numbers. `.plot()` is the picture that stands
     still."""
 
-    @checked(ways=filled(), strength=real(0, 4), count=whole(1, 10**4))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, ways: tuple[str, ...] = ("crop", ), strength: float = 1.0,
-                 count: int = 6) -> None:
+    def __init__(self, data: Data, ways: Annotated[tuple[str, ...], filled()] = ("crop", ),
+                 strength: Annotated[float, real(0, 4)] = 1.0,
+                 count: Annotated[int, whole(1, 10**4)] = 6) -> None:
         unknown = [way for way in ways if way not in WAYS]
         if unknown or not ways:
             raise RecipeError("AugmentationGallery(ways=)", found=repr(ways),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import itertools
+from typing import Annotated
 
 import ipywidgets as widgets
 import numpy as np
 from torch import nn
 
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
     UNITS,
@@ -35,7 +37,7 @@ class DataBrowser(Panel):
         model: adds the column "loss", the model's cross-entropy of each sample.
     """
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, model: nn.Module | None = None, split: str = "train") -> None:
         self.data, self.model = data, model
@@ -125,7 +127,7 @@ class DataBrowser(Panel):
         start = (int(self.page.value) - 1) * PAGE
         return [int(row) for row in self.rows[start:start + PAGE]]
 
-    @checked()
+    @validated
     def turn(self, by: int) -> None:
         """Some pages on or back."""
         self.page.value = min(self.pages, max(1, self.page.value + by))
@@ -160,8 +162,8 @@ class DataBrowser(Panel):
         ]
         return f"<style>{''.join(css)}</style>"
 
-    @checked(number=whole(0))
-    def press(self, number: int) -> str:
+    @validated
+    def press(self, number: Annotated[int, whole(0)]) -> str:
         """Press a picture of the page from code; returns what is said about it."""
         shown = self.shown
         if not 0 <= number < len(shown):

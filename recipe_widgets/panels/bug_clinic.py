@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Annotated, Any
 
 import ipywidgets as widgets
 
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.state import state_folder
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery import Clinic, findings
 from recipe_widgets.panels.panel_base import Panel, as_html
@@ -23,9 +24,9 @@ class BugClinic(Panel):
     >>> ward.open(2); ward.examine(); ward.answer("the gradients are never cleared")   # doctest: +SKIP
     """
 
-    @checked(seeds=whole(1, 1000))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, *data: Data, seeds: int = 3) -> None:
+    def __init__(self, *data: Data, seeds: Annotated[int, whole(1, 1000)] = 3) -> None:
         self.clinic = Clinic(*data, seeds=seeds, keep=state_folder() / "clinic.json")
         wide = {"width": "min(100%, 560px)"}
         self.menu = widgets.Dropdown(
@@ -59,8 +60,8 @@ class BugClinic(Panel):
         """The patient that is shown."""
         return int(self.menu.value)
 
-    @checked(number=whole(1))
-    def open(self, number: int) -> None:
+    @validated
+    def open(self, number: Annotated[int, whole(1)]) -> None:
         """Show a patient; its training takes about a second the first time."""
         self.clinic.patient(number)
         self.menu.value = number
@@ -72,7 +73,7 @@ class BugClinic(Panel):
         self._show_evidence()
         return report
 
-    @checked()
+    @validated
     def answer(self, diagnosis: str) -> str:
         """Name the bug; returns the reply."""
         reply = self.clinic.answer(self.number,

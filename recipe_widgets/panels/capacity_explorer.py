@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.learning_curves import (
     COUNTS,
@@ -29,9 +31,9 @@ class CapacityExplorer(Measuring):
     known: points measured before, as `lessons.samples.capacity` gives them.
     """
 
-    @checked(seeds=whole(1, 1000))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, settings: Settings, seeds: int = 3,
+    def __init__(self, data: Data, settings: Settings, seeds: Annotated[int, whole(1, 1000)] = 3,
                  known: Curve | None = None) -> None:
         common = {"style": STYLE, "layout": LAYOUT}
         counts = {f"{n:,} samples": n for n in COUNTS if n <= data.train.size}

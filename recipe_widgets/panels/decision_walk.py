@@ -6,7 +6,8 @@ import html
 
 import ipywidgets as widgets
 
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import (
     QUESTIONS,
     Answer,
@@ -21,7 +22,7 @@ class DecisionWalk(Panel):
     `.plot()` stands still.
     """
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, path: DecisionPath | None = None) -> None:
         self.path = path or DecisionPath()
@@ -37,7 +38,7 @@ class DecisionWalk(Panel):
             [self._words, widgets.HBox([*self.buttons.values()]), self._places])
         self._show()
 
-    @checked()
+    @validated
     def answer(self, value: Answer) -> str:
         """Press yes or no from code; returns what to do now."""
         self.path = self.path.answer(value)

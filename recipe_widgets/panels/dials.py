@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, filled, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 
@@ -25,9 +26,10 @@ class Dials(Panel):
         labels: name -> words beside the slider, with their unit.
     """
 
-    @checked(sliders=filled())
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, draw: Callable[..., Picture], sliders: Mapping[str, Sequence[Any]],
+    def __init__(self, draw: Callable[..., Picture],
+                 sliders: Annotated[Mapping[str, Sequence[Any]], filled()],
                  start: Mapping[str, Any] | None = None,
                  labels: Mapping[str, str] | None = None) -> None:
         self._draw = draw

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery import draw_error
 from recipe_widgets.lessons.nb03_check_the_machinery.numeric_gradients import (
@@ -23,7 +24,7 @@ class GradientExplorer(Explorer):
 
     title = "GradientExplorer"
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data) -> None:
         super().__init__(lambda **values: draw_error(data, **values), [
@@ -39,7 +40,7 @@ class ActivationExplorer(Explorer):
 
     title = "ActivationExplorer"
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, activation: str = "sigmoid") -> None:
         super().__init__(draw_activation, [
@@ -55,7 +56,7 @@ class InitExplorer(Explorer):
 
     title = "InitExplorer"
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, *data: Data) -> None:
         sets = {one.name: one for one in data}

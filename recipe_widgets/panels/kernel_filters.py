@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.convolution import KERNELS, sample_image, show_filters
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
@@ -21,7 +22,7 @@ class KernelFilters(Drawn):
     data: a `Data` of images, or several: one row each.
     """
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data | Sequence[Data]) -> None:
         many = [data] if isinstance(data, Data) else list(data)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from typing import Annotated
 
 import ipywidgets as widgets
 import numpy as np
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.images import photos
 from recipe_widgets.lessons.nb01_know_your_data.labelling import KEYS, ROUNDS, labelling
@@ -26,9 +28,10 @@ class Labeller(Panel):
     `labeller.type("70")`, `labeller.labels.accuracy()`.
     """
 
-    @checked(count=whole(1, 10**4), seed=whole(0, 2**63 - 1))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, count: int = 30, seed: int = 0) -> None:
+    def __init__(self, data: Data, count: Annotated[int, whole(1, 10**4)] = 30,
+                 seed: Annotated[int, whole(0, 2**63 - 1)] = 0) -> None:
         self.data, self.labels = data, labelling(data, count, seed)
         self.turn = widgets.ToggleButtons(options=[(f"round {k + 1}", k) for k in range(ROUNDS)],
                                           description="", style={"button_width": "auto"})
@@ -52,7 +55,7 @@ class Labeller(Panel):
         self.afresh.on_click(lambda _: self.clear())
         self._take_up()
 
-    @checked()
+    @validated
     def type(self, keys: str) -> None:
         """Label the next pictures: one key each."""
         self.keys.value = self.labels.texts[self.turn.value] + keys

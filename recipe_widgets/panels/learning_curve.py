@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked, filled, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.learning_curves import COUNTS, Curve, Point, measure
 from recipe_widgets.panels.drawn import LAYOUT, STYLE
@@ -23,10 +25,10 @@ class LearningCurve(Measuring):
         sources: name -> (data, settings); each is a line. known: points measured before.
     """
 
-    @checked(sources=filled(), seeds=whole(1, 1000))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, sources: Mapping[str, tuple[Data, Settings]], seeds: int = 3,
-                 known: Curve | None = None) -> None:
+    def __init__(self, sources: Annotated[Mapping[str, tuple[Data, Settings]], filled()],
+                 seeds: Annotated[int, whole(1, 1000)] = 3, known: Curve | None = None) -> None:
         if not sources:
             raise RecipeError("LearningCurve(sources)", found="none",
                               expected="name -> (data, settings)")

@@ -6,14 +6,15 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import ipywidgets as widgets
 import torch
 from torch import nn
 
 from recipe_widgets.core import Entry, RecipeError, Run, Settings, Tree
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.live import Guess, Session, UserLoop, engine_for, loop
 from recipe_widgets.panels import wiring
@@ -63,14 +64,16 @@ class LivePanel:
         RecipeError: data or settings of another kind, an unknown knob, mode or column.
     """
 
-    @checked(data=None, settings=None, points=whole(1, 10**4))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data | Sequence[Data] | None = None, settings: Settings | None = None,
-                 *, knobs: Iterable[str] | None = None,
+    def __init__(self, data: Annotated[Data | Sequence[Data] | None, unchecked] = None,
+                 settings: Annotated[Settings | None, unchecked] = None, *,
+                 knobs: Iterable[str] | None = None,
                  steps: Iterator[Any] | Callable[[], Iterator[Any]] | None = None,
                  model: nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None,
-                 mode: str = "restart", predict: str | None = None, points: int = 1,
-                 ledger: str | Path | None = None, foreground: bool | None = None) -> None:
+                 mode: str = "restart", predict: str | None = None,
+                 points: Annotated[int, whole(1, 10**4)] = 1, ledger: str | Path | None = None,
+                 foreground: bool | None = None) -> None:
         if settings is not None and not isinstance(settings, Settings):
             raise RecipeError("LivePanel(data, settings)", found=type(settings).__name__,
                               expected="Settings", mend="For example Settings(lr=0.1).")
@@ -128,7 +131,7 @@ class LivePanel:
         self._finalizer.atexit = False
 
     @classmethod
-    @checked()
+    @validated
     def for_model(cls, model: nn.Module, loader: Iterable[Any], loss_fn: Callable[...,
                                                                                   torch.Tensor],
                   optimizer: torch.optim.Optimizer | None = None, **options: Any) -> LivePanel:
@@ -155,7 +158,7 @@ class LivePanel:
                    **options)
 
     @classmethod
-    @checked()
+    @validated
     def open(cls, file: str | Path, data: Data, **options: Any) -> LivePanel:
         """A panel that shows the runs of a session saved with `save`; the next run begins with the
         newest settings.
@@ -172,7 +175,7 @@ class LivePanel:
         panel._session.note = note
         return panel
 
-    @checked()
+    @validated
     def save(self, file: str | Path) -> Path:
         """Write all runs of this session, how they came from one another, and their numbers, as
         JSON.
@@ -268,7 +271,7 @@ class LivePanel:
         self._controls.show(new)
         self._session.order(self._mode.value, new)
 
-    @checked()
+    @validated
     def look(self, tab: str) -> None:
         """Open the part that looks inside, at "activations", "gradients", "updates", "weights",
         "predictions", "confusion" or "time"; "" folds it."""
@@ -279,7 +282,7 @@ class LivePanel:
         if tab:
             self._inspector.choose(tab)
 
-    @checked()
+    @validated
     def visit(self, step: int) -> None:
         """Go back to a past step: the run waits, and the tabs show that moment. `resume()` goes
         on with the run.
@@ -294,24 +297,24 @@ class LivePanel:
         """Is that difference real? Train these settings and those before from 8 paired seeds."""
         self._session.order("seeds", self.settings)
 
-    @checked()
+    @validated
     def expect(self, text: str) -> None:
         """Write down what you expect of the next run, before it: it stands beside its result in
         the ledger.
         """
         self._session.expected = text
 
-    @checked(number=whole(1))
-    def pin(self, number: int, name: str = "", pinned: bool = True) -> None:
+    @validated
+    def pin(self, number: Annotated[int, whole(1)], name: str = "", pinned: bool = True) -> None:
         """Keep a run (its number is in `panel.runs`) and show it beside the newer ones."""
         self._session.pin(number, name, pinned)
 
-    @checked(number=whole(1))
-    def remove(self, number: int) -> None:
+    @validated
+    def remove(self, number: Annotated[int, whole(1)]) -> None:
         """Forget a run that is over."""
         self._session.remove(number)
 
-    @checked()
+    @validated
     def predict(self, column: str, values: float | Sequence[float],
                 steps: Sequence[float] | None = None) -> None:
         """Guess a column's end (one value) or course (values at steps) before the run; the
@@ -323,7 +326,7 @@ class LivePanel:
                    for s in steps) if steps is not None else (float(self.settings.max_steps), )
         self._session.guess = Guess(column, at, course)
 
-    @checked()
+    @validated
     def wait(self, timeout: float | None = None) -> Run | None:
         """Block until the run has ended or pauses, `timeout` seconds at most, and return it.
 

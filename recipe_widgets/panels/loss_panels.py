@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from typing import Annotated
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.arguments import checked, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import Dice, loss_shapes
 from recipe_widgets.panels.dials import Dials
@@ -20,9 +22,10 @@ class LossShapes(Dials):
     that score.
     """
 
-    @checked(classes=whole(1, 10**4), score=real(-100, 100))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, classes: int = 10, score: float = 0.0) -> None:
+    def __init__(self, classes: Annotated[int, whole(1, 10**4)] = 10,
+                 score: Annotated[float, real(-100, 100)] = 0.0) -> None:
         stops = [k / 2 for k in range(-8, 17)]
         super().__init__(lambda score: loss_shapes(score, classes), {"score": stops},
                          {"score": score}, {"score": "score of the right class"})
@@ -33,9 +36,10 @@ class LossDice(Panel):
     `dice.roll(100)`.
     """
 
-    @checked(rolls=whole(1, 10**5))
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, settings: Settings, rolls: int = 20) -> None:
+    def __init__(self, data: Data, settings: Settings,
+                 rolls: Annotated[int, whole(1, 10**5)] = 20) -> None:
         self.dice, self.rolls = Dice(data, settings), rolls
         self.button = widgets.Button(description=f"Roll {rolls} more", icon="random",
                                      layout={"width": "auto"})
@@ -44,8 +48,8 @@ class LossDice(Panel):
         self.button.on_click(lambda _: self.roll())
         self.roll()
 
-    @checked(times=whole(1, 10**5))
-    def roll(self, times: int | None = None) -> Picture:
+    @validated
+    def roll(self, times: Annotated[int | None, whole(1, 10**5)] = None) -> Picture:
         """Roll `times` more, and show the histograms of all rolls."""
         self.dice.roll(self.rolls if times is None else times)
         picture = self.dice.plot()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from typing import Annotated
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, filled, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.panels.panel_base import Panel
 
 
@@ -20,9 +22,10 @@ class Question(Panel):
         answer: the right choice. It may be chosen again and again.
     """
 
-    @checked(replies=filled())
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, text: str, replies: Mapping[str, str], answer: str) -> None:
+    def __init__(self, text: str, replies: Annotated[Mapping[str, str], filled()],
+                 answer: str) -> None:
         if answer not in replies:
             raise RecipeError("Question.answer", found=repr(answer),
                               expected="one of " + ", ".join(map(repr, replies)))
@@ -37,7 +40,7 @@ class Question(Panel):
             [widgets.HTML(f"<b>{html.escape(text)}</b>"),
              widgets.HBox(self._buttons), self._reply])
 
-    @checked()
+    @validated
     def choose(self, choice: str) -> str:
         """Press a button from code; returns the reply."""
         if choice not in self.replies:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.lessons.nb06_optimise.schedule_comparison import SCHEDULES, show_schedule
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
 from recipe_widgets.plots import Picture
@@ -14,7 +15,7 @@ from recipe_widgets.plots import Picture
 class ScheduleExplorer(Drawn):
     """The learning rate over a run: schedule, highest rate, warm-up, length, steps in an epoch."""
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this panel can show")
     def __init__(self, settings: Settings | None = None) -> None:
         start = settings or Settings(schedule="cosine")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import weakref
-from typing import Any
+from typing import Annotated, Any
 
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.live import engine_for
 from recipe_widgets.live.live_search import LiveSearch, SearchFrame
 from recipe_widgets.panels.live_view import HEAD
@@ -25,9 +26,9 @@ class TuningBoard:
     >>> board.wait().best                                                            # doctest: +SKIP
     """
 
-    @checked(tuning=None)
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, tuning: Tuning) -> None:
+    def __init__(self, tuning: Annotated[Tuning, unchecked]) -> None:
         if not isinstance(tuning, Tuning):
             raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__,
                               expected="a Tuning",

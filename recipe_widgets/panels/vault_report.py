@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from typing import Annotated
 
 import ipywidgets as widgets
 from torch import nn
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, filled, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import accuracy
 from recipe_widgets.lessons.nb10_squeeze.final_evaluation import (
@@ -36,10 +38,11 @@ class VaultReport(Panel):
             vault's log.
     """
 
-    @checked(names=filled())
+    @validated
     @fitting("data, settings and numbers that this panel can show")
-    def __init__(self, data: Data, model: nn.Module, baseline: nn.Module, why: str,
-                 names: tuple[str, str] = ("the model", "the baseline")) -> None:
+    def __init__(
+            self, data: Data, model: nn.Module, baseline: nn.Module, why: str,
+            names: Annotated[tuple[str, str], filled()] = ("the model", "the baseline")) -> None:
         self.data = data
         self.final: Final | None = None
         self._models, self._why, self._names = (model, baseline), why, names

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import CheckResult
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 from recipe_widgets.plots import training
 from recipe_widgets.plots.figures import (
     BLUE,
@@ -58,7 +58,7 @@ _AXES: dict[str, tuple[str, bool, tuple[tuple[float, str], ...]]] = {
 }
 
 
-@checked()
+@validated
 def plot_check(result: CheckResult) -> Picture:
     """The picture of one finding; a card of its words where it holds no numbers."""
     details = result.details

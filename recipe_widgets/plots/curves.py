@@ -7,12 +7,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from recipe_widgets.core import Run
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 
 BINS = 240  # points per curve: more than that cannot be seen in a picture of this size
 Part = Literal["new", "other", "ghost", "pinned"]
@@ -74,7 +75,7 @@ class Chart:
     ribbons: tuple[CurveBand, ...] = ()
 
 
-@checked()
+@validated
 def charts(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> tuple[Chart, Chart]:
     """The loss chart (log axis, nats) and the accuracy chart (per cent)."""
     longest = max([_length(one.run) for one in shown] or [100])
@@ -129,9 +130,10 @@ def _curve(one: PlottedRun, column: str, role: str, factor: float) -> ChartLine:
     return ChartLine(label, role, x, y)
 
 
-@checked(bins=whole(1))
+@validated
 @fitting("two arrays (n,) of equal length")
-def downsample(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
+def downsample(x: np.ndarray, y: np.ndarray,
+               bins: Annotated[int, whole(1)] = BINS) -> tuple[np.ndarray, np.ndarray]:
     """At most `bins` points: the means of equally long stretches. Shapes (n,) -> (min(n,
     bins),).
     """
@@ -193,7 +195,7 @@ def _against(other: PlottedRun) -> str:
     return "the run before" if other.part == "ghost" else "the old settings"
 
 
-@checked()
+@validated
 def describe(run: Run | None) -> str:
     """The curves in words, for readers who cannot see them."""
     if run is None or not len(run.history):

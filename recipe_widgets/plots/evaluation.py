@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 from recipe_widgets.evaluation import Calibration, Confusion, Mistakes
 from recipe_widgets.plots.figures import (
     BLUE,
@@ -19,7 +19,7 @@ from recipe_widgets.plots.figures import (
 from recipe_widgets.plots.picture import Picture
 
 
-@checked()
+@validated
 def plot_calibration(found: Calibration) -> Picture:
     """Accuracy over confidence, and below how many samples are so sure."""
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
@@ -39,7 +39,7 @@ def plot_calibration(found: Calibration) -> Picture:
     return Picture(figure, f"Reliability diagram: {found}.")
 
 
-@checked()
+@validated
 def plot_confusion(found: Confusion) -> Picture:
     """Rows are the truth, columns the answers; each row's shares as shades, its counts as
     numbers.
@@ -62,7 +62,7 @@ def plot_confusion(found: Confusion) -> Picture:
     return Picture(figure, f"Confusion matrix: {found}.")
 
 
-@checked()
+@validated
 def plot_mistakes(found: Mistakes) -> Picture:
     title = f"The {len(found)} worst mistakes, the highest loss first" if len(
         found) else "No mistake"

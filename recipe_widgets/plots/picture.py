@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from recipe_widgets.core import Run
-from recipe_widgets.core.arguments import checked, filled, whole
+from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.plots.curves import CurveBand, PlottedRun, charts, describe_all, headline
 
 COLOURS = {
@@ -27,8 +27,9 @@ class Picture:
     It never touches pyplot, so it is safe beside live panels.
     """
 
-    @checked(colours=whole(0, 256))
-    def __init__(self, figure: Figure, alt: str, colours: int = 0) -> None:
+    @validated
+    def __init__(self, figure: Figure, alt: str,
+                 colours: Annotated[int, whole(0, 256)] = 0) -> None:
         """colours: keep so many only (2 to 256), which makes a PNG of photographs three times
         smaller; 0 keeps all.
         """
@@ -37,8 +38,8 @@ class Picture:
         for text in figure.findobj(Text):
             text.set_parse_math("$" not in text.get_text() or "mathdefault" in text.get_text())
 
-    @checked(dpi=whole(1, 2000))
-    def png(self, dpi: int = 80) -> bytes:
+    @validated
+    def png(self, dpi: Annotated[int, whole(1, 2000)] = 80) -> bytes:
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
         return fewer_colours(buffer.getvalue(), self.colours) if self.colours else buffer.getvalue()
@@ -65,7 +66,7 @@ def fewer_colours(png: bytes, colours: int) -> bytes:
     return buffer.getvalue()
 
 
-@checked()
+@validated
 def plot_run(run: Run, ghost: Run | None = None) -> Picture:
     """Loss and accuracy of a run over its steps; the run before it, when given, is dashed and
     pale.
@@ -74,8 +75,9 @@ def plot_run(run: Run, ghost: Run | None = None) -> Picture:
     return plot_runs([*before, PlottedRun(run, "new")])
 
 
-@checked(shown=filled())
-def plot_runs(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> Picture:
+@validated
+def plot_runs(shown: Annotated[Sequence[PlottedRun], filled()],
+              ribbons: Sequence[CurveBand] = ()) -> Picture:
     """The same picture as the live one, standing still. The newest run is the last one."""
     figure = Figure(figsize=(9.5, 3.2), layout="constrained")
     both = charts(shown, ribbons)

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RecipeMap:
     that lies in `folder`.
     """
 
-    @checked()
+    @validated
     def __init__(self, folder: str | Path = ".") -> None:
         self.folder = Path(folder)
 

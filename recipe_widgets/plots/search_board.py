@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 264, 62, 12, 34, 38  # SVG units
 # of the spread of the better half: where the axis ends, so that one wild trial does not flatten the
@@ -47,7 +47,7 @@ def limits(values: Sequence[float], lower_is_better: bool) -> tuple[float, float
     return (low, high) if lower_is_better else (-high, -low)
 
 
-@checked()
+@validated
 def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better: bool, words: str) -> str:
     """Dots for whole trials, crosses for pruned and failed ones, a step line for the best so far.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 from recipe_widgets.plots.curves import Chart, CurveBand, PlottedRun, charts, describe_all
 
 WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
@@ -49,7 +49,7 @@ STYLE = """<style>
 </style>"""
 
 
-@checked()
+@validated
 def curves_svg(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> str:
     """Both charts as HTML text, with a text alternative. The style sheet `STYLE` must stand on
     the page once.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
 from recipe_widgets.core import generator
-from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.validation import validated, whole
 
 
 class BatchIndices:
@@ -20,8 +20,10 @@ class BatchIndices:
     whole data.
     """
 
-    @checked(n=whole(1, 2**28), batch_size=whole(1, 2**40), seed=whole(0, 2**63 - 1))
-    def __init__(self, n: int, batch_size: int, seed: int,
+    @validated
+    def __init__(self, n: Annotated[int, whole(1, 2**28)],
+                 batch_size: Annotated[int, whole(1, 2**40)],
+                 seed: Annotated[int, whole(0, 2**63 - 1)],
                  device: torch.device | str = "cpu") -> None:
         self.n, self.batch_size, self.device = n, min(batch_size, n), device
         self.generator = generator(seed, "batches")
@@ -54,8 +56,8 @@ class BatchIndices:
         made.generator = copy.deepcopy(self.generator, memo)
         return made
 
-    @checked(batch_size=whole(1, 2**40))
-    def resize(self, batch_size: int) -> None:
+    @validated
+    def resize(self, batch_size: Annotated[int, whole(1, 2**40)]) -> None:
         """Go on with batches of another size, from the next sample of this epoch that no batch
         has used yet.
         """

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, Run, Settings, Step
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
@@ -25,13 +26,13 @@ from recipe_widgets.training.schedules import Plateau
 Changes = Sequence[tuple[int, Mapping[str, Any]]]
 
 
-@checked()
+@validated
 def cold_knobs(before: Settings, after: Settings) -> tuple[str, ...]:
     """The knobs among those that differ which no running training can take: they need a new run."""
     return tuple(name for name in after - before if Settings.knob(name).kind not in ("hot", "warm"))
 
 
-@checked()
+@validated
 def change_settings(training: Training, settings: Settings) -> dict[str, Any]:
     """Let a running training go on with other hot and warm knobs, and say which ones changed to
     what.
@@ -87,7 +88,7 @@ def _augment(training: Training, settings: Settings) -> Augment | None:
     return made
 
 
-@checked()
+@validated
 def fork(training: Training) -> Training:
     """A second training in the very same state: weights, optimiser, generators, batches and history
     are copies.
@@ -104,10 +105,11 @@ def fork(training: Training) -> Training:
     return copy.deepcopy(training, memo)
 
 
-@checked(steps=whole(0))
+@validated
 @fitting("changes (step, knobs), threads (step, count), and a model that takes the data")
-def replay(data: Data, settings: Settings, changes: Changes = (), *, steps: int | None = None,
-           threads: Sequence[tuple[int, int]] = (), model: nn.Module | None = None) -> Run:
+def replay(data: Data, settings: Settings, changes: Changes = (), *,
+           steps: Annotated[int | None, whole(0)] = None, threads: Sequence[tuple[int, int]] = (),
+           model: nn.Module | None = None) -> Run:
     """Train as a panel did: `changes` are turned at their steps. The same numbers, to the last bit.
 
     Args:
@@ -151,7 +153,7 @@ def train_with_changes(training: Training, run: Run, changes: Changes, threads: 
         yield step
 
 
-@checked()
+@validated
 def change_and_record(training: Training, run: Run, settings: Settings) -> None:
     """`turn`, written down in the run; moves at the same step are one."""
     changed = change_settings(training, settings)

@@ -7,13 +7,13 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.validation import validated, whole
 
 MAGIC = b"recipe checkpoint 1\n"  # then 32 bytes of sha256, then what torch.save wrote
 KEEP = 3
@@ -28,8 +28,9 @@ class Checkpoints:
     never believed. One process at a time may write.
     """
 
-    @checked(keep=whole(1))
-    def __init__(self, folder: str | os.PathLike[str], keep: int = KEEP) -> None:
+    @validated
+    def __init__(self, folder: str | os.PathLike[str],
+                 keep: Annotated[int, whole(1)] = KEEP) -> None:
         self.folder, self.keep = Path(folder), keep
         self.broken: list[str] = []  # names of files that `newest` found not to be whole
 
@@ -44,8 +45,8 @@ class Checkpoints:
                               found=f"{self.folder} ({error.strerror or error})",
                               expected="a folder that can be made") from None
 
-    @checked(step=whole(0))
-    def path(self, step: int) -> Path:
+    @validated
+    def path(self, step: Annotated[int, whole(0)]) -> Path:
         return self.folder / f"step-{step:09d}.ckpt"
 
     def steps(self) -> list[int]:
@@ -53,8 +54,9 @@ class Checkpoints:
         names = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.ckpt"))
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
-    @checked(step=whole(0), best=whole(-1))
-    def save(self, step: int, state: dict[str, Any], best: int = -1) -> Path:
+    @validated
+    def save(self, step: Annotated[int, whole(0)], state: dict[str, Any],
+             best: Annotated[int, whole(-1)] = -1) -> Path:
         """Write `state` after `step` steps, then drop what is neither among the newest nor the one
         after `best` steps.
 
@@ -77,7 +79,7 @@ class Checkpoints:
     def _too_old(self, newest: int, best: int) -> list[int]:
         return [s for s in [s for s in self.steps() if s <= newest][self.keep:] if s != best]
 
-    @checked()
+    @validated
     def newest(self, needs_best: bool = False) -> dict[str, Any] | None:
         """The state of the newest whole checkpoint, or None. Files that are not whole are skipped
         and noted in `broken`.
@@ -102,8 +104,8 @@ class Checkpoints:
             if state is not None:
                 yield state
 
-    @checked(step=whole(0))
-    def read(self, step: int) -> dict[str, Any] | None:
+    @validated
+    def read(self, step: Annotated[int, whole(0)]) -> dict[str, Any] | None:
         """The state after `step` steps; None where the file is missing or not whole."""
         path = self.path(step)
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 
-@checked()
+@validated
 def pick_device(name: str = "auto") -> torch.device:
     """The device of that name; "auto" takes CUDA, then MPS, then the CPU."""
     if name == "auto":
@@ -24,7 +24,7 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
-@checked()
+@validated
 def describe_device(device: torch.device) -> str:
     """For a status line: "CPU, 2 threads" or the GPU's name."""
     if device.type == "cuda":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from recipe_widgets.core import History, Settings
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 # Learning rates that are sound to fall back to, by optimiser: where most small nets train without
 # trouble.
@@ -13,7 +13,7 @@ SOUND_LR = {"sgd": 0.1, "nesterov": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop":
             "adagrad": 0.01, "adadelta": 1.0, "normalized": 0.01}
 
 
-@checked()
+@validated
 def first_bad_step(history: History) -> int | None:
     """The first step whose training loss is NaN or infinite, or None."""
     pairs = zip(history.steps("train_loss"), history.series("train_loss"),
@@ -21,7 +21,7 @@ def first_bad_step(history: History) -> int | None:
     return next((step for step, loss in pairs if not math.isfinite(loss)), None)
 
 
-@checked()
+@validated
 def why_diverged(history: History, settings: Settings, inputs_finite: bool = True) -> str:
     """One sentence: what became of the loss, at which step, the likely cause and what to try.
 

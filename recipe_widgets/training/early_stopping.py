@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.arguments import checked, measured, whole
+from recipe_widgets.core.validation import measured, validated, whole
 
 
 class BestEvaluation:
@@ -24,15 +24,16 @@ class BestEvaluation:
             state dict, or None.
     """
 
-    @checked()
+    @validated
     def __init__(self, settings: Settings) -> None:
         self.wanted = keeps_best(settings)
         self.patience = settings.patience
         self.step, self.loss, self.looks_since = -1, math.inf, 0
         self.weights: dict[str, torch.Tensor] | None = None
 
-    @checked(step=whole(-1), loss=measured())
-    def note(self, step: int, loss: float, model: nn.Module) -> None:
+    @validated
+    def note(self, step: Annotated[int, whole(-1)], loss: Annotated[float, measured],
+             model: nn.Module) -> None:
         """One more look."""
         if loss < self.loss:  # never true of NaN
             self.step, self.loss, self.looks_since = step, loss, 0

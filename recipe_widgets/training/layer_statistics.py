@@ -8,13 +8,14 @@ import math
 import statistics
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, rng_guard
-from recipe_widgets.core.arguments import checked, checked_fields, fitting, tensor, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import tensor, validated, whole
 from recipe_widgets.data import Split
 from recipe_widgets.training.changes import fork
 from recipe_widgets.training.loop import Training
@@ -41,7 +42,7 @@ class LayerStatistics:
     saturated: float = math.nan
 
 
-@checked_fields(probabilities=tensor("N", "K", kind="float"), y=tensor("N", kind="int"))
+@validated
 @dataclass(frozen=True, eq=False)
 class ModelStatistics:
     """One look. probabilities (n,K) and y (n,) of the batch; weights (F,C,h,w) of the first
@@ -49,8 +50,8 @@ class ModelStatistics:
     """
 
     layers: tuple[LayerStatistics, ...]
-    probabilities: torch.Tensor
-    y: torch.Tensor
+    probabilities: Annotated[torch.Tensor, tensor("N", "K", kind="float")]
+    y: Annotated[torch.Tensor, tensor("N", kind="int")]
     weights: torch.Tensor | None
     confusion: torch.Tensor = field(init=False)  # (K,K) counts: label by prediction
 
@@ -70,7 +71,7 @@ class ModelStatistics:
         object.__setattr__(self, "confusion", table)
 
 
-@checked()
+@validated
 @fitting("a model that maps the split to logits (N, K)")
 @torch.no_grad()
 def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
@@ -127,8 +128,8 @@ def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | No
     return None
 
 
-@checked(steps=whole(1, 1000))
-def step_timing(training: Training, steps: int = 5) -> dict[str, float]:
+@validated
+def step_timing(training: Training, steps: Annotated[int, whole(1, 1000)] = 5) -> dict[str, float]:
     """Milliseconds per step for data, forward pass, backward pass and update: medians over a few
     steps of a copy.
     """

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import History, Probe, RecipeError, Run, Settings, Step
-from recipe_widgets.core.arguments import blamed, checked, fitting
+from recipe_widgets.core.fitting import blamed, fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
@@ -42,7 +43,7 @@ class Training:
             targets are labels (n,), or probabilities (n,K) after mixup or cutmix.
     """
 
-    @checked()
+    @validated
     @fitting("a model with weights to train, on numbers of the data's type")
     def __init__(self, model: nn.Module, data: Data, settings: Settings,
                  probes: Sequence[Probe] = (), loss_fn: LossOfBatch | None = None) -> None:
@@ -199,7 +200,7 @@ class Training:
         return early or self.done % every == 0 or self.done == self.settings.max_steps
 
 
-@checked()
+@validated
 def advance(training: Training, run: Run) -> Iterator[Step]:
     """Train and evaluate until the run ends; keeps `run.status` and `run.message` true at every
     yield.
@@ -232,7 +233,7 @@ def stopped_early(training: Training) -> str:
     return f"stopped early: {best.looks_since} looks without a validation loss under the {best.loss:.4g} of step {best.step}"
 
 
-@checked()
+@validated
 def end_with_best(training: Training, run: Run) -> None:
     """Give an ended run's model the weights of its best look, where the settings ask for it;
     says so in `run.message`.
@@ -244,7 +245,7 @@ def end_with_best(training: Training, run: Run) -> None:
         run.message = f"{run.message}; {back}" if run.message else back
 
 
-@checked()
+@validated
 def steps(model: nn.Module, data: Data, settings: Settings,
           probes: Sequence[Probe] = ()) -> Iterator[Step]:
     """Train `model` in place and yield after every iteration; whoever consumes it decides when to
@@ -275,7 +276,7 @@ def _kind() -> type[Training]:
     return DistributedTraining
 
 
-@checked()
+@validated
 @fitting(_FITS)
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
           probes: Sequence[Probe] = (), until: Callable[[Step], bool] | None = None,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import torch
 
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.core.arguments import checked, filled, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training.batch_indices import BatchIndices
@@ -34,8 +36,8 @@ class MultiSeedTraining:
         stacked: whether they are computed at once.
     """
 
-    @checked(seeds=filled())
-    def __init__(self, data: Data, settings: Settings, seeds: Sequence[int], *,
+    @validated
+    def __init__(self, data: Data, settings: Settings, seeds: Annotated[Sequence[int], filled()], *,
                  shared_batches: bool = False) -> None:
         if len(set(seeds)) < len(seeds):
             raise RecipeError("train_many(seeds=)", found=repr(list(seeds)),
@@ -130,9 +132,9 @@ class MultiSeedTraining:
             self._stack = None
 
 
-@checked(seeds=filled())
+@validated
 @fitting("a function `until` of the runs so far, and data that the settings' model takes")
-def train_many(data: Data, settings: Settings, seeds: Sequence[int], *,
+def train_many(data: Data, settings: Settings, seeds: Annotated[Sequence[int], filled()], *,
                shared_batches: bool = False,
                until: Callable[[MultiSeedTraining], bool] | None = None) -> list[Run]:
     """Train the same settings from each of `seeds` and return their runs, in that order.

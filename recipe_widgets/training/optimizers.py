@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.arguments import checked, fitting
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated
 from recipe_widgets.training.manual_optimizers import ManualOptimizer, normalized
 from recipe_widgets.training.preload import preload_compiler
 
 
-@checked()
+@validated
 @fitting("some parameters of a model, floats on one device")
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
     """The optimiser that `settings` name, fused into one kernel where PyTorch has one for the

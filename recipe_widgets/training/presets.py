@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 PRESETS: dict[str, Settings] = {
     # CIFAR-10's embedded sample, meant for about five minutes on two CPU cores
@@ -26,7 +26,7 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(PRESETS)
 
 
-@checked()
+@validated
 def recipe(name: str) -> Settings:
     """The settings of a recipe by its name: `train(load("cifar10"), recipe("cifar10_5min"))`.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from torch import nn
 
-from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.validation import validated, whole
 
 
 class UpdateRatio:
@@ -18,8 +19,8 @@ class UpdateRatio:
     momentum, Adam and clipping count. About 1e-3 is healthy (CS231n).
     """
 
-    @checked(every=whole(1))
-    def __init__(self, every: int = 20) -> None:
+    @validated
+    def __init__(self, every: Annotated[int, whole(1)] = 20) -> None:
         self.every = every
         self._before: list[torch.Tensor] = []
 
@@ -55,8 +56,8 @@ class LayerUpdates:
     Writes the columns `gradient <name>` and `update <name>` for weight matrices and filters.
     """
 
-    @checked(every=whole(1))
-    def __init__(self, every: int = 20) -> None:
+    @validated
+    def __init__(self, every: Annotated[int, whole(1)] = 20) -> None:
         self.every = every
         self._before: dict[str, torch.Tensor] = {}
 

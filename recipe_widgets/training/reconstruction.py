@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import History, Run, Settings
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.dataset import assemble
 from recipe_widgets.data.split import Samples
@@ -20,7 +22,7 @@ from recipe_widgets.training.schedules import learning_rate
 from recipe_widgets.training.validation import eval_mode
 
 
-@checked()
+@validated
 def train_autoencoder(data: Data, settings: Settings) -> Run:
     """Train an autoencoder to give images back; labels are not looked at.
 
@@ -55,9 +57,10 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
     return run
 
 
-@checked(batch_size=whole(1))
+@validated
 @fitting("a model that gives batches of the split back in their shape")
-def reconstruction_error(model: nn.Module, split: Split, batch_size: int = 1000) -> float:
+def reconstruction_error(model: nn.Module, split: Split,
+                         batch_size: Annotated[int, whole(1)] = 1000) -> float:
     """Mean squared error per pixel on all of `split`, in eval mode."""
     total = 0.0
     with eval_mode(model):
@@ -66,9 +69,9 @@ def reconstruction_error(model: nn.Module, split: Split, batch_size: int = 1000)
     return total / split.size
 
 
-@checked(batch_size=whole(1))
+@validated
 @fitting("an encoder that maps the data's batches to features")
-def encoded(encoder: nn.Module, data: Data, batch_size: int = 1000) -> Data:
+def encoded(encoder: nn.Module, data: Data, batch_size: Annotated[int, whole(1)] = 1000) -> Data:
     """`data` with each sample replaced by its features, a table (N, D) of float32, standardised
     anew; labels stay.
 

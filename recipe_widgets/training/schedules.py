@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.arguments import checked, measured, real, whole
+from recipe_widgets.core.validation import measured, real, validated, whole
 
 PER_EPOCH = 0.98  # of "epoch"
 # of "onecycle": share of the run, lr / first lr, first lr / last lr
 RISE, START, END = 0.3, 25.0, 1e4
 
 
-@checked(step=whole(0), steps_per_epoch=whole(0))
-def lr_at(step: int, settings: Settings, steps_per_epoch: int = 0) -> float:
+@validated
+def lr_at(step: Annotated[int, whole(0)], settings: Settings,
+          steps_per_epoch: Annotated[int, whole(0)] = 0) -> float:
     """The learning rate of a step, counted from 0, for a run of `settings.max_steps` steps.
 
     step: a tenth after half of the run, a hundredth after three quarters. halve: half after each
@@ -75,13 +77,15 @@ class Plateau:
     is multiplied by now.
     """
 
-    @checked(patience=whole(0), cut=real(0, 1), threshold=real(0, 1))
-    def __init__(self, patience: int = 3, cut: float = 0.1, threshold: float = 1e-4) -> None:
+    @validated
+    def __init__(self, patience: Annotated[int, whole(0)] = 3,
+                 cut: Annotated[float, real(0, 1)] = 0.1,
+                 threshold: Annotated[float, real(0, 1)] = 1e-4) -> None:
         self.patience, self.cut, self.threshold = patience, cut, threshold
         self.best, self.waited, self.factor = math.inf, 0, 1.0
 
-    @checked(loss=measured())
-    def look(self, loss: float) -> None:
+    @validated
+    def look(self, loss: Annotated[float, measured]) -> None:
         """One look at the validation set; `loss` in nats."""
         if loss < self.best * (1 - self.threshold):
             self.best, self.waited = loss, 0

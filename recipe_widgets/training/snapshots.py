@@ -9,12 +9,12 @@ import math
 import numbers
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
 from recipe_widgets.core import History, RecipeError, Run
-from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training.changes import fork, train_with_changes
@@ -31,8 +31,8 @@ class Snapshots:
     every second one goes.
     """
 
-    @checked(most=whole(0, 2**62))
-    def __init__(self, most: int = MOST_BYTES) -> None:
+    @validated
+    def __init__(self, most: Annotated[int, whole(0, 2**62)] = MOST_BYTES) -> None:
         self.most, self.every = most, FIRST
         self._kept: list[Training] = []
         self._next = 0.0  # when the next may be taken
@@ -63,14 +63,14 @@ class Snapshots:
             self._kept = [one for one in self._kept if one.done % self.every == 0] or self._kept[:1]
         return True
 
-    @checked()
+    @validated
     def shrink(self, most: int = LEFT_BYTES) -> None:
         """The run is over: keep fewer."""
         self.most = most
         while self._kept and self.bytes > most:
             self._kept = self._kept[::2] if len(self._kept) > 1 else []
 
-    @checked()
+    @validated
     def copy(self, until: int | None = None) -> Snapshots:
         """For a branch that leaves after `until` steps (None: now): it shares the past."""
         made = Snapshots()
@@ -78,8 +78,8 @@ class Snapshots:
         made._kept = [one for one in self._kept if until is None or one.done <= until]
         return made
 
-    @checked(step=whole(0))
-    def before(self, step: int) -> Training | None:
+    @validated
+    def before(self, step: Annotated[int, whole(0)]) -> Training | None:
         """The newest one that is not later than `step`; not to be trained itself."""
         return next((one for one in reversed(self._kept) if one.done <= step), None)
 
@@ -117,8 +117,8 @@ class Rewind:
             steps.
     """
 
-    @checked(step=None)
-    def __init__(self, run: Run, step: int) -> None:
+    @validated
+    def __init__(self, run: Run, step: Annotated[int, unchecked]) -> None:
         given: Any = step  # whatever a reader hands in
         if isinstance(
                 given,

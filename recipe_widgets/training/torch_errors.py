@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked
+from recipe_widgets.core.validation import validated
 
 _NO_MEMORY = ("DefaultCPUAllocator", "out of memory", "can't allocate memory", "bad_alloc")
 _ONE_VALUE = "Expected more than 1 value per channel when training"
@@ -23,7 +23,7 @@ def out_of_memory(error: BaseException) -> bool:
         isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY))
 
 
-@checked()
+@validated
 def explain_torch_error(error: BaseException, settings: Settings | None = None) -> RecipeError | None:
     """The `RecipeError` for an error that a reader can mend: too little memory, BatchNorm on one
     value; else None.
@@ -44,7 +44,7 @@ def explain_torch_error(error: BaseException, settings: Settings | None = None) 
     return None
 
 
-@checked()
+@validated
 @contextlib.contextmanager
 def torch_errors_explained(settings: Settings | None = None) -> Iterator[None]:
     """Turns the errors of `explain_torch_error` into that `RecipeError`, and lets go of what the failed

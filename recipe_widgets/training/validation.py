@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Split
 from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.training.torch_errors import torch_errors_explained
@@ -29,7 +30,7 @@ class Evaluation(NamedTuple):
         return f"loss {self.loss:.4f}, accuracy {self.accuracy:.2%} on {self.n:,} samples"
 
 
-@checked()
+@validated
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """`model` in eval mode and without gradients; afterwards each of its modules is back in the
@@ -45,12 +46,13 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-@checked(split=None, batch_size=whole(1))
+@validated
 @fitting(
     "a model that maps batches of the split to logits (N, K), and a loss (logits, labels) -> one number"
 )
-def evaluate(model: nn.Module, split: Split, loss_fn: Loss = nn.functional.cross_entropy,
-             batch_size: int = 1000) -> Evaluation:
+def evaluate(model: nn.Module, split: Annotated[Split, unchecked],
+             loss_fn: Loss = nn.functional.cross_entropy,
+             batch_size: Annotated[int, whole(1)] = 1000) -> Evaluation:
     """The loss and accuracy of `model` on all of `split`, such as `data.validation`.
 
     The mean is over samples, not over batches, so a smaller last batch does not count for more.

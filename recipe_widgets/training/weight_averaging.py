@@ -5,12 +5,14 @@ price of one copy.
 from __future__ import annotations
 
 import copy
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from recipe_widgets.core.arguments import checked, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Split
 
 
@@ -29,9 +31,9 @@ class WeightAverage:
     >>> evaluate(average.refresh_norms(data.train), data.validation)   # doctest: +SKIP
     """
 
-    @checked(decay=real(0, 1))
+    @validated
     @fitting("a model that can be copied")
-    def __init__(self, model: nn.Module, decay: float | None = None) -> None:
+    def __init__(self, model: nn.Module, decay: Annotated[float | None, real(0, 1)] = None) -> None:
         self.decay, self.updates = decay, 0
         self.source, self.model = model, copy.deepcopy(model).requires_grad_(False)
 
@@ -54,9 +56,9 @@ class WeightAverage:
             if not a.is_floating_point():
                 a.copy_(b)
 
-    @checked(batch_size=whole(1))
+    @validated
     @fitting("a split that the model takes")
-    def refresh_norms(self, split: Split, batch_size: int = 500) -> nn.Module:
+    def refresh_norms(self, split: Split, batch_size: Annotated[int, whole(1)] = 500) -> nn.Module:
         """BatchNorm statistics of the averaged weights themselves, over all of `split`; returns
         the averaged model.
         """
@@ -64,7 +66,7 @@ class WeightAverage:
         update_bn((x for x, _ in split.to(device).batches(batch_size)), self.model)
         return self.model
 
-    @checked()
+    @validated
     @fitting("a model of the same layers")
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:

@@ -6,9 +6,10 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked, filled, whole
+from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.training import evaluate, train
 from recipe_widgets.tune.study import Metric, Tuning
@@ -45,8 +46,8 @@ class Finalists:
     def winner(self) -> Settings:
         return self.entries[0].settings
 
-    @checked(place=whole(1))
-    def against_winner(self, place: int) -> tuple[float, float, float]:
+    @validated
+    def against_winner(self, place: Annotated[int, whole(1)]) -> tuple[float, float, float]:
         """Mean difference of the finalist at `place` (from 1) to the winner, with its 95 %
         interval.
 
@@ -78,9 +79,9 @@ class Finalists:
     __repr__ = __str__
 
 
-@checked(top=whole(1, 10**6), seeds=filled())
-def finalists(tuning: Tuning, data: Data, top: int = 3,
-              seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Finalists:
+@validated
+def finalists(tuning: Tuning, data: Data, top: Annotated[int, whole(1, 10**6)] = 3,
+              seeds: Annotated[Sequence[int], filled()] = (0, 1, 2, 3, 4)) -> Finalists:
     """Train the best `top` settings of a search on every seed, and rank them by their mean.
 
     The search's own numbers flatter its winner: it was chosen for them. Here every finalist gets

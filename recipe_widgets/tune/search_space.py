@@ -6,12 +6,13 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked, checked_fields, filled, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, real, validated, whole
 
 if TYPE_CHECKING:
     import optuna
@@ -20,7 +21,7 @@ USUAL = ("lr", "momentum", "weight_decay", "batch_size", "width")
 Value = float | int | str
 
 
-@checked_fields(low=real(-1e300), high=real(-1e300))
+@validated
 @dataclass(frozen=True)
 class Range:
     """Numbers from `low` to `high`, both included; with `log` each factor of ten counts alike.
@@ -28,8 +29,8 @@ class Range:
     """
 
     name: str
-    low: float
-    high: float
+    low: Annotated[float, real(-1e300)]
+    high: Annotated[float, real(-1e300)]
     log: bool
     whole: bool
 
@@ -79,13 +80,13 @@ class Range:
         return math.log(value) if self.log else value
 
 
-@checked_fields(values=filled())
+@validated
 @dataclass(frozen=True)
 class Categorical:
     """One of some values, without an order between them."""
 
     name: str
-    values: tuple[Value, ...]
+    values: Annotated[tuple[Value, ...], filled()]
 
     def suggest(self, trial: optuna.Trial) -> Value:
         chosen: Value = trial.suggest_categorical(self.name,
@@ -102,7 +103,7 @@ class Categorical:
 class Space:
     """Which knobs are searched, and where."""
 
-    @checked()
+    @validated
     def __init__(self, dimensions: Sequence[Range | Categorical]) -> None:
         self.dimensions = tuple(dimensions)
 
@@ -114,14 +115,14 @@ class Space:
         """`base` with the knobs that the sampler chose for this trial."""
         return base.replace(**{one.name: one.suggest(trial) for one in self.dimensions})
 
-    @checked(points=whole(1, 10**4))
-    def grid(self, points: int) -> dict[str, list[Value]]:
+    @validated
+    def grid(self, points: Annotated[int, whole(1, 10**4)]) -> dict[str, list[Value]]:
         """`points` values of each range and all values of each choice."""
         return {one.name: one.grid(points) for one in self.dimensions}
 
-    @checked(good=filled())
+    @validated
     @fitting("points with a value for each knob of the space")
-    def narrowed(self, good: Sequence[Mapping[str, Any]]) -> Space:
+    def narrowed(self, good: Annotated[Sequence[Mapping[str, Any]], filled()]) -> Space:
         """The part of the space around some good points, `{knob: value}` each: from coarse to
         fine.
         """
@@ -147,7 +148,7 @@ class Space:
         return f"Space({'; '.join(words)})"
 
 
-@checked()
+@validated
 def space(*names: str, **given: Any) -> Space:
     """A search space over knobs of `Settings`.
 

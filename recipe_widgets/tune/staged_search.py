@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked, whole
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.tune.search_space import Categorical, Range, Space, space
 from recipe_widgets.tune.study import Tuning, tune
@@ -13,9 +13,10 @@ from recipe_widgets.tune.study import Tuning, tune
 KEPT = 0.2  # of the trials: the best fifth says where to look closer
 
 
-@checked(trials=whole(1), stages=whole(1, 100), shorter=whole(1))
+@validated
 def coarse_to_fine(data: Data, searched: Space | None = None, base: Settings | None = None, *,
-                   trials: int = 50, stages: int = 2, shorter: int = 4, name: str = "tuning",
+                   trials: Annotated[int, whole(1)] = 50, stages: Annotated[int, whole(1, 100)] = 2,
+                   shorter: Annotated[int, whole(1)] = 4, name: str = "tuning",
                    **more: Any) -> list[Tuning]:
     """Search in stages (Bengio 2012, section 3): each in the space around the best fifth of the one
     before.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked
 from recipe_widgets.core.secrets import masked
+from recipe_widgets.core.validation import validated
 
 if TYPE_CHECKING:
     import optuna
@@ -47,7 +47,7 @@ def taken_apart(storage: str) -> URL | None:
     return url if plain else None
 
 
-@checked()
+@validated
 def hidden(storage: str | None) -> str:
     """`storage` as it may be shown: without passwords."""
     if storage is None:

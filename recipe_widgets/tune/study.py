@@ -9,11 +9,11 @@ import socket
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.arguments import checked, whole
 from recipe_widgets.core.hooks import service
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training import (
@@ -64,10 +64,12 @@ class Tuning:
     all of it.
     """
 
-    @checked(trials=whole(1), heartbeat=whole(1), retries=whole(0), grid_points=whole(1, 10**4))
-    def __init__(self, data: Data, searched: Space, base: Settings, *, trials: int,
-                 sampler: Sampler, pruner: Pruner, metric: Metric, storage: str | None, name: str,
-                 heartbeat: int, retries: int, grid_points: int) -> None:
+    @validated
+    def __init__(self, data: Data, searched: Space, base: Settings, *,
+                 trials: Annotated[int, whole(1)], sampler: Sampler, pruner: Pruner, metric: Metric,
+                 storage: str | None, name: str, heartbeat: Annotated[int, whole(1)],
+                 retries: Annotated[int, whole(0)],
+                 grid_points: Annotated[int, whole(1, 10**4)]) -> None:
         self.data, self.space, self.base, self.metric = data, searched, with_looks(base), metric
         self.storage, self.name, self.retries, self.heartbeat = storage, name, int(retries), int(
             heartbeat)
@@ -109,7 +111,7 @@ class Tuning:
                 continue
             yield from self._one_trial()
 
-    @checked()
+    @validated
     def run(self, progress: bool = False) -> Tuning:
         """All of `turns()`; with `progress` a bar in the terminal.
 
@@ -244,7 +246,7 @@ class Tuning:
         return sorted(done, key=lambda trial: trial.value
                       if self.metric == "val_loss" else -trial.value)
 
-    @checked()
+    @validated
     def settings_of(self, trial: Trial) -> Settings:
         return self.base.replace(**trial.knobs)
 
@@ -300,12 +302,13 @@ class Tuning:
         return f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
 
 
-@checked(trials=whole(1), heartbeat=whole(1), retries=whole(0), grid_points=whole(1, 10**4))
+@validated
 def tune(data: Data, searched: Space | None = None, base: Settings | None = None, *,
-         trials: int = 50, sampler: Sampler = "tpe", pruner: Pruner = "median",
+         trials: Annotated[int, whole(1)] = 50, sampler: Sampler = "tpe", pruner: Pruner = "median",
          metric: Metric = "val_loss", storage: str | None = None, name: str = "tuning",
-         heartbeat: int = 60, retries: int = 10, grid_points: int = GRID_POINTS,
-         progress: bool = False, start: bool = True) -> Tuning:
+         heartbeat: Annotated[int, whole(1)] = 60, retries: Annotated[int, whole(0)] = 10,
+         grid_points: Annotated[int, whole(1, 10**4)] = GRID_POINTS, progress: bool = False,
+         start: bool = True) -> Tuning:
     """Search good settings by training with many, and return the `Tuning`, from which everything
     can be read.
 

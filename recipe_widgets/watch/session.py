@@ -10,9 +10,10 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 from recipe_widgets.core import RecipeError, Report
-from recipe_widgets.core.arguments import checked, one_of, whole
+from recipe_widgets.core.validation import one_of, validated, whole
 from recipe_widgets.watch.instrument.call_patches import Patches
 from recipe_widgets.watch.judging import Verdict
 from recipe_widgets.watch.recorder import Recorder
@@ -51,9 +52,9 @@ class WatchSession:
         return report
 
 
-@checked(steps=whole(1))
+@validated
 @contextlib.contextmanager
-def watch(steps: int | None = None, show: bool = False) -> Iterator[Report]:
+def watch(steps: Annotated[int | None, whole(1)] = None, show: bool = False) -> Iterator[Report]:
     """Watches the training inside a `with` block; the report is filled when the block ends.
 
     Args:
@@ -72,10 +73,11 @@ def watch(steps: int | None = None, show: bool = False) -> Iterator[Report]:
             report.show(sys.stdout)
 
 
-@checked(steps=whole(1), fail_on=one_of("error", "warning"))
-def run_script(script: Path, arguments: Sequence[str], steps: int | None = None, *,
-               json: Path | None = None, html: Path | None = None,
-               fail_on: str | None = None) -> int:
+@validated
+def run_script(script: Path, arguments: Sequence[str],
+               steps: Annotated[int | None, whole(1)] = None, *, json: Path | None = None,
+               html: Path | None = None,
+               fail_on: Annotated[str | None, one_of("error", "warning")] = None) -> int:
     """Runs `script` with `arguments`, prints the report and gives the exit status.
 
     The script's own status passes through; when that is 0 and `fail_on` ("error", "warning") is

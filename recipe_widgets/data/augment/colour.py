@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import torch
 
+from recipe_widgets.data.augment.kinds import FloatPerImage, Images
+
 GREY = (0.2989, 0.587, 0.114)  # of red, green, blue: ITU-R 601-2, as in PIL and torchvision
 
 
-def brightness(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+def brightness(x: Images, factor: FloatPerImage) -> torch.Tensor:
     """`factor` times as bright."""
     return _blend(x, torch.zeros_like(x, dtype=torch.float32), factor)
 
 
-def contrast(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+def contrast(x: Images, factor: FloatPerImage) -> torch.Tensor:
     """`factor` times as far from the mean grey of the image."""
     return _blend(x, grey(x).mean((1, 2, 3), keepdim=True), factor)
 
 
-def saturation(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+def saturation(x: Images, factor: FloatPerImage) -> torch.Tensor:
     """`factor` times as far from the grey image. Grey images (C = 1) stay as they are."""
     return x if x.shape[1] == 1 else _blend(x, grey(x), factor)
 

@@ -5,19 +5,31 @@ nothing random here.
 from __future__ import annotations
 
 import math
+from typing import Annotated, Literal
 
 import torch
 from torch.nn import functional as F
 
+from recipe_widgets.core.validation import whole
+from recipe_widgets.data.augment.kinds import (
+    BoolPerImage,
+    FloatPerImage,
+    Images,
+    Mask,
+    Side,
+    WholePerImage,
+)
 
-def flip(x: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+
+def flip(x: Images, which: BoolPerImage) -> torch.Tensor:
     """Left and right exchanged where `which` (N,) bool says so. x: (N,C,H,W) of any type."""
     both = torch.cat([x, x.flip(3)])  # choosing whole images is much faster than choosing pixels
     return both.index_select(0, torch.arange(len(x), device=x.device) + len(x) * which.long())
 
 
-def crop(x: torch.Tensor, top: torch.Tensor, left: torch.Tensor, padding: int,
-         mode: str = "constant") -> torch.Tensor:
+def crop(x: Images, top: WholePerImage, left: WholePerImage,
+         padding: Annotated[int, whole(0, 4096)],
+         mode: Literal["constant", "reflect"] = "constant") -> torch.Tensor:
     """The window of the old size that begins at row `top` and column `left` of each image padded by
     `padding` pixels.
 
@@ -49,7 +61,7 @@ def _mirrored(x: torch.Tensor, padding: int) -> torch.Tensor:
     return x
 
 
-def rotate(x: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
+def rotate(x: Images, degrees: FloatPerImage) -> torch.Tensor:
     """Each image turned anticlockwise by `degrees` (N,) around its centre, bilinear; what comes in
     from outside is 0.
 
@@ -68,8 +80,8 @@ def rotate(x: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
     return turned if x.is_floating_point() else turned.round_().to(x.dtype)
 
 
-def box(top: torch.Tensor, left: torch.Tensor, height: torch.Tensor, width: torch.Tensor,
-        size: tuple[int, int]) -> torch.Tensor:
+def box(top: WholePerImage, left: WholePerImage, height: WholePerImage, width: WholePerImage,
+        size: tuple[Side, Side]) -> torch.Tensor:
     """Bool (N,1,H,W): True in each image's rectangle. All arguments but `size` (H, W): int64
     (N,), in pixels.
     """
@@ -79,7 +91,7 @@ def box(top: torch.Tensor, left: torch.Tensor, height: torch.Tensor, width: torc
     return (high[:, :, None] & wide[:, None, :])[:, None]
 
 
-def erase(x: torch.Tensor, where: torch.Tensor, value: float | torch.Tensor = 0.0) -> torch.Tensor:
+def erase(x: Images, where: Mask, value: float | torch.Tensor = 0.0) -> torch.Tensor:
     """`value` where `where` (N,1,H,W), as `box` makes it, is True (Zhong et al. 2020)."""
     filling = torch.as_tensor(value, dtype=x.dtype, device=x.device)
     return torch.where(where, filling, x)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import torch
 
 from recipe_widgets.data.augment.geometry import box
+from recipe_widgets.data.augment.kinds import (
+    FloatImages,
+    FloatPerImage,
+    Images,
+    Targets,
+    WholePerImage,
+)
 
 
-def mixup(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor,
-          share: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def mixup(x: FloatImages, targets: Targets, partner: WholePerImage,
+          share: FloatPerImage) -> tuple[torch.Tensor, torch.Tensor]:
     """`share` of each image and `1 - share` of its partner, and the same of their targets (Zhang et
     al. 2018).
 
@@ -20,9 +27,9 @@ def mixup(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor,
     return mine * x + (1 - mine) * x.index_select(0, partner), _mixed(targets, partner, share)
 
 
-def cutmix(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor,
-           corner: tuple[torch.Tensor, torch.Tensor],
-           side: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def cutmix(x: Images, targets: Targets, partner: WholePerImage,
+           corner: tuple[WholePerImage, WholePerImage],
+           side: tuple[WholePerImage, WholePerImage]) -> tuple[torch.Tensor, torch.Tensor]:
     """A rectangle of each image replaced by its partner's, and that share of the target (Yun et al.
     2019).
 
@@ -36,7 +43,7 @@ def cutmix(x: torch.Tensor, targets: torch.Tensor, partner: torch.Tensor,
     return torch.where(where, x.index_select(0, partner), x), _mixed(targets, partner, kept)
 
 
-def backgrounds(x: torch.Tensor, background: torch.Tensor) -> torch.Tensor:
+def backgrounds(x: FloatImages, background: FloatImages) -> torch.Tensor:
     """Bright strokes on a background: the stroke covers as much of it as it is bright.
 
     x, background: floats in [0, 1], (N,C,H,W). Black pixels show the background, white ones stay

@@ -4,11 +4,13 @@ its own.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, Settings, generator
-from recipe_widgets.core.arguments import Rule, checked, real, whole
+from recipe_widgets.core.validation import Limit, real, validated, whole
 from recipe_widgets.data.augment import colour, geometry, mix
 from recipe_widgets.data.split import Split
 
@@ -16,7 +18,7 @@ from recipe_widgets.data.split import Split
 DEGREES, COLOUR, CROP = 15.0, 0.3, 8
 
 _WAYS = Settings.knob("augment").choices[1:]
-_NAMES = Rule(lambda names: set(names.split("+")) <= set(_WAYS), "some of " + "+".join(_WAYS))
+_NAMES = Limit(lambda names: set(names.split("+")) <= set(_WAYS), "some of " + "+".join(_WAYS))
 
 
 class Augment:
@@ -35,10 +37,11 @@ class Augment:
             batch decides.
     """
 
-    @checked(names=_NAMES, strength=real(0, 4), num_classes=whole(1, 10**6),
-             seed=whole(0, 2**63 - 1))
-    def __init__(self, split: Split, names: str, strength: float, num_classes: int,
-                 seed: int) -> None:
+    @validated
+    def __init__(self, split: Split, names: Annotated[str, _NAMES],
+                 strength: Annotated[float, real(0, 4)],
+                 num_classes: Annotated[int, whole(1, 10**6)],
+                 seed: Annotated[int, whole(0, 2**63 - 1)]) -> None:
         if split.x.ndim != 4 or not split.size:
             raise RecipeError("Settings.augment",
                               found=f"{names!r} for samples of shape {tuple(split.x.shape[1:])}",

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.data.dataset import assemble
@@ -104,9 +106,10 @@ def zeroed(data: Data) -> Data:
                    validation=blank(data.validation), _copies={})
 
 
-@checked(count=whole(1, 10**4))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def few_samples(data: Data, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def few_samples(data: Data,
+                count: Annotated[int, whole(1, 10**4)]) -> tuple[torch.Tensor, torch.Tensor]:
     """The first `count` training samples of a fixed shuffle, normalised."""
     return data.train.batch(
         torch.randperm(data.train.size, generator=generator(0, "check"))[:count])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Run
-from recipe_widgets.core.arguments import Rule, checked, checked_fields, filled, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import Limit, filled, validated, whole
 from recipe_widgets.plots import Picture, downsample
 
 Label = TypeVar("Label", str, float)
@@ -20,18 +21,18 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 LINES = ("-", "--", "-.", ":")  # colour is never the only difference
 
 
-SOME_RUNS = Rule(lambda runs: len(runs) > 0 and all(map(len, runs.values())),
+SOME_RUNS = Limit(lambda runs: len(runs) > 0 and all(map(len, runs.values())),
                  "some runs for each of some labels")
 
 
-@checked_fields(runs=SOME_RUNS)
+@validated
 @dataclass(frozen=True)
 class Comparison(Generic[Label]):
     """Runs by label, one per seed, all judged on the whole validation set at their end
     (accuracy, 0 to 1).
     """
 
-    runs: Mapping[Label, list[Run]]
+    runs: Annotated[Mapping[Label, list[Run]], SOME_RUNS]
 
     def scores(self, label: Label) -> list[float]:
         """Validation accuracy of each seed; 0 for a run that diverged before it was looked at."""
@@ -89,9 +90,10 @@ class Comparison(Generic[Label]):
                        colours=128)
 
 
-@checked(runs=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def compare(runs: Mapping[Label, Callable[[int], Run]], seeds: int) -> Comparison[Label]:
+def compare(runs: Annotated[Mapping[Label, Callable[[int], Run]], filled()],
+            seeds: Annotated[int, whole(1, 1000)]) -> Comparison[Label]:
     """Make a run of each kind for seeds 0, 1, ..., `seeds` - 1."""
     if seeds < 1 or not runs:
         raise RecipeError("compare", found=f"{len(runs)} kinds of runs, {seeds} seeds",

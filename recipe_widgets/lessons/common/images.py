@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.plots import Picture
@@ -44,9 +45,10 @@ def photos(images: torch.Tensor | npt.NDArray[Any], captions: Sequence[str], tit
     return Picture(figure, alt, colours=128)
 
 
-@checked(count=whole(1, 10**4), seed=whole(0, 2**63 - 1))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def show_batch(data: Data, count: int = 16, seed: int = 0, augment: str = "none") -> Picture:
+def show_batch(data: Data, count: Annotated[int, whole(1, 10**4)] = 16,
+               seed: Annotated[int, whole(0, 2**63 - 1)] = 0, augment: str = "none") -> Picture:
     """The first `count` samples of the first training batch, decoded from exactly what enters
     `model(x)` and the loss.
 

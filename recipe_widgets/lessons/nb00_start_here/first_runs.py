@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE, Comparison, compare
 from recipe_widgets.lessons.common.images import show_batch as show_batch
@@ -19,9 +21,10 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.training import train
 
 
-@checked(seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def compare_loops(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:
+def compare_loops(data: Data, settings: Settings,
+                  seeds: Annotated[int, whole(1, 1000)] = 3) -> Comparison[str]:
     """A sound program (A) and one with a softmax before the cross-entropy (B), same seeds, same
     batches.
     """
@@ -34,9 +37,10 @@ def compare_loops(data: Data, settings: Settings, seeds: int = 3) -> Comparison[
     return compare({"A": lambda seed: run(seed, False), "B": lambda seed: run(seed, True)}, seeds)
 
 
-@checked(lrs=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def lr_sweep(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) -> LrSweep:
+def lr_sweep(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled()],
+             seeds: Annotated[int, whole(1, 1000)] = 3) -> LrSweep:
     """The run that `settings` describe at each of `lrs`."""
     makers = {
         lr: (lambda seed, lr=lr: train(data, settings.replace(lr=lr, seed=seed))) for lr in lrs
@@ -44,7 +48,7 @@ def lr_sweep(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 
     return LrSweep(compare(makers, seeds).runs)
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def one_epoch(data: Data, settings: Settings) -> Picture:
     """A run's training loss with its words on it: a step, an epoch's end, the loss of a guess."""
@@ -77,9 +81,10 @@ def _learns(data: Data, lr: float, seeds: int) -> list[float]:
     return lr_sweep(data, Settings(max_steps=300, momentum=0.9), [lr], seeds).scores(lr)
 
 
-@checked(lr=real(0, 1e6, above=True), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def check_too_high(data: Data, lr: float, seeds: int = 3) -> str:
+def check_too_high(data: Data, lr: Annotated[float, real(0, 1e6, above=True)],
+                   seeds: Annotated[int, whole(1, 1000)] = 3) -> str:
     """Judge the exercise: at `lr` no seed learns (under 20 %), at half of it at least one does."""
     at, below = _learns(data, lr, seeds), _learns(data, lr / 2, seeds)
     facts = f"Validation accuracy at {lr:g}: {_span(at)}; at {lr / 2:g}: {_span(below)} ({seeds} seeds)."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 
@@ -59,9 +61,10 @@ class Agreement:
         ])
 
 
-@checked(hidden=whole(1, 10**5), steps=whole(1, 10**6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def compare_backprop(mine: Backprop, data: Data, hidden: int = 32, steps: int = 20) -> Agreement:
+def compare_backprop(mine: Backprop, data: Data, hidden: Annotated[int, whole(1, 10**5)] = 32,
+                     steps: Annotated[int, whole(1, 10**6)] = 20) -> Agreement:
     """Gradients by `mine(x, y, weights) -> gradients` against autograd; then the update written out
     against torch.optim.
 
@@ -100,7 +103,7 @@ def _gap(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).abs().max() / b.abs().max().clamp(min=1e-300))
 
 
-@checked()
+@validated
 def check_backprop(mine: Backprop, data: Data) -> str:
     """Judge the exercise: which gradient is wrong, and where to look."""
     hints = {

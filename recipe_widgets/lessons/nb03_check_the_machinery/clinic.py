@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from recipe_widgets import checks
 from recipe_widgets.checks import Check, Report, run_all
 from recipe_widgets.core import CheckResult, History, RecipeError
-from recipe_widgets.core.arguments import checked, fitting, whole
 from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.plain import parsed, read_text
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES, Case
@@ -90,10 +91,10 @@ class Clinic:
         else 0.
     """
 
-    @checked(seeds=whole(1, 1000))
+    @validated
     @fitting("data, settings and numbers that this experiment can work with")
-    def __init__(self, *data: Data, seeds: int = 3, cases: Sequence[Case] = CASES,
-                 keep: Path | None = None) -> None:
+    def __init__(self, *data: Data, seeds: Annotated[int, whole(1, 1000)] = 3,
+                 cases: Sequence[Case] = CASES, keep: Path | None = None) -> None:
         self.data = {one.name: one for one in data}
         kept = [case for case in cases if case.data in self.data]
         if not kept:
@@ -144,8 +145,8 @@ class Clinic:
         """All that can be named, by alphabet."""
         return sorted(case.diagnosis for case in self.cases)
 
-    @checked(number=whole(1))
-    def patient(self, number: int) -> Patient:
+    @validated
+    def patient(self, number: Annotated[int, whole(1)]) -> Patient:
         """Train it, and the sound program beside it, at the first call: about a second per
         patient.
         """
@@ -160,7 +161,7 @@ class Clinic:
                                              [broken.run(seed) for seed in range(self.seeds)])
         return self._patients[number]
 
-    @checked()
+    @validated
     def number_of(self, key: str) -> int:
         """The number of the patient with this case, for those who look it up."""
         for number, case in enumerate(self.cases, 1):
@@ -169,8 +170,8 @@ class Clinic:
         raise RecipeError("BugClinic", found=f"the case {key!r}",
                           expected="one of " + ", ".join(c.key for c in self.cases))
 
-    @checked(number=whole(1))
-    def examine(self, number: int, progress: bool = True) -> Report:
+    @validated
+    def examine(self, number: Annotated[int, whole(1)], progress: bool = True) -> Report:
         """What the checks say of its program; kept, so that a second call costs nothing."""
         patient = self.patient(number)
         if patient.report is None:
@@ -178,8 +179,8 @@ class Clinic:
             patient.report = run_all(program.subject(), only=EXAMINATION, progress=progress)
         return patient.report
 
-    @checked(number=whole(1))
-    def answer(self, number: int, diagnosis: str) -> str:
+    @validated
+    def answer(self, number: Annotated[int, whole(1)], diagnosis: str) -> str:
         """Name the bug; the reply says why it is that one, or where to look next."""
         if diagnosis not in self.diagnoses:
             raise RecipeError("Diagnosis", found=repr(diagnosis),
@@ -235,7 +236,7 @@ def explain(case: Case) -> str:
     return f"{case.why} The line: {case.line}. Right: {case.mended}.{found}"
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def findings(report: Report) -> list[str]:
     """What is worth reading in a report: all that did not pass, then how many did."""

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.checks.runner import seeded
-from recipe_widgets.core.arguments import checked, filled, fitting, tensor, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, tensor, validated, whole
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import MixedRows
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_programs import RowReader
 from recipe_widgets.plots import Picture
@@ -41,7 +43,7 @@ class NextRow(nn.Module):
         return out
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def row_models() -> tuple[nn.Module, nn.Module]:
     """A GRU over rows with permute, and the same with view: same weights."""
@@ -51,7 +53,7 @@ def row_models() -> tuple[nn.Module, nn.Module]:
     return right, wrong
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def next_row_models() -> tuple[nn.Module, nn.Module]:
     """With the mask, and without."""
@@ -89,10 +91,11 @@ class Charts:
                          for name, share in zip(self.names, self.strangers, strict=True)) + "."
 
 
-@checked(axis=whole(0, 1), names=filled())
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, axis: int = 0,
-                      names: tuple[str, str] = ("permute", "view")) -> Charts:
+def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *,
+                      axis: Annotated[int, whole(0, 1)] = 0,
+                      names: Annotated[tuple[str, str], filled()] = ("permute", "view")) -> Charts:
     """Charts of both models on x (N, ...): a sample must depend on itself alone, a position on
     earlier ones.
     """
@@ -115,9 +118,10 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *, ax
     return Charts((shares[0], shares[1]), names, Picture(figure, alt))
 
 
-@checked(classes=whole(1, 10**4))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def class_means(x: torch.Tensor, y: torch.Tensor, classes: int) -> torch.Tensor:
+def class_means(x: torch.Tensor, y: torch.Tensor,
+                classes: Annotated[int, whole(1, 10**4)]) -> torch.Tensor:
     """(classes, D): the mean of the rows of x (N, D) with each label; a class without rows has
     zeros.
     """
@@ -125,9 +129,10 @@ def class_means(x: torch.Tensor, y: torch.Tensor, classes: int) -> torch.Tensor:
     return sums / torch.bincount(y, minlength=classes).clamp(min=1)[:, None]
 
 
-@checked(templates=tensor("K", "D"))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def distances_by_loop(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
+def distances_by_loop(x: torch.Tensor,
+                      templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """Squared distance of each x (N, D) to each template (K, D), by the definition: (N, K)."""
     out = torch.zeros(len(x), len(templates))
     for i in range(len(x)):
@@ -136,16 +141,18 @@ def distances_by_loop(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
     return out
 
 
-@checked(templates=tensor("K", "D"))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def distances_at_once(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
+def distances_at_once(x: torch.Tensor,
+                      templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same as one matrix product: |x|² - 2 x·t + |t|²."""
     return x.square().sum(1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(1)
 
 
-@checked(templates=tensor("K", "D"))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def distances_with_slip(x: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
+def distances_with_slip(x: torch.Tensor,
+                        templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same with a slip in the axis: it runs, it has the right shape, and it is wrong."""
     return x.square().sum(
         1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(0)[:len(templates)]
@@ -172,9 +179,10 @@ class Same:
         return f"{verdict}: largest relative difference {self.gap:.1e} on {self.n} samples; {speed:,.0f} times as fast"
 
 
-@checked(templates=tensor("K", "D"))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def loop_against(fast: Distances, x: torch.Tensor, templates: torch.Tensor) -> Same:
+def loop_against(fast: Distances, x: torch.Tensor,
+                 templates: Annotated[torch.Tensor, tensor("K", "D")]) -> Same:
     """Largest relative difference of `fast` to the loop, and the seconds of both (best of five
     for `fast`).
     """
@@ -189,7 +197,7 @@ def loop_against(fast: Distances, x: torch.Tensor, templates: torch.Tensor) -> S
     return Same(gap, (took, quickest), len(x))
 
 
-@checked()
+@validated
 def check_distances(mine: Distances) -> str:
     """Judge the exercise: absolute (L1) distances (N, K) of x (N, D) to templates (K, D),
     without a Python loop.

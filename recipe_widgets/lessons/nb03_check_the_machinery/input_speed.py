@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -22,7 +22,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from recipe_widgets.core import Settings, Step, generator
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.models import build_model
@@ -79,9 +80,10 @@ class Epochs:
         ])
 
 
-@checked(n=whole(1, 10**7))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def epoch_both_ways(data: Data, settings: Settings, n: int = 3000) -> Epochs:
+def epoch_both_ways(data: Data, settings: Settings,
+                    n: Annotated[int, whole(1, 10**7)] = 3000) -> Epochs:
     """One epoch over n samples, read as PIL pictures by a DataLoader, and cut out of a tensor in
     memory.
     """
@@ -158,9 +160,9 @@ class Reading:
         ])
 
 
-@checked(n=whole(1, 10**7))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def ways_to_read(data: Data, n: int = 500) -> Reading:
+def ways_to_read(data: Data, n: Annotated[int, whole(1, 10**7)] = 500) -> Reading:
     """The same n pictures from single compressed files, from one file of bytes, from memory, and
     at half the resolution.
     """
@@ -278,10 +280,11 @@ class _Watch:
         self._began = time.perf_counter()
 
 
-@checked(seeds=whole(1, 1000), every=whole(1), look=whole(1))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def milestones(data: Data, settings: Settings, seeds: int = 3, every: int = 10,
-               look: int = 500) -> Milestones:
+def milestones(data: Data, settings: Settings, seeds: Annotated[int, whole(1, 1000)] = 3,
+               every: Annotated[int, whole(1)] = 10,
+               look: Annotated[int, whole(1)] = 500) -> Milestones:
     """When does the network find a first pattern (twice chance), when is it within 2 points of its
     best?
 

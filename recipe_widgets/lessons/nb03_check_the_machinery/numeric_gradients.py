@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.checks.runner import seeded
-from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples as few_samples
 from recipe_widgets.lessons.common.comparison import PALETTE
@@ -49,7 +50,7 @@ class Swish(nn.Module):
     forgets a term of it.
     """
 
-    @checked()
+    @validated
     @fitting("data, settings and numbers that this experiment can work with")
     def __init__(self, right: bool = True) -> None:
         super().__init__()
@@ -60,9 +61,10 @@ class Swish(nn.Module):
         return out
 
 
-@checked(units=whole(1, 10**5), seed=whole(0, 2**63 - 1))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def small_net(data: Data, act: nn.Module, units: int = 24, seed: int = 0) -> nn.Sequential:
+def small_net(data: Data, act: nn.Module, units: Annotated[int, whole(1, 10**5)] = 24,
+              seed: Annotated[int, whole(0, 2**63 - 1)] = 0) -> nn.Sequential:
     """Inputs, `units` hidden ones, logits."""
     with seeded(seed):
         return nn.Sequential(nn.Flatten(), nn.Linear(data.train.x[0].numel(), units), act,
@@ -117,10 +119,11 @@ def error_curve(data: Data, activation: str = "tanh", dtype: str = "float64", ce
     ])
 
 
-@checked(h=real(0, 1, above=True), samples=whole(1, 10**6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def draw_error(data: Data, h: float = 1e-5, activation: str = "tanh", dtype: str = "float64",
-               differences: str = "central", samples: int = 8) -> Picture:
+def draw_error(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-5,
+               activation: str = "tanh", dtype: str = "float64", differences: str = "central",
+               samples: Annotated[int, whole(1, 10**6)] = 8) -> Picture:
     """Relative error against step size; the chosen step is marked."""
     curve = error_curve(data, activation, dtype, differences == "central", samples)
     here = float(curve[int(np.argmin(np.abs(np.log(np.array(STEPS) / h))))])
@@ -199,7 +202,7 @@ class _Situation:
         return gradient_error(net, loss, h)
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def pitfalls(data: Data) -> Pitfalls:
     """The same comparison done well and done badly, for a right and for a wrong backward pass."""
@@ -240,10 +243,11 @@ class FewPoints:
         return f"Directions on which some unit changes its side between -h and +h, by number of samples: {pairs}."
 
 
-@checked(h=real(0, 1, above=True), samples=filled(), directions=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def kinks(data: Data, h: float = 1e-3, samples: Sequence[int] = (2, 8, 32, 128),
-          directions: int = 60) -> FewPoints:
+def kinks(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-3,
+          samples: Annotated[Sequence[int], filled()] = (2, 8, 32, 128),
+          directions: Annotated[int, whole(1, 1000)] = 60) -> FewPoints:
     """Share of random directions along which some ReLU changes its side: few points meet few
     kinks.
     """

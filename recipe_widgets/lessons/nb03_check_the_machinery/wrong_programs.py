@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from tqdm import tqdm
 
 from recipe_widgets.checks import curve_shape
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.arguments import checked, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import Comparison, compare
 from recipe_widgets.lessons.nb03_check_the_machinery.numeric_gradients import Swish, small_net
@@ -45,9 +47,10 @@ class BothTrain(Comparison[str]):
                f"{said}."
 
 
-@checked(seeds=whole(1, 1000), steps=whole(1, 10**6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def train_with_both(data: Data, seeds: int = 3, steps: int = 150) -> BothTrain:
+def train_with_both(data: Data, seeds: Annotated[int, whole(1, 1000)] = 3,
+                    steps: Annotated[int, whole(1, 10**6)] = 150) -> BothTrain:
     """The same network trained with a right and with a wrong backward pass: validation accuracy,
     0 to 1.
     """
@@ -94,9 +97,10 @@ class Broken(Comparison[str]):
         return "\n".join(rows)
 
 
-@checked(seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def ways_to_break(data: Data, settings: Settings, seeds: int = 3) -> Broken:
+def ways_to_break(data: Data, settings: Settings,
+                  seeds: Annotated[int, whole(1, 1000)] = 3) -> Broken:
     """The same network with one knob turned far too far; losses in nats."""
     bar = tqdm(WAYS.items(), desc=data.name, unit="way", leave=False)
     return Broken(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -15,18 +16,11 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Settings, generator
-from recipe_widgets.core.arguments import (
-    checked,
-    checked_fields,
-    filled,
-    fitting,
-    real,
-    some_of,
-    whole,
-)
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, real, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
-from recipe_widgets.lessons.common.comparison import PALETTE, SOME_RUNS, Comparison
+from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
 from recipe_widgets.plots import Picture
@@ -83,9 +77,11 @@ class Facts:
         return f"{self.name}: mean slope {self.slope:.2f}, {self.flat:.0%} of the inputs have a slope below {FLAT}, {centre}"
 
 
-@checked(scale=real(-1e6, 1e6), shift=real(-1e6, 1e6), n=whole(1, 10**7))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def facts(name: str, scale: float = 1.0, shift: float = 0.0, n: int = 20_000) -> Facts:
+def facts(name: str, scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
+          shift: Annotated[float, real(-1e6, 1e6)] = 0.0,
+          n: Annotated[int, whole(1, 10**7)] = 20_000) -> Facts:
     """By drawing n inputs."""
     z = shift + scale * torch.randn(n, generator=torch.Generator().manual_seed(0))
     out, grad = slopes(name, z)
@@ -94,9 +90,10 @@ def facts(name: str, scale: float = 1.0, shift: float = 0.0, n: int = 20_000) ->
                  float((size < FLAT).float().mean()), float((out == 0).float().mean()))
 
 
-@checked(scale=real(-1e6, 1e6), shift=real(-1e6, 1e6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.0) -> Picture:
+def draw_activation(name: str = "sigmoid", scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
+                    shift: Annotated[float, real(-1e6, 1e6)] = 0.0) -> Picture:
     """Left: the curve and its slope, over the inputs that arrive. Right: what comes out."""
     line = torch.linspace(-8, 8, 801)
     out, grad = slopes(name, line)
@@ -120,10 +117,12 @@ def draw_activation(name: str = "sigmoid", scale: float = 1.0, shift: float = 0.
     return Picture(figure, f"Inputs of mean {shift:g} and std {scale:g}. {seen}.")
 
 
-@checked(names=some_of(*NAMES), samples=whole(1, 10**6), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def one_sign(data: Data, names: Sequence[str] = ("sigmoid", "relu", "tanh"), samples: int = 32,
-             seeds: int = 3) -> OneSign:
+def one_sign(data: Data,
+             names: Annotated[Sequence[str], some_of(*NAMES)] = ("sigmoid", "relu", "tanh"),
+             samples: Annotated[int, whole(1, 10**6)] = 32,
+             seeds: Annotated[int, whole(1, 1000)] = 3) -> OneSign:
     """For each activation of the first hidden layer: in the second layer, the share of (unit,
     sample) pairs whose weight gradients all have one sign."""
     x, y = few_samples(data, samples)
@@ -161,7 +160,7 @@ class OneSign:
             f"({min(s):.1%} to {max(s):.1%}, {len(s)} seeds)" for name, s in self.shares.items())
 
 
-@checked_fields(runs=SOME_RUNS)
+@validated
 @dataclass(frozen=True)
 class Race(Comparison[str]):
     """Comparison of networks that also differ in their size."""
@@ -169,7 +168,7 @@ class Race(Comparison[str]):
     data_name: str = ""
     sizes: Mapping[str, int] | None = None
 
-    @checked()
+    @validated
     def lost(self, label: str) -> int:
         """How many of its runs diverged."""
         return sum(run.status == "diverged" for run in self.runs[label])
@@ -214,9 +213,10 @@ class Race(Comparison[str]):
         )
 
 
-@checked(variants=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
+def race(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
+         seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
     """Train each variant from every seed."""
     bar = tqdm(variants.items(), desc=data.name, unit="variant", leave=False)
     runs = {name: train_many(data, settings, range(seeds)) for name, settings in bar}
@@ -227,10 +227,11 @@ def race(data: Data, variants: Mapping[str, Settings], seeds: int = 3) -> Race:
     return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 
-@checked(names=some_of(*NAMES), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def activation_race(data: Data, settings: Settings, names: Sequence[str] = RACED,
-                    seeds: int = 3) -> Race:
+def activation_race(data: Data, settings: Settings,
+                    names: Annotated[Sequence[str], some_of(*NAMES)] = RACED,
+                    seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
     """The same MLP with each activation. Maxout has twice the weights in front of each hidden
     layer.
     """

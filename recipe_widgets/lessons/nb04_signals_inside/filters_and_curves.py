@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +13,8 @@ from tqdm import tqdm
 
 from recipe_widgets.checks import curve_shape
 from recipe_widgets.core import CheckResult, Run, Settings
-from recipe_widgets.core.arguments import checked, filled, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.models import build_model
@@ -29,7 +31,7 @@ def first_filters(model: nn.Module, data: Data) -> np.ndarray:
     return (w if w.ndim == 4 else w.view(-1, *data.shape)).numpy().copy()
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def smoothness(filters: np.ndarray) -> float:
     """Correlation of neighbouring weights, -1 to 1; 0 for noise."""
@@ -55,10 +57,11 @@ class Filters:
             for name, values in self.smooth.items())
 
 
-@checked(variants=filled(), at=filled(), count=whole(1, 10**4))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def filters_over_time(data: Data, variants: Mapping[str, Settings], at: Sequence[int],
-                      count: int = 6) -> Filters:
+def filters_over_time(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
+                      at: Annotated[Sequence[int], filled()],
+                      count: Annotated[int, whole(1, 10**4)] = 6) -> Filters:
     """The first `count` filters of each run before its first step and at some later ones, drawn
     row by row.
     """
@@ -136,17 +139,17 @@ class Gallery:
         return Picture(figure, "Training losses. " + "; ".join(said) + ".")
 
 
-@checked(variants=filled())
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def curve_gallery(data: Data, variants: Mapping[str, Settings]) -> Gallery:
+def curve_gallery(data: Data, variants: Annotated[Mapping[str, Settings], filled()]) -> Gallery:
     """Train each and ask `curve_shape`."""
     runs = {name: train(data, settings) for name, settings in variants.items()}
     return Gallery(runs, {name: curve_shape(run) for name, run in runs.items()})
 
 
-@checked(steps_=whole(1, 10**6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def curve_variants(steps_: int = 250) -> dict[str, Settings]:
+def curve_variants(steps_: Annotated[int, whole(1, 10**6)] = 250) -> dict[str, Settings]:
     """Runs whose curves differ in kind."""
     base = Settings(max_steps=steps_, width=64, momentum=0.0, eval_every=max(1, steps_),
                     eval_samples=100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.core.arguments import checked, filled, fitting, real, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.nb04_signals_inside.activations import Race, rng
@@ -44,9 +46,10 @@ class OverTime:
         return float(np.exp(np.log(np.maximum(self.back[:, -1], 1e-300) / self.back[:, 0]).mean()))
 
 
-@checked(radius=real(0, 1e6), steps=whole(1, 10**6), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def unroll(radius: float, steps: int, kind: str = "tanh", seeds: int = 3) -> OverTime:
+def unroll(radius: Annotated[float, real(0, 1e6)], steps: Annotated[int, whole(1, 10**6)],
+           kind: str = "tanh", seeds: Annotated[int, whole(1, 1000)] = 3) -> OverTime:
     """h ← act(h W + noise) from a random state, W with this spectral radius; then back through
     all steps. float64.
     """
@@ -82,10 +85,11 @@ def clipped(norm: float, threshold: float, rule: str = "to the threshold") -> fl
     return threshold if rule == "to the threshold" else 1.0
 
 
-@checked(radius=real(0, 1e6), steps=whole(1, 10**6), clip=real(0, 1e6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh",
-                   clip: float = 0.0) -> Picture:
+def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
+                   steps: Annotated[int, whole(1, 10**6)] = 28, kind: str = "tanh",
+                   clip: Annotated[float, real(0, 1e6)] = 0.0) -> Picture:
     """Left: how much of the gradient is left k steps back. Right: the length of the step,
     clipped both ways.
     """
@@ -121,9 +125,9 @@ def draw_recurrent(radius: float = 1.0, steps: int = 28, kind: str = "tanh",
         f"is left (3 seeds); {said}.")
 
 
-@checked(radius=real(0, 1e6))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def row_reader(data: Data, settings: Settings, radius: float) -> nn.Module:
+def row_reader(data: Data, settings: Settings, radius: Annotated[float, real(0, 1e6)]) -> nn.Module:
     """An RNN over the rows of an image whose recurrent matrix has this spectral radius."""
     model = build_model(settings, data.shape, data.num_classes)
     for name, p in model.named_parameters():
@@ -145,10 +149,11 @@ class ClipToOne(Training):
                 grad.div_(norm)
 
 
-@checked(radii=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def radius_race(data: Data, settings: Settings, radii: tuple[float, ...] = (0.1, 1.0, 4.0),
-                seeds: int = 3) -> Race:
+def radius_race(data: Data, settings: Settings,
+                radii: Annotated[tuple[float, ...], filled()] = (0.1, 1.0, 4.0),
+                seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
     """The row reader from recurrent matrices of several spectral radii."""
     bar = tqdm(radii, desc="radius", unit="radius", leave=False)
     return Race(
@@ -158,10 +163,11 @@ def radius_race(data: Data, settings: Settings, radii: tuple[float, ...] = (0.1,
         }, data.name)
 
 
-@checked(radius=real(0, 1e6), thresholds=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def clip_race(data: Data, settings: Settings, radius: float,
-              thresholds: tuple[float, ...] = (1.0, 10.0), seeds: int = 3) -> Race:
+def clip_race(data: Data, settings: Settings, radius: Annotated[float, real(0, 1e6)],
+              thresholds: Annotated[tuple[float, ...], filled()] = (1.0, 10.0),
+              seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
     """An exploding row reader: not clipped, clipped to each threshold, and divided by its norm
     above it.
     """
@@ -189,7 +195,7 @@ def _seeded(settings: Settings, seeds: int) -> list[Settings]:
     return [settings.replace(seed=seed) for seed in range(seeds)]
 
 
-@checked()
+@validated
 def check_clip(mine: object) -> str:
     """Judge the exercise: `mine(grads, threshold)` scales a list of tensors together, only where
     they are too long.

@@ -7,13 +7,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.arguments import checked, filled, fitting, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.common.comparison import PALETTE
@@ -77,10 +79,11 @@ def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tens
     return torch.randn(n, m, generator=g, dtype=torch.float64) * std(n, m)
 
 
-@checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, width: int = 128,
-              seeds: int = 3) -> Signals:
+def propagate(x: torch.Tensor, depth: Annotated[int, whole(1, 1000)], scheme: str | Std,
+              activation: str, width: Annotated[int, whole(1, 10**4)] = 128,
+              seeds: Annotated[int, whole(1, 1000)] = 3) -> Signals:
     """x (N, D) through `depth` layers of `width` units without biases, and a random gradient back.
     float64.
 
@@ -109,10 +112,11 @@ def propagate(x: torch.Tensor, depth: int, scheme: str | Std, activation: str, w
     return Signals(np.array(forward), np.array(backward))
 
 
-@checked(depth=whole(1, 1000), width=whole(1, 10**4), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def draw_signals(data: Data, depth: int = 10, scheme: str = "Xavier", activation: str = "tanh",
-                 width: int = 128, seeds: int = 3) -> Picture:
+def draw_signals(data: Data, depth: Annotated[int, whole(1, 1000)] = 10, scheme: str = "Xavier",
+                 activation: str = "tanh", width: Annotated[int, whole(1, 10**4)] = 128,
+                 seeds: Annotated[int, whole(1, 1000)] = 3) -> Picture:
     """Both spreads by layer: mean of the seeds, lowest and highest."""
     signals = propagate(
         few_samples(data, 128)[0].flatten(1), depth, scheme, activation, width, seeds)
@@ -175,20 +179,22 @@ class Grid:
                f"of the last: {mine.returned:.2g} with {best}, {theirs.returned:.2g} with {textbook})."
 
 
-@checked(depth=whole(1, 1000), activations=filled(), width=whole(1, 10**4), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def signal_grid(data: Data, depth: int = 20, activations: tuple[str,
-                                                                ...] = ("sigmoid", "tanh", "relu"),
-                width: int = 128, seeds: int = 3) -> Grid:
+def signal_grid(data: Data, depth: Annotated[int, whole(1, 1000)] = 20,
+                activations: Annotated[tuple[str, ...], filled()] = ("sigmoid", "tanh", "relu"),
+                width: Annotated[int, whole(1, 10**4)] = 128,
+                seeds: Annotated[int, whole(1, 1000)] = 3) -> Grid:
     """All schemes with these activations."""
     x = few_samples(data, 64)[0].flatten(1)
     return Grid({(scheme, a): propagate(x, depth, scheme, a, width, seeds) for scheme in SCHEMES
                  for a in activations}, depth, data.name)
 
 
-@checked(sizes=filled(), draws=whole(2, 10**5))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> str:
+def sum_std(sizes: Annotated[tuple[int, ...], filled()] = (16, 64, 256, 1024),
+            draws: Annotated[int, whole(2, 10**5)] = 4000) -> str:
     """Std of a sum of n products of N(0, 1) weights and inputs, beside sqrt(n) and n."""
     g, rows = torch.Generator().manual_seed(0), [f"{'n':>6} {'measured':>9} {'sqrt(n)':>8}"]
     for n in sizes:
@@ -197,8 +203,9 @@ def sum_std(sizes: tuple[int, ...] = (16, 64, 256, 1024), draws: int = 4000) -> 
     return "\n".join(rows)
 
 
-@checked(depth=whole(1, 1000), width=whole(1, 10**4), std=None)
-def check_std(std: float, depth: int = 30, width: int = 256) -> str:
+@validated
+def check_std(std: Annotated[float, unchecked], depth: Annotated[int, whole(1, 1000)] = 30,
+              width: Annotated[int, whole(1, 10**4)] = 256) -> str:
     """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU
     layers of `width` units.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.arguments import checked, filled, fitting, some_of, whole
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import filled, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
@@ -39,10 +41,11 @@ class Sweep:
             for name, v in self.values.items())
 
 
-@checked(factors=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.0),
-                seeds: int = 3) -> Sweep:
+def mean_slopes(data: Data,
+                factors: Annotated[Sequence[float], filled()] = (0.3, 1.0, 3.0, 10.0, 30.0),
+                seeds: Annotated[int, whole(1, 1000)] = 3) -> Sweep:
     """a(1 - a), the slope of sigmoid with output a, in the first hidden layer, by the factor on
     Xavier's weights.
     """
@@ -73,16 +76,17 @@ def mean_slopes(data: Data, factors: Sequence[float] = (0.3, 1.0, 3.0, 10.0, 30.
     return Sweep(found, "mean slope", Picture(figure, alt))
 
 
-@checked(seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def saturation_runs(data: Data, settings: Settings, seeds: int = 3) -> Comparison[str]:
+def saturation_runs(data: Data, settings: Settings,
+                    seeds: Annotated[int, whole(1, 1000)] = 3) -> Comparison[str]:
     """Sigmoid networks from three sizes of weights."""
     return race(data, {"Xavier": settings.replace(activation="sigmoid", init="xavier"),
                        "N(0, 1)": settings.replace(activation="sigmoid", init="normal"),
                        "tanh, Xavier": settings.replace(activation="tanh", init="xavier")}, seeds)
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 @torch.no_grad()
 def dead_share(model: nn.Module, data: Data) -> float:
@@ -146,9 +150,10 @@ class Dying:
                f"{np.mean(relu):.1%} with ReLU and {np.mean(leaky):.1%} with leaky ReLU: {said}."
 
 
-@checked(lrs=filled(), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def dying(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3) -> Dying:
+def dying(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled()],
+          seeds: Annotated[int, whole(1, 1000)] = 3) -> Dying:
     """ReLU and leaky ReLU at several learning rates: how many units end dead for the whole
     training set?
     """
@@ -188,17 +193,20 @@ def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]],
     return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
 
 
-@checked(norms=some_of(*Settings.knob("norm").choices), seeds=whole(1, 1000))
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def norm_race(data: Data, settings: Settings, init: str,
-              norms: Sequence[str] = ("none", "batch", "layer", "weight"), seeds: int = 3) -> Race:
+def norm_race(
+        data: Data, settings: Settings, init: str,
+        norms: Annotated[Sequence[str], some_of(*Settings.knob("norm").choices)] = (
+            "none", "batch", "layer", "weight"),
+        seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
     """The same network with each normalisation, from this initialisation."""
     return race(data,
                 {f"{norm}, init {init}": settings.replace(norm=norm, init=init) for norm in norms},
                 seeds)
 
 
-@checked()
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
 def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
     """What `norm` does to accuracy under each initialisation, and whether it exceeds the seeds'
@@ -222,9 +230,10 @@ def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
     return "\n".join(lines)
 
 
-@checked(lrs=filled())
+@validated
 @fitting("data, settings and numbers that this experiment can work with")
-def update_runs(data: Data, settings: Settings, lrs: Sequence[float]) -> UpdateSizes:
+def update_runs(data: Data, settings: Settings,
+                lrs: Annotated[Sequence[float], filled()]) -> UpdateSizes:
     """One run per learning rate, with the size of its updates measured every tenth step."""
     return UpdateSizes(
         {lr: train(data, settings.replace(lr=lr), probes=[UpdateRatio(every=10)]) for lr in lrs},

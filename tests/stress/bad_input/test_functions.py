@@ -19,7 +19,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
-from recipe_widgets.core.hints import shown
+from recipe_widgets.core.describe import describe_value
 from tests.stress.bad_input import entries_core
 from tests.stress.bad_input import entries_judging as judging
 from tests.stress.bad_input import entries_showing as showing
@@ -145,7 +145,7 @@ def test_bad_arguments(part: str, tally: Callable[[str], Tally]) -> None:
         row.tried += 1
         found = fault(entry, chosen)
         note(
-            f"{entry.name}: {', '.join(f'{name}={shown(value)}' for name, value in chosen.items())}"
+            f"{entry.name}: {', '.join(f'{name}={describe_value(value)}' for name, value in chosen.items())}"
         )
         row.lost += bool(found)
         assert not found, found

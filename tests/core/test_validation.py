@@ -1,31 +1,37 @@
-"""Arguments held against annotations and rules: what passes, what is refused, and in which
+"""Arguments compared with annotations and limits: what passes, what is refused, and in which
 words.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
 import torch
 
+import recipe_widgets
 from recipe_widgets import RecipeError
-from recipe_widgets.core.arguments import (
-    checked,
+from recipe_widgets.core.describe import describe_annotation, describe_value
+from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.validation import (
     filled,
-    fitting,
+    matches,
     measured,
     one_of,
     real,
     some_of,
     tensor,
+    unchecked,
+    validated,
     whole,
 )
-from recipe_widgets.core.hints import fits, in_words, shown
 
 
 @pytest.mark.parametrize(("value", "hint", "passes"), [(1, int, True), (np.int64(1), int, True),
@@ -54,7 +60,7 @@ from recipe_widgets.core.hints import fits, in_words, shown
                                                        (3, Callable[..., Any], False),
                                                        (object(), Any, True)])
 def test_what_fits(value: Any, hint: Any, passes: bool) -> None:
-    assert fits(value, hint) is passes
+    assert matches(value, hint) is passes
 
 
 @pytest.mark.parametrize(("value", "words"), [(torch.zeros(2, 3), "a tensor float32 (2, 3)"),
@@ -64,20 +70,22 @@ def test_what_fits(value: Any, hint: Any, passes: bool) -> None:
                                               (1 << 400, "a whole number of 401 bits"),
                                               (object(), "object")])
 def test_how_values_are_shown(value: Any, words: str) -> None:
-    assert shown(value) == words
+    assert describe_value(value) == words
 
 
 def test_annotations_in_words() -> None:
-    assert in_words(int | None) == "a whole number or None"
-    assert in_words(Sequence[float]) == "a sequence, each a finite number"
-    assert in_words(tuple[int, str]) == "(a whole number, a text)"
+    assert describe_annotation(int | None) == "a whole number or None"
+    assert describe_annotation(Sequence[float]) == "a sequence, each a finite number"
+    assert describe_annotation(tuple[int, str]) == "(a whole number, a text)"
 
 
-@checked(count=whole(1, 9), share=real(0, 1), loss=measured(), way=one_of("a", "b"),
-         x=tensor("N", "D", kind="float"), many=filled(), ways=some_of("a", "b"), own=None)
-def door(count: int = 1, share: float = 0.5, loss: float = 0.0, way: str = "a",
-         x: torch.Tensor | None = None, many: Sequence[int] = (1, ), ways: Sequence[str] = ("a", ),
-         path: str | Path = "here", own: int = 0, device: torch.device | str = "cpu") -> str:
+@validated
+def door(count: Annotated[int, whole(1, 9)] = 1, share: Annotated[float, real(0, 1)] = 0.5,
+         loss: Annotated[float, measured] = 0.0, way: Annotated[str, one_of("a", "b")] = "a",
+         x: Annotated[torch.Tensor | None, tensor("N", "D", kind="float")] = None,
+         many: Annotated[Sequence[int], filled()] = (1, ),
+         ways: Annotated[Sequence[str], some_of("a", "b")] = ("a", ), path: str | Path = "here",
+         own: Annotated[int, unchecked] = 0, device: torch.device | str = "cpu") -> str:
     return "open"
 
 
@@ -110,7 +118,47 @@ def test_a_door_says_what_is_wrong(name: str, value: Any, words: str) -> None:
 
 def test_a_wrong_number_of_arguments_is_pythons_own_error() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'x'"):
-        checked()(lambda: None)(x=1)  # type: ignore[call-arg]
+        validated(lambda: None)(x=1)  # type: ignore[call-arg]
+
+
+@validated
+def nested(seeds: Sequence[Annotated[int, whole(0, 9)]], sides: tuple[Annotated[int, whole(1)], str]
+           = (1, "a")) -> str:
+    return "open"
+
+
+def test_limits_may_stand_inside_a_type() -> None:
+    assert nested([0, 9]) == "open"
+    with pytest.raises(RecipeError, match="each a whole number from 0 to 9"):
+        nested([0, 10])
+    with pytest.raises(RecipeError, match=r"expected \(a whole number from 1, a text\)"):
+        nested([1], sides=(0, "a"))
+
+
+@validated
+@dataclass(frozen=True)
+class Bounds:
+    low: Annotated[float, real(0)]
+    other: Annotated[Bounds | None, filled(0)] = None  # annotations may name what comes later
+
+
+def test_the_fields_of_a_dataclass_are_checked() -> None:
+    assert Bounds(1).low == 1
+    with pytest.raises(RecipeError, match=r"Bounds\(low=\): found -1, expected a number from 0"):
+        Bounds(-1)
+
+
+def test_every_signature_in_the_package_can_be_read() -> None:
+    """Limits in an annotation that names a class imported for type checkers only would be lost."""
+    for module in pkgutil.walk_packages(recipe_widgets.__path__, "recipe_widgets."):
+        if module.name.endswith("__main__"):
+            continue
+        for thing in vars(importlib.import_module(module.name)).values():
+            members = vars(thing).values() if isinstance(thing, type) else [thing]
+            for function in members:
+                plan = getattr(function, "validation_plan", None)
+                if plan is not None:
+                    plan()
 
 
 class OwnError(Exception):
