@@ -43,8 +43,8 @@ def test_the_test_above_can_fail() -> None:
 def test_a_plain_import_loads_no_room_and_no_torch() -> None:
     loaded = modules_after("import recipe_widgets")
     assert {name for name in loaded if name.startswith("recipe_widgets")} == {
-        "recipe_widgets", "recipe_widgets._services", "recipe_widgets.core",
-        "recipe_widgets.core.hooks"
+        "recipe_widgets", "recipe_widgets._moved", "recipe_widgets._services",
+        "recipe_widgets.core", "recipe_widgets.core.hooks"
     }
     assert loaded.isdisjoint({"torch", "numpy", "matplotlib"})
 
