@@ -23,7 +23,7 @@ from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 from recipe_widgets.export.layers import model_code
 from recipe_widgets.models import build_model
-from recipe_widgets.models.build import CONVOLUTIONAL
+from recipe_widgets.models.architectures import ARCHITECTURES
 
 _CANNOT = {"ema": (0.0, ), "augment": ("none", ), "precision":
            ("float32", )}  # knob: values a script can tell of
@@ -164,7 +164,7 @@ def _lines(run: Run, data: Data, beside: str, elsewhere: str) -> Iterator[str]:
     yield "masks = torch.Generator().manual_seed(DROPOUT)" if "masks" in made else ""
     yield f"model = {made}\n"
     yield from _init_lines(s)
-    if s.model in CONVOLUTIONAL:
+    if ARCHITECTURES[s.model].convolutional:
         yield "model = model.to(memory_format=torch.channels_last)  # how images are fastest; the numbers stay"
     yield from _training_lines(run)
 

@@ -1,11 +1,5 @@
-"""Layer 1: plain models built from `Settings`."""
+"""Plain `nn.Module`s built from `Settings`. Names load when they are first used."""
 
-from recipe_widgets.models.autoencoder import Autoencoder, build_autoencoder
-from recipe_widgets.models.build import build_model, count_parameters
-from recipe_widgets.models.layers import Dropout, Maxout
-from recipe_widgets.models.transfer import new_head, pretrained
+import lazy_loader
 
-__all__ = [
-    "Autoencoder", "Dropout", "Maxout", "build_autoencoder", "build_model", "count_parameters",
-    "new_head", "pretrained"
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

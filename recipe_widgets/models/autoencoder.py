@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import torch
@@ -9,8 +10,9 @@ from torch import nn
 
 from recipe_widgets.core import Settings, rng_guard
 from recipe_widgets.core.validation import validated
-from recipe_widgets.models.layers import after, conv, pieces
-from recipe_widgets.models.shapes import SIDES, image, stages_that_fit
+from recipe_widgets.models.architectures import SAMPLE_SHAPE, image_shape, stages_that_fit
+from recipe_widgets.models.build import materialise
+from recipe_widgets.models.layers import conv, dense
 
 
 class Autoencoder(nn.Module):
@@ -23,29 +25,30 @@ class Autoencoder(nn.Module):
     """
 
     @validated
-    @rng_guard()  # `build_autoencoder` draws the weights; those of here are nobody's business
-    def __init__(self, settings: Settings, shape: Annotated[tuple[int, ...], SIDES]) -> None:
+    @rng_guard()  # what layers draw here is drawn anew below; the global generator stays as it was
+    def __init__(self, settings: Settings, shape: Annotated[tuple[int, ...], SAMPLE_SHAPE]) -> None:
         super().__init__()
-        channels, height, width = image("autoencoder", shape)
+        channels, height, width = image_shape("autoencoder", shape)
         counts = [16 * 2**stage for stage in range(stages_that_fit(settings, shape))]
-        sizes, down, inputs = [(height, width)], [], channels
+        sizes = [(height, width)]  # before the first stage, and after each
+        down: list[nn.Module] = []
+        inputs = channels
         for count in counts:
             down += conv(settings, inputs, count, 3, stride=2)
-            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))  # padded: rounds up
             inputs = count
-        small = (inputs, *sizes[-1])
-        flat = inputs * sizes[-1][0] * sizes[-1][1]
+        small = (inputs, *sizes[-1])  # (C, H, W) of what goes through the bottleneck
+        flat = math.prod(small)
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, settings.width))
-        made = flat * pieces(settings)
-        up: list[nn.Module] = [
-            nn.Linear(settings.width, made), *after(settings, made, spatial=False),
-            nn.Unflatten(1, small)
-        ]
-        for count, size in zip([*counts[-2::-1], 0], sizes[-2::-1], strict=True):
+        up: list[nn.Module] = [*dense(settings, settings.width, flat), nn.Unflatten(1, small)]
+        # the stages backwards; the last one makes the image itself, without norm or activation
+        for count, size in zip([*counts[-2::-1], None], sizes[-2::-1], strict=True):
             up.append(nn.Upsample(size=size))
-            up += conv(settings, inputs, count,
-                       3) if count else [nn.Conv2d(inputs, channels, 3, padding=1)]
-            inputs = count
+            if count is None:
+                up.append(nn.Conv2d(inputs, channels, 3, padding=1))
+            else:
+                up += conv(settings, inputs, count, 3)
+                inputs = count
         self.decoder = nn.Sequential(*up)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -54,13 +57,12 @@ class Autoencoder(nn.Module):
 
 
 @validated
-def build_autoencoder(settings: Settings, shape: Annotated[tuple[int, ...], SIDES]) -> Autoencoder:
+def build_autoencoder(settings: Settings,
+                      shape: Annotated[tuple[int, ...], SAMPLE_SHAPE]) -> Autoencoder:
     """On the CPU, initialised from `settings.seed`; width, depth, activation, init and norm
     count, the rest does not.
     """
-    from recipe_widgets.models.build import finish
-
     with torch.device("meta"):
         model = Autoencoder(settings, shape)
-    finish(model, settings)
+    materialise(model, settings)
     return model.to(memory_format=torch.channels_last)

@@ -13,8 +13,8 @@ from torch import nn
 from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
+from recipe_widgets.models.architectures import SAMPLE_SHAPE, image_shape
 from recipe_widgets.models.init import init_weights
-from recipe_widgets.models.shapes import SIDES, image
 
 # mean and std that torchvision's weights expect
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -54,23 +54,26 @@ def new_head(model: nn.Module, num_classes: Annotated[int, whole(1, 10**6)],
     """
     settings = settings or Settings()
     trunk = copy.deepcopy(model)
-    name, last = next(
-        ((n, m) for n, m in reversed(list(trunk.named_modules())) if isinstance(m, nn.Linear)),
-        ("", None))
-    if last is None or not name:
+    linear = [(name, module) for name, module in trunk.named_modules()
+              if isinstance(module, nn.Linear)]
+    name, last = linear[-1] if linear else ("", None)
+    if last is None or not name:  # a model that is itself a Linear has no trunk
         raise RecipeError("new_head(model)", found=type(model).__name__,
                           expected="a model that holds a Linear layer")
     trunk.set_submodule(name, nn.Identity())
-    with torch.device("meta"):
+    with torch.device("meta"):  # no global random numbers for weights that are drawn below
         head = nn.Linear(last.in_features, num_classes)
     head = head.to_empty(device=last.weight.device)
     init_weights(head, settings.init, generator(settings.seed, "init"))
     return nn.Sequential(Frozen(trunk) if freeze else trunk, head)
 
 
-class FromData(nn.Module):
-    """Batches normalised with a data set's mean and std become what ImageNet networks expect: three
-    colours, `size` pixels a side, ImageNet's mean and std. (N, C, H, W) to (N, 3, size, size)."""
+class ToImageNet(nn.Module):
+    """Turns batches normalised with a data set's mean and std into what ImageNet networks expect:
+    three colours, `size` pixels a side, ImageNet's mean and std.
+
+    (N, C, H, W) to (N, 3, size, size).
+    """
 
     scale: torch.Tensor
     shift: torch.Tensor
@@ -79,11 +82,11 @@ class FromData(nn.Module):
         super().__init__()
         self.size = size
         ours, theirs = (torch.tensor(values).view(1, -1, 1, 1) for values in (std, IMAGENET[1]))
+        our_mean, their_mean = (torch.tensor(values).view(1, -1, 1, 1)
+                                for values in (mean, IMAGENET[0]))
+        # (x·our std + our mean - their mean) / their std, as a factor and a summand (1, C, 1, 1)
         self.register_buffer("scale", ours / theirs, persistent=False)
-        self.register_buffer(
-            "shift",
-            (torch.tensor(mean).view(1, -1, 1, 1) - torch.tensor(IMAGENET[0]).view(1, -1, 1, 1)) /
-            theirs, persistent=False)
+        self.register_buffer("shift", (our_mean - their_mean) / theirs, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x * self.scale + self.shift  # one grey channel spreads over three
@@ -91,7 +94,7 @@ class FromData(nn.Module):
 
 
 @validated
-def pretrained(name: str, shape: Annotated[tuple[int, ...], SIDES],
+def pretrained(name: str, shape: Annotated[tuple[int, ...], SAMPLE_SHAPE],
                num_classes: Annotated[int, whole(1, 10**6)], mean: Sequence[float],
                std: Sequence[float], settings: Settings | None = None, *,
                size: Annotated[int, whole(1, 4096)] = 128, freeze: bool = True) -> nn.Sequential:
@@ -105,7 +108,7 @@ def pretrained(name: str, shape: Annotated[tuple[int, ...], SIDES],
         RecipeError: no such network, or its weights are neither in torch's cache nor to be had over
             the network.
     """
-    image(name, shape)
+    image_shape(name, shape)  # raises for tables
     import torchvision
 
     try:
@@ -118,12 +121,13 @@ def pretrained(name: str, shape: Annotated[tuple[int, ...], SIDES],
         # torchvision itself would unpickle whatever lies there
         weights.get_state_dict(check_hash=True, weights_only=True)
         net = torchvision.models.get_model(name, weights=weights)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:  # no network, or a torn file
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        # no network, or a torn file
         folder = f"{torch.hub.get_dir()}/checkpoints"
         raise RecipeError(
             f"Pretrained weights of {name}",
             found=f"no way to get them ({type(error).__name__}: {error})", expected=weights.url,
             mend=f"Put that file into {folder}, or pretrain on other classes of your "
             "data: only_classes, train, new_head.") from None
-    return nn.Sequential(FromData(mean, std, size),
+    return nn.Sequential(ToImageNet(mean, std, size),
                          *new_head(net, num_classes, settings, freeze=freeze))

@@ -14,7 +14,7 @@ from torch import nn
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.data import only_classes
 from recipe_widgets.models import build_model, new_head, pretrained
-from recipe_widgets.models.transfer import IMAGENET, FromData
+from recipe_widgets.models.transfer import IMAGENET, ToImageNet
 
 SHORT = Settings(model="convnet", width=16, norm="batch", max_steps=20, batch_size=32)
 
@@ -60,8 +60,8 @@ def test_what_imagenet_networks_expect(channels: int) -> None:
     ours = (pixels - torch.tensor(mean).view(1, -1, 1, 1)) / torch.tensor(std).view(1, -1, 1, 1)
     expected = (pixels.expand(-1, 3, -1, -1) - torch.tensor(IMAGENET[0]).view(1, -1, 1, 1)) \
         / torch.tensor(IMAGENET[1]).view(1, -1, 1, 1)
-    assert torch.allclose(FromData(mean, std, 8)(ours), expected, atol=1e-5)
-    assert FromData(mean, std, 20)(ours).shape == (2, 3, 20, 20)
+    assert torch.allclose(ToImageNet(mean, std, 8)(ours), expected, atol=1e-5)
+    assert ToImageNet(mean, std, 20)(ours).shape == (2, 3, 20, 20)
 
 
 def test_pretrained_weights_reach_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

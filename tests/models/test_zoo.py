@@ -12,7 +12,7 @@ from torch import nn
 
 from recipe_widgets import RecipeError, Settings
 from recipe_widgets.models import Maxout, build_model, count_parameters
-from recipe_widgets.models.architectures import Block, Inception
+from recipe_widgets.models.architectures import BasicBlock, Inception
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
 INCEPTION = [  # (inputs, outputs, kernel) of two blocks of 128 channels behind a conv with 32
@@ -64,7 +64,7 @@ def test_shapes_on_the_way(settings: Settings, shape: tuple[int, ...],
     x, seen = torch.zeros(1, *shape), []
     for layer in build_model(settings, shape, 10):
         x = layer(x)
-        if isinstance(layer, nn.MaxPool2d | Block | Inception):
+        if isinstance(layer, nn.MaxPool2d | BasicBlock | Inception):
             seen.append(tuple(x.shape[1:]))
     assert seen == expected
 
@@ -80,7 +80,7 @@ def test_the_plain_twin_has_the_weights_of_the_resnet_and_lacks_only_its_shortcu
 
 @pytest.mark.parametrize("activation", ["relu", "maxout"])
 def test_a_block_whose_weights_are_zero_hands_its_input_on(activation: str) -> None:
-    block = Block(Settings(activation=activation), inputs=2, out=4, stride=2, residual=True)
+    block = BasicBlock(Settings(activation=activation), inputs=2, outputs=4, stride=2, residual=True)
     for p in block.parameters():
         nn.init.zeros_(p)
     x = torch.rand(1, 2, 4, 4)

@@ -43,7 +43,7 @@ def curve(name: str, z: torch.Tensor) -> torch.Tensor:
         return torch.maximum(z, 1 - z / 2)
     if name == "leaky_relu":
         return nn.functional.leaky_relu(z, LEAK)
-    out: torch.Tensor = ACTIVATIONS[name]()(z)
+    out: torch.Tensor = ACTIVATIONS[name].make()(z)
     return out
 
 
