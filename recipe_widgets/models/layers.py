@@ -26,7 +26,8 @@ class Dropout(nn.Module):
     """Dropout (Srivastava et al. 2014) that draws its masks from a generator of its own.
 
     `nn.Dropout` draws from the global generator, where a `torch.rand` in a neighbouring cell would
-    change the run. `p` may change while training runs.
+    change the run. `p` may change while training runs. A generator draws on its own device only:
+    masks for a GPU are drawn on the CPU too, so that a seed gives the same masks on every device.
     """
 
     @validated
@@ -38,10 +39,8 @@ class Dropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0.0:
             return x
-        # A generator draws on its own device only. Masks for a GPU are drawn on the CPU too, so
-        # that the same seed gives the same masks on every device.
-        mask = torch.empty_like(x, device=self.generator.device).bernoulli_(
-            1.0 - self.p, generator=self.generator)
+        mask = torch.empty_like(x, device=self.generator.device)
+        mask.bernoulli_(1.0 - self.p, generator=self.generator)
         return x * mask.to(x.device).div_(1.0 - self.p)  # the mean stays as it was
 
     def extra_repr(self) -> str:
