@@ -26,8 +26,8 @@ WAYS = ("flip", "crop", "rotate", "colour", "erase", "mixup", "cutmix", "backgro
 
 def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count: int = 6,
             seed: int = 0) -> Picture:
-    """A row per augmentation: the same `count` training images, changed. Mixed targets stand
-    above their images.
+    """A row per augmentation: the same `count` training images, changed; above each image its
+    target, with the shares of the classes where they are mixed.
     """
     rows = _images(data, count)
     names = ["none", *(way for way in ways if way != "none")]
@@ -43,13 +43,14 @@ def gallery(data: Data, ways: Sequence[str] = WAYS, strength: float = 1.0, count
         line[0].set_ylabel(way, fontsize=8)
     figure.suptitle(f"{data.name}: the same {count} images, augmented at strength {strength:g}",
                     fontsize=9)
+    first_row = ", ".join(data.classes[int(data.train.y[row])] for row in rows)
     return Picture(
-        figure,
-        f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. First row, unchanged: "
-        + ", ".join(data.classes[int(data.train.y[row])] for row in rows) + ".", colours=128)
+        figure, f"{len(names)} rows of {count} images of {data.name}: {', '.join(names)}. "
+        f"First row, unchanged: {first_row}.", colours=128)
 
 
 def _images(data: Data, count: int) -> torch.Tensor:
+    """Rows (count,) of training images, always the same ones, so that rows can be compared."""
     if len(data.shape) != 3:
         raise RecipeError("gallery(data)", found=f"samples of shape {data.shape}",
                           expected="images (C, H, W)")
@@ -60,18 +61,18 @@ def _augmented(data: Data, way: str, strength: float, rows: torch.Tensor,
                seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images (n,C,H,W) in [0, 1] and targets (n, K)."""
     if way == "none":
-        x, y = data.train.batch(rows)
-        targets = y
-    else:
+        x, targets = data.train.batch(rows)
+    else:  # the second value are the labels before mixing
         x, _, targets = Augment(data.train, way, strength, data.num_classes, seed).batch(rows)
-    if targets.ndim == 1:
+    if targets.ndim == 1:  # not mixed: the whole share belongs to one class
         targets = torch.nn.functional.one_hot(targets, data.num_classes).float()
     return unnormalised(x, data.train).clamp(0, 1), targets
 
 
 def _words(target: torch.Tensor, classes: Sequence[str]) -> str:
-    shares, labels = target.topk(2)
-    if float(shares[1]) < 0.005:
+    """The names of a target (K,): of its class, or of two with their shares."""
+    shares, labels = target.topk(2)  # mixup and cutmix mix two images
+    if float(shares[1]) < 0.005:  # would be written as 0 %
         return classes[int(labels[0])]
     return "\n".join(
         f"{share:.0%} {classes[int(label)]}" for share, label in zip(shares, labels, strict=True))
@@ -79,16 +80,20 @@ def _words(target: torch.Tensor, classes: Sequence[str]) -> str:
 
 def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 1200,
                 seconds: float = 2.5) -> CheckResult:
-    """The check `augmentation_keeps_label` on our own augmentation: would a network that knows the
-    plain images still see the class in those that it changes?"""
+    """The check `augmentation_keeps_label` on our own augmentation.
+
+    It asks whether a network that knows the plain images still sees the class in the changed ones.
+    """
     rows, _ = stratified(data.validation.y, min(samples, data.validation.size),
                          generator(0, "check"))
     x, y = data.validation.raw(rows)
-    bytes_ = x.dtype == torch.uint8
-    draws = itertools.count()
+    are_bytes = x.dtype == torch.uint8
+    draws = itertools.count()  # a new seed for each call, so that each call draws anew
 
     def once(images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        kept = images.mul(255).round().to(torch.uint8) if bytes_ else images
+        """One draw: images (N, C, H, W) in [0, 1] to such images and their targets."""
+        # back to bytes: `Augment` takes samples as they are stored
+        kept = images.mul(255).round().to(torch.uint8) if are_bytes else images
         split = Split(Samples.numbered(kept, labels, 0), "validation", data.mean, data.std)
         new, _, targets = Augment(split, augment, strength, data.num_classes,
                                   next(draws)).batch(torch.arange(len(kept)))
@@ -98,12 +103,12 @@ def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 
         new, targets = once(images, labels)
         for _ in range(6):  # a flip leaves half of the images alone: these are drawn again
             same = (new - images).abs().flatten(1).amax(1) < 1e-3
-            if targets.ndim > 1 or not same.any():
+            if targets.ndim > 1 or not same.any():  # mixed targets belong to their draw
                 break
             new[same] = once(images[same], labels[same])[0]
         return new, targets
 
-    return checks.augmentation_keeps_label((x.float() / 255 if bytes_ else x, y), augment=change,
+    return checks.augmentation_keeps_label((x.float() / 255 if are_bytes else x, y), augment=change,
                                            seconds=seconds)
 
 
@@ -120,11 +125,15 @@ def augment_effect(data: Data, settings: Settings, ways: Sequence[str], seeds: i
 
 def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str], seeds: int = 3,
                  strength: float = 1.0, judge_on: int = 2000) -> tuple[Trials, Trials]:
-    """Train with each augmentation; judge on validation images as they are, and on images
-    changed by `change`.
+    """Train with each augmentation; judge on validation images as they are and on changed ones.
+
+    Args:
+        change: how the images of the second judgement are changed, such as "noise".
+        judge_on: how many validation samples judge, at most.
     """
     plain = _some(data, judge_on)
-    other = changed(plain, change, strength, seed=99)
+    other = changed(plain, change, strength, seed=99)  # 99: no seed that trains
+    # by way: accuracies on plain images, on changed images; one for each seed
     scores: Mapping[str, tuple[list[float], list[float]]] = {way: ([], []) for way in ways}
     for way in ways:
         for seed in range(seeds):
@@ -150,6 +159,7 @@ def check_augmentation(data: Data, settings: Settings, augment: str, strength: f
     if chosen.augment == "none" or not strength:
         raise RecipeError("check_augmentation", found=f"augment={augment!r}, strength={strength:g}",
                           expected="an augmentation", mend='For example "rotate".')
+    # mixed images show two classes on purpose: there is no label to keep
     if not {"mixup", "cutmix"} & set(augment.split("+")):
         kept = keeps_label(data, augment, strength)
         if kept.status in ("warn", "fail"):
@@ -159,6 +169,6 @@ def check_augmentation(data: Data, settings: Settings, augment: str, strength: f
     trials = Trials(f"{data.name}, {data.train.size} samples", runs)
     if trials.difference(augment).low > 0:
         return f"Right. {trials.verdict(augment)}"
-    hint = "Weaker, or another one." if trials.difference(
-        augment).difference < 0 else "Stronger, or one more beside it."
+    worse = trials.difference(augment).difference < 0
+    hint = "Weaker, or another one." if worse else "Stronger, or one more beside it."
     return f"Not yet: the label survives, but a gain is not shown. {trials.verdict(augment)} {hint}"

@@ -18,14 +18,15 @@ from recipe_widgets.plots import Picture
 
 @dataclass(frozen=True)
 class DataCurve:
-    """Validation error (0 to 1) against training samples: `errors` is (sizes, seeds)."""
+    """Validation error against the number of training samples."""
 
     title: str
-    sizes: tuple[int, ...]
-    errors: np.ndarray
+    sizes: tuple[int, ...]  # training samples, rising
+    errors: np.ndarray  # (sizes, seeds), 0 to 1
 
     @property
     def means(self) -> np.ndarray:
+        """(sizes,) over seeds."""
         return np.asarray(self.errors.mean(1))
 
     @property
@@ -33,6 +34,7 @@ class DataCurve:
         """By how much ten times the samples divide the error: 10^-slope of the line through the
         log-log points.
         """
+        # 1e-6: an error of 0 has no logarithm
         slope = np.polyfit(np.log10(self.sizes), np.log10(np.maximum(self.means, 1e-6)), 1)[0]
         return float(10**-slope)
 
@@ -45,17 +47,19 @@ class DataCurve:
         """What the data did so far, and whether the end of the curve still falls beyond the
         spread of its seeds.
         """
-        wobble = float(np.ptp(self.errors[-1]))
-        falls = "still falls" if self.last_gain > wobble else "has flattened within the spread of its seeds"
-        return (
-            f"{self.title}: from {self.sizes[0]:,} to {self.sizes[-1]:,} samples the error went from "
-            f"{self.means[0]:.1%} to {self.means[-1]:.1%} (mean of {self.errors.shape[1]} seeds); ten times the data "
-            f"divide it by {self.per_tenfold:.1f}. The curve {falls}: the last step, from {self.sizes[-2]:,}, took off "
-            f"{100 * self.last_gain:.1f} points.")
+        spread = float(np.ptp(self.errors[-1]))  # highest less lowest seed
+        falls = ("still falls" if self.last_gain > spread else
+                 "has flattened within the spread of its seeds")
+        return (f"{self.title}: from {self.sizes[0]:,} to {self.sizes[-1]:,} samples the error "
+                f"went from {self.means[0]:.1%} to {self.means[-1]:.1%} (mean of "
+                f"{self.errors.shape[1]} seeds); ten times the data divide it by "
+                f"{self.per_tenfold:.1f}. The curve {falls}: the last step, from "
+                f"{self.sizes[-2]:,}, took off {100 * self.last_gain:.1f} points.")
 
     def __str__(self) -> str:
         rows = [
-            f"{'samples':>10}    error   lowest  highest   {self.title}, validation, n = {self.errors.shape[1]} seeds"
+            f"{'samples':>10}    error   lowest  highest   {self.title}, validation, "
+            f"n = {self.errors.shape[1]} seeds"
         ]
         rows += [f"{size:>10,}  {row.mean():>7.1%}  {row.min():>7.1%}  {row.max():>7.1%}"
                  for size, row in zip(self.sizes, self.errors, strict=True)]
@@ -69,12 +73,8 @@ def more_data(data: Data, settings: Settings, sizes: Sequence[int], seeds: int =
     if len(sizes) < 2 or list(sizes) != sorted(set(sizes)):
         raise RecipeError("more_data(sizes=)", found=repr(list(sizes)),
                           expected="two sizes or more, rising")
-    errors = []
-    for size in sizes:
-        errors.append([
-            1 - end_accuracy(data.subset(size, seed), settings.replace(seed=seed))
-            for seed in range(seeds)
-        ])
+    errors = [[1 - end_accuracy(data.subset(size, seed), settings.replace(seed=seed))
+               for seed in range(seeds)] for size in sizes]
     return DataCurve(f"{data.name}, {settings.model}", tuple(sizes), np.array(errors))
 
 
@@ -87,21 +87,20 @@ def plot_curves(*curves: DataCurve) -> Picture:
     for number, curve in enumerate(curves):
         colour = PALETTE[number % len(PALETTE)]
         low, high = (100 * end for end in (curve.errors.min(1), curve.errors.max(1)))
+        # band: lowest to highest seed, in percent
         axes.fill_between(curve.sizes, low, high, color=colour, alpha=0.25, linewidth=0)
         axes.plot(curve.sizes, 100 * curve.means, "-o" if number % 2 == 0 else "--s", color=colour,
                   markersize=4, label=f"{curve.title}: ÷{curve.per_tenfold:.1f} per tenfold")
-    axes.set(
-        xscale="log", yscale="log", xlabel="training samples", ylabel="validation error (%)", title=
-        f"More data, lower error (line: mean of {curves[0].errors.shape[1]} seeds; band: lowest to highest)"
-    )
-    axes.title.set_fontsize(10)
+    axes.set(xscale="log", yscale="log", xlabel="training samples", ylabel="validation error (%)")
+    axes.set_title(f"More data, lower error (line: mean of {curves[0].errors.shape[1]} seeds; "
+                   "band: lowest to highest)", fontsize=10)
     _plain(axes.xaxis, [10**power for power in range(1, 7)])
     _plain(axes.yaxis, [1, 2, 5, 10, 20, 50, 100])
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(
-        f"{c.title}: from {c.means[0]:.1%} at {c.sizes[0]:,} samples to {c.means[-1]:.1%} at {c.sizes[-1]:,}"
-        for c in curves)
+        f"{curve.title}: from {curve.means[0]:.1%} at {curve.sizes[0]:,} samples to "
+        f"{curve.means[-1]:.1%} at {curve.sizes[-1]:,}" for curve in curves)
     return Picture(figure, f"Validation error against training samples, both logarithmic. {words}.")
 
 

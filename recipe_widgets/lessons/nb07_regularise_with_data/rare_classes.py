@@ -22,20 +22,17 @@ WAYS = ("as it is", "weighted loss", "resampled")
 
 @dataclass(frozen=True)
 class Imbalance:
-    """Recall per class of each way: `recalls[way]` is (seeds, K), 0 to 1; the share of each class
-    that was found.
-
-    rare: numbers of the thinned classes. counts: training samples per class (K,).
-    """
+    """Recall per class, which is the share of its samples that is found, of each way to train."""
 
     title: str
     classes: tuple[str, ...]
-    rare: tuple[int, ...]
-    counts: tuple[int, ...]
-    recalls: Mapping[str, np.ndarray]
+    rare: tuple[int, ...]  # numbers of the thinned classes
+    counts: tuple[int, ...]  # (K,) training samples of each class
+    recalls: Mapping[str, np.ndarray]  # by way: (seeds, K), 0 to 1
 
     def of(self, rare: bool) -> Trials:
         """Mean recall of the rare classes, or of the others."""
+        # columns of `recalls`
         chosen = [k for k in range(len(self.classes)) if (k in self.rare) == rare]
         kind = "rare" if rare else "frequent"
         return Trials(f"{self.title}, {kind} classes",
@@ -49,7 +46,7 @@ class Imbalance:
                       {way: grid.mean(1).tolist() for way, grid in self.recalls.items()}, "recall")
 
     def verdict(self) -> str:
-        """What each way gains for the rare classes, what it costs the others."""
+        """What each way gains for the rare classes, and what it costs the others."""
         return "\n".join(
             part.verdict(way) for way in WAYS[1:] for part in (self.of(True), self.of(False)))
 
@@ -63,9 +60,10 @@ class Imbalance:
         order = sorted(range(len(self.classes)), key=lambda k: (k not in self.rare, k))
         figure = Figure(figsize=(9, 3.3), layout="constrained")
         axes = figure.subplots()
-        wide = 0.8 / len(self.recalls)
+        wide = 0.8 / len(self.recalls)  # of a bar: 0.2 of each class's place stay empty
         for row, (way, grid) in enumerate(self.recalls.items()):
             mean = 100 * grid[:, order].mean(0)
+            # (2, K) down to the lowest and up to the highest seed, in points
             reach = np.abs(100 * np.stack([grid[:, order].min(0), grid[:, order].max(0)]) - mean)
             axes.bar(
                 np.arange(len(order)) + (row - 1) * wide, mean, wide, yerr=reach, label=way,
@@ -76,22 +74,22 @@ class Imbalance:
         axes.set(ylabel="recall on validation (%)", ylim=(0, 100),
                  xlabel="class (its training samples)")
         gain = self.of(True).difference("weighted loss").difference
-        axes.set_title(
-            f"{self.title}: weighting changes the recall of rare classes by {100 * gain:+.0f} points "
-            f"(mean of {self.balanced.seeds} seeds, lowest to highest)", fontsize=9)
+        axes.set_title(f"{self.title}: weighting changes the recall of rare classes by "
+                       f"{100 * gain:+.0f} points (mean of {self.balanced.seeds} seeds, "
+                       "lowest to highest)", fontsize=9)
         figure.legend(frameon=False, fontsize=8, ncols=3, loc="outside lower center")
-        words = "; ".join(
-            f"{way}: rare classes {self.of(True).mean(way):.0%}, others {self.of(False).mean(way):.0%}"
-            for way in self.recalls)
+        words = "; ".join(f"{way}: rare classes {self.of(True).mean(way):.0%}, "
+                          f"others {self.of(False).mean(way):.0%}" for way in self.recalls)
         return Picture(figure, f"Recall per class on {self.title}, mean over seeds. {words}.")
 
 
 def imbalance(data: Data, settings: Settings, rare: Sequence[int | str], share: float,
               seeds: int = 3) -> Imbalance:
-    """Thin the training samples of the `rare` classes to `share`; train as it is, with a weighted
-    loss, and resampled.
+    """Make classes rare, and train as it is, with a weighted loss, and resampled.
 
-    The validation set keeps all classes alike.
+    Args:
+        rare: names or numbers of the classes. share: of their training samples that stay. The
+            validation set keeps all classes alike.
     """
     thin = imbalanced(data, dict.fromkeys(rare, share))
     counts = torch.bincount(thin.train.y, minlength=data.num_classes)
@@ -101,7 +99,7 @@ def imbalance(data: Data, settings: Settings, rare: Sequence[int | str], share: 
         runs = (quiet_run(thin, chosen),
                 quiet_run(thin, chosen, loss_fn=weighted_loss(class_weights(counts))),
                 quiet_run(balanced(thin, seed), chosen))
-        for way, run in zip(WAYS, runs, strict=True):
+        for way, run in zip(WAYS, runs, strict=True):  # in the order of WAYS
             recalls[way].append(_recall(run, data))
     numbers = tuple(data.classes.index(one) if isinstance(one, str) else int(one) for one in rare)
     return Imbalance(data.name, data.classes, numbers, tuple(counts.tolist()),
@@ -117,8 +115,10 @@ def class_weights(counts: torch.Tensor) -> torch.Tensor:
 
 
 def weighted_loss(weights: torch.Tensor) -> LossOfBatch:
-    """Cross-entropy in which each sample counts with its class's weight; the mean is over
-    samples, not over weights.
+    """Cross-entropy in which each sample counts with its class's weight.
+
+    The mean is over samples; `nn.CrossEntropyLoss(weight=...)` divides by the batch's sum of
+    weights instead, so that there a batch of rare samples alone counts no more than another.
     """
     def loss(logits: torch.Tensor, targets: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
         each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")

@@ -1,5 +1,6 @@
-"""Bagging: models of several training sets, averaged; what that does to accuracy and to
-variance.
+"""Bagging: models of several training sets, averaged; what that does to accuracy and variance.
+
+Notebook 08, R11.
 """
 
 from __future__ import annotations
@@ -22,17 +23,13 @@ from recipe_widgets.training import train_many
 
 @dataclass(frozen=True)
 class Bags:
-    """Groups of `members` models, made in several ways. All mappings are by way.
-
-    one, all_: accuracy (0 to 1) of a single member and of the average, one number per group.
-    variance_one, variance_all: of the predicted probabilities over groups, mean over samples and
-        classes.
-    """
+    """Groups of models, made in several ways. All mappings are by way."""
 
     title: str
-    members: int
-    one: Mapping[str, list[float]]
-    all_: Mapping[str, list[float]]
+    members: int  # models of a group
+    one: Mapping[str, list[float]]  # accuracy (0 to 1) of a single member, for each group
+    all_: Mapping[str, list[float]]  # of the average of all members, for each group
+    # of predicted probabilities over groups, mean over samples and classes
     variance_one: Mapping[str, float]
     variance_all: Mapping[str, float]
 
@@ -43,6 +40,7 @@ class Bags:
         return self.variance_all[way] / max(self.variance_one[way], 1e-12)
 
     def gain(self, way: str) -> Trials:
+        """The average against a single member, group by group."""
         return Trials(f"{self.title}, {way}",
                       {"one member": self.one[way], f"average of {self.members}": self.all_[way]},
                       repeats="groups")
@@ -55,18 +53,18 @@ class Bags:
             f"{self.gain(way).verdict(f'average of {self.members}')} Variance of the predictions: "
             f"{self.share(way):.0%} of one member's." for way in self.one
         ]
-        full = Trials(self.title, self.all_, repeats="groups")
+        full = Trials(self.title, self.all_, repeats="groups")  # averages against one another
         rows += [full.verdict(way) for way in self.all_ if way != full.base]
         return "\n".join(rows)
 
     def __str__(self) -> str:
         rows = [
-            f"{'':>24}  one member  average of {self.members}  variance left   {self.title}, n = "
-            f"{len(next(iter(self.one.values())))} groups"
+            f"{'':>24}  one member  average of {self.members}  variance left   {self.title}, "
+            f"n = {len(next(iter(self.one.values())))} groups"
         ]
         rows += [
-            f"{way:>24}  {np.mean(self.one[way]):>10.1%}  {np.mean(self.all_[way]):>12.1%}  {self.share(way):>13.0%}"
-            for way in self.one
+            f"{way:>24}  {np.mean(self.one[way]):>10.1%}  {np.mean(self.all_[way]):>12.1%}  "
+            f"{self.share(way):>13.0%}" for way in self.one
         ]
         return "\n".join(rows)
 
@@ -78,55 +76,58 @@ class Bags:
         for row, way in enumerate(names):
             for shift, values, mark, label in ((-0.15, self.one[way], "o", "one member"),
                                                (0.15, self.all_[way], "D", average)):
-                left.plot(100 * np.asarray(values), np.full(len(values),
-                                                            row + shift), mark, alpha=0.6,
-                          markersize=5, color=PALETTE[int(shift > 0)], label=None if row else label)
-        at = np.arange(len(names))
-        right.barh(at - 0.18, [self.variance_one[way] for way in names], 0.34, color=PALETTE[0],
-                   label="one member")
-        right.barh(at + 0.18, [self.variance_all[way] for way in names], 0.34, color=PALETTE[1],
-                   hatch="//", edgecolor="white", label=average)
+                # a mark for each group, a little above or below the way's line
+                left.plot(100 * np.asarray(values), np.full(len(values), row + shift), mark,
+                          alpha=0.6, markersize=5, color=PALETTE[int(shift > 0)],
+                          label=None if row else label)
+        heights = np.arange(len(names))
+        right.barh(heights - 0.18, [self.variance_one[way] for way in names], 0.34,
+                   color=PALETTE[0], label="one member")
+        right.barh(heights + 0.18, [self.variance_all[way] for way in names], 0.34,
+                   color=PALETTE[1], hatch="//", edgecolor="white", label=average)
         for axes, label in ((left, "validation accuracy (%)"),
                             (right, "variance of probabilities over groups")):
-            axes.set_yticks(at, names if axes is left else [""] * len(names), fontsize=8)
-            axes.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
+            axes.set_yticks(heights, names if axes is left else [""] * len(names), fontsize=8)
+            axes.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))  # the first way on top
             axes.grid(axis="x", alpha=0.3)
             axes.legend(frameon=False, fontsize=7)
         shares = ", ".join(f"{self.share(way):.0%}" for way in names)
-        figure.suptitle(
-            f"{self.title}: averaging {self.members} models leaves {shares} of one model's variance",
-            fontsize=10)
-        return Picture(
-            figure, "; ".join(
-                f"{way}: one member {np.mean(self.one[way]):.1%}, average {np.mean(self.all_[way]):.1%}, variance left "
-                f"{self.share(way):.0%}" for way in names) + ".")
+        figure.suptitle(f"{self.title}: averaging {self.members} models leaves {shares} of one "
+                        "model's variance", fontsize=10)
+        words = "; ".join(
+            f"{way}: one member {np.mean(self.one[way]):.1%}, average "
+            f"{np.mean(self.all_[way]):.1%}, variance left {self.share(way):.0%}" for way in names)
+        return Picture(figure, f"{words}.")
 
 
 def bags(data: Data, settings: Settings, groups: int = 4, members: int = 3) -> Bags:
-    """Members on the same samples with other seeds, on bootstrap samples, and on disjoint parts;
-    `groups` of each.
+    """Train groups of members on the same samples with other seeds, on bootstrap samples, and on
+    disjoint parts.
     """
     if groups < 2 or members < 2:
         raise RecipeError("bags", found=f"{groups} groups of {members}",
                           expected="two or more of each")
     makers: dict[str, Callable[[Settings], list[Run]]] = {
         "same samples, new seeds":
-        lambda one: train_many(data, one, range(one.seed, one.seed + members)),
+            lambda one: train_many(data, one, range(one.seed, one.seed + members)),
         f"{members} bootstrap samples":
-        lambda one: bagging(data, one, members), f"{members} disjoint parts":
-        lambda one: bagging(data, one, members, disjoint=True)
+            lambda one: bagging(data, one, members),
+        f"{members} disjoint parts":
+            lambda one: bagging(data, one, members, disjoint=True),
     }
     y = data.validation.y.cpu()
+    # each a pair: of a single member, of the average
     scores: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
     variances: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for way, make in makers.items():
-        # (M, N, K) each
-        many = [
+        # (members, N, K) for each group; groups have no seed in common
+        predictions = [
             probabilities(models_of(make(settings.replace(seed=group * members))), data.validation)
             for group in range(groups)
         ]
-        for at, rows in enumerate(
-            (torch.stack([p[0] for p in many]), torch.stack([p.mean(0) for p in many]))):
-            scores[at][way] = (rows.argmax(2) == y).double().mean(1).tolist()
-            variances[at][way] = float(rows.var(0).mean())
+        single = torch.stack([group[0] for group in predictions])  # (groups, N, K)
+        average = torch.stack([group.mean(0) for group in predictions])
+        for number, probs in enumerate((single, average)):
+            scores[number][way] = (probs.argmax(2) == y).double().mean(1).tolist()
+            variances[number][way] = float(probs.var(0).mean())
     return Bags(f"{data.name}, {settings.model}", members, *scores, *variances)

@@ -1,5 +1,6 @@
-"""Dropout: does it speed up training, what does it average, and what does it do next to
-BatchNorm.
+"""Dropout: whether it speeds up training, what it averages, what it does next to BatchNorm.
+
+Notebook 08, R7.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Race:
         for run in self.runs[rate]:
             steps, values = run.history.arrays("val_accuracy")
             hits = np.flatnonzero(values >= self.target)
+            # + 1: step 0 is the first one
             found.append(float(steps[hits[0]] + 1) if len(hits) else float(run.settings.max_steps))
         return found
 
@@ -57,39 +59,40 @@ class Race:
 
     def end(self, rate: float) -> Paired:
         """Final validation accuracy with dropout less that without."""
-        return paired(*([run.history.last("val_accuracy")
-                         for run in self.runs[r]]
-                        for r in (0.0, rate)))
+        without, given = ([run.history.last("val_accuracy") for run in self.runs[one]]
+                          for one in (0.0, rate))
+        return paired(without, given)
 
     def verdict(self) -> str:
         """One sentence on the claim, one for each rate."""
         rates = [rate for rate in self.runs if rate]
+        # clear only where the whole 95 % interval lies on one side of 0
         faster = [f"{rate:g}" for rate in rates if self.speed(rate).high < 0]
         slower = [f"{rate:g}" for rate in rates if self.speed(rate).low > 0]
         better = [f"{rate:g}" for rate in rates if self.end(rate).low > 0]
         worse = [f"{rate:g}" for rate in rates if self.end(rate).high < 0]
         unclear = [f"{rate:g}" for rate in rates if f"{rate:g}" not in (*faster, *slower)]
-        held = "It holds" if len(faster) == len(
-            rates) else "It holds in part" if faster else "It does not hold"
+        partly = "It holds in part" if faster else "It does not hold"
+        holds = "It holds" if len(faster) == len(rates) else partly
         steps = next(iter(self.runs.values()))[0].settings.max_steps
-        return (
-            f'{self.title}, "dropout speeds up training", {self.seeds} seeds. {held}: {self.target:.0%} validation '
-            f"accuracy comes sooner at {_names(faster)}, later at {_names(slower)}, neither clearly at "
-            f"{_names(unclear)}. After {steps} steps it is more accurate at {_names(better)}, less at {_names(worse)}."
-        )
+        return (f'{self.title}, "dropout speeds up training", {self.seeds} seeds. {holds}: '
+                f"{self.target:.0%} validation accuracy comes sooner at {_names(faster)}, later at "
+                f"{_names(slower)}, neither clearly at {_names(unclear)}. After {steps} steps it "
+                f"is more accurate at {_names(better)}, less at {_names(worse)}.")
 
     def __str__(self) -> str:
         rows = [
-            f"{'dropout':>8}  steps to {self.target:.0%} (mean, lowest, highest)   against none (95 % interval)    "
+            f"{'dropout':>8}  steps to {self.target:.0%} (mean, lowest, highest)   "
+            "against none (95 % interval)    "
             f"final accuracy   {self.title}, n = {self.seeds} seeds"
         ]
         for rate in self.runs:
             steps, found, last = self.steps_to(rate), self.speed(rate), self.end(rate)
-            against = f"{found.difference:+7.0f} ({found.low:+.0f} to {found.high:+.0f})" if rate else "-"
+            against = f"{found.difference:+7.0f} ({found.low:+.0f} to {found.high:+.0f})"
             late = f"   {self.missed(rate)} never got there" if self.missed(rate) else ""
-            rows.append(
-                f"{rate:>8g}  {np.mean(steps):>11.0f} {min(steps):>9.0f} {max(steps):>9.0f}        {against:>30}  "
-                f"{last.b:>14.1%}{late}")
+            rows.append(f"{rate:>8g}  {np.mean(steps):>11.0f} {min(steps):>9.0f} "
+                        f"{max(steps):>9.0f}        {against if rate else '-':>30}  "
+                        f"{last.b:>14.1%}{late}")
         return "\n".join(rows)
 
     def plot(self) -> Picture:
@@ -98,10 +101,11 @@ class Race:
         axes = figure.subplots()
         for row, (rate, runs) in enumerate(self.runs.items()):
             curves = [run.history.arrays("val_accuracy") for run in runs]
-            x, grid = curves[0][0], 100 * np.stack([y for _, y in curves])
-            axes.fill_between(x, grid.min(0), grid.max(0), color=PALETTE[row], alpha=0.2,
+            # all runs are measured at the same steps; (seeds, points) in percent
+            steps, grid = curves[0][0], 100 * np.stack([values for _, values in curves])
+            axes.fill_between(steps, grid.min(0), grid.max(0), color=PALETTE[row], alpha=0.2,
                               linewidth=0)
-            axes.plot(x, grid.mean(0), LINES[row % len(LINES)], color=PALETTE[row],
+            axes.plot(steps, grid.mean(0), LINES[row % len(LINES)], color=PALETTE[row],
                       label=f"dropout {rate:g}")
         axes.axhline(100 * self.target, color="0.4", linewidth=0.8)
         axes.set(xlabel="step", ylabel="validation accuracy (%)", xlim=(0, None))
@@ -111,11 +115,10 @@ class Race:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
         words = "; ".join(
-            f"dropout {rate:g}: {np.mean(self.steps_to(rate)):.0f} steps to {self.target:.0%}, ends at "
-            f"{self.end(rate).b:.1%}" for rate in self.runs)
-        return Picture(
-            figure,
-            f"Validation accuracy over steps on {self.title}, mean of {self.seeds} seeds. {words}.")
+            f"dropout {rate:g}: {np.mean(self.steps_to(rate)):.0f} steps to {self.target:.0%}, "
+            f"ends at {self.end(rate).b:.1%}" for rate in self.runs)
+        return Picture(figure, f"Validation accuracy over steps on {self.title}, mean of "
+                       f"{self.seeds} seeds. {words}.")
 
 
 def _names(rates: Sequence[str]) -> str:
@@ -124,7 +127,7 @@ def _names(rates: Sequence[str]) -> str:
 
 def dropout_race(data: Data, settings: Settings, rates: Sequence[float], target: float,
                  seeds: int = 8) -> Race:
-    """The same runs at several dropout rates, the first of them 0; looks every
+    """The same runs at several dropout rates, 0 among them; validation accuracy is measured every
     `settings.eval_every` steps.
     """
     if 0.0 not in rates:
@@ -137,21 +140,18 @@ def dropout_race(data: Data, settings: Settings, rates: Sequence[float], target:
 
 @dataclass(frozen=True)
 class Masks:
-    """Accuracy (0 to 1) of averages over `counts` random masks, one row per repetition, and of
-    the network in eval mode.
-    """
+    """Averages over random masks, and the network in eval mode. Accuracies from 0 to 1."""
 
-    counts: tuple[int, ...]
-    accuracy: np.ndarray
-    whole: float
+    counts: tuple[int, ...]  # of masks that are averaged
+    accuracy: np.ndarray  # (repetitions, counts)
+    whole: float  # of eval mode, which has all units at once
     agree: float  # share of samples on which the largest average and eval mode name one class
 
     def verdict(self) -> str:
         one, many = float(self.accuracy[:, 0].mean()), float(self.accuracy[:, -1].mean())
-        return (
-            f"One random mask is right on {one:.1%}, the average over {self.counts[-1]} masks on {many:.1%}, all units "
-            f"at once on {self.whole:.1%} of the samples; the last two agree on {self.agree:.1%} of them."
-        )
+        return (f"One random mask is right on {one:.1%}, the average over {self.counts[-1]} masks "
+                f"on {many:.1%}, all units at once on {self.whole:.1%} of the samples; the last "
+                f"two agree on {self.agree:.1%} of them.")
 
     def plot(self) -> Picture:
         figure = Figure(figsize=(6, 2.9), layout="constrained")
@@ -165,9 +165,8 @@ class Masks:
         axes.set(xscale="log", xlabel="masks averaged", ylabel="validation accuracy (%)")
         axes.set_xticks(self.counts, [str(count) for count in self.counts])
         one, many = float(self.accuracy[:, 0].mean()), float(self.accuracy[:, -1].mean())
-        axes.set_title(
-            f"One mask {one:.1%}, the average of {self.counts[-1]} masks {many:.1%}, all units at once "
-            f"{self.whole:.1%}", fontsize=10)
+        axes.set_title(f"One mask {one:.1%}, the average of {self.counts[-1]} masks {many:.1%}, "
+                       f"all units at once {self.whole:.1%}", fontsize=10)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
         return Picture(figure, self.verdict())
@@ -179,20 +178,21 @@ def mask_average(run: Run, split: Split, counts: Sequence[int] = (1, 3, 10, 30),
     stand for?
     """
     assert run.model is not None
-    # the run's own generator stays
+    # a copy: the run's own model and its generator stay as they are
     model = build_model(run.settings, tuple(split.x.shape[1:]), run.data.num_classes)
     model.load_state_dict(run.model.state_dict())
     x = torch.cat([x for x, _ in split.batches(1000)])
     with eval_mode(model):
         whole = model(x).argmax(1)
         for module in model.modules():
-            if isinstance(module, Dropout):
+            if isinstance(module, Dropout):  # alone back in training mode
                 module.train()
                 module.generator = generator(seed, "dropout")
         rows, last = [], whole
         for _ in range(repeats):
+            # (masks, N, K)
             probs = torch.stack([model(x).softmax(1) for _ in range(max(counts))])
-            named = [probs[:count].mean(0).argmax(1) for count in counts]
+            named = [probs[:count].mean(0).argmax(1) for count in counts]  # (N,) each
             rows.append([float((one == split.y).float().mean()) for one in named])
             last = named[-1]
     return Masks(tuple(counts), np.array(rows), float((whole == split.y).float().mean()),
@@ -201,13 +201,11 @@ def mask_average(run: Run, split: Split, counts: Sequence[int] = (1, 3, 10, 30),
 
 @dataclass(frozen=True)
 class Shift:
-    """Variance of the inputs of a BatchNorm layer, (units,): in training mode, with dropout on,
-    and in eval mode.
-    """
+    """Variance of the inputs of a BatchNorm layer, unit by unit."""
 
     dropout: float
-    training: np.ndarray
-    evaluation: np.ndarray
+    training: np.ndarray  # (units,) with dropout on
+    evaluation: np.ndarray  # (units,) in eval mode
 
     @property
     def ratio(self) -> float:
@@ -217,15 +215,14 @@ class Shift:
         return float(np.median(self.training / np.maximum(self.evaluation, 1e-12)))
 
     def verdict(self) -> str:
-        return (
-            f"With dropout {self.dropout:g} before it, BatchNorm sees a variance that is {self.ratio:.2f} times as "
-            f"large in training as in eval mode (median of {len(self.training)} units), and its running statistics are "
-            "those of training.")
+        return (f"With dropout {self.dropout:g} before it, BatchNorm sees a variance that is "
+                f"{self.ratio:.2f} times as large in training as in eval mode (median of "
+                f"{len(self.training)} units), and its running statistics are those of training.")
 
 
 def variance_shift(run: Run, split: Split) -> Shift:
-    """What the last BatchNorm of a run's model gets in training and in eval mode (Li et al.
-    2019). Looks at a copy.
+    """What the last BatchNorm of a run's model gets in training and in eval mode, measured on a
+    copy (Li et al., Understanding the Disharmony between Dropout and BatchNorm, 2019).
     """
     assert run.model is not None
     model = build_model(run.settings, tuple(split.x.shape[1:]), run.data.num_classes)
@@ -234,7 +231,7 @@ def variance_shift(run: Run, split: Split) -> Shift:
     if not norms:
         raise RecipeError("variance_shift(run)", found=f"norm={run.settings.norm!r}",
                           expected='an MLP with norm="batch"')
-    seen: list[torch.Tensor] = []
+    seen: list[torch.Tensor] = []  # its inputs (N, units): first in eval mode, then with dropout
     norms[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
     x = torch.cat([x for x, _ in split.batches(1000)])
     with eval_mode(model):
@@ -253,9 +250,6 @@ def dropout_and_norm(data: Data, settings: Settings, dropout: float = 0.5,
     ways = {"neither": settings, f"dropout {dropout:g}": settings.replace(dropout=dropout),
             "BatchNorm": settings.replace(norm="batch"),
             f"BatchNorm + dropout {dropout:g}": settings.replace(norm="batch", dropout=dropout)}
-    return Trials(
-        f"{data.name}, {data.train.size} samples", {
-            way: [run.history.last("val_accuracy")
-                  for run in train_many(data, one, range(seeds))]
-            for way, one in ways.items()
-        })
+    scores = {way: [run.history.last("val_accuracy") for run in train_many(data, one, range(seeds))]
+              for way, one in ways.items()}
+    return Trials(f"{data.name}, {data.train.size} samples", scores)

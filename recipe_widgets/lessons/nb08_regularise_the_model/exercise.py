@@ -1,4 +1,4 @@
-"""What notebook 08 shows."""
+"""The exercise of notebook 08: regularise a network that overfits."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from recipe_widgets.lessons.common.trials import beside as beside
 from recipe_widgets.training import evaluate, train_many
 from recipe_widgets.training.early_stopping import final_accuracy
 
-ALLOWED = ("dropout", "weight_decay", "label_smoothing", "patience", "final"
-           )  # what the exercise may turn
+# knobs that the exercise may change
+ALLOWED = ("dropout", "weight_decay", "label_smoothing", "patience", "final")
 
 
 def check_regularised(data: Data, base: Settings, mine: Settings, seeds: int = 6) -> str:
@@ -32,13 +32,13 @@ def check_regularised(data: Data, base: Settings, mine: Settings, seeds: int = 6
     before, after = ([final_accuracy(run) for run in runs] for runs in pairs)
     trials = Trials(f"{data.name}, {data.train.size} samples",
                     {"as before": before, "yours": after})
-    learnt = float(
-        np.mean([
-            evaluate(run.model, data.train).accuracy for run in pairs[1] if run.model is not None
-        ]))
+    # training accuracy (0 to 1): tells a regularisation that is too strong from one too weak
+    learnt = float(np.mean([evaluate(run.model, data.train).accuracy
+                            for run in pairs[1] if run.model is not None]))
     facts = f"{trials.verdict('yours')} Training accuracy with yours: {learnt:.1%}."
-    if trials.difference("yours").low > 0:
+    if trials.difference("yours").low > 0:  # the whole interval is above 0
         return f"Right. {facts}"
     if learnt < 0.9 and trials.difference("yours").difference < 0:
         return f"Too strong: it no longer learns its own training samples. {facts}"
-    return f"Not yet: no gain beyond chance. {facts} {'Stronger.' if learnt > 0.99 else 'Another measure, or less of it.'}"
+    hint = "Stronger." if learnt > 0.99 else "Another measure, or less of it."
+    return f"Not yet: no gain beyond chance. {facts} {hint}"

@@ -1,4 +1,7 @@
-"""Reading a fit from two curves, stopping early, and larger models stopped early."""
+"""Reading a fit from two curves, stopping early, and larger models stopped early.
+
+Notebook 08, R9, R10 and R12.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Fits:
     """Runs by name, each with what `fit_diagnosis` says of it."""
 
     runs: Mapping[str, Run]
-    verdicts: Mapping[str, CheckResult]
+    verdicts: Mapping[str, CheckResult]  # of each run, by the same names
 
     def verdict(self, name: str) -> str:
         """overfitting, underfitting, still improving, good or unknown."""
@@ -36,8 +39,10 @@ class Fits:
                          for name, found in self.verdicts.items())
 
     def plot(self, titles: bool = True) -> Picture:
-        """Training and validation loss of each; without `titles` the verdicts are for the reader
-        to give.
+        """Training and validation loss of each.
+
+        Args:
+            titles: False leaves the verdicts out: they are for the reader to give.
         """
         figure = Figure(figsize=(3.3 * len(self.runs), 2.9), layout="constrained")
         for axes, (name, run) in zip(
@@ -74,37 +79,35 @@ def fits(cases: Mapping[str, tuple[Data, Settings]]) -> Fits:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Runs to the end, and the weights of their best look. The look is chosen on one half of the
-    validation samples,
-    and both are judged on the other half: a choice must not judge itself.
+    """Runs to the end, and the weights they had when the validation loss was lowest.
 
-    steps: (seeds,) after which the chosen look was taken. best, last: judged, one per seed.
+    These weights are chosen on one half of the validation samples, and both are judged on the other
+    half: a choice must not judge itself.
     """
 
     title: str
     runs: Sequence[Run]
-    steps: tuple[int, ...]
-    best: tuple[Evaluation, ...]
-    last: tuple[Evaluation, ...]
+    steps: tuple[int, ...]  # (seeds,) after which the chosen weights were reached
+    best: tuple[Evaluation, ...]  # of the chosen weights, one for each seed
+    last: tuple[Evaluation, ...]  # of the weights at the end
 
     def means(self, what: str = "accuracy") -> tuple[float, float]:
-        """Of the best look, of the last step."""
-        return tuple(
-            float(np.mean([getattr(one, what)
-                           for one in row]))
-            for row in (self.best, self.last))  # type: ignore[return-value]
+        """Over seeds, of the best weights and of the last ones. what: "accuracy" or "loss"."""
+        best, last = (float(np.mean([getattr(found, what) for found in row]))
+                      for row in (self.best, self.last))
+        return best, last
 
     def verdict(self) -> str:
-        """What going back to the best look is worth, in loss and in accuracy, seed by seed."""
+        """What going back to the best weights is worth, in loss and in accuracy, seed by seed."""
         loss = paired([one.loss for one in self.last], [one.loss for one in self.best])
         right = paired([one.accuracy for one in self.last], [one.accuracy for one in self.best])
+        # in words only where the whole interval lies on one side of 0
         word = "lower" if loss.high < 0 else "higher" if loss.low > 0 else "not clearly different"
         also = "higher" if right.low > 0 else "lower" if right.high < 0 else "not clearly different"
         length = self.runs[0].steps_done
-        return (
-            f"{self.title}: the best look came after step {min(self.steps)} to {max(self.steps)} of {length:,}. With "
-            f"its weights the loss on held-out samples is {word} ({loss.a:.2f} to {loss.b:.2f} nats), the accuracy "
-            f"{also}: {points(right)}.")
+        return (f"{self.title}: the best look came after step {min(self.steps)} to "
+                f"{max(self.steps)} of {length:,}. With its weights the loss on held-out samples is "
+                f"{word} ({loss.a:.2f} to {loss.b:.2f} nats), the accuracy {also}: {points(right)}.")
 
     def plot(self) -> Picture:
         """Losses of the first seed; the best look marked, and what comes after it shaded."""
@@ -125,10 +128,10 @@ class Stopped:
             fontsize=10)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
+        lowest = min(run.history.series("val_loss"))
         return Picture(
-            figure, f"{self.title}: training loss falls to {_end(run):.2f}; "
-            f"validation loss is lowest at step {step} ({min(run.history.series('val_loss')):.2f}) and "
-            f"ends at {run.history.last('val_loss'):.2f}.")
+            figure, f"{self.title}: training loss falls to {_end(run):.2f}; validation loss is "
+            f"lowest at step {step} ({lowest:.2f}) and ends at {run.history.last('val_loss'):.2f}.")
 
 
 def halves(data: Data, seed: int = 0) -> tuple[Data, Split]:
@@ -143,10 +146,11 @@ def halves(data: Data, seed: int = 0) -> tuple[Data, Split]:
 
 
 def early_stopping(data: Data, settings: Settings, seeds: int = 6) -> Stopped:
-    """Train to the end from each seed, keep the weights of the best look, judge both on samples
-    that chose nothing.
+    """Train to the end from each seed, keep the weights with the lowest validation loss, and judge
+    both on samples that chose nothing.
     """
     choosing, judging = halves(data)
+    # final="best" lets each member keep its best weights
     many = MultiSeedTraining(choosing, settings.replace(final="best"), range(seeds))
     while many.running and many.done < settings.max_steps:
         many.step()
@@ -154,7 +158,7 @@ def early_stopping(data: Data, settings: Settings, seeds: int = 6) -> Stopped:
     best, last = [], []
     for member in many.members:
         last.append(evaluate(member.model, judging))
-        model = copy.deepcopy(member.model)
+        model = copy.deepcopy(member.model)  # the run keeps its last weights
         assert member.best.weights is not None
         model.load_state_dict(member.best.weights)
         best.append(evaluate(model, judging))
@@ -172,25 +176,27 @@ def plot_larger(found: Mapping[int, Stopped], what: str = "loss") -> Picture:
     """Held-out loss or accuracy against width: at the last step, and at the best look."""
     figure = Figure(figsize=(6.5, 3), layout="constrained")
     axes = figure.subplots()
-    x = np.arange(len(found))
-    scale, unit = (100, "accuracy on held-out samples (%)") if what == "accuracy" else (
-        1, "loss on held-out samples (nats)")
+    places = np.arange(len(found))  # widths at equal distances, as they often double
+    scale, unit = 1, "loss on held-out samples (nats)"
+    if what == "accuracy":
+        scale, unit = 100, "accuracy on held-out samples (%)"
     for row, (name, line) in enumerate((("best", "-o"), ("last", "--s"))):
-        grid = scale * np.array([[getattr(e, what)
-                                  for e in getattr(one, name)]
+        # (widths, seeds)
+        grid = scale * np.array([[getattr(judged, what) for judged in getattr(one, name)]
                                  for one in found.values()])
-        axes.fill_between(x, grid.min(1), grid.max(1), color=PALETTE[row], alpha=0.25, linewidth=0)
-        axes.plot(x, grid.mean(1), line, color=PALETTE[row],
+        axes.fill_between(places, grid.min(1), grid.max(1), color=PALETTE[row], alpha=0.25,
+                          linewidth=0)
+        axes.plot(places, grid.mean(1), line, color=PALETTE[row],
                   label="stopped at the best look" if row == 0 else "to the end")
-    axes.set_xticks(x, [str(width) for width in found])
+    axes.set_xticks(places, [str(width) for width in found])
     title = next(iter(found.values())).title.rsplit(",", 1)[0]
     axes.set(xlabel="width (hidden units)", ylabel=unit)
     axes.set_title(f"{title}: " + _largest(found, what), fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(
-        f"width {width}: {scale * one.means(what)[0]:.3g} stopped, {scale * one.means(what)[1]:.3g} at the end"
-        for width, one in found.items())
+        f"width {width}: {scale * one.means(what)[0]:.3g} stopped, "
+        f"{scale * one.means(what)[1]:.3g} at the end" for width, one in found.items())
     return Picture(figure, f"{title}, {unit}: {words}.")
 
 
@@ -205,8 +211,11 @@ def larger_verdict(found: Mapping[int, Stopped]) -> str:
     its own end.
     """
     small, large = found[min(found)], found[max(found)]
-    gain = paired([e.accuracy for e in small.best], [e.accuracy for e in large.best])
-    own = paired([e.loss for e in large.last], [e.loss for e in large.best])
+    # positive: the large one is more accurate
+    gain = paired([judged.accuracy for judged in small.best],
+                  [judged.accuracy for judged in large.best])
+    # negative: its own end has the higher loss
+    own = paired([judged.loss for judged in large.last], [judged.loss for judged in large.best])
     word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "not clearly better or worse"
     return (f"Width {max(found)} stopped early is {word} than width {min(found)} stopped early: "
             f"{points(gain)}. Left to its end it has {-own.difference:+.2f} nats of loss on top.")
