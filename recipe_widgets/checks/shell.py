@@ -8,7 +8,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipe_widgets.checks.report import run_all
@@ -20,8 +20,9 @@ _WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all
 
 
 @validated
-def check_named(target: str, *, progress: bool = True) -> Report:
-    """All checks on what the function `package.module:function` returns.
+def check_named(target: str, *, only: Sequence[str] | None = None, ignore: Sequence[str] = (),
+                progress: bool = True) -> Report:
+    """All checks, or some by their names, on what the function `package.module:function` returns.
 
     The function takes no arguments and returns a dict with `model` (or a function that makes one),
     `batches` and `loss_fn`, and any option of `checks.run_all` besides; or a tuple of these three;
@@ -31,8 +32,9 @@ def check_named(target: str, *, progress: bool = True) -> Report:
         RecipeError: there is no such module or function, it raises, or it returns something else.
     """
     made = _made(target)
+    which: dict[str, Any] = {"only": only, "ignore": ignore, "progress": progress}
     if isinstance(made, Subject):
-        return run_all(made, progress=progress)
+        return run_all(made, **which)
     if isinstance(made, tuple) and len(made) == 3:
         made = dict(zip(("model", "batches", "loss_fn"), made, strict=True))
     if not isinstance(made, Mapping) or not {"model", "batches", "loss_fn"} <= set(made):
@@ -41,8 +43,10 @@ def check_named(target: str, *, progress: bool = True) -> Report:
         raise RecipeError(f"Target {target}", found=shown, expected=_WANTED)
     parts = dict(made)
     try:
+        # what was asked for in the shell goes before what the function returns
+        which = {name: value for name, value in which.items() if value or name not in parts}
         return run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"),
-                       progress=progress, **parts)
+                       **{**parts, **which})
     except TypeError as error:
         raise RecipeError(f"Target {target}", found=str(error), expected=_WANTED) from None
 

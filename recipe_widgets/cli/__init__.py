@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from recipe_widgets import __version__
-from recipe_widgets.cli import check, data, train, tune, watch
+from recipe_widgets.cli import check, data, explain, rules, train, tune, watch
 from recipe_widgets.cli.common import INTERRUPTED, MISTAKE
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.secrets import masked
@@ -23,6 +23,7 @@ examples:
   recipe train --out first                          train with the defaults; settings, history and weights go into first/
   recipe check my_project.training:build            every check on your own model, batches and loss
   recipe watch train.py --epochs 3                  run a script as it is, and say what is silently wrong with it
+  recipe explain loss_at_init                       what a rule finds, why it hurts, how to mend it; `recipe rules` lists all
   recipe tune --knobs lr,width=32:256 --trials 20   search settings
   recipe data cifar10                               what a data set holds, where it comes from, its licence
 
@@ -30,13 +31,13 @@ examples:
 
 exit status:
   0    done
-  1    the run diverged (train); a check failed (check)
+  1    the run diverged (train)
   2    something to mend in what was asked for: it is said on standard error
-  3    a finding as bad as --fail-on names (watch); otherwise watch passes on the script's own status
+  3    something as bad as --fail-on names, or worse (check, watch); else watch passes on the script's own status
   130  stopped by hand; what is written stays
 """
 
-COMMANDS = (train, check, watch, tune, data)  # in the order of the help
+COMMANDS = (train, check, watch, rules, explain, tune, data)  # in the order of the help
 
 
 class Parser(argparse.ArgumentParser):

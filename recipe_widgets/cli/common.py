@@ -23,6 +23,9 @@ MISTAKE = 2  # in what was asked for; argparse uses this number, too
 FOUND = 3  # recipe check, recipe watch: something at or above --fail-on
 INTERRUPTED = 130  # by hand: what a shell gives for Ctrl-C (128 + SIGINT)
 
+SEVERITIES = ("error", "warning", "note")  # the worst first
+_OLD_WORDS = {"fail": "error", "warn": "warning"}  # of --fail-on, still accepted
+
 # What `commands` is: argparse names the type of `add_subparsers()` with an underscore.
 Commands = Any
 Run = Callable[[argparse.Namespace], int]
@@ -41,6 +44,33 @@ def add_command(commands: Commands, name: str, purpose: str, run: Run,
         epilog=f"examples:{examples}", formatter_class=argparse.RawDescriptionHelpFormatter)
     command.set_defaults(run=run)
     return command
+
+
+def add_report_options(command: argparse.ArgumentParser, fail_on: str | None) -> None:
+    """The options that `recipe check` and `recipe watch` share: which rules, and what becomes of
+    their findings.
+
+    Args:
+        fail_on: the severity that `--fail-on` names where it is not given; None: no finding does.
+    """
+    command.add_argument("--select", type=_names, default=(), metavar="RULE,RULE",
+                         help="judge by these rules only; `recipe rules` lists them")
+    command.add_argument("--ignore", type=_names, default=(), metavar="RULE,RULE",
+                         help="leave these rules out")
+    command.add_argument("--fail-on", type=_severity, choices=SEVERITIES, default=fail_on,
+                         metavar="|".join(SEVERITIES),
+                         help=f"exit with {FOUND} when something this bad, or worse, is found; "
+                         f"default: {fail_on or 'never'}")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def _severity(word: str) -> str:
+    return _OLD_WORDS.get(word, word)
 
 
 def read_settings(path: Path | None) -> Settings:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from recipe_widgets.cli.common import Commands, add_command
+from recipe_widgets.cli.common import Commands, add_command, add_report_options
 
 
 def add_to(commands: Commands) -> None:
@@ -13,14 +12,14 @@ def add_to(commands: Commands) -> None:
     watch = add_command(
         commands, "watch", "run a training script unchanged and say what is wrong with it", run, """
   recipe watch train.py --epochs 3                         what follows the script's name is the script's own
+  recipe watch -m my_project.training --epochs 3           a module, as `python -m` runs it
   recipe watch --fail-on error --html report.html train.py""")
-    watch.add_argument("--json", type=Path, metavar="FILE", help="file for the findings")
-    watch.add_argument("--html", type=Path, metavar="FILE", help="file for a page of them")
+    add_report_options(watch, fail_on=None)
     watch.add_argument("--steps", type=int, metavar="N",
                        help="stop watching after so many optimiser steps")
-    watch.add_argument("--fail-on", choices=("error", "warning"),
-                       help="exit with status 3 on a finding this bad")
-    watch.add_argument("script", type=Path)
+    watch.add_argument("-m", "--module", action="store_true",
+                       help="what is run is a module, such as my_project.training")
+    watch.add_argument("script", help="path of a script; with -m the name of a module")
     watch.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
 
 
@@ -28,5 +27,6 @@ def run(chosen: argparse.Namespace) -> int:
     """Run the script; its own exit status, or 3 where --fail-on is met."""
     from recipe_widgets.watch import run_script
 
-    return run_script(chosen.script, chosen.arguments, chosen.steps, json=chosen.json,
+    return run_script(chosen.script, chosen.arguments, chosen.steps, module=chosen.module,
+                      select=chosen.select, ignore=chosen.ignore, json=chosen.json,
                       html=chosen.html, fail_on=chosen.fail_on)

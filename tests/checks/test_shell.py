@@ -60,9 +60,9 @@ def test_a_good_model_exits_with_zero_and_writes_both_files(
     assert "batch_independence" in capsys.readouterr().out
 
 
-def test_a_softmax_over_the_batch_exits_with_one(project: Path,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "my_project:bad"]) == 1
+def test_a_softmax_over_the_batch_exits_with_three(project: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "my_project:bad"]) == 3
     assert "fail batch_independence" in capsys.readouterr().out
 
 

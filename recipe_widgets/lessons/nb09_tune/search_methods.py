@@ -1,4 +1,4 @@
-"""Ways to search, repeated many times on a measured landscape. (Notebook 09.)"""
+"""Ways to search, repeated many times on a measured landscape. Notebook 09."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def grid(land: Landscape, budget: int, seed: int) -> float:
     """A square grid, as large as the budget allows; where it begins is random, as nobody knows
     where the good values lie.
     """
-    side = math.isqrt(budget)
+    side = math.isqrt(budget)  # what is left of the budget is not used
     start = np.random.default_rng([seed, 0]).random(2)
-    lines = [(np.arange(side) + begin) / side for begin in start]
+    lines = [(np.arange(side) + begin) / side for begin in start]  # evenly, each in its own cell
     return float(land.at(np.stack(np.meshgrid(*lines), -1).reshape(-1, 2)).max())
 
 
@@ -40,6 +40,7 @@ def at_random(land: Landscape, budget: int, seed: int) -> float:
 def linear_lr(land: Landscape, budget: int, seed: int) -> float:
     """The same with learning rates drawn evenly from the lowest to the highest."""
     draws = np.random.default_rng([seed, 2]).random((budget, 2))
+    # where such a rate lies on the landscape, whose first axis is log lr
     draws[:, 0] = land.share_of_lr(land.lrs[0] + draws[:, 0] * (land.lrs[-1] - land.lrs[0]))
     return float(land.at(draws).max())
 
@@ -48,20 +49,20 @@ def coarse_then_fine(land: Landscape, budget: int, seed: int) -> float:
     """Half of the trials anywhere, the other half around the best fifth of the first, by the
     rule of `coarse_to_fine`.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng = np.random.default_rng([seed, 3])  # 3: another stream than those of the other ways
     first = rng.random((budget - budget // 2, 2))
     scores = land.at(first)
     good = first[np.argsort(-scores)[:max(2, round(KEPT * len(first)))]]
     whole = Range("share", 0.0, 1.0, log=False, whole=False)
-    ends = np.array([(part.low, part.high)
-                     for part in (whole.narrowed(column.tolist()) for column in good.T)])
+    narrowed = [whole.narrowed(column.tolist()) for column in good.T]
+    ends = np.array([(part.low, part.high) for part in narrowed])  # (2 knobs, 2 ends)
     second = ends[:, 0] + rng.random((budget // 2, 2)) * (ends[:, 1] - ends[:, 0])
     return float(max(scores.max(), land.at(second).max() if len(second) else 0.0))
 
 
 def tpe_values(land: Landscape, budget: int, seed: int) -> list[float]:
-    """Optuna's tree-structured Parzen estimator, which learns from the trials so far where to
-    look next: all it found.
+    """What Optuna's tree-structured Parzen estimator found, trial by trial: it learns from the
+    trials so far where to look next (Bergstra et al. 2011).
     """
     import optuna
 
@@ -74,9 +75,8 @@ def tpe_values(land: Landscape, budget: int, seed: int) -> list[float]:
             lambda trial: float(
                 land.at([[trial.suggest_float(knob, 0, 1) for knob in ("lr", "dropout")]])[0]),
             n_trials=budget)
-        return [
-            float(one.value) for one in study.get_trials(deepcopy=False) if one.value is not None
-        ]
+        trials = study.get_trials(deepcopy=False)
+        return [float(one.value) for one in trials if one.value is not None]
 
 
 def tpe(land: Landscape, budget: int, seed: int) -> float:
@@ -90,51 +90,54 @@ WAYS: dict[str, Way] = {"grid": grid, "random": at_random, "random, linear lr": 
 
 @dataclass(frozen=True)
 class Searches:
-    """The best accuracy (0 to 1) that each way has found after each budget of trials: found[way]
-    is (budgets, repeats).
-    """
+    """The best accuracy that each way has found with each budget."""
 
     title: str
-    budgets: tuple[int, ...]
-    found: Mapping[str, Floats]
+    budgets: tuple[int, ...]  # trials
+    found: Mapping[str, Floats]  # by way: (budgets, repeats), 0 to 1
 
     @property
     def repeats(self) -> int:
         return int(next(iter(self.found.values())).shape[1])
 
     def row(self, way: str, budget: int) -> Floats:
+        """(repeats,) the best found by this way with this budget."""
         return np.asarray(self.found[way][self.budgets.index(budget)])
 
     def difference(self, way: str, base: str, budget: int) -> Paired:
+        """Of `way` less `base`, repeat by repeat."""
         return paired(self.row(base, budget), self.row(way, budget))
 
     def verdict(self, way: str, base: str, budget: int) -> str:
         """Which of two is better after so many trials, with the spread over repeats."""
         gap = self.difference(way, base, budget)
-        word = "better than" if gap.low > 0 else "worse than" if gap.high < 0 else "neither clearly better nor worse than"
+        word = ("better than" if gap.low > 0 else "worse than" if gap.high < 0 else
+                "neither clearly better nor worse than")
         wins = float((self.row(way, budget) > self.row(base, budget)).mean())
         each = " and ".join(f"{name} {_span(self.row(name, budget))}" for name in (way, base))
-        return (
-            f"{self.title}, best of {budget} trials, {self.repeats:,} repeats: {each}. "
-            f"{way[0].upper() + way[1:]} is {word} {base}: {100 * gap.difference:+.2f} points (95 % interval "
-            f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search of it finds more in {wins:.0%} of "
-            "the repeats.")
+        return (f"{self.title}, best of {budget} trials, {self.repeats:,} repeats: {each}. "
+                f"{way[0].upper() + way[1:]} is {word} {base}: {100 * gap.difference:+.2f} points "
+                f"(95 % interval {100 * gap.low:+.2f} to {100 * gap.high:+.2f}); a single search "
+                f"of it finds more in {wins:.0%} of the repeats.")
 
     def verdicts(self, way: str, base: str) -> str:
         """In a sentence, over all budgets."""
-        better, worse, open_ = ([
-            str(n) for n in self.budgets if test(self.difference(way, base, n))
-        ] for test in (lambda gap: gap.low > 0, lambda gap: gap.high < 0, lambda gap: not gap.real))
-        parts = [f"{words} with {', '.join(found)} trials" for words, found in (
-            ("better", better), ("worse", worse), ("not clearly either", open_)) if found]
-        return f"{self.title}: on average {way} is, compared with {base}, {'; '.join(parts)} ({self.repeats:,} repeats)."
+        budgets: dict[str, list[str]] = {"better": [], "worse": [], "not clearly either": []}
+        for budget in self.budgets:
+            gap = self.difference(way, base, budget)
+            word = "better" if gap.low > 0 else "worse" if gap.high < 0 else "not clearly either"
+            budgets[word].append(str(budget))
+        parts = [f"{word} with {', '.join(found)} trials" for word, found in budgets.items()
+                 if found]
+        return (f"{self.title}: on average {way} is, compared with {base}, {'; '.join(parts)} "
+                f"({self.repeats:,} repeats).")
 
     def plot(self, title: str = "") -> Picture:
         """Best found against the budget: the mean, and the band that holds nine of ten searches."""
         figure = Figure(figsize=(7, 3.2), layout="constrained")
         axes = figure.subplots()
         for number, (way, rows) in enumerate(self.found.items()):
-            low, high = np.quantile(100 * rows, [0.05, 0.95], axis=1)
+            low, high = np.quantile(100 * rows, [0.05, 0.95], axis=1)  # (budgets,) each
             colour = PALETTE[number % len(PALETTE)]
             axes.fill_between(self.budgets, low, high, color=colour, alpha=0.2, linewidth=0)
             axes.plot(self.budgets, 100 * rows.mean(1), LINES[number % len(LINES)],
@@ -144,19 +147,19 @@ class Searches:
         first = self.budgets[0]
         ahead = max(self.found, key=lambda way: float(self.row(way, first).mean()))
         axes.set_title(
-            title
-            or f"{self.title}: with {first} trials {ahead} is ahead on average (line: mean of "
-            f"{self.repeats:,} searches; band: nine of ten)", fontsize=9)
+            title or f"{self.title}: with {first} trials {ahead} is ahead on average "
+            f"(line: mean of {self.repeats:,} searches; band: nine of ten)", fontsize=9)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-        return Picture(
-            figure, f"{self.title}, mean of the best found: " +
-            "; ".join(f"{way} " + ", ".join(f"{100 * row.mean():.1f}% after {n}"
-                                            for n, row in zip(self.budgets, rows, strict=True))
-                      for way, rows in self.found.items()) + ".")
+        means = {way: ", ".join(f"{100 * row.mean():.1f}% after {budget}"
+                                for budget, row in zip(self.budgets, rows, strict=True))
+                 for way, rows in self.found.items()}
+        words = "; ".join(f"{way} {text}" for way, text in means.items())
+        return Picture(figure, f"{self.title}, mean of the best found: {words}.")
 
 
 def _span(values: Floats) -> str:
+    """Mean of shares, and the range that holds nine of ten, in percent."""
     low, high = np.quantile(100 * values, [0.05, 0.95])
     return f"{100 * values.mean():.1f} % (nine of ten: {low:.1f} to {high:.1f})"
 
@@ -184,5 +187,5 @@ def _row(land: Landscape, way: str, budgets: Sequence[int], seed: int) -> list[f
     """The best found with each budget; a search that goes on from trial to trial is run once."""
     if way == "TPE":
         values = tpe_values(land, max(budgets), seed)
-        return [max(values[:n]) for n in budgets]
-    return [WAYS[way](land, n, seed) for n in budgets]
+        return [max(values[:budget]) for budget in budgets]
+    return [WAYS[way](land, budget, seed) for budget in budgets]

@@ -1,5 +1,6 @@
-"""From the linear classifier up, one change at a time; and the records of runs too long for a
-page. (Notebook 10.)
+"""From the linear classifier up, one change at a time; and the records of runs too long for a page.
+
+Notebook 10.
 """
 
 from __future__ import annotations
@@ -34,21 +35,20 @@ Change = tuple[str, Mapping[str, Any], Expected, str]  # name, the one knob, wha
 
 @dataclass
 class Rung:
-    """One step of the story: parameters, seconds of each run, accuracy (0 to 1) of each seed on
-    `n` samples, the models.
-    """
+    """One step of the story: a change, and what the runs with it reached."""
 
     name: str
-    n: int
+    n: int  # validation samples that judge
     parameters: int = 0
-    seconds: list[float] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # of each run
+    scores: list[float] = field(default_factory=list)  # accuracy of each seed, 0 to 1
     models: list[nn.Module] = field(default_factory=list)
-    kept: bool = True
-    said: str = ""
+    kept: bool = True  # later changes are made on top of it
+    said: str = ""  # its gain, in words
 
     @property
     def mean(self) -> float:
+        """Accuracy, mean over seeds."""
         return float(np.mean(self.scores))
 
     @property
@@ -59,14 +59,12 @@ class Rung:
 
 @dataclass(frozen=True)
 class Story:
-    """The rungs from the first to the last, the ledger behind them, and the last kept ones
-    averaged.
-    """
+    """All changes that were tried, in their order."""
 
     title: str
     rungs: Sequence[Rung]
-    ledger: Ledger
-    together: Rung
+    ledger: Ledger  # with what was expected of each
+    together: Rung  # the models of the last kept rung, averaged
 
     @property
     def first(self) -> Rung:
@@ -80,23 +78,24 @@ class Story:
     def __str__(self) -> str:
         seeds = len(self.first.scores)
         rows = [
-            f"{self.title}, n = {seeds} seeds; [95 % interval for other samples]; gain of the single change "
-            "(95 % interval)", f"  {'':>26}  {'parameters':>10}  {'s a run':>7}  accuracy"
+            f"{self.title}, n = {seeds} seeds; [95 % interval for other samples]; "
+            "gain of the single change (95 % interval)",
+            f"  {'':>26}  {'parameters':>10}  {'s a run':>7}  accuracy"
         ]
         for rung in (*self.rungs, self.together):
-            spread = f" ({min(rung.scores):.1%} to {max(rung.scores):.1%})" if len(
-                rung.scores) > 1 else " " * 17
+            spread = " " * 17  # as wide as a spread: averaged models have one score only
+            if len(rung.scores) > 1:
+                spread = f" ({min(rung.scores):.1%} to {max(rung.scores):.1%})"
             rows.append(f"{'+' if rung.kept else ' '} {rung.name:>26}  {rung.parameters:>10,}  "
                         f"{statistics.mean(rung.seconds):>7.1f}  {rung.mean:.1%}{spread} "
                         f"[{rung.interval.low:.0%} to {rung.interval.high:.0%}]  {rung.said}")
         return "\n".join(rows)
 
     def verdict(self) -> str:
-        kept = sum(rung.kept for rung in self.rungs) - 1
-        return (
-            f"{self.title}: from {self.first.mean:.1%} to {self.last.mean:.1%} by {kept} changes that were kept, of "
-            f"{len(self.rungs) - 1} tried; {len(self.last.models)} averaged: {self.together.mean:.1%}."
-        )
+        kept = sum(rung.kept for rung in self.rungs) - 1  # the first rung is no change
+        return (f"{self.title}: from {self.first.mean:.1%} to {self.last.mean:.1%} by {kept} "
+                f"changes that were kept, of {len(self.rungs) - 1} tried; "
+                f"{len(self.last.models)} averaged: {self.together.mean:.1%}.")
 
     def plot(self) -> Picture:
         """Accuracy of each rung, a dot per seed; filled where the change was kept."""
@@ -115,24 +114,26 @@ class Story:
 
 
 def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3) -> Story:
-    """Measure `base`, then each change on top of those kept before it; kept is what is better with
-    every seed.
+    """Measure `base`, then each change on top of those kept before it.
+
+    A change is kept when it is better with every seed.
 
     Args:
         changes: `(name, {knob: value}, "better" | "worse" | "same", reason)`, one knob each.
     """
     if not changes:
         raise RecipeError("story(changes=)", found="none", expected="one change or more")
-    rungs: dict[str, Rung] = {}
+    rungs: dict[str, Rung] = {}  # by `_key` of their knobs
     with tqdm(total=(1 + len(changes)) * seeds, desc=f"{data.name}: runs", leave=False) as bar:
         def score(knobs: Mapping[str, Any], seed: int) -> float:
+            """Train with these knobs; the ledger calls it for each seed."""
             rung = rungs.setdefault(_key(knobs), Rung("", data.validation.size))
             begin = time.perf_counter()
             run = quiet_run(data, base.replace(**knobs, seed=seed))
             rung.seconds.append(time.perf_counter() - begin)
             assert run.model is not None
-            rung.scores.append(0.0 if run.status ==
-                               "diverged" else evaluate(run.model, data.validation).accuracy)
+            diverged = run.status == "diverged"
+            rung.scores.append(0.0 if diverged else evaluate(run.model, data.validation).accuracy)
             rung.models.append(run.model)
             bar.update()
             return rung.scores[-1]
@@ -148,23 +149,25 @@ def story(data: Data, base: Settings, changes: Sequence[Change], seeds: int = 3)
 
 
 def _key(knobs: Mapping[str, Any]) -> str:
+    """The same text for the same knobs, in whatever order."""
     return json.dumps(dict(sorted(knobs.items())))
 
 
 def _climb(ledger: Ledger, rungs: Mapping[str, Rung], change: Change) -> Rung:
+    """Measure one change, keep it or not, and fill in its rung."""
     name, knobs, expected, because = change
-    before = ledger.base
+    before = ledger.base  # the knobs that were kept so far
     ledger.propose(name, expected=expected, because=because, **knobs)
     entry = ledger.measure(name)
     rung = rungs[_key({**before, **knobs})]
-    rung.name, rung.kept = name, all(b > a for a, b in zip(entry.a, entry.b, strict=True))
+    rung.name = name
+    rung.kept = all(new > old for old, new in zip(entry.a, entry.b, strict=True))
     if rung.kept:
         ledger.keep(name)
     result = entry.result
     assert result is not None
-    rung.said = (
-        f"{100 * result.difference:+.1f} ({100 * result.low:+.1f} to {100 * result.high:+.1f})"
-        f"{'' if rung.kept else ', not kept'}")
+    rung.said = (f"{100 * result.difference:+.1f} ({100 * result.low:+.1f} to "
+                 f"{100 * result.high:+.1f}){'' if rung.kept else ', not kept'}")
     return rung
 
 
@@ -179,28 +182,24 @@ def _averaged(data: Data, last: Rung) -> Rung:
 
 @dataclass(frozen=True)
 class Record:
-    """A run that was measured elsewhere and kept in a file: which recipe, where and when, and
-    what each seed reached.
-    """
+    """Runs of a recipe that were measured elsewhere and kept in a file."""
 
     recipe: str
-    where: str
+    where: str  # on which machine
     date: str
-    test: tuple[float, ...]
+    test: tuple[float, ...]  # accuracy of each seed, 0 to 1; empty where it was not measured
     validation: tuple[float, ...]
-    seconds: tuple[float, ...]
+    seconds: tuple[float, ...]  # of each run
 
     def __str__(self) -> str:
+        measured = {"test accuracy": self.test, "validation accuracy": self.validation}
         parts = [
             f"{name} {statistics.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})"
-            for name, values in (("test accuracy", self.test), ("validation accuracy",
-                                                                self.validation))
-            if values
+            for name, values in measured.items() if values
         ]
         took = f"; {max(self.seconds):,.0f} s a run at most" if self.seconds else ""
-        return (
-            f"{self.recipe}: {', '.join(parts)}, n = {len(self.validation or self.test)} seeds{took}. {self.where}, "
-            f"{self.date}.")
+        return (f"{self.recipe}: {', '.join(parts)}, n = {len(self.validation or self.test)} "
+                f"seeds{took}. {self.where}, {self.date}.")
 
 
 def records(folder: str | Path) -> list[Record]:
@@ -216,13 +215,13 @@ def records(folder: str | Path) -> list[Record]:
 def _record(path: Path) -> Record:
     expected = "what benchmarks/recipes.py --json wrote"
     try:
-        held = parsed(read_text(path, "Record", expected), "Record", expected)
-        columns = {name: tuple(float(run[name]) for run in held["runs"] if name in run)
+        record = parsed(read_text(path, "Record", expected), "Record", expected)
+        columns = {name: tuple(float(run[name]) for run in record["runs"] if name in run)
                    for name in ("test_accuracy", "validation_accuracy", "seconds")}
         if not columns["test_accuracy"] and not columns["validation_accuracy"]:
             raise KeyError("accuracies")
-        return Record(str(held["recipe"]), str(held["where"]), str(held.get("date", "no date")),
-                      *columns.values())
+        return Record(str(record["recipe"]), str(record["where"]),
+                      str(record.get("date", "no date")), *columns.values())
     except (ValueError, KeyError, TypeError) as error:
         raise RecipeError("Record", found=f"{path.name} ({error!r})", expected=expected) from None
 
@@ -232,5 +231,5 @@ def record_words(folder: str | Path) -> str:
     found = records(folder)
     return "\n".join(map(str, found)) or (
         "No record lies here yet. To make one (minutes on a GPU, much longer without):\n"
-        "python benchmarks/recipes.py --recipe mnist_strong --seeds 0 1 2 --open-vault 'the recorded run' "
-        "--json benchmarks/records/mnist_strong.json")
+        "python benchmarks/recipes.py --recipe mnist_strong --seeds 0 1 2 "
+        "--open-vault 'the recorded run' --json benchmarks/records/mnist_strong.json")

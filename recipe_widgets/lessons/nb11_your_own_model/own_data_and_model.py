@@ -1,4 +1,4 @@
-"""A reader's own pictures, table, model and script. (Notebook 11, Y1 to Y4.)"""
+"""A reader's own pictures, table, model and script. Notebook 11, Y1 to Y4."""
 
 from __future__ import annotations
 
@@ -50,16 +50,20 @@ def draw_pictures(folder: Path, per_class: int = 150, size: int = 24, seed: int 
     for name in SHAPES:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(per_class):
-            image = Image.new("RGB", (size, size), tuple(int(v) for v in rng.integers(20, 110, 3)))
-            radius = float(rng.uniform(0.28, 0.38)) * size
-            x, y = (float(v) for v in rng.uniform(radius, size - radius, 2))
-            ink, draw = tuple(int(v) for v in rng.integers(150, 250, 3)), ImageDraw.Draw(image)
+            # a dark ground and a light shape, so that colour tells nothing of the class
+            ground = tuple(int(part) for part in rng.integers(20, 110, 3))
+            image = Image.new("RGB", (size, size), ground)
+            radius = float(rng.uniform(0.28, 0.38)) * size  # pixels
+            x, y = (float(side) for side in rng.uniform(radius, size - radius, 2))
+            ink = tuple(int(part) for part in rng.integers(150, 250, 3))
+            draw = ImageDraw.Draw(image)
             if name == "circle":
                 draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
             else:
                 sides = 3 if name == "triangle" else 4
                 draw.regular_polygon((x, y, radius), sides, rotation=int(rng.integers(360)),
                                      fill=ink)
+            # standard deviation 8 of 255
             noisy = np.asarray(image) + rng.normal(0, 8, (size, size, 3))
             Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(
                 folder / name / f"{number:03}.png")
@@ -85,7 +89,7 @@ def save_arrays(data: Data, path: Path, n: int) -> Path:
     """`n` training samples, normalised, as a reader may have them: an npz with x float32 (n,
     ...) and y (n,).
     """
-    x, y = next(data.subset(n).train.batches(n))
+    x, y = next(data.subset(n).train.batches(n))  # one batch of all samples
     np.savez(path, x=x.numpy(), y=y.numpy())
     return path
 
@@ -114,7 +118,7 @@ def change(file: Path, old: str, new: str) -> str:
 class Beside:
     """Reports of several models, side by side."""
 
-    reports: Mapping[str, Report]
+    reports: Mapping[str, Report]  # by name of the model
 
     @property
     def telling(self) -> list[str]:
@@ -127,18 +131,13 @@ class Beside:
 
     def mended(self, before: str, after: str) -> str:
         """What warned or failed before and no longer does, and what still does."""
-        was, still = ([
-            name for name in self.telling if _status(self.reports[key], name) in ("fail", "warn")
-        ] for key in (before, after))
-        gone = [name for name in was if name not in still]
-        new = [name for name in still if name not in was]
-        parts = [
-            f"{word}: {', '.join(names)}" for word, names in (("gone", gone),
-                                                              ("still there",
-                                                               [n for n in still
-                                                                if n in was]), ("new", new))
-            if names
-        ]
+        was, now = ([name for name in self.telling
+                     if _status(self.reports[model], name) in ("fail", "warn")]
+                    for model in (before, after))
+        groups = {"gone": [name for name in was if name not in now],
+                  "still there": [name for name in now if name in was],
+                  "new": [name for name in now if name not in was]}
+        parts = [f"{word}: {', '.join(names)}" for word, names in groups.items() if names]
         return "; ".join(parts) or "nothing to mend before or after"
 
     def __str__(self) -> str:
@@ -148,8 +147,8 @@ class Beside:
 
     def plot(self) -> Picture:
         """One row per check that warned or failed anywhere, one column per model."""
-        rows, title = self.telling, "; ".join(
-            f"{name}: {_bad(report)}" for name, report in self.reports.items())
+        rows = self.telling
+        title = "; ".join(f"{name}: {_bad(report)}" for name, report in self.reports.items())
         alt = f"Checks by model. {title}."
         if not rows:
             return text_card(title, [f"All checks passed for {', '.join(self.reports)}."], alt)
@@ -157,11 +156,12 @@ class Beside:
                         layout="constrained")
         set_title(figure, title, 5 + len(self.reports))
         axes = figure.subplots()
+        # (checks, models)
         status = [[_status(report, name) for report in self.reports.values()] for name in rows]
         axes.imshow([[to_rgba(COLOURS[one], 0.75) for one in row] for row in status], aspect="auto")
-        for at, row in enumerate(status):
+        for line, row in enumerate(status):
             for column, one in enumerate(row):
-                axes.text(column, at, f"{MARKS[one]} {one}", ha="center", va="center", fontsize=9)
+                axes.text(column, line, f"{MARKS[one]} {one}", ha="center", va="center", fontsize=9)
         axes.set_xticks(range(len(self.reports)), list(self.reports))
         axes.set_yticks(range(len(rows)), rows, fontsize=9)
         words = "; ".join(
@@ -170,23 +170,25 @@ class Beside:
 
 
 def _status(report: Report, name: str) -> str:
+    """Of the check of this name; "skip" where the report does not hold it."""
     return next((result.status for result in report if result.name == name), "skip")
 
 
 def _bad(report: Report) -> str:
-    counts = {word: sum(result.status == status for result in report) for word, status in
-              (("fail", "fail"), ("warn", "warn"))}
-    return ", ".join(
-        f"{count} {word}" for word, count in counts.items() if count) or "nothing to mend"
+    """For example "1 fail, 2 warn"."""
+    counts = {status: sum(result.status == status for result in report)
+              for status in ("fail", "warn")}
+    words = [f"{count} {status}" for status, count in counts.items() if count]
+    return ", ".join(words) or "nothing to mend"
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a command in a terminal said, and its exit status."""
+    """What a command in a terminal said."""
 
     command: str
-    status: int
-    text: str
+    status: int  # its exit status
+    text: str  # standard output and standard error
 
     def __str__(self) -> str:
         return f"$ {self.command}\n{self.text.strip()}\n[exit status {self.status}]"
@@ -204,6 +206,7 @@ def shell(command: str, folder: Path, seconds: float = 200.0) -> Said:
         RecipeError: another command, or it takes longer than `seconds`.
     """
     first, *rest = shlex.split(command)
+    # as modules of this Python: on another's path there may be another version, or none
     known = {"python": [], "recipe": ["-m", "recipe_widgets"], "pytest": ["-m", "pytest"],
              "torchrun": ["-m", "torch.distributed.run"]}
     if first not in known:
@@ -222,43 +225,38 @@ def _surroundings() -> dict[str, str]:
     """The environment of a command: this package in reach, no colours, nothing of a pytest
     around this kernel.
     """
-    found = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTEST", "FORCE_COLOR", "CLICOLOR"))
-    }
+    found = {name: value for name, value in os.environ.items()
+             if not name.startswith(("PYTEST", "FORCE_COLOR", "CLICOLOR"))}
     found["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [found.get("PYTHONPATH")])])
     if sys.platform.startswith("linux"):
         found["GLOO_SOCKET_IFNAME"] = "lo"  # elsewhere the loopback has another name
-    return found | {
-        "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PY_COLORS":
-        "0"
-    }
+    # no bytecode: a module that is changed within a second would be imported as it was before
+    return found | {"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1",
+                    "NO_COLOR": "1", "PY_COLORS": "0"}
 
 
 @dataclass(frozen=True)
 class Twice:
-    """The last training loss (nats) of a run here, and of the script made from it, in a Python
-    of its own.
-    """
+    """A run here, and the script made from it, in a Python of its own."""
 
     name: str
     steps: int
-    turned: int
-    here: float
-    script: float
-    lines: int
+    turned: int  # how often a knob was changed on the way
+    here: float  # last training loss (nats) of the run
+    script: float  # and of the script
+    lines: int  # of the script
 
     @property
     def equal(self) -> bool:
         return self.here == self.script
 
     def __str__(self) -> str:
-        verdict = "equal to the last bit" if self.equal else f"they differ by {abs(self.here - self.script):.1e}"
-        knobs = f", knobs turned {self.turned} time{'s' * (self.turned > 1)} on the way" if self.turned else ""
-        return (
-            f"{self.name}, {self.steps} steps{knobs}: last training loss {self.here!r} here, {self.script!r} from the "
-            f"script of {self.lines} lines: {verdict}.")
+        away = f"they differ by {abs(self.here - self.script):.1e}"
+        verdict = "equal to the last bit" if self.equal else away
+        times = f"{self.turned} time{'s' * (self.turned > 1)}"
+        knobs = f", knobs turned {times} on the way" if self.turned else ""
+        return (f"{self.name}, {self.steps} steps{knobs}: last training loss {self.here!r} here, "
+                f"{self.script!r} from the script of {self.lines} lines: {verdict}.")
 
 
 def as_script(run: Run, folder: Path, name: str = "train") -> Twice:
@@ -286,23 +284,25 @@ def apart(one: Path, two: Path) -> str:
     ours, theirs = (torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
                     for folder in (one, two))
     away = max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
+    # float32 rounds at 1e-7 of a value, which adds up over the steps; another run is far away
     judged = "the same run but for the rounding of sums" if away < 1e-4 else "NOT the same run"
-    return f"last losses {first:.7f} and {second:.7f} nats; weights differ by {away:.0e} at most: {judged}."
+    return (f"last losses {first:.7f} and {second:.7f} nats; weights differ by {away:.0e} at most: "
+            f"{judged}.")
 
 
 def told_apart(before: Said, after: Said, n: int) -> str:
     """Whether the accuracies that two scripts printed last, on `n` samples, would have told them
     apart.
     """
-    found = [
-        float(re.findall(r"accuracy ([\d.]+)%", said.text)[-1]) / 100 for said in (before, after)
-    ]
+    found = [float(re.findall(r"accuracy ([\d.]+)%", said.text)[-1]) / 100
+             for said in (before, after)]
     old, new = (proportion(round(share * n), n) for share in found)
     overlap = old.low <= new.high and new.low <= old.high
-    judged = "the intervals overlap: the printed numbers would not have told" if overlap else "the numbers differ clearly"
-    return (
-        f"Last accuracy on {n} samples: {old.value:.1%} ({old.low:.1%} to {old.high:.1%}) before the mend, "
-        f"{new.value:.1%} ({new.low:.1%} to {new.high:.1%}) after it; {judged}.")
+    judged = ("the intervals overlap: the printed numbers would not have told" if overlap else
+              "the numbers differ clearly")
+    return (f"Last accuracy on {n} samples: {old.value:.1%} ({old.low:.1%} to {old.high:.1%}) "
+            f"before the mend, {new.value:.1%} ({new.low:.1%} to {new.high:.1%}) after it; "
+            f"{judged}.")
 
 
 def in_cell(report: object) -> str:
@@ -312,6 +312,7 @@ def in_cell(report: object) -> str:
     return re.sub(r"\S*ipykernel_\d+\S*?:(\d+)", r"line \1 of the cell", str(report))
 
 
+# checks of exact facts, which a sound model cannot fail by chance
 FACTS = (checks.optimizer_covers_model, checks.batch_independence, checks.mode_toggles,
          checks.gradients_flow, checks.output_scale)
 
@@ -321,13 +322,16 @@ def check_mended(make: Callable[[], nn.Module], data: Data, steps: int = 200) ->
     report = checks.run_all(make, data, nn.functional.cross_entropy, only=FACTS, progress=False,
                             num_classes=data.num_classes, optimizer=sgd)
     if report.failures:
-        return f"Not yet: {len(report.failures)} of {len(report)} facts do not hold. The first one:\n{report.failures[0]}"
+        return (f"Not yet: {len(report.failures)} of {len(report)} facts do not hold. "
+                f"The first one:\n{report.failures[0]}")
     model = make()
     train(data, Settings(lr=0.05, max_steps=steps, eval_every=10**6, eval_samples=100), model)
     right = evaluate(model, data.validation).accuracy
-    if right < 0.8:
-        return f"The facts hold, but it no longer learns: {right:.0%} right on the validation set after {steps} steps."
-    return f"Right: all {len(report)} facts hold, and {right:.0%} of the validation set is right after {steps} steps."
+    if right < 0.8:  # a network that learnt nothing is right on 1 in 10
+        return (f"The facts hold, but it no longer learns: {right:.0%} right on the validation set "
+                f"after {steps} steps.")
+    return (f"Right: all {len(report)} facts hold, and {right:.0%} of the validation set is right "
+            f"after {steps} steps.")
 
 
 def sgd(model: nn.Module) -> torch.optim.Optimizer:
