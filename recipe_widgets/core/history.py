@@ -161,6 +161,8 @@ class History:
                 pairs = list(zip(column["steps"], column["values"], strict=True))
                 for step, value in pairs:
                     history.append(str(name), int(step), float(value))
+            except RecipeError:
+                raise
             except (TypeError, ValueError, KeyError, OverflowError) as error:
                 raise RecipeError(
                     f"History column {name!r}", found=repr(error),

@@ -138,7 +138,7 @@ class RunBook:
         try:
             entry = Entry(**json.loads(text))
             entry.knobs  # noqa: B018  settings of another version are not believed
-        except (ValueError, TypeError, RecursionError, RecipeError):
+        except (ValueError, TypeError, RecursionError):  # RecipeError is a ValueError
             return None
         return entry
 

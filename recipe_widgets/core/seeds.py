@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import RecipeError, describe_error
 from recipe_widgets.core.validation import validated, whole
 
 Stream = Literal["init", "batches", "dropout", "augmentation", "split", "check"]
@@ -18,7 +18,6 @@ _STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout", "augmentation", "s
 
 
 @validated
-@fitting("a device that draws random numbers")
 def generator(seed: Annotated[int, whole(0, 2**63 - 1)], stream: Stream,
               device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator for one purpose.
@@ -27,7 +26,12 @@ def generator(seed: Annotated[int, whole(0, 2**63 - 1)], stream: Stream,
     not change the order of the batches.
     """
     state = np.random.SeedSequence([seed, _STREAMS.index(stream)]).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state) >> 1)
+    try:
+        fresh = torch.Generator(device)
+    except RuntimeError as error:  # "meta" computes nothing, so it draws nothing
+        raise RecipeError("generator(device=)", found=f"{device} ({describe_error(error)})",
+                          expected="a device that draws random numbers") from None
+    return fresh.manual_seed(int(state) >> 1)
 
 
 @contextlib.contextmanager

@@ -127,5 +127,7 @@ def _branch(one: Any, what: str) -> Branch:
         return Branch(int(one["number"]), run, parent, int(one["at_step"]),
                       str(one["name"])[:200], bool(one["pinned"]),
                       str(one.get("expected", ""))[:500])
+    except RecipeError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RecipeError(what, found=repr(error), expected="what panel.save() wrote") from None

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import filled, tensor, validated
 from recipe_widgets.data import Split
 from recipe_widgets.training import eval_mode
@@ -71,14 +71,14 @@ class Gain:
 
 
 @validated
-@fitting("models that map batches of the split to scores (N, K)")
 def probabilities(models: Annotated[Sequence[nn.Module], filled()], split: Split,
                   batch_size: int = 1000) -> torch.Tensor:
     """(M, N, K) float64 on the CPU: each model's probabilities on all of `split`, in eval mode."""
     found = []
     for model in models:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        with eval_mode(model):
+        with eval_mode(model), user_code("probabilities(models, split)",
+                                         "models that map batches of the split to scores (N, K)"):
             found.append(
                 torch.cat([
                     model(x).double().softmax(1).cpu()
@@ -88,7 +88,6 @@ def probabilities(models: Annotated[Sequence[nn.Module], filled()], split: Split
 
 
 @validated
-@fitting("models that map batches of the split to scores (N, K)")
 def gain(models: Sequence[nn.Module], split: Split) -> Gain:
     """Accuracy and loss of averages of 1, 2, ... members; all choices of k members, or 200 random
     ones where there are more.
@@ -104,11 +103,15 @@ def gain(models: Sequence[nn.Module], split: Split) -> Gain:
 
 
 @validated
-@fitting("a label below K for each of the N samples")
 def gain_of(probs: Annotated[torch.Tensor, tensor("M", "N", "K", kind="float")],
             y: Annotated[torch.Tensor, tensor("N", kind="int")]) -> Gain:
     """`gain` from probabilities (M, N, K) and labels (N,)."""
-    m, n, _ = probs.shape
+    m, n, K = probs.shape
+    if len(y) != n or not 0 <= int(y.min()) <= int(y.max()) < K:
+        raise RecipeError("gain_of(probs, y)",
+                          found=f"{len(y)} labels from {int(y.min())} to {int(y.max())} for "
+                          f"probabilities {tuple(probs.shape)}",
+                          expected="a label below K for each of the N samples")
     rows: list[tuple[float, float, float, float]] = []
     for k in range(1, m + 1):
         means = [probs[list(chosen)].mean(0) for chosen in _choices(m, k)]

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data, bootstrap, parts
 from recipe_widgets.training import train
@@ -40,7 +40,6 @@ def models_of(runs: Sequence[Run]) -> list[nn.Module]:
 
 
 @validated
-@fitting("a teacher and a model that map the data's batches to logits (N, K)")
 def distill(teacher: nn.Module, data: Data, settings: Settings, *,
             temperature: Annotated[float, real(0, 1e4, above=True)] = 4.0,
             share: Annotated[float, real(0, 1)] = 0.9, model: nn.Module | None = None) -> Run:
@@ -59,7 +58,8 @@ def distill(teacher: nn.Module, data: Data, settings: Settings, *,
     teacher.eval()
 
     def loss(logits: torch.Tensor, targets: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
+        with torch.no_grad(), user_code("distill(teacher=)", "a model that maps the data's batches "
+                                        "to scores (N, K)"):
             soft = (teacher(x) / temperature).softmax(1)
         kl = F.kl_div((logits / temperature).log_softmax(1), soft, reduction="batchmean")
         return share * temperature**2 * kl + (1 - share) * F.cross_entropy(

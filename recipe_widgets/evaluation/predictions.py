@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Split
 from recipe_widgets.training import eval_mode
@@ -66,7 +66,6 @@ class Predictions:
 
 
 @validated
-@fitting("answers and the truth of the same samples")
 def as_predictions(given: Any, truth: Any) -> Predictions:
     """Predictions from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a
     split.
@@ -107,7 +106,8 @@ def _asked(model: nn.Module, split: Any) -> Predictions:
         raise RecipeError(f"Split {split.name!r}", found="no samples", expected="at least one")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     here = split.to(device)
-    with eval_mode(model):
+    with eval_mode(model), user_code("evaluation(model, split)",
+                                     "a model that maps batches of the split to logits (N, K)"):
         logits = torch.cat([model(x).detach().float().cpu() for x, _ in here.batches(1000)])
     probabilities = _finite(logits.double().softmax(1).numpy())
     x = split.x.cpu()

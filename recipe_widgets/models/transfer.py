@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, Settings, generator
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.models.architectures import SAMPLE_SHAPE, image_shape
 from recipe_widgets.models.init import init_weights
@@ -39,7 +39,6 @@ class Frozen(nn.Module):
 
 
 @validated
-@fitting("a model that can be copied")
 def new_head(model: nn.Module, num_classes: Annotated[int, whole(1, 10**6)],
              settings: Settings | None = None, *, freeze: bool = False) -> nn.Sequential:
     """A copy of `model` without its last Linear, followed by a fresh one for `num_classes` classes.
@@ -53,7 +52,8 @@ def new_head(model: nn.Module, num_classes: Annotated[int, whole(1, 10**6)],
         RecipeError: the model has no Linear layer.
     """
     settings = settings or Settings()
-    trunk = copy.deepcopy(model)
+    with user_code("new_head(model=)", "a model that can be copied"):
+        trunk = copy.deepcopy(model)
     linear = [(name, module) for name, module in trunk.named_modules()
               if isinstance(module, nn.Linear)]
     name, last = linear[-1] if linear else ("", None)

@@ -8,7 +8,6 @@ from typing import Annotated
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb07_regularise_with_data.augmentation_effects import WAYS, gallery
@@ -22,7 +21,6 @@ class AugmentationGallery(Panel):
     still."""
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, ways: Annotated[tuple[str, ...], filled()] = ("crop", ),
                  strength: Annotated[float, real(0, 4)] = 1.0,
                  count: Annotated[int, whole(1, 10**4)] = 6) -> None:

@@ -10,7 +10,6 @@ import ipywidgets as widgets
 import numpy as np
 from torch import nn
 
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
@@ -38,7 +37,6 @@ class DataBrowser(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, model: nn.Module | None = None, split: str = "train") -> None:
         self.data, self.model = data, model
         self._tables: dict[str, SampleTable] = {}

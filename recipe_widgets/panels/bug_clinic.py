@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import ipywidgets as widgets
 
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
@@ -25,7 +24,6 @@ class BugClinic(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, *data: Data, seeds: Annotated[int, whole(1, 1000)] = 3) -> None:
         self.clinic = Clinic(*data, seeds=seeds, keep=state_folder() / "clinic.json")
         wide = {"width": "min(100%, 560px)"}

@@ -8,7 +8,6 @@ from typing import Annotated
 import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.learning_curves import (
@@ -32,7 +31,6 @@ class CapacityExplorer(Measuring):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, settings: Settings, seeds: Annotated[int, whole(1, 1000)] = 3,
                  known: Curve | None = None) -> None:
         common = {"style": STYLE, "layout": LAYOUT}

@@ -6,7 +6,6 @@ import html
 
 import ipywidgets as widgets
 
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated
 from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import (
     QUESTIONS,
@@ -23,7 +22,6 @@ class DecisionWalk(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, path: DecisionPath | None = None) -> None:
         self.path = path or DecisionPath()
         self._places, self._words = widgets.HTML(), widgets.HTML()

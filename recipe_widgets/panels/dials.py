@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
@@ -27,7 +27,6 @@ class Dials(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, draw: Callable[..., Picture],
                  sliders: Annotated[Mapping[str, Sequence[Any]], filled()],
                  start: Mapping[str, Any] | None = None,
@@ -54,7 +53,9 @@ class Dials(Panel):
             slider.observe(lambda _: self._redraw(), names="value")
 
     def _redraw(self) -> Picture:
-        self.picture = self._draw(**{name: slider.value for name, slider in self.sliders.items()})
+        values = {name: slider.value for name, slider in self.sliders.items()}
+        with user_code("Dials(draw=)", "a function that takes the sliders' values by name"):
+            self.picture = self._draw(**values)
         self._image.value = self.picture.png()
         self._words.value = f'<div role="status"><small>{html.escape(self.picture.alt)}</small></div>'
         return self.picture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery import draw_error
@@ -25,7 +24,6 @@ class GradientExplorer(Explorer):
     title = "GradientExplorer"
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data) -> None:
         super().__init__(lambda **values: draw_error(data, **values), [
             Choice("h", "step size h", STEPS, 1e-5, words={h: f"{h:.0e}" for h in STEPS}),
@@ -41,7 +39,6 @@ class ActivationExplorer(Explorer):
     title = "ActivationExplorer"
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, activation: str = "sigmoid") -> None:
         super().__init__(draw_activation, [
             Choice("name", "activation", NAMES, activation, slide=False),
@@ -57,7 +54,6 @@ class InitExplorer(Explorer):
     title = "InitExplorer"
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, *data: Data) -> None:
         sets = {one.name: one for one in data}
         if not sets:

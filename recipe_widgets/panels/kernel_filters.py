@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.convolution import KERNELS, sample_image, show_filters
@@ -23,7 +22,6 @@ class KernelFilters(Drawn):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data | Sequence[Data]) -> None:
         many = [data] if isinstance(data, Data) else list(data)
         if not many or not all(isinstance(one, Data) and len(one.shape) == 3 for one in many):

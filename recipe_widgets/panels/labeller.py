@@ -9,7 +9,6 @@ import ipywidgets as widgets
 import numpy as np
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.images import photos
@@ -29,7 +28,6 @@ class Labeller(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, count: Annotated[int, whole(1, 10**4)] = 30,
                  seed: Annotated[int, whole(0, 2**63 - 1)] = 0) -> None:
         self.data, self.labels = data, labelling(data, count, seed)

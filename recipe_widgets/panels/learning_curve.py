@@ -8,7 +8,6 @@ from typing import Annotated
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.learning_curves import COUNTS, Curve, Point, measure
@@ -26,7 +25,6 @@ class LearningCurve(Measuring):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, sources: Annotated[Mapping[str, tuple[Data, Settings]], filled()],
                  seeds: Annotated[int, whole(1, 1000)] = 3, known: Curve | None = None) -> None:
         if not sources:

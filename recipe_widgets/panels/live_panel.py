@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import Entry, RecipeError, Run, Settings, Tree
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.live import Guess, Session, UserLoop, engine_for, loop
@@ -65,7 +64,6 @@ class LivePanel:
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Annotated[Data | Sequence[Data] | None, unchecked] = None,
                  settings: Annotated[Settings | None, unchecked] = None, *,
                  knobs: Iterable[str] | None = None,

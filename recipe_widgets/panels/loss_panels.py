@@ -8,7 +8,6 @@ from typing import Annotated
 import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import Dice, loss_shapes
@@ -23,7 +22,6 @@ class LossShapes(Dials):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, classes: Annotated[int, whole(1, 10**4)] = 10,
                  score: Annotated[float, real(-100, 100)] = 0.0) -> None:
         stops = [k / 2 for k in range(-8, 17)]
@@ -37,7 +35,6 @@ class LossDice(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, data: Data, settings: Settings,
                  rolls: Annotated[int, whole(1, 10**5)] = 20) -> None:
         self.dice, self.rolls = Dice(data, settings), rolls

@@ -9,7 +9,6 @@ from typing import Annotated
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.panels.panel_base import Panel
 
@@ -23,7 +22,6 @@ class Question(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, text: str, replies: Annotated[Mapping[str, str], filled()],
                  answer: str) -> None:
         if answer not in replies:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from recipe_widgets.core import Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated
 from recipe_widgets.lessons.nb06_optimise.schedule_comparison import SCHEDULES, show_schedule
 from recipe_widgets.panels.drawn import LAYOUT, STYLE, Drawn
@@ -16,7 +15,6 @@ class ScheduleExplorer(Drawn):
     """The learning rate over a run: schedule, highest rate, warm-up, length, steps in an epoch."""
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, settings: Settings | None = None) -> None:
         start = settings or Settings(schedule="cosine")
         common = {"style": STYLE, "layout": LAYOUT}

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.live import engine_for
 from recipe_widgets.live.live_search import LiveSearch, SearchFrame
@@ -27,7 +26,6 @@ class TuningBoard:
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(self, tuning: Annotated[Tuning, unchecked]) -> None:
         if not isinstance(tuning, Tuning):
             raise RecipeError("TuningBoard(tuning)", found=type(tuning).__name__,

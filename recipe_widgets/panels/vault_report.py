@@ -9,7 +9,6 @@ import ipywidgets as widgets
 from torch import nn
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import accuracy
@@ -39,7 +38,6 @@ class VaultReport(Panel):
     """
 
     @validated
-    @fitting("data, settings and numbers that this panel can show")
     def __init__(
             self, data: Data, model: nn.Module, baseline: nn.Module, why: str,
             names: Annotated[tuple[str, str], filled()] = ("the model", "the baseline")) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from recipe_widgets.core import Run
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.validation import validated, whole
 
 BINS = 240  # points per curve: more than that cannot be seen in a picture of this size
@@ -131,12 +131,14 @@ def _curve(one: PlottedRun, column: str, role: str, factor: float) -> ChartLine:
 
 
 @validated
-@fitting("two arrays (n,) of equal length")
 def downsample(x: np.ndarray, y: np.ndarray,
                bins: Annotated[int, whole(1)] = BINS) -> tuple[np.ndarray, np.ndarray]:
     """At most `bins` points: the means of equally long stretches. Shapes (n,) -> (min(n,
     bins),).
     """
+    if x.ndim != 1 or x.shape != y.shape:
+        raise RecipeError("downsample(x, y)", found=f"shapes {x.shape} and {y.shape}",
+                          expected="two arrays (n,) of equal length")
     if len(x) <= bins:
         return x, y
     edges = np.linspace(0, len(x), bins + 1).astype(int)[:-1]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, real, validated, whole
 
 if TYPE_CHECKING:
@@ -121,11 +120,14 @@ class Space:
         return {one.name: one.grid(points) for one in self.dimensions}
 
     @validated
-    @fitting("points with a value for each knob of the space")
     def narrowed(self, good: Annotated[Sequence[Mapping[str, Any]], filled()]) -> Space:
         """The part of the space around some good points, `{knob: value}` each: from coarse to
         fine.
         """
+        lacking = [name for name in self.names if any(name not in point for point in good)]
+        if lacking:
+            raise RecipeError("Space.narrowed(good=)", found=f"a point without {lacking[0]!r}",
+                              expected=f"points with a value for each of {', '.join(self.names)}")
         return Space([one.narrowed([point[one.name] for point in good]) for one in self.dimensions])
 
     def to_dict(self) -> dict[str, Any]:

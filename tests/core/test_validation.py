@@ -19,7 +19,7 @@ import torch
 import recipe_widgets
 from recipe_widgets import RecipeError
 from recipe_widgets.core.describe import describe_annotation, describe_value
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import (
     filled,
     matches,
@@ -165,21 +165,20 @@ class OwnError(Exception):
     """A reader's."""
 
 
-@fitting("two tensors of one length")
-def joined(a: torch.Tensor, b: Any) -> torch.Tensor:
-    if isinstance(b, Exception):
-        raise b
-    return a + b
+def call(error: Exception) -> None:
+    with user_code("train(loss_fn=)", "a loss (output, y)"):
+        raise error
 
 
-def test_what_does_not_fit_together_is_shown_with_its_cause() -> None:
-    said = r"joined\(a, b\): found a a tensor float32 \(2,\), b a tensor float32 \(3,\)"
+def test_an_error_in_the_readers_code_says_which_argument_it_was() -> None:
+    said = r"train\(loss_fn=\): found KeyError: 'weight', expected a loss \(output, y\)"
     with pytest.raises(RecipeError, match=said) as told:
-        joined(torch.zeros(2), torch.zeros(3))
-    assert isinstance(told.value.__cause__, RuntimeError)
-    assert told.value.expected == "two tensors of one length"
+        call(KeyError("weight"))
+    assert isinstance(told.value.__cause__, KeyError)
 
 
-def test_errors_of_a_readers_own_class_pass() -> None:
-    with pytest.raises(OwnError):
-        joined(torch.zeros(2), OwnError())
+@pytest.mark.parametrize("error", [OwnError(), RecipeError("Settings.lr", found=1)])
+def test_errors_of_a_readers_own_class_and_ours_pass(error: Exception) -> None:
+    with pytest.raises(type(error)) as told:
+        call(error)
+    assert told.value is error

@@ -12,7 +12,6 @@ import torch
 from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
@@ -107,7 +106,6 @@ def zeroed(data: Data) -> Data:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def few_samples(data: Data,
                 count: Annotated[int, whole(1, 10**4)]) -> tuple[torch.Tensor, torch.Tensor]:
     """The first `count` training samples of a fixed shuffle, normalised."""

@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Run
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import Limit, filled, validated, whole
 from recipe_widgets.plots import Picture, downsample
 
@@ -91,7 +90,6 @@ class Comparison(Generic[Label]):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def compare(runs: Annotated[Mapping[Label, Callable[[int], Run]], filled()],
             seeds: Annotated[int, whole(1, 1000)]) -> Comparison[Label]:
     """Make a run of each kind for seeds 0, 1, ..., `seeds` - 1."""

@@ -11,7 +11,6 @@ import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.data.augment import Augment
@@ -46,7 +45,6 @@ def photos(images: torch.Tensor | npt.NDArray[Any], captions: Sequence[str], tit
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def show_batch(data: Data, count: Annotated[int, whole(1, 10**4)] = 16,
                seed: Annotated[int, whole(0, 2**63 - 1)] = 0, augment: str = "none") -> Picture:
     """The first `count` samples of the first training batch, decoded from exactly what enters

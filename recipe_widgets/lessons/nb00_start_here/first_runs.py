@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE, Comparison, compare
@@ -22,7 +21,6 @@ from recipe_widgets.training import train
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def compare_loops(data: Data, settings: Settings,
                   seeds: Annotated[int, whole(1, 1000)] = 3) -> Comparison[str]:
     """A sound program (A) and one with a softmax before the cross-entropy (B), same seeds, same
@@ -38,7 +36,6 @@ def compare_loops(data: Data, settings: Settings,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def lr_sweep(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled()],
              seeds: Annotated[int, whole(1, 1000)] = 3) -> LrSweep:
     """The run that `settings` describe at each of `lrs`."""
@@ -49,7 +46,6 @@ def lr_sweep(data: Data, settings: Settings, lrs: Annotated[Sequence[float], fil
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def one_epoch(data: Data, settings: Settings) -> Picture:
     """A run's training loss with its words on it: a step, an epoch's end, the loss of a guess."""
     run = train(data, settings)
@@ -82,7 +78,6 @@ def _learns(data: Data, lr: float, seeds: int) -> list[float]:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def check_too_high(data: Data, lr: Annotated[float, real(0, 1e6, above=True)],
                    seeds: Annotated[int, whole(1, 1000)] = 3) -> str:
     """Judge the exercise: at `lr` no seed learns (under 20 %), at half of it at least one does."""

@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
@@ -62,7 +61,6 @@ class Agreement:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def compare_backprop(mine: Backprop, data: Data, hidden: Annotated[int, whole(1, 10**5)] = 32,
                      steps: Annotated[int, whole(1, 10**6)] = 20) -> Agreement:
     """Gradients by `mine(x, y, weights) -> gradients` against autograd; then the update written out

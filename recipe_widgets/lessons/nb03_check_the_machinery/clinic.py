@@ -19,7 +19,6 @@ from recipe_widgets import checks
 from recipe_widgets.checks import Check, Report, run_all
 from recipe_widgets.core import CheckResult, History, RecipeError
 from recipe_widgets.core.files import write_whole
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.plain import parsed, read_text
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
@@ -92,7 +91,6 @@ class Clinic:
     """
 
     @validated
-    @fitting("data, settings and numbers that this experiment can work with")
     def __init__(self, *data: Data, seeds: Annotated[int, whole(1, 1000)] = 3,
                  cases: Sequence[Case] = CASES, keep: Path | None = None) -> None:
         self.data = {one.name: one for one in data}
@@ -237,7 +235,6 @@ def explain(case: Case) -> str:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def findings(report: Report) -> list[str]:
     """What is worth reading in a report: all that did not pass, then how many did."""
     said = [str(result) for result in report if result.status in ("fail", "warn", "note")]

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from recipe_widgets.checks.runner import seeded
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, tensor, validated, whole
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import MixedRows
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_programs import RowReader
@@ -44,7 +43,6 @@ class NextRow(nn.Module):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def row_models() -> tuple[nn.Module, nn.Module]:
     """A GRU over rows with permute, and the same with view: same weights."""
     with seeded():
@@ -54,7 +52,6 @@ def row_models() -> tuple[nn.Module, nn.Module]:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def next_row_models() -> tuple[nn.Module, nn.Module]:
     """With the mask, and without."""
     with seeded():
@@ -92,7 +89,6 @@ class Charts:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *,
                       axis: Annotated[int, whole(0, 1)] = 0,
                       names: Annotated[tuple[str, str], filled()] = ("permute", "view")) -> Charts:
@@ -119,7 +115,6 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def class_means(x: torch.Tensor, y: torch.Tensor,
                 classes: Annotated[int, whole(1, 10**4)]) -> torch.Tensor:
     """(classes, D): the mean of the rows of x (N, D) with each label; a class without rows has
@@ -130,7 +125,6 @@ def class_means(x: torch.Tensor, y: torch.Tensor,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def distances_by_loop(x: torch.Tensor,
                       templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """Squared distance of each x (N, D) to each template (K, D), by the definition: (N, K)."""
@@ -142,7 +136,6 @@ def distances_by_loop(x: torch.Tensor,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def distances_at_once(x: torch.Tensor,
                       templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same as one matrix product: |x|² - 2 x·t + |t|²."""
@@ -150,7 +143,6 @@ def distances_at_once(x: torch.Tensor,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def distances_with_slip(x: torch.Tensor,
                         templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same with a slip in the axis: it runs, it has the right shape, and it is wrong."""
@@ -180,7 +172,6 @@ class Same:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def loop_against(fast: Distances, x: torch.Tensor,
                  templates: Annotated[torch.Tensor, tensor("K", "D")]) -> Same:
     """Largest relative difference of `fast` to the loop, and the seconds of both (best of five

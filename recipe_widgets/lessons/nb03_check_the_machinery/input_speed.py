@@ -22,7 +22,6 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from recipe_widgets.core import Settings, Step, generator
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.lessons.common.comparison import PALETTE
@@ -81,7 +80,6 @@ class Epochs:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def epoch_both_ways(data: Data, settings: Settings,
                     n: Annotated[int, whole(1, 10**7)] = 3000) -> Epochs:
     """One epoch over n samples, read as PIL pictures by a DataLoader, and cut out of a tensor in
@@ -161,7 +159,6 @@ class Reading:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def ways_to_read(data: Data, n: Annotated[int, whole(1, 10**7)] = 500) -> Reading:
     """The same n pictures from single compressed files, from one file of bytes, from memory, and
     at half the resolution.
@@ -281,7 +278,6 @@ class _Watch:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def milestones(data: Data, settings: Settings, seeds: Annotated[int, whole(1, 1000)] = 3,
                every: Annotated[int, whole(1)] = 10,
                look: Annotated[int, whole(1)] = 500) -> Milestones:

@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.checks.runner import seeded
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples as few_samples
@@ -51,7 +50,6 @@ class Swish(nn.Module):
     """
 
     @validated
-    @fitting("data, settings and numbers that this experiment can work with")
     def __init__(self, right: bool = True) -> None:
         super().__init__()
         self.right = right
@@ -62,7 +60,6 @@ class Swish(nn.Module):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def small_net(data: Data, act: nn.Module, units: Annotated[int, whole(1, 10**5)] = 24,
               seed: Annotated[int, whole(0, 2**63 - 1)] = 0) -> nn.Sequential:
     """Inputs, `units` hidden ones, logits."""
@@ -120,7 +117,6 @@ def error_curve(data: Data, activation: str = "tanh", dtype: str = "float64", ce
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def draw_error(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-5,
                activation: str = "tanh", dtype: str = "float64", differences: str = "central",
                samples: Annotated[int, whole(1, 10**6)] = 8) -> Picture:
@@ -203,7 +199,6 @@ class _Situation:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def pitfalls(data: Data) -> Pitfalls:
     """The same comparison done well and done badly, for a right and for a wrong backward pass."""
     error, single = _Situation(data).error, torch.float32
@@ -244,7 +239,6 @@ class FewPoints:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def kinks(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-3,
           samples: Annotated[Sequence[int], filled()] = (2, 8, 32, 128),
           directions: Annotated[int, whole(1, 1000)] = 60) -> FewPoints:

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from recipe_widgets.checks import curve_shape
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import Comparison, compare
@@ -48,7 +47,6 @@ class BothTrain(Comparison[str]):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def train_with_both(data: Data, seeds: Annotated[int, whole(1, 1000)] = 3,
                     steps: Annotated[int, whole(1, 10**6)] = 150) -> BothTrain:
     """The same network trained with a right and with a wrong backward pass: validation accuracy,
@@ -98,7 +96,6 @@ class Broken(Comparison[str]):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def ways_to_break(data: Data, settings: Settings,
                   seeds: Annotated[int, whole(1, 1000)] = 3) -> Broken:
     """The same network with one knob turned far too far; losses in nats."""

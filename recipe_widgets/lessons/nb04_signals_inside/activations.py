@@ -16,7 +16,6 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Settings, generator
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, real, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
@@ -78,7 +77,6 @@ class Facts:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def facts(name: str, scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
           shift: Annotated[float, real(-1e6, 1e6)] = 0.0,
           n: Annotated[int, whole(1, 10**7)] = 20_000) -> Facts:
@@ -91,7 +89,6 @@ def facts(name: str, scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def draw_activation(name: str = "sigmoid", scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
                     shift: Annotated[float, real(-1e6, 1e6)] = 0.0) -> Picture:
     """Left: the curve and its slope, over the inputs that arrive. Right: what comes out."""
@@ -118,7 +115,6 @@ def draw_activation(name: str = "sigmoid", scale: Annotated[float, real(-1e6, 1e
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def one_sign(data: Data,
              names: Annotated[Sequence[str], some_of(*NAMES)] = ("sigmoid", "relu", "tanh"),
              samples: Annotated[int, whole(1, 10**6)] = 32,
@@ -214,7 +210,6 @@ class Race(Comparison[str]):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def race(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
          seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
     """Train each variant from every seed."""
@@ -228,7 +223,6 @@ def race(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def activation_race(data: Data, settings: Settings,
                     names: Annotated[Sequence[str], some_of(*NAMES)] = RACED,
                     seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:

@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from recipe_widgets.checks import curve_shape
 from recipe_widgets.core import CheckResult, Run, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
@@ -32,7 +31,6 @@ def first_filters(model: nn.Module, data: Data) -> np.ndarray:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def smoothness(filters: np.ndarray) -> float:
     """Correlation of neighbouring weights, -1 to 1; 0 for noise."""
     w = filters.astype(np.float64)
@@ -58,7 +56,6 @@ class Filters:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def filters_over_time(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
                       at: Annotated[Sequence[int], filled()],
                       count: Annotated[int, whole(1, 10**4)] = 6) -> Filters:
@@ -140,7 +137,6 @@ class Gallery:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def curve_gallery(data: Data, variants: Annotated[Mapping[str, Settings], filled()]) -> Gallery:
     """Train each and ask `curve_shape`."""
     runs = {name: train(data, settings) for name, settings in variants.items()}
@@ -148,7 +144,6 @@ def curve_gallery(data: Data, variants: Annotated[Mapping[str, Settings], filled
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def curve_variants(steps_: Annotated[int, whole(1, 10**6)] = 250) -> dict[str, Settings]:
     """Runs whose curves differ in kind."""
     base = Settings(max_steps=steps_, width=64, momentum=0.0, eval_every=max(1, steps_),

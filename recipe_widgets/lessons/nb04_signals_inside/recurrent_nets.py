@@ -13,7 +13,6 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
@@ -47,7 +46,6 @@ class OverTime:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def unroll(radius: Annotated[float, real(0, 1e6)], steps: Annotated[int, whole(1, 10**6)],
            kind: str = "tanh", seeds: Annotated[int, whole(1, 1000)] = 3) -> OverTime:
     """h ← act(h W + noise) from a random state, W with this spectral radius; then back through
@@ -86,7 +84,6 @@ def clipped(norm: float, threshold: float, rule: str = "to the threshold") -> fl
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
                    steps: Annotated[int, whole(1, 10**6)] = 28, kind: str = "tanh",
                    clip: Annotated[float, real(0, 1e6)] = 0.0) -> Picture:
@@ -126,7 +123,6 @@ def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def row_reader(data: Data, settings: Settings, radius: Annotated[float, real(0, 1e6)]) -> nn.Module:
     """An RNN over the rows of an image whose recurrent matrix has this spectral radius."""
     model = build_model(settings, data.shape, data.num_classes)
@@ -150,7 +146,6 @@ class ClipToOne(Training):
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def radius_race(data: Data, settings: Settings,
                 radii: Annotated[tuple[float, ...], filled()] = (0.1, 1.0, 4.0),
                 seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
@@ -164,7 +159,6 @@ def radius_race(data: Data, settings: Settings,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def clip_race(data: Data, settings: Settings, radius: Annotated[float, real(0, 1e6)],
               thresholds: Annotated[tuple[float, ...], filled()] = (1.0, 10.0),
               seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:

@@ -14,7 +14,6 @@ import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
@@ -80,7 +79,6 @@ def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tens
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def propagate(x: torch.Tensor, depth: Annotated[int, whole(1, 1000)], scheme: str | Std,
               activation: str, width: Annotated[int, whole(1, 10**4)] = 128,
               seeds: Annotated[int, whole(1, 1000)] = 3) -> Signals:
@@ -113,7 +111,6 @@ def propagate(x: torch.Tensor, depth: Annotated[int, whole(1, 1000)], scheme: st
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def draw_signals(data: Data, depth: Annotated[int, whole(1, 1000)] = 10, scheme: str = "Xavier",
                  activation: str = "tanh", width: Annotated[int, whole(1, 10**4)] = 128,
                  seeds: Annotated[int, whole(1, 1000)] = 3) -> Picture:
@@ -180,7 +177,6 @@ class Grid:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def signal_grid(data: Data, depth: Annotated[int, whole(1, 1000)] = 20,
                 activations: Annotated[tuple[str, ...], filled()] = ("sigmoid", "tanh", "relu"),
                 width: Annotated[int, whole(1, 10**4)] = 128,
@@ -192,7 +188,6 @@ def signal_grid(data: Data, depth: Annotated[int, whole(1, 1000)] = 20,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def sum_std(sizes: Annotated[tuple[int, ...], filled()] = (16, 64, 256, 1024),
             draws: Annotated[int, whole(2, 10**5)] = 4000) -> str:
     """Std of a sum of n products of N(0, 1) weights and inputs, beside sqrt(n) and n."""

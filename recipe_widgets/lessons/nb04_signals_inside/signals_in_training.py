@@ -13,7 +13,6 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import Run, Settings
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import filled, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
@@ -42,7 +41,6 @@ class Sweep:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def mean_slopes(data: Data,
                 factors: Annotated[Sequence[float], filled()] = (0.3, 1.0, 3.0, 10.0, 30.0),
                 seeds: Annotated[int, whole(1, 1000)] = 3) -> Sweep:
@@ -77,7 +75,6 @@ def mean_slopes(data: Data,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def saturation_runs(data: Data, settings: Settings,
                     seeds: Annotated[int, whole(1, 1000)] = 3) -> Comparison[str]:
     """Sigmoid networks from three sizes of weights."""
@@ -87,7 +84,6 @@ def saturation_runs(data: Data, settings: Settings,
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 @torch.no_grad()
 def dead_share(model: nn.Module, data: Data) -> float:
     """Share of hidden units of an MLP that give zero (leaky: a negative number) for every
@@ -151,7 +147,6 @@ class Dying:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def dying(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled()],
           seeds: Annotated[int, whole(1, 1000)] = 3) -> Dying:
     """ReLU and leaky ReLU at several learning rates: how many units end dead for the whole
@@ -194,7 +189,6 @@ def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]],
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def norm_race(
         data: Data, settings: Settings, init: str,
         norms: Annotated[Sequence[str], some_of(*Settings.knob("norm").choices)] = (
@@ -207,7 +201,6 @@ def norm_race(
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
     """What `norm` does to accuracy under each initialisation, and whether it exceeds the seeds'
     spread.
@@ -231,7 +224,6 @@ def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
 
 
 @validated
-@fitting("data, settings and numbers that this experiment can work with")
 def update_runs(data: Data, settings: Settings,
                 lrs: Annotated[Sequence[float], filled()]) -> UpdateSizes:
     """One run per learning rate, with the size of its updates measured every tenth step."""

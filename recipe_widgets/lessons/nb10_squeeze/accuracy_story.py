@@ -222,6 +222,8 @@ def _record(path: Path) -> Record:
             raise KeyError("accuracies")
         return Record(str(record["recipe"]), str(record["where"]),
                       str(record.get("date", "no date")), *columns.values())
+    except RecipeError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise RecipeError("Record", found=f"{path.name} ({error!r})", expected=expected) from None
 

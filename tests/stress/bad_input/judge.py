@@ -83,10 +83,26 @@ def unfit(error: BaseException, names: list[str]) -> str:
         if len(text) > 6500:
             return f"a RecipeError of {len(text)} characters"
         return "" if _named(text, names) else f"a RecipeError that names none of {names}: {text}"
+    if _of_python(error) or _of_another_library(error):
+        return ""
     if not isinstance(error, TypeError | ValueError):
         return f"{type(error).__name__}: {text[:300]}"
-    return "" if _of_python(error) or _named(
-        text, names) else f"{type(error).__name__} from deep inside: {text[:300]}"
+    return "" if _named(text, names) else f"{type(error).__name__} from deep inside: {text[:300]}"
+
+
+def _of_another_library(error: BaseException) -> bool:
+    """Whether arguments that are each sound broke inside torch, numpy or the reader's own code,
+    which say it in words of their own.
+
+    A RuntimeError in a line of the package is torch's as well: its compiled functions have no
+    lines. KeyError, IndexError and AttributeError are never taken: in our lines they are our fault.
+    """
+    if type(error) not in (TypeError, ValueError, RuntimeError):
+        return False
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if not frame.filename.startswith(PACKAGE):
+        return True
+    return isinstance(error, RuntimeError) and not (frame.line or "").startswith("raise")
 
 
 def _named(text: str, names: list[str]) -> bool:
