@@ -48,13 +48,13 @@ def plot_mistakes(found: Mistakes) -> Picture:
 
 
 def plot_ledger(ledger: Ledger) -> Picture:
-    from recipe_widgets.plots import plot_ledger
+    from recipe_widgets.plots.ledger import plot_ledger
 
     return plot_ledger(ledger)
 
 
 def plot_tuning(tuning: Tuning, kind: str) -> Picture:
-    from recipe_widgets.plots import plot_tuning
+    from recipe_widgets.plots.tuning import plot_tuning
 
     return plot_tuning(tuning, kind)
 

@@ -11,12 +11,10 @@ from recipe_widgets.plots.curves import (
     downsample,
 )
 from recipe_widgets.plots.evaluation import plot_calibration, plot_confusion, plot_mistakes
-from recipe_widgets.plots.ledger import plot_ledger
 from recipe_widgets.plots.picture import Picture, plot_run, plot_runs
 from recipe_widgets.plots.recipe_map import RecipeMap
 from recipe_widgets.plots.search_board import TrialDot, search_svg
 from recipe_widgets.plots.svg import STYLE, curves_svg
-from recipe_widgets.plots.tuning import plot_tuning
 
 __all__ = [
     "STYLE",
@@ -34,10 +32,8 @@ __all__ = [
     "plot_calibration",
     "plot_check",
     "plot_confusion",
-    "plot_ledger",
     "plot_mistakes",
     "plot_run",
     "plot_runs",
-    "plot_tuning",
     "search_svg",
 ]

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import recipe_widgets as r
-from recipe_widgets import core, data, models, recipes, training
+from recipe_widgets import core, data, models, training
 from recipe_widgets.data import augment
 from tests.stress.bad_input.judge import Entry
 from tests.stress.bad_input.subjects import few_blobs, history, quick, short_run, tiny_net
@@ -102,8 +102,8 @@ CORE = [
           words=("session", )),
     Entry("core.generator", core.generator, lambda: {"seed": 1, "stream": "init", "device": "cpu"}),
     Entry("core.rng_guard", core.rng_guard, dict, use=inside),
-    Entry("recipes.recipe", recipes.recipe, lambda: {"name": "mnist_strong"}),
-    Entry("recipes.recipe_names", recipes.recipe_names, dict),
+    Entry("training.recipe", training.recipe, lambda: {"name": "mnist_strong"}),
+    Entry("training.recipe_names", training.recipe_names, dict),
 ]
 
 DATA = [
@@ -226,8 +226,8 @@ TRAINING = [
           lambda: {"split": few_blobs().train, "batch_size": 8}),
     Entry("training.BatchIndices", training.BatchIndices,
           lambda: {"n": 20, "batch_size": 4, "seed": 0, "device": "cpu"}, use=few),
-    Entry("training.Best", training.Best, lambda: {"settings": quick()}),
-    Entry("training.Best.note", lambda **k: training.Best(quick(final="best")).note(**k),
+    Entry("training.BestEvaluation", training.BestEvaluation, lambda: {"settings": quick()}),
+    Entry("training.BestEvaluation.note", lambda **k: training.BestEvaluation(quick(final="best")).note(**k),
           lambda: {"step": 1, "loss": 0.5, "model": tiny_net()}),
     Entry("training.Checkpoints", training.Checkpoints, lambda: {"folder": scratch(), "keep": 2},
           use=lambda made: made.newest()),

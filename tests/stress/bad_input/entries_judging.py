@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import recipe_widgets as r
-from recipe_widgets import checks, ensembles, evaluation, export, plots, tune
+from recipe_widgets import checks, core, ensembles, evaluation, export, plots, tune
 from tests.stress.bad_input.entries_core import inside, scratch
 from tests.stress.bad_input.judge import Entry
 from tests.stress.bad_input.subjects import (
@@ -138,7 +138,7 @@ CHECKS = [
     Entry(
         "checks.Subject", checks.Subject, lambda:
         {"model": tiny_net(), "batches": tuple(batches()), "loss_fn": nn.functional.cross_entropy}),
-    Entry("checks.Report", checks.Report, lambda: {"findings": (_result(), )}, use=str),
+    Entry("core.Report", core.Report, lambda: {"findings": (_result(), )}, use=str),
     Entry("checks.check", checks.check, lambda: {"worst": "warn", "source": "x"}),
     Entry("checks.check_named", checks.check_named,
           lambda: {"target": "no_such_module:make", "progress": False}, words=("module", )),

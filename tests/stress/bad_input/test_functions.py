@@ -29,7 +29,7 @@ from tests.stress.tally import FULL, Tally, times
 
 resource = pytest.importorskip("resource", reason="bounds the memory")
 MODULES = ("", "core", "data", "data.augment", "models", "training", "evaluation", "ensembles",
-           "export", "tune", "checks", "plots", "panels", "watch", "recipes",
+           "export", "tune", "checks", "plots", "panels", "watch",
            "lessons.nb00_start_here", "lessons.nb03_check_the_machinery",
            "lessons.nb04_signals_inside")
 # part of the package: (its entries, calls in the short form, calls in the full form)
@@ -50,12 +50,11 @@ RECORDS = {
     "evaluation.Calibration", "evaluation.ClassTable", "evaluation.Confusion",
     "evaluation.Difference", "evaluation.LedgerEntry", "evaluation.Kappa", "evaluation.McNemar",
     "evaluation.Mistakes", "evaluation.Proportion", "tune.Finalist", "tune.Finalists", "tune.Trial",
-    "plots.Chart", "plots.ChartLine", "plots.TrialDot", "plots.CurveBand", "plots.PlottedRun", "watch.Finding",
-    "watch.Report",
+    "plots.Chart", "plots.ChartLine", "plots.TrialDot", "plots.CurveBand", "plots.PlottedRun",
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
 NOT_CALLED = {"Data", "data.Split", "core.History", "core.Tree", "core.Probe", "core.RunStatus",
-    "core.Status",
+    "core.Severity", "core.Status",
               "checks.Check", "plots.STYLE", "lessons.nb03_check_the_machinery.CASES",
               "lessons.nb04_signals_inside.SCHEMES"}
 ENTRIES = [entry for entries, _, _ in PARTS.values() for entry in entries]
