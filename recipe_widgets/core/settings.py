@@ -103,6 +103,8 @@ class Settings:
     clip_norm: float = knob(0.0, "gradient clipping",
                             "largest allowed norm of the whole gradient; 0 is off", "hot", low=0.01,
                             high=100.0, least=0.0, most=1e9, scale="log")
+    loss: str = knob("cross_entropy", "loss", "what the outputs of the model are judged by", "hot",
+                     choices=("cross_entropy", "focal", "hinge", "mse", "brier"))
     label_smoothing: float = knob(0.0, "label smoothing",
                                   "share of each target spread over all classes", "hot", low=0.0,
                                   high=0.5, least=0.0, most=1.0)

@@ -13,6 +13,7 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data, bootstrap, parts
+from recipe_widgets.models import build_model
 from recipe_widgets.training import train
 
 
@@ -57,16 +58,25 @@ def distill(teacher: nn.Module, data: Data, settings: Settings, *,
     modes = [(module, module.training) for module in teacher.modules()]
     teacher.eval()
 
-    def loss(logits: torch.Tensor, targets: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    student = model if model is not None else build_model(settings, data.shape, data.num_classes)
+    newest: list[torch.Tensor] = []  # the inputs of the student's last batch, for the teacher
+
+    def remember(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        newest[:] = inputs
+
+    hook = student.register_forward_pre_hook(remember)
+
+    def loss(output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         with torch.no_grad(), user_code("distill(teacher=)", "a model that maps the data's batches "
                                         "to scores (N, K)"):
-            soft = (teacher(x) / temperature).softmax(1)
-        kl = F.kl_div((logits / temperature).log_softmax(1), soft, reduction="batchmean")
+            soft = (teacher(newest[0]) / temperature).softmax(1)  # (n, K)
+        kl = F.kl_div((output / temperature).log_softmax(1), soft, reduction="batchmean")
         return share * temperature**2 * kl + (1 - share) * F.cross_entropy(
-            logits, targets, label_smoothing=settings.label_smoothing)
+            output, y, label_smoothing=settings.label_smoothing)
 
     try:
-        return train(data, settings, model, loss_fn=loss)
+        return train(student, data, settings, loss_fn=loss)
     finally:
+        hook.remove()
         for module, mode in modes:
             module.training = mode

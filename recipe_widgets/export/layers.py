@@ -5,13 +5,13 @@ classes.
 from __future__ import annotations
 
 import inspect
-import re
 import textwrap
 from typing import Any
 
 import torch
 from torch import nn
 
+from recipe_widgets.export.source import plain_source
 from recipe_widgets.models.layers import PoolFirstSequential
 
 _WIDTH = 100  # characters of one line of the script
@@ -30,8 +30,7 @@ def model_code(model: nn.Module) -> tuple[list[str], str]:
 def class_code(kind: type[nn.Module]) -> str:
     """A class that takes its parts by name and computes as the original does."""
     doc = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
-    forward = re.sub(r'\n\s*""".*?"""', "", inspect.getsource(kind.forward), count=1, flags=re.S)
-    forward = textwrap.indent(textwrap.dedent(forward), "    ")
+    forward = textwrap.indent(plain_source(kind.forward), "    ")
     doc = f'    """{textwrap.shorten(doc, _WIDTH - 10, placeholder=" ...")}"""'
     return (
         f"class {kind.__name__}(nn.Module):\n{doc}"

@@ -1,5 +1,9 @@
 """A run as a standalone script: the same data, weights, batches, steps and numbers, in plain
 PyTorch.
+
+Formulas are not written here a second time: `sources` takes the functions of the tables of
+optimisers, schedules, losses and augmentations as they stand, and `template` holds the loop around
+them.
 """
 
 from __future__ import annotations
@@ -8,9 +12,9 @@ import contextlib
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,23 +24,22 @@ from recipe_widgets.core.files import write_whole
 from recipe_widgets.core.seeds import Stream
 from recipe_widgets.core.state import state_folder
 from recipe_widgets.core.validation import validated
-from recipe_widgets.data import Data, Split
+from recipe_widgets.data import Data
+from recipe_widgets.data.augment.policy import AUGMENTATIONS
+from recipe_widgets.export import template
 from recipe_widgets.export.layers import model_code
+from recipe_widgets.export.source import plain_source, sources
+from recipe_widgets.export.template import fill, spaced
 from recipe_widgets.models import build_model
-from recipe_widgets.models.architectures import ARCHITECTURES
-
-_CANNOT = {"ema": (0.0, ), "augment": ("none", ), "precision":
-           ("float32", )}  # knob: values a script can tell of
-_STD = {
-    "he": "math.sqrt(2 / n_in)", "xavier": "math.sqrt(2 / (n_in + n_out))", "lecun":
-    "math.sqrt(1 / n_in)", "normal": "1.0", "small": "0.01", "zeros": "0.0"
-}
-_SCHEDULES = {
-    "step": "1.0 if done < 0.5 else (0.1 if done < 0.75 else 0.01)", "halve":
-    "0.5 ** math.floor(5 * done + 1e-9)", "exponential": "0.01 ** done", "inverse":
-    "1 / (1 + 9 * done)", "cosine": "0.5 * (1 + math.cos(math.pi * done))", "linear": "1 - done",
-    "constant": "1.0",
-}
+from recipe_widgets.models.build import CONVOLUTIONAL
+from recipe_widgets.models.init import INIT_SCHEMES
+from recipe_widgets.training.early_stopping import keeps_best
+from recipe_widgets.training.losses import LOSSES
+from recipe_widgets.training.optimizers import OPTIMIZERS
+from recipe_widgets.training.schedules import SCHEDULES, Plateau, varies
+from recipe_widgets.training.trainer import evaluation_due
+from recipe_widgets.training.validation import subset_rows
+from recipe_widgets.training.weight_averaging import WeightAverage
 
 
 @validated
@@ -44,19 +47,19 @@ def script_of(run: Run, data: Data | None = None) -> str:
     """The script of a run; its data are put into the reader's state folder, where the script finds
     them.
 
-    It trains exactly the steps the run has done, knobs turned on the way included, and prints the
+    It trains exactly the steps the run has done, knobs changed on the way included, and prints the
     last training loss last. `save_script` puts script and data side by side instead, to take away.
 
     Raises:
-        RecipeError: the run does not know its data any more, is of a reader's own model, loss or
-            loop, or uses what no script can tell of.
+        RecipeError: the run does not know its data any more, or is of a reader's own model, loss or
+            loop.
     """
     chosen = _data_of(run, data)
-    content = data_file(chosen)
+    content = data_file(chosen, run)
     cache = state_folder(
     ) / "exported" / f"{_slug(chosen.name)}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
-    with _folder_told(cache.parent,
-                      "Name another folder in the environment variable RECIPE_STATE."):
+    with _folder_errors(cache.parent,
+                        "Name another folder in the environment variable RECIPE_STATE."):
         cache.parent.mkdir(exist_ok=True)
         if not cache.exists() or cache.read_bytes() != content:
             write_whole(cache, content)
@@ -72,15 +75,15 @@ def save_script(run: Run, folder: str | Path, data: Data | None = None,
     chosen = _data_of(run, data)
     target, beside = Path(folder), f"{_slug(chosen.name)}.npz"
     path, text = target / f"{_slug(name)}.py", text_of(run, chosen, beside, "")
-    with _folder_told(target):
+    with _folder_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-        write_whole(target / beside, data_file(chosen))
+        write_whole(target / beside, data_file(chosen, run))
         write_whole(path, text)
     return path
 
 
 @contextlib.contextmanager
-def _folder_told(folder: Path, mend: str = "") -> Iterator[None]:
+def _folder_errors(folder: Path, mend: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -88,48 +91,38 @@ def _folder_told(folder: Path, mend: str = "") -> Iterator[None]:
                           expected="a folder that can be written to", mend=mend) from None
 
 
-def data_file(data: Data) -> bytes:
+def data_file(data: Data, run: Run) -> bytes:
     """Train and validation split as they were dealt, and the number of each sample in the
-    original set, as an npz.
+    original set, as an npz. "look": which validation samples steer the schedule, where not all do.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("train", data.train), ("val", data.validation)):
         parts = {"x": split.x, "y": split.y, "index": split.index}
         arrays |= {f"{part}_{name}": values.cpu().numpy() for part, values in parts.items()}
     arrays |= {
-        name: np.asarray(_home(getattr(data.train, f"_{name}"))) for name in ("scale", "shift")
+        name: np.asarray(_on_cpu(getattr(data.train, f"_{name}"))) for name in ("scale", "shift")
     }
+    rows = subset_rows(data.validation, run.settings.eval_samples)
+    if rows is not None:
+        arrays["look"] = rows.cpu().numpy()
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def _home(value: Any) -> Any:
+def _on_cpu(value: Any) -> Any:
     return value.cpu().numpy() if isinstance(value, torch.Tensor) else value
 
 
 def _data_of(run: Run, data: Data | None) -> Data:
     if run.own:
         raise RecipeError("run.to_script()", found="a run that its settings do not describe",
-                          expected="a model that they describe, trained with cross-entropy",
+                          expected="a model and a loss that they describe",
                           mend="A model, loss or loop of your own is a script already: yours.")
     chosen = data if data is not None else run.data
     if not isinstance(chosen, Data):
         raise RecipeError("run.to_script()", found="a run that does not hold its data",
                           expected="a Data", mend="Hand it in: run.to_script(data).")
-    all_settings = [run.settings_at(at) for at in (0, *(at for at, _ in run.changes))]
-    for settings in all_settings:
-        for knob, told in _CANNOT.items():
-            if getattr(settings, knob) not in told:
-                raise RecipeError("run.to_script()", found=f"{knob}={getattr(settings, knob)!r}",
-                                  expected=f"{knob}={told[0]!r}",
-                                  mend="A script cannot tell of that yet.")
-        if settings.schedule in ("plateau", "onecycle",
-                                 "epoch") or settings.optimizer == "normalized":
-            raise RecipeError(
-                "run.to_script()",
-                found=f"schedule={settings.schedule!r}, optimizer={settings.optimizer!r}",
-                expected="another schedule or optimiser", mend="A script cannot tell of that yet.")
     return chosen
 
 
@@ -141,42 +134,86 @@ def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
     """The script. beside: name of the data file in its folder. elsewhere: where else to look for
     it.
     """
-    return "\n".join(_lines(run, data, beside, elsewhere)) + "\n"
+    history = [run.settings_at(at) for at in (0, *(at for at, _ in run.changes))]
+    parts = [
+        _head(run, data, beside, elsewhere),
+        _settings(run, history),
+        _model(run.settings, data),
+        _optimizer(run.settings),
+        _learning_rate(history),
+        _looks(run.settings, history),
+        _loss(history),
+        _batch(history, data),
+        _rest_of_step(run.settings, history),
+    ]
+    blocks = {name: text for part in parts for name, text in part.blocks.items()}
+    blocks["functions"] = _apart(sources([one for part in parts for one in part.functions]))
+    return spaced(fill(template.SCRIPT, blocks))
 
 
-def _lines(run: Run, data: Data, beside: str, elsewhere: str) -> Iterator[str]:
-    s = run.settings
-    shown = build_model(s, data.shape, data.num_classes)
-    yield f'"""{_slug(data.name)}, {s.model}: {run.steps_done} steps, seed {s.seed}. Prints the last training loss last.\n'
-    yield f'Needs torch, numpy, and the data beside it: {beside}\n"""\n'
-    yield "import math\nimport sys\nfrom pathlib import Path\n\nimport numpy as np\nimport torch\nfrom torch import nn\n"
-    yield f"STEPS = {run.steps_done}"
-    yield f"INIT, BATCHES, DROPOUT = {', '.join(str(generator(s.seed, n).initial_seed()) for n in _STREAMS)}  # seeds"
-    yield f"knobs = {_knobs(s)}"
-    yield f"CHANGES = {_changes(run)}  # after so many steps, these knobs are turned"
-    yield f"THREADS = {dict(run.threads)}  # sums of floats depend on their number in the last digits\n"
-    yield from _data_lines(beside, elsewhere, data.train)
-    classes, made = model_code(shown)
-    if run.settings.norm == "weight":
-        raise RecipeError("run.to_script()", found="norm='weight'", expected="another norm",
-                          mend="A script cannot tell of that yet.")
-    yield from (f"\n{text}" for text in classes)
-    yield "masks = torch.Generator().manual_seed(DROPOUT)" if "masks" in made else ""
-    yield f"model = {made}\n"
-    yield from _init_lines(s)
-    if ARCHITECTURES[s.model].convolutional:
-        yield "model = model.to(memory_format=torch.channels_last)  # how images are fastest; the numbers stay"
-    yield from _training_lines(run)
+class Part(NamedTuple):
+    """What one side of a run puts into the script: texts for the template, and the functions of
+    this package that they call.
+    """
+
+    blocks: dict[str, str]
+    functions: list[Callable[..., Any]] = []  # noqa: RUF012  never written to
 
 
-_STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout")
+def _apart(texts: Iterable[str]) -> str:
+    """Functions and classes, two empty lines behind each."""
+    return "".join(f"{text}\n\n\n" for text in texts)
 
 
-def _knobs(s: Settings) -> str:
-    names = ("lr", "momentum", "weight_decay", "dropout", "batch_size", "schedule", "warmup",
-             "clip_norm", "label_smoothing", "max_steps")
-    pairs = ", ".join(f"{name}={getattr(s, name)!r}" for name in names)
-    return f"dict({pairs})".replace(", schedule=", ",\n             schedule=")
+def _head(run: Run, data: Data, beside: str, elsewhere: str) -> Part:
+    s, split = run.settings, data.train
+    streams: list[Stream] = ["init", "batches", "dropout", "augmentation"]
+    seeds = [str(generator(s.seed, stream).initial_seed()) for stream in streams]
+    scale = "float(stored[{!r}])"
+    if isinstance(split._scale, torch.Tensor):  # one number per channel or column
+        scale = "torch.from_numpy(stored[{!r}])"
+    return Part({
+        "title": f"{_slug(data.name)}, {s.model}: {run.steps_done} steps, seed {s.seed}. Prints "
+                 "the last training loss last.",
+        "beside": beside,
+        "notes": "\n".join(_notes(run)),
+        "steps": str(run.steps_done),
+        "seeds": f"{', '.join(stream.upper() for stream in streams)} = {', '.join(seeds)}  # seeds",
+        "changes": str(_changes(run)),
+        "threads": str(dict(run.threads)),
+        "file": repr(beside),
+        "elsewhere": f"file = file if file.exists() else Path({elsewhere!r})" if elsewhere else "",
+        "scale": f"scale, shift = {scale.format('scale')}, {scale.format('shift')}",
+        "unit": "bytes / 255" if split.x.dtype == torch.uint8 else "values",
+    })
+
+
+def _notes(run: Run) -> Iterator[str]:
+    device = next((p.device for p in run.model.parameters()), None) if run.model else None
+    if device is not None and device.type != "cpu":
+        yield f"The run computed on {device}: here, on the CPU, the last digits differ."
+    if run.settings.precision == "bf16":
+        yield "bfloat16 rounds otherwise on other machines: there the last digits differ."
+    if keeps_best(run.settings):
+        yield "The run kept the weights of its best look at the validation set; here the last stay."
+
+
+def _settings(run: Run, history: list[Settings]) -> Part:
+    """The knobs that the script reads, as arguments of a call."""
+    names = ["lr", "momentum", "weight_decay", "dropout", "batch_size", "max_steps", "schedule",
+             "warmup", "clip_norm", "loss", "label_smoothing"]
+    if any(one.augment != "none" for one in history):
+        names += ["augment", "augment_strength"]
+    if any(SCHEDULES[one.schedule].needs_validation for one in history):
+        names += ["eval_every"]
+    lines, line = [], ""
+    for name in names:
+        pair = f"{name}={getattr(run.settings, name)!r}"
+        if line and len(line) + len(pair) > 70:
+            lines.append(line)
+            line = ""
+        line = f"{line}, {pair}" if line else pair
+    return Part({"settings": (",\n" + 27 * " ").join([*lines, line])})
 
 
 def _changes(run: Run) -> dict[int, dict[str, Any]]:
@@ -187,92 +224,150 @@ def _changes(run: Run) -> dict[int, dict[str, Any]]:
     return merged
 
 
-def _data_lines(beside: str, elsewhere: str, train: Split) -> Iterator[str]:
-    yield f"file = Path(__file__).resolve().with_name({beside!r}) if '__file__' in globals() else Path({beside!r})"
-    if elsewhere:
-        yield f"file = file if file.exists() else Path({elsewhere!r})"
-    kind = "bytes / 255" if train.x.dtype == torch.uint8 else "values"
-    yield "file = Path(sys.argv[1]) if len(sys.argv) > 1 else file\nstored = np.load(file)"
-    yield 'x_train, y_train, x_val, y_val = (torch.from_numpy(stored[n]) for n in ("x_train", "y_train", "x_val", "y_val"))'
-    yield f'scale, shift = stored["scale"], stored["shift"]  # ({kind} - mean) / std = values * scale + shift'
-    single = not isinstance(train._scale, torch.Tensor)
-    yield "scale, shift = float(scale), float(shift)" if single else \
-        "scale, shift = torch.from_numpy(scale), torch.from_numpy(shift)"
-    yield "\n\ndef inputs(x):\n    return x.to(torch.float32).mul(scale).add(shift)\n"
+def _model(s: Settings, data: Data) -> Part:
+    # weight normalisation is put around layers that have their weights already
+    plain = s.replace(norm="none") if s.norm == "weight" else s
+    classes, made = model_code(build_model(plain, data.shape, data.num_classes))
+    if s.init != "default":
+        classes.append(plain_source(INIT_SCHEMES[s.init].std))
+    return Part({
+        "layers": _apart(classes),
+        "masks": "masks = torch.Generator().manual_seed(DROPOUT)" if "masks" in made else "",
+        "model": made,
+        "init": "\n".join(_init_lines(s)),
+        "weight norm": template.WEIGHT_NORM if s.norm == "weight" else "",
+        "channels last": template.CHANNELS_LAST if s.model in CONVOLUTIONAL else "",
+    })
 
 
 def _init_lines(s: Settings) -> Iterator[str]:
-    yield "\ndraw = torch.Generator().manual_seed(INIT)\nwith torch.no_grad():"
-    yield "    for layer in model.modules():"
-    yield "        if isinstance(layer, (nn.Linear, nn.Conv2d)):"
+    """How each layer draws its weights; `layer` and `draw` are those of the template."""
+    yield "if isinstance(layer, (nn.Linear, nn.Conv2d)):"
     if s.init == "default":
-        yield "            bound = 1 / math.sqrt(layer.weight[0].numel())"
-        yield "            for p in (layer.weight, layer.bias):\n                if p is not None:"
-        yield "                    p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
+        yield "    bound = 1 / math.sqrt(layer.weight[0].numel())"
+        yield "    for p in (layer.weight, layer.bias):"
+        yield "        if p is not None:"
+        yield "            p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
         if s.model in ("rnn", "gru"):
-            yield "        if isinstance(layer, nn.RNNBase):\n            bound = 1 / math.sqrt(layer.hidden_size)"
-            yield "            for p in layer.parameters():"
-            yield "                p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
+            yield "if isinstance(layer, nn.RNNBase):"
+            yield "    bound = 1 / math.sqrt(layer.hidden_size)"
+            yield "    for p in layer.parameters():"
+            yield "        p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
         return
+    std = INIT_SCHEMES[s.init].std.__name__
+    normal = "normal_(generator=draw).mul_(std)"
+    yield "    field = layer.weight[0, 0].numel()  # pixels under a filter; 1 for a matrix"
+    yield "    n_in, n_out = layer.weight.shape[1] * field, layer.weight.shape[0] * field"
+    yield f"    std = {std}(n_in, n_out)"
+    yield f"    layer.weight.copy_(torch.empty(layer.weight.shape).{normal})"
+    yield "    if layer.bias is not None:\n        layer.bias.zero_()"
     if s.model in ("rnn", "gru"):
-        raise RecipeError("run.to_script()", found=f"init={s.init!r} of a recurrent net",
-                          expected="init='default'", mend="A script cannot tell of that yet.")
-    yield "            field = layer.weight[0, 0].numel()"
-    yield "            n_in, n_out = layer.weight.shape[1] * field, layer.weight.shape[0] * field"
-    yield f"            std = {_STD[s.init]}"
-    yield "            layer.weight.copy_(torch.empty(layer.weight.shape).normal_(generator=draw).mul_(std))"
-    yield "            if layer.bias is not None:\n                layer.bias.zero_()"
+        yield "if isinstance(layer, nn.RNNBase):"
+        yield "    for name, values in layer.named_parameters():"
+        yield "        if name.startswith('bias'):\n            values.zero_()\n            continue"
+        yield "        for gate in values.split(layer.hidden_size):"
+        yield f"            std = {std}(gate.shape[1], gate.shape[0])"
+        yield f"            gate.copy_(torch.empty(gate.shape).{normal})"
 
 
-_OPTIMIZERS = {  # constructor, and what of it the knobs set
-    "sgd": ("SGD", "momentum=knobs['momentum']", ", fused=True"),
-    "nesterov": ("SGD", "momentum=knobs['momentum'], nesterov=knobs['momentum'] > 0", ", fused=True"),
-    "rmsprop": ("RMSprop", "momentum=knobs['momentum']", ""),
-    "adam": ("Adam", "betas=(knobs['momentum'], 0.999)", ", fused=True"),
-    "adamw": ("AdamW", "betas=(knobs['momentum'], 0.999)", ", fused=True"),
-    "adagrad": ("Adagrad", "", ""), "adadelta": ("Adadelta", "", ""),
-}
+def _optimizer(s: Settings) -> Part:
+    row = OPTIMIZERS[s.optimizer]
+    group = row.group.__name__
+    ours = not row.make.__module__.startswith("torch.")
+    make = row.make.__name__ if ours else f"torch.optim.{row.make.__name__}"
+    fused = ", fused=True" if row.fused else ""
+    return Part({"optimizer": f"{make}(model.parameters(), **{group}(settings){fused})",
+                 "group": group}, [row.group, *([row.make] if ours else [])])
 
 
-def _training_lines(run: Run) -> Iterator[str]:
-    s = run.settings
-    kind, numbers, fused = _OPTIMIZERS[s.optimizer]
-    numbers = ", ".join(
-        part for part in ("lr=knobs['lr']", numbers, "weight_decay=knobs['weight_decay']") if part)
-    every = [run.settings_at(at) for at in (0, *(at for at, _ in run.changes))]
-    varies = any(one.schedule != "constant" or one.warmup for one in every)
-    yield f"optimizer = torch.optim.{kind}(model.parameters(), {numbers}{fused})\n"
-    yield "\ndef turn(changes):\n    knobs.update(changes)\n    for group in optimizer.param_groups:"
-    yield f"        group.update({numbers})"
-    yield "    for layer in model.modules():\n        if type(layer).__name__ == 'Dropout':"
-    yield "            layer.p = knobs['dropout']\n"
-    if varies:
-        yield from _schedule_lines({one.schedule for one in every})
-    if not run.steps_done:
-        yield "loss = torch.tensor(math.nan)  # no steps\n"
-    yield "\nshuffle, order, at = torch.Generator().manual_seed(BATCHES), None, 0\nmodel.train()"
-    yield "for step in range(STEPS):\n    if step in THREADS:\n        torch.set_num_threads(THREADS[step])"
-    yield "    if step in CHANGES:\n        turn(CHANGES[step])\n    size = min(knobs['batch_size'], len(y_train))"
-    yield "    if order is None or at + size > len(y_train):  # a new epoch; what is left of the old one is dropped"
-    yield "        order, at = torch.randperm(len(y_train), generator=shuffle), 0"
-    yield "    rows, at = order[at:at + size], at + size"
-    yield "    logits = model(inputs(x_train[rows]))"
-    yield "    loss = nn.functional.cross_entropy(logits, y_train[rows], label_smoothing=knobs['label_smoothing'])"
-    yield "    optimizer.zero_grad()\n    loss.backward()"
-    if varies:
-        yield "    for group in optimizer.param_groups:\n        group['lr'] = lr_at(step)"
-    if any(one.clip_norm for one in every):
-        yield "    if knobs['clip_norm']:\n        nn.utils.clip_grad_norm_(model.parameters(), knobs['clip_norm'])"
-    yield "    optimizer.step()\n    if step % 100 == 0:\n        print(f'step {step}: loss {loss.item():.4f}')\n"
-    yield "model.eval()\nwith torch.no_grad():"
-    yield "    pairs = zip(x_val.split(1000), y_val.split(1000))"
-    yield "    right = sum(int((model(inputs(x)).argmax(1) == y).sum()) for x, y in pairs)"
-    yield "if len(y_val):\n    print(f'validation accuracy {right / len(y_val):.2%} on {len(y_val)} samples')"
-    yield "print(f'last training loss {loss.item()}')"
+def _learning_rate(history: list[Settings]) -> Part:
+    if not any(varies(s) for s in history):
+        return Part({"learning rate": "", "set rate": ""})
+    rows = {s.schedule: SCHEDULES[s.schedule] for s in history}
+    factor = _chosen("schedule", {name: row.factor for name, row in rows.items()})
+    steered = any(row.needs_validation for row in rows.values())
+    rate = "lr_at(step) * plateau.factor" if steered else "lr_at(step)"
+    return Part({
+        "learning rate": fill(template.LEARNING_RATE, {"factor": factor}),
+        "set rate": f"for group in optimizer.param_groups:\n    group['lr'] = {rate}",
+    }, [row.factor for row in rows.values()])
 
 
-def _schedule_lines(names: set[str]) -> Iterator[str]:
-    yield "\ndef lr_at(step):\n    done = min(step / knobs['max_steps'], 1.0)\n    factor = {"
-    yield from (f"        {name!r}: lambda: {_SCHEDULES[name]}," for name in sorted(names))
-    yield "    }[knobs['schedule']]()"
-    yield "    return knobs['lr'] * factor * min(1.0, (step + 1) / (knobs['warmup'] + 1))\n"
+def _looks(first: Settings, history: list[Settings]) -> Part:
+    """Looks at the validation set, where a schedule needs them."""
+    names = [s.schedule for s in history]
+    needing = {name for name in names if SCHEDULES[name].needs_validation}
+    if not needing:
+        return Part(dict.fromkeys(("looks", "evaluate", "plateau", "new plateau", "look"), ""))
+    losses = {s.loss: LOSSES[s.loss].function for s in history}
+    judged = "average.model" if first.ema else "model"
+    return Part({
+        "looks": template.LOOK_ROWS,
+        "evaluate": fill(template.EVALUATE, {"loss": _chosen("loss", losses)}),
+        "plateau": "plateau = Plateau()",
+        "new plateau": "if 'schedule' in changes:\n    plateau.__init__()",
+        "look": fill(template.LOOK, {"judged": judged, "needing": repr(needing)}),
+    }, [Plateau, evaluation_due, *losses.values()])
+
+
+def _loss(history: list[Settings]) -> Part:
+    functions = {s.loss: LOSSES[s.loss].function for s in history}
+    call = f"{_chosen('loss', functions)}(logits, targets, settings.label_smoothing)"
+    return Part({"loss": call}, list(functions.values()))
+
+
+def _chosen(knob: str, functions: dict[str, Callable[..., Any]]) -> str:
+    """The function that the knob names, as an expression: by itself where a run knows only one."""
+    names = {name: function.__name__ for name, function in functions.items()}
+    if len(names) == 1:
+        return next(iter(names.values()))
+    return "{" + ", ".join(f"{name!r}: {f}" for name, f in names.items()) \
+        + f"}}[settings.{knob}]"
+
+
+def _batch(history: list[Settings], data: Data) -> Part:
+    """How a batch is made of rows: normalised, and augmented where the run did that."""
+    used = {name for s in history for name in s.augment.split("+")}
+    rows = [row for row in AUGMENTATIONS if row.name in used and row.name != "none"]
+    if not rows:
+        return Part({"augmentation": "", "augment": "", "augmentation begins": "",
+                     "batch": "x, targets = inputs(x_train[rows]), y_train[rows]"})
+    is_bytes = not data.train.x.is_floating_point()
+
+    def applied(takes: str) -> str:
+        return "\n".join(f"if {row.name!r} in names:\n"
+                         f"    x = {row.apply.__name__}(x, strength, augmentation)"
+                         for row in rows if row.takes == takes)
+
+    unit = {row.name for row in rows if row.takes == "unit"}
+    pairs = {row.name: row.apply.__name__ for row in rows if row.takes == "pairs"}
+    ways = "".join(f"({name!r}, {function}), " for name, function in pairs.items()).rstrip()
+    augment = {
+        "pixels": applied("pixels"),
+        "unit": fill(template.UNIT, {
+            "names": ", ".join(map(repr, sorted(unit))), "unit steps": applied("unit"),
+            "to unit": "x = x.to(torch.float32).div_(255)" if is_bytes else "",
+            "from unit": "x = x.mul(255)" if is_bytes else "",
+        }) if unit else "",
+        "normalised": applied("normalised"),
+        "pairs": fill(template.PAIRS, {"ways": ways, "classes": str(data.num_classes)})
+        if pairs else "",
+    }
+    return Part({
+        "augmentation": "augmentation = torch.Generator().manual_seed(AUGMENTATION)",
+        "augment": fill(template.AUGMENT, augment),
+        "augmentation begins": template.AUGMENTATION_BEGINS,
+        "batch": "x, targets = augmented(x_train[rows], y_train[rows])",
+    }, [row.apply for row in rows])
+
+
+def _rest_of_step(first: Settings, history: list[Settings]) -> Part:
+    """Precision, clipping, and the average of the weights."""
+    averages = f"average = WeightAverage(model, {first.ema})" if first.ema else ""
+    return Part({
+        "forward": template.BF16 if first.precision == "bf16" else "logits = model(x)",
+        "clip": template.CLIP if any(s.clip_norm for s in history) else "",
+        "average": averages,
+        "update average": "average.update()" if averages else "",
+        "end": "if average.updates:\n    average.copy_to(model)" if averages else "",
+    }, [WeightAverage] if averages else [])

@@ -23,7 +23,7 @@ from recipe_widgets.live.thread_count import ThreadCount, rest_openmp
 from recipe_widgets.live.time_travel import TimeTravel
 from recipe_widgets.live.trainer import Trainer
 from recipe_widgets.plots import CurveBand, PlottedRun, curves_svg
-from recipe_widgets.training.preload import preload_optimizer
+from recipe_widgets.training.optimizers import preload_optimizer
 
 
 class Session:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import History, RecipeError, Run, Settings, Step
+from recipe_widgets.rules.divergence import what_happened
 
 Steps = Iterator[Any] | Callable[[], Iterator[Any]]
 HOT_KNOBS = ("lr", "momentum", "weight_decay", "dropout")
@@ -141,7 +142,8 @@ class UserLoopRun:
         for name, value in numbers_of(given).items():
             self.run.history.append(name, step, value)
         if not math.isfinite(self.run.history.last("train_loss")):
-            self.run.status, self.run.message = "diverged", f"The loss is no number at step {step}."
+            self.run.status = "diverged"
+            self.run.message = what_happened(self.run.history.last("train_loss"), step) + "."
 
     def why_not(self, settings: Settings) -> str:  # noqa: ARG002  as of every lane
         return "" if self.run.status == "running" else "that run is over"

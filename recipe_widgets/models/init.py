@@ -35,14 +35,41 @@ class InitRow:
     std: Callable[[int, int], float] | None
 
 
+# Functions, not lambdas: an exported script holds their source.
+
+
+def he(n_in: int, n_out: int) -> float:  # noqa: ARG001  all schemes are called alike
+    return math.sqrt(2.0 / n_in)
+
+
+def xavier(n_in: int, n_out: int) -> float:
+    return math.sqrt(2.0 / (n_in + n_out))
+
+
+def lecun(n_in: int, n_out: int) -> float:  # noqa: ARG001
+    return math.sqrt(1.0 / n_in)
+
+
+def normal(n_in: int, n_out: int) -> float:  # noqa: ARG001
+    return 1.0
+
+
+def small(n_in: int, n_out: int) -> float:  # noqa: ARG001
+    return 0.01
+
+
+def zeros(n_in: int, n_out: int) -> float:  # noqa: ARG001
+    return 0.0
+
+
 INIT_SCHEMES = ChoiceTable("init", [
     InitRow("default", None),
-    InitRow("he", lambda n_in, _: math.sqrt(2.0 / n_in)),  # He et al. 2015, for ReLU
-    InitRow("xavier", lambda n_in, n_out: math.sqrt(2.0 / (n_in + n_out))),  # Glorot & Bengio 2010
-    InitRow("lecun", lambda n_in, _: math.sqrt(1.0 / n_in)),  # LeCun et al. 1998
-    InitRow("normal", lambda *_: 1.0),  # far too large, to see what that does
-    InitRow("small", lambda *_: 0.01),
-    InitRow("zeros", lambda *_: 0.0),  # all units stay alike
+    InitRow("he", he),  # He et al. 2015, for ReLU
+    InitRow("xavier", xavier),  # Glorot & Bengio 2010
+    InitRow("lecun", lecun),  # LeCun et al. 1998
+    InitRow("normal", normal),  # far too large, to see what that does
+    InitRow("small", small),
+    InitRow("zeros", zeros),  # all units stay alike
 ])
 
 

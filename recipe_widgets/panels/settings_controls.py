@@ -21,7 +21,7 @@ FOUR = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four: always 
 GROUPS = {
     "Model": ("model", "width", "depth", "activation", "init", "norm"),
     "Optimiser": ("optimizer", "weight_decay", "schedule", "warmup", "clip_norm", "ema"),
-    "Data and targets": ("augment", "augment_strength", "label_smoothing"),
+    "Data and targets": ("augment", "augment_strength", "loss", "label_smoothing"),
     "Run": ("max_steps", "seed"),
 }
 _STYLE = {"description_width": "112px"}

@@ -15,12 +15,12 @@ from recipe_widgets.core import RecipeError, Run, Settings, Step
 from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.data.augment import Augment
 from recipe_widgets.models import build_model
 from recipe_widgets.models.layers import Dropout
-from recipe_widgets.training.loop import Training, advance, end_with_best
-from recipe_widgets.training.optimizers import make_optimizer
-from recipe_widgets.training.schedules import Plateau
+from recipe_widgets.training.loop import advance, end_with_best
+from recipe_widgets.training.optimizers import update_optimizer
+from recipe_widgets.training.schedules import plateau_of
+from recipe_widgets.training.trainer import Training
 
 # after so many steps, these knobs stand at these values
 Changes = Sequence[tuple[int, Mapping[str, Any]]]
@@ -49,8 +49,9 @@ def change_settings(training: Training, settings: Settings) -> dict[str, Any]:
         raise RecipeError("Knobs of a running training",
                           found=", ".join(f"{name}={changed[name]!r}" for name in cold),
                           expected="only hot and warm knobs", mend="These begin a new run.")
-    augment = _augment(
-        training, settings) if {"augment", "augment_strength"} & set(changed) else training.augment
+    # this one may refuse (a table of numbers has no images), so it comes first
+    if {"augment", "augment_strength"} & set(changed):
+        training.change_augmentation(settings)
     update_optimizer(training.optimizer, settings)
     for module in training.model.modules():
         if isinstance(module, Dropout) and "dropout" in changed:
@@ -58,34 +59,9 @@ def change_settings(training: Training, settings: Settings) -> dict[str, Any]:
     if "batch_size" in changed:
         training.batches.resize(settings.batch_size)
     if "schedule" in changed:
-        training.plateau = Plateau() if settings.schedule == "plateau" else None
-    training.settings, training.augment = settings, augment
-    training._varies = settings.schedule != "constant" or settings.warmup > 0
+        training.plateau = plateau_of(settings)
+    training.follow(settings)
     return changed
-
-
-def update_optimizer(optimizer: torch.optim.Optimizer, settings: Settings) -> None:
-    """Give all groups of a running optimiser the numbers that a new one of its kind would begin
-    with.
-    """
-    fresh = make_optimizer([nn.Parameter(torch.zeros(1))], settings).param_groups[0]
-    numbers = {
-        name: value
-        for name, value in fresh.items()
-        if name not in ("params", "fused", "foreach", "capturable")
-    }
-    for group in optimizer.param_groups:
-        group.update(numbers)
-
-
-def _augment(training: Training, settings: Settings) -> Augment | None:
-    if settings.augment == "none":
-        return None
-    made = Augment(training.split, settings.augment, settings.augment_strength,
-                   training.data.num_classes, settings.seed)
-    if training.augment is not None:
-        made.generator = training.augment.generator
-    return made
 
 
 @validated
@@ -97,8 +73,8 @@ def fork(training: Training) -> Training:
     """
     shared = (training.data, training.split, training.settings, training.device, training.probes)
     memo: dict[int, Any] = {id(thing): thing for thing in shared}
-    if training._looked_at is not None:
-        memo[id(training._looked_at)] = training._looked_at
+    if training._validation_subset is not None:
+        memo[id(training._validation_subset)] = training._validation_subset
     memo[id(training.history)] = training.history.copy()
     for p in training.model.parameters():
         p.grad = None  # stale ones, cleared before the next backward pass anyway

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.training.checkpoints import Checkpoints, packed, unpacked
 from recipe_widgets.training.processes import count, from_first, gathered, rank
+from recipe_widgets.training.trainer import Training
 from recipe_widgets.training.training_state import (
+    drawing_generators,
     generator_states,
     restore,
     set_generators,
     state_of,
 )
-
-if TYPE_CHECKING:
-    from recipe_widgets.training.loop import Training
 
 
 class Checkpointing:
@@ -70,7 +69,7 @@ class Checkpointing:
             from recipe_widgets.training.distributed import draw_apart
 
             # another number of processes: new numbers for all
-            draw_apart(self.training, self.training.done)
+            draw_apart(drawing_generators(self.training), self.training.done)
 
     def due(self) -> bool:
         """Whether the step just done is one to keep: every so often, a new best look, and the

@@ -18,7 +18,7 @@ from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import tensor, validated, whole
 from recipe_widgets.data import Split
 from recipe_widgets.training.changes import fork
-from recipe_widgets.training.loop import Training
+from recipe_widgets.training.trainer import Training
 from recipe_widgets.training.validation import eval_mode
 
 RECTIFIED = (nn.ReLU, nn.ReLU6)  # zero for a unit that is off
@@ -137,9 +137,9 @@ def step_timing(training: Training, steps: Annotated[int, whole(1, 1000)] = 5) -
     times: dict[str, list[float]] = {part: [] for part in PARTS}
     for _ in range(steps):
         marks = [time.perf_counter()]
-        x, _, targets = trial._batch(next(trial.batches))
+        x, _, targets = trial.batch()
         marks.append(_now(trial))
-        loss = trial._loss(trial.forward(x), targets, x)
+        loss = trial.loss_of(trial.forward(x), targets)
         marks.append(_now(trial))
         trial.optimizer.zero_grad()
         loss.backward()

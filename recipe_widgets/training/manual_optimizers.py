@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-Rule = Callable[..., None]
-State = dict[str, Any]
+UpdateRule = Callable[..., None]
+State = dict[str, Any]  # of one weight tensor; tensors of its shape, and counters
 
 
 def sgd(w: torch.Tensor, g: torch.Tensor, _: State, *, lr: float) -> None:
@@ -110,7 +110,7 @@ class ManualOptimizer(torch.optim.Optimizer):
         work as usual.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], rule: Rule, lr: float,
+    def __init__(self, params: Iterable[nn.Parameter], rule: UpdateRule, lr: float,
                  weight_decay: float = 0.0, **constants: float) -> None:
         self.rule, self.names = rule, tuple(constants)
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **constants})

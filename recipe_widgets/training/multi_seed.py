@@ -14,11 +14,11 @@ from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training.batch_indices import BatchIndices
-from recipe_widgets.training.diverged import why_diverged
-from recipe_widgets.training.loop import ACCURACY_EVERY, Training, end_with_best, stopped_early
-from recipe_widgets.training.schedules import learning_rate
+from recipe_widgets.training.loop import end_with_best, stopped_early
+from recipe_widgets.training.schedules import learning_rate, varies
 from recipe_widgets.training.stacked import StackedMLP, stackable
 from recipe_widgets.training.torch_errors import torch_errors_explained
+from recipe_widgets.training.trainer import ACCURACY_EVERY, Training, why_diverged
 
 
 class MultiSeedTraining:
@@ -58,7 +58,7 @@ class MultiSeedTraining:
         self.stacked = stackable(settings)
         self._stack = StackedMLP([member.model
                              for member in self.members], settings) if self.stacked else None
-        self._varies = settings.schedule != "constant" or settings.warmup > 0
+        self._varies = varies(settings)
         self.done = 0
 
     @property

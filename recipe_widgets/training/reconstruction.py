@@ -19,6 +19,7 @@ from recipe_widgets.training.batch_indices import BatchIndices
 from recipe_widgets.training.device import pick_device
 from recipe_widgets.training.optimizers import make_optimizer
 from recipe_widgets.training.schedules import learning_rate
+from recipe_widgets.training.trainer import why_diverged
 from recipe_widgets.training.validation import eval_mode
 
 
@@ -49,7 +50,7 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
         history.append("train_loss", index, loss.item())
         if not math.isfinite(history.last("train_loss")):
             run.status = "diverged"
-            run.message = f"The loss became {loss.item()} at step {index}. Try a lower learning rate."
+            run.message = why_diverged(history, settings)
             return run
         if data.validation.size and ((index + 1) % every == 0 or index == settings.max_steps - 1):
             history.append("val_loss", index, reconstruction_error(model, data.validation))

@@ -18,7 +18,8 @@ from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training.changes import fork, train_with_changes
-from recipe_widgets.training.loop import Training, end_with_best
+from recipe_widgets.training.loop import end_with_best
+from recipe_widgets.training.trainer import Training
 
 MOST_BYTES = 48 * 2**20  # of the snapshots of one run
 LEFT_BYTES = 8 * 2**20  # of them after the run is over

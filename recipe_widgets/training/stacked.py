@@ -35,7 +35,7 @@ def stackable(settings: Settings) -> bool:
     return (settings.model == "linear" or (settings.model == "mlp" and settings.activation in DERIVATIVES
                                            and settings.norm == "none")) \
         and settings.optimizer != "normalized" and settings.augment == "none" and settings.precision == "float32" \
-        and not settings.ema and settings.schedule != "plateau"
+        and not settings.ema and settings.schedule != "plateau" and settings.loss == "cross_entropy"
 
 
 class StackedLinear:

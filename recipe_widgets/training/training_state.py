@@ -4,16 +4,14 @@ same bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from recipe_widgets.core import History, RecipeError, Run, Settings
-
-if TYPE_CHECKING:
-    from recipe_widgets.training.loop import Training
+from recipe_widgets.training.schedules import SCHEDULES
+from recipe_widgets.training.trainer import Training
 
 # What may be another when a run goes on: none of these changes a step that has been done.
 MAY_CHANGE = frozenset({"patience", "final", "checkpoint_every"})
@@ -23,19 +21,19 @@ def state_of(training: Training, run: Run, own_model: bool = False) -> dict[str,
     """The state, made of what `torch.load(weights_only=True)` reads; tensors are shared with the
     training, not copied.
 
-    Whatever attribute of `training` has a state dict is taken (model, optimizer, batches, best and
-    what comes to them), and every `torch.Generator` found in it. With `own_model` the global
-    generators too: a reader's own layers draw there.
+    Every part of `training` is taken, and every `torch.Generator` that it draws from. With
+    `own_model` the global generators too: a reader's own layers draw there.
     """
+    history = training.history
     return {
-        "settings": training.settings.to_dict(), "done": training.done, "threads":
-        [list(pair) for pair in run.threads], "parts":
-        {name: part.state_dict() for name, part in _parts(training)}, "generators":
-        generator_states(training), "global": _global_states() if own_model else {}, "history": {
-            name: [torch.from_numpy(column.copy())
-                   for column in training.history.arrays(name)]
-            for name in training.history.names
-        },
+        "settings": training.settings.to_dict(),
+        "done": training.done,
+        "threads": [list(pair) for pair in run.threads],
+        "parts": {name: part.state_dict() for name, part in training.parts().items()},
+        "generators": generator_states(training),
+        "global": _global_states() if own_model else {},
+        "history": {name: [torch.from_numpy(column.copy()) for column in history.arrays(name)]
+                    for name in history.names},
     }
 
 
@@ -47,7 +45,7 @@ def restore(training: Training, run: Run, state: dict[str, Any]) -> None:
         RecipeError: other settings or another model; nothing has been changed then.
     """
     same_settings(Settings.from_dict(state["settings"]), training.settings)
-    parts = dict(_parts(training))
+    parts = training.parts()
     if set(parts) != set(state["parts"]):
         raise RecipeError("Checkpoint", found="the parts " + ", ".join(sorted(state["parts"])),
                           expected=", ".join(sorted(parts)),
@@ -67,10 +65,11 @@ def restore(training: Training, run: Run, state: dict[str, Any]) -> None:
 
 
 def same_settings(saved: Settings, asked: Settings) -> None:
-    """Refuse to go on with other settings; a longer run is fine where the schedule does not look
-    at its length.
+    """Refuse to go on with other settings; a longer run is fine where the schedule does not
+    depend on its length.
     """
-    may = MAY_CHANGE | ({"max_steps"} if asked.schedule == "constant" else frozenset())
+    longer = frozenset() if SCHEDULES[asked.schedule].needs_length else {"max_steps"}
+    may = MAY_CHANGE | longer
     differing = {name: pair for name, pair in (saved - asked).items() if name not in may}
     if differing:
         found = ", ".join(
@@ -79,35 +78,32 @@ def same_settings(saved: Settings, asked: Settings) -> None:
                           mend="Give these back, or begin a new run in another folder.")
 
 
-def _parts(training: Training) -> Iterator[tuple[str, Any]]:
-    seen: set[int] = set()
-    for name, value in vars(training).items():
-        if callable(getattr(value, "state_dict", None)) and hasattr(
-                value, "load_state_dict") and id(value) not in seen:
-            seen.add(id(value))
-            yield name, value
-
-
 def generators(training: Training) -> dict[str, torch.Generator]:
-    """Every generator that the training draws from, by where it was found first; shared ones
-    once.
+    """Every generator that the training draws from, by the name it has in a checkpoint; one that
+    layers share stands there once, under the first of them.
     """
-    found: dict[str, torch.Generator] = {}
-    for name, value in vars(training).items():
-        for where, one in _generators_in(name, value):
-            if all(one is not other for other in found.values()):
-                found[where] = one
+    found = {"batches.generator": training.batches.generator}
+    if training.augment is not None:
+        found["augment.generator"] = training.augment.generator
+    modules = [("model", training.model)]
+    if isinstance(training.loss_fn, nn.Module):
+        modules.append(("loss_fn", training.loss_fn))
+    for part, module in modules:
+        for layer, inner in module.named_modules():
+            for attribute, value in vars(inner).items():
+                if isinstance(value, torch.Generator) and not _stands_in(value, found):
+                    found[".".join(n for n in (part, layer, attribute) if n)] = value
     return found
 
 
-def _generators_in(name: str, value: Any) -> Iterator[tuple[str, torch.Generator]]:
-    if isinstance(value, torch.Generator):
-        yield name, value
-    holders = value.named_modules() if isinstance(value, nn.Module) else [("", value)]
-    for inner, holder in holders:
-        for key, one in getattr(holder, "__dict__", {}).items():
-            if isinstance(one, torch.Generator):
-                yield ".".join(part for part in (name, inner, key) if part), one
+def _stands_in(one: torch.Generator, found: dict[str, torch.Generator]) -> bool:
+    return any(one is other for other in found.values())
+
+
+def drawing_generators(training: Training) -> list[torch.Generator]:
+    """Those behind dropout and augmentation: all but the one that deals out batches."""
+    return [one for one in generators(training).values()
+            if one is not training.batches.generator]
 
 
 def generator_states(training: Training) -> dict[str, torch.Tensor]:
@@ -135,22 +131,18 @@ def _set_global(states: dict[str, torch.Tensor]) -> None:
 
 
 def _same_model(model: nn.Module, saved: dict[str, torch.Tensor]) -> None:
-    mine = {
-        name: tuple(value.shape)
-        for name, value in model.state_dict().items()
-        if isinstance(value, torch.Tensor)
-    }
-    theirs = {
-        name: tuple(value.shape)
-        for name, value in saved.items()
-        if isinstance(value, torch.Tensor)
-    }
+    mine, theirs = _shapes(model.state_dict()), _shapes(saved)
     if mine != theirs:
         odd = sorted(set(mine.items()) ^ set(theirs.items()))[0][0]
         raise RecipeError("Resuming a run",
                           found=f"weights {odd!r} of shape {theirs.get(odd, 'none')}",
                           expected=f"{mine.get(odd, 'none')}, as in this model",
                           mend="Build the model as it was built then.")
+
+
+def _shapes(state: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape)
+            for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def _refill(history: History, columns: dict[str, list[torch.Tensor]]) -> None:

@@ -85,10 +85,18 @@ def stratified_subset(split: Split, samples: int) -> Split:
     """The same `samples` of `split` at every call, each class in proportion; 0, or more than
     there are: all of them.
     """
-    if not 0 < samples < split.size:
+    rows = subset_rows(split, samples)
+    if rows is None:
         return split
     looks: dict[int, Split] = split.__dict__.setdefault("_looks", {})
     if samples not in looks:
-        rows, _ = stratified(split.y, samples, generator(0, "split"))
         looks[samples] = Split(split.samples.take(rows), split.name, split.mean, split.std)
     return looks[samples]
+
+
+def subset_rows(split: Split, samples: int) -> torch.Tensor | None:
+    """Which samples `stratified_subset` takes, (samples,) int64; None: all of them."""
+    if not 0 < samples < split.size:
+        return None
+    rows, _ = stratified(split.y, samples, generator(0, "split"))
+    return rows

@@ -93,7 +93,7 @@ def test_simplest_leaves_nothing_that_regularises() -> None:
 def test_knobs_are_hot_warm_or_cold() -> None:
     kinds = {
         "hot": {
-            "lr", "momentum", "weight_decay", "dropout", "clip_norm", "label_smoothing", "schedule",
+            "lr", "momentum", "weight_decay", "dropout", "clip_norm", "loss", "label_smoothing", "schedule",
             "warmup"
         }, "warm": {"batch_size", "max_steps", "augment", "augment_strength"}, "fixed":
         {"eval_every", "eval_samples", "device", "patience", "final", "checkpoint_every"}

@@ -14,7 +14,7 @@ from recipe_widgets import Run, Settings
 from recipe_widgets.core import History
 from recipe_widgets.training import Checkpoints
 from recipe_widgets.training.batch_indices import BatchIndices
-from recipe_widgets.training.distributed import Share
+from recipe_widgets.training.distributed import ManyProcesses
 from recipe_widgets.training.processes import from_first, gathered, together
 
 ROOT = Path(__file__).parents[2]
@@ -121,9 +121,7 @@ def test_shares_are_the_whole_batch_in_order(processes: int,
     pieces = []
     for mine in range(processes):
         monkeypatch.setattr(distributed, "rank", lambda mine=mine: mine)
-        share = Share(BatchIndices(100, 33, seed=0))
-        pieces.append(next(share))
-        assert len(pieces[-1]) == share.size
+        pieces.append(ManyProcesses().rows(next(BatchIndices(100, 33, seed=0))))
     assert torch.equal(torch.cat(pieces), next(BatchIndices(100, 33, seed=0)))
 
 

@@ -45,7 +45,7 @@ def test_a_shown_panel_asks_for_the_warm_up(blobs: Data, monkeypatch) -> None:
 
 def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number() -> None:
     code = (
-        "import gc, sys, torch\nfrom recipe_widgets.training.preload import preload_optimizer\n"
+        "import gc, sys, torch\nfrom recipe_widgets.training.optimizers import preload_optimizer\n"
         "before, state = 'torch._dynamo' in sys.modules, torch.get_rng_state()\npreload_optimizer()\n"
         "print(before, 'torch._dynamo' in sys.modules, torch.equal(state, torch.get_rng_state()), gc.isenabled())"
     )
@@ -54,7 +54,7 @@ def test_the_warm_up_loads_what_an_optimiser_puts_off_and_draws_no_random_number
 
 
 def test_a_reader_who_does_without_garbage_collection_keeps_it_so() -> None:
-    code = ("import gc, sys, torch\nfrom recipe_widgets.training.preload import preload_compiler\n"
+    code = ("import gc, sys, torch\nfrom recipe_widgets.training.optimizers import preload_compiler\n"
             "gc.disable()\npreload_compiler()\nprint('torch._dynamo' in sys.modules, gc.isenabled())")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["True", "False"]

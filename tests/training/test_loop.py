@@ -1,5 +1,7 @@
 import copy
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -191,3 +193,25 @@ def test_a_last_loss_that_is_no_number_is_seen_where_losses_come_late(blobs: Dat
     run = training.new_run()
     assert len(list(advance(training, run))) == 14
     assert run.status == "diverged"
+
+
+def test_train_takes_the_model_first_as_steps_does_or_last_as_it_used_to(blobs: Data) -> None:
+    def net() -> nn.Module:
+        return build_model(SHORT.replace(seed=5), blobs.shape, 3)
+
+    runs = [train(net(), blobs, SHORT), train(blobs, SHORT, net()),
+            train(net(), data=blobs, settings=SHORT), train(data=blobs, settings=SHORT, model=net())]
+    assert all(run.own for run in runs)
+    losses = [run.history.series("train_loss") for run in runs]
+    model = net()
+    assert losses[0] == [step.loss for step in steps(model, blobs, SHORT)]
+    assert losses[1:] == losses[:1] * 3
+    with pytest.raises(TypeError):
+        train(net(), blobs, SHORT, model=net())
+
+
+def test_the_loop_loads_little_of_the_package() -> None:
+    code = ("import sys, recipe_widgets.training.loop\n"
+            "print(sum(name.startswith('recipe_widgets') for name in sys.modules))")
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(said.stdout) <= 25

@@ -116,7 +116,7 @@ def test_settings_that_do_not_describe_the_run_lead_nowhere(blobs: Data) -> None
     short = Settings(width=8, max_steps=3)
     own_model = train(blobs, short, nn.Sequential(nn.Flatten(), nn.Linear(64, 3)))
     own_loss = train(blobs, short,
-                     loss_fn=lambda logits, y, _: nn.functional.multi_margin_loss(logits, y))
+                     loss_fn=lambda logits, y: nn.functional.multi_margin_loss(logits, y))
     for run in (own_model, own_loss):
         with pytest.raises(RecipeError, match="settings do not describe"):
             run.at(0)

@@ -1,40 +1,153 @@
-"""What a training run does to its batches: parameters drawn for each image, from a generator of
-its own.
+"""What a training run does to its batches: the table of augmentations, and `Augment`, which applies
+those that `Settings.augment` names.
+
+To add an augmentation: put its name among the choices of `Settings.augment` and a row into
+`AUGMENTATIONS`. All random numbers come from the generator `draw`, which is on the CPU, so that the
+same seed gives the same images on every device. An exported script holds the source of the
+functions that it needs: so they use torch, `F` and functions of this folder only, by name.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
 from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, Settings, generator
+from recipe_widgets.core.choice_table import ChoiceTable
 from recipe_widgets.core.validation import Limit, real, validated, whole
-from recipe_widgets.data.augment import colour, geometry, mix
+from recipe_widgets.data.augment.colour import brightness, contrast, saturation
+from recipe_widgets.data.augment.geometry import box, crop, erase, flip, rotate
+from recipe_widgets.data.augment.mix import backgrounds, cutmix, mixup
 from recipe_widgets.data.split import Split
 
-# at strength 1: largest angle, change of a colour factor, part of the side to pad by
-DEGREES, COLOUR, CROP = 15.0, 0.3, 8
+_NAMES = Limit(lambda names: set(names.split("+")) <= set(Settings.knob("augment").choices[1:]),
+              "some of " + "+".join(Settings.knob("augment").choices[1:]))
 
-_WAYS = Settings.knob("augment").choices[1:]
-_NAMES = Limit(lambda names: set(names.split("+")) <= set(_WAYS), "some of " + "+".join(_WAYS))
+
+def uniform(n: int, x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """(n,) numbers from 0 to 1, on the device of x."""
+    return torch.rand(n, generator=draw).to(x.device)
+
+
+def place(room: torch.Tensor, x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """Whole numbers from 0 to `room` (n,), equally likely."""
+    return (uniform(len(room), x, draw) * (room + 1)).long()
+
+
+def random_flip(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
+    return flip(x, uniform(len(x), x, draw) < 0.5) if strength > 0 else x
+
+
+def random_crop(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
+    side = min(x.shape[2:])
+    reach = round(strength * side / 8)  # pixels
+    if not reach:
+        return x
+    top, left = (torch.randint(2 * reach + 1, (len(x),), generator=draw).to(x.device)
+                 for _ in range(2))
+    # a digit stands on black; a photo goes on beyond its border
+    mode = "reflect" if x.shape[1] == 3 and reach < side else "constant"
+    return crop(x, top, left, reach, mode)
+
+
+def random_rotation(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
+    return rotate(x, (2 * uniform(len(x), x, draw) - 1) * 15.0 * strength)  # degrees
+
+
+def random_colour(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
+    for change in (brightness, contrast, saturation):
+        x = change(x, (1 + (2 * uniform(len(x), x, draw) - 1) * 0.3 * strength).clamp_min_(0))
+    return x
+
+
+def random_background(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
+    noise = torch.rand((len(x), x.shape[1], 4, 4), generator=draw).to(x.device)
+    smooth = F.interpolate(noise, x.shape[2:], mode="bilinear", align_corners=False)
+    return backgrounds(x, smooth * min(1.0, 0.5 * strength))
+
+
+def random_erase(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
+    n, (rows, columns) = len(x), x.shape[2:]
+    area = (0.02 + 0.31 * uniform(n, x, draw)) * rows * columns  # pixels
+    ratio = torch.exp((2 * uniform(n, x, draw) - 1) * 1.19)  # of the sides; 1.19 is log(3.3)
+    high = (area * ratio).sqrt_().round_().clamp_(1, rows).long()
+    wide = (area / ratio).sqrt_().round_().clamp_(1, columns).long()
+    high *= uniform(n, x, draw) < 0.5 * strength  # a rectangle without rows erases nothing
+    top = place(rows - high, x, draw)
+    left = place(columns - wide, x, draw)
+    return erase(x, box(top, left, high, wide, (rows, columns)))  # 0 is the mean colour by now
+
+
+def random_mixup(x: torch.Tensor, targets: torch.Tensor, strength: float,
+                 draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    partner = torch.randperm(len(x), generator=draw).to(x.device)
+    given = (uniform(len(x), x, draw) * strength).clamp_(max=1.0)  # the partner's share
+    return mixup(x, targets, partner, 1 - given)
+
+
+def random_cutmix(x: torch.Tensor, targets: torch.Tensor, strength: float,
+                  draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    rows, columns = x.shape[2:]
+    partner = torch.randperm(len(x), generator=draw).to(x.device)
+    given = (uniform(len(x), x, draw) * strength).clamp_(max=1.0)  # the partner's area
+    high, wide = ((given.sqrt() * side).round_().long() for side in (rows, columns))
+    top = place(rows - high, x, draw)
+    left = place(columns - wide, x, draw)
+    return cutmix(x, targets, partner, (top, left), (high, wide))
+
+
+@dataclass(frozen=True)
+class AugmentationRow:
+    """One augmentation.
+
+    Attributes:
+        name: its choice in `Settings.augment`.
+        takes: what it works on. "pixels": images as they are stored. "unit": floats in [0, 1].
+            "normalised": what the model gets. "pairs": normalised images and their targets (n, K).
+        apply: (x, strength, draw) -> x; of pairs (x, targets, strength, draw) -> (x, targets).
+        hint: what it does at strength s, in one sentence.
+    """
+
+    name: str
+    takes: Literal["pixels", "unit", "normalised", "pairs"]
+    apply: Callable[..., Any]
+    hint: str
+
+
+def nothing(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:  # noqa: ARG001
+    return x
+
+
+# In the order in which they are applied.
+AUGMENTATIONS = ChoiceTable("augment", [
+    AugmentationRow("none", "pixels", nothing, "The images as they are."),
+    AugmentationRow("flip", "pixels", random_flip, "Left and right exchanged in half of the "
+                    "images, at any strength above 0."),
+    AugmentationRow("crop", "pixels", random_crop, "Shifted by up to s/8 of a side, the gap "
+                    "mirrored in colour images, black in grey ones."),
+    AugmentationRow("rotate", "pixels", random_rotation, "Turned by up to 15·s degrees."),
+    AugmentationRow("colour", "unit", random_colour, "Brightness, contrast and saturation by "
+                    "factors within 1 ± 0.3·s."),
+    AugmentationRow("backgrounds", "unit", random_background, "Smooth noise of up to s/2 behind "
+                    "bright strokes."),
+    AugmentationRow("erase", "normalised", random_erase, "A rectangle of 2 to 33 % of the image "
+                    "becomes the mean colour, in s/2 of the images (Zhong et al. 2020)."),
+    AugmentationRow("mixup", "pairs", random_mixup, "Each image is mixed with a partner, whose "
+                    "share is s·U(0,1), at most 1 (Zhang et al. 2018)."),
+    AugmentationRow("cutmix", "pairs", random_cutmix, "A rectangle of each image is a partner's, "
+                    "whose area is s·U(0,1), at most 1 (Yun et al. 2019)."),
+])
 
 
 class Augment:
     """Batches of a split, augmented on its device: `batch(rows)` instead of `split.batch(rows)`.
 
-    Every image has random numbers of its own. They are drawn on the CPU, so that the same seed
-    gives the same images on every device. What each name does at strength s:
-        flip: left and right exchanged in half of the images (at any strength above 0).
-        crop: shifted by up to s/8 of a side, the gap mirrored in colour images, black in grey ones.
-        rotate: by up to 15·s degrees. colour: brightness, contrast, saturation by factors within 1
-            ± 0.3·s.
-        erase: a rectangle of 2 to 33 % of the image becomes the mean colour, in s/2 of the images
-            (Zhong et al. 2020).
-        backgrounds: smooth noise of up to s/2 behind bright strokes.
-        mixup: the partner's share is s·U(0,1) at most 1. cutmix: its area is. With both, a coin per
-            batch decides.
+    Every image has random numbers of its own. `AUGMENTATIONS` tells what each name does. With both
+    mixup and cutmix, a coin per batch decides.
     """
 
     @validated
@@ -47,86 +160,38 @@ class Augment:
                               found=f"{names!r} for samples of shape {tuple(split.x.shape[1:])}",
                               expected="some images (C, H, W)",
                               mend='Use augment="none" for tables.')
-        self.split, self.names, self.strength = split, names.split("+"), strength
+        self.split, self.strength = split, strength
         self.num_classes, self.generator = num_classes, generator(seed, "augmentation")
+        chosen = [AUGMENTATIONS[name] for name in names.split("+")]
+        self._steps = {takes: [row.apply for row in AUGMENTATIONS
+                               if row in chosen and row.takes == takes]
+                       for takes in ("pixels", "unit", "normalised", "pairs")}
 
     def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Normalised images (n,C,H,W), their own labels (n,) int64, and what the loss aims at: the
         labels again, or after mixing probabilities (n, K) float32. rows: int64 (n,)."""
         x, y = self.split.raw(rows)
-        x = self._moved(x)
-        x = self._recoloured(x)
-        x = self.split.normalise(x)
-        if "erase" in self.names:
-            x = geometry.erase(x, self._holes(x))
+        x = self._applied("pixels", x)
+        if self._steps["unit"]:
+            # images that are no bytes are taken to be in [0, 1]
+            is_bytes = not x.is_floating_point()
+            x = self._applied("unit", x.to(torch.float32).div_(255) if is_bytes else x)
+            x = x.mul(255) if is_bytes else x
+        x = self._applied("normalised", self.split.normalise(x))
         x, targets = self._mixed(x, y)
         return x, y, targets
 
-    def _moved(self, x: torch.Tensor) -> torch.Tensor:
-        n, side = len(x), min(x.shape[2:])
-        if "flip" in self.names and self.strength > 0:
-            x = geometry.flip(x, self._uniform(n, x) < 0.5)
-        reach = round(self.strength * side / CROP)
-        if "crop" in self.names and reach:
-            top, left = (self._whole(2 * reach + 1, n, x) for _ in range(2))
-            x = geometry.crop(x, top, left, reach,
-                              "reflect" if x.shape[1] == 3 and reach < side else "constant")
-        if "rotate" in self.names:
-            x = geometry.rotate(x, (2 * self._uniform(n, x) - 1) * DEGREES * self.strength)
+    def _applied(self, takes: str, x: torch.Tensor) -> torch.Tensor:
+        for apply in self._steps[takes]:
+            x = apply(x, self.strength, self.generator)
         return x
 
-    def _recoloured(self, x: torch.Tensor) -> torch.Tensor:
-        """In units of [0, 1] and back; images that are no bytes are taken to be in them."""
-        wanted = {"colour", "backgrounds"} & set(self.names)
-        if not wanted:
-            return x
-        bytes_ = not x.is_floating_point()
-        x = x.to(torch.float32).div_(255) if bytes_ else x
-        if "colour" in wanted:
-            for change in (colour.brightness, colour.contrast, colour.saturation):
-                x = change(
-                    x,
-                    (1 + (2 * self._uniform(len(x), x) - 1) * COLOUR * self.strength).clamp_min_(0))
-        if "backgrounds" in wanted:
-            noise = torch.rand((len(x), x.shape[1], 4, 4), generator=self.generator).to(x.device)
-            smooth = F.interpolate(noise, x.shape[2:], mode="bilinear", align_corners=False)
-            x = mix.backgrounds(x, smooth * min(1.0, 0.5 * self.strength))
-        return x.mul(255) if bytes_ else x
-
-    def _holes(self, x: torch.Tensor) -> torch.Tensor:
-        """Bool (n,1,H,W): rectangles of 2 to 33 % of the area, with sides in a ratio of 0.3 to
-        3.3.
-        """
-        n, (rows, columns) = len(x), x.shape[2:]
-        area = (0.02 + 0.31 * self._uniform(n, x)) * rows * columns
-        ratio = torch.exp((2 * self._uniform(n, x) - 1) * 1.19)  # log(3.3)
-        high = (area * ratio).sqrt_().round_().clamp_(1, rows).long()
-        wide = (area / ratio).sqrt_().round_().clamp_(1, columns).long()
-        high *= self._uniform(n, x) < 0.5 * self.strength
-        return geometry.box(self._place(rows - high, x), self._place(columns - wide, x), high, wide,
-                            size=(rows, columns))
-
     def _mixed(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        ways = [name for name in self.names if name in ("mixup", "cutmix")]
+        ways = self._steps["pairs"]
         if not ways or not self.strength:
             return x, y
-        way = ways[int(self._whole(2, 1, y.cpu()))] if len(ways) == 2 else ways[0]
+        coin = int(torch.randint(2, (1,), generator=self.generator)) if len(ways) == 2 else 0
         targets = F.one_hot(y, self.num_classes).to(torch.float32)
-        n, (rows, columns) = len(x), x.shape[2:]
-        partner = torch.randperm(n, generator=self.generator).to(x.device)
-        given = (self._uniform(n, x) * self.strength).clamp_(max=1.0)  # the partner's share
-        if way == "mixup":
-            return mix.mixup(x, targets, partner, 1 - given)
-        high, wide = ((given.sqrt() * side).round_().long() for side in (rows, columns))
-        corner = self._place(rows - high, x), self._place(columns - wide, x)
-        return mix.cutmix(x, targets, partner, corner, (high, wide))
-
-    def _place(self, room: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Whole numbers from 0 to `room`, equally likely."""
-        return (self._uniform(len(room), x) * (room + 1)).long()
-
-    def _uniform(self, n: int, like: torch.Tensor) -> torch.Tensor:
-        return torch.rand(n, generator=self.generator).to(like.device)
-
-    def _whole(self, below: int, n: int, like: torch.Tensor) -> torch.Tensor:
-        return torch.randint(below, (n,), generator=self.generator).to(like.device)
+        mixed: tuple[torch.Tensor, torch.Tensor] = ways[coin](x, targets, self.strength,
+                                                              self.generator)
+        return mixed

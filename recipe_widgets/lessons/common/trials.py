@@ -16,7 +16,7 @@ from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
 from recipe_widgets.rules.spread import Paired, paired
 from recipe_widgets.training import evaluate, train
-from recipe_widgets.training.loop import LossOfBatch
+from recipe_widgets.training.losses import LossFunction
 from recipe_widgets.training.validation import stratified_subset
 
 GLANCE = 50  # validation samples per look on the way, where only the end counts
@@ -100,7 +100,7 @@ def points(found: Paired, repeats: str = "seeds") -> str:
 
 
 def quiet_run(data: Data, settings: Settings, model: nn.Module | None = None,
-              loss_fn: LossOfBatch | None = None) -> Run:
+              loss_fn: LossFunction | None = None) -> Run:
     """Train with the barest looks on the way: on small networks they would cost as much as the
     training.
     """

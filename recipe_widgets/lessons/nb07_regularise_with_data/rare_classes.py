@@ -15,7 +15,7 @@ from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.common.trials import Trials, quiet_run
 from recipe_widgets.plots import Picture
 from recipe_widgets.training import eval_mode
-from recipe_widgets.training.loop import LossOfBatch
+from recipe_widgets.training.losses import LossFunction
 
 WAYS = ("as it is", "weighted loss", "resampled")
 
@@ -114,13 +114,13 @@ def class_weights(counts: torch.Tensor) -> torch.Tensor:
     return (counts.sum() / (len(counts) * counts.clamp_min(1))).float()
 
 
-def weighted_loss(weights: torch.Tensor) -> LossOfBatch:
+def weighted_loss(weights: torch.Tensor) -> LossFunction:
     """Cross-entropy in which each sample counts with its class's weight.
 
     The mean is over samples; `nn.CrossEntropyLoss(weight=...)` divides by the batch's sum of
     weights instead, so that there a batch of rare samples alone counts no more than another.
     """
-    def loss(logits: torch.Tensor, targets: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
         return (each * weights.to(logits.device)[targets]).mean()
 

@@ -282,6 +282,8 @@ TRAINING = [
     Entry("training.model_statistics", training.model_statistics,
           lambda: {"model": tiny_net(), "split": few_blobs().validation},
           words=("probabilities", )),
+    Entry("training.loss_at_start", training.loss_at_start,
+          lambda: {"settings": quick(), "num_classes": 3}),
     Entry("training.lr_at", training.lr_at,
           lambda: {"step": 2, "settings": quick(schedule="cosine"), "steps_per_epoch": 4}),
     Entry("training.make_optimizer", training.make_optimizer,
