@@ -9,6 +9,7 @@ from recipe_widgets.core import RecipeError, Run, Settings, Step
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.training import (
+    OPTIMIZERS,
     Snapshots,
     Training,
     UpdateRatio,
@@ -186,7 +187,7 @@ def why_without_effect(settings: Settings, knob: str, shape: tuple[int, ...] = (
         return "a linear model has no hidden layer"
     if settings.model == "lenet" and knob in ("width", "depth"):
         return "LeNet-5 has its own widths and layers"
-    if knob == "momentum" and settings.optimizer in ("adagrad", "adadelta"):
+    if knob == "momentum" and not OPTIMIZERS[settings.optimizer].momentum:
         return f"{settings.optimizer} has no momentum"
     if knob in ("augment", "augment_strength") and len(shape) != 3:
         return "only images can be augmented"
