@@ -5,6 +5,7 @@ run did, so no formula stands in two places.
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -32,14 +33,23 @@ def _collect(thing: Any, texts: dict[str, str]) -> None:
     if thing.__name__ in texts:
         return
     text = plain_source(thing)
+    known = {**vars(inspect.getmodule(thing)), **_imported_inside(thing)}
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     for name in sorted(names - {thing.__name__}):
-        value = vars(inspect.getmodule(thing)).get(name)
+        value = known.get(name)
         if isinstance(value, types.FunctionType | type) and value.__module__.startswith(_OURS):
             _collect(inspect.unwrap(value), texts)
         elif isinstance(value, int | float | str | tuple | frozenset):
             texts.setdefault(name, f"{name} = {constant(value)}")
     texts[thing.__name__] = text
+
+
+def _imported_inside(thing: Any) -> dict[str, Any]:
+    """What imports of this package within a function's body bring."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    return {alias.name: getattr(importlib.import_module(str(node.module)), alias.name)
+            for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+            and str(node.module).startswith(_OURS) for alias in node.names}
 
 
 def constant(value: Any) -> str:
@@ -65,6 +75,10 @@ def plain_source(thing: Callable[..., Any]) -> str:
         # ast counts bytes in a line, and formulas hold characters of more than one
         return starts[line - 1] + len(lines[line - 1].encode()[:column].decode())
 
+    def span(node: ast.expr | ast.arg) -> tuple[int, int]:
+        end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
+        return offset(node.lineno, node.col_offset), offset(end_line, end_column)
+
     cuts: list[tuple[int, int]] = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -80,19 +94,18 @@ def plain_source(thing: Callable[..., Any]) -> str:
             cuts += _whole_lines(starts, dropped)
         if isinstance(node, ast.FunctionDef):
             if node.returns is not None:
-                end = offset(node.returns.end_lineno or 0, node.returns.end_col_offset or 0)
-                begin = text.rindex("->", 0, offset(node.returns.lineno, node.returns.col_offset))
-                cuts.append((len(text[:begin].rstrip()), end))
+                first, _ = span(node.returns)
+                arrow = text.rindex("->", 0, first)
+                cuts.append((len(text[:arrow].rstrip()), span(node.returns)[1]))
             for argument in (*node.args.args, *node.args.kwonlyargs,
                              *filter(None, (node.args.vararg, node.args.kwarg))):
                 if argument.annotation is not None:
-                    begin = offset(argument.lineno, argument.col_offset) + len(argument.arg)
-                    end = argument.annotation
-                    cuts.append((begin, offset(end.end_lineno or 0, end.end_col_offset or 0)))
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            end = node.annotation
-            cuts.append((offset(node.target.end_lineno or 0, node.target.end_col_offset or 0),
-                         offset(end.end_lineno or 0, end.end_col_offset or 0)))
+                    name_end = span(argument)[0] + len(argument.arg)
+                    cuts.append((name_end, span(argument.annotation)[1]))
+        if isinstance(node, ast.AnnAssign):
+            cuts.append((span(node.target)[1], span(node.annotation)[1]))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(_OURS):
+            cuts += _whole_lines(starts, [node])
     return _tidy(_without(text, cuts))
 
 

@@ -20,7 +20,6 @@ from recipe_widgets.core import Settings
 from recipe_widgets.core.choice_table import ChoiceTable
 from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated
-from recipe_widgets.training.manual_optimizers import ManualOptimizer, normalized
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,8 @@ def normalized_group(settings: Settings) -> dict[str, Any]:
 
 def normalized_gradients(parameters: Iterable[nn.Parameter],
                          **group: Any) -> torch.optim.Optimizer:
+    from recipe_widgets.training.manual_optimizers import ManualOptimizer, normalized
+
     return ManualOptimizer(parameters, normalized, **group)
 
 

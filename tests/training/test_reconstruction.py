@@ -56,7 +56,7 @@ def test_it_does_not_look_at_labels(blobs: Data) -> None:
 def test_divergence_ends_the_run(blobs: Data) -> None:
     run = train_autoencoder(blobs, SHORT.replace(optimizer="sgd", lr=1e4))
     assert run.status == "diverged"
-    assert "learning rate 1e+04 is too high. Try" in run.message
+    assert "learning rate 10000 is too high. Try" in run.message
 
 
 def test_features_become_a_table_that_trains(blobs: Data) -> None:

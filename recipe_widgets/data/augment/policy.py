@@ -50,7 +50,7 @@ def random_crop(x: torch.Tensor, strength: float, draw: torch.Generator) -> torc
     top, left = (torch.randint(2 * reach + 1, (len(x),), generator=draw).to(x.device)
                  for _ in range(2))
     # a digit stands on black; a photo goes on beyond its border
-    mode = "reflect" if x.shape[1] == 3 and reach < side else "constant"
+    mode: Literal["constant", "reflect"] = "reflect" if x.shape[1] == 3 and reach < side else "constant"
     return crop(x, top, left, reach, mode)
 
 
