@@ -31,7 +31,7 @@ from recipe_widgets.export.layers import model_code
 from recipe_widgets.export.source import plain_source, sources
 from recipe_widgets.export.template import fill, spaced
 from recipe_widgets.models import build_model
-from recipe_widgets.models.build import CONVOLUTIONAL
+from recipe_widgets.models.architectures import ARCHITECTURES
 from recipe_widgets.models.init import INIT_SCHEMES
 from recipe_widgets.training.early_stopping import keeps_best
 from recipe_widgets.training.losses import LOSSES
@@ -39,7 +39,7 @@ from recipe_widgets.training.optimizers import OPTIMIZERS
 from recipe_widgets.training.schedules import SCHEDULES, Plateau, varies
 from recipe_widgets.training.trainer import evaluation_due
 from recipe_widgets.training.validation import subset_rows
-from recipe_widgets.training.weight_averaging import WeightAverage
+from recipe_widgets.training.weight_averaging import blend, newest_share
 
 
 @validated
@@ -236,7 +236,7 @@ def _model(s: Settings, data: Data) -> Part:
         "model": made,
         "init": "\n".join(_init_lines(s)),
         "weight norm": template.WEIGHT_NORM if s.norm == "weight" else "",
-        "channels last": template.CHANNELS_LAST if s.model in CONVOLUTIONAL else "",
+        "channels last": template.CHANNELS_LAST if ARCHITECTURES[s.model].convolutional else "",
     })
 
 
@@ -300,7 +300,7 @@ def _looks(first: Settings, history: list[Settings]) -> Part:
     if not needing:
         return Part(dict.fromkeys(("looks", "evaluate", "plateau", "new plateau", "look"), ""))
     losses = {s.loss: LOSSES[s.loss].function for s in history}
-    judged = "average.model" if first.ema else "model"
+    judged = "average" if first.ema else "model"
     return Part({
         "looks": template.LOOK_ROWS,
         "evaluate": fill(template.EVALUATE, {"loss": _chosen("loss", losses)}),
@@ -363,11 +363,13 @@ def _batch(history: list[Settings], data: Data) -> Part:
 
 def _rest_of_step(first: Settings, history: list[Settings]) -> Part:
     """Precision, clipping, and the average of the weights."""
-    averages = f"average = WeightAverage(model, {first.ema})" if first.ema else ""
+    averages = "average, updates = copy.deepcopy(model).requires_grad_(False), 0"
+    update = (f"share = newest_share({first.ema}, updates)\n"
+              "blend(average, model, share, share)\nupdates += 1")
     return Part({
         "forward": template.BF16 if first.precision == "bf16" else "logits = model(x)",
         "clip": template.CLIP if any(s.clip_norm for s in history) else "",
-        "average": averages,
-        "update average": "average.update()" if averages else "",
-        "end": "if average.updates:\n    average.copy_to(model)" if averages else "",
-    }, [WeightAverage] if averages else [])
+        "average": averages if first.ema else "",
+        "update average": update if first.ema else "",
+        "end": "if updates:\n    model.load_state_dict(average.state_dict())" if first.ema else "",
+    }, [newest_share, blend] if first.ema else [])

@@ -15,8 +15,7 @@ from typing import Any
 
 _OURS = "recipe_widgets."
 _KEEPS = ("torch.", "staticmethod", "property")  # decorators that mean something in plain PyTorch
-# methods that no script calls: it saves nothing, and trains as the run did
-_UNUSED = ("state_dict", "load_state_dict", "__getstate__", "refresh_norms")
+_UNUSED = ("state_dict", "load_state_dict", "__getstate__")  # methods: a script saves nothing
 
 
 def sources(things: Iterable[Callable[..., Any]]) -> list[str]:

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, Run, Settings, Step
-from recipe_widgets.core.fitting import fitting
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
@@ -82,7 +81,6 @@ def fork(training: Training) -> Training:
 
 
 @validated
-@fitting("changes (step, knobs), threads (step, count), and a model that takes the data")
 def replay(data: Data, settings: Settings, changes: Changes = (), *,
            steps: Annotated[int | None, whole(0)] = None, threads: Sequence[tuple[int, int]] = (),
            model: nn.Module | None = None) -> Run:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, rng_guard
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import tensor, validated, whole
 from recipe_widgets.data import Split
 from recipe_widgets.training.changes import fork
@@ -72,7 +72,6 @@ class ModelStatistics:
 
 
 @validated
-@fitting("a model that maps the split to logits (N, K)")
 @torch.no_grad()
 def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers,
@@ -93,7 +92,9 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     try:
         with rng_guard(), eval_mode(model):
             x, y = split.batch(torch.arange(split.size, device=split.x.device))
-            probabilities = model(x.to(device)).float().softmax(1).cpu()
+            with user_code("model_statistics(model=)",
+                           "a model that maps the split to logits (N, K)"):
+                probabilities = model(x.to(device)).float().softmax(1).cpu()
     finally:
         for hook in hooks:
             hook.remove()

@@ -12,7 +12,7 @@ import torch.distributed
 from torch import nn
 
 from recipe_widgets.core import Probe, RecipeError, Run, Settings, Step
-from recipe_widgets.core.fitting import blamed, fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import validated
 from recipe_widgets.training.losses import LossFunction
 from recipe_widgets.training.torch_errors import torch_errors_explained
@@ -20,8 +20,6 @@ from recipe_widgets.training.trainer import OneProcess, Training, check_data, wh
 
 if TYPE_CHECKING:
     from recipe_widgets.data import Data
-
-_FITS = "a model that maps the data's batches to logits (N, K), and a loss that gives one number per batch"
 
 
 @validated
@@ -88,7 +86,7 @@ def steps(model: nn.Module, data: Data, settings: Settings,
     weights where `settings.ema` asks for them.
     """
     check_data("steps(data=)", data)
-    with blamed("steps(model, data)", _FITS), torch_errors_explained(settings):
+    with torch_errors_explained(settings):
         training = Training(model, data, settings, probes)
         for index in range(settings.max_steps):
             step = training.step()
@@ -105,6 +103,11 @@ def _processes() -> OneProcess:
     from recipe_widgets.training.distributed import ManyProcesses
 
     return ManyProcesses()
+
+
+def _says_stop(until: Callable[[Step], bool], step: Step) -> bool:
+    with user_code("train(until=)", "a function of a step that says True to stop"):
+        return bool(until(step))
 
 
 def _in_either_order(function: Callable[..., Run]) -> Callable[..., Run]:
@@ -134,7 +137,6 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
 
 @_in_either_order
 @validated
-@fitting(_FITS)
 def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
           probes: Sequence[Probe] = (), until: Callable[[Step], bool] | None = None,
           loss_fn: LossFunction | None = None, checkpoints: str | os.PathLike[str] | None = None,
@@ -184,7 +186,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
             saved = Checkpointing(checkpoints, training, run, own_model)
             saved.begin(resume)
         for step in advance(training, run):
-            stop = until is not None and run.status == "running" and until(step)
+            stop = until is not None and run.status == "running" and _says_stop(until, step)
             if saved is not None and (stop or saved.due()):
                 saved.save()
             if stop:

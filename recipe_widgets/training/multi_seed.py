@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
@@ -132,8 +132,12 @@ class MultiSeedTraining:
             self._stack = None
 
 
+def _says_stop(until: Callable[[MultiSeedTraining], bool], many: MultiSeedTraining) -> bool:
+    with user_code("train_many(until=)", "a function of the runs so far that says True to stop"):
+        return bool(until(many))
+
+
 @validated
-@fitting("a function `until` of the runs so far, and data that the settings' model takes")
 def train_many(data: Data, settings: Settings, seeds: Annotated[Sequence[int], filled()], *,
                shared_batches: bool = False,
                until: Callable[[MultiSeedTraining], bool] | None = None) -> list[Run]:
@@ -149,7 +153,7 @@ def train_many(data: Data, settings: Settings, seeds: Annotated[Sequence[int], f
         many = MultiSeedTraining(data, settings, seeds, shared_batches=shared_batches)
         while many.running and many.done < settings.max_steps:
             many.step()
-            if until is not None and many.running and until(many):
+            if until is not None and many.running and _says_stop(until, many):
                 for k in many.running:
                     many.members[k].finish()
                     many.runs[k].status, many.runs[

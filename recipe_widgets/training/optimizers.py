@@ -18,7 +18,7 @@ from torch import nn
 
 from recipe_widgets.core import Settings
 from recipe_widgets.core.choice_table import ChoiceTable
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import validated
 
 
@@ -111,7 +111,6 @@ OPTIMIZERS = ChoiceTable("optimizer", [
 
 
 @validated
-@fitting("some parameters of a model, floats on one device")
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
     """The optimiser that `settings` name, fused into one kernel where PyTorch has one for the
     parameters' device.
@@ -129,7 +128,10 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> to
     fits_one_kernel = bool(weights) and all(
         p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in weights)
     kernel = {"fused": fits_one_kernel} if row.fused else {}
-    return row.make(weights, **row.group(settings), **kernel)
+    group = row.group(settings)
+    with user_code("make_optimizer(parameters=)",
+                   "some parameters of a model, floats on one device"):
+        return row.make(weights, **group, **kernel)
 
 
 def update_optimizer(optimizer: torch.optim.Optimizer, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import History, Run, Settings
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.dataset import assemble
@@ -59,19 +59,19 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
 
 
 @validated
-@fitting("a model that gives batches of the split back in their shape")
 def reconstruction_error(model: nn.Module, split: Split,
                          batch_size: Annotated[int, whole(1)] = 1000) -> float:
     """Mean squared error per pixel on all of `split`, in eval mode."""
     total = 0.0
     with eval_mode(model):
         for x, _ in split.batches(batch_size):
-            total += float(nn.functional.mse_loss(model(x), x)) * len(x)
+            with user_code("reconstruction_error(model=)",
+                           "a model that gives batches of the split back in their shape"):
+                total += float(nn.functional.mse_loss(model(x), x)) * len(x)
     return total / split.size
 
 
 @validated
-@fitting("an encoder that maps the data's batches to features")
 def encoded(encoder: nn.Module, data: Data, batch_size: Annotated[int, whole(1)] = 1000) -> Data:
     """`data` with each sample replaced by its features, a table (N, D) of float32, standardised
     anew; labels stay.
@@ -82,7 +82,8 @@ def encoded(encoder: nn.Module, data: Data, batch_size: Annotated[int, whole(1)]
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
 
     def features(split: Split) -> Samples:
-        with eval_mode(encoder):
+        with eval_mode(encoder), user_code("encoded(encoder=)",
+                                           "an encoder that maps the data's batches to features"):
             found = [encoder(x).flatten(1).float() for x, _ in split.to(device).batches(batch_size)]
         x = torch.cat(found) if found else torch.empty(0, train.x.shape[1])
         return Samples(x.to(data.device), split.y.to(data.device), split.index, split.origin)

@@ -53,7 +53,9 @@ def torch_errors_explained(settings: Settings | None = None) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError, ValueError) as error:
-        told = explain_torch_error(error, settings)
+        # an error in the reader's model is wrapped by now
+        cause = error.__cause__ if isinstance(error, RecipeError) else error
+        told = explain_torch_error(cause, settings) if cause is not None else None
         if told is None:
             raise
         # else the error keeps every tensor of that step alive

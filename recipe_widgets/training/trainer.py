@@ -11,7 +11,7 @@ from torch import nn
 
 from recipe_widgets.core import History, Probe, RecipeError, Run, Settings, Step
 from recipe_widgets.core.describe import describe_value
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import validated
 from recipe_widgets.training.batch_indices import BatchIndices
 from recipe_widgets.training.device import pick_device
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 # Early looks at the validation set, after so many steps: most happens in the beginning.
 EARLY_LOOKS = frozenset(10 * 4**power for power in range(12))
 ACCURACY_EVERY = 10  # steps; counting hits at each step would cost a small model 3 % of its speed
+
+# Around the reader's own code: their model, and a loss that they may have handed in.
+_MODEL = user_code("Training(model=)", "a model that maps the data's batches to outputs (N, K)")
+_LOSS = user_code("Training(model=, loss_fn=)",
+                  "a loss (output, y) that gives one number per batch, with a gradient")
 
 
 class OneProcess:
@@ -82,13 +87,12 @@ class Training:
     """
 
     @validated
-    @fitting("a model with weights to train, on numbers of the data's type")
     def __init__(self, model: nn.Module, data: Data, settings: Settings,
                  probes: Sequence[Probe] = (), loss_fn: LossFunction | None = None,
                  processes: OneProcess | None = None) -> None:
         check_data("Training(data=)", data)
         self.device = pick_device(settings.device)
-        self.probes = probes
+        self.probes = self._sound_probes(probes)
         self.model = model.to(self.device).train()
         self.data = data.to(self.device)
         self.split = self.data.train
@@ -110,6 +114,14 @@ class Training:
         self.follow(settings)
         self.processes = processes if processes is not None else OneProcess()
         self.processes.begin(self)
+
+    @staticmethod
+    def _sound_probes(probes: Sequence[Probe]) -> Sequence[Probe]:
+        for probe in probes:
+            if not all(hasattr(probe, name) for name in ("every", "before", "after")):
+                raise RecipeError("Training(probes=)", found=describe_value(probe),
+                                  expected="probes such as UpdateRatio()")
+        return probes
 
     def follow(self, settings: Settings) -> None:
         """From the next step on, take loss, learning rate and precision from these settings."""
@@ -167,10 +179,12 @@ class Training:
         for probe in probes:
             probe.before(self.model)
         x, y, targets = self.batch()
-        output = self.forward(x)
-        loss = self.loss_of(output, targets)
-        self.optimizer.zero_grad()
-        self.processes.backward(loss)
+        with _MODEL:
+            output = self.forward(x)
+        with _LOSS:
+            loss = self.loss_of(output, targets)
+            self.optimizer.zero_grad()
+            self.processes.backward(loss)
         self._before_update(index)
         self.optimizer.step()
         if self.average is not None:
@@ -219,7 +233,8 @@ class Training:
                 y: torch.Tensor) -> torch.Tensor:
         """Write down the numbers of the whole batch; returns its mean loss."""
         counts = index % ACCURACY_EVERY == 0
-        hits = (output.argmax(1) == y).sum() if counts else None
+        with _MODEL:
+            hits = (output.argmax(1) == y).sum() if counts else None
         loss, accuracy = self.processes.whole_batch(loss, hits, len(y))
         if self._at_once:
             self.loss = loss.item()

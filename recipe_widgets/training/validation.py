@@ -10,13 +10,16 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Split
 from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.training.torch_errors import torch_errors_explained
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_THEIRS = user_code("evaluate(model=, loss_fn=)", "a model that maps batches of the split to outputs "
+                    "(N, K), and a loss (output, y) that gives one number")
 
 
 class Evaluation(NamedTuple):
@@ -47,9 +50,6 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 @validated
-@fitting(
-    "a model that maps batches of the split to logits (N, K), and a loss (logits, labels) -> one number"
-)
 def evaluate(model: nn.Module, split: Annotated[Split, unchecked],
              loss_fn: Loss = nn.functional.cross_entropy,
              batch_size: Annotated[int, whole(1)] = 1000) -> Evaluation:
@@ -74,9 +74,10 @@ def evaluate(model: nn.Module, split: Annotated[Split, unchecked],
     correct = torch.zeros((), dtype=torch.int64, device=device)
     with eval_mode(model), torch_errors_explained():
         for x, y in split.batches(batch_size):
-            logits = model(x)
-            loss += loss_fn(logits, y) * len(y)
-            correct += (logits.argmax(1) == y).sum()
+            with _THEIRS:
+                output = model(x)  # (n, K)
+                loss += loss_fn(output, y) * len(y)
+                correct += (output.argmax(1) == y).sum()
     n = len(split.y)
     return Evaluation(float(loss) / n, int(correct) / n, n)
 

@@ -11,9 +11,33 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from recipe_widgets.core.fitting import fitting
+from recipe_widgets.core.errors import RecipeError, user_code
 from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Split
+
+# An exported script holds the source of these two: so they use torch and builtins only.
+
+
+def newest_share(decay: float | None, updates: int) -> float:
+    """How much the newest weights count, after so many updates. decay: None for the plain mean."""
+    if decay is None or not updates:
+        return 1.0 / (updates + 1)
+    return 1.0 - min(decay, (1 + updates) / (10 + updates))
+
+
+@torch.no_grad()
+def blend(average: nn.Module, model: nn.Module, share: float, buffer_share: float) -> None:
+    """Move the weights of `average` towards those of `model` by a share of the way, its buffers by
+    another. Whole numbers, such as counters, are copied.
+    """
+    for mine, theirs, part in ((list(average.parameters()), list(model.parameters()), share),
+                               (list(average.buffers()), list(model.buffers()), buffer_share)):
+        floats = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
+        if floats:
+            torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], part)
+        for a, b in zip(mine, theirs, strict=True):
+            if not a.is_floating_point():
+                a.copy_(b)
 
 
 class WeightAverage:
@@ -32,49 +56,39 @@ class WeightAverage:
     """
 
     @validated
-    @fitting("a model that can be copied")
     def __init__(self, model: nn.Module, decay: Annotated[float | None, real(0, 1)] = None) -> None:
         self.decay, self.updates = decay, 0
-        self.source, self.model = model, copy.deepcopy(model).requires_grad_(False)
+        self.source = model
+        with user_code("WeightAverage(model=)", "a model that can be copied"):
+            self.model = copy.deepcopy(model).requires_grad_(False)
 
-    @torch.no_grad()
     def update(self) -> None:
         """Take in the weights as they are now. The first update is a copy."""
-        share = 1.0 / (self.updates + 1) if self.decay is None or not self.updates else \
-            1.0 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+        share = newest_share(self.decay, self.updates)
         self.updates += 1
-        self._blend(list(self.model.parameters()), list(self.source.parameters()), share)
-        self._blend(list(self.model.buffers()), list(self.source.buffers()),
-                    1.0 if self.decay is None else share)
-
-    @staticmethod
-    def _blend(mine: list[torch.Tensor], theirs: list[torch.Tensor], share: float) -> None:
-        floats = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
-        if floats:
-            torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], share)
-        for a, b in zip(mine, theirs, strict=True):
-            if not a.is_floating_point():
-                a.copy_(b)
+        blend(self.model, self.source, share, 1.0 if self.decay is None else share)
 
     @validated
-    @fitting("a split that the model takes")
     def refresh_norms(self, split: Split, batch_size: Annotated[int, whole(1)] = 500) -> nn.Module:
         """BatchNorm statistics of the averaged weights themselves, over all of `split`; returns
         the averaged model.
         """
         device = next(self.model.parameters()).device
-        update_bn((x for x, _ in split.to(device).batches(batch_size)), self.model)
+        with user_code("refresh_norms(split=)", "a split that the model takes"):
+            update_bn((x for x, _ in split.to(device).batches(batch_size)), self.model)
         return self.model
 
     @validated
-    @fitting("a model of the same layers")
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Put the averaged weights and buffers into `model`."""
-        pairs = zip((*self.model.parameters(), *self.model.buffers()),
-                    (*model.parameters(), *model.buffers()), strict=True)
-        for mine, other in pairs:
-            other.copy_(mine)
+        mine = (*self.model.parameters(), *self.model.buffers())
+        theirs = (*model.parameters(), *model.buffers())
+        if [value.shape for value in mine] != [value.shape for value in theirs]:
+            raise RecipeError("copy_to(model=)", found="other layers",
+                              expected="a model of the same layers")
+        for average, value in zip(mine, theirs, strict=True):
+            value.copy_(average)
 
     def state_dict(self) -> dict[str, object]:
         return {"updates": self.updates, "model": self.model.state_dict()}
