@@ -228,8 +228,9 @@ def _model(s: Settings, data: Data) -> Part:
     # weight normalisation is put around layers that have their weights already
     plain = s.replace(norm="none") if s.norm == "weight" else s
     classes, made = model_code(build_model(plain, data.shape, data.num_classes))
-    if s.init != "default":
-        classes.append(plain_source(INIT_SCHEMES[s.init].std))
+    std = INIT_SCHEMES[s.init].std
+    if std is not None:
+        classes.append(plain_source(std))
     return Part({
         "layers": _apart(classes),
         "masks": "masks = torch.Generator().manual_seed(DROPOUT)" if "masks" in made else "",
@@ -243,7 +244,8 @@ def _model(s: Settings, data: Data) -> Part:
 def _init_lines(s: Settings) -> Iterator[str]:
     """How each layer draws its weights; `layer` and `draw` are those of the template."""
     yield "if isinstance(layer, (nn.Linear, nn.Conv2d)):"
-    if s.init == "default":
+    row = INIT_SCHEMES[s.init].std
+    if row is None:
         yield "    bound = 1 / math.sqrt(layer.weight[0].numel())"
         yield "    for p in (layer.weight, layer.bias):"
         yield "        if p is not None:"
@@ -254,7 +256,7 @@ def _init_lines(s: Settings) -> Iterator[str]:
             yield "    for p in layer.parameters():"
             yield "        p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
         return
-    std = INIT_SCHEMES[s.init].std.__name__
+    std = row.__name__
     normal = "normal_(generator=draw).mul_(std)"
     yield "    field = layer.weight[0, 0].numel()  # pixels under a filter; 1 for a matrix"
     yield "    n_in, n_out = layer.weight.shape[1] * field, layer.weight.shape[0] * field"

@@ -93,8 +93,7 @@ def plain_source(thing: Callable[..., Any]) -> str:
             cuts += _whole_lines(starts, dropped)
         if isinstance(node, ast.FunctionDef):
             if node.returns is not None:
-                first, _ = span(node.returns)
-                arrow = text.rindex("->", 0, first)
+                arrow = text.rindex("->", 0, span(node.returns)[0])
                 cuts.append((len(text[:arrow].rstrip()), span(node.returns)[1]))
             for argument in (*node.args.args, *node.args.kwonlyargs,
                              *filter(None, (node.args.vararg, node.args.kwarg))):
