@@ -18,6 +18,7 @@ from docs.site.page import Page, rendered
 from docs.site.plans import PLANS, Plan
 from docs.site.recording import recorded
 from docs.site.replays import replay_page
+from docs.site.rules import rules_page
 from docs.site.texts import chained, notebook_page, text_pages
 from recipe_widgets import RecipeError, load
 from recipe_widgets.plots import RecipeMap
@@ -57,7 +58,8 @@ def build(site: Path, recordings: Path, plans: Sequence[Plan] = PLANS,
     pages = chained([notebook_page(source, [plan.name for plan in plans]) for source in lessons()])
     texts = text_pages(TEXTS)
     replays = [replay_page(plan, recorded(plan, load(plan.name), recordings)) for plan in plans]
-    for page in [*pages, *texts, *replays, index_page(pages, texts[:len(TEXTS)], plans)]:
+    index = index_page(pages, texts[:len(TEXTS)], plans)
+    for page in [*pages, *texts, *replays, rules_page(), index]:
         page.write(site)
     write_reference(site / "api", modules)
     must_be_whole(site)
@@ -90,9 +92,8 @@ def main() -> None:
         sys.exit(str(error))
     files = [file for file in chosen.out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 2**20
-    print(
-        f"{chosen.out / 'index.html'}: {len(files)} files, {size:.1f} MiB, {time.monotonic() - start:.0f} s"
-    )
+    print(f"{chosen.out / 'index.html'}: {len(files)} files, {size:.1f} MiB, "
+          f"{time.monotonic() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from markupsafe import escape
 
 from docs.site.api import documented, without_dead_links
 from docs.site.build import build, emptied, lessons
@@ -15,6 +16,7 @@ from docs.site.check import must_be_whole, problems
 from docs.site.links import REPOSITORY, mended, page_of
 from docs.site.texts import with_usual_places, words
 from recipe_widgets import RecipeError
+from recipe_widgets.rules.rulebook import all_rules
 from tests.site.conftest import Built
 
 
@@ -68,6 +70,15 @@ def test_the_map_leads_to_the_lessons(built: Built) -> None:
     for source in lessons()[1:]:
         assert f'<a href="{page_of(source)}" style=' in index
     assert "ipynb" not in index
+
+
+def test_every_rule_is_on_the_page_of_rules(built: Built) -> None:
+    page = (built.folder / "rules.html").read_text()
+    assert len(all_rules()) > 1
+    for name, rule in all_rules().items():
+        assert f'<h2 id="{name}">' in page
+        for heading, text in rule.sections.items():
+            assert f"<h3>{heading}</h3>\n<p class=\"plain\">{escape(text)}</p>" in page, name
 
 
 def test_the_built_site_is_whole(built: Built) -> None:

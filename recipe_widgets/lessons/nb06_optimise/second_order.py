@@ -164,7 +164,8 @@ def _newton_step(slope: Callable[[torch.Tensor], torch.Tensor],
                  weights: torch.Tensor) -> torch.Tensor:
     """H⁻¹g, by way of the whole Hessian. slope: weights (n,) to gradient (n,)."""
     hessian: torch.Tensor = torch.func.jacrev(slope)(weights)  # (n, n)
-    return torch.linalg.solve(hessian, slope(weights))
+    step: torch.Tensor = torch.linalg.solve(hessian, slope(weights))
+    return step
 
 
 def _seconds(work: Callable[[], object], times: int) -> float:

@@ -100,8 +100,8 @@ def share(folder: str | os.PathLike[str], base: Settings, *, data: str = "mnist"
             raise RecipeError("A worker", found=(words.strip().splitlines() or ["no word"])[-1],
                               expected="a search that ends")
     # as a reader would type it in that folder
-    words = (Path(word).name if str(place) in word else word for word in arguments)
-    return Shared(" ".join(["recipe", *words]), workers, tuple(_pieces(place / "tuning.db")))
+    typed = [Path(word).name if str(place) in word else word for word in arguments]
+    return Shared(" ".join(["recipe", *typed]), workers, tuple(_pieces(place / "tuning.db")))
 
 
 def _pieces(file: Path) -> Sequence[Piece]:
