@@ -1,12 +1,7 @@
-"""Layer 1: data that is kept as bytes on the device that trains, its splits, and the vault
-around the test set.
+"""Data that is kept as bytes on the device that trains, its splits, and the vault around the test
+set. Names load when they are first used.
 """
 
-from recipe_widgets.data.dataset import Data
-from recipe_widgets.data.datasets import load
-from recipe_widgets.data.resample import balanced, bootstrap, few, imbalanced, only_classes, parts
-from recipe_widgets.data.split import Split
+import lazy_loader
 
-__all__ = [
-    "Data", "Split", "balanced", "bootstrap", "few", "imbalanced", "load", "only_classes", "parts"
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,10 +1,5 @@
-"""Layer 4: ensembles, bagging and distillation."""
+"""Ensembles, bagging and distillation. Names load when they are first used."""
 
-from recipe_widgets.ensembles.ensemble import Ensemble, Gain, gain, gain_of, probabilities
-from recipe_widgets.ensembles.members import bagging, distill, models_of
-from recipe_widgets.training import MultiSeedTraining, train_many
+import lazy_loader
 
-__all__ = [
-    "Ensemble", "Gain", "MultiSeedTraining", "bagging", "distill", "gain", "gain_of", "models_of",
-    "probabilities", "train_many"
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,39 +1,5 @@
-"""Layer 5: numbers in, pictures out. No pyplot state, no widgets."""
+"""Numbers in, pictures out: no pyplot state, no widgets. Names load when they are first used."""
 
-from recipe_widgets.plots.checks import plot_check
-from recipe_widgets.plots.curves import (
-    Chart,
-    ChartLine,
-    CurveBand,
-    PlottedRun,
-    charts,
-    describe,
-    downsample,
-)
-from recipe_widgets.plots.evaluation import plot_calibration, plot_confusion, plot_mistakes
-from recipe_widgets.plots.picture import Picture, plot_run, plot_runs
-from recipe_widgets.plots.recipe_map import RecipeMap
-from recipe_widgets.plots.search_board import TrialDot, search_svg
-from recipe_widgets.plots.svg import STYLE, curves_svg
+import lazy_loader
 
-__all__ = [
-    "STYLE",
-    "Chart",
-    "ChartLine",
-    "CurveBand",
-    "Picture",
-    "PlottedRun",
-    "RecipeMap",
-    "TrialDot",
-    "charts",
-    "curves_svg",
-    "describe",
-    "downsample",
-    "plot_calibration",
-    "plot_check",
-    "plot_confusion",
-    "plot_mistakes",
-    "plot_run",
-    "plot_runs",
-    "search_svg",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,9 @@
+from .dataset import Data as Data
+from .datasets import load as load
+from .resample import balanced as balanced
+from .resample import bootstrap as bootstrap
+from .resample import few as few
+from .resample import imbalanced as imbalanced
+from .resample import only_classes as only_classes
+from .resample import parts as parts
+from .split import Split as Split

@@ -1,0 +1,12 @@
+from .reranking import Finalist as Finalist
+from .reranking import Finalists as Finalists
+from .reranking import finalists as finalists
+from .search_space import Categorical as Categorical
+from .search_space import Range as Range
+from .search_space import Space as Space
+from .search_space import space as space
+from .staged_search import coarse_to_fine as coarse_to_fine
+from .storage import hidden as hidden
+from .study import Trial as Trial
+from .study import Tuning as Tuning
+from .study import tune as tune
