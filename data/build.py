@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from recipe_widgets.data.datasets import DATASETS
 from recipe_widgets.data.embedded import MANIFESTS
 from recipe_widgets.data.full_sets import SETS, Arrays, cache_folder, complete_arrays
 
@@ -30,26 +31,6 @@ SHEETS: dict[str, dict[str, Any]] = {
     "cifar10": {"images": 1000, "columns": 40, "ending": "webp",
                 "save": {"format": "WEBP", "lossless": True, "quality": 100, "method": 4}},
 }
-ABOUT: dict[str, dict[str, Any]] = {
-    "mnist": {
-        "name": "mnist", "classes": [str(digit) for digit in range(10)], "shape": [1, 28, 28],
-        "source": "Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits (1998)",
-        "licence": "CC BY-SA 3.0, as commonly stated; see data/README.md",
-        "notes": "the complete set",
-    },
-    "cifar10": {
-        "name": "cifar10",
-        "classes": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
-        "shape": [3, 32, 32],
-        "source": "A. Krizhevsky: Learning multiple layers of features from tiny images. Technical report, "
-                  "University of Toronto (2009)",
-        "licence": "no formal licence; its authors offer it for download and ask to cite the report; "
-                   "see data/README.md",
-        "notes": "a balanced sample: 1,000 of 5,000 training and 200 of 1,000 test images of each class",
-    },
-}
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", nargs="?", type=Path, default=cache_folder(), help="where the complete sets are")
@@ -64,7 +45,10 @@ def main() -> None:
 def build(name: str, arrays: Arrays, folder: Path) -> str:
     """Write sheets, labels, indices and the manifest of one set; returns the manifest's sha256."""
     files: dict[str, bytes] = {}
-    manifest = dict(ABOUT[name])
+    row = DATASETS[name]
+    manifest: dict[str, Any] = {
+        "name": name, "classes": list(row.classes), "shape": list(row.shape), "source": row.source,
+        "licence": row.licence, "notes": row.notes}
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         index = None if name == "mnist" else sample(y, part, CHOSEN[part])

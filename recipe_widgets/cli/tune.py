@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Search, and keep what is found in --out; Ctrl-C ends the search, not what it found."""
     from recipe_widgets.data import load
     from recipe_widgets.tune import tune
-    from recipe_widgets.tune.lost import storage_errors
+    from recipe_widgets.tune.storage import storage_errors
 
     settings = read_settings(chosen.settings)
     if chosen.out:

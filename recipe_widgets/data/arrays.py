@@ -12,12 +12,13 @@ import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.describe import describe_value
-from recipe_widgets.data.labels import numbered
 from recipe_widgets.data.split import ORIGINS, Samples
 
 _WHO = "Data.from_arrays"
+_LABELS = "Data.from_arrays(y)"
 _SHAPES = "images (N,H,W), (N,H,W,1|3) or (N,C,H,W), or a table (N,D)"
 Array = npt.NDArray[Any]
+Labels = dict[str, Array]
 
 
 def is_pair(value: Any, key: str) -> bool:
@@ -26,7 +27,8 @@ def is_pair(value: Any, key: str) -> bool:
         return False
     if isinstance(value, tuple | list) and len(value) == 2:
         return True
-    raise RecipeError(f"{_WHO}({key}=)", found=describe_value(value), expected="a fraction or a pair (x, y)",
+    raise RecipeError(f"{_WHO}({key}=)", found=describe_value(value),
+                      expected="a fraction or a pair (x, y)",
                       mend="For example test=0.2 or test=(x_test, y_test).")
 
 
@@ -48,9 +50,9 @@ def checked(
         _fit(part, array, labels[part])
         _same_kind(part, array, arrays["train"])
         _finite(part, array)
-    sizes = np.cumsum([len(array) for array in arrays.values()])[:-1]
+    sizes = np.cumsum([len(array) for array in arrays.values()])[:-1]  # where the parts begin
     x, note = _converted(np.concatenate(list(arrays.values())), channels_last)
-    y, names = numbered(labels, classes)
+    y, names = numbered_labels(labels, classes)
     tensors = {
         part: torch.from_numpy(piece)
         for part, piece in zip(arrays, np.split(x, sizes), strict=True)
@@ -109,8 +111,8 @@ def _fit(part: str, x: Array, y: Array) -> None:
 
 
 def _same_kind(part: str, x: Array, train: Array) -> None:
-    kinds = {array.dtype.kind.replace("i", "u")
-             for array in (x, train)}  # signed and unsigned go together
+    # signed and unsigned go together
+    kinds = {array.dtype.kind.replace("i", "u") for array in (x, train)}
     if x.shape[1:] != train.shape[1:] or len(kinds) > 1:
         raise RecipeError(f"{_WHO}({part}=)", found=f"samples {x.dtype} {x.shape[1:]}",
                           expected=f"the same as in x: {train.dtype} {train.shape[1:]}",
@@ -118,13 +120,16 @@ def _same_kind(part: str, x: Array, train: Array) -> None:
 
 
 def _finite(part: str, x: Array) -> None:
-    with np.errstate(over="ignore"):
-        good = np.isfinite(x.astype(np.float32)) if x.dtype.kind == "f" else np.True_
+    if x.dtype.kind != "f":  # whole numbers are finite
+        return
+    with np.errstate(over="ignore"):  # a float64 that float32 cannot hold becomes infinite here
+        good = np.isfinite(x.astype(np.float32))
     if not good.all():
         rows = np.flatnonzero(~good.reshape(len(x), -1).all(1))
         raise RecipeError(
-            f"{_WHO}({_label(part, 'x')})", found=
-            f"NaN, infinity or more than float32 holds in {len(rows)} rows, the first is {rows[0]}",
+            f"{_WHO}({_label(part, 'x')})",
+            found=f"NaN, infinity or more than float32 holds in {len(rows)} rows, "
+                  f"the first is {rows[0]}",
             expected="finite numbers", mend="Drop these rows or fill the gaps first.")
 
 
@@ -163,8 +168,84 @@ def _as_bytes(x: Array) -> tuple[Array, str]:
     if x.dtype.kind == "f" and high <= 1:
         values = x.astype(np.float32)
         levels = np.rint(values * np.float32(255)).astype(np.uint8)
+        # k/255 and back, as ToTensor makes it: kept as bytes only if not a bit is lost
         exact = np.array_equal(levels.astype(np.float32) / np.float32(255), values)
         return (levels, "images in [0,1] as bytes, exactly") if exact else (values, "")
     levels = x.astype(np.uint8)
-    return (levels,
-            "whole numbers as bytes") if np.array_equal(levels, x) else (x.astype(np.float32), "")
+    if np.array_equal(levels, x):
+        return levels, "whole numbers as bytes"
+    return x.astype(np.float32), ""
+
+
+# --- labels of any kind become numbers 0, 1, ... and a name for each ------------------------------
+
+
+def numbered_labels(
+        labels: Labels,
+        classes: Sequence[str] | None) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
+    """Labels int64 (N,) of each part, and the classes' names, which are the same for all parts."""
+    kinds = {array.dtype.kind == "U" for array in labels.values()}
+    if len(kinds) > 1:
+        raise RecipeError(_LABELS, found="texts in one part and numbers in another",
+                          expected="one kind of label")
+    names = None if classes is None else _names(classes)
+    return _from_texts(labels, names) if kinds.pop() else _from_numbers(labels, names)
+
+
+def _names(classes: Any) -> tuple[str, ...]:
+    listed = np.ndim(classes) > 0 if isinstance(classes, np.ndarray) else isinstance(
+        classes, Sequence)
+    names = tuple(classes) if listed and not isinstance(classes, str) else ()
+    if not names or not all(isinstance(name, str)
+                            for name in names) or len(set(names)) < len(names):
+        raise RecipeError("Data.from_arrays(classes=)", found=repr(classes)[:80],
+                          expected="different texts, one per class",
+                          mend='For example classes=["cat", "dog"].')
+    return tuple(str(name) for name in names)
+
+
+def _from_texts(
+    labels: Labels, names: tuple[str, ...] | None
+) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
+    present = sorted({str(text) for array in labels.values() for text in np.unique(array)})
+    names = tuple(present) if names is None else names
+    strange = [text for text in present if text not in set(names)]
+    if strange:
+        raise RecipeError(_LABELS, found=f"the label {strange[0]!r}",
+                          expected="one of " + ", ".join(names[:20]),
+                          mend="Mend the label or add it to classes=.")
+    order = np.argsort(names, kind="stable")
+    ordered = np.array(names)[order]
+    return {
+        part: order[np.searchsorted(ordered, array)].astype(np.int64)
+        for part, array in labels.items()
+    }, names
+
+
+def _from_numbers(
+    labels: Labels, names: tuple[str, ...] | None
+) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
+    for part, array in labels.items():
+        if array.dtype.kind == "f":
+            raise RecipeError(
+                _LABELS, found=f"labels of type {array.dtype} in {part}",
+                expected="whole numbers or texts",
+                mend="Classes that are stored as floats become numbers with y.astype(int).")
+        if array.min() < 0:
+            raise RecipeError(_LABELS,
+                              found=f"the label {array.min()} in row {array.argmin()} of {part}",
+                              expected="labels from 0",
+                              mend="Drop such rows, or number the classes from 0.")
+    largest = max(int(array.max()) for array in labels.values())
+    total = sum(len(array) for array in labels.values())
+    # A label far above what the samples could fill is a year or an id; a name for each number would
+    # fill the memory.
+    most = len(names) if names is not None else max(total, 10)
+    if largest >= most:
+        known = (f"0 to {most - 1}, as there are {most} classes" if names
+                 else f"classes 0, 1, ..., below {most}")
+        raise RecipeError(_LABELS, found=f"the label {largest}", expected=known,
+                          mend="Number the classes 0, 1, ... (np.unique(y, return_inverse=True)"
+                               "[1]), or give classes=.")
+    names = names or tuple(str(number) for number in range(largest + 1))
+    return {part: array.astype(np.int64) for part, array in labels.items()}, names

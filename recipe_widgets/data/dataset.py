@@ -8,16 +8,25 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import unchecked, validated
-from recipe_widgets.data import stratified_split
 from recipe_widgets.data.split import Samples, Split, moments, resolved
-from recipe_widgets.data.vault import Vault
+from recipe_widgets.data.stratified_split import (
+    check_train_left,
+    checked_fraction,
+    sample_count,
+    split_generator,
+    split_rows,
+    stratified,
+)
+
+if TYPE_CHECKING:
+    from recipe_widgets.data.vault import Vault
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,10 +85,10 @@ class Data:
             if arrays.is_pair(value, key):
                 parts[key] = value
             else:
-                fractions[key] = stratified_split.fraction(1 / 6 if value is None else value,
+                fractions[key] = checked_fraction(1 / 6 if value is None else value,
                                                f"Data.from_arrays({key}=)")
         samples, names, notes = arrays.checked(parts, classes, channels_last)
-        return _held_out(samples, fractions, seed, name=str(name), classes=names, source=source,
+        return _with_held_out(samples, fractions, seed, name=str(name), classes=names, source=source,
                          licence=licence, notes=notes)
 
     @classmethod
@@ -202,10 +211,10 @@ class Data:
             raise RecipeError("Data.subset", found=repr(n),
                               expected=f"a whole number from 1 to {have} samples",
                               mend=f"Try data.subset({min(1000, have)}).")
-        chosen, _ = stratified_split.stratified(self.train.y, int(n), stratified_split.split_generator(seed))
+        chosen, _ = stratified(self.train.y, int(n), split_generator(seed))
         parts = (self.train.samples.take(chosen), self.validation.samples,
                  self.vault.sealed().samples)
-        return self._redealt(parts, f"subset of {n} training samples, seed {seed}")
+        return self._with_parts(parts, f"subset of {n} training samples, seed {seed}")
 
     @validated
     def split(self, train: float, validation: float, test: float, seed: int = 0) -> Data:
@@ -222,6 +231,7 @@ class Data:
         shares = _fractions(train, validation, test)
         splits = (self.train, self.validation, self.vault.sealed())
         pool = Samples.join([split.to("cpu").samples for split in splits])
+        # one number for each original sample: which array it was in, and where
         number = pool.origin.to(torch.int64) * (int(pool.index.max()) + 1) + pool.index
         if repeats := len(number) - len(number.unique()):
             raise RecipeError(
@@ -230,60 +240,59 @@ class Data:
                 expected="each sample once",
                 mend="Split first, then bootstrap or balance the training set.")
         pool = pool.take(number.argsort())
-        held, kept = (stratified_split.share(len(pool.y), part, "Data.split") for part in shares[1:])
-        stratified_split.train_left(len(pool.y), held + kept, "Data.split")
-        parts = [pool.take(rows) for rows in stratified_split.three_ways(pool.y, held, kept, seed)]
-        note = f"all {len(pool.y)} samples dealt again, seed {seed}: the test set is not the original one"
-        return self._redealt(parts, note).to(self.device)
+        total = len(pool.y)
+        held_out, tested = (sample_count(total, part, "Data.split") for part in shares[1:])
+        check_train_left(total, held_out + tested, "Data.split")
+        parts = [pool.take(rows) for rows in split_rows(pool.y, held_out, tested, seed)]
+        note = f"all {total} samples dealt again, seed {seed}: the test set is not the original one"
+        return self._with_parts(parts, note).to(self.device)
 
-    def _redealt(self, parts: Sequence[Samples], note: str) -> Data:
+    def _with_parts(self, parts: Sequence[Samples], note: str) -> Data:
         return assemble(*parts, name=self.name, classes=self.classes, source=self.source,
                         licence=self.licence, notes=(*self.notes, note))
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
         state = "open" if self.vault.opened else "in the vault"
-        return (
-            f"Data({self.name}: {self.num_classes} classes, {str(self.train.x.dtype)[6:]} {self.shape}, "
-            f"{sizes} ({state}), on {self.device})")
+        kind = str(self.train.x.dtype).removeprefix("torch.")
+        return (f"Data({self.name}: {self.num_classes} classes, {kind} {self.shape}, "
+                f"{sizes} ({state}), on {self.device})")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_copies": {}}
+        return {**self.__dict__, "_copies": {}}  # a pickle holds the samples once
 
 
 def assemble(train: Samples, validation: Samples, test: Samples, *, name: str,
-             classes: tuple[str, ...], source: str = "", licence: str = "", notes: tuple[str,
-                                                                                         ...] = (),
-             ) -> Data:
-    """Splits from dealt samples, all normalised with the moments of the train split."""
+             classes: tuple[str, ...], source: str = "", licence: str = "",
+             notes: tuple[str, ...] = ()) -> Data:
+    """Make Data of samples that are split already; mean and std are those of the train split."""
+    from recipe_widgets.data.vault import Vault  # first here: a loop on ready data needs no vault
+
     mean, std = moments(train.x)
     made = [Split(part, key, mean, std)
             for part, key in ((train, "train"), (validation, "validation"), (test, "test"))]
     return Data(name, classes, made[0], made[1], Vault(name, made[2]), source, licence, notes)
 
 
-def _held_out(samples: dict[str, Samples], fractions: dict[str, float], seed: int,
+def _with_held_out(samples: dict[str, Samples], fractions: dict[str, float], seed: int,
               **about: Any) -> Data:
-    """Deal validation and test out of the training samples where they did not come with samples
+    """Take validation and test out of the training samples, where they did not come with samples
     of their own.
     """
     train, what = samples["train"], "Data.from_arrays"
-    counts = {
-        key: stratified_split.share(len(train.y), part, f"{what}({key}=)") for key, part in fractions.items()
-    }
-    stratified_split.train_left(len(train.y), sum(counts.values()), what)
-    rows = stratified_split.three_ways(train.y, counts.get("validation", 0), counts.get("test", 0), seed)
-    dealt = [train.take(part) for part in rows]
-    return assemble(dealt[0], samples.get("validation", dealt[1]), samples.get("test", dealt[2]),
+    counts = {key: sample_count(len(train.y), part, f"{what}({key}=)")
+              for key, part in fractions.items()}
+    check_train_left(len(train.y), sum(counts.values()), what)
+    rows = split_rows(train.y, counts.get("validation", 0), counts.get("test", 0), seed)
+    taken = [train.take(part) for part in rows]
+    return assemble(taken[0], samples.get("validation", taken[1]), samples.get("test", taken[2]),
                     **about)
 
 
 def _fractions(*parts: Any) -> tuple[float, ...]:
     """Three fractions that sum to 1."""
-    good = all(
-        isinstance(part, float | int
-                   | np.floating) and not isinstance(part, bool) and 0 <= part <= 1
-        for part in parts)
+    good = all(isinstance(part, float | int | np.floating) and not isinstance(part, bool)
+               and 0 <= part <= 1 for part in parts)
     if not good or abs(sum(parts) - 1) > 1e-6:
         raise RecipeError("Data.split", found=", ".join(map(repr, parts)),
                           expected="three fractions that sum to 1",

@@ -1,16 +1,88 @@
-"""`load`: the data sets that the lessons use."""
+"""The table of data sets, and `load`, which makes `Data` of a row.
+
+To add a data set: write a function that gives its training and test samples, and a row into
+`DATASETS`. `load`, `recipe data` and data/build.py take it from there. A set that is downloaded
+also needs its archives, with their digests, in `full_sets.SETS`; one that comes with the package
+needs the digest of its manifest in `embedded.MANIFESTS`.
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import unchecked, validated
-from recipe_widgets.data import stratified_split
 from recipe_widgets.data.dataset import Data, assemble
-from recipe_widgets.data.embedded import MANIFESTS, embedded, manifest
 from recipe_widgets.data.split import Samples
+from recipe_widgets.data.stratified_split import checked_fraction, sample_count, split_rows
+
+TrainAndTest = tuple[Samples, Samples]
+
+
+def _embedded(name: str) -> TrainAndTest:
+    """What comes with the package; no network is needed."""
+    from recipe_widgets.data.embedded import embedded
+
+    decoded = embedded(name)
+    # `load` deals the training samples into copies; these would be shared with all who load
+    return decoded.train, decoded.test.copy()
+
+
+def _from_archives(name: str) -> TrainAndTest:
+    """The complete set, downloaded into the cache folder the first time."""
+    from recipe_widgets.data.full_sets import SETS, complete
+
+    return complete(SETS[name])
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One data set.
+
+    Attributes:
+        name: as `load` takes it. title: as a page shows it.
+        classes: their names, in the order of the labels.
+        shape: of one sample, (C, H, W).
+        source, licence: where the samples come from, and on what terms.
+        read: name to training samples, from which the validation set is taken, and test samples.
+        notes: what `read` gives.
+        read_all: the same of the complete set, where `read` gives a part of it.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    source: str
+    licence: str
+    read: Callable[[str], TrainAndTest]
+    notes: str = "the complete set"
+    read_all: Callable[[str], TrainAndTest] | None = None
+
+
+DATASETS = {row.name: row for row in [
+    DatasetRow(
+        "mnist", "MNIST", tuple(map(str, range(10))), (1, 28, 28),
+        source="Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits "
+               "(1998)",
+        licence="CC BY-SA 3.0, as commonly stated; see data/README.md",
+        read=_embedded),
+    DatasetRow(
+        "cifar10", "CIFAR-10",
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        (3, 32, 32),
+        source="A. Krizhevsky: Learning multiple layers of features from tiny images. Technical "
+               "report, University of Toronto (2009)",
+        licence="no formal licence; its authors offer it for download and ask to cite the report; "
+                "see data/README.md",
+        read=_embedded,
+        notes="a balanced sample: 1,000 of 5,000 training and 200 of 1,000 test images of each "
+              "class",
+        read_all=_from_archives),
+]}
 
 
 @validated
@@ -26,33 +98,26 @@ def load(name: Annotated[str, unchecked], full: bool = False, seed: int = 0,
 
     Returns:
         Data of its own, that shares no memory with what others loaded.
+    Raises:
+        RecipeError: no such data set; the message lists the names.
     """
-    _known(name)
-    part = stratified_split.fraction(validation, "load(validation=)")
-    if full and name == "cifar10":
-        from recipe_widgets.data.full_sets import SETS, complete
-
-        train, test = complete(SETS[name])
-        about = {**manifest(name), "notes": "the complete set"}
+    row = _row(name)
+    part = checked_fraction(validation, "load(validation=)")
+    if full and row.read_all is not None:
+        (train, test), notes = row.read_all(name), "the complete set"
     else:
-        decoded = embedded(name)
-        train, test, about = decoded.train, _copy(decoded.test), decoded.about
-    held = stratified_split.share(len(train.y), part, "load(validation=)")
-    rest, chosen, _ = stratified_split.three_ways(train.y, held, 0, seed)
-    return assemble(train.take(rest), train.take(chosen), test, name=name,
-                    classes=tuple(about["classes"]), source=about["source"],
-                    licence=about["licence"], notes=(about["notes"], ))
+        (train, test), notes = row.read(name), row.notes
+    held_out = sample_count(len(train.y), part, "load(validation=)")
+    rest, chosen, _ = split_rows(train.y, held_out, 0, seed)
+    return assemble(train.take(rest), train.take(chosen), test, name=name, classes=row.classes,
+                    source=row.source, licence=row.licence, notes=(notes, ))
 
 
-def _copy(samples: Samples) -> Samples:
-    """Memory of its own, so that nobody can spoil what the process keeps decoded."""
-    return Samples(*(getattr(samples, key).clone() for key in ("x", "y", "index", "origin")))
-
-
-def _known(name: Any) -> None:
-    if not isinstance(name, str) or name not in MANIFESTS:
-        near = difflib.get_close_matches(str(name).lower(), MANIFESTS, n=1)
-        raise RecipeError(
-            "load", found=repr(name), expected="one of " + ", ".join(MANIFESTS),
-            mend=f"Did you mean {near[0]!r}?" if near else
-            "Your own images or tables go in through Data.from_arrays or Data.from_folder.")
+def _row(name: Any) -> DatasetRow:
+    if isinstance(name, str) and name in DATASETS:
+        return DATASETS[name]
+    near = difflib.get_close_matches(str(name).lower(), DATASETS, n=1)
+    raise RecipeError(
+        "load", found=repr(name), expected="one of " + ", ".join(DATASETS),
+        mend=f"Did you mean {near[0]!r}?" if near else
+        "Your own images or tables go in through Data.from_arrays or Data.from_folder.")

@@ -164,8 +164,8 @@ def _try_lock(file: IO[bytes]) -> str:
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK,
-                           1)  # type: ignore[attr-defined,unused-ignore]
+            fileno, kind = file.fileno(), msvcrt.LK_NBLCK  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(fileno, kind, 1)  # type: ignore[attr-defined,unused-ignore]
         else:
             import fcntl
 

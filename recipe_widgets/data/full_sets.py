@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,29 +97,33 @@ def complete_arrays(spec: CompleteSet, base: str | None = None,
 
 def _read_npz(path: Path, spec: CompleteSet) -> Arrays:
     """Read the arrays without trusting the file: no pickle, and nothing larger than it must be."""
-    arrays: Arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for key, (shape, kind) in spec.layout().items():
-                if archive.getinfo(f"{key}.npy").compress_type not in (zipfile.ZIP_STORED,
-                                                                       zipfile.ZIP_DEFLATED):
-                    raise ValueError(f"{key} is packed in another way than numpy's")
-                with archive.open(f"{key}.npy") as file:
-                    major, _ = np.lib.format.read_magic(file)
-                    header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-                    found = header(file)
-                    if found != (shape, False, np.dtype(kind)):
-                        raise ValueError(
-                            f"{key} is {found[2]} {found[0]}, not {np.dtype(kind)} {shape}")
-                    array = np.empty(shape, kind)
-                    if file.readinto(array.reshape(-1).view(
-                            np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]
-                        raise ValueError(f"{key} is cut short")
-                    arrays[key] = array
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = {key: _read_array(archive, key, shape, np.dtype(kind))
+                      for key, (shape, kind) in spec.layout().items()}
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile,
+            zlib.error) as error:
         raise _wrong(path, f"no such .npz file ({error})") from None
     _check_content(arrays, spec, path)
     return arrays
+
+
+def _read_array(archive: zipfile.ZipFile, key: str, shape: tuple[int, ...],
+                kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    packed = archive.getinfo(f"{key}.npy").compress_type
+    if packed not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{key} is packed in another way than numpy's")
+    with archive.open(f"{key}.npy") as file:
+        major, _ = np.lib.format.read_magic(file)
+        found = (np.lib.format.read_array_header_1_0(file) if major == 1
+                 else np.lib.format.read_array_header_2_0(file))
+        if found != (shape, False, kind):  # shape, Fortran order, type
+            raise ValueError(f"{key} is {found[2]} {found[0]}, not {kind} {shape}")
+        array = np.empty(shape, kind)  # no more memory than the official set needs
+        target = array.reshape(-1).view(np.uint8).data
+        if file.readinto(target) != array.nbytes:  # type: ignore[attr-defined]
+            raise ValueError(f"{key} is cut short")
+    return array
 
 
 def _check_content(arrays: Arrays, spec: CompleteSet, path: Path) -> None:

@@ -17,9 +17,9 @@ import torch
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.describe import describe_value
 from recipe_widgets.core.validation import matches, unchecked, validated
-from recipe_widgets.data import stratified_split
 from recipe_widgets.data.dataset import Data
 from recipe_widgets.data.split import Samples, Split
+from recipe_widgets.data.stratified_split import split_generator, stratified
 from recipe_widgets.data.vault import Vault
 
 
@@ -33,7 +33,7 @@ def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
                           expected="a number above 0, up to 10", mend="Try 1.0.")
     have = data.train.size
     count = max(1, round(have * float(share)))
-    rows = torch.randint(have, (count,), generator=stratified_split.split_generator(seed))
+    rows = torch.randint(have, (count,), generator=split_generator(seed))
     return _with_train(data, rows, f"{count} training samples drawn with replacement, seed {seed}")
 
 
@@ -45,10 +45,10 @@ def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
     if not 1 <= count <= data.train.size:
         raise RecipeError("parts(count=)", found=repr(count),
                           expected=f"a whole number from 1 to {data.train.size}", mend="Try 3.")
-    draw, left = stratified_split.split_generator(seed), torch.arange(data.train.size)
+    draw, left = split_generator(seed), torch.arange(data.train.size)
     made = []
     for k in range(int(count), 0, -1):
-        chosen, rest = stratified_split.stratified(data.train.y.cpu()[left], round(len(left) / k), draw)
+        chosen, rest = stratified(data.train.y.cpu()[left], round(len(left) / k), draw)
         made.append(
             _with_train(data, left[chosen],
                         f"part {count - k + 1} of {count} of the training samples, seed {seed}"))
@@ -152,6 +152,6 @@ def balanced(data: Data, seed: int = 0) -> Data:
 
 def _rows_by_class(data: Data, seed: int) -> list[torch.Tensor]:
     """Each class's rows of the training split, in random order."""
-    order = torch.randperm(data.train.size, generator=stratified_split.split_generator(seed))
+    order = torch.randperm(data.train.size, generator=split_generator(seed))
     labels = data.train.y.cpu()[order]
     return [order[labels == k] for k in range(data.num_classes)]

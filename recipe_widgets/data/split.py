@@ -39,6 +39,10 @@ class Samples:
             0, here)
         return Samples(x, self.y.index_select(0, here), self.index[rows], self.origin[rows])
 
+    def copy(self) -> Samples:
+        """The same samples in memory of their own."""
+        return Samples(self.x.clone(), self.y.clone(), self.index.clone(), self.origin.clone())
+
     @staticmethod
     def join(parts: Sequence[Samples]) -> Samples:
         return Samples(*(torch.cat([getattr(part, name)

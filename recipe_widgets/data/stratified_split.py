@@ -1,4 +1,4 @@
-"""Dealing samples into splits: stratified, seeded, and the same on every machine."""
+"""Stratified splits of samples by seed, the same on every machine."""
 
 from __future__ import annotations
 
@@ -20,46 +20,49 @@ def stratified(y: torch.Tensor, count: int,
     """
     labels = y.cpu().numpy()  # numpy sorts in one thread, whatever else keeps the cores busy
     sizes = np.bincount(labels)
-    quota, over = np.divmod(sizes * count, max(1, len(labels)))
+    quota, over = np.divmod(sizes * count, max(1, len(labels)))  # (K,) each
+    # the largest remainder method
     quota[np.argsort(-over, kind="stable")[: count - int(quota.sum())]] += 1
     shuffled = torch.randperm(len(labels), generator=draw).numpy()
-    # 16 bits take a radix sort
+    # 16 bits take a radix sort, several times as fast
     narrow = labels.astype(np.uint16) if len(sizes) <= 2**16 else labels
-    order = shuffled[np.argsort(narrow[shuffled],
-                                kind="stable")]  # class after class, each in random order
+    # class after class, each in random order
+    order = shuffled[np.argsort(narrow[shuffled], kind="stable")]
     grouped = labels[order]
+    # of each row within its class: 0, 1, ...
     rank = np.arange(len(labels)) - (np.cumsum(sizes) - sizes)[grouped]
     chosen = np.zeros(len(labels), bool)
     chosen[order] = rank < quota[grouped]
     return torch.from_numpy(np.flatnonzero(chosen)), torch.from_numpy(np.flatnonzero(~chosen))
 
 
-def three_ways(y: torch.Tensor, validation: int, test: int, seed: int) -> tuple[torch.Tensor, ...]:
+def split_rows(y: torch.Tensor, validation: int, test: int, seed: int) -> tuple[torch.Tensor, ...]:
     """Rows of train, validation and test: disjoint, and together all of them."""
     draw = split_generator(seed)
-    kept, rest = stratified(y, test, draw)
-    chosen, train = stratified(y[rest], validation, draw)
-    return rest[train], rest[chosen], kept
+    test_rows, rest = stratified(y, test, draw)
+    chosen, train = stratified(y[rest], validation, draw)  # rows of `rest`
+    return rest[train], rest[chosen], test_rows
 
 
 def split_generator(seed: Any) -> torch.Generator:
+    """The generator that splits are drawn from; a `RecipeError` for what is no seed."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise RecipeError("Seed", found=repr(seed), expected="a whole number from 0 to 2**63 - 1",
                           mend="Try seed=0.")
     return generator(int(seed), "split")
 
 
-def fraction(value: Any, what: str) -> float:
+def checked_fraction(value: Any, what: str) -> float:
     """`value` as a fraction in [0, 1)."""
-    if isinstance(value,
-                  bool) or not isinstance(value, float | int | np.floating) or not 0 <= value < 1:
+    is_number = isinstance(value, float | int | np.floating) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < 1:
         raise RecipeError(what, found=repr(value),
                           expected="a fraction from 0 up to, not including, 1",
                           mend="Try 1/6; 0 is for none at all.")
     return float(value)
 
 
-def share(total: int, part: float, what: str) -> int:
+def sample_count(total: int, part: float, what: str) -> int:
     """How many of `total` samples a fraction means; none only when the fraction is 0."""
     count = round(total * part)
     if part and not count:
@@ -70,7 +73,8 @@ def share(total: int, part: float, what: str) -> int:
     return count
 
 
-def train_left(total: int, held_out: int, what: str) -> None:
+def check_train_left(total: int, held_out: int, what: str) -> None:
+    """Raise a `RecipeError` where validation and test leave nothing to train on."""
     if total - held_out < 1:
         raise RecipeError(what, found=f"{total} samples, all of them held out",
                           expected="at least one to train on",

@@ -19,7 +19,7 @@ from recipe_widgets.live.thread_count import rest_openmp, set_threads
 from recipe_widgets.plots import TrialDot, search_svg
 from recipe_widgets.plots.tuning import WORDS
 from recipe_widgets.tune import Tuning
-from recipe_widgets.tune.lost import storage_errors
+from recipe_widgets.tune.storage import storage_errors
 
 
 @dataclass(frozen=True)

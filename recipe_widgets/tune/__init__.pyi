@@ -6,7 +6,7 @@ from .search_space import Range as Range
 from .search_space import Space as Space
 from .search_space import space as space
 from .staged_search import coarse_to_fine as coarse_to_fine
-from .storage import hidden as hidden
+from .storage_url import hidden as hidden
 from .study import Trial as Trial
 from .study import Tuning as Tuning
 from .study import tune as tune

@@ -3,77 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import re
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.secrets import masked
-from recipe_widgets.core.validation import validated
+from recipe_widgets.tune.storage_url import as_url, hidden, parsed_url, without_secrets
 
 if TYPE_CHECKING:
     import optuna
-    from sqlalchemy.engine import URL
 
 # workers that start at the same moment all want to make the tables; the losers look again
 TRIES = 20
 _WANTED = "tuning.db, or an address like postgresql+psycopg://user:password@host:5432/name"
-SHOWN = ("host", "port", "dbname", "user", "sslmode", "connect_timeout", "application_name",
-         "target_session_attrs", "uri", "mode", "timeout"
-         )  # options of an address that hold no secret; a mistyped "pasword" does
-
-
-def as_url(storage: str) -> str:
-    """`storage` as an address; a plain file name becomes a SQLite file."""
-    return storage if "://" in storage else f"sqlite:///{storage}"
-
-
-def taken_apart(storage: str) -> URL | None:
-    """The parts of an address; None where it cannot be said for sure which of them is the
-    password.
-    """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        url = make_url(as_url(storage))
-    except (ArgumentError, ValueError):  # SQLAlchemy's own words may quote the address
-        return None
-    plain = storage.count(
-        "@") < 2 if "://" in storage else masked(storage) == storage  # no "://" mistyped
-    return url if plain else None
-
-
-@validated
-def hidden(storage: str | None) -> str:
-    """`storage` as it may be shown: without passwords."""
-    if storage is None:
-        return "memory"
-    url = taken_apart(storage)
-    if url is None:
-        return re.match(r"(\w+(\+\w+)?://)?", storage)[0] + "..."  # type: ignore[index]
-    query = {key: value if key.lower() in SHOWN else "***" for key, value in url.query.items()}
-    return url.set(query=query).render_as_string(hide_password=True)
-
-
-def without_secrets(text: str, storage: str) -> str:
-    """`text`, an error of a driver, without the passwords in `storage`."""
-    url = taken_apart(storage)
-    if url is None:
-        return "its address cannot be taken apart"
-    typed = re.findall(r"://[^:/]*:(.*)@", storage)
-    options = [
-        value for key in url.query if key.lower() not in SHOWN
-        for value in url.normalized_query[key]
-    ]
-    for secret in filter(None, [*typed, url.password or "", *options]):
-        for form in (secret, quote(secret,
-                                   safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]):
-            text = text.replace(form, "***")
-    return masked(text.replace(storage, hidden(storage)))
 
 
 def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.storages.BaseStorage:
@@ -90,7 +34,7 @@ def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.st
 
     if storage is None:
         return optuna.storages.InMemoryStorage()
-    if taken_apart(storage) is None:
+    if parsed_url(storage) is None:
         raise RecipeError("Storage", found=f"{hidden(storage)}, which cannot be taken apart",
                           expected=_WANTED,
                           mend="In a password write @ as %40, / as %2F, : as %3A.")
@@ -108,6 +52,64 @@ def open_storage(storage: str | None, heartbeat: int, retries: int) -> optuna.st
                     "For example tuning.db, or postgresql+psycopg://user@host/name.") from None
             time.sleep(0.05 * (attempt + 1))
     raise AssertionError
+
+
+def open_study(storage: str | None, name: str, metric: str, sampler: Any, pruner: Any,
+               heartbeat: int, retries: int) -> optuna.Study:
+    import optuna
+
+    opened = open_storage(storage, heartbeat, retries)
+    try:
+        return optuna.create_study(storage=opened, study_name=name, sampler=sampler, pruner=pruner,
+                                   load_if_exists=True,
+                                   direction="minimize" if metric == "val_loss" else "maximize")
+    except Exception as error:
+        if storage is None:
+            raise
+        raise RecipeError(
+            "Storage",
+            found=f"{hidden(storage)} ({without_secrets(str(error).splitlines()[0], storage)})",
+            expected="a database that can be written") from None
+
+
+def check_same_search(study: optuna.Study, mine: dict[str, Any], name: str) -> None:
+    """Raise a `RecipeError` unless all workers of a study search the same; the first one writes
+    down what that is.
+    """
+    stored = study.user_attrs
+    for key, value in mine.items():
+        if key not in stored:
+            study.set_user_attr(key, value)
+        elif stored[key] != value:
+            differing = key
+            if key == "base":  # settings: say which
+                knobs = [knob for knob in value if stored[key].get(knob) != value[knob]]
+                differing = f"{key} ({', '.join(knobs)})"
+            raise RecipeError(
+                "Tuning",
+                found=f"another search named {name!r} in this storage, of another {differing}",
+                expected="the same data, space, base and metric", mend="Take another name.")
+
+
+@contextlib.contextmanager
+def storage_errors(storage: str | None) -> Iterator[None]:
+    """Turn errors of a database that goes away in the midst of a search into one `RecipeError`,
+    without the password.
+    """
+    import optuna
+
+    if storage is None:
+        yield
+        return
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError, sqlite3.Error) as error:
+        said = without_secrets((str(error).splitlines() or [type(error).__name__])[0], storage)
+        raise RecipeError("Storage", found=f"{hidden(storage)} was lost ({said})",
+                          expected="a database that answers",
+                          mend="Finished trials are in it; give the same command again.") from None
 
 
 def _open(url: str, heartbeat: int, retries: int) -> optuna.storages.RDBStorage:

@@ -23,8 +23,6 @@ from recipe_widgets.training import (
     evaluate,
     torch_errors_explained,
 )
-from recipe_widgets.tune.lost import storage_errors
-from recipe_widgets.tune.opening import agree, open_study, with_looks
 from recipe_widgets.tune.samplers import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
 from recipe_widgets.tune.search_space import Space, size_of, space
 from recipe_widgets.tune.stale_trials import (
@@ -35,12 +33,21 @@ from recipe_widgets.tune.stale_trials import (
     requeue_stale_trials,
     trial_counts,
 )
-from recipe_widgets.tune.storage import hidden, quiet_optuna, settle
+from recipe_widgets.tune.storage import (
+    check_same_search,
+    open_study,
+    quiet_optuna,
+    settle,
+    storage_errors,
+)
+from recipe_widgets.tune.storage_url import hidden
 
 if TYPE_CHECKING:
     import optuna
 
 Metric = Literal["val_loss", "val_accuracy"]
+# per trial, and their validation samples, where the base names none
+EVALUATIONS, EVALUATION_SAMPLES = 8, 1000
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Tuning:
                  storage: str | None, name: str, heartbeat: Annotated[int, whole(1)],
                  retries: Annotated[int, whole(0)],
                  grid_points: Annotated[int, whole(1, 10**4)]) -> None:
-        self.data, self.space, self.base, self.metric = data, searched, with_looks(base), metric
+        self.data, self.space, self.base, self.metric = data, searched, with_evaluations(base), metric
         self.storage, self.name, self.retries, self.heartbeat = storage, name, int(retries), int(
             heartbeat)
         grid = searched.grid(grid_points)
@@ -83,7 +90,7 @@ class Tuning:
                                     make_pruner(pruner, self.base.max_steps), self.heartbeat,
                                     self.retries)
         with storage_errors(storage):
-            agree(
+            check_same_search(
                 self.study, {
                     "space": searched.to_dict(), "base": self.base.to_dict(), "metric": metric,
                     "data": data.sha256
@@ -300,6 +307,13 @@ class Tuning:
     def __repr__(self) -> str:
         done = self.trial_counts().finished
         return f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
+
+
+def with_evaluations(base: Settings) -> Settings:
+    """`base` with evaluations often enough for pruning, where the reader set none."""
+    if base.eval_every or base.eval_samples:
+        return base
+    return base.replace(eval_every=max(1, base.max_steps // EVALUATIONS), eval_samples=EVALUATION_SAMPLES)
 
 
 @validated

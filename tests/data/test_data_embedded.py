@@ -14,6 +14,7 @@ import pytest
 
 from recipe_widgets import RecipeError, load
 from recipe_widgets.data import embedded
+from recipe_widgets.data.datasets import DATASETS, DatasetRow
 from recipe_widgets.data.full_sets import SETS
 
 NAMES = ["mnist", "cifar10"]
@@ -159,3 +160,12 @@ def test_the_script_makes_a_manifest_that_loads(tmp_path: Path,
         assert len(samples.y) == count
         assert np.array_equal(samples.x, arrays[f"x_{part}"][samples.index].transpose(0, 3, 1, 2))
         assert np.array_equal(samples.y, arrays[f"y_{part}"][samples.index])
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.name)
+def test_the_table_says_what_the_manifest_says(row: DatasetRow) -> None:
+    about = embedded.manifest(row.name)
+    assert about["classes"] == list(row.classes)
+    assert about["shape"] == list(row.shape)
+    assert (about["source"], about["licence"], about["notes"]) == (row.source, row.licence,
+                                                                   row.notes)

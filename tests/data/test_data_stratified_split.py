@@ -43,7 +43,7 @@ def test_the_draw_never_changes() -> None:
 def test_three_ways_is_a_partition(labels: list[int], data: st.DataObject) -> None:
     test = data.draw(st.integers(0, len(labels)))
     validation = data.draw(st.integers(0, len(labels) - test))
-    parts = stratified_split.three_ways(torch.tensor(labels), validation, test, seed=3)
+    parts = stratified_split.split_rows(torch.tensor(labels), validation, test, seed=3)
     assert [len(part) for part in parts] == [len(labels) - validation - test, validation, test]
     assert sorted(torch.cat(parts).tolist()) == list(range(len(labels)))
     # never more than one sample away from the exact share
@@ -67,4 +67,4 @@ def test_bad_seeds(seed: object) -> None:
 @pytest.mark.parametrize("value", [1, -0.1, float("nan"), "0.2", None, True])
 def test_bad_fractions(value: object) -> None:
     with pytest.raises(RecipeError, match="fraction from 0"):
-        stratified_split.fraction(value, "here")
+        stratified_split.checked_fraction(value, "here")

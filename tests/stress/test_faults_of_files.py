@@ -22,7 +22,7 @@ from recipe_widgets.core.plain import read_text
 from recipe_widgets.data import embedded
 from recipe_widgets.data.full_sets import complete_arrays
 from recipe_widgets.lessons.nb10_squeeze.accuracy_story import records
-from tests.data.test_data_complete import CIFAR, cifar, equal
+from tests.data.test_data_full_sets import CIFAR, cifar, equal
 from tests.stress.damage import damaged, variants
 from tests.stress.kinds import BY_NAME, KINDS, Kind, newest, run_of, write_exported
 from tests.stress.tally import Tally, times

@@ -14,7 +14,8 @@ from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.cli import main
 from recipe_widgets.live.live_search import LiveSearch
 from recipe_widgets.tune import hidden, space, tune
-from recipe_widgets.tune.storage import open_storage, without_secrets
+from recipe_widgets.tune.storage import open_storage
+from recipe_widgets.tune.storage_url import without_secrets
 from tests.stress.tally import Tally, times
 
 SECRETS = ("topsecret", "t0p/s3cret", "t0p@s3cret", "t0p:s3cret@x", "t0p%40s3cret", "t0p#s3cret?x",

@@ -15,7 +15,8 @@ from recipe_widgets.cli.tune import parse_knobs
 from recipe_widgets.tune import Categorical, Range, coarse_to_fine, finalists, hidden, space, tune
 from recipe_widgets.tune.samplers import make_sampler
 from recipe_widgets.tune.stale_trials import requeue, requeue_stale_trials
-from recipe_widgets.tune.storage import open_storage, quiet_optuna, without_secrets
+from recipe_widgets.tune.storage import open_storage, quiet_optuna
+from recipe_widgets.tune.storage_url import without_secrets
 
 BASE = Settings(width=8, max_steps=60, batch_size=32, eval_every=15)
 
