@@ -13,7 +13,7 @@ from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.hooks import service
 from recipe_widgets.core.validation import measured, validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.rules.spread import Paired, paired
+from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.training import train_many
 from recipe_widgets.training.early_stopping import final_accuracy
 

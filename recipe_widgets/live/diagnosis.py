@@ -9,7 +9,10 @@ import time
 
 from recipe_widgets.core import CheckResult, Run
 from recipe_widgets.live.pacing import DIAGNOSE_EVERY, DIAGNOSE_FROM_STEP, DIAGNOSE_SHARE
-from recipe_widgets.rules import curves, fit
+from recipe_widgets.rules.curve_shape import LossCurve, curve_shape
+from recipe_widgets.rules.fit_diagnosis import TrainAndValidation, fit_diagnosis
+from recipe_widgets.rules.lr_verdict import CurveAndUpdates, lr_verdict
+from recipe_widgets.rules.noise_level import BatchLosses, noise_level
 
 
 def diagnose(run: Run | None) -> str:
@@ -56,17 +59,20 @@ def results(run: Run) -> list[CheckResult]:
         since = run.changes[-1][0]
         if len(at) - since >= DIAGNOSE_FROM_STEP:
             at, loss, moved = at[since:], loss[since:], moved[moved_at >= since]
-    found = [curves.lr_verdict(loss, moved, lr=run.newest.lr), curves.curve_shape(loss)]
+    found = [
+        lr_verdict(CurveAndUpdates(loss, moved, lr=run.newest.lr)),
+        curve_shape(LossCurve(loss))
+    ]
     if found[0].status == "warn":
         found = found[:1]  # both speak of the same cause
     looks, val = history.arrays("val_loss")
     _, hits = history.arrays("train_accuracy")
     if len(looks):
         known = float(hits[-20:].mean()) if len(hits) >= 5 else None
-        found.append(fit.fit_diagnosis(at.astype(float), loss, looks.astype(float), val, known,
-                                       history.arrays("val_accuracy")[1]))
+        accuracy = history.arrays("val_accuracy")[1]
+        found.append(fit_diagnosis(TrainAndValidation(at, loss, looks, val, known, accuracy)))
     else:
-        found.append(curves.noise_level(loss, run.newest.batch_size))
+        found.append(noise_level(BatchLosses(loss, run.newest.batch_size)))
     return found
 
 

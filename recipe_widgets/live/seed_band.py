@@ -14,7 +14,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.live.active_run import live_settings
 from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.plots import CurveBand
-from recipe_widgets.rules.spread import Paired, paired
+from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.training import MultiSeedTraining
 
 SEEDS = 8  # runs of each setting

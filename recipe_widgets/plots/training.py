@@ -21,7 +21,7 @@ from recipe_widgets.plots.figures import (
     threshold_line,
     titled_axes,
 )
-from recipe_widgets.rules.series import smooth
+from recipe_widgets.rules.statistics import smooth
 from recipe_widgets.rules.timing import SLOW_MS
 
 Array = npt.NDArray[np.float64]

@@ -1,3 +1,8 @@
-"""Layer 4: judgements. Evidence in, a `CheckResult` out; pure functions that checks, watchers
-and panels share.
+"""The one rulebook: what is wrong, from which number on, why it hurts and how to mend it.
+
+One file a rule; `rulebook` tells how a rule is made, and finds them all.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recipe_widgets.rules.curves import curve_shape, lr_verdict, noise_level
 from recipe_widgets.rules.fit import fit_diagnosis
 from recipe_widgets.rules.lr_range import lr_range
-from recipe_widgets.rules.series import facts, jumps
+from recipe_widgets.rules.statistics import facts, jumps
 from recipe_widgets.rules.timing import duration, timing
 
 T = np.arange(300)

@@ -10,7 +10,7 @@ import numpy as np
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.lessons.common.comparison import Comparison
-from recipe_widgets.rules.spread import Paired, paired
+from recipe_widgets.rules.statistics import Paired, paired
 
 Outcome = Literal["holds here", "the reverse was measured",
                   "no difference beyond the seeds' spread", "too few seeds"]

@@ -17,7 +17,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
 from recipe_widgets.lessons.common.trials import points
 from recipe_widgets.plots import Picture
-from recipe_widgets.rules.spread import paired
+from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import evaluate, train_many
 
 

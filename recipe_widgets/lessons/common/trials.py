@@ -14,7 +14,7 @@ from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
-from recipe_widgets.rules.spread import Paired, paired
+from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.training import evaluate, train
 from recipe_widgets.training.losses import LossFunction
 from recipe_widgets.training.validation import stratified_subset

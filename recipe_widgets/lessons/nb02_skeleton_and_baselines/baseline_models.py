@@ -20,7 +20,7 @@ from recipe_widgets.lessons.common.changed_data import zeroed
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.rules.spread import paired
+from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import train, train_many
 
 

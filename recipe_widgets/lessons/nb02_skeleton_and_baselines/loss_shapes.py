@@ -18,7 +18,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison, compare
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.rules.spread import paired
+from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import eval_mode, train
 
 Numbers = npt.NDArray[np.float64]

@@ -19,7 +19,7 @@ from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.lessons.common.trials import Trials
 from recipe_widgets.models import Dropout, build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.rules.spread import Paired, paired
+from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.training import eval_mode, train_many
 
 

@@ -19,7 +19,7 @@ from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.common.trials import points
 from recipe_widgets.plots import Picture, downsample
-from recipe_widgets.rules.spread import paired
+from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import Evaluation, MultiSeedTraining, evaluate, train
 
 

@@ -20,7 +20,7 @@ from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.lessons.common.trials import Trials, points
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
-from recipe_widgets.rules.spread import paired
+from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import Training, WeightAverage, evaluate, train, train_many
 from recipe_widgets.training.validation import stratified_subset
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recipe_widgets.rules.spread import _T, paired
+from recipe_widgets.rules.statistics import _STUDENT_T, paired
 
 
 def test_the_table_is_students() -> None:
-    assert np.allclose(_T, [stats.t.ppf(0.975, n) for n in range(1, len(_T) + 1)], atol=6e-4)
+    assert np.allclose(_STUDENT_T, [stats.t.ppf(0.975, n) for n in range(1, len(_STUDENT_T) + 1)], atol=6e-4)
 
 
 def test_the_interval_is_scipys() -> None:

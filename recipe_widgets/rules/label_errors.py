@@ -1,0 +1,84 @@
+"""Labels agree with confident predictions of learners that never saw them.
+
+What it finds
+    Wrong labels, by confident learning on out-of-sample predictions, and classes that the
+    predictions cannot tell apart (one class under two names).
+Why it hurts
+    A net learns a wrong label by heart as well as a right one; in the test set wrong labels decide
+    which of two good models looks better.
+How to mend
+    Look at the samples of details["ranked"], the worst first; take the majority of several
+    annotators; merge classes that are one.
+When it stays silent
+    When the predictions are too weak to judge by, and below 8 % of the labels it only notes: a few
+    are in every data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.rulebook import Rule, rule
+from recipe_widgets.rules.texts import NORTHCUTT, few
+
+Array = npt.NDArray[Any]
+NOISE = 0.08  # share of wrong labels; C. Northcutt et al. 2021 found 3.4 % in ten test sets, 0.2-10
+FEWEST = 5  # wrong labels, whatever their share
+ENOUGH = 0.5  # of the way from chance to certain: accuracy below which predictions say nothing
+
+
+@dataclass(frozen=True)
+class SuspiciousLabels:
+    """Labels that disagree with confident out-of-sample predictions.
+
+    Attributes:
+        ranked: split -> {rows, given, suggested, quality}: the most suspicious first.
+        samples: labels in all. issues: how many confident learning counts as wrong.
+        sure: those of them whose given label is all but ruled out.
+        accuracy: of the predictions. chance: share of the largest class.
+        overlap: pairs of classes that the predictions cannot tell apart, with the share of mutual
+            confusion.
+        confused: the confident joint (K, K).
+    """
+
+    ranked: Mapping[str, Mapping[str, Array]]
+    samples: int
+    issues: int
+    sure: int
+    accuracy: float
+    chance: float
+    overlap: Sequence[tuple[str, str, float]] = ()
+    confused: Array | None = None
+
+
+@rule(worst="warning", source=NORTHCUTT)
+def label_errors(rule: Rule[SuspiciousLabels], seen: SuspiciousLabels) -> CheckResult:
+    share = seen.sure / max(1, seen.samples)
+    rule = rule.about(details={
+        "ranked": dict(seen.ranked), "accuracy": seen.accuracy, "joint": seen.confused, "overlap":
+        tuple(seen.overlap), "issues": seen.issues
+    })
+    if seen.accuracy < seen.chance + ENOUGH * (1 - seen.chance) and not seen.overlap:
+        return rule.cannot_tell(
+            f"the predictions are too weak to judge labels by (accuracy {seen.accuracy:.2f}, the "
+            f"largest class has {seen.chance:.2f})")
+    if seen.overlap:
+        pairs = few([f"{a} and {b}" for a, b, _ in seen.overlap], 3)
+        return rule.warns(
+            f"classes cannot be told apart: {pairs}: one class under two names?",
+            measured=seen.overlap[0][2], expected="below 0.3",
+            unit="of the two classes are confused",
+            advice="Merge them, or look at how the labels are written.")
+    rule = rule.about(measured=share, expected=f"below {NOISE:g}", unit="of the labels",
+                      advice="Look at the samples of details['ranked'], worst first.")
+    counts = f"{seen.issues} of {seen.samples} labels"
+    if share > NOISE and seen.sure >= FEWEST:
+        return rule.warns(f"about {counts} look wrong, {seen.sure} of them all but surely")
+    if seen.issues:
+        return rule.notes(f"about {counts} may be wrong, {seen.sure} of them all but surely")
+    return rule.passes(f"no label of {seen.samples} contradicts a confident prediction")

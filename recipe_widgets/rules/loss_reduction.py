@@ -1,0 +1,86 @@
+"""The loss is the mean over the samples of a batch.
+
+What it finds
+    A sum over the batch, a mean divided by the batch size once more, a mean over the classes, (N, 1)
+    against (N,) that broadcasts to (N, N), and reductions over a wrong axis.
+Why it hurts
+    The learning rate changes in disguise: by the batch size, by the number of classes. Broadcasting
+    compares every sample with every other one, and the net learns the mean of the targets.
+How to mend
+    reduction="mean", and nothing more; output.squeeze(1) before a regression loss; soft-max and
+    sums over dim=1.
+When it stays silent
+    When the loss is zero or no number on random outputs. Losses that weigh or couple samples on
+    purpose (contrastive ones) are only noted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.rulebook import Rule, rule
+from recipe_widgets.rules.texts import KARPATHY_RECIPE
+
+EQUAL = 1e-3  # relative difference of two losses that are the same number in float32
+
+
+@dataclass(frozen=True)
+class LossOnRandomOutputs:
+    """What a loss gives for the same random outputs, presented in several ways.
+
+    Attributes:
+        twice: loss of the batch written twice over. whole: loss of the batch.
+        singles: mean of the losses of its samples one by one.
+        squeezed: the loss when output and target are given the same shape; None where they have it.
+        classes: K when the loss is one of classes, else 0.
+        scale: multiple of the textbook cross-entropy, if it is one.
+    """
+
+    twice: float
+    singles: float
+    whole: float
+    squeezed: float | None = None
+    classes: int = 0
+    scale: float | None = None
+
+
+@rule(worst="error", source=KARPATHY_RECIPE)
+def loss_reduction(rule: Rule[LossOnRandomOutputs], seen: LossOnRandomOutputs) -> CheckResult:
+    whole, singles, classes, scale = seen.whole, seen.singles, seen.classes, seen.scale
+    if not np.isfinite([seen.twice, singles, whole]).all() or abs(whole) < 1e-12:
+        return rule.cannot_tell("the loss is zero or no number on random outputs")
+    if seen.squeezed is not None and not (_equal(seen.squeezed, whole) or _equal(singles, whole)):
+        return rule.fails(
+            "output and target broadcast to (N, N): every sample is compared with every other one",
+            measured=whole, expected=seen.squeezed,
+            advice="Give both the same shape, for example output.squeeze(1).")
+    ratio = seen.twice / whole  # 1 for a mean, 2 for a sum, 1/2 for a mean of a mean
+    by_size = rule.about(measured=ratio, expected=1.0, unit="loss of the batch twice over / once")
+    if _equal(ratio, 2.0):
+        return by_size.warns("the loss is a sum over the batch: the step grows with the batch size",
+                             advice="Take the mean.")
+    if _equal(ratio, 0.5):
+        return by_size.fails("the loss is divided by the batch size twice",
+                             advice="Take the mean once.")
+    if classes > 1 and scale is not None and _equal(scale, 1 / classes):
+        return rule.warns("the cross-entropy is a mean over the classes, too: it is K times too small",
+                          measured=scale, expected=1.0, unit="of the textbook loss",
+                          advice="Sum over the classes, mean over the samples.")
+    if _equal(ratio, 1.0) and (_equal(singles, whole) or not classes):
+        return by_size.passes("the loss is a mean over the samples")
+    rule = rule.about(measured=singles, expected=whole)
+    if _equal(ratio, 1.0):
+        return rule.notes("the loss weighs the samples of a batch differently")
+    rule = rule.about(
+        advice="Soft-max and sums of a classification loss run over the class axis (dim=1).")
+    if classes:
+        return rule.warns(
+            "the loss couples the samples of a batch: a reduction over the wrong axis?")
+    return rule.notes("the loss couples the samples of a batch, as contrastive losses do")
+
+
+def _equal(a: float, b: float) -> bool:
+    return bool(abs(a - b) <= EQUAL * max(1e-9, abs(a), abs(b)))
