@@ -12,19 +12,29 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from recipe_widgets.checks.losses import loss_facts
-from recipe_widgets.checks.runner import SUBJECT_OPTIONS, Check, as_subject
-from recipe_widgets.checks.subject import Subject
-from recipe_widgets.core import CheckResult, History, RecipeError, Run, Status, rng_guard
+from recipe_widgets.checks.check_decorator import (
+    CannotTellError,
+    Check,
+    Gather,
+    as_subject,
+    judged,
+    register,
+    subject_options,
+)
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.loss_probing import loss_facts
+from recipe_widgets.core import CheckResult, History, RecipeError, Run, rng_guard
 from recipe_widgets.core.validation import real, validated, whole
-from recipe_widgets.rules import curves as judge
-from recipe_widgets.rules import fit as judge_fit
+from recipe_widgets.rules.curve_shape import LossCurve
+from recipe_widgets.rules.fit_diagnosis import TrainAndValidation
+from recipe_widgets.rules.lr_verdict import CurveAndUpdates
+from recipe_widgets.rules.noise_level import BatchLosses
 
 Array = npt.NDArray[np.float64]
 _FALL = ("cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed")
 
 
-class Evidence:
+class TrainingCurves:
     """The columns of a training, as arrays.
 
     Attributes:
@@ -34,13 +44,13 @@ class Evidence:
 
     def __init__(self, given: Any, falls: bool | None = None) -> None:
         self.settings = given.settings if isinstance(given, Run) else None
-        held = given.history if isinstance(given, Run) else given
-        if isinstance(held, History):
-            self.columns = {name: held.arrays(name) for name in held.names}
-        elif isinstance(held, Mapping):
-            self.columns = {str(name): _column(name, values) for name, values in held.items()}
+        history = given.history if isinstance(given, Run) else given
+        if isinstance(history, History):
+            self.columns = {name: history.arrays(name) for name in history.names}
+        elif isinstance(history, Mapping):
+            self.columns = {str(name): _column(name, values) for name, values in history.items()}
         else:
-            self.columns = {"train_loss": _column("train_loss", held)}
+            self.columns = {"train_loss": _column("train_loss", history)}
         if "train_loss" not in self.columns:
             raise RecipeError("History", found="columns " + (", ".join(self.columns) or "none"),
                               expected="a column train_loss",
@@ -67,9 +77,9 @@ def _column(name: object, values: Any) -> tuple[Array, Array]:
     try:
         parts = values if isinstance(values, tuple) and len(values) == 2 and np.ndim(
             values[0]) else (None, values)
-        value = np.asarray(_home(parts[1]), np.float64)
+        value = np.asarray(_on_cpu(parts[1]), np.float64)
         step = np.arange(value.size, dtype=np.float64) if parts[0] is None else np.asarray(
-            _home(parts[0]), np.float64)
+            _on_cpu(parts[0]), np.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise RecipeError(
             what, found=type(values).__name__, expected="numbers, one per step",
@@ -84,7 +94,7 @@ def _column(name: object, values: Any) -> tuple[Array, Array]:
     return step, value
 
 
-def _home(values: Any) -> Any:
+def _on_cpu(values: Any) -> Any:
     if isinstance(values, torch.Tensor):
         return values.detach().cpu().double().numpy()
     if isinstance(values, (list, tuple)):
@@ -92,29 +102,31 @@ def _home(values: Any) -> Any:
     return values
 
 
-def curve_check(worst: Status) -> Callable[[Callable[..., CheckResult]], Check]:
-    """Make a check of `judge(evidence, **options)`: it takes a run, a history, columns or losses;
-    or, as every check does, a model with batches and a loss, whose `history` it reads."""
-    def wrap(gather: Callable[..., CheckResult]) -> Check:
-        gather = validated(gather)
+def curve_check(*, stage: str, place: float) -> Callable[[Gather], Check]:
+    """Make a check of `gather(curves, **options)`: it takes a run, a history, columns or losses;
+    or, as every check does, a model with batches and a loss, whose `history` it reads.
+    """
+    def wrap(gather: Gather) -> Check:
+        name, checked = gather.__name__, validated(gather)
 
         @functools.wraps(gather)
         @validated
         def run(given: Any, batches: Any = None, loss_fn: Any = None, *, falls: bool | None = None,
                 **options: Any) -> CheckResult:
-            own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
+            own = subject_options(options)
             if batches is not None or own:
                 given = as_subject(given, batches, loss_fn, own)
-            if not isinstance(given, Subject):
-                return gather(Evidence(given, falls), **options)
-            if given.history is None:
-                return CheckResult(gather.__name__, "skip",
-                                   "needs the curve of a training: history=run")
-            return gather(Evidence(given.history,
-                                   _should_fall(given) if falls is None else falls), **options)
+            if isinstance(given, Subject):
+                falls = _should_fall(given) if falls is None else falls
+                given = given.history
+                if given is None:
+                    return CheckResult(name, "skip", "needs the curve of a training: history=run")
+            try:
+                return judged(name, checked(TrainingCurves(given, falls), **options))
+            except CannotTellError as why:
+                return CheckResult(name, "skip", str(why))
 
-        run.__dict__["worst"] = worst
-        return run
+        return register(run, None, stage, place)
 
     return wrap
 
@@ -130,52 +142,52 @@ def _should_fall(target: Subject) -> bool:
         return False
 
 
-@curve_check("fail")
-def curve_shape(evidence: Evidence) -> CheckResult:
+@curve_check(stage="curves", place=1)
+def curve_shape(curves: TrainingCurves) -> LossCurve:
     """Does the training loss fall, stand still, rise, explode, jump, drown in noise, or stop being
     a number?
 
     Call it as `curve_shape(run)` or `curve_shape(losses)`; with `falls=False` for a loss that need
     not fall.
     """
-    return judge.curve_shape(evidence.values("train_loss"), falls=evidence.falls)
+    return LossCurve(curves.values("train_loss"), curves.falls)
 
 
-@curve_check("warn")
-def noise_level(evidence: Evidence, *,
-                batch_size: Annotated[int | None, whole(1)] = None) -> CheckResult:
+@curve_check(stage="curves", place=2)
+def noise_level(curves: TrainingCurves, *,
+                batch_size: Annotated[int | None, whole(1)] = None) -> BatchLosses:
     """How much do the losses of neighbouring steps differ, relative to their level?"""
-    if not evidence.falls:
-        return CheckResult("noise_level", "skip", "this loss need not fall")
-    size = batch_size if batch_size is not None or evidence.settings is None else evidence.settings.batch_size
-    return judge.noise_level(evidence.values("train_loss"), size)
+    if not curves.falls:
+        raise CannotTellError("this loss need not fall")
+    size = batch_size if batch_size is not None or curves.settings is None else curves.settings.batch_size
+    return BatchLosses(curves.values("train_loss"), size)
 
 
-@curve_check("warn")
-def lr_verdict(evidence: Evidence, *, ratio: Any = (),
-               lr: Annotated[float | None, real(0)] = None) -> CheckResult:
+@curve_check(stage="curves", place=3)
+def lr_verdict(curves: TrainingCurves, *, ratio: Any = (),
+               lr: Annotated[float | None, real(0)] = None) -> CurveAndUpdates:
     """Is the learning rate too high, high, good or low?
 
     It reads the loss, and the size of the updates where it is known: the column `update_ratio` or
     `ratio`, ‖change of the weights‖ / ‖weights‖ per step.
     """
     _, given = _column("ratio", ratio)
-    sizes = given if given.size else evidence.values("update_ratio")
-    rate = lr if lr is not None or evidence.settings is None else evidence.settings.lr
-    return judge.lr_verdict(evidence.values("train_loss"), sizes, lr=rate, falls=evidence.falls)
+    sizes = given if given.size else curves.values("update_ratio")
+    rate = lr if lr is not None or curves.settings is None else curves.settings.lr
+    return CurveAndUpdates(curves.values("train_loss"), sizes, rate, curves.falls)
 
 
-@curve_check("warn")
-def fit_diagnosis(evidence: Evidence) -> CheckResult:
+@curve_check(stage="curves", place=4)
+def fit_diagnosis(curves: TrainingCurves) -> TrainAndValidation:
     """Overfitting, underfitting, still improving or good, and the step of the best validation loss.
 
     Needs the columns `train_loss` and `val_loss`; `train_accuracy` and `val_accuracy` (0 to 1)
     help.
     """
-    hits = evidence.values("train_accuracy")
-    if not evidence.falls:
-        return CheckResult("fit_diagnosis", "skip", "this loss need not fall")
-    return judge_fit.fit_diagnosis(evidence.steps("train_loss"), evidence.values("train_loss"),
-                                   evidence.steps("val_loss"), evidence.values("val_loss"),
-                                   float(hits[-20:].mean()) if len(hits) >= 5 else None,
-                                   evidence.values("val_accuracy"))
+    hits = curves.values("train_accuracy")
+    if not curves.falls:
+        raise CannotTellError("this loss need not fall")
+    return TrainAndValidation(
+        curves.steps("train_loss"), curves.values("train_loss"), curves.steps("val_loss"),
+        curves.values("val_loss"),
+        float(hits[-20:].mean()) if len(hits) >= 5 else None, curves.values("val_accuracy"))

@@ -10,19 +10,20 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from recipe_widgets.checks.losses import output_of, replaced
-from recipe_widgets.checks.runner import (
-    CannotTellError,
-    bench,
-    check,
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject, generators_kept, pairs
+from recipe_widgets.checks.loss_probing import output_of, replaced
+from recipe_widgets.checks.training_copy import (
     duplicate,
     model_copy,
     seeded,
+    training_copy,
 )
-from recipe_widgets.checks.subject import Subject, generators_kept, pairs
 from recipe_widgets.core import CheckResult
 from recipe_widgets.data import Data, Split
-from recipe_widgets.rules import wiring as judge
+from recipe_widgets.rules.batch_independence import MixedSamples
+from recipe_widgets.rules.causal_dependence import FutureLeak
+from recipe_widgets.rules.loop_equals_vectorised import BatchAndSamples
 
 
 def _outputs(target: Subject, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -47,8 +48,8 @@ def _exchanged(x: torch.Tensor, pick: Any, seed: int = 0) -> torch.Tensor:
     return new
 
 
-@check("fail")
-def batch_independence(target: Subject) -> CheckResult:
+@check(stage="dependence", place=1)
+def batch_independence(target: Subject) -> MixedSamples | CheckResult:
     """Does the output of a sample depend on that sample alone? (Norms in eval mode.)
 
     Source: Karpathy, "use backprop to chart dependencies"; here by exchanging a sample, which also
@@ -71,11 +72,11 @@ def batch_independence(target: Subject) -> CheckResult:
         own = max(own, float(change[row]))
         change[row] = 0
         moved = max(moved, float(change.max()))
-    return judge.batch_independence(moved, float(before.std()), own)
+    return MixedSamples(moved, spread=float(before.std()), own=own)
 
 
-@check("fail")
-def causal_dependence(target: Subject, *, causal: bool | None = None) -> CheckResult:
+@check(stage="dependence", place=2)
+def causal_dependence(target: Subject, *, causal: bool | None = None) -> FutureLeak:
     """Does the output at position t depend on inputs up to t only?
 
     It may fail where the target of a position is the next input (a language model), or with
@@ -95,11 +96,11 @@ def causal_dependence(target: Subject, *, causal: bool | None = None) -> CheckRe
                                                 (slice(None), t), t)) - before)[:, :t].abs().max())
         / scale for t in range(1, x.shape[1])
     ]
-    return judge.causal_dependence(np.array([0.0, *leak]), following if causal is None else causal)
+    return FutureLeak(np.array([0.0, *leak]), following if causal is None else causal)
 
 
-@check("fail")
-def loop_equals_vectorised(target: Subject) -> CheckResult:
+@check(stage="dependence", place=3)
+def loop_equals_vectorised(target: Subject) -> BatchAndSamples:
     """Does a batch give what its samples give one by one, and the metric the same for any cut into
     batches?
 
@@ -114,7 +115,7 @@ def loop_equals_vectorised(target: Subject) -> CheckResult:
         stochastic = not torch.equal(target.logits(duplicate(model)(x)).double(), whole)
     metric = _metric(target, stochastic)
     gap = 0.0 if stochastic else gap / max(1e-6, float(whole.abs().max()))
-    return judge.loop_equals_vectorised(_loss_gap(target, x, y), gap, metric)
+    return BatchAndSamples(_loss_gap(target, x, y), gap, metric)
 
 
 def _loss_gap(target: Subject, x: torch.Tensor, y: torch.Tensor) -> float:
@@ -161,7 +162,7 @@ def _metric(target: Subject, stochastic: bool) -> list[float]:
 
 def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
     """What the reader's evaluation gives; None when it takes other batches or gives no number."""
-    made, g = bench(dataclasses.replace(target, optimizer=None)), torch.Generator().manual_seed(0)
+    made, g = training_copy(dataclasses.replace(target, optimizer=None)), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for p in made.model.parameters():
             p.add_(shake * p.abs().mean() * torch.randn(p.shape, generator=g).to(p))

@@ -10,16 +10,23 @@ from torch import nn
 from torch.nn.modules import batchnorm, dropout
 from torch.utils.data import DataLoader, TensorDataset
 
-from recipe_widgets.checks.runner import Bench, bench, check, model_copy, seeded, to_train
-from recipe_widgets.checks.subject import Batch, Subject, generators_kept
-from recipe_widgets.core import CheckResult
-from recipe_widgets.rules import wiring as judge
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Batch, Subject, generators_kept
+from recipe_widgets.checks.training_copy import (
+    TrainingCopy,
+    model_copy,
+    seeded,
+    to_train,
+    training_copy,
+)
+from recipe_widgets.rules.grads_are_cleared import ClearedGradients
+from recipe_widgets.rules.mode_toggles import ModesSeen
 
 _DROPOUTS, _BATCHNORM = dropout._DropoutNd, batchnorm._BatchNorm
 
 
-@check("fail")
-def mode_toggles(target: Subject) -> CheckResult:
+@check(stage="loop", place=1)
+def mode_toggles(target: Subject) -> ModesSeen:
     """Do training and evaluation run in their modes?
 
     It plays `evaluate` and `train_epoch` on copies where they are given, and compares two passes in
@@ -27,14 +34,12 @@ def mode_toggles(target: Subject) -> CheckResult:
     """
     model = model_copy(target)
     rates = [m.p for m in model.modules() if isinstance(m, _DROPOUTS) and m.p < 1.0]
-    facts: dict[str, object] = {"strong": max(rates, default=0.0)}
-    if _random_eval(target):
-        chosen = any(_drops_in_eval(m) for m in model.modules() if isinstance(m, _DROPOUTS))
-        facts["chosen_random" if chosen else "random_eval"] = True
-    facts["frozen_statistics"] = _frozen_statistics(target)
-    if target.evaluate is not None and target.validation is not None:
-        facts.update(_evaluation(target))
-    return judge.mode_toggles(facts)
+    random = _random_eval(target)
+    chosen = any(_drops_in_eval(m) for m in model.modules() if isinstance(m, _DROPOUTS))
+    evaluated = target.evaluate is not None and target.validation is not None
+    return ModesSeen(strong=max(rates, default=0.0), random_eval=random and not chosen,
+                     chosen_random=random and chosen, frozen_statistics=_frozen_statistics(target),
+                     **(_evaluation(target) if evaluated else {}))
 
 
 def _random_eval(target: Subject) -> bool:
@@ -56,7 +61,7 @@ def _drops_in_eval(module: nn.Module) -> bool:
         return False
 
 
-def _play(made: Bench, what: Callable[..., Any] | None, batches: Any) -> bool:
+def _play(made: TrainingCopy, what: Callable[..., Any] | None, batches: Any) -> bool:
     """Runs the reader's loop on copies; False when it does not take these arguments."""
     if what is None:
         return False
@@ -81,7 +86,7 @@ def short_loader(batches: Sequence[Batch], most: int = 3) -> Any:
 
 def _evaluation(target: Subject) -> dict[str, object]:
     """What the reader's evaluation does to a model that is in training mode."""
-    made, seen = bench(target), set[int]()
+    made, seen = training_copy(target), set[int]()
     if made.evaluate is None:
         return {}
     to_train(made.model)
@@ -102,17 +107,17 @@ def _evaluation(target: Subject) -> dict[str, object]:
         hook.remove()
     changed = {k for k, v in made.model.state_dict().items() if not torch.equal(v, before[k])}
     weights = {n for n, _ in made.model.named_parameters()}
-    facts: dict[str, object] = {
+    facts = {
         "changes_weights": bool(changed & weights), "eval_in_train": bool(seen),
         "changes_statistics": bool(changed - weights) and bool(seen)
     }
     stays = _in_eval(made, target, [m for _, m in parts])
-    alone = bench(target)
+    alone = training_copy(target)
     return {**facts, "stays_eval": stays and not _in_eval(alone, target, [
         m for m in to_train(alone.model).modules() if isinstance(m, (_DROPOUTS, _BATCHNORM))])}
 
 
-def _in_eval(made: Bench, target: Subject, parts: list[nn.Module]) -> bool:
+def _in_eval(made: TrainingCopy, target: Subject, parts: list[nn.Module]) -> bool:
     """Does the reader's training epoch run with all of these parts in eval mode?"""
     if made.train_epoch is None or not parts:
         return False
@@ -128,7 +133,7 @@ def _frozen_statistics(target: Subject) -> bool:
     """Do norms whose own parameters are all frozen go on updating in the reader's training
     epoch?
     """
-    made = bench(target)
+    made = training_copy(target)
     frozen = [
         m for m in made.model.modules() if isinstance(m, _BATCHNORM) and m.running_mean is not None
         and list(m.parameters()) and not any(p.requires_grad for p in m.parameters())
@@ -146,7 +151,7 @@ def _frozen_statistics(target: Subject) -> bool:
 class _Watch:
     """Counts backward passes that add to gradients which a step has already used."""
 
-    def __init__(self, made: Bench) -> None:
+    def __init__(self, made: TrainingCopy) -> None:
         self.stale = self.backwards = self.steps = 0
         self._used: set[int] = set()
         held = {id(p) for group in made.optimizer.param_groups for p in group["params"]}
@@ -170,8 +175,8 @@ class _Watch:
         self._used = {id(p) for p in self._parameters}
 
 
-@check("fail")
-def grads_are_cleared(target: Subject) -> CheckResult:
+@check(stage="loop", place=2)
+def grads_are_cleared(target: Subject) -> ClearedGradients:
     """Are gradients cleared between steps? It plays the reader's own `train_step` or `train_epoch`
     on copies.
 
@@ -179,18 +184,17 @@ def grads_are_cleared(target: Subject) -> CheckResult:
     has already used.
     Source: TrainCheck (OSDI 2025) watches the same order of events.
     """
-    made = bench(target)
+    made = training_copy(target)
     if made.optimizer is None or (made.train_step is None and made.train_epoch is None):
-        return CheckResult("grads_are_cleared", "skip",
-                           "needs an optimizer and your train_step or train_epoch")
+        raise CannotTellError("needs an optimizer and your train_step or train_epoch")
     to_train(made.model)
     watch = _Watch(made)
     _train(made, target)
-    return judge.grads_are_cleared(watch.stale, watch.backwards, watch.steps, not watch.stale
-                                   and _left(target))
+    return ClearedGradients(watch.stale, watch.backwards, watch.steps,
+                            left_by_evaluation=not watch.stale and _left(target))
 
 
-def _train(made: Bench, target: Subject, rounds: int = 3) -> None:
+def _train(made: TrainingCopy, target: Subject, rounds: int = 3) -> None:
     if made.train_step is not None:
         for i in range(rounds):
             made.train_step(made.model, made.optimizer, *target.batches[i % len(target.batches)])
@@ -204,7 +208,7 @@ def _train(made: Bench, target: Subject, rounds: int = 3) -> None:
 
 def _left(target: Subject) -> bool:
     """Does the evaluation leave gradients which the next training step adds to?"""
-    made = bench(target)
+    made = training_copy(target)
     if made.evaluate is None or made.train_step is None or target.validation is None:
         return False
     with seeded():

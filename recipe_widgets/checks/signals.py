@@ -12,21 +12,24 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from recipe_widgets.checks.runner import (
-    CannotTellError,
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.training_copy import (
     adam,
-    bench,
-    check,
-    descend,
     loss_on,
     model_copy,
-    play,
     to_train,
+    train_as_given,
+    train_plainly,
+    training_copy,
 )
-from recipe_widgets.checks.subject import Subject
-from recipe_widgets.core import CheckResult
 from recipe_widgets.core.validation import real, whole
-from recipe_widgets.rules import signals as judge
+from recipe_widgets.rules.dead_units import DeadUnits
+from recipe_widgets.rules.filters_smooth import FirstFilters
+from recipe_widgets.rules.gradient_norms import LayerGradients
+from recipe_widgets.rules.recurrent_spectrum import RecurrentRadii
+from recipe_widgets.rules.saturation import Saturation
+from recipe_widgets.rules.update_ratio import WeightUpdates
 
 _SQUASH = {"tanh": lambda a: a.abs(), "sigmoid": lambda a: (2 * a - 1).abs()}
 
@@ -67,7 +70,7 @@ def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: i
     """
     model = to_train(model_copy(target))
     if any(p.requires_grad for p in model.parameters()):
-        descend(target, model, adam(model), target.batches, steps, 2.0)
+        train_plainly(target, model, adam(model), target.batches, steps, 2.0)
     mode = Activations(see)
     with torch.no_grad():
         for x, _ in target.batches:
@@ -77,8 +80,8 @@ def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: i
     return sum(len(y) for _, y in target.batches)
 
 
-@check("warn")
-def dead_units(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
+@check(stage="signals", place=1)
+def dead_units(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> DeadUnits:
     """Units whose output is exactly zero for all samples of all batches.
 
     Many zeros alone are healthy: a sparse ReLU layer has no dead units.
@@ -91,14 +94,14 @@ def dead_units(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) ->
             largest[name] = torch.maximum(largest[name], top)
 
     samples = _watched(target, see, steps)
-    return judge.dead_units(
+    return DeadUnits(
         {name: float((top == 0).float().mean()) for name, top in largest.items() if len(top) > 3},
         samples)
 
 
-@check("warn")
+@check(stage="signals", place=2)
 def saturation(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3,
-               level: Annotated[float, real(0, 1)] = 0.97) -> CheckResult:
+               level: Annotated[float, real(0, 1)] = 0.97) -> Saturation:
     """tanh and sigmoid units beyond `level` on most samples. Bounded outputs of the network
     itself do not count.
     """
@@ -116,7 +119,7 @@ def saturation(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3,
         for name, parts in high.items()
         if len({len(part) for part in parts}) == 1
     }
-    return judge.saturation(shares)
+    return Saturation(shares)
 
 
 def _output(target: Subject) -> Any:
@@ -124,13 +127,13 @@ def _output(target: Subject) -> Any:
         return to_train(model_copy(target))(target.x)
 
 
-@check("warn")
-def gradient_norms(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
+@check(stage="signals", place=3)
+def gradient_norms(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> LayerGradients:
     """Size of the gradient of each weight tensor after a few steps: does it vanish or explode
     with depth?
     """
     model = to_train(model_copy(target))
-    descend(target, model, adam(model), target.batches, steps, 2.0)
+    train_plainly(target, model, adam(model), target.batches, steps, 2.0)
     named = {n: p for n, p in model.named_parameters() if p.requires_grad and p.ndim > 1}
     if not named:
         raise CannotTellError("no weights require a gradient")
@@ -140,20 +143,20 @@ def gradient_norms(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3
                                     allow_unused=True)
         for n, grad in zip(named, grads, strict=True):
             total[n] += 0.0 if grad is None else float(grad.pow(2).mean())
-    return judge.gradient_norms(
+    return LayerGradients(
         {n: (value / len(target.batches[:4]))**0.5 for n, value in total.items()})
 
 
-@check("fail")
+@check(stage="loop", place=3)
 def update_ratio(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 12,
-                 seconds: Annotated[float, real(0)] = 2.0) -> CheckResult:
+                 seconds: Annotated[float, real(0)] = 2.0) -> WeightUpdates:
     """How far the parameters really move in a step of the reader's own training, relative to their
     size.
 
     It is the change that is measured, not the gradient: momentum, Adam, clipping and scaled losses
         all count.
     """
-    made = bench(target)
+    made = training_copy(target)
     if made.optimizer is None and made.train_step is None:
         raise CannotTellError("needs an optimiser")
     to_train(made.model)
@@ -174,14 +177,14 @@ def update_ratio(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 12
             last[n] = p.detach().clone()
 
     before = loss_on(target, made.model, target.batches)
-    play(target, made, target.batches, steps, seconds, look)
+    train_as_given(target, made, target.batches, steps, seconds, look)
     helped = loss_on(target, to_train(made.model), target.batches) < 0.8 * before
-    return judge.update_ratio({n: np.array(values) for n, values in ratios.items()}, moved, helped)
+    return WeightUpdates({n: np.array(values) for n, values in ratios.items()}, moved, helped)
 
 
 
-@check("warn")
-def filters_smooth(target: Subject, *, trained: bool = False) -> CheckResult:
+@check(stage="signals", place=4)
+def filters_smooth(target: Subject, *, trained: bool = False) -> FirstFilters:
     """Are the filters of the first convolution smooth? Judged with `trained=True` only; before,
     they are noise.
     """
@@ -195,11 +198,11 @@ def filters_smooth(target: Subject, *, trained: bool = False) -> CheckResult:
                       for a, b in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
     cells = int(np.prod(first.kernel_size))
     # Noise, once its mean is taken away, has a correlation of -1 / (cells - 1).
-    return judge.filters_smooth(correlation + 1 / (cells - 1), w.cpu().numpy(), trained)
+    return FirstFilters(correlation + 1 / (cells - 1), w.cpu().numpy(), trained)
 
 
-@check("warn")
-def recurrent_spectrum(target: Subject) -> CheckResult:
+@check(stage="signals", place=5)
+def recurrent_spectrum(target: Subject) -> RecurrentRadii:
     """Spectral radius of the recurrent matrices: much above one explodes, far below one forgets."""
     radii: dict[str, float] = {}
     gated = True
@@ -214,4 +217,4 @@ def recurrent_spectrum(target: Subject) -> CheckResult:
                     radii[f"{path}.{name}[{i}]"] = float(torch.linalg.eigvals(block).abs().max())
     if not radii:
         raise CannotTellError("no recurrent layer")
-    return judge.recurrent_spectrum(radii, gated)
+    return RecurrentRadii(radii, gated)

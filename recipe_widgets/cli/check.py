@@ -22,7 +22,7 @@ def add_to(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print what the checks say; the exit status is 3 where --fail-on is met."""
-    from recipe_widgets.checks.shell import check_named
+    from recipe_widgets.checks.build_function import check_named
 
     report = check_named(chosen.target, only=chosen.select or None, ignore=chosen.ignore,
                          progress=sys.stderr.isatty())

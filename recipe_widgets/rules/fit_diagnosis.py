@@ -106,10 +106,10 @@ def _verdict(run: TrainAndValidation, steps: Array, train: Array, looks: Array,
     a_little_up = late and rise > max(0.1 * lowest, wobble)
     falls = not turned and not a_little_up and (_falls_on(train, scale) or
                                                 (not late and _falls_on(validation, scale)))
-    if run.train_accuracy is not None and len(scores) and not falls:
-        if run.train_accuracy - scores[-1] > ACCURACY_GAP and gap > 0.05 * scale:
-            return ("overfitting", f"overfitting: {run.train_accuracy:.0%} right in training, "
-                    f"{scores[-1]:.0%} in validation", gap)
+    known = run.train_accuracy if len(scores) and not falls else None
+    if known is not None and known - scores[-1] > ACCURACY_GAP and gap > 0.05 * scale:
+        return ("overfitting", f"overfitting: {known:.0%} right in training, {scores[-1]:.0%} in "
+                "validation", gap)
     if falls:
         return "still improving", f"still improving: {where}", gap
     if end > 0.33 * scale and gap < 0.15 * end:

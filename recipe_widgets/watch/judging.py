@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from recipe_widgets.core import CheckResult, Finding, rng_guard
-from recipe_widgets.rules import events, seen_loss, signals, wiring
+from recipe_widgets.rules import events, seen_loss
 from recipe_widgets.rules import seen_run as run
+from recipe_widgets.rules.bias_before_norm import BiasesBeforeNorm, bias_before_norm
+from recipe_widgets.rules.dead_units import DeadUnits, dead_units
+from recipe_widgets.rules.gradients_flow import GradientReach, gradients_flow
+from recipe_widgets.rules.init_scale import SignalSizes, init_scale
+from recipe_widgets.rules.optimizer_covers_model import OptimizerContents, optimizer_covers_model
+from recipe_widgets.rules.saturation import Saturation, saturation
 from recipe_widgets.watch.data_judging import data_findings
 from recipe_widgets.watch.deduplicate import merged
 from recipe_widgets.watch.evidence import model_probes as probes
@@ -172,12 +178,10 @@ class Verdict:
             number = sum(len(s.ids - s.with_grad - set(own)) for s in stale)
             if missing and not unregistered and not number and not part:
                 continue
-            result = wiring.optimizer_covers_model(missing, number, sorted(unregistered),
-                                                   len(set(own) & h.ids))
-            if not unregistered and not number and _whole_modules(module, missing):
-                result = CheckResult(result.name, "warn", result.message, result.measured,
-                                     result.expected, result.unit, result.advice, result.source)
-            self.say(result, m.at if unregistered else h.made_at)
+            whole = not unregistered and not number and _whole_modules(module, missing)
+            contents = OptimizerContents(len(set(own) & h.ids), missing, number,
+                                         sorted(unregistered), whole_branches=whole)
+            self.say(optimizer_covers_model(contents), m.at if unregistered else h.made_at)
 
     def models(self) -> None:
         r = self.r
@@ -214,7 +218,7 @@ class Verdict:
         for name, at in list(norms.items())[:1]:
             self.say(run.frozen_norm(name, len(norms)), at)
         if r.seen.biases:
-            self.say(wiring.bias_before_norm(sorted(r.seen.biases)),
+            self.say(bias_before_norm(BiasesBeforeNorm(sorted(r.seen.biases))),
                      next((m.at for m in r.modules.all if m.trained), None))
         frozen = [n for n, (_, ids) in r.seen.frozen.get("random", {}).items() if not ids & learnt]
         if frozen:
@@ -236,11 +240,8 @@ class Verdict:
         changing = probes.changes_output(m, module, [n for n, _ in silent])
         if changing:
             fresh = any(self.r.modules._fresh(p) for n, p in silent if n in changing)
-            result = wiring.gradients_flow(changing, [], [], [], False, False)
             at = next(iter(self.r.seen.detached), None) or m.at
-            self.say(
-                result if fresh else CheckResult(result.name, "note", result.message,
-                                                 advice=result.advice), at)
+            self.say(gradients_flow(GradientReach(changing, pretrained=not fresh)), at)
 
     def functions(self) -> None:
         for own, inputs in self.r.seen.functions.items():
@@ -288,7 +289,8 @@ class Verdict:
             worst = max(dead, key=lambda k: dead[k][0])
             self.say(
                 _only_bad(
-                    signals.dead_units({k: v[0] for k, v in dead.items()}, dead[worst][1].samples)),
+                    dead_units(
+                        DeadUnits({k: v[0] for k, v in dead.items()}, dead[worst][1].samples))),
                 dead[worst][1].at)
         full = {
             a.name: (sum(a.saturated) / len(a.saturated), a)
@@ -297,7 +299,7 @@ class Verdict:
         }
         if full:
             worst = max(full, key=lambda k: full[k][0])
-            self.say(_only_bad(signals.saturation({k: v[0] for k, v in full.items()})),
+            self.say(_only_bad(saturation(Saturation({k: v[0] for k, v in full.items()}))),
                      full[worst][1].at)
 
     def sizes(self) -> None:
@@ -322,9 +324,7 @@ class Verdict:
 
 
 def wiring_constant(name: str) -> CheckResult:
-    from recipe_widgets.rules.start import init_scale
-
-    return init_scale({}, [name], 1.0)
+    return init_scale(SignalSizes(identical=[name]))
 
 
 def _only_bad(result: CheckResult) -> CheckResult | None:

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets import RecipeError, checks
 from recipe_widgets.checks import learner
-from recipe_widgets.checks.labels import overlapping, sortedness
+from recipe_widgets.checks.data_labels import overlapping, sortedness
 
 from .models import batches, mlp
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from recipe_widgets import checks
 from recipe_widgets import evaluation as ev
-from recipe_widgets.checks.report import IN_ORDER
+from recipe_widgets.checks import all_checks
 from recipe_widgets.core import CheckResult
 from recipe_widgets.plots.checks import plot_check
 
@@ -72,7 +72,7 @@ def drawn(result):
     return picture
 
 
-@pytest.mark.parametrize("name", [check.__name__ for check in IN_ORDER])
+@pytest.mark.parametrize("name", list(all_checks()))
 def test_every_check_can_be_drawn(report, name):
     drawn(report[name])
 

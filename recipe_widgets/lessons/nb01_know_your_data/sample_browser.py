@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from recipe_widgets.checks.images import image_axes
+from recipe_widgets.checks.data_samples import image_axes
 from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data, Split
 from recipe_widgets.plots import Picture

@@ -14,7 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.checks import Subject, subject
-from recipe_widgets.checks.runner import seeded
+from recipe_widgets.checks.training_copy import (
+    seeded,
+)
 from recipe_widgets.core import History, generator
 from recipe_widgets.data import Data
 from recipe_widgets.training import BatchIndices

@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from recipe_widgets.checks.runner import seeded
+from recipe_widgets.checks.training_copy import seeded
 from recipe_widgets.core.validation import filled, tensor, validated, whole
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import MixedRows
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_programs import RowReader

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
-from recipe_widgets.checks.runner import seeded
+from recipe_widgets.checks.training_copy import seeded
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples as few_samples

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.checks.copies import copied
+from recipe_widgets.checks.model_copies import copied
 from recipe_widgets.core import CheckResult
-from recipe_widgets.rules import wiring
+from recipe_widgets.rules import rule_named
+from recipe_widgets.rules.batch_independence import MixedSamples
+from recipe_widgets.rules.causal_dependence import FutureLeak
 from recipe_widgets.watch.evidence.records import ModelRecord, tensors
 
 _ROWS = 16
@@ -115,7 +117,7 @@ def _mixed(model: nn.Module, args: Any, kwargs: Any, before: torch.Tensor,
         own = max(own, float(gap[row]))
         gap[row] = 0
         moved = max(moved, float(gap.max()))
-    return wiring.batch_independence(moved, float(before.std()), own)
+    return rule_named("batch_independence")(MixedSamples(moved, float(before.std()), own))
 
 
 def causal_dependence(seen: ModelRecord, module: nn.Module) -> CheckResult | None:
@@ -161,7 +163,7 @@ def _peeks(model: nn.Module, args: Any, kwargs: Any, x: torch.Tensor,
         if after is None:
             return None
         leak[t] = float((after - before).narrow(axis, 0, t).abs().max()) / scale
-    return wiring.causal_dependence(leak, True)
+    return rule_named("causal_dependence")(FutureLeak(leak))
 
 
 def _other_token(x: torch.Tensor, t: int, axis: int) -> torch.Tensor:

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from recipe_widgets.checks.runner import CannotTellError
-from recipe_widgets.checks.subject import generators_kept
+from recipe_widgets.checks.check_decorator import CannotTellError
+from recipe_widgets.checks.check_subject import generators_kept
 from recipe_widgets.core import RecipeError, rng_guard
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.arrays import as_array
@@ -24,7 +24,7 @@ _FORMS = "Data, a split, (x, y), {name: (x, y)}, (train, validation), a DataLoad
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SampleSet:
     """Samples of one split, on the CPU.
 
     Attributes:
@@ -60,7 +60,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class DataSource:
     """What a data check looks at. `fed` are the samples as they enter the model, where that is
     known.
 
@@ -68,18 +68,18 @@ class Looked:
         needs, too.
     """
 
-    parts: tuple[Part, ...]
-    fed: tuple[Part, ...] = ()
+    parts: tuple[SampleSet, ...]
+    fed: tuple[SampleSet, ...] = ()
     num_classes: int | None = None
     quick: bool = False
     shared: dict[str, Any] = field(default_factory=dict)
 
-    def part(self, name: str) -> Part | None:
+    def part(self, name: str) -> SampleSet | None:
         return next((part for part in self.parts if part.name == name), None)
 
 
-def parts_of(data: Any, labels: Any = None, *, why: str = "a check of the samples",
-             most: int | None = None, seconds: float | None = None) -> tuple[Part, ...]:
+def sets_of(data: Any, labels: Any = None, *, why: str = "a check of the samples",
+             most: int | None = None, seconds: float | None = None) -> tuple[SampleSet, ...]:
     """The splits of `data`; empty ones are left out.
 
     Args:
@@ -95,7 +95,7 @@ def parts_of(data: Any, labels: Any = None, *, why: str = "a check of the sample
     named = [("data", (data, labels))] if labels is not None else _named(data, why)
     with rng_guard():
         parts = tuple(part for name, value in named
-                      if (part := _part(name, value, len(named) > 1, most, seconds)) is not None)
+                      if (part := _sample_set_of(name, value, len(named) > 1, most, seconds)) is not None)
     if not parts or not any(part.size for part in parts):
         raise RecipeError(
             "Samples", found="none", expected="at least one sample",
@@ -124,24 +124,24 @@ def _is_array(value: Any) -> bool:
         value[0], (int, float, str, list, np.generic))
 
 
-def _part(name: str, value: Any, several: bool, most: int | None,
-          seconds: float | None) -> Part | None:
+def _sample_set_of(name: str, value: Any, several: bool, most: int | None,
+          seconds: float | None) -> SampleSet | None:
     """One split; None when it is empty beside others."""
     if value is None:
         return None
     if isinstance(value, Split):
-        return made(name, value.x.detach().cpu(), value.y.detach().cpu())
+        return sample_set(name, value.x.detach().cpu(), value.y.detach().cpu())
     if isinstance(value, tuple) and len(value) == 2 and _is_array(value[0]):
-        return made(name, *value)
+        return sample_set(name, *value)
     if isinstance(value, (np.ndarray, torch.Tensor)):
-        return made(name, value, None)
+        return sample_set(name, value, None)
     if isinstance(value, (str, bytes)) or not isinstance(value, (Iterable, Dataset)):
         raise RecipeError("Samples", found=type(value).__name__, expected=_FORMS)
     loader: Any = DataLoader(value, 256) if isinstance(value, Dataset) else value
     return _collected(name, loader, several, most, seconds)
 
 
-def made(name: str, x: Any, y: Any, batches: tuple[int, ...] = (), complete: bool = True) -> Part:
+def sample_set(name: str, x: Any, y: Any, batches: tuple[int, ...] = (), complete: bool = True) -> SampleSet:
     """A part of arrays, checked. y may be None."""
     array = as_array(x, f"Samples of {name}, x")
     labels, names = (None, ()) if y is None else _labels(y, name)
@@ -153,7 +153,7 @@ def made(name: str, x: Any, y: Any, batches: tuple[int, ...] = (), complete: boo
                           found=f"x {array.shape} and y {tuple(labels.shape)}",
                           expected="the same first length")
     array, of_images = _as_images(array)
-    return Part(name, _tensor(array), labels, names, batches, complete, of_images, x)
+    return SampleSet(name, _tensor(array), labels, names, batches, complete, of_images, x)
 
 
 def _labels(y: Any, name: str) -> tuple[torch.Tensor, tuple[str, ...]]:
@@ -187,7 +187,7 @@ def _as_images(x: Any) -> tuple[Any, bool]:
 
 
 def _collected(name: str, batches: Any, several: bool, most: int | None,
-               seconds: float | None) -> Part | None:
+               seconds: float | None) -> SampleSet | None:
     """The samples of an iterable of batches, in its order."""
     xs: list[torch.Tensor] = []
     ys: list[torch.Tensor | None] = []
@@ -212,7 +212,7 @@ def _collected(name: str, batches: Any, several: bool, most: int | None,
     if joined is None:
         raise RecipeError(f"Samples of {name}, x", found="batches of different shapes",
                           expected="samples of one shape", mend="Pad or crop them to one size.")
-    return made(name, joined, labels, starts, complete)
+    return sample_set(name, joined, labels, starts, complete)
 
 
 def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
@@ -242,7 +242,7 @@ def _checked(name: str, batches: Any) -> Generator[tuple[torch.Tensor, torch.Ten
             yield x, y
 
 
-def finite(part: Part) -> None:
+def finite(part: SampleSet) -> None:
     """Raises a `RecipeError` that names the rows with NaN or infinity."""
     rows = broken_rows(part.x)
     if len(rows):
@@ -260,7 +260,7 @@ def broken_rows(x: torch.Tensor) -> torch.Tensor:
         ~x.isfinite()).nonzero().flatten()
 
 
-def classes_of(part: Part, num_classes: int | None = None) -> torch.Tensor:
+def classes_of(part: SampleSet, num_classes: int | None = None) -> torch.Tensor:
     """Class numbers (N,), -100 (to be ignored) included.
 
     Raises:

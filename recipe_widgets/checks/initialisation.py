@@ -9,26 +9,26 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
-from recipe_widgets.checks.losses import LossFacts, loss_facts, output_of, replaced
-from recipe_widgets.checks.runner import (
-    CannotTellError,
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.loss_probing import LossFacts, loss_facts, output_of, replaced
+from recipe_widgets.checks.training_copy import (
     adam,
-    bench,
-    check,
-    descend,
     duplicate,
+    fresh_model,
     loss_on,
     model_copy,
-    new_model,
-    play,
     to_train,
+    train_as_given,
+    train_plainly,
+    training_copy,
 )
-from recipe_widgets.checks.subject import Subject
-from recipe_widgets.core import CheckResult
 from recipe_widgets.core.validation import real, whole
-from recipe_widgets.rules import start as judge
+from recipe_widgets.rules.init_scale import SignalSizes
+from recipe_widgets.rules.input_independent_baseline import RealAndZeroInputs
 from recipe_widgets.rules.loss_at_init import FirstLoss
-from recipe_widgets.rules.loss_at_init import loss_at_init as judge_loss_at_init
+from recipe_widgets.rules.loss_decreases import LossOfOwnBatches
+from recipe_widgets.rules.output_init import FirstOutputs
 
 _SAMPLES = 32  # per batch where two trainings are compared: enough to tell inputs from zeros
 
@@ -40,11 +40,11 @@ def fresh_models(target: Subject, inits: int) -> list[nn.Module]:
     """Fresh initialisations in training mode; the model as it is when there is no factory."""
     if target.factory is None:
         return [to_train(model_copy(target))]
-    return [to_train(new_model(target, seed)) for seed in range(inits)]
+    return [to_train(fresh_model(target, seed)) for seed in range(inits)]
 
 
-@check("fail")
-def loss_at_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> CheckResult:
+@check(stage="start", place=1)
+def loss_at_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> FirstLoss:
     """Is the first loss that of knowing nothing: ln K for K balanced classes, the spread of the
     targets in a regression?
 
@@ -58,9 +58,8 @@ def loss_at_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -
             losses += [float(target.loss(model, x, y)) for x, y in target.batches[:4]]
     if facts.kind in ("cross_entropy", "nll") and target.y.ndim == 1 and facts.classes <= 20:
         by_class = _per_class(target)
-    return judge_loss_at_init(
-        FirstLoss(losses, _expected(target, facts), facts.kind, facts.classes, facts.scale,
-                  per_class=by_class, flat=facts.flat, samples=len(target.y)))
+    return FirstLoss(losses, _expected(target, facts), facts.kind, facts.classes, facts.scale,
+                     per_class=by_class, flat=facts.flat, samples=len(target.y))
 
 
 def _expected(target: Subject, facts: LossFacts) -> float | None:
@@ -91,8 +90,8 @@ def _per_class(target: Subject) -> dict[int, float]:
     return found
 
 
-@check("fail")
-def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> CheckResult:
+@check(stage="start", place=2)
+def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> FirstOutputs:
     """Are the first outputs small, and near the mean of the targets of a regression?"""
     facts = loss_facts(target)
     with torch.no_grad():
@@ -101,12 +100,13 @@ def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) ->
     everything = torch.cat(z)
     y = torch.cat([y.flatten()
                    for _, y in target.batches]).double() if facts.kind == "regression" else None
-    return judge.output_init(float(everything.mean()), float(everything.std(correction=0)),
-                             None if y is None else float(y.mean()),
-                             None if y is None else float(y.std(correction=0)),
-                             facts.classes if facts.kind in ("cross_entropy", "nll") else 0,
-                             float(everything.min()) if facts.kind == "cross_entropy" else -1.0,
-                             float((everything == 0).double().mean()), _knows(target, facts))
+    return FirstOutputs(
+        mean=float(everything.mean()), std=float(everything.std(correction=0)),
+        target_mean=None if y is None else float(y.mean()),
+        target_std=None if y is None else float(y.std(correction=0)),
+        classes=facts.classes if facts.kind in ("cross_entropy", "nll") else 0,
+        floor=float(everything.min()) if facts.kind == "cross_entropy" else -1.0,
+        zeros=float((everything == 0).double().mean()), knows=_knows(target, facts))
 
 
 def _knows(target: Subject, facts: LossFacts) -> bool:
@@ -115,14 +115,14 @@ def _knows(target: Subject, facts: LossFacts) -> bool:
     return facts.kind == "cross_entropy" and loss < 0.6 * math.log(max(2, facts.classes))
 
 
-@check("fail")
-def init_scale(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
+@check(stage="start", place=3)
+def init_scale(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> SignalSizes:
     """Does the signal keep its size through the layers, and do the units of each layer differ?
 
     Units that start equal are accused when they are still equal after some steps (a head that
     starts at zero is fine).
     """
-    model = to_train(new_model(target, 0)) if target.factory else to_train(model_copy(target))
+    model = to_train(fresh_model(target, 0)) if target.factory else to_train(model_copy(target))
     stds: dict[str, float] = {}
     layers = [(n, m)
               for n, m in model.named_modules()
@@ -142,12 +142,12 @@ def init_scale(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) ->
     suspects = [n for n, m in layers if _equal_units(m)]
     if suspects:
         trained = duplicate(model)
-        descend(target, trained, adam(trained), target.batches, steps, 3.0)
+        train_plainly(target, trained, adam(trained), target.batches, steps, 3.0)
         after = dict(trained.named_modules())
         used = {n for n in suspects if after[n].weight.grad is not None and n in stds}
         suspects = [n for n in suspects if n in used and _equal_units(after[n])]
     spread = float(target.x.double().std(correction=0)) if target.x.is_floating_point() else 1.0
-    return judge.init_scale(stds, suspects, spread)
+    return SignalSizes(stds, suspects, spread)
 
 
 def _equal_units(layer: Any) -> bool:
@@ -159,9 +159,9 @@ def _equal_units(layer: Any) -> bool:
     return bool((w - w[:1]).abs().max() <= tolerance)
 
 
-@check("warn")
+@check(stage="first steps", place=2)
 def input_independent_baseline(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 60,
-                               seconds: Annotated[float, real(0)] = 2.0) -> CheckResult:
+                               seconds: Annotated[float, real(0)] = 2.0) -> RealAndZeroInputs:
     """Does training on the inputs beat training on zeros in their place? (Karpathy's second
     stage.)
     """
@@ -171,30 +171,30 @@ def input_independent_baseline(target: Subject, *, steps: Annotated[int, whole(1
     before = loss_on(target, to_train(model_copy(target)), few)
     ends, count = [], steps
     for batches in (few, tuple((torch.zeros_like(x), y) for x, y in few)):
-        made = bench(target)
+        made = training_copy(target)
         optimizer = made.optimizer or adam(made.model)
-        count = len(descend(target, to_train(made.model), optimizer, batches, count, seconds))
+        count = len(train_plainly(target, to_train(made.model), optimizer, batches, count, seconds))
         ends.append(loss_on(target, made.model, batches))
     if count < 30:
         raise CannotTellError(f"only {count} steps in {seconds:g} s: too few to tell")
-    return judge.input_independent_baseline(ends[0], ends[1], before)
+    return RealAndZeroInputs(real=ends[0], zero=ends[1], start=before)
 
 
-@check("warn")
+@check(stage="first steps", place=1)
 def loss_decreases(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 40,
-                   seconds: Annotated[float, real(0)] = 2.5) -> CheckResult:
+                   seconds: Annotated[float, real(0)] = 2.5) -> LossOfOwnBatches:
     """Do some steps of the reader's own training lower the loss of the batches they are taken
     on?
     """
-    made = bench(target)
+    made = training_copy(target)
     if made.optimizer is None and made.train_step is None:
         made.optimizer = adam(made.model)
     to_train(made.model)
     few = target.batches
     before = loss_on(target, made.model, few)
-    done = play(target, made, few, steps, seconds)
+    done = train_as_given(target, made, few, steps, seconds)
     after = loss_on(target, to_train(made.model), few)
     if done < min(steps, _FEWEST) and after >= before:
         raise CannotTellError(f"only {done} steps in {seconds:g} s: too few to tell")
-    return judge.loss_decreases(before, after, done,
-                                0.0 if loss_facts(target).kind == "regression" else None)
+    floor = 0.0 if loss_facts(target).kind == "regression" else None
+    return LossOfOwnBatches(before, after, done, floor)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets import Data, RecipeError, checks, load
-from recipe_widgets.checks.near import laid_over, near_pairs
+from recipe_widgets.checks.near_copies import laid_over, near_pairs
 
 G = np.random.default_rng
 

@@ -105,7 +105,7 @@ def test_a_device_that_computes_behind_pythons_back_is_waited_for(monkeypatch):
         clock.now += queued[0]
         queued[0] = 0.0
 
-    monkeypatch.setattr(sys.modules["recipe_widgets.checks.timing"], "_wait", wait)
+    monkeypatch.setattr(sys.modules["recipe_widgets.checks.step_timing"], "_wait", wait)
 
     def make():
         def forward(x):

@@ -249,7 +249,7 @@ def table_probabilities(x: Array, y: npt.NDArray[np.int64], classes: int,
     out = np.zeros((len(x), classes))
     for k in np.unique(folds):
         seen, held = folds != k, folds == k
-        for model in plain_learners(int(seen.sum())):
+        for model in table_learners(int(seen.sum())):
             model.fit(x[seen], y[seen])
             found = model.predict_proba(x[held])
             out[np.ix_(held, np.asarray(model.classes_, dtype=np.int64))] += found
@@ -257,7 +257,7 @@ def table_probabilities(x: Array, y: npt.NDArray[np.int64], classes: int,
     return out
 
 
-def plain_learners(samples: int) -> list[Any]:
+def table_learners(samples: int) -> list[Any]:
     """Unfitted sklearn classifiers: logistic regression of standardised columns, and a forest."""
     try:
         from sklearn.ensemble import ExtraTreesClassifier

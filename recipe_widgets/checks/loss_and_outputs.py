@@ -7,19 +7,22 @@ from typing import Annotated, Any
 
 import torch
 
-from recipe_widgets.checks.losses import loss_facts, output_of, replaced
-from recipe_widgets.checks.runner import CannotTellError, check, model_copy, new_model, to_train
-from recipe_widgets.checks.subject import Subject
-from recipe_widgets.core import CheckResult
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.loss_probing import loss_facts, output_of, replaced
+from recipe_widgets.checks.training_copy import (
+    fresh_model,
+    model_copy,
+    to_train,
+)
 from recipe_widgets.core.validation import whole
-from recipe_widgets.rules import wiring as judge
 from recipe_widgets.rules.evidence import Outputs
+from recipe_widgets.rules.loss_reduction import LossOnRandomOutputs
 from recipe_widgets.rules.output_scale import OutputsAtLoss
-from recipe_widgets.rules.output_scale import output_scale as judge_output_scale
 
 
-@check("fail", "A. Karpathy, Most common neural net mistakes, 2018")
-def output_scale(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> CheckResult:
+@check(stage="loss", place=2)
+def output_scale(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> list[OutputsAtLoss]:
     """Do the outputs have the range which the loss wants: logits, log-probabilities, probabilities?
 
     What the loss wants is found by probing it; what the model gives is looked at over all batches,
@@ -29,7 +32,7 @@ def output_scale(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -
     facts = loss_facts(target)
     models = [to_train(model_copy(target))]
     if target.factory is not None:
-        models += [to_train(new_model(target, seed)) for seed in range(1, inits)]
+        models += [to_train(fresh_model(target, seed)) for seed in range(1, inits)]
     with torch.no_grad():
         z = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
         loud = [
@@ -42,8 +45,7 @@ def output_scale(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -
     same = [(p, y) for parts in z for p, (_, y) in zip(parts, target.batches, strict=False)
             if p.shape == y.shape and y.is_floating_point()]
     below = float(torch.cat([y.flatten() for _, y in same]).lt(0).float().mean()) if same else 0.0
-    return judge_output_scale(
-        [OutputsAtLoss(_evidence(outputs, loud), facts.kind, facts.classes, below)])
+    return [OutputsAtLoss(_evidence(outputs, loud), facts.kind, facts.classes, below)]
 
 
 def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> Outputs:
@@ -65,8 +67,8 @@ def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> Outputs:
             default=float("inf")))
 
 
-@check("fail")
-def loss_reduction(target: Subject) -> CheckResult:
+@check(stage="loss", place=1)
+def loss_reduction(target: Subject) -> LossOnRandomOutputs:
     """Is the loss a mean over samples? It is called with random outputs: once, twice over, one by
     one.
 
@@ -92,8 +94,8 @@ def loss_reduction(target: Subject) -> CheckResult:
     facts = loss_facts(target)
     classes = facts.classes if target.num_classes else 0
     scale = facts.scale if facts.kind in ("cross_entropy", "nll") else None
-    return judge.loss_reduction(twice, singles, whole, _squeezed(target, output, probe, y), classes,
-                                scale)
+    return LossOnRandomOutputs(twice, singles, whole, _squeezed(target, output, probe, y), classes,
+                               scale)
 
 
 def _cut(target: Subject, output: Any, logits: torch.Tensor) -> Any:

@@ -9,22 +9,23 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from recipe_widgets.checks.losses import loss_facts, output_of, replaced
-from recipe_widgets.checks.runner import (
-    CannotTellError,
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Batch, Subject, generators_kept, pairs
+from recipe_widgets.checks.loss_probing import loss_facts, output_of, replaced
+from recipe_widgets.checks.training_copy import (
     adam,
-    bench,
-    check,
-    descend,
     duplicate,
     loss_on,
     model_copy,
     to_train,
+    train_plainly,
+    training_copy,
 )
-from recipe_widgets.checks.subject import Batch, Subject, generators_kept, pairs
-from recipe_widgets.core import CheckResult
 from recipe_widgets.core.validation import real, whole
-from recipe_widgets.rules import overfit as judge
+from recipe_widgets.rules.generalisation_onset import LossBySamples
+from recipe_widgets.rules.memorises_random_labels import ALLOWED, RandomLabels
+from recipe_widgets.rules.overfit_few import FewSamples
+from recipe_widgets.rules.overfit_one_batch import OneBatch, share_left
 
 _ROSE = 1.3  # times the first loss: the steps were too long for so few samples
 # share of the loss left; the first steps of a sequence may be unknowable
@@ -78,7 +79,7 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
     rose, a second attempt is made with a tenth of the learning rate, which is no fault of the
     wiring.
     """
-    made = bench(target if not plain else dataclasses.replace(target, optimizer=None))
+    made = training_copy(target if not plain else dataclasses.replace(target, optimizer=None))
     model = to_train(made.model)
     if plain:
         for module in model.modules():
@@ -90,7 +91,7 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
     before = loss_on(target, model, [batch])
     losses, best = [], before
     for _ in range(4):
-        losses += descend(target, model, optimizer, [batch], steps // 4, seconds / 4)
+        losses += train_plainly(target, model, optimizer, [batch], steps // 4, seconds / 4)
         best = min(best, loss_on(target, model, [batch]),
                    loss_on(target,
                            duplicate(model).eval(), [batch]))
@@ -103,27 +104,27 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
     return before, best, losses
 
 
-@check("warn")
+@check(stage="memorising", place=1)
 def overfit_one_batch(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
                       steps: Annotated[int, whole(1, 10**6)] = 400,
-                      seconds: Annotated[float, real(0)] = 3.0) -> CheckResult:
+                      seconds: Annotated[float, real(0)] = 3.0) -> OneBatch:
     """Does the loss of a few samples fall to its floor when the net trains on nothing else, with
     its own optimiser?
     """
     batch = _few(target, samples)
     floor = floor_of(target, batch)
     before, after, losses = _train(target, batch, False, steps, seconds)
-    if after > floor and len(losses) < 60 and judge.left_over(before, after,
+    if after > floor and len(losses) < 60 and share_left(before, after,
                                                               floor) > _allowed(target):
         raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
-    return judge.overfit_one_batch(before, after, floor, len(batch[1]), len(losses),
-                                   _allowed(target), losses)
+    return OneBatch(before, after, floor, samples=len(batch[1]), steps=len(losses),
+                    allowed=_allowed(target), losses=losses)
 
 
-@check("warn")
+@check(stage="memorising", place=2)
 def overfit_few(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
                 steps: Annotated[int, whole(1, 10**6)] = 400,
-                seconds: Annotated[float, real(0)] = 1.5) -> CheckResult:
+                seconds: Annotated[float, real(0)] = 1.5) -> FewSamples:
     """The same for 2 and for 16 samples, with the reader's settings and with plain ones: says
     whether it is a bug, too small a model, or too much regularisation."""
     own: dict[int, float] = {}
@@ -133,18 +134,18 @@ def overfit_few(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 1
         floor = floor_of(target, batch)
         for found, simple in ((own, False), (plain, True)):
             before, after, losses = _train(target, batch, simple, steps, seconds)
-            found[count] = judge.left_over(before, after, floor)
+            found[count] = share_left(before, after, floor)
             if found[count] > _allowed(target) and len(losses) < 60:
                 raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
         if own[count] <= _allowed(target) and count == samples:
             break
-    return judge.overfit_few(own, plain, _allowed(target))
+    return FewSamples(own, plain, _allowed(target))
 
 
-@check("warn")
+@check(stage="memorising", place=3)
 def memorises_random_labels(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
                             steps: Annotated[int, whole(1, 10**6)] = 300,
-                            seconds: Annotated[float, real(0)] = 3.0) -> CheckResult:
+                            seconds: Annotated[float, real(0)] = 3.0) -> RandomLabels:
     """Can the net learn random labels by heart (by Adam, without dropout)? If so, its size is no
     limit.
     """
@@ -154,15 +155,15 @@ def memorises_random_labels(target: Subject, *, samples: Annotated[int, whole(1,
     shuffled = x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).to(y.device)]
     floor = floor_of(target, shuffled)
     before, after, losses = _train(target, shuffled, True, steps, seconds)
-    left = judge.left_over(before, after, floor)
-    if left > 0.3 and len(losses) < 100:
+    left = share_left(before, after, floor)
+    if left > ALLOWED and len(losses) < 100:
         raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
-    return judge.memorises_random_labels(left, len(y), 0.3)
+    return RandomLabels(left, len(y))
 
 
-@check("note")
+@check(stage="memorising", place=4)
 def generalisation_onset(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 60,
-                         seconds: Annotated[float, real(0)] = 0.8) -> CheckResult:
+                         seconds: Annotated[float, real(0)] = 0.8) -> LossBySamples:
     """From how many training samples on does the validation loss fall? Needs `validation`."""
     held = [] if target.validation is None else _held(target)
     if not held:
@@ -172,13 +173,13 @@ def generalisation_onset(target: Subject, *, steps: Annotated[int, whole(1, 10**
     losses = []
     base = _held_loss(target, model_copy(target), held)
     for count in counts:
-        made = bench(target)
+        made = training_copy(target)
         x, y = _few(target, count)
         batches = list(zip(x.split(len(target.y)), y.split(len(target.y)), strict=True))
-        descend(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps,
+        train_plainly(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps,
                 seconds)
         losses.append(_held_loss(target, made.model, held))
-    return judge.generalisation_onset(counts, losses, base)
+    return LossBySamples(counts, losses, base)
 
 
 def _held(target: Subject) -> list[Batch]:

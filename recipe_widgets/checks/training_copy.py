@@ -1,14 +1,11 @@
-"""Runs a check: on a copy, under an RNG guard, and never with a crash."""
+"""Copies of the reader's model and optimiser to train on, and ways to train them."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import inspect
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,89 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.checks.copies import copied, kept, together
-from recipe_widgets.checks.subject import Subject, subject
-from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
-from recipe_widgets.core.validation import validated
-
-Check = Callable[..., CheckResult]
-SUBJECT_OPTIONS = frozenset(
-    inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
-_ORDER: tuple[Status, ...] = ("skip", "pass", "note", "warn", "fail")
-
-
-
-
-class CannotTellError(Exception):
-    """A check cannot say anything about this subject; the text says why."""
-
-
-def check(worst: Status, source: str = "") -> Callable[[Callable[..., CheckResult]], Check]:
-    """Make a check of `gather(subject, **options) -> CheckResult`; `worst` is the worst status it
-    may give.
-
-    The check's signature is `check(subject_or_model, batches=None, loss_fn=None, **options) ->
-    CheckResult`; options of `subject()`, such as `optimizer` or `num_classes`, may be given, too.
-
-    An error of the reader's own model becomes a result with its text; wrong input is a
-    `RecipeError`.
-    """
-    def wrap(gather: Callable[..., CheckResult]) -> Check:
-        gather = validated(gather)
-
-        @functools.wraps(gather)
-        def run(subject_or_model: Any, batches: Any = None, loss_fn: Any = None,
-                **options: Any) -> CheckResult:
-            own = {name: options.pop(name) for name in list(options) if name in SUBJECT_OPTIONS}
-            target = as_subject(subject_or_model, batches, loss_fn, own)
-            result = _guarded(gather, target, options)
-            if _ORDER.index(result.status) > _ORDER.index(worst):
-                result = dataclasses.replace(result, status=worst)
-            return dataclasses.replace(result, source=result.source or source)
-
-        run.__dict__["worst"] = worst
-        return run
-
-    return wrap
-
-
-def as_subject(given: Any, batches: Any, loss_fn: Any, options: dict[str, Any]) -> Subject:
-    if isinstance(given, Subject):
-        if batches is not None or loss_fn is not None:
-            raise RecipeError("Check", found="a Subject and batches or a loss besides",
-                              expected="one or the other")
-        return dataclasses.replace(given, **options) if options else given
-    return subject(given, batches, loss_fn, **options)
-
-
-def _guarded(gather: Callable[..., CheckResult], target: Subject,
-             options: dict[str, Any]) -> CheckResult:
-    name = gather.__name__
-    if target.problem:
-        return CheckResult(name, "fail", f"the model does not run: {target.problem}",
-                           advice="Make model(x) and loss_fn(output, y) work on one batch first.")
-    model = target.model
-    guard = kept(model) if copied(model, target.factory) is None else contextlib.nullcontext()
-    grad = torch.is_grad_enabled()
-    with rng_guard(), guard, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the reader's own warnings would come once per check
-        torch.manual_seed(0)
-        try:
-            with torch.enable_grad():
-                return gather(target, **options)
-        except RecipeError:
-            raise
-        except CannotTellError as why:
-            return CheckResult(name, "skip", str(why))
-        except Exception as error:
-            text = (str(error).strip().splitlines() or [""])[0][:300]
-            return CheckResult(name, "skip", f"could not look: {type(error).__name__}: {text}")
-        finally:
-            torch.set_grad_enabled(grad)
+from recipe_widgets.checks.check_decorator import CannotTellError
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.model_copies import copied, together
+from recipe_widgets.core import rng_guard
 
 
 @dataclass
-class Bench:
+class TrainingCopy:
     """Copies to work on: change them as you like."""
 
     model: nn.Module
@@ -108,7 +30,7 @@ class Bench:
     evaluate: Callable[..., Any] | None = None
 
 
-def bench(target: Subject, *, fresh: int | None = None) -> Bench:
+def training_copy(target: Subject, *, fresh: int | None = None) -> TrainingCopy:
     """A copy of the subject's model with its own optimiser; `fresh` is the seed of a new
     initialisation instead.
 
@@ -122,16 +44,16 @@ def bench(target: Subject, *, fresh: int | None = None) -> Bench:
     if made is not None:
         model, optimizer, *copies = made
     else:
-        model = new_model(target, fresh) if fresh is not None else copied(
+        model = fresh_model(target, fresh) if fresh is not None else copied(
             target.model, target.factory) or target.model
         optimizer, copies = None, []
     copies = copies or list(together(*pieces) or pieces)
     if target.optimizer is not None and given is None:
         optimizer = target.optimizer(model)
-    return Bench(model, optimizer, *copies)
+    return TrainingCopy(model, optimizer, *copies)
 
 
-def new_model(target: Subject, seed: int) -> nn.Module:
+def fresh_model(target: Subject, seed: int) -> nn.Module:
     """A fresh initialisation."""
     if target.factory is None:
         raise CannotTellError(
@@ -141,7 +63,7 @@ def new_model(target: Subject, seed: int) -> nn.Module:
 
 
 def model_copy(target: Subject) -> nn.Module:
-    return bench(dataclasses.replace(target, optimizer=None)).model
+    return training_copy(dataclasses.replace(target, optimizer=None)).model
 
 
 def duplicate(model: nn.Module) -> nn.Module:
@@ -194,7 +116,7 @@ def adam(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=lr)
 
 
-def descend(target: Subject, model: nn.Module, optimizer: Any, batches: Any, steps: int,
+def train_plainly(target: Subject, model: nn.Module, optimizer: Any, batches: Any, steps: int,
             seconds: float = 5.0) -> list[float]:
     """Plain training steps, round and round over `batches`; gives the losses. Stops early when the
     time is up or the loss is no number."""
@@ -219,7 +141,7 @@ def descend(target: Subject, model: nn.Module, optimizer: Any, batches: Any, ste
     return losses
 
 
-def play(target: Subject, made: Bench, batches: Any, steps: int, seconds: float = 4.0,
+def train_as_given(target: Subject, made: TrainingCopy, batches: Any, steps: int, seconds: float = 4.0,
          after: Callable[[], None] = lambda: None) -> int:
     """Trains with the reader's own step, epoch or optimiser, whichever there is; gives the number
     of steps.
@@ -247,13 +169,13 @@ def play(target: Subject, made: Bench, batches: Any, steps: int, seconds: float 
         elif made.train_epoch is None or not _epoch(made, epoch):
             made.train_epoch = None
             made.optimizer = made.optimizer or adam(made.model)
-            descend(target, made.model, made.optimizer, [batch], 1)
+            train_plainly(target, made.model, made.optimizer, [batch], 1)
         after()
         done += 1
     return done
 
 
-def _epoch(made: Bench, batches: Any) -> bool:
+def _epoch(made: TrainingCopy, batches: Any) -> bool:
     """One epoch of few batches; False when the reader's loop does not take a plain list."""
     try:
         assert made.train_epoch is not None

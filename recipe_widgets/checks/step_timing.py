@@ -9,19 +9,24 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from recipe_widgets.checks.runner import Bench, CannotTellError, adam, bench, check, to_train
-from recipe_widgets.checks.subject import Subject, endless, generators_kept, rereadable
-from recipe_widgets.core import CheckResult
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject, endless, generators_kept, rereadable
+from recipe_widgets.checks.training_copy import (
+    TrainingCopy,
+    adam,
+    to_train,
+    training_copy,
+)
 from recipe_widgets.core.validation import real, whole
 from recipe_widgets.data import Data, Split
-from recipe_widgets.rules import timing as judge
+from recipe_widgets.rules.timing import StepTimes
 
 
-@check("warn")
+@check(stage="timing", place=1)
 def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
            epochs: Annotated[float | None, real(0, 1000, above=True)] = None,
            batch_size: Annotated[int, whole(1)] = 64, seconds: Annotated[float, real(0)] = 2.0,
-           clock: Callable[[], float] = time.perf_counter) -> CheckResult:
+           clock: Callable[[], float] = time.perf_counter) -> StepTimes:
     """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and
     what dominates.
 
@@ -34,7 +39,7 @@ def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
             of ours.
         seconds: stop early after that long. clock: seconds from any zero.
     """
-    made = bench(target)
+    made = training_copy(target)
     made.optimizer = made.optimizer if isinstance(made.optimizer, torch.optim.Optimizer) else adam(
         to_train(made.model))
     to_train(made.model)
@@ -53,10 +58,10 @@ def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
     ms = dict(zip(("data", "forward", "backward", "step"), typical.tolist(), strict=True))
     if not rereadable(target.source):
         del ms["data"]
-    return judge.timing(ms, _per_epoch(target.source, batch_size), epochs)
+    return StepTimes(ms, _per_epoch(target.source, batch_size), epochs)
 
 
-def _step(target: Subject, made: Bench, x: Any, y: Any, clock: Callable[[],
+def _step(target: Subject, made: TrainingCopy, x: Any, y: Any, clock: Callable[[],
                                                                         float]) -> Iterator[float]:
     """Seconds of the forward pass, the backward pass and the update of one step."""
     times = [clock()]

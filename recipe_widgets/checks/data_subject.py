@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import warnings
 import weakref
@@ -12,58 +11,57 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.checks.runner import (
-    _ORDER,
-    SUBJECT_OPTIONS,
+from recipe_widgets.checks.check_decorator import (
     CannotTellError,
     Check,
+    Gather,
     as_subject,
+    could_not_look,
+    judged,
+    register,
+    subject_options,
 )
-from recipe_widgets.checks.samples import Looked, Part, made, parts_of
-from recipe_widgets.checks.subject import Subject, rereadable
-from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
+from recipe_widgets.checks.check_subject import Subject, rereadable
+from recipe_widgets.checks.sample_sets import DataSource, SampleSet, sample_set, sets_of
+from recipe_widgets.core import CheckResult, RecipeError, rng_guard
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 
 _MOST, _SECONDS = 4096, 3.0  # what is taken of a model's batches
-_seen: weakref.WeakKeyDictionary[Subject, Looked] = weakref.WeakKeyDictionary()
+_seen: weakref.WeakKeyDictionary[Subject, DataSource] = weakref.WeakKeyDictionary()
 
 
-def data_check(worst: Status, *names: str) -> Callable[[Callable[..., CheckResult]], Check]:
-    """Make a check of `gather(looked, **options) -> CheckResult`.
+def data_check(*names: str, stage: str, place: float) -> Callable[[Gather], Check]:
+    """Make a check of `gather(source, **options)`, source being a `DataSource`.
 
     It is called as `check(data, labels=None, **options)`, where data is anything that
-    `samples.parts_of` takes; or, like any other check, with a `Subject` or with (model, batches,
+    `sample_sets.sets_of` takes; or, like any other check, with a `Subject` or with (model, batches,
     loss_fn). `names` are the options that may follow by position instead of the labels.
     """
-    def wrap(gather: Callable[..., CheckResult]) -> Check:
-        gather = validated(gather)
+    def wrap(gather: Gather) -> Check:
+        checked = validated(gather)
 
         @functools.wraps(gather)
         def run(data: Any, *more: Any, **options: Any) -> CheckResult:
-            looked = _looked(data, more, names, options, gather.__name__)
-            result = _guarded(gather, looked, options)
-            if _ORDER.index(result.status) > _ORDER.index(worst):
-                result = dataclasses.replace(result, status=worst)
-            return result
+            source = _source_of(data, more, names, options, gather.__name__)
+            return _guarded(checked, source, options)
 
-        run.__dict__["worst"] = worst
-        return run
+        return register(run, None, stage, place)
 
     return wrap
 
 
-def _looked(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: dict[str, Any],
-            name: str) -> Looked:
+def _source_of(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: dict[str, Any],
+            name: str) -> DataSource:
     """Of the first arguments of a check; what else they hold goes to the options."""
     if isinstance(data, (Subject, nn.Module)) or (callable(data) and not hasattr(data, "__iter__")):
         batches, loss_fn = (*more, None, None)[:2]
-        own = {key: options.pop(key) for key in list(options) if key in SUBJECT_OPTIONS}
+        own = subject_options(options)
         target = as_subject(data, options.pop("batches", batches), options.pop("loss_fn", loss_fn),
                             own)
         options.update({key: value for key in _OF_SUBJECT.get(name, ())
                         if (value := getattr(target, key)) is not None and key not in options})
-        return looked_at(target)
+        return samples_of(target)
     if len(more) > max(1, len(names)):
         raise RecipeError(f"checks.{name}", found=f"{1 + len(more)} arguments by position",
                           expected="fewer")
@@ -71,8 +69,8 @@ def _looked(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: d
     labels, classes = options.pop("labels", None), options.pop("num_classes", None)
     if name == "split_leak" and (held := options.pop("validation", None)) is not None:
         data = {"train": data, "validation": held}
-    parts = parts_of(data, labels, why=f"checks.{name}")
-    return Looked(
+    parts = sets_of(data, labels, why=f"checks.{name}")
+    return DataSource(
         parts, num_classes=classes if classes is not None else getattr(data, "num_classes", None))
 
 
@@ -82,7 +80,7 @@ _OF_SUBJECT = {
 }
 
 
-def looked_at(target: Subject) -> Looked:
+def samples_of(target: Subject) -> DataSource:
     """The samples of a subject, gathered once: those that enter the model, and the reader's
     `data` where given.
     """
@@ -93,21 +91,21 @@ def looked_at(target: Subject) -> Looked:
         held = [] if target.validation is None else _quietly("validation", target.validation)
         fed = (fed or [_of_batches(target)]) + held
         data = ours if target.data is None else target.data
-        parts = fed if data is None else parts_of(data, why="checks of the data", most=_MOST,
+        parts = fed if data is None else sets_of(data, why="checks of the data", most=_MOST,
                                                   seconds=_SECONDS)
-        _seen[target] = Looked(tuple(parts), tuple(fed), target.num_classes, quick=True)
+        _seen[target] = DataSource(tuple(parts), tuple(fed), target.num_classes, quick=True)
     return _seen[target]
 
 
-def _quietly(name: str, batches: Any) -> list[Part]:
+def _quietly(name: str, batches: Any) -> list[SampleSet]:
     """Batches of other forms than (x, y), or which break later on, are not looked at."""
     try:
-        return list(parts_of({name: batches}, most=_MOST, seconds=_SECONDS))
+        return list(sets_of({name: batches}, most=_MOST, seconds=_SECONDS))
     except Exception:  # whatever a reader's own data set raises
         return []
 
 
-def _of_batches(target: Subject) -> Part:
+def _of_batches(target: Subject) -> SampleSet:
     same = [(x, y)
             for x, y in target.batches
             if x.shape[1:] == target.x.shape[1:] and y.shape[1:] == target.y.shape[1:]]
@@ -115,21 +113,23 @@ def _of_batches(target: Subject) -> Part:
     for x, _ in same[:-1]:
         starts.append(starts[-1] + len(x))
     x, y = (torch.cat([pair[i] for pair in same]).cpu() for i in (0, 1))
-    return made("train", x, y, tuple(starts), complete=False)
+    return sample_set("train", x, y, tuple(starts), complete=False)
 
 
-def _guarded(gather: Callable[..., CheckResult], looked: Looked, options: dict[str,
-                                                                               Any]) -> CheckResult:
+def _guarded(gather: Gather, source: DataSource, options: dict[str, Any]) -> CheckResult:
+    """Runs a check so that no random generator moves and no error of the reader's data gets out."""
     name = gather.__name__
     with rng_guard(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
         try:
-            return gather(looked, **options)
+            found = gather(source, **options)
         except RecipeError:
             raise
         except CannotTellError as why:
             return CheckResult(name, "skip", str(why))
-        except (ArithmeticError, LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-            text = (str(error).strip().splitlines() or [""])[0][:300]
-            return CheckResult(name, "skip", f"could not look: {type(error).__name__}: {text}")
+        except (ArithmeticError, LookupError, RuntimeError, ValueError, TypeError,
+                AttributeError) as error:
+            return could_not_look(name, error)
+    # outside of the guard: an error in a rule is an error of ours
+    return judged(name, found)

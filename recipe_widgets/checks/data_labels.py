@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from recipe_widgets.checks import learner
-from recipe_widgets.checks.datacheck import data_check
-from recipe_widgets.checks.runner import CannotTellError
-from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
-from recipe_widgets.core import CheckResult, RecipeError, generator
+from recipe_widgets.checks import plain_learners
+from recipe_widgets.checks.check_decorator import CannotTellError
+from recipe_widgets.checks.data_subject import data_check
+from recipe_widgets.checks.sample_sets import DataSource, SampleSet, classes_of, finite
+from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.validation import real, whole
-from recipe_widgets.rules import data as judge_data
-from recipe_widgets.rules import labels as judge
+from recipe_widgets.rules.class_balance import ClassCounts
+from recipe_widgets.rules.label_alignment import PredictionGain
+from recipe_widgets.rules.label_errors import SuspiciousLabels
 
 Array = npt.NDArray[Any]
 _COLUMNS = 256  # of a table that images become
@@ -27,28 +28,27 @@ _COLUMNS = 256  # of a table that images become
 _QUICK, _IMAGES = 1500, 600
 
 
-@data_check("fail")
-def class_balance(looked: Looked) -> CheckResult:
+@data_check(stage="data", place=1)
+def class_balance(source: DataSource) -> ClassCounts:
     """Are all classes there, in similar shares, and mixed over the batches?
 
     `class_balance(data)`, `class_balance(x, y)`. A class that other splits have and the training
     split lacks is a fact; shares and order only warn. Source: Karpathy, "become one with the data";
     CS231n.
     """
-    parts = looked.fed or looked.parts
+    parts = source.fed or source.parts
     labels = {
-        part.name: classes_of(part, looked.num_classes) for part in parts if part.y is not None
+        part.name: classes_of(part, source.num_classes) for part in parts if part.y is not None
     }
     if not labels:
         raise CannotTellError("there are no labels")
     known = {name: y[y != -100] for name, y in labels.items()}
-    classes = max(looked.num_classes or 0, *(int(y.max()) + 1 for y in known.values() if len(y)))
+    classes = max(source.num_classes or 0, *(int(y.max()) + 1 for y in known.values() if len(y)))
     counts = {name: np.bincount(y.numpy(), minlength=classes) for name, y in known.items()}
     first = parts[0]
     runs = sortedness(labels[first.name].numpy(),
                       first.batches) if len(first.batches) > 2 and first.name in labels else 0.0
-    return judge_data.class_balance(counts, names=first.names, sorted_runs=runs,
-                                    complete=first.complete)
+    return ClassCounts(counts, first.names, sorted_runs=runs, complete=first.complete)
 
 
 def sortedness(y: Array, starts: Sequence[int]) -> float:
@@ -82,12 +82,12 @@ class Predicted:
     learner: str
 
 
-@data_check("warn")
-def label_errors(looked: Looked, *, probabilities: Any = None,
+@data_check(stage="data", place=7)
+def label_errors(source: DataSource, *, probabilities: Any = None,
                  seconds: Annotated[float, real(0)] = 220.0,
                  epochs: Annotated[float, real(0, 1000, above=True)] = 8.0,
                  folds: Annotated[int, whole(2, 100)] = 2, mirrored: bool | None = None,
-                 most: Annotated[float, real(0)] = 0.05, progress: bool = True) -> CheckResult:
+                 most: Annotated[float, real(0)] = 0.05, progress: bool = True) -> SuspiciousLabels:
     """Which labels disagree with confident predictions of a learner that never saw the sample?
 
     Args:
@@ -102,23 +102,23 @@ def label_errors(looked: Looked, *, probabilities: Any = None,
     Source: Northcutt, Jiang, Chuang, Confident Learning, 2021; Northcutt, Athalye, Mueller,
         Pervasive Label Errors, 2021.
     """
-    if looked.quick:
-        parts: Sequence[Part] = looked.parts[:1]
-        made = quick_predictions(looked, parts[0])
+    if source.quick:
+        parts: Sequence[SampleSet] = source.parts[:1]
+        made = quick_predictions(source, parts[0])
     else:
-        parts = [part for part in looked.parts if part.y is not None]
-        plan = learner.Plan(epochs, seconds, _mirrored(parts, mirrored))
-        made = predictions(parts, looked.num_classes, plan, folds, _given(probabilities, parts),
+        parts = [part for part in source.parts if part.y is not None]
+        plan = plain_learners.Plan(epochs, seconds, _mirrored(parts, mirrored))
+        made = predictions(parts, source.num_classes, plan, folds, _given(probabilities, parts),
                            progress=progress)
-    return judged(made, [part.name for part in parts], parts[0].names if parts else (), most)
+    return suspicious_labels(made, [part.name for part in parts], parts[0].names if parts else (), most)
 
 
-def _mirrored(parts: Sequence[Part], wanted: bool | None) -> bool:
+def _mirrored(parts: Sequence[SampleSet], wanted: bool | None) -> bool:
     return bool(
         parts) and parts[0].of_images and parts[0].x.shape[1] == 3 if wanted is None else wanted
 
 
-def _given(probabilities: Any, parts: Sequence[Part]) -> Array | None:
+def _given(probabilities: Any, parts: Sequence[SampleSet]) -> Array | None:
     if probabilities is None:
         return None
     found = np.asarray(probabilities, dtype=np.float64)
@@ -129,7 +129,7 @@ def _given(probabilities: Any, parts: Sequence[Part]) -> Array | None:
     return found
 
 
-def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Plan, folds: int,
+def predictions(parts: Sequence[SampleSet], num_classes: int | None, plan: plain_learners.Plan, folds: int,
                 given: Array | None = None, *, progress: bool = False,
                 quick: bool = False) -> Predicted:
     """Out-of-sample predictions of all splits in one pool; samples without a label are left out."""
@@ -161,16 +161,16 @@ def predictions(parts: Sequence[Part], num_classes: int | None, plan: learner.Pl
             f"{len(y)} samples of {int((sizes > 0).sum())} classes are too few to learn from")
     x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts])
     x = x if len(known) == len(x) else x[known]
-    number = torch.from_numpy(learner.folds_of(y.numpy(), max(2, folds)))
+    number = torch.from_numpy(plain_learners.folds_of(y.numpy(), max(2, folds)))
     if _for_net(parts[0], len(y), quick):
-        p = learner.image_probabilities(x, y, classes, number, plan, progress=progress)
+        p = plain_learners.image_probabilities(x, y, classes, number, plan, progress=progress)
         return Predicted(p, y.numpy(), split.numpy(), row.numpy(), "convnet")
     table = as_table(x)
-    p = learner.table_probabilities(table, y.numpy(), classes, number.numpy())
+    p = plain_learners.table_probabilities(table, y.numpy(), classes, number.numpy())
     return Predicted(p, y.numpy(), split.numpy(), row.numpy(), "forest and logistic regression")
 
 
-def _for_net(part: Part, count: int, quick: bool) -> bool:
+def _for_net(part: SampleSet, count: int, quick: bool) -> bool:
     return part.of_images and not quick and count >= _IMAGES and min(part.x.shape[2:]) >= 8
 
 
@@ -184,19 +184,19 @@ def as_table(x: torch.Tensor) -> Array:
     return x.reshape(len(x), -1).double().numpy()
 
 
-def quick_predictions(looked: Looked, part: Part) -> Predicted:
+def quick_predictions(source: DataSource, part: SampleSet) -> Predicted:
     """Of some samples of one part, made once for all checks."""
     key = f"predicted {id(part)}"
-    if key not in looked.shared:
+    if key not in source.shared:
         if not part.x.is_floating_point() and not part.of_images:
             raise CannotTellError(
                 "needs inputs of numbers that can be compared, not of words or class numbers")
-        looked.shared[key] = predictions([part], looked.num_classes, learner.Plan(), 3, quick=True)
-    return looked.shared[key]  # type: ignore[no-any-return]
+        source.shared[key] = predictions([part], source.num_classes, plain_learners.Plan(), 3, quick=True)
+    return source.shared[key]  # type: ignore[no-any-return]
 
 
-def judged(made: Predicted, splits: Sequence[str], names: Sequence[str],
-           most: float) -> CheckResult:
+def suspicious_labels(made: Predicted, splits: Sequence[str], names: Sequence[str],
+                      most: float) -> SuspiciousLabels:
     """Confident learning by cleanlab on predictions."""
     try:
         from cleanlab.filter import find_label_issues
@@ -227,10 +227,12 @@ def judged(made: Predicted, splits: Sequence[str], names: Sequence[str],
     # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is
     # sure.
     sure = issues & (small[rows, inside] < 0.2 * small[rows, guess])
-    return judge.label_errors({k: v for k, v in ranked.items() if len(v["rows"])}, samples=len(y),
-                              issues=int(issues.sum()), sure=int(sure.sum()), accuracy=accuracy,
-                              chance=float(joint.sum(1).max() / joint.sum()), overlap=overlapping(
-                                  joint, label), confused=joint)
+    return SuspiciousLabels({k: v
+                             for k, v in ranked.items()
+                             if len(v["rows"])}, samples=len(y), issues=int(issues.sum()),
+                            sure=int(sure.sum()), accuracy=accuracy,
+                            chance=float(joint.sum(1).max() / joint.sum()),
+                            overlap=overlapping(joint, label), confused=joint)
 
 
 def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array,
@@ -264,28 +266,28 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
     return sorted(found, key=lambda pair: -pair[2]) if sure else []
 
 
-@data_check("warn")
-def label_alignment(looked: Looked, *, seconds: Annotated[float, real(0)] = 6.0) -> CheckResult:
+@data_check(stage="data", place=6)
+def label_alignment(source: DataSource, *, seconds: Annotated[float, real(0)] = 6.0) -> PredictionGain:
     """Do the labels have anything to do with the inputs, or were they shuffled apart?
 
     Plain learners are trained by cross-validation; where the labels go with the inputs, one of them
     gives a held-out sample's own label more than its share.
     """
-    part = (looked.fed or looked.parts)[0]
-    made = quick_predictions(looked, part)
+    part = (source.fed or source.parts)[0]
+    made = quick_predictions(source, part)
     gain = gain_of(made)
     known = float(gain.mean()) > 4 * float(gain.std()) / np.sqrt(len(gain))
     if not known and part.of_images and min(part.x.shape[2:]) >= 6:
         rows = torch.from_numpy(made.row)
-        plan = learner.Plan(20.0, seconds, False)
-        p = learner.image_probabilities(part.x[rows], torch.from_numpy(made.y),
+        plan = plain_learners.Plan(20.0, seconds, False)
+        p = plain_learners.image_probabilities(part.x[rows], torch.from_numpy(made.y),
                                         made.probabilities.shape[1],
-                                        torch.from_numpy(learner.folds_of(made.y, 2)), plan)
+                                        torch.from_numpy(plain_learners.folds_of(made.y, 2)), plan)
         made = Predicted(p, made.y, made.split, made.row, "convnet")
         gain = gain_of(made)
     accuracy = float((made.probabilities.argmax(1) == made.y).mean())
-    return judge.label_alignment(gain, classes=len(np.unique(made.y)), accuracy=accuracy,
-                                 learner=made.learner)
+    return PredictionGain(gain, classes=len(np.unique(made.y)), accuracy=accuracy,
+                          learner=made.learner)
 
 
 def gain_of(made: Predicted) -> Array:

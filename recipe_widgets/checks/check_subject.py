@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.checks.copies import copied, kept
+from recipe_widgets.checks.model_copies import copied, kept
 from recipe_widgets.core import RecipeError, generator, rng_guard
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split

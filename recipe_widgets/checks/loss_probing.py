@@ -10,8 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recipe_widgets.checks.runner import CannotTellError, model_copy
-from recipe_widgets.checks.subject import Subject
+from recipe_widgets.checks.check_decorator import CannotTellError
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.training_copy import (
+    model_copy,
+)
 
 Kind = Literal["cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed",
                "other"]

@@ -1,4 +1,6 @@
-"""Is everything connected: optimiser to parameters, loss to parameters, bias to output."""
+"""Is everything connected: optimiser to parameters, loss to parameters, bias to output; and is the
+gradient the derivative?
+"""
 
 from __future__ import annotations
 
@@ -8,49 +10,52 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
-from recipe_widgets.checks.runner import (
-    CannotTellError,
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.training_copy import (
     adam,
-    bench,
-    check,
-    descend,
+    clock,
     duplicate,
+    fresh_model,
     model_copy,
-    new_model,
     seeded,
     to_train,
+    train_plainly,
+    training_copy,
 )
-from recipe_widgets.checks.subject import Subject
 from recipe_widgets.core import CheckResult
-from recipe_widgets.core.validation import whole
-from recipe_widgets.rules import wiring as judge
+from recipe_widgets.core.validation import real, whole
+from recipe_widgets.rules.bias_before_norm import BiasesBeforeNorm
+from recipe_widgets.rules.gradient_check import GradientErrors
+from recipe_widgets.rules.gradients_flow import GradientReach
+from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 
 
-@check("fail")
-def optimizer_covers_model(target: Subject) -> CheckResult:
+@check(stage="gradients", place=1)
+def optimizer_covers_model(target: Subject) -> OptimizerContents:
     """Does the optimiser hold exactly the parameters that learn? Also finds layers kept in a plain
     Python list.
 
     Parameters without a gradient (frozen, or not in the path) need not be in it.
     """
-    made = bench(target)
+    made = training_copy(target)
     hidden = _unregistered(made.model)
     to_train(made.model)
     reached = _reached(target, made.model, [p for _, p in hidden])
     unregistered = [name for name, p in hidden if id(p) in reached]
     if made.optimizer is None:
         if unregistered:
-            return judge.optimizer_covers_model([], 0, unregistered, 1)
+            return OptimizerContents(held=1, unregistered=unregistered)
         raise CannotTellError("no optimiser was given")
     named = dict(made.model.named_parameters())
     mine = {id(p) for p in named.values()}
     held = [id(p) for group in made.optimizer.param_groups for p in group["params"]]
     missing = [name for name, p in named.items() if id(p) not in held and id(p) in reached]
-    return judge.optimizer_covers_model(missing, len([h for h in held if h not in mine]),
-                                        unregistered, len(mine.intersection(held)),
-                                        len(held) - len(set(held)))
+    return OptimizerContents(held=len(mine.intersection(held)), missing=missing,
+                             stale=len([h for h in held if h not in mine]),
+                             unregistered=unregistered, twice=len(held) - len(set(held)))
 
 
 def _reached(target: Subject, model: nn.Module, more: Iterable[nn.Parameter]) -> set[int]:
@@ -82,8 +87,8 @@ def _unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return found
 
 
-@check("fail")
-def gradients_flow(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> CheckResult:
+@check(stage="gradients", place=2)
+def gradients_flow(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> GradientReach | CheckResult:
     """Does a gradient come back to every parameter that matters? Looked at again after some steps,
     since a head that starts at zero sends none to the trunk at first.
 
@@ -97,11 +102,11 @@ def gradients_flow(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3
     if not first.requires_grad:
         if not named:
             return CheckResult("gradients_flow", "note", "the whole model is frozen")
-        return judge.gradients_flow([], [], [], [], False, no_graph=True)
+        return GradientReach(no_graph=True)
     flat = all(_all_zero(target, model, batch, named.values()) for batch in target.batches)
     if flat and float(first) != 0.0:
-        return judge.gradients_flow([], [], [], [], True, False)
-    descend(target, model, adam(model), target.batches, steps, 3.0)
+        return GradientReach(all_zero=True)
+    train_plainly(target, model, adam(model), target.batches, steps, 3.0)
     grads = _grads(target, model, target.batches, named)
     none = [name for name, grad in grads.items() if grad is None]
     zero = [
@@ -110,8 +115,9 @@ def gradients_flow(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3
     ]
     moving = [name for name in none if _moves_loss(target, model, name)]
     zero = [] if flat else zero
-    return judge.gradients_flow(moving, zero, _random_frozen(target, model, frozen),
-                                [name for name in none if name not in moving], False, False)
+    return GradientReach(detached=moving, zero=zero,
+                         random_frozen=_random_frozen(target, model, frozen),
+                         unused=[name for name in none if name not in moving])
 
 
 def _all_zero(target: Subject, model: nn.Module, batch: Any,
@@ -154,13 +160,111 @@ def _random_frozen(target: Subject, model: nn.Module, frozen: list[str]) -> list
     """
     if target.factory is None or not frozen:
         return []
-    pair = [dict(new_model(target, seed).named_parameters()) for seed in (1, 2)]
+    pair = [dict(fresh_model(target, seed).named_parameters()) for seed in (1, 2)]
     return [name for name in frozen if name in pair[0] and pair[0][name].ndim > 1
             and not torch.equal(pair[0][name], pair[1][name]) and _moves_loss(target, model, name)]
 
 
-@check("note")
-def bias_before_norm(target: Subject) -> CheckResult:
+@check(stage="gradients", place=3)
+def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, above=True)] = None,
+                   directions: Annotated[int, whole(1, 1000)] = 4,
+                   tensors: Annotated[int, whole(1, 10**6)] = 24,
+                   warmup: Annotated[int, whole(0, 1000)] = 3,
+                   seconds: Annotated[float, real(0)] = 3.0) -> GradientErrors:
+    """Is the gradient the derivative? In float64, by central differences along random directions of
+    each tensor.
+
+    Args:
+        h: length of the step relative to the root mean square of the tensor; chosen when None:
+            1e-5, with the directions dropped that cross a kink there (their difference changes with
+            h).
+        warmup: training steps before, since gradients at the start may be zero.
+
+    The error is one of norms over all directions of a tensor, not of single entries, where rounding
+    shows (a right tanh net has single entries of 1e-6 at h = 1e-6). Norms and dropout are in eval
+    mode. Source: CS231n.
+    """
+    model = model_copy(target)
+    if any(p.requires_grad for p in model.parameters()):
+        train_plainly(target, model, adam(model), target.batches, warmup, 1.0)
+    model = duplicate(model).double().eval()
+    x, y = (part[:4].double() if part.is_floating_point() else part[:4]
+            for part in target.batches[0])
+
+    def loss() -> torch.Tensor:
+        with seeded():
+            return target.loss(model, x, y)
+
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if x.is_floating_point():
+        named = {**named, "x": x.requires_grad_()}  # type: ignore[dict-item]
+    names = list(named) if len(named) <= tensors else [
+        list(named)[i * len(named) // tensors] for i in range(tensors)
+    ]
+    value = loss()
+    if not value.requires_grad or value.dtype != torch.float64:
+        why = "the model does not compute in float64" if value.requires_grad else "the loss has no gradient"
+        raise CannotTellError(why)
+    grads = dict(
+        zip(named, torch.autograd.grad(value, list(named.values()), allow_unused=True),
+            strict=True))
+    errors, dropped, over = {}, 0, clock(seconds)
+    for name in names:
+        grad = grads[name]
+        if grad is None or over():
+            continue
+        error, kinks = _error(loss, named[name], grad, h, directions)
+        dropped += kinks
+        if error is not None:
+            errors[name] = error
+    return GradientErrors(errors, h or 1e-5, dropped)
+
+
+def _error(loss: Callable[[], torch.Tensor], p: nn.Parameter | torch.Tensor, grad: torch.Tensor,
+           h: float | None, directions: int) -> tuple[float | None, int]:
+    """Relative error over random directions, and how many were dropped because of kinks."""
+    g = torch.Generator().manual_seed(0)
+    analytic, numeric, kinks = [], [], 0
+    size = float(p.detach().pow(2).mean().sqrt()) or 1.0
+    for _ in range(directions):
+        v = torch.randn(p.shape, generator=g, dtype=torch.float64).to(p)
+        v = v / v.norm() * max(1.0, p.numel() ** 0.5) ** 0.5 * size
+        step = h or 1e-5
+        ahead, behind = _slopes(loss, p, v, step)
+        near, back = _slopes(loss, p, v, step / 8)
+        central, closer = (ahead + behind) / 2, (near + back) / 2
+        # also a tie at this very point
+        bent = abs(near - back) > 1e-3 * (abs(near) + abs(back)) + 1e-6 * size
+        if bent or abs(central - closer) > 1e-3 * abs(closer) + 1e-8 * size:
+            kinks += 1
+            continue
+        analytic.append(float((grad * v).sum()))
+        numeric.append(central)
+    if not analytic:
+        return None, kinks
+    a, n = torch.tensor(analytic), torch.tensor(numeric)
+    total = float(a.norm() + n.norm())
+    noise = 1e-7 * max(size, 1e-3)  # rounding of the loss over 2 h: gradients below are zero
+    return (0.0 if total < noise else float((a - n).norm()) / total), kinks
+
+
+def _slopes(loss: Callable[[], torch.Tensor], p: torch.Tensor, v: torch.Tensor,
+            h: float) -> tuple[float, float]:
+    """(L(p + h v) - L(p)) / h and (L(p) - L(p - h v)) / h; p comes back bit for bit. Their mean
+    is the central one.
+    """
+    start = p.detach().clone()
+    values = []
+    with torch.no_grad():
+        for sign in (1.0, 0.0, -1.0):
+            p.copy_(start + sign * h * v)
+            values.append(float(loss()))
+        p.copy_(start)
+    return (values[0] - values[1]) / h, (values[1] - values[2]) / h
+
+
+@check(stage="gradients", place=4)
+def bias_before_norm(target: Subject) -> BiasesBeforeNorm:
     """Is there a bias in front of a BatchNorm, which subtracts it again? Harmless: never more
     than a note.
     """
@@ -186,4 +290,4 @@ def bias_before_norm(target: Subject) -> CheckResult:
             module.register_forward_pre_hook(takes)
     with torch.no_grad():
         model(target.few[0])
-    return judge.bias_before_norm(list(dict.fromkeys(found)))
+    return BiasesBeforeNorm(list(dict.fromkeys(found)))

@@ -11,22 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from recipe_widgets.checks.datacheck import data_check
-from recipe_widgets.checks.near import near_pairs
-from recipe_widgets.checks.runner import CannotTellError
-from recipe_widgets.checks.samples import Looked, Part, broken_rows, finite
-from recipe_widgets.core import CheckResult
+from recipe_widgets.checks.check_decorator import CannotTellError
+from recipe_widgets.checks.data_subject import data_check
+from recipe_widgets.checks.near_copies import near_pairs
+from recipe_widgets.checks.sample_sets import DataSource, SampleSet, broken_rows, finite
 from recipe_widgets.core.validation import real
-from recipe_widgets.rules import data as judge
+from recipe_widgets.rules.duplicates import CopiedSamples
+from recipe_widgets.rules.input_range import InputStatistics
+from recipe_widgets.rules.outliers import SampleScores
 
 Array = npt.NDArray[Any]
 _QUICK = 4096  # images that are searched for near copies when it must be quick
 _DETAIL = 16  # pixels a side from which on two images cannot look alike by chance
 
 
-@data_check("warn")
-def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = None,
-               progress: bool = True) -> CheckResult:
+@data_check(stage="data", place=4)
+def duplicates(source: DataSource, *, near: bool = True, mirrored: bool | None = None,
+               progress: bool = True) -> CopiedSamples:
     """Which samples occur more than once, inside a split or across splits?
 
     Args:
@@ -38,18 +39,18 @@ def duplicates(looked: Looked, *, near: bool = True, mirrored: bool | None = Non
     `similarity` for near ones.
     Source: Barz and Denzler, Do We Train on Test Data? (ciFAIR), 2020.
     """
-    groups = copies(looked.parts)
+    groups = copies(source.parts)
     exact = _paired(groups)
     pairs, similarity = np.zeros((0, 4), np.int64), np.zeros(0)
     if near:
-        pairs, similarity = near_copies(looked, mirrored, progress)
-    return judge.duplicates(exact, pairs, {part.name: part.size for part in looked.parts},
-                            similarity=similarity, by_chance=few_values(looked.parts[0]),
-                            clash=_clashes(exact, looked.parts),
-                            only_exact=not (near and searchable(looked)))
+        pairs, similarity = near_copies(source, mirrored, progress)
+    return CopiedSamples(exact, pairs, {part.name: part.size for part in source.parts},
+                         similarity=similarity, by_chance=few_values(source.parts[0]),
+                         clash=_clashes(exact, source.parts),
+                         only_exact=not (near and searchable(source)))
 
 
-def copies(parts: Sequence[Part]) -> list[list[tuple[int, int]]]:
+def copies(parts: Sequence[SampleSet]) -> list[list[tuple[int, int]]]:
     """Groups of (split, row) whose samples are equal to the bit; samples without any content are
     left out.
     """
@@ -75,41 +76,41 @@ def _paired(groups: Sequence[Sequence[tuple[int, int]]]) -> Array:
     return np.array(pairs, np.int64).reshape(-1, 4)
 
 
-def near_copies(looked: Looked, mirrored: bool | None, progress: bool) -> tuple[Array, Array]:
+def near_copies(source: DataSource, mirrored: bool | None, progress: bool) -> tuple[Array, Array]:
     """Near copies (n, 4) that are no exact ones, and their similarity (n,); of the parts that
     hold images of one kind.
     """
-    first = looked.parts[0]
+    first = source.parts[0]
     parts = [
-        part for part in looked.parts if part.of_images and part.x.shape[1:] == first.x.shape[1:]
+        part for part in source.parts if part.of_images and part.x.shape[1:] == first.x.shape[1:]
     ]
-    if not searchable(looked):
+    if not searchable(source):
         return np.zeros((0, 4), np.int64), np.zeros(0)
     key = f"near {mirrored}"
-    if key not in looked.shared:
-        number = [k for k, part in enumerate(looked.parts) if any(part is p for p in parts)]
+    if key not in source.shared:
+        number = [k for k, part in enumerate(source.parts) if any(part is p for p in parts)]
         split = np.repeat(number, [part.size for part in parts])
         row = np.concatenate([np.arange(part.size) for part in parts])
         x = torch.cat(
             [part.x.float() if part.x.dtype != parts[0].x.dtype else part.x for part in parts])
-        found = near_pairs(x, mirrored=mirrored, progress=progress and not looked.quick)
+        found = near_pairs(x, mirrored=mirrored, progress=progress and not source.quick)
         pairs, similarity = found[0].numpy(), found[1].numpy()
         other = ~(x[pairs[:, 0]] == x[pairs[:, 1]]).flatten(1).all(1).numpy() if len(
             pairs) else np.zeros(0, bool)
         a, b = pairs[other].T if len(pairs) else (pairs[:, 0], pairs[:, 1])
-        looked.shared[key] = np.stack([split[a], row[a], split[b], row[b]],
+        source.shared[key] = np.stack([split[a], row[a], split[b], row[b]],
                                       1).astype(np.int64), similarity[other]
-    return looked.shared[key]  # type: ignore[no-any-return]
+    return source.shared[key]  # type: ignore[no-any-return]
 
 
-def searchable(looked: Looked) -> bool:
+def searchable(source: DataSource) -> bool:
     """Are there images with detail enough for near copies, and time to look for them?"""
-    first = looked.parts[0]
+    first = source.parts[0]
     return first.of_images and min(first.x.shape[2:]) >= _DETAIL and not (
-        looked.quick and sum(part.size for part in looked.parts) > _QUICK)
+        source.quick and sum(part.size for part in source.parts) > _QUICK)
 
 
-def few_values(part: Part) -> bool:
+def few_values(part: SampleSet) -> bool:
     """Have the samples so few possible values that equal ones come by chance?"""
     rows = part.x[torch.linspace(0, part.size - 1,
                                  min(part.size, 1000)).long()].reshape(-1, part.x[0].numel() or 1)
@@ -118,7 +119,7 @@ def few_values(part: Part) -> bool:
     return bits < 2 * math.log2(max(2, part.size)) + 10
 
 
-def _clashes(exact: Array, parts: Sequence[Part]) -> int:
+def _clashes(exact: Array, parts: Sequence[SampleSet]) -> int:
     """Pairs of equal samples whose class labels differ."""
     labels = [part.labels for part in parts]
     count = 0
@@ -128,33 +129,32 @@ def _clashes(exact: Array, parts: Sequence[Part]) -> int:
     return count
 
 
-@data_check("warn")
-def outliers(looked: Looked, *, cutoff: Annotated[float, real(0)] = 8.0,
-             most: Annotated[int, real(0)] = 50) -> CheckResult:
+@data_check(stage="data", place=5)
+def outliers(source: DataSource, *, cutoff: Annotated[float, real(0)] = 8.0,
+             most: Annotated[int, real(0)] = 50) -> SampleScores:
     """Which samples stand out along simple axes: brightness, contrast, sharpness, ink, colour;
     columns of tables?
 
     `details["rows"]` holds the most extreme (n, 2): split and row. Source: Karpathy, "become one
     with the data".
     """
-    scores, blank, place = [], [], []
-    for split, part in enumerate(looked.parts):
+    scores, blank, rows = [], [], []
+    for split, part in enumerate(source.parts):
         if not part.x.is_floating_point() and not part.of_images:
             raise CannotTellError("needs images or numbers, not words or class numbers")
         finite(part)
         axes = image_axes(part.x) if part.of_images else _table_axes(part.x)
         scores.append(axes)
-        place.append(np.stack([np.full(part.size, split), np.arange(part.size)], 1))
+        rows.append(np.stack([np.full(part.size, split), np.arange(part.size)], 1))
         blank.append(_blank(part))
     if len({tuple(axes) for axes in scores}) > 1:
         raise CannotTellError("the splits hold samples of different kinds")
     pooled = {axis: robust(np.concatenate([axes[axis] for axes in scores])) for axis in scores[0]}
-    places = np.concatenate(place)
-    return judge.outliers(pooled, places, blank=np.flatnonzero(np.concatenate(blank)),
-                          cutoff=cutoff, most=most, names=[part.name for part in looked.parts])
+    return SampleScores(pooled, np.concatenate(rows), blank=np.flatnonzero(np.concatenate(blank)),
+                        cutoff=cutoff, most=most, names=[part.name for part in source.parts])
 
 
-def _blank(part: Part) -> Array:
+def _blank(part: SampleSet) -> Array:
     if not part.of_images:
         return np.zeros(part.size, bool)
     rows = part.x.flatten(1)
@@ -203,22 +203,23 @@ def robust(values: Array) -> Array:
     return (values - middle) / spread if spread > 1e-12 else np.zeros(len(values))
 
 
-@data_check("fail")
-def input_range(looked: Looked) -> CheckResult:
+@data_check(stage="data", place=2)
+def input_range(source: DataSource) -> InputStatistics:
     """Do the inputs have a size that a net can work with: finite, of about unit spread, near zero?
 
     Judges what enters the model where that is known. Source: Bengio, Practical Recommendations,
         2012.
     """
-    parts = looked.fed or looked.parts
+    parts = source.fed or source.parts
     part = parts[0]
     broken = broken_rows(part.x)
     if len(broken):
-        return judge.input_range({"mean": np.zeros(1), "std": np.zeros(1)}, broken=broken.tolist())
+        nothing = np.zeros(1)
+        return InputStatistics(nothing, nothing, nothing, nothing, broken=broken.tolist())
     if not part.x.is_floating_point() and not part.of_images:
         raise CannotTellError("the inputs are whole numbers, such as words or class numbers")
-    return judge.input_range(channel_statistics(part.x), whole=not part.x.is_floating_point(),
-                             image=part.of_images)
+    return InputStatistics(**channel_statistics(part.x), whole=not part.x.is_floating_point(),
+                           image=part.of_images)
 
 
 def channel_statistics(x: torch.Tensor) -> dict[str, Array]:

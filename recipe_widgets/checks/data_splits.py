@@ -11,60 +11,72 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from recipe_widgets.checks import learner
-from recipe_widgets.checks.datacheck import data_check
-from recipe_widgets.checks.images import (
+from recipe_widgets.checks import plain_learners
+from recipe_widgets.checks.check_decorator import CannotTellError
+from recipe_widgets.checks.data_labels import as_table
+from recipe_widgets.checks.data_samples import (
     channel_statistics,
     copies,
     few_values,
     near_copies,
     searchable,
 )
-from recipe_widgets.checks.labels import as_table
-from recipe_widgets.checks.runner import CannotTellError, seeded
-from recipe_widgets.checks.samples import Looked, Part, classes_of, finite
-from recipe_widgets.core import CheckResult
+from recipe_widgets.checks.data_subject import data_check
+from recipe_widgets.checks.sample_sets import DataSource, SampleSet, classes_of, finite
+from recipe_widgets.checks.training_copy import (
+    seeded,
+)
+from recipe_widgets.core.findings import STATUS_ORDER
 from recipe_widgets.core.validation import real, whole
-from recipe_widgets.rules import data as judge_data
-from recipe_widgets.rules import labels as judge
+from recipe_widgets.rules.augmentation_keeps_label import EXCHANGED, AugmentedSamples
+from recipe_widgets.rules.split_leak import SharedSamples
+from recipe_widgets.rules.split_leak import split_leak as rule_of_leaks
+from recipe_widgets.rules.train_eval_preprocessing import SamePipelines, TrainAndEvaluationInputs
 
 Array = npt.NDArray[Any]
-_RANK = {"skip": 0, "pass": 1, "note": 2, "warn": 3, "fail": 4}
 _SHOWN = 600  # samples on which augmentation is judged
 
 
-@data_check("fail", "validation")
-def split_leak(looked: Looked, *, near: bool = True, mirrored: bool | None = None,
-               progress: bool = True) -> CheckResult:
+@data_check("validation", stage="data", place=3)
+def split_leak(source: DataSource, *, near: bool = True, mirrored: bool | None = None,
+               progress: bool = True) -> SharedSamples:
     """Are samples of the training split in another one, as copies or near copies?
 
     `split_leak(train, validation)`, each (x, y), x, a split or batches; or `split_leak(data)`. Of
     several other splits the one with most to say is reported. Exact copies are a fact; near ones
     warn.
     """
-    if len(looked.parts) < 2:
+    if len(source.parts) < 2:
         raise CannotTellError("needs two splits")
-    train, by_chance = looked.parts[0], few_values(looked.parts[0])
-    groups = copies(looked.parts)
-    pairs, similarity = near_copies(looked, mirrored, progress) if near else (np.zeros(
+    train, by_chance = source.parts[0], few_values(source.parts[0])
+    groups = copies(source.parts)
+    pairs, similarity = near_copies(source, mirrored, progress) if near else (np.zeros(
         (0, 4), np.int64), np.zeros(0))
     found = []
-    for split, part in enumerate(looked.parts[1:], 1):
+    for split, part in enumerate(source.parts[1:], 1):
         exact = [(group[0][1], row) for group in groups if group[0][0] == 0 for where, row in group
                  if where == split]
         mine = (pairs[:, 0] == 0) & (pairs[:, 2] == split)
         found.append(
-            judge_data.split_leak(
-                np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], part.size,
-                names=(train.name, part.name), by_chance=by_chance, similarity=similarity[mine],
-                only_exact=not (near and searchable(looked))))
-    return max(found, key=lambda result: _RANK[result.status])
+            _shared_samples(
+                np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], similarity[mine],
+                size=part.size, names=(train.name, part.name), by_chance=by_chance,
+                only_exact=not (near and searchable(source))))
+    return max(found, key=lambda shared: STATUS_ORDER.index(rule_of_leaks(shared).status))
 
 
-@data_check("fail", "preprocess_train", "preprocess_eval")
-def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., Any] | None = None,
+def _shared_samples(exact: Array, near: Array, similarity: Array, *, size: int,
+                    names: tuple[str, str], by_chance: bool, only_exact: bool) -> SharedSamples:
+    """exact, near: pairs (n, 2): row in the first split, row in the second."""
+    copied, alike = (len(np.unique(pairs[:, 1])) for pairs in (exact, near))
+    details = {"exact": exact, "near": near, "similarity": similarity, "splits": names}
+    return SharedSamples(copied, size, alike, names, by_chance, only_exact, details=details)
+
+
+@data_check("preprocess_train", "preprocess_eval", stage="data", place=9)
+def train_eval_preprocessing(source: DataSource, *, preprocess_train: Callable[..., Any] | None = None,
                              preprocess_eval: Callable[..., Any] | None = None,
-                             samples: Annotated[int, whole(1, 10**6)] = 128) -> CheckResult:
+                             samples: Annotated[int, whole(1, 10**6)] = 128) -> SamePipelines | TrainAndEvaluationInputs:
     """Does a raw sample look the same to the model in training and in evaluation, but for random
     augmentation?
 
@@ -73,8 +85,8 @@ def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., 
     compared.
     """
     if preprocess_train is None or preprocess_eval is None:
-        return _batches_alike(looked)
-    part = next((p for p in looked.parts[1:] if p.size >= 8), looked.parts[0])
+        return _batches_alike(source)
+    part = next((p for p in source.parts[1:] if p.size >= 8), source.parts[0])
     raw = part.given[:samples]
     runs: list[torch.Tensor] = []
     for pipeline in (preprocess_train, preprocess_train, preprocess_eval, preprocess_eval):
@@ -83,10 +95,9 @@ def train_eval_preprocessing(looked: Looked, *, preprocess_train: Callable[..., 
     train, again, evaluated, once_more = runs
     shapes = (tuple(train.shape), tuple(evaluated.shape))
     if shapes[0] != shapes[1]:
-        return judge.train_eval_preprocessing(shapes=shapes, random=(False, False))
+        return SamePipelines(shapes)
     random = (not torch.equal(train, again), not torch.equal(evaluated, once_more))
-    return judge.train_eval_preprocessing(shapes=shapes, random=random, train=_channels(train),
-                                          evaluated=_channels(evaluated))
+    return SamePipelines(shapes, random, _channels(train), _channels(evaluated))
 
 
 def _copy(raw: Any) -> Any:
@@ -103,24 +114,25 @@ def _channels(x: torch.Tensor) -> Array:
     return values
 
 
-def _batches_alike(looked: Looked) -> CheckResult:
-    if len(looked.fed) < 2:
+def _batches_alike(source: DataSource) -> TrainAndEvaluationInputs:
+    if len(source.fed) < 2:
         raise CannotTellError(
             "needs preprocess_train and preprocess_eval, or training and validation batches")
-    train, held = looked.fed[:2]
+    train, held = source.fed[:2]
     if not train.x.is_floating_point() or train.x.shape[1:] != held.x.shape[1:] or min(
             train.size, held.size) < 32:
         raise CannotTellError("needs at least 32 samples of numbers, of one shape, from each")
     for part in (train, held):
         finite(part)
-    return judge.inputs_alike(channel_statistics(train.x), channel_statistics(held.x),
-                              min(train.size, held.size))
+    first, second = channel_statistics(train.x), channel_statistics(held.x)
+    return TrainAndEvaluationInputs(first["mean"], first["std"], second["mean"], second["std"],
+                                    samples=min(train.size, held.size), picture=train.of_images)
 
 
-@data_check("fail", "augment")
-def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | None = None,
+@data_check("augment", stage="data", place=8)
+def augmentation_keeps_label(source: DataSource, *, augment: Callable[..., Any] | None = None,
                              seconds: Annotated[float, real(0)] = 6.0,
-                             draws: Annotated[int, whole(1, 100)] = 2) -> CheckResult:
+                             draws: Annotated[int, whole(1, 100)] = 2) -> AugmentedSamples:
     """Does an augmented sample still show what its label says?
 
     `augmentation_keeps_label((x, y), augment)` with `augment(x, y) -> (x, y)`. Exact: samples
@@ -129,33 +141,32 @@ def augmentation_keeps_label(looked: Looked, *, augment: Callable[..., Any] | No
     """
     if augment is None:
         raise CannotTellError("needs augment=: (x, y) -> (x, y)")
-    part = _plain(looked)
+    part = _plain(source)
     finite(part)
-    y = classes_of(part, looked.num_classes)
+    y = classes_of(part, source.num_classes)
     rows = torch.from_numpy(_sample(y.numpy()))
     x, y = part.x[rows], y[rows]
     new, labels, problem = _augmented(x, y, augment, draws)
     if problem or labels is None:
-        return judge.augmentation_keeps_label(permuted=0, before=0, after=0, samples=len(y),
-                                              problem=problem)
+        return AugmentedSamples(samples=len(y), problem=problem)
     twice, old = y.repeat(draws), x.repeat(draws, *[1] * (x.ndim - 1))
     permuted = _exchanged(old, new, twice, labels)
-    if permuted > 0.05:
-        return judge.augmentation_keeps_label(permuted=permuted, before=0, after=0, samples=len(y))
+    if permuted > EXCHANGED:
+        return AugmentedSamples(permuted, samples=len(y))
     return _recognised(part, x, y, new.reshape(draws, *x.shape), labels.reshape(draws, -1), seconds)
 
 
-def _plain(looked: Looked) -> Part:
+def _plain(source: DataSource) -> SampleSet:
     """Samples before augmentation: the reader's own, else those of validation, which ought not
     to be augmented.
     """
-    shape = looked.fed[0].x.shape[1:] if looked.fed else looked.parts[0].x.shape[1:]
+    shape = source.fed[0].x.shape[1:] if source.fed else source.parts[0].x.shape[1:]
     own = [
-        part for part in looked.parts if part.labels is not None and
-        (not looked.quick or (part.x.shape[1:] == shape and part.x.is_floating_point() and not any(
-            part is p for p in looked.fed)))
+        part for part in source.parts if part.labels is not None and
+        (not source.quick or (part.x.shape[1:] == shape and part.x.is_floating_point() and not any(
+            part is p for p in source.fed)))
     ]
-    found = own or [part for part in (*looked.fed[1:], *looked.fed[:1]) if part.labels is not None]
+    found = own or [part for part in (*source.fed[1:], *source.fed[:1]) if part.labels is not None]
     if not found:
         raise CannotTellError("needs one class label per sample")
     return max(found, key=lambda part: min(part.size, _SHOWN))
@@ -219,8 +230,8 @@ def _exchanged(old: torch.Tensor, new: torch.Tensor, y: torch.Tensor,
         ]))
 
 
-def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor,
-                labels: torch.Tensor, seconds: float) -> CheckResult:
+def _recognised(part: SampleSet, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor,
+                labels: torch.Tensor, seconds: float) -> AugmentedSamples:
     """By a learner of the first half, on the second half as it is and augmented."""
     classes, half = int(max(y.max(), labels.max())) + 1, len(y) // 2
     if half < 40 or len(y[:half].unique()) < 2:
@@ -238,17 +249,16 @@ def _recognised(part: Part, x: torch.Tensor, y: torch.Tensor, new: torch.Tensor,
                 share = float((aug[:, mine] == b).mean() - (plain[mine] == b).mean())
                 if share > 0.1:
                     moved[name[a], name[b]] = share
-    return judge.augmentation_keeps_label(permuted=0, before=float(
-        (plain == truth).mean()), after=float(
-            (aug == drawn).mean()), samples=len(truth), moved=moved,
-                                          chance=float(np.bincount(truth).max() / len(truth)))
+    return AugmentedSamples(
+        before=float((plain == truth).mean()), after=float((aug == drawn).mean()),
+        samples=len(truth), moved=moved, chance=float(np.bincount(truth).max() / len(truth)))
 
 
-def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int,
+def _views(part: SampleSet, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int,
            seconds: float) -> list[Array]:
     """Probabilities (n, K) of each view, by the learner that knows the plain view best."""
     found: list[list[Array]] = []
-    for model in learner.plain_learners(len(x)):
+    for model in plain_learners.table_learners(len(x)):
         model.fit(as_table(x), y.numpy())
         rows = [np.zeros((len(view), classes)) for view in views]
         for row, view in zip(rows, views, strict=True):
@@ -256,10 +266,10 @@ def _views(part: Part, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tenso
         found.append(rows)
     if part.of_images and min(x.shape[2:]) >= 6:
         torch.manual_seed(0)
-        small = [learner.sized(view) for view in (x, *views)]
-        net = learner.fit(learner.QuickNet(small[0], classes), small[0], y,
-                          learner.Plan(40.0, seconds))
+        small = [plain_learners.sized(view) for view in (x, *views)]
+        net = plain_learners.fit(plain_learners.QuickNet(small[0], classes), small[0], y,
+                          plain_learners.Plan(40.0, seconds))
         found.insert(
-            0, [learner.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
+            0, [plain_learners.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
     return found[0] if part.of_images and len(found) > 2 else max(
         found, key=lambda rows: float(rows[0].max(1).mean()))

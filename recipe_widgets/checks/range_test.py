@@ -10,13 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.checks.runner import CannotTellError, adam, bench, check, to_train
-from recipe_widgets.checks.subject import Subject, endless, generators_kept, subject
+from recipe_widgets.checks.check_decorator import CannotTellError, check
+from recipe_widgets.checks.check_subject import Subject, endless, generators_kept, subject
+from recipe_widgets.checks.training_copy import (
+    adam,
+    to_train,
+    training_copy,
+)
 from recipe_widgets.core import CheckResult, RecipeError, Settings
 from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
-from recipe_widgets.rules.lr_range import lr_range
+from recipe_widgets.rules.lr_finder import RangeTest
 from recipe_widgets.training import BatchIndices, make_optimizer, pick_device
 
 STOP = 4.0  # times the lowest smoothed loss: the test has seen enough
@@ -90,8 +95,8 @@ def _of_settings(settings: Settings, data: Any, loss_fn: Any,
             optimizer or (lambda model: make_optimizer(model.parameters(), settings)))
 
 
-def _gather(target: Subject, *, low: float, high: float, steps: int) -> CheckResult:
-    made = bench(target)
+def _gather(target: Subject, *, low: float, high: float, steps: int) -> RangeTest:
+    made = training_copy(target)
     model = to_train(made.model)
     optimizer = made.optimizer if made.optimizer is not None else _same_kind(target, model)
     if isinstance(optimizer, torch.optim.LBFGS):
@@ -111,11 +116,11 @@ def _gather(target: Subject, *, low: float, high: float, steps: int) -> CheckRes
             losses.append(float(loss.detach()))
             if _enough(losses):
                 break
-    return lr_range(rates[:len(losses)], losses)
+    return RangeTest(rates[:len(losses)], losses)
 
 
 _gather.__name__ = "lr_finder"
-_test = check("note")(_gather)
+_test = check()(_gather)
 
 
 def _same_kind(target: Subject, model: nn.Module) -> torch.optim.Optimizer:

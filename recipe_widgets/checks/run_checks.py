@@ -1,0 +1,90 @@
+"""`run_all`: all checks that apply, in the order of the recipe, and what they said."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from recipe_widgets.checks.check_decorator import Check, all_checks, could_not_look
+from recipe_widgets.checks.check_subject import Subject, subject
+from recipe_widgets.core import CheckResult, RecipeError, rng_guard
+from recipe_widgets.core import Report as Report
+from recipe_widgets.core.validation import validated
+
+# These say more about the machine than about the program: here they only note.
+_AS_NOTES = frozenset({"timing"})
+
+
+@validated
+def run_all(model_or_factory: Any, batches: Any = None, loss_fn: Callable[..., Any] | None = None,
+            *, only: Sequence[Check | str] | None = None, ignore: Sequence[str] = (),
+            more: Sequence[Check] = (), progress: bool = True, **options: Any) -> Report:
+    """Every check that applies to a model, its batches and its loss, in the order of the recipe.
+
+    Args:
+        model_or_factory: a model, a function that makes one (better: then fresh initialisations can
+            be looked at), or a `Subject`.
+        only: which checks, by their names or as functions; None: all. ignore: names to leave out.
+        more: further checks of the same signature.
+        options: as of `subject()`: optimizer, num_classes, validation, train_step, history, ...
+
+    A check that breaks becomes a `skip` with the reason; it never stops the rest. Nothing that is
+    handed in changes.
+
+    Raises:
+        RecipeError: a name is no check's, or the input itself cannot be used, see `subject()`.
+    """
+    chosen = chosen_checks(only, ignore, more)
+    target = model_or_factory if isinstance(model_or_factory, Subject) else subject(
+        model_or_factory, batches, loss_fn, **options)  # type: ignore[arg-type]
+    results = []
+    with rng_guard(), tqdm(chosen, disable=not progress, leave=False) as bar:
+        for check in bar:
+            bar.set_description(_name(check))
+            results.append(_safely(check, target))
+    return Report(results)
+
+
+def chosen_checks(only: Iterable[Check | str] | None = None, ignore: Iterable[str] = (),
+                  more: Iterable[Check] = ()) -> list[Check]:
+    """The checks to run, in order.
+
+    Raises:
+        RecipeError: a name is no check's; the text lists all.
+    """
+    known = all_checks()
+    named = known | {_name(check): check for check in more}
+
+    def find(name: str) -> Check:
+        if name in named:
+            return named[name]
+        nearest = difflib.get_close_matches(name, named, n=1)
+        raise RecipeError("Check", found=repr(name), expected="one of " + ", ".join(named),
+                          mend=f"Did you mean {nearest[0]!r}?" if nearest else "")
+
+    left_out = {_name(find(name)) for name in ignore}
+    chosen = [find(check) if isinstance(check, str) else check
+              for check in (known.values() if only is None else only)]
+    return [check for check in (*chosen, *more) if _name(check) not in left_out]
+
+
+def _name(check: Check) -> str:
+    return getattr(check, "__name__", "check")
+
+
+def _safely(check: Check, target: Subject) -> CheckResult:
+    """The result of a check; what breaks in it, or input that it cannot use, is a skip."""
+    try:
+        result = check(target)
+    except Exception as error:
+        return could_not_look(_name(check), error)
+    if not isinstance(result, CheckResult):
+        return CheckResult(_name(check), "skip",
+                           f"could not look: it returned {type(result).__name__}, no CheckResult")
+    if _name(check) in _AS_NOTES and result.status == "warn":
+        return dataclasses.replace(result, status="note")
+    return result
