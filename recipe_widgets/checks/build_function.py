@@ -11,8 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipe_widgets.checks.run_checks import run_all
 from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.run_checks import run_all
 from recipe_widgets.core import RecipeError, Report
 from recipe_widgets.core.validation import validated
 
