@@ -117,10 +117,10 @@ def curve_check(*, stage: str, place: float) -> Callable[[Gather], Check]:
             if batches is not None or own:
                 given = as_subject(given, batches, loss_fn, own)
             if isinstance(given, Subject):
+                if given.history is None:
+                    return CheckResult(name, "skip", "needs the curve of a training: history=run")
                 falls = _should_fall(given) if falls is None else falls
                 given = given.history
-                if given is None:
-                    return CheckResult(name, "skip", "needs the curve of a training: history=run")
             try:
                 return judged(name, checked(TrainingCurves(given, falls), **options))
             except CannotTellError as why:

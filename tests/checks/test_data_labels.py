@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets import RecipeError, checks
-from recipe_widgets.checks import learner
+from recipe_widgets.checks import plain_learners
 from recipe_widgets.checks.data_labels import overlapping, sortedness
 
 from .models import batches, mlp
@@ -139,9 +139,9 @@ def test_label_errors_in_images():
 
 def test_predictions_repeat():
     x, y = bars(200)
-    folds = torch.from_numpy(learner.folds_of(y.numpy(), 2))
-    plan = learner.Plan(1.0)
-    one, two = (learner.image_probabilities(x, y, 2, folds, plan) for _ in range(2))
+    folds = torch.from_numpy(plain_learners.folds_of(y.numpy(), 2))
+    plan = plain_learners.Plan(1.0)
+    one, two = (plain_learners.image_probabilities(x, y, 2, folds, plan) for _ in range(2))
     assert np.allclose(one, two, atol=1e-5)
     assert np.allclose(one.sum(1), 1, atol=1e-5)
     assert np.bincount(folds.numpy()[y.numpy() == 1]).tolist() == [50, 50]

@@ -65,8 +65,9 @@ def test_losses_that_need_not_fall_are_left_alone(shape):
 
 @given(st.sampled_from(sorted(CURVES)), st.floats(1e-6, 1e6))
 def test_units_do_not_count(shape, factor):
-    for judge in (curve_shape, lr_verdict, noise_level):
-        one, other = judge(CURVES[shape]), judge(CURVES[shape] * factor)
+    for rule, evidence in ((curve_shape, LossCurve), (lr_verdict, CurveAndUpdates),
+                           (noise_level, BatchLosses)):
+        one, other = rule(evidence(CURVES[shape])), rule(evidence(CURVES[shape] * factor))
         assert one.status == other.status
         assert one.details.get("verdict") == other.details.get("verdict")
 
