@@ -9,7 +9,8 @@ How to mend
     Images are (N, C, H, W): mirror with x.flip(-1). Leave out flips and turns that make one class
     look like another; make the augmentation weaker until a person recognises the samples.
 When it stays silent
-    When no learner knows the plain samples well enough to judge.
+    When no learner knows the plain samples well enough to judge. In a script that is watched: when
+    the same samples come again bit for bit, as then nothing is augmented.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_RECIPE, few
+from recipe_widgets.rules.training_evidence import ProbeAccuracies
 
 EXCHANGED = 0.05  # share of samples that may equal another one by chance
 ENOUGH = 0.3  # of the way from chance to certain: accuracy below which the learner says nothing
@@ -88,3 +91,41 @@ def augmentation_keeps_label(rule: Rule[AugmentedSamples], seen: AugmentedSample
         return rule.warns("the augmentation is so strong that the samples are hardly recognised",
                           advice="Look at some augmented samples; make it weaker.")
     return rule.passes("augmented samples still show their class")
+
+
+# In a script that is watched
+
+@augmentation_keeps_label.register
+def augmented_labels_told(rule: Rule[Any], probe: ProbeAccuracies) -> CheckResult:
+    if probe.repeats or not probe.training_says_less:
+        return rule.passes("augmented inputs tell their labels")
+    return rule.warns(
+        "the training inputs, after augmentation, say much less about their labels than those of "
+        "the evaluation", measured=probe.train, expected=probe.evaluation,
+        unit="accuracy of a probe", advice="Augment less, and look at what enters the net.",
+        source=KARPATHY_RECIPE)
+
+
+SWAPPED, KNOWS_PICTURES = 0.6, 0.7
+
+
+@dataclass(frozen=True)
+class MirroredClasses:
+    """moved: (a, b) -> share of flipped samples of class a that a probe takes for b. plain: its
+    accuracy without the flip.
+    """
+
+    moved: Mapping[tuple[int, int], float]
+    plain: float
+
+
+@augmentation_keeps_label.register
+def flip_swaps_classes(rule: Rule[Any], flip: MirroredClasses) -> CheckResult:
+    bad = [pair for pair, share in flip.moved.items() if share > SWAPPED and pair[0] != pair[1]]
+    if not bad or flip.plain < KNOWS_PICTURES:
+        return rule.passes("mirror images keep their class")
+    a, b = bad[0]
+    return rule.warns(f"the flip turns class {a} into class {b} and keeps the label",
+                      measured=flip.moved[a, b], expected="below 0.1", unit=f"of class {a}",
+                      advice="Change the label with the picture, or do not flip.",
+                      source=KARPATHY_RECIPE)

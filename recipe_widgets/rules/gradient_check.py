@@ -1,20 +1,23 @@
 """The gradient is the derivative of the loss.
 
 What it finds
-    Gradients that differ from central differences of the loss, along random directions in float64.
+    Gradients that differ from central differences of the loss, along random directions in float64;
+    a torch.autograd.Function whose backward is not the derivative of its forward.
 Why it hurts
     A custom backward with a slip, or a detach on the way, still trains: in a wrong direction.
 How to mend
     Look at custom backward functions, and at detach on the way to the loss.
 When it stays silent
     Directions with a kink (a ReLU that switches within the step) are left out; without any other it
-    cannot tell.
+    cannot tell. A Function whose forward is flat or the identity has another backward on purpose
+    (straight-through estimators, gradient reversal).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -54,3 +57,28 @@ def gradient_check(rule: Rule[GradientErrors], seen: GradientErrors) -> CheckRes
         return rule.warns(f"the gradient of {worst} is inaccurate",
                           advice="Perhaps kinks; try another h.")
     return rule.passes(f"{len(seen.errors)} tensors agree with central differences")
+
+
+# In a script that is watched
+
+WRONG_SHARE = 0.3  # of the entries; fewer may lie at kinks
+
+
+@dataclass(frozen=True)
+class CustomDerivative:
+    """name: of a torch.autograd.Function. wrong: share of entries at which its backward is not the
+    derivative of its forward.
+    """
+
+    name: str
+    wrong: float
+
+
+@gradient_check.register
+def custom_function(rule: Rule[Any], function: CustomDerivative) -> CheckResult:
+    if function.wrong < WRONG_SHARE:
+        return rule.passes(f"the backward of {function.name} is the derivative of its forward")
+    return rule.fails(
+        f"the backward of {function.name} is not the derivative of its forward",
+        measured=function.wrong, expected=0.0, unit="of the entries looked at",
+        advice="Check it with torch.autograd.gradcheck in double precision.")

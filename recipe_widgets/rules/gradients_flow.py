@@ -11,17 +11,19 @@ How to mend
     to the loss. Clip the gradient, not the loss.
 When it stays silent
     Parameters off this path are only noted, and zero gradients are told only when they stay zero
-    after some steps: a head may start at zero.
+    after some steps: a head may start at zero. A loss of exactly zero is no flat one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import TRAINCHECK, few
+from recipe_widgets.rules.training_evidence import WatchedLoss
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,34 @@ def gradients_flow(rule: Rule[GradientReach], seen: GradientReach) -> CheckResul
     if seen.unused:
         return rule.notes(f"{few(seen.unused)} is not used on this path", measured=len(seen.unused))
     return rule.passes("a gradient reaches every parameter in use", measured=0)
+
+
+# In a script that is watched
+
+CLIPS = ("Clamp", "Minimum", "Maximum", "Where", "Hardtanh")
+NOT_ZERO, CLEARLY_NOT_ZERO = 1e-8, 1e-4  # of the loss; a hinge that has reached zero is not clipped
+FEWEST_CUT, CUT_SHARE = 2, 0.3
+FEWEST_FLAT, FLAT_SHARE = 3, 0.8
+
+
+@gradients_flow.register
+def flat_loss(rule: Rule[Any], loss: WatchedLoss) -> CheckResult:
+    """Is the finished loss clipped, so that nothing comes back?"""
+    rule = rule.about(measured=0.0, expected="not zero", unit="gradient")
+    count = len(loss.passes)
+    cut = [
+        one for one in loss.passes
+        if one.zero and abs(one.value) > NOT_ZERO and any(clip in operation
+                                                          for operation in one.scalars
+                                                          for clip in CLIPS)
+    ]
+    if len(cut) >= max(FEWEST_CUT, CUT_SHARE * count):
+        return rule.fails(
+            f"the loss itself is clipped (at {cut[-1].value:.3g}): where it is, every gradient is "
+            "exactly zero",
+            advice="Clip the gradient's norm, torch.nn.utils.clip_grad_norm_, not the loss.")
+    flat = [one for one in loss.passes if one.zero and abs(one.value) > CLEARLY_NOT_ZERO]
+    if len(flat) >= max(FEWEST_FLAT, FLAT_SHARE * count):
+        return rule.warns(
+            "the loss is flat: its gradient at the outputs is exactly zero although it is not")
+    return rule.passes("gradients come back from the loss")

@@ -1,24 +1,27 @@
 """Gradients are cleared once per step, before backward.
 
 What it finds
-    Backward passes that add to gradients which a step has used already, and evaluations that leave
-    gradients which enter the next step.
+    Backward passes that add to gradients which a step has used already, evaluations that leave
+    gradients which enter the next step, and zero_grad between backward and step.
 Why it hurts
     Each step goes along the sum of all gradients so far: a momentum of 1 that nobody chose. It
     trains for a while, at a rate that grows with time, and then explodes.
 How to mend
     optimizer.zero_grad() once per step, before backward. Evaluate under torch.no_grad().
 When it stays silent
-    Several backward passes before one step are accumulation, and are not accused.
+    Several backward passes before one step are accumulation, and are not accused; nor is one more
+    pass of another line now and then (a penalty that is taken in every tenth step).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import TRAINCHECK
+from recipe_widgets.rules.training_evidence import GradientHistory
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,55 @@ def grads_are_cleared(rule: Rule[ClearedGradients], seen: ClearedGradients) -> C
     if not seen.steps:
         return rule.cannot_tell("no optimiser step was seen")
     return rule.passes(f"cleared before each of {seen.steps} steps")
+
+
+# In a script that is watched
+
+FEWEST_STALE, STALE_SHARE = 2, 0.3  # of the steps; an accumulation is no clearing that was forgotten
+FEWEST_LOST, LOST_SHARE = 3, 0.5
+FEWEST_STEPS = 10  # before a pass of another line is called foreign
+FOREIGN_SHARE = 0.3  # of the steps; more often, it is a second loss on purpose
+
+
+@grads_are_cleared.register
+def history_of_gradients(rule: Rule[Any], history: GradientHistory) -> CheckResult:
+    """The gradients of one optimiser in a script that was watched."""
+    rule = rule.about(source=TRAINCHECK)
+    if history.stale >= max(FEWEST_STALE, STALE_SHARE * history.steps):
+        return rule.fails(
+            f"gradients are not cleared: {history.stale} of {history.steps} steps used gradients "
+            "that an earlier step had used already", measured=history.stale, expected=0,
+            unit="steps", advice="Call optimizer.zero_grad() once per step, before backward.",
+            where=history.backward_line)
+    if history.lost >= max(FEWEST_LOST, LOST_SHARE * history.steps):
+        return rule.fails(
+            f"zero_grad lies between backward and step: {history.lost} of {history.steps} steps "
+            "found no gradient", measured=history.lost, expected=0, unit="steps",
+            advice="Clear before backward or after the step.", where=history.clear_line)
+    line, passes, steps = _foreign_passes(history)
+    if passes and 1 <= steps <= FOREIGN_SHARE * history.steps:
+        return rule.fails(
+            f"up to {passes} backward passes at {line}, which no step follows there, leave "
+            f"gradients that enter {steps} later steps", measured=steps, expected=0, unit="steps",
+            advice="Evaluate under torch.no_grad(), or clear the gradients afterwards.",
+            details={"line": line}, where=line)
+    return rule.passes(f"cleared before each of {history.steps} steps")
+
+
+def _foreign_passes(history: GradientHistory) -> tuple[str, int, int]:
+    """Passes of another line, a validation as a rule, that now and then add to the gradients of a
+    step: (line, most of them before one step, steps).
+    """
+    usual = history.groups.most_common(1)
+    if not usual or history.steps < FEWEST_STEPS:
+        return "", 0, 0
+    own = {line for line, _ in usual[0][0]}
+    where, most, steps = "", 0, 0
+    for group, times in history.groups.items():
+        foreign = [(line, count) for line, count in group if line not in own]
+        mixed = own & {line for line, _ in group}
+        # one more pass now and then may be a lazy penalty; several, or one in eval mode, are none
+        if mixed and any(count >= 2 or line in history.eval_lines for line, count in foreign):
+            steps, where = steps + times, foreign[0][0]
+            most = max(most, max(count for _, count in foreign))
+    return where, most, steps

@@ -2,7 +2,8 @@
 
 What it finds
     Labels that have nothing to do with their inputs: no plain learner does better on samples it has
-    not seen than a guess by the classes' shares.
+    not seen than a guess by the classes' shares. In a script that is watched, also the same input
+    with other labels in other epochs, and a flip over the batch axis.
 Why it hurts
     Inputs and labels that were shuffled apart train without an error. The training loss may even
     fall, as a large net learns anything by heart.
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_RECIPE
+from recipe_widgets.rules.training_evidence import ProbeAccuracies
 
 SURE = 4.0  # standard errors above chance: one in 30 thousand shuffled data sets reaches it
 FEWEST_SAMPLES, FEWEST_PER_CLASS = 100, 8
@@ -58,3 +60,74 @@ def label_alignment(rule: Rule[PredictionGain], seen: PredictionGain) -> CheckRe
             "the labels have nothing to do with the inputs: no plain learner beats chance",
             advice="Shuffle inputs and labels by the same order; look at some pairs.")
     return rule.passes("the labels go with the inputs")
+
+
+# In a script that is watched
+
+FEWEST_SEEN_AGAIN, FEWEST_CONTRADICTIONS, CONTRADICTION_SHARE = 50, 10, 0.05
+COPIES_IN_BATCH = 0.05  # more: few different inputs exist at all, and may well have several labels
+
+
+@dataclass(frozen=True)
+class RepeatedLabels:
+    """repeated: samples seen again in a later pass. contradicting: those that had another label
+    then. copies_in_batch: largest share of copies within a batch.
+    """
+
+    repeated: int
+    contradicting: int
+    copies_in_batch: float = 0.0
+
+
+@label_alignment.register
+def labels_repeat(rule: Rule[Any], seen: RepeatedLabels) -> CheckResult:
+    few_seen = seen.repeated < FEWEST_SEEN_AGAIN or seen.copies_in_batch > COPIES_IN_BATCH
+    if few_seen or seen.contradicting < max(FEWEST_CONTRADICTIONS,
+                                            CONTRADICTION_SHARE * seen.repeated):
+        return rule.passes("the same input comes with the same label")
+    return rule.fails(
+        f"the same input comes with other labels in other epochs: {seen.contradicting} of "
+        f"{seen.repeated} samples", measured=seen.contradicting, expected=0,
+        unit=f"of {seen.repeated}", source=KARPATHY_RECIPE,
+        advice="Inputs and labels are reordered apart from one another: look at shuffles and flips "
+        "over the batch axis.")
+
+
+FEWEST_HELD_OUT = 100
+WEAK_MODEL = 0.7  # accuracy below which the script's model is in question, too
+
+
+@label_alignment.register
+def labels_told_by_probe(rule: Rule[Any], probe: ProbeAccuracies) -> CheckResult:
+    """Do labels have to do with their inputs, as far as a small probe can tell?"""
+    # three standard errors of a share, and a little for the probe's own luck
+    noise = 3 * math.sqrt(probe.chance * (1 - probe.chance) / max(1, probe.held_out)) + 0.02
+    if probe.model is not None and probe.held_out >= FEWEST_HELD_OUT and max(
+            probe.train, probe.model) <= probe.chance + noise:
+        return rule.warns(
+            "the labels have nothing to do with the inputs, as far as a probe and the script's own "
+            "accuracy can tell", measured=probe.train, expected=probe.chance,
+            unit="accuracy of a probe", source=KARPATHY_RECIPE,
+            advice="Are inputs and labels shuffled apart from one another?")
+    if probe.repeats and probe.training_says_less:
+        return rule.warns(
+            "the training inputs say much less about their labels than those of the evaluation: "
+            "they seem not to belong together", measured=probe.train, expected=probe.evaluation,
+            unit="accuracy of a probe", source=KARPATHY_RECIPE,
+            advice="Shuffle inputs and labels with the same permutation.")
+    return rule.passes("inputs tell their labels", measured=probe.train)
+
+
+@dataclass(frozen=True)
+class BatchFlip:
+    """A flip of pictures whose axes include the batch."""
+
+    axes: tuple[int, ...]
+
+
+@label_alignment.register
+def flip_over_batch(rule: Rule[Any], flip: BatchFlip) -> CheckResult:
+    return rule.warns(
+        "the flip runs over the batch axis: the pictures change places, their labels do not",
+        measured=str(flip.axes), expected="(2,) or (3,)", unit="axes",
+        advice="Flip the last axis.", source="")

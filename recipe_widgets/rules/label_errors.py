@@ -2,7 +2,8 @@
 
 What it finds
     Wrong labels, by confident learning on out-of-sample predictions, and classes that the
-    predictions cannot tell apart (one class under two names).
+    predictions cannot tell apart (one class under two names). In a script that is watched, labels
+    are held against those of the nearest neighbours.
 Why it hurts
     A net learns a wrong label by heart as well as a right one; in the test set wrong labels decide
     which of two good models looks better.
@@ -11,7 +12,7 @@ How to mend
     annotators; merge classes that are one.
 When it stays silent
     When the predictions are too weak to judge by, and below 8 % of the labels it only notes: a few
-    are in every data set.
+    are in every data set. When no class can be told from any other.
 """
 
 from __future__ import annotations
@@ -82,3 +83,70 @@ def label_errors(rule: Rule[SuspiciousLabels], seen: SuspiciousLabels) -> CheckR
     if seen.issues:
         return rule.notes(f"about {counts} may be wrong, {seen.sure} of them all but surely")
     return rule.passes(f"no label of {seen.samples} contradicts a confident prediction")
+
+
+# In a script that is watched
+
+NOISE, EVEN = 0.12, 0.5
+ELSEWHERE = 0.11  # noise is the same everywhere, while hard classes are confused at their borders
+FEWEST_PLACES = 60
+
+
+@dataclass(frozen=True)
+class NeighbourLabels:
+    """Labels held against those of the nearest other samples.
+
+    Attributes:
+        rate: share of samples whose label differs from that of all neighbours, where these agree.
+        anywhere: share whose label differs from most neighbours, at any place.
+        even: how evenly wrong labels spread over the other classes, 0 to 1.
+        places: samples whose neighbours agree.
+    """
+
+    rate: float
+    anywhere: float
+    even: float
+    places: int
+    classes: int
+
+
+@label_errors.register
+def neighbours_disagree(rule: Rule[Any], labels: NeighbourLabels) -> CheckResult:
+    if labels.classes < 3 or labels.places < FEWEST_PLACES or labels.rate < NOISE \
+            or labels.even < EVEN or labels.anywhere > labels.rate + ELSEWHERE:
+        return rule.passes("neighbours agree about labels", measured=labels.rate)
+    return rule.warns(
+        f"about {labels.rate:.0%} of the training labels look wrong: neighbours that agree among "
+        "themselves disagree with them", measured=labels.rate, expected="below 0.05",
+        unit="of the samples",
+        advice="Look at some of them; take the majority of several annotators.",
+        source="C. Northcutt et al., Confident learning, 2021")
+
+
+ALIKE, TOLD_APART = 0.3, 0.88
+
+
+@dataclass(frozen=True)
+class ClassConfusions:
+    """pairs: two classes -> how often their samples lie among the other's (0.5: one class under two
+    names). rest: accuracy of neighbours when such pairs count as one.
+    """
+
+    pairs: Mapping[tuple[int, int], float]
+    rest: float
+    classes: int
+
+
+@label_errors.register
+def classes_alike(rule: Rule[Any], confusions: ClassConfusions) -> CheckResult:
+    bad = sorted((pair for pair, share in confusions.pairs.items() if share > ALIKE),
+                 key=lambda pair: -confusions.pairs[pair])
+    # at least one class must be told from another, or nothing says that classes can be told apart
+    others = confusions.classes - len({name for pair in bad for name in pair})
+    if not bad or confusions.classes < 3 or not others or confusions.rest < TOLD_APART:
+        return rule.passes("classes can be told apart, or none can")
+    (a, b), more = bad[0], f" ({len(bad)} such pairs)" if len(bad) > 1 else ""
+    return rule.warns(
+        f"classes {a} and {b} cannot be told apart, while the others can{more}",
+        measured=confusions.pairs[a, b], expected="below 0.1", unit="of the samples",
+        advice="Is it one class under two names?", source="")

@@ -16,13 +16,16 @@ When it stays silent
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_RECIPE
+from recipe_widgets.rules.training_evidence import LossPass, WatchedLoss, scale_free
 
 EQUAL = 1e-3  # relative difference of two losses that are the same number in float32
 
@@ -84,3 +87,66 @@ def loss_reduction(rule: Rule[LossOnRandomOutputs], seen: LossOnRandomOutputs) -
 
 def _equal(a: float, b: float) -> bool:
     return bool(abs(a - b) <= EQUAL * max(1e-9, abs(a), abs(b)))
+
+
+# In a script that is watched
+
+EXACT, EXACT_IN_HALF = 0.01, 0.1  # relative; half precision rounds gradients to a few percent
+AGREEMENT = 0.75  # of the passes
+SMALLEST_BATCH = 4  # 1/N and 1/K cannot be told apart for smaller ones
+# A batch of one of these sizes may be the number of passes that are averaged by hand.
+AMBIGUOUS_BATCHES = (1, 2, 4, 8)
+
+
+@loss_reduction.register
+def reduction_by_gradient(rule: Rule[Any], loss: WatchedLoss) -> CheckResult:
+    """The size of the gradient tells how the loss reduces over the batch."""
+    rule = rule.about(source=KARPATHY_RECIPE)
+    if _most(loss, lambda one: one.kind == "coupled"):
+        return rule.fails(
+            "the soft-max of the loss runs over the batch axis instead of the classes",
+            advice="Normalise over dim=1.")
+    if _most(loss, lambda one: one.kind == "broadcast"):
+        n = loss.passes[-1].samples
+        return rule.fails(
+            f"outputs ({n}, 1) and targets ({n},) broadcast to ({n}, {n}): every sample is "
+            "compared with every other one", measured=n * n, expected=n, unit="differences",
+            advice="Give both the same shape, for example output.squeeze(1).", source="")
+    known = loss.known_passes
+    if not known:
+        return rule.cannot_tell("no textbook form of this loss is known")
+    rule = rule.about(measured=known[-1].scale, expected=1.0,
+                      unit="times the gradient of the mean loss")
+    last, accumulates = known[-1], loss.passes_per_step > 1
+    if last.samples >= SMALLEST_BATCH and not accumulates and _each(known,
+                                                                    lambda one: 1 / one.samples):
+        sizes = {one.samples for one in known}
+        if len(sizes) > 1 or not sizes & set(AMBIGUOUS_BATCHES):
+            return rule.fails("the loss is divided by the batch size twice",
+                              advice="Take the mean once.")
+        return rule.warns("the loss is divided by the batch size again",
+                          advice="Take the mean once.")
+    if last.kind in ("cross_entropy", "nll") and last.classes > 2 and not accumulates and _each(
+            known, lambda one: 1 / one.classes):
+        return rule.warns(
+            "the cross-entropy is a mean over the classes, too: it is K times too small",
+            advice="Sum over the classes, mean over the samples.")
+    if last.samples >= SMALLEST_BATCH and _each(known, lambda one: float(one.samples)):
+        harmless = scale_free(loss.optimizer) or loss.clipped
+        say = rule.notes if harmless else rule.warns
+        return say("the loss is a sum over the batch: the step grows with the batch size",
+                   advice="Take the mean.")
+    return rule.passes("the gradient is that of a mean")
+
+
+def _most(loss: WatchedLoss, test: Callable[[LossPass], bool]) -> bool:
+    """True for most of the passes, and two of them."""
+    hits = sum(map(test, loss.passes))
+    return hits >= max(2, AGREEMENT * len(loss.passes))
+
+
+def _each(passes: Sequence[LossPass], expected: Callable[[LossPass], float]) -> bool:
+    """Is the gradient of every pass this multiple of that of the mean loss?"""
+    return all(one.scale is not None and abs(one.scale / expected(one) -
+                                             1) < (EXACT_IN_HALF if one.coarse else EXACT)
+               for one in passes)

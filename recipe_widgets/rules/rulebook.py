@@ -27,6 +27,12 @@ A rule is one file of this folder, named like the rule:
         return rule.passes("the first outputs are small", measured=first.std)
 
 Whoever holds evidence (a check, a watched script, the panel) calls `output_init(FirstOutputs(...))`.
+A rule that judges evidence of another kind, too, has a second judge beside the first:
+
+    @output_init.register
+    def missing_bias(rule: Rule, loss: WatchedLoss) -> CheckResult:
+        ...
+
 Nothing else has to be told: `all_rules()` finds the file, `recipe rules` lists it, and
 `recipe explain output_init` prints its documentation.
 """
@@ -40,6 +46,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -48,6 +55,9 @@ from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.findings import SEVERITIES, SEVERITY_OF, CheckResult, Severity, Status
 
 Evidence = TypeVar("Evidence")
+
+# (rule, evidence) -> CheckResult
+Judge = Callable[[Any, Any], CheckResult]
 
 # Sections of a rule's documentation, in this order; the fifth, "Source", comes from `@rule`.
 SECTIONS = ("What it finds", "Why it hurts", "How to mend", "When it stays silent")
@@ -60,8 +70,8 @@ class Rule(Generic[Evidence]):
     Attributes:
         name: also the name of its file. worst: the worst severity that it may give.
         source: the paper, book or lecture behind it.
-        judge: the function that was decorated: (rule, evidence) -> CheckResult.
-        needs: class of the evidence.
+        judges: class of evidence -> (rule, evidence) -> CheckResult; the first is the function that
+            was decorated.
         documentation: docstring of its file.
         shared: fields that every result of this call has in common, see `about`.
     """
@@ -69,13 +79,24 @@ class Rule(Generic[Evidence]):
     name: str
     worst: Severity
     source: str
-    judge: Callable[[Rule[Evidence], Evidence], CheckResult] = field(repr=False)
-    needs: Any = None
+    judges: dict[Any, Judge] = field(repr=False)
     documentation: str = field(default="", repr=False)
     shared: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __call__(self, evidence: Evidence) -> CheckResult:
-        return self.judge(self, evidence)
+        # a list of records has no class of its own: it is for the first judge
+        first = next(iter(self.judges.values()))
+        return self.judges.get(type(evidence), first)(self, evidence)
+
+    @property
+    def needs(self) -> tuple[Any, ...]:
+        """The classes of evidence that it can judge."""
+        return tuple(self.judges)
+
+    def register(self, judge: Judge) -> Judge:
+        """Add a judge for another class of evidence: that of its second argument."""
+        self.judges[_evidence_of(judge)] = judge
+        return judge
 
     def about(self, **fields: Any) -> Rule[Evidence]:
         """The same rule with fields of `CheckResult` that all of its results share."""
@@ -126,11 +147,16 @@ def rule(*, worst: Severity,
     file.
     """
     def decorate(judge: Callable[[Rule[Any], Evidence], CheckResult]) -> Rule[Evidence]:
-        evidence = list(inspect.signature(judge).parameters.values())[1]
         documentation = inspect.cleandoc(inspect.getmodule(judge).__doc__ or "")
-        return Rule(judge.__name__, worst, source, judge, evidence.annotation, documentation)
+        return Rule(judge.__name__, worst, source, {_evidence_of(judge): judge}, documentation)
 
     return decorate
+
+
+def _evidence_of(judge: Judge) -> Any:
+    """The class that the second argument of a judge is annotated with."""
+    second = list(inspect.signature(judge).parameters)[1]
+    return typing.get_type_hints(judge)[second]
 
 
 @functools.cache

@@ -71,10 +71,7 @@ class TrainAndEvaluationInputs:
 
 
 @rule(worst="error", source=KARPATHY_RECIPE)
-def train_eval_preprocessing(rule: Rule[SamePipelines | TrainAndEvaluationInputs],
-                             seen: SamePipelines | TrainAndEvaluationInputs) -> CheckResult:
-    if isinstance(seen, TrainAndEvaluationInputs):
-        return _judge_statistics(rule, seen)
+def train_eval_preprocessing(rule: Rule[SamePipelines], seen: SamePipelines) -> CheckResult:
     train, evaluated, random = seen.train, seen.evaluated, seen.random
     if seen.shapes[0] != seen.shapes[1] or train is None or evaluated is None:
         return rule.warns(f"training gives shape {seen.shapes[0]}, evaluation {seen.shapes[1]}",
@@ -94,13 +91,14 @@ def train_eval_preprocessing(rule: Rule[SamePipelines | TrainAndEvaluationInputs
         return say(f"evaluation has its channels in another order, {order}")
     if not random[0] and (scale := _scale_and_shift(train, evaluated)):
         return rule.fails(f"evaluation scales otherwise: {scale}")
-    return _judge_statistics(
+    return judge_statistics(
         rule,
         TrainAndEvaluationInputs(moments[0]["mean"], moments[0]["std"], moments[1]["mean"],
                                  moments[1]["std"], samples=train.shape[1], picture=True))
 
 
-def _judge_statistics(rule: Rule[Any], seen: TrainAndEvaluationInputs) -> CheckResult:
+@train_eval_preprocessing.register
+def judge_statistics(rule: Rule[Any], seen: TrainAndEvaluationInputs) -> CheckResult:
     """By mean and spread alone; columns that hardly vary count by the spread of all."""
     train_mean, train_std = seen.train_mean, seen.train_std
     mean, std = seen.evaluation_mean, seen.evaluation_std
@@ -164,3 +162,28 @@ def _scale_and_shift(train: Array, evaluated: Array) -> str:
             sign = "+" if shift >= 0 else "-"
             said.append(f"{slope:.3g} times the training value {sign} {abs(shift):.3g}")
     return said[0] if said else ""
+
+
+# In a script that is watched
+
+FEWEST_REPEATED, CHANGED = 16, 0.3
+
+
+@dataclass(frozen=True)
+class RepeatedEvaluation:
+    """changed: share of samples, in the same order and with the same labels, whose values differ
+    between two looks. samples: how many.
+    """
+
+    changed: float
+    samples: int
+
+
+@train_eval_preprocessing.register
+def evaluation_repeats(rule: Rule[Any], seen: RepeatedEvaluation) -> CheckResult:
+    if seen.samples < FEWEST_REPEATED or seen.changed < CHANGED:
+        return rule.passes("the evaluation sees the same samples each time")
+    return rule.warns(
+        "the samples of the evaluation change from pass to pass while their labels do not: they "
+        "are augmented at random", measured=seen.changed, expected=0.0, unit="of the samples",
+        advice="Give the validation set the plain preprocessing.", source=KARPATHY_RECIPE)

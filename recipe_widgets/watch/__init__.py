@@ -1,26 +1,29 @@
-"""Layer 4: watches a training script that nobody changed, and says what is wrong with it.
+"""Watches a training script that nobody changed, and says what is wrong with it.
 
 `recipe watch train.py`, or around code: `with recipe_widgets.watch() as report: ...`.
+
+A call of torch becomes an event (`instrument`), events add up to evidence (`evidence`), the
+rulebook judges it (`recipe_widgets.rules`), findings make the report (`judging`).
 """
 
 import sys
 import types
-from contextlib import AbstractContextManager
+from typing import Any
 
-from recipe_widgets.core import Finding, Report
-from recipe_widgets.watch.session import run_script
-from recipe_widgets.watch.session import watch as _watch
+import lazy_loader
 
-__all__ = ["Finding", "Report", "run_script", "watch"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
-class _Callable(types.ModuleType):
-    """So that `recipe_widgets.watch` is the function, whichever was imported first."""
+class _CallableModule(types.ModuleType):
+    """`recipe_widgets.watch` is the room and the function of the same name, whichever of them was
+    imported first.
+    """
 
-    def __call__(self, steps: int | None = None,
-                 show: bool = False) -> AbstractContextManager[Report]:
-        return _watch(steps, show)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from recipe_widgets.watch.session import watch
+
+        return watch(*args, **kwargs)
 
 
-watch = _watch
-sys.modules[__name__].__class__ = _Callable
+sys.modules[__name__].__class__ = _CallableModule

@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-from recipe_widgets.core import Finding
+from recipe_widgets.core import CheckResult
 
+_SIZE_OF_STEPS = {"learning_rate", "update_ratio", "curve"}
 # A finding on the left explains those on the right, which are then left out.
-_EXPLAINS = {
-    "grads_are_cleared":
-    {"learning_rate", "update_ratio", "curve", "evaluation_trains", "dead_units",
-     "saturation"}, "optimizer_steps": {
-         "learning_rate", "update_ratio", "curve", "schedule", "optimizer_covers_model",
-         "label_alignment"
-     }, "optimizer_covers_model":
-    {"learning_rate", "update_ratio", "curve", "gradients_flow", "frozen"}, "loss_sign":
-    {"learning_rate", "curve", "update_ratio", "loss_reduction", "output_scale"}, "output_scale":
-    {"learning_rate", "curve", "loss_at_init", "loss_reduction", "update_ratio",
-     "dead_units"}, "loss_reduction": {
-         "learning_rate", "curve", "update_ratio", "loss_at_init", "dead_units", "output_scale",
-         "clipping"
-     }, "gradients_flow": {"learning_rate", "curve", "update_ratio"}, "input_range": {
-         "learning_rate", "loss_at_init", "dead_units", "saturation", "curve", "update_ratio",
-         "train_eval_preprocessing"
-     }, "gradient_check": {"curve", "update_ratio", "learning_rate", "dead_units"}, "init_scale": {
-         "learning_rate", "loss_at_init", "curve", "update_ratio", "gradients_flow", "dead_units"
-     }, "loss_at_init": {"learning_rate", "dead_units", "saturation", "curve",
-                         "update_ratio"}, "batch_independence":
-    {"learning_rate", "causal_dependence", "output_scale", "label_alignment"}, "learning_rate": {
-        "curve", "dead_units", "saturation", "label_alignment", "update_ratio"
-    }, "accumulation": {"curve", "update_ratio", "loss_reduction", "dead_units",
-                        "learning_rate"}, "clipping": {"curve", "update_ratio", "learning_rate"},
-    "schedule": {"curve", "update_ratio", "learning_rate"}, "class_order": {
-        "class_balance", "label_alignment", "train_eval_preprocessing", "learning_rate"
-    }, "label_alignment": {"label_errors", "augmentation_keeps_label"}, "augmentation_keeps_label":
-    {"train_eval_preprocessing", "label_errors"}, "train_eval_preprocessing": {
-        "augmentation_keeps_label"
-    }, "evaluation_trains": {"mode_toggles", "split_leak", "metric_recount"}, "loss_fits_targets": {
-        "learning_rate", "output_init", "loss_reduction", "output_scale"
-    }, "weight_decay": {"curve", "update_ratio", "learning_rate", "dead_units", "label_alignment"},
+_EXPLAINS: dict[str, set[str]] = {
+    "accumulation": {*_SIZE_OF_STEPS, "loss_reduction", "dead_units"},
+    "augmentation_keeps_label": {"train_eval_preprocessing", "label_errors"},
+    "batch_independence": {"learning_rate", "causal_dependence", "output_scale",
+                           "label_alignment"},
+    "class_order": {"class_balance", "label_alignment", "train_eval_preprocessing",
+                    "learning_rate"},
+    "clipping": _SIZE_OF_STEPS,
+    "evaluation_trains": {"mode_toggles", "split_leak", "metric_recount"},
+    "gradient_check": {*_SIZE_OF_STEPS, "dead_units"},
+    "gradients_flow": _SIZE_OF_STEPS,
+    "grads_are_cleared": {*_SIZE_OF_STEPS, "evaluation_trains", "dead_units", "saturation"},
+    "init_scale": {*_SIZE_OF_STEPS, "loss_at_init", "gradients_flow", "dead_units"},
+    "input_range": {*_SIZE_OF_STEPS, "loss_at_init", "dead_units", "saturation",
+                    "train_eval_preprocessing"},
+    "label_alignment": {"label_errors", "augmentation_keeps_label"},
+    "learning_rate": {"curve", "dead_units", "saturation", "label_alignment", "update_ratio"},
+    "loss_at_init": {*_SIZE_OF_STEPS, "dead_units", "saturation"},
+    "loss_fits_targets": {"learning_rate", "output_init", "loss_reduction", "output_scale"},
+    "loss_reduction": {*_SIZE_OF_STEPS, "loss_at_init", "dead_units", "output_scale", "clipping"},
+    "loss_sign": {*_SIZE_OF_STEPS, "loss_reduction", "output_scale"},
+    "optimizer_covers_model": {*_SIZE_OF_STEPS, "gradients_flow", "frozen"},
+    "optimizer_steps": {*_SIZE_OF_STEPS, "schedule", "optimizer_covers_model", "label_alignment"},
+    "output_scale": {*_SIZE_OF_STEPS, "loss_at_init", "loss_reduction", "dead_units"},
+    "schedule": _SIZE_OF_STEPS,
+    "train_eval_preprocessing": {"augmentation_keeps_label"},
+    "weight_decay": {*_SIZE_OF_STEPS, "dead_units", "label_alignment"},
 }
 
 
-def merged(found: list[Finding]) -> list[Finding]:
-    """One cause, one finding: consequences are left out, and the same said twice."""
-    loud = {f.check for f in found if f.severity in ("error", "warning")}
-    explained = {after for cause in loud for after in _EXPLAINS.get(cause, ()) if after != cause}
-    # two that explain one another: the first of them stays
-    kept: list[Finding] = []
-    for f in found:
-        if f.severity != "note" and f.check in explained and any(
-                f.check in _EXPLAINS.get(k.check, ()) and k.severity != "note"
-                for k in found
-                if k is not f and not (
-                    k.check in _EXPLAINS.get(f.check, ()) and found.index(k) > found.index(f))):
+def deduplicated(found: list[CheckResult]) -> list[CheckResult]:
+    """Leaves out consequences of other findings, and what is said twice. Of two findings that
+    explain one another the first stays.
+    """
+    kept: list[CheckResult] = []
+    for position, finding in enumerate(found):
+        if finding.severity != "note" and any(
+                _explains(cause, finding) and not (at > position and _explains(finding, cause))
+                for at, cause in enumerate(found)):
             continue
-        if any(k.check == f.check and (k.where == f.where or k.message == f.message) for k in kept):
-            continue
-        kept.append(f)
+        twice = any(
+            (other.name == finding.name and other.message == finding.message) or
+            (other.name == finding.name and other.where == finding.where) for other in kept)
+        if not twice:
+            kept.append(finding)
     return kept
+
+
+def _explains(cause: CheckResult, finding: CheckResult) -> bool:
+    """Is the finding a consequence of the cause? A note causes nothing."""
+    return cause.severity != "note" and finding.name in _EXPLAINS.get(cause.name, set())

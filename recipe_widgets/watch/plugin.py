@@ -1,45 +1,51 @@
 """A pytest fixture: `def test_training(recipe_watch): train(); recipe_watch.check()`.
 
-Switched on by `pytest_plugins = ["recipe_widgets.watch.plugin"]` in conftest.py.
+pytest finds it by itself where the package is installed; elsewhere, and in projects that have it
+already, `pytest_plugins = ["recipe_widgets.watch.plugin"]` in conftest.py switches it on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from recipe_widgets.watch.session import WatchSession
+if TYPE_CHECKING:
+    from recipe_widgets.core import Report
+    from recipe_widgets.watch.session import WatchSession
 
 
-class Guarded:
+class WatchedTest:
     """What the fixture hands out: `check(severity)` ends the watching and fails on findings that
     bad.
     """
 
-    def __init__(self, watching: Any) -> None:
-        self._watching, self._ended = watching, False
+    def __init__(self, session: WatchSession) -> None:
+        self._session, self._ended = session, False
 
-    def report(self) -> Any:
+    def report(self) -> Report:
         """The `Report`; the watching ends here."""
         if not self._ended:
             self._ended = True
-            self._watching.end()
-        return self._watching.report
+            self._session.end()
+        return self._session.report
 
-    def check(self, severity: Any = "error") -> None:
+    def check(self, severity: str = "error") -> None:
         """Raises: AssertionError with the findings that are this bad or worse."""
         self.report().raise_for(severity)
 
 
 @pytest.fixture
-def recipe_watch() -> Iterator[Guarded]:
+def recipe_watch() -> Iterator[WatchedTest]:
     """Watches the test's training from its first line."""
-    watching = WatchSession("")
-    watching.begin()
-    guarded = Guarded(watching)
+    # here, and not above: pytest imports this file at every start, and torch takes a second
+    from recipe_widgets.watch.session import WatchSession
+
+    session = WatchSession()
+    session.begin()
+    watched = WatchedTest(session)
     try:
-        yield guarded
+        yield watched
     finally:
-        guarded.report()
+        watched.report()

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import torch
 
-from recipe_widgets.watch.session import WatchSession, _execute
+from recipe_widgets.watch.script_runner import execute
+from recipe_widgets.watch.session import WatchSession
 
 from .catalogue import Program, programs
 
@@ -60,10 +61,10 @@ def _child(path: Path, watched: bool, out: Path) -> None:
         if watched:
             watching = WatchSession(str(path), own_process=True)
             watching.begin()
-            status, finished = _execute(path, [])
+            status, finished = execute(path, [])
             report = watching.end(finished).as_dict()
         else:
-            status, _ = _execute(path, [])
+            status, _ = execute(path, [])
     out.write_text(json.dumps({"text": text.getvalue(), "status": status, "report": report}),
                    encoding="utf-8")
 

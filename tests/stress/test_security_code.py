@@ -34,7 +34,7 @@ UNSAFE = {
 }
 FOLDERS = ("recipe_widgets", "data", "notebooks", "docs", "benchmarks")  # all source but the tests
 ON_PURPOSE = {
-    ("recipe_widgets/watch/session.py",
+    ("recipe_widgets/watch/script_runner.py",
      "runpy.run_path"),  # `recipe watch script.py`: to run the script is its task
     ("recipe_widgets/core/arguments.py", "eval"),  # annotations in this package's own source
 }

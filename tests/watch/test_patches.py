@@ -69,7 +69,7 @@ def heard(neighbour: bool) -> tuple[list[str], int, list[int], int]:
         thread.join()
     train(net, 10)
     r = watching.recorder
-    counts = [m.trained for m in r.modules.all], len(r.seen.train_rows)
+    counts = [m.trained for m in r.models], len(r.samples.train_hashes)
     report = watching.end()
     return [f.check for f in report.findings], report.steps, *counts
 

@@ -11,6 +11,7 @@ import runpy
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ import recipe_widgets
 from recipe_widgets import RecipeError
 from recipe_widgets.cli import main
 from recipe_widgets.watch import Report, run_script
-from recipe_widgets.watch.recorder import Recorder
+from recipe_widgets.watch.evidence.recorder import Recorder
 
 HEAD = """
 import os, sys
@@ -296,6 +297,63 @@ def test_fixture_is_silent_on_a_healthy_loop(recipe_watch):
     loop(clear=True)
     recipe_watch.check("warning")
     assert recipe_watch.report().steps == 20
+
+
+def installed_plugin(folder: Path) -> None:
+    """What an installed package tells pytest: its entry point, as pyproject.toml has it."""
+    root = Path(recipe_widgets.__file__).parent.parent
+    with open(root / "pyproject.toml", "rb") as file:
+        points = tomllib.load(file)["project"]["entry-points"]["pytest11"]
+    (folder / "plugged-1.dist-info").mkdir()
+    (folder / "plugged-1.dist-info" / "METADATA").write_text("Name: plugged\nVersion: 1\n")
+    lines = "".join(f"{name} = {module}\n" for name, module in points.items())
+    (folder / "plugged-1.dist-info" / "entry_points.txt").write_text("[pytest11]\n" + lines)
+
+
+@pytest.mark.parametrize("conftest", ["", "pytest_plugins = ['recipe_widgets.watch.plugin']\n"])
+def test_pytest_finds_the_fixture_by_itself_and_starts_without_torch(tmp_path, conftest):
+    installed_plugin(tmp_path)
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_one.py").write_text(textwrap.dedent("""
+        import sys
+
+        def test_start():
+            assert "torch" not in sys.modules
+
+        def test_fixture(recipe_watch):
+            assert recipe_watch.report().steps == 0
+    """))
+    root = str(Path(recipe_widgets.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), root])})
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_module_is_watched_as_python_runs_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "helper.py").write_text("value = 7\n")
+    (tmp_path / "project" / "training.py").write_text(
+        "from . import helper\n" + HEAD + "for _ in range(20): step(clear=False)\n"
+        "print(sys.argv[1:], __name__, helper.value)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "project", raising=False)
+    out = tmp_path / "report.json"
+    assert run_script("project.training", ["--lr", "1"], module=True, json=out) == 0
+    assert checks_of(json.loads(out.read_text())) == ["grads_are_cleared"]
+    assert "['--lr', '1'] __main__ 7" in capsys.readouterr().out
+
+
+def test_rules_are_selected_and_ignored(script):
+    path = script("for _ in range(30): step(clear=False)\n")
+    assert checks_of(watched(path, select=["grads_are_cleared"])[1]) == ["grads_are_cleared"]
+    assert checks_of(watched(path, select=["clipping"])[1]) == []
+    status, report = watched(path, ignore=["grads_are_cleared"], fail_on="error")
+    assert "grads_are_cleared" not in checks_of(report)
+    assert status == 0
+    with pytest.raises(RecipeError, match="grads_are_cleared"):
+        watched(path, select=["grads_cleared"])
 
 
 def test_compiled_models_are_left_alone(script, capsys):

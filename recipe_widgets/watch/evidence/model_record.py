@@ -1,235 +1,164 @@
-"""Models: which are called, what is in them, what a full look at their parts shows."""
+"""The models of a run: which modules are called from outside, how often, in which mode."""
 
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules import batchnorm, conv, dropout
+from torch.nn.modules import batchnorm, dropout, instancenorm
 
-from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
-from recipe_widgets.watch.evidence.records import ForwardPass, ModelRecord, tensors
-from recipe_widgets.watch.instrument import autograd_graph as graph
-from recipe_widgets.watch.instrument.autograd_graph import Graph
-from recipe_widgets.watch.instrument.source_location import place
+from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
+from recipe_widgets.watch.evidence.sample_hash import SampleHashes
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
-if TYPE_CHECKING:
-    from recipe_widgets.watch.evidence.watch_state import State
-
-_DROPOUT, _NORM = dropout._DropoutNd, batchnorm._NormBase
-_WEIGHTED = (nn.Linear, conv._ConvNd)
-_KEEP = 4  # models that are kept for the probes at the end
+DROPOUT, NORM = dropout._DropoutNd, batchnorm._NormBase
+_MOST_MODELS = 200
+_MOST_KEPT = 4  # modules that are held for the probes at the end
+_MOST_EXAMPLE_NUMBERS = 8_000_000
 
 
-class Modules:
-    """The models of a run."""
+@dataclass(eq=False)
+class ModelRecord:
+    """A module with parameters that the script calls itself.
 
-    def __init__(self, recorder: State) -> None:
-        self.recorder, self.all = recorder, list[ModelRecord]()
+    Attributes:
+        ids: of its parameters. example: (args, kwargs) of one call; example_labels: that belong.
+        mode_runs: [training mode?, training steps in a row], in order.
+        varies: its inputs differ from call to call. trained: training passes.
+        called: names of submodules that were called.
+        unregistered: class name -> ids of parameters of modules that are used inside it, and are
+            none of its submodules.
+        mode_layers: class names of dropout and norm layers that the mode changes.
+        active_in_training_mode: (dropout, norm) that were on at the last evaluation.
+        linear_looks: (all linear?, weighted layers) of each graph that was read.
+        no_output_bias: its last operation is a matrix product without a bias.
+    """
+
+    number: int
+    module: weakref.ref[nn.Module]
+    name: str
+    ids: set[int]
+    line: SourceLocation | None
+    mode_layers: list[str] = field(default_factory=list)
+    mode_runs: list[list[Any]] = field(default_factory=list)
+    example: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    example_labels: torch.Tensor | None = None
+    varies: bool = False
+    trained: int = 0
+    called: set[str] = field(default_factory=set)
+    unregistered: dict[str, set[int]] = field(default_factory=dict)
+    linear_looks: list[tuple[bool, int]] = field(default_factory=list)
+    no_output_bias: bool = False
+    active_in_training_mode: tuple[bool, bool] = (False, False)
+    _example_hash: Any = None
+
+    def keep_example(self, args: tuple[Any, ...], kwargs: dict[str, Any],
+                     hashes: SampleHashes | None) -> None:
+        """Copies the inputs of one call for the probes at the end."""
+        if hashes is None or len(hashes) < 2:
+            return
+        if self.example is None:
+            tensors = tensors_in(args) + tensors_in(kwargs)
+            # copies: the script may write into its own batch later
+            if sum(t.numel() for t in tensors) < _MOST_EXAMPLE_NUMBERS:
+                self.example = (_copied(args), _copied(kwargs))
+                self._example_hash = hashes[0]
+        elif hashes[0] != self._example_hash:
+            self.varies = True
+
+    def trained_in(self, training_mode: bool) -> None:
+        """One more training pass."""
+        self.trained += 1
+        if not self.mode_runs or self.mode_runs[-1][0] != training_mode:
+            self.mode_runs.append([training_mode, 0])
+        self.mode_runs[-1][1] += 1
+
+
+class ModelRecords:
+    """The models of a run. kept: number -> module of the last few that were trained."""
+
+    def __init__(self) -> None:
+        self._records: list[ModelRecord] = []
+        self.kept: dict[int, nn.Module] = {}
+        # by id of the module; None for modules without parameters: losses, transforms
         self._known: dict[int, tuple[weakref.ref[nn.Module], ModelRecord | None]] = {}
-        self._parts: dict[int, set[int]] = {}
-        self._sensitive: dict[int, list[tuple[nn.Module, str]]] = {}
-        self.first_done, self.root_grad = False, True
-        self.before: Any = None  # the layer with weights that was called last
+        self._mode_layers: dict[int, list[tuple[nn.Module, str]]] = {}
 
-    def of(self, root: nn.Module) -> ModelRecord | None:
-        """None for modules without parameters: losses, transforms."""
-        known = self._known.get(id(root))
-        if known is not None and known[0]() is root:
+    def __iter__(self) -> Iterator[ModelRecord]:
+        return iter(self._records)
+
+    def of(self, module: nn.Module) -> ModelRecord | None:
+        """None for a module without parameters."""
+        known = self._known.get(id(module))
+        if known is not None and known[0]() is module:  # ids are used again after a deletion
             return known[1]
-        made = None
-        if next(root.parameters(), None) is not None and len(self.all) < 200:
-            made = ModelRecord(len(self.all) + 1, weakref.ref(root), type(root).__name__,
-                             {id(p) for p in root.parameters()}, at=place(5))
-            self.all.append(made)
-            self._sensitive[made.number] = [
-                (m, "dropout" if isinstance(m, _DROPOUT) else "norm")
-                for m in root.modules()
-                if (isinstance(m, _DROPOUT) and m.p > 0) or (
-                    isinstance(m, _NORM) and m.running_mean is not None
-                    and not isinstance(m, nn.modules.instancenorm._InstanceNorm))
-            ]
-            made.sensitive = sorted({
-                f"{type(m).__name__}" for m, _ in self._sensitive[made.number]
-                if not isinstance(m, _NORM) or any(p.requires_grad for p in m.parameters())
-            })
-        self._known[id(root)] = (weakref.ref(root), made)
-        return made
+        record = None
+        if next(module.parameters(), None) is not None and len(self._records) < _MOST_MODELS:
+            record = self._add(module)
+        self._known[id(module)] = (weakref.ref(module), record)
+        return record
+
+    def _add(self, module: nn.Module) -> ModelRecord:
+        number = len(self._records) + 1
+        layers = [(m, kind) for m in module.modules() if (kind := _mode_kind(m))]
+        # a frozen norm is meant to stay as it is: the mode of training does not change it
+        names = {
+            type(m).__name__
+            for m, kind in layers
+            if kind == "dropout" or any(p.requires_grad for p in m.parameters())
+        }
+        record = ModelRecord(number, weakref.ref(module), type(module).__name__,
+                             {id(p) for p in module.parameters()}, caller_location(), sorted(names))
+        self._records.append(record)
+        self._mode_layers[number] = layers
+        return record
 
     def numbered(self, number: int) -> ModelRecord | None:
-        return self.all[number - 1] if 0 < number <= len(self.all) else None
+        return self._records[number - 1] if 0 < number <= len(self._records) else None
 
-    def loose(self, seen: ModelRecord) -> tuple[bool, bool]:
-        """Are dropout or batch statistics on at this moment, with the model as a whole in
-        training mode?
+    def active_in_training_mode(self, record: ModelRecord) -> tuple[bool, bool]:
+        """Are (dropout, batch statistics) on at this moment, with the model as a whole in training
+        mode?
         """
-        root = seen.module()
-        if root is None or not root.training:
+        module = record.module()
+        if module is None or not module.training:
             return False, False
-        on = {kind for m, kind in self._sensitive[seen.number] if m.training}
-        seen.sensitive_kinds = ("dropout" in on, "norm" in on)
-        return seen.sensitive_kinds
+        kinds = {kind for m, kind in self._mode_layers[record.number] if m.training}
+        record.active_in_training_mode = ("dropout" in kinds, "norm" in kinds)
+        return record.active_in_training_mode
 
-    def example(self, seen: ModelRecord, args: tuple[Any, ...], kwargs: dict[str, Any],
-                rows: Any) -> None:
-        """Keeps a few inputs for the probes at the end."""
-        if rows is None or len(rows) < 2:
-            return
-        if seen.example is None:
-            if sum(t.numel() for t in tensors(args) + tensors(kwargs)) < 8_000_000:
-                seen.example = (_copied(args), _copied(kwargs))
-                seen.first_row = rows[0]
-        elif rows[0] != seen.first_row:
-            seen.varies = True
+    def keep(self, record: ModelRecord) -> None:
+        """Holds the module for the probes at the end, and lets the oldest go."""
+        module = record.module()
+        if module is not None:
+            self.kept[record.number] = module
+        while len(self.kept) > _MOST_KEPT:  # a search over models must not hold them all
+            self.kept.pop(next(iter(self.kept)))
 
-    # full looks
+    @property
+    def trained(self) -> list[ModelRecord]:
+        return [one for one in self._records if one.trained]
 
-    def nested(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """A module inside a model is called."""
-        recorder = self.recorder
-        root = recorder.root_module
-        if root is None or recorder.in_backward:
-            return
-        if isinstance(module, _DROPOUT) and module.training:
-            self._dropout(root, module)
-        if not torch.is_grad_enabled():
-            if self.root_grad and module._parameters:
-                self._registered(root, module)
-            return
-        if isinstance(module, _WEIGHTED) and args and isinstance(args[0], torch.Tensor):
-            self._first(args[0])
-        if isinstance(module, _NORM):
-            before, self.before = self.before, None
-            if before is not None and before.bias is not None and args and isinstance(args[0], torch.Tensor) \
-                    and graph.last_operation(args[0]) in ("Convolution", "Addmm", "Linear"):
-                recorder.seen.biases.add(self._name(root, before))
-        elif isinstance(module, _WEIGHTED):
-            self.before = module
-        if isinstance(module, _NORM) and module.training and module.running_mean is not None:
-            own = list(module.parameters(recurse=False))
-            if own and not any(p.requires_grad for p in own):
-                recorder.seen.frozen.setdefault("norms", {})[self._name(
-                    root, module)] = (place(4), {id(p) for p in own})
-        own_params = module._parameters
-        if own_params:
-            self._registered(root, module)
-
-    def _dropout(self, root: nn.Module, module: Any) -> None:
-        if root.training and module.p >= 0.8:
-            self.recorder.seen.dropouts[self._name(root, module)] = (float(module.p), place(5))
-        if not root.training and id(module) not in self._ids(root) and module.p > 0 and type(
-                module) is nn.Dropout:
-            self.recorder.seen.fresh_dropout[place(5)] = "a dropout module made in the forward pass"
-
-    def _ids(self, root: nn.Module) -> set[int]:
-        if id(root) not in self._parts:
-            self._parts[id(root)] = {id(m) for m in root.modules()}
-        return self._parts[id(root)]
-
-    def _registered(self, root: nn.Module, module: nn.Module) -> None:
-        seen = self.of(root)
-        if seen is None:
-            return
-        if id(module) in self._ids(root):
-            seen.called.add(self._name(root, module))
-            return
-        self._parts[id(root)] = {id(m) for m in root.modules()}
-        if id(module) not in self._parts[id(root)]:
-            seen.unregistered.setdefault(type(module).__name__, set()).update(
-                id(p) for p in module.parameters(recurse=False) if p.requires_grad)
-
-    @staticmethod
-    def _name(root: nn.Module, module: nn.Module) -> str:
-        return next((name for name, m in root.named_modules() if m is module),
-                    type(module).__name__)
-
-    def _first(self, x: torch.Tensor) -> None:
-        """What enters the first layer with weights."""
-        if self.first_done or x.ndim < 2 or x.grad_fn is not None or not x.is_floating_point():
-            self.first_done = True
-            return
-        self.first_done = True
-        if x.numel() < 5_000_000:
-            self.recorder.seen.first_inputs.add(x)
-            self.recorder.seen.first_at = place(5)
-
-    def begins(self, root: nn.Module) -> None:
-        self.recorder.root_module = root if self.of(root) is not None else None
-        self.first_done, self.root_grad = False, torch.is_grad_enabled()
-
-    def graph(self, found: Graph, pending: list[ForwardPass]) -> None:
-        """What the graph of a loss says about the models of this pass."""
-        held = {i for h in self.recorder.helds for i in h.ids}
-        for f in pending:
-            seen = self.numbered(f.number)
-            if seen is None or not f.outputs or not f.grad:
-                continue
-            part = graph.walk(f.outputs[0], ("LogSoftmax", "Softmax", "Sigmoid"))
-            seen.graph_linear.append((part.linear, part.weighted))
-            seen.no_bias = graph.last_operation(f.outputs[0]) == "Mm"
-            self._frozen(seen, found)
-        orphans = self.recorder.seen.orphans
-        for key, leaf in found.leaves.items():
-            if key not in held and isinstance(leaf, nn.Parameter) and (key in orphans
-                                                                       or len(orphans) < 500):
-                at = orphans.setdefault(
-                    key, {
-                        "ref": weakref.ref(leaf), "count": 0, "fresh": self._fresh(leaf), "first":
-                        float(leaf.detach().double().sum()), "shape": tuple(leaf.shape)
-                    })
-                at["count"] += 1
-                at["last"] = float(leaf.detach().double().sum())
-
-    def _fresh(self, p: torch.Tensor) -> bool:
-        """Are these the values that an initialisation gave it?"""
-        mark = self.recorder.marks.get(id(p))
-        return mark is not None and mark[0]() is p and mark[1] == p._version
-
-    def _frozen(self, seen: ModelRecord, found: Graph) -> None:
-        """Frozen weights at random values beside layers that learn."""
-        root = seen.module()
-        if root is None:
-            return
-        named = [(n, p) for n, p in root.named_parameters() if p.ndim >= 2]
-        learns = [i for i, (_, p) in enumerate(named) if id(p) in found.leaves]
-        for i, (name, p) in enumerate(named):
-            if not p.requires_grad and learns and i < learns[-1] and self._fresh(p):
-                layer = name.rpartition(".")[0]
-                if layer in seen.called and isinstance(root.get_submodule(layer), _WEIGHTED):
-                    self.recorder.seen.frozen.setdefault("random", {})[name] = (seen.at, {id(p)})
-
-    def after_step(self, held: OptimizerRecord) -> None:
-        """Layers whose units are all the same."""
-        recorder = self.recorder
-        for seen in self.all:
-            root = seen.module()
-            if root is None or not seen.ids & held.ids:
-                continue
-            for name, m in root.named_modules():
-                w = getattr(m, "weight", None)
-                if isinstance(m, _WEIGHTED) and w is not None and w.requires_grad and len(w) > 1 and w[0].numel() > 1 \
-                        and id(w) in held.ids and _same(w[:2]) and _same(w):
-                    recorder.seen.constant.setdefault(name, []).append(recorder.t)
-
-    def kept(self) -> list[tuple[ModelRecord, nn.Module]]:
-        """Models that were trained and still live, the most trained first."""
-        alive = [(s, m) for s in self.all if s.trained and (m := s.module()) is not None]
-        return sorted(alive, key=lambda pair: -pair[0].trained)[:_KEEP]
+    @property
+    def trained_numbers(self) -> set[int]:
+        return {one.number for one in self.trained}
 
 
-def _same(w: torch.Tensor) -> bool:
-    """Are all rows equal, but for rounding?"""
-    with torch.no_grad():
-        return bool((w - w[:1]).abs().max() <= 1e-4 * w.abs().max())
+def _mode_kind(module: nn.Module) -> str:
+    """ "dropout", "norm" or "": what the mode of this layer changes."""
+    if isinstance(module, DROPOUT):
+        return "dropout" if module.p > 0 else ""
+    # without running statistics a norm does the same in both modes; so does an instance norm,
+    # nearly
+    if isinstance(module, NORM) and module.running_mean is not None and not isinstance(
+            module, instancenorm._InstanceNorm):
+        return "norm"
+    return ""
 
 
 def _copied(thing: Any) -> Any:
-    if isinstance(thing, torch.Tensor):
-        return thing.detach().clone()
-    if isinstance(thing, dict):
-        return {k: _copied(v) for k, v in thing.items()}
-    if isinstance(thing, (tuple, list)) and not hasattr(thing, "_fields"):
-        return type(thing)(_copied(v) for v in thing)
-    return thing
+    return map_tensors(thing, lambda tensor: tensor.detach().clone())

@@ -1,234 +1,417 @@
-"""Books on one optimiser: what happens to the gradients of its parameters, and how far a step
-moves them.
+"""What happens to the gradients that one optimiser holds, and how far its steps move the weights.
+
+Two or three of its parameters stand for all: looking at every gradient would take as long as the
+step itself.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
-from recipe_widgets.rules.events import Gradients
-from recipe_widgets.watch.instrument.source_location import SourceLocation
+from recipe_widgets.watch.instrument.autograd_graph import walk_graph
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
-_MOST_NUMBERS = 2_000_000  # of parameters that are copied to measure a step
-_MOST_TENSORS = 10
+_MOST_COPIED_NUMBERS = 2_000_000  # of weights that are copied to measure a step
+_MOST_COPIED_TENSORS = 10
+_MOST_NUMBERS_OF_SAMPLE = 200_000  # of a parameter that stands for others
+_MOST_GROUPS = 500  # more kinds of steps than this: there is no rhythm to speak of
 
 
-class OptimizerRecord:
-    """State of its gradients: clean (none, or zeros), fresh (not used yet), used (by a step), mixed
-    (used and added to).
+class GradientTracker:
+    """The gradients of one optimiser, between backward, clearing and step.
 
-    Two or three of the parameters stand for all.
+    `state` is "clean" (none, or zeros), "fresh" (no step has used them), "used" (by a step) or
+    "mixed" (used by a step and added to since).
+
+    Attributes:
+        groups: how often a step used so many backward passes, by their lines:
+            ((line, count), ...) -> steps.
+        stale: steps whose gradients held those of an earlier step.
+        lost: steps on gradients that were cleared after backward.
+        dropped: passes whose gradients were cleared unused, by line -> [times, passes].
+        clips: clippings by the state of the gradients then. clipped_scaled: clippings of gradients
+            still multiplied by a GradScaler.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, at: SourceLocation | None) -> None:
-        self.ref = weakref.ref(optimizer)
-        self.made_at, self.step_at, self.zero_at, self.back_at = at, at, at, at
-        self.clip_at: SourceLocation | None = None
-        self.facts = Gradients(kind=type(optimizer).__name__)
-        self.settings = {
-            k: v for k, v in optimizer.defaults.items() if isinstance(v, (int, float, bool))
-        }
-        self.state, self.lines = "clean", Counter[object]()
-        self.reps: list[torch.Tensor] = []
-        self.noted: list[tuple[int, int] | None] = []
-        self.lost_now = 0
-        self.lrs: list[tuple[int, float]] = []
-        self.ratios: dict[str, list[float]] = {}
-        self.looks: list[dict[str, float]] = []
-        self.before: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self.ids: set[int] = set()
-        self.with_grad: set[int] = set()
-        self.first: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def params(self) -> list[torch.Tensor]:
-        optimizer = self.ref()
-        return [p for g in optimizer.param_groups
-                for p in g["params"]] if optimizer is not None else []
-
-    # gradients
-
-    def _choose(self) -> None:
-        """Parameters with a gradient that is not zero; small ones, for speed."""
-        found = [p for p in self.params() if p.grad is not None]
-        self.with_grad |= {id(p) for p in found}
-        found = [p for p in found
-                 if not p.grad.is_sparse and bool(p.grad.any())]  # type: ignore[union-attr]
-        found.sort(key=torch.Tensor.numel)
-        self.reps = found[:2] + found[-1:] if len(found) > 3 else found
-        self.reps = [p for p in self.reps if p.numel() <= 200_000] or self.reps[:1]
-        self.noted = [None] * len(self.reps)
-        if self.reps and not self.first:
-            self.first = [(p, p.detach().clone()) for p in self.reps]
-
-    def _marks(self) -> list[tuple[int, int] | None]:
-        return [None if p.grad is None else (id(p.grad), p.grad._version) for p in self.reps]
-
-    def _zero(self) -> bool:
-        return all(p.grad is None or not bool(p.grad.any()) for p in self.reps)
+    def __init__(self) -> None:
+        self.steps = self.backwards = self.stale = self.lost = self.clipped_scaled = 0
+        self.groups: Counter[tuple[tuple[object, int], ...]] = Counter()
+        self.dropped: dict[object, list[int]] = {}
+        self.clips: Counter[str] = Counter()
+        self.with_gradient: set[int] = set()  # ids of parameters that ever had one
+        self.state, self._lines = "clean", Counter[object]()
+        self._samples: list[torch.Tensor] = []
+        self._marks: list[tuple[int, int] | None] = []  # of the samples' gradients at the last look
+        self._dropped_since_step = 0
+        self._first_values: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def observe(self) -> None:
         """Were the gradients cleared since the last look?"""
-        if self.state == "clean" or not self.reps:
+        if self.state == "clean" or not self._samples:
             return
-        now = self._marks()
+        now = self._current_marks()
         gone = all(mark is None for mark in now)
-        if gone or ((now != self.noted or self.state != "fresh") and self._zero()):
+        # zeros right after a backward are its result, not a clearing
+        if gone or ((now != self._marks or self.state != "fresh") and self._all_zero()):
             if self.state == "fresh":
-                passes = sum(self.lines.values())
-                self.lost_now += passes
-                for line, count in self.lines.items():
-                    tally = self.facts.dropped.setdefault(line, [0, 0])
+                self._dropped_since_step += sum(self._lines.values())
+                for line, count in self._lines.items():
+                    tally = self.dropped.setdefault(line, [0, 0])
                     tally[0], tally[1] = tally[0] + 1, tally[1] + count
             self.state = "clean"
-            self.lines.clear()
-        self.noted = now
+            self._lines.clear()
+        self._marks = now
 
-    def before_backward(self) -> None:
-        self.observe()
-
-    def after_backward(self, line: object) -> bool:
-        """True when the pass reached its parameters."""
-        if not self.reps:
-            self._choose()
-            if not self.reps:  # all its gradients are zero so far
-                return bool(self.with_grad)
-            touched, now = True, self._marks()
+    def after_backward(self, line: object, parameters: Iterable[torch.Tensor]) -> bool:
+        """True when the pass reached these parameters."""
+        if not self._samples:
+            self._choose_samples(list(parameters))
+            if not self._samples:  # all gradients are zero so far
+                return bool(self.with_gradient)
+            reached, now = True, self._current_marks()
         else:
-            now = self._marks()
-            touched = any(a != b and a is not None for a, b in zip(now, self.noted, strict=True))
-        self.noted = now
-        if touched:
-            self.facts.backwards += 1
+            now = self._current_marks()
+            reached = any(new != old and new is not None
+                          for new, old in zip(now, self._marks, strict=True))
+        self._marks = now
+        if reached:
+            self.backwards += 1
             self.state = {"clean": "fresh", "used": "mixed"}.get(self.state, self.state)
-            self.lines[line] += 1
-        return touched
-
-    def zeroed(self, at: SourceLocation | None) -> None:
-        self.zero_at = at
-        self.observe()
+            self._lines[line] += 1
+        return reached
 
     def clipped(self, scaled: bool) -> None:
         self.observe()
-        self.facts.clips[self.state] += 1
+        self.clips[self.state] += 1
         if scaled and self.state in ("fresh", "mixed"):
-            self.facts.clipped_scaled += 1
+            self.clipped_scaled += 1
 
-    # steps
-
-    def before_step(self, at: SourceLocation | None, full: bool) -> None:
-        self.step_at = at
+    def before_step(self) -> None:
         self.observe()
-        if self.state == "clean":
-            self.facts.lost += bool(self.lost_now)
-        self.lost_now = 0
-        optimizer = self.ref()
-        assert optimizer is not None
-        lr = optimizer.param_groups[0].get("lr", 0.0)
-        if not isinstance(lr, torch.Tensor) and (not self.lrs or self.lrs[-1][1] != lr):
-            self.lrs.append((self.facts.steps, float(lr)))
-        if full:
-            self._copy()
+        if self.state == "clean":  # no gradient, although there was one since the last step
+            self.lost += bool(self._dropped_since_step)
+        self._dropped_since_step = 0
 
-    def after_step(self, full: bool) -> None:
-        self.facts.steps += 1
-        if self.state == "mixed":
-            self.facts.stale += 1
-        if self.lines:
-            self.facts.groups[tuple(sorted(((k, v) for k, v in self.lines.items()), key=str))] += 1
+    def after_step(self) -> None:
+        self.steps += 1
+        self.stale += self.state == "mixed"
+        if self._lines:
+            self.groups[tuple(sorted(self._lines.items(), key=str))] += 1
         if self.state != "clean":
             self.state = "used"
-            self.noted = self._marks()
-        self.lines.clear()
-        if full:
-            self._measure()
-        if len(self.facts.groups) > 500:  # no rhythm at all: nothing can be said about it
-            self.facts.groups.clear()
+            self._marks = self._current_marks()
+        self._lines.clear()
+        if len(self.groups) > _MOST_GROUPS:
+            self.groups.clear()
 
-    def _copy(self) -> None:
-        """Copies some weights, to see how far the step moves them."""
-        params = [
-            p for p in self.params() if p.requires_grad and p.ndim >= 2 and p.grad is not None
+    @property
+    def changed(self) -> bool:
+        """Has any of the samples moved since the first look at it?"""
+        return not self._first_values or any(not torch.equal(p.detach(), first)
+                                             for p, first in self._first_values)
+
+    @property
+    def passes_per_step(self) -> int:
+        """Backward passes of one line that usually enter a step; 1 without accumulation."""
+        usual = self.groups.most_common(1)
+        return max((count for _, count in usual[0][0]), default=1) if usual else 1
+
+    def sample_values(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The samples and copies of them."""
+        return [(p, p.detach().clone()) for p in self._samples]
+
+    def _choose_samples(self, parameters: list[torch.Tensor]) -> None:
+        """Parameters with a gradient that is not zero; small ones, for speed."""
+        found = [p for p in parameters if p.grad is not None]
+        self.with_gradient |= {id(p) for p in found}
+        found = [
+            p for p in found
+            if p.grad is not None and not p.grad.is_sparse and bool(p.grad.any())
         ]
-        params = params[:: max(1, -(-len(params) // _MOST_TENSORS))]
-        self.before, room = [], _MOST_NUMBERS
-        for p in params:
-            if p.numel() <= room:
-                room -= p.numel()
-                self.before.append((p, p.detach().clone()))
+        # two small ones, as of the first and last biases, and the largest weight
+        found.sort(key=torch.Tensor.numel)
+        few = found[:2] + found[-1:] if len(found) > 3 else found
+        self._samples = [p for p in few if p.numel() <= _MOST_NUMBERS_OF_SAMPLE] or few[:1]
+        self._marks = [None] * len(self._samples)
+        if self._samples and not self._first_values:
+            self._first_values = self.sample_values()
 
-    def _measure(self) -> None:
-        optimizer = self.ref()
-        if optimizer is None or not self.before:
-            return
-        grads, sizes, eps_share = 0.0, 0.0, []
-        eps = float(optimizer.param_groups[0].get("eps", 0.0) or 0.0)
-        for number, (p, old) in enumerate(self.before):
-            size, moved = float(old.norm()), float((p.detach() - old).norm())
-            if size > 0:
-                self.ratios.setdefault(str(number), []).append(moved / size)
-            grads += float(p.grad.norm())**2 if p.grad is not None and not p.grad.is_sparse else 0.0
-            sizes += size**2
-            root = optimizer.state.get(p, {}).get("exp_avg_sq",
-                                                  optimizer.state.get(p, {}).get("square_avg"))
-            if eps and isinstance(root, torch.Tensor):
-                eps_share.append(eps / max(1e-30, float(root.mean().sqrt())))
-        decay = float(optimizer.param_groups[0].get("weight_decay", 0.0) or 0.0)
-        self.looks.append({
-            "step": self.facts.steps, "grad": grads**0.5, "weight": sizes**0.5, "decay": decay,
-            "lr": float(optimizer.param_groups[0].get("lr", 0.0)), "eps_share":
-            min(eps_share, default=0.0)
-        })
-        self.before = []
+    def _current_marks(self) -> list[tuple[int, int] | None]:
+        # torch raises a tensor's version with each write in place, so nothing has to be copied
+        return [
+            None if p.grad is None else (id(p.grad), p.grad._version) for p in self._samples
+        ]
 
-    def close(self) -> None:
-        """The last look: did anything change at all?"""
-        self.facts.changed = any(not torch.equal(p.detach(), old)
-                                 for p, old in self.first) or not self.first
-        self.first, self.before, self.reps = [], [], []
+    def _all_zero(self) -> bool:
+        return all(p.grad is None or not bool(p.grad.any()) for p in self._samples)
 
 
-class _NoOptimizer:
-    """Stands for the optimiser that is not there."""
+class StepMeter:
+    """How far the steps of one optimiser move its weights.
 
-    def __init__(self, params: list[torch.Tensor]) -> None:
-        self.param_groups: list[dict[str, Any]] = [{"params": params}]
-        self.defaults: dict[str, Any] = {}
-        self.state: dict[Any, Any] = {}
-
-
-class HandUpdateRecord(OptimizerRecord):
-    """Parameters that the script moves itself: a step has been taken when one of them is no
-    longer what it was.
+    Attributes:
+        ratios: ‖change‖ / ‖weights‖ of each tensor that is looked at, one number a look.
+        looks: of each look the step, norms of gradient and weights, learning rate, weight decay,
+            and eps as a multiple of the gradients' size.
+        learning_rates: (step, rate) whenever it changed.
     """
 
-    def __init__(self, params: list[torch.Tensor], at: SourceLocation | None) -> None:
-        self.hand = _NoOptimizer(params)
-        super().__init__(self.hand, at)  # type: ignore[arg-type]
-        self.facts.kind = "the update by hand"
-        self.ids = {id(p) for p in params}
-        self.old: list[tuple[torch.Tensor, torch.Tensor]] = []
+    def __init__(self) -> None:
+        self.ratios: dict[str, list[float]] = {}
+        self.looks: list[dict[str, float]] = []
+        self.learning_rates: list[tuple[int, float]] = []
+        self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def moved(self) -> bool:
-        """Called before each backward: was there an update since the last one?"""
-        changed = any(not torch.equal(p.detach(), value) for p, value in self.old)
-        if changed:
-            self.facts.steps += 1
-            self.facts.stale += self.state == "mixed"
-            if self.lines:
-                self.facts.groups[tuple(sorted(((k, v) for k, v in self.lines.items()),
-                                               key=str))] += 1
-            self.lines.clear()
-            self.state = "used" if self.state in ("fresh", "mixed") else self.state
-        if changed or not self.old:
-            self.old = [(p, p.detach().clone()) for p in self.reps]
-        return changed
+    def before_step(self, optimizer: torch.optim.Optimizer, step: int, full: bool) -> None:
+        rate = optimizer.param_groups[0].get("lr", 0.0)
+        # a rate that is a tensor may lie on a GPU: reading it would wait for it
+        if not isinstance(rate, torch.Tensor) and (not self.learning_rates
+                                                   or self.learning_rates[-1][1] != rate):
+            self.learning_rates.append((step, float(rate)))
+        if full:
+            self._copy_weights(optimizer)
+
+    def _copy_weights(self, optimizer: torch.optim.Optimizer) -> None:
+        # matrices and filters only: biases start at zero, where a ratio has no meaning
+        weights = [
+            p for group in optimizer.param_groups for p in group["params"]
+            if p.requires_grad and p.ndim >= 2 and p.grad is not None
+        ]
+        weights = weights[::max(1, math.ceil(len(weights) / _MOST_COPIED_TENSORS))]
+        self._before, room = [], _MOST_COPIED_NUMBERS
+        for p in weights:
+            if p.numel() <= room:
+                room -= p.numel()
+                self._before.append((p, p.detach().clone()))
+
+    def after_step(self, optimizer: torch.optim.Optimizer, step: int) -> None:
+        if not self._before:
+            return
+        group = optimizer.param_groups[0]
+        gradient_square = weight_square = 0.0
+        eps, eps_shares = float(group.get("eps", 0.0) or 0.0), []
+        for number, (p, old) in enumerate(self._before):
+            size, change = float(old.norm()), float((p.detach() - old).norm())
+            if size > 0:
+                self.ratios.setdefault(str(number), []).append(change / size)
+            if p.grad is not None and not p.grad.is_sparse:
+                gradient_square += float(p.grad.norm())**2
+            weight_square += size**2
+            state = optimizer.state.get(p, {})
+            square = state.get("exp_avg_sq", state.get("square_avg"))  # Adam's, RMSprop's
+            if eps and isinstance(square, torch.Tensor):
+                eps_shares.append(eps / max(1e-30, float(square.mean().sqrt())))
+        self.looks.append({
+            "step": step, "grad": gradient_square**0.5, "weight": weight_square**0.5,
+            "decay": float(group.get("weight_decay", 0.0) or 0.0),
+            "lr": float(group.get("lr", 0.0)), "eps_share": min(eps_shares, default=0.0)
+        })
+        self._before = []
 
 
-def held_by(helds: list[OptimizerRecord], params: Any) -> list[OptimizerRecord]:
-    """The optimisers that hold one of these parameters."""
-    ids = {id(p) for p in params}
-    return [h for h in helds if h.ids & ids]
+class OptimizerRecord:
+    """One optimiser, or parameters that the script moves itself (`optimizer` None)."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer | None,
+                 parameters: Iterable[torch.Tensor] = ()) -> None:
+        self._reference = weakref.ref(optimizer) if optimizer is not None else None
+        self._parameters = list(parameters)  # held only where no optimiser holds them
+        self.by_hand = optimizer is None
+        self.kind = "the update by hand" if optimizer is None else type(optimizer).__name__
+        self.maximizes = bool(optimizer is not None and optimizer.defaults.get("maximize"))
+        self.gradients, self.steps = GradientTracker(), StepMeter()
+        # the lines of the script that made it, and that last did the others
+        here = caller_location()
+        self.made_line = self.step_line = self.clear_line = self.backward_line = here
+        self.clip_line: SourceLocation | None = None
+        self.ids = {id(p) for p in self.parameters()}  # as of the last full look
+        self._values: list[tuple[torch.Tensor, torch.Tensor]] = []  # at the last backward, by hand
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer | None:
+        """None when it has been deleted, too."""
+        return self._reference() if self._reference is not None else None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.by_hand or self.optimizer is not None
+
+    def parameters(self) -> list[torch.Tensor]:
+        optimizer = self.optimizer
+        if optimizer is None:
+            return self._parameters
+        return [p for group in optimizer.param_groups for p in group["params"]]
+
+    def after_backward(self, line: SourceLocation | None) -> bool:
+        """True when the pass reached its parameters."""
+        reached = self.gradients.after_backward(line, self.parameters())
+        if reached:
+            self.backward_line = line
+        return reached
+
+    def cleared(self) -> None:
+        self.clear_line = caller_location()
+        self.gradients.observe()
+
+    def clipped(self, scaled: bool) -> None:
+        self.clip_line = caller_location()
+        self.gradients.clipped(scaled)
+
+    def before_step(self, full: bool) -> None:
+        self.step_line = caller_location()
+        self.gradients.before_step()
+        optimizer = self.optimizer
+        if optimizer is not None:
+            self.steps.before_step(optimizer, self.gradients.steps, full)
+
+    def after_step(self, full: bool) -> None:
+        self.gradients.after_step()
+        optimizer = self.optimizer
+        if full and optimizer is not None:
+            self.ids = {id(p) for p in self.parameters()}
+            self.steps.after_step(optimizer, self.gradients.steps)
+
+    def moved_by_hand(self) -> bool:
+        """Called before each backward: has the script moved its parameters since the last one?"""
+        moved = any(not torch.equal(p.detach(), value) for p, value in self._values)
+        if moved:
+            self.gradients.after_step()
+        if moved or not self._values:  # copies of three parameters at most
+            self._values = self.gradients.sample_values()
+        return moved
+
+
+class OptimizerRecords:
+    """The optimisers of a run, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._records: list[OptimizerRecord] = []
+
+    def __iter__(self) -> Iterator[OptimizerRecord]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> OptimizerRecord:
+        return self._records[index]
+
+    def add(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord:
+        # an optimiser exists after all: it was no training by hand
+        self._records = [one for one in self._records if not one.by_hand]
+        self._records.append(OptimizerRecord(optimizer))
+        return self._records[-1]
+
+    def add_by_hand(self, loss: torch.Tensor) -> bool:
+        """A script without optimisers: the leaves of its loss. False when there are none."""
+        leaves = list(walk_graph(loss).leaves.values())
+        if leaves:
+            self._records.append(OptimizerRecord(None, leaves))
+        return bool(leaves)
+
+    def of(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord | None:
+        return next((one for one in reversed(self._records) if one.optimizer is optimizer), None)
+
+    def holding(self, parameters: Iterable[torch.Tensor]) -> list[OptimizerRecord]:
+        """Those that hold one of these parameters."""
+        ids = {id(p) for p in parameters}
+        return [one for one in self._records if one.ids & ids]
+
+    def module_cleared(self, module: nn.Module) -> None:
+        for one in self.holding(module.parameters()):
+            one.cleared()
+
+    def observe(self) -> None:
+        for one in self._records:
+            if one.is_alive:
+                one.gradients.observe()
+
+    @property
+    def stepped(self) -> list[OptimizerRecord]:
+        return [one for one in self._records if one.gradients.steps]
+
+    @property
+    def parameter_ids(self) -> set[int]:
+        return {key for one in self._records for key in one.ids}
+
+    @property
+    def ids_with_gradient(self) -> set[int]:
+        return {key for one in self._records for key in one.gradients.with_gradient}
+
+    @property
+    def last_step_line(self) -> SourceLocation | None:
+        return next((one.step_line for one in reversed(self._records) if one.gradients.steps), None)
+
+
+# Attributes of schedulers that say for how many steps they are made.
+_PLAN = ("total_steps", "T_max", "step_size", "gamma", "T_0", "total_iters")
+_MOST_SCHEDULERS = 8
+
+
+@dataclass
+class SchedulerRecord:
+    """A learning-rate scheduler. start: its last_epoch when it was made."""
+
+    scheduler: Any  # held: its last_epoch tells at the end how often it was stepped
+    optimizer: weakref.ref[torch.optim.Optimizer]
+    line: SourceLocation | None
+    plan: dict[str, float]
+    start: int
+
+    @classmethod
+    def of(cls, scheduler: Any) -> SchedulerRecord:
+        plan = {
+            key: float(value)
+            for key, value in vars(scheduler).items()
+            if key in _PLAN and isinstance(value, (int, float))
+        }
+        return cls(scheduler, weakref.ref(scheduler.optimizer), caller_location(), plan,
+                   scheduler.last_epoch)
+
+
+class SchedulerRecords:
+    """The last few schedulers that were made."""
+
+    def __init__(self) -> None:
+        self._records: list[SchedulerRecord] = []
+
+    def made(self, scheduler: Any) -> None:
+        self._records = [*self._records[-_MOST_SCHEDULERS + 1:], SchedulerRecord.of(scheduler)]
+
+    def __iter__(self) -> Iterator[SchedulerRecord]:
+        """Those that the script steps itself; others are stepped by the one they are part of."""
+        parts = {
+            id(part)
+            for one in self._records for part in getattr(one.scheduler, "_schedulers", ())
+        }
+        return (one for one in self._records if id(one.scheduler) not in parts)
+
+
+class GradScalerRecord:
+    """The factor of a GradScaler, and which gradients it is still in."""
+
+    def __init__(self) -> None:
+        self.factor, self.used = 1.0, False
+        self._unscaled: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def scaled(self, scaler: Any) -> None:
+        if scaler.is_enabled():
+            self.used, self.factor = True, float(scaler.get_scale())
+
+    def unscaled(self, optimizer: Any) -> None:
+        self._unscaled.add(optimizer)
+
+    def updated(self) -> None:
+        self._unscaled.clear()
+
+    def is_in(self, record: OptimizerRecord) -> bool:
+        """Are the gradients of this optimiser still multiplied by the factor?"""
+        return self.factor != 1.0 and record.optimizer not in self._unscaled

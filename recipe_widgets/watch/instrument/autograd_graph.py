@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 
-_MOST = 30_000
+_MOST_NODES = 30_000  # a larger graph is read in part: GPT-2 small has about 2,000 nodes
+# Operations that rearrange numbers or multiply them by one constant.
 _VIEWS = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Transpose", "Permute", "Squeeze", "Unsqueeze",
     "T", "Alias", "ToCopy", "Clone", "Contiguous", "Slice", "Select", "MulBackwardScalar",
     "Flatten", "Expand"
 }
+# Operations that are linear in their input; norms and dropout count, as they add no bend either.
 _LINEAR = _VIEWS | {
     "Addmm", "Mm", "Bmm", "Convolution", "Add", "Sub", "Neg", "Mean", "Sum", "Cat", "Stack",
     "Split", "Unbind", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "MkldnnConvolution",
@@ -23,84 +25,88 @@ _LINEAR = _VIEWS | {
 _WEIGHTED = {
     "Addmm", "Mm", "Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D", "Linear"
 }
+_REDUCTIONS = ("Mean", "Sum", "NllLoss", "MseLoss")
 
 
 @dataclass
-class Graph:
-    """leaves: parameters that get a gradient. names: kinds of nodes. functions: classes of the
-    user's own Functions.
-    weighted: number of matrix products and convolutions; linear: nothing but linear operations."""
+class AutogradGraph:
+    """What lies behind a tensor.
+
+    Attributes:
+        leaves: tensors that get a gradient, by id.
+        operations: kinds of nodes, such as "Addmm".
+        functions: classes of the script's own `torch.autograd.Function`s.
+        weighted: number of matrix products and convolutions.
+        complete: False when the graph was too large to be read to its end.
+    """
 
     leaves: dict[int, torch.Tensor] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    operations: set[str] = field(default_factory=set)
     functions: set[type] = field(default_factory=set)
     weighted: int = 0
     complete: bool = True
 
     @property
     def linear(self) -> bool:
-        return self.complete and not self.functions and self.names <= _LINEAR
+        """Is there nothing but linear operations?"""
+        return self.complete and not self.functions and self.operations <= _LINEAR
 
 
-def kind(node: Any) -> str:
+def node_kind(node: Any) -> str:
     """AddmmBackward0 -> Addmm."""
     name: str = node.name().rpartition("::")[2]
     return name.partition("Backward")[0] or name
 
 
-def walk(root: torch.Tensor, skip_head: tuple[str, ...] = ()) -> Graph:
-    """All nodes behind `root`. skip_head: kinds that do not count when they are the very last
-    operation.
-    """
-    found, start = Graph(), root.grad_fn
-    while start is not None and kind(start) in skip_head:
+def walk_graph(root: torch.Tensor, skip_last: tuple[str, ...] = ()) -> AutogradGraph:
+    """All nodes behind `root`. skip_last: kinds that do not count as the very last operation."""
+    graph, start = AutogradGraph(), root.grad_fn
+    while start is not None and node_kind(start) in skip_last:
         start = start.next_functions[0][0] if start.next_functions else None
-    todo, seen = [start], set()
+    todo, visited = [start], set()
     while todo:
         node = todo.pop()
-        if node is None or node in seen:
+        if node is None or node in visited:
             continue
-        seen.add(node)
-        if len(seen) > _MOST:
-            found.complete = False
+        visited.add(node)
+        if len(visited) > _MOST_NODES:
+            graph.complete = False
             break
-        name = kind(node)
-        found.names.add(name)
-        found.weighted += name in _WEIGHTED
-        own = getattr(node, "_forward_cls", None)
-        if own is not None:
-            found.functions.add(own)
-        if hasattr(node, "variable"):
-            found.leaves[id(node.variable)] = node.variable
+        kind = node_kind(node)
+        graph.operations.add(kind)
+        graph.weighted += kind in _WEIGHTED
+        function = getattr(node, "_forward_cls", None)
+        if function is not None:
+            graph.functions.add(function)
+        if hasattr(node, "variable"):  # AccumulateGrad: the leaf that gets the gradient
+            graph.leaves[id(node.variable)] = node.variable
         todo.extend(child for child, _ in node.next_functions)
-    return found
+    return graph
 
 
-def last_operation(z: torch.Tensor) -> str:
-    """What made z, views apart: "Relu", "Softmax", "Addmm", ..."""
-    node = z.grad_fn
-    for _ in range(20):
+def last_operation(tensor: torch.Tensor) -> str:
+    """What made a tensor, views apart: "Relu", "Softmax", "Addmm", ..."""
+    node = tensor.grad_fn
+    for _ in range(20):  # more views in a row than any layer has
         if node is None:
             return ""
-        name = kind(node)
-        if name not in _VIEWS or len(node.next_functions) != 1:
-            return name
+        kind = node_kind(node)
+        if kind not in _VIEWS or len(node.next_functions) != 1:
+            return kind
         node = node.next_functions[0][0]
     return ""
 
 
-def scalar_chain(root: torch.Tensor, most: int = 6) -> list[str]:
-    """The operations between the reduction of a loss and its root: what was done to the finished
-    number.
-    """
-    names, node = [], root.grad_fn
+def scalar_operations(loss: torch.Tensor, most: int = 6) -> list[str]:
+    """The operations from the finished loss back to its reduction: what was done to the number."""
+    kinds, node = [], loss.grad_fn
     for _ in range(most):
         if node is None:
             break
-        name = kind(node)
-        names.append(name)
-        real = [child for child, _ in node.next_functions if child is not None]
-        if len(real) != 1 or name in ("Mean", "Sum", "NllLoss", "MseLoss"):
+        kind = node_kind(node)
+        kinds.append(kind)
+        children = [child for child, _ in node.next_functions if child is not None]
+        if len(children) != 1 or kind in _REDUCTIONS:
             break
-        node = real[0]
-    return names
+        node = children[0]
+    return kinds

@@ -1,13 +1,13 @@
-"""Puts the recorder's ears onto torch, and takes them off again."""
+"""Replaces functions of PyTorch by ones that tell an `EventHandler`, and puts them back."""
 
 from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import logging
 import os
 import random
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,239 +22,275 @@ from torch.optim.optimizer import (
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from recipe_widgets.watch.instrument import torch_entries as hearing
-from recipe_widgets.watch.recorder import Recorder
+from recipe_widgets.watch.instrument.events import EventHandler
 
-_current: Recorder | None = None
-_at_fork_done = False
-
-
-def _in_child() -> None:
-    """Worker processes are not watched."""
-    if _current is not None:
-        _current.active = False
+_current_handler: EventHandler | None = None
+_fork_hook_registered = False
 
 
-class Patches:
-    """Everything that is replaced while a recorder listens. `install()` and `remove()`."""
+def _after_fork_in_child() -> None:
+    """Worker processes of loaders are not watched: what they see would be lost with them."""
+    if _current_handler is not None:
+        _current_handler.guard.active = False
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self._undo: list[tuple[Any, str, Any]] = []
-        self._handles: list[Any] = []
+
+class CallPatches:
+    """Everything that is replaced while a script is watched. `install()` and `remove()`."""
+
+    def __init__(self, handler: EventHandler) -> None:
+        self.handler = handler
+        self._replaced: list[tuple[Any, str, Any]] = []  # owner, name, the old function
+        self._hooks: list[Any] = []
 
     def install(self) -> None:
-        global _current, _at_fork_done
-        _current = self.recorder
-        if not _at_fork_done and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_in_child)
-            _at_fork_done = True
-        self._optimizers()
-        self._modules()
-        self._autograd()
-        self._data()
-        self._rest()
+        global _current_handler, _fork_hook_registered
+        _current_handler = self.handler
+        if not _fork_hook_registered and hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork_in_child)
+            _fork_hook_registered = True  # it cannot be taken off again
+        self._patch_optimizers()
+        self._patch_clipping()
+        self._patch_module_calls()
+        self._patch_weights()
+        self._patch_autograd()
+        self._patch_compile()
+        self._patch_data()
+        self._patch_printing()
 
     def remove(self) -> None:
-        for owner, name, old in reversed(self._undo):
+        for owner, name, old in reversed(self._replaced):
             setattr(owner, name, old)
-        for handle in self._handles:
-            handle.remove()
-        self._undo, self._handles = [], []
+        for hook in self._hooks:
+            hook.remove()
+        self._replaced, self._hooks = [], []
 
-    def _replace(self, owner: Any, name: str, new: Callable[[Any], Any]) -> None:
-        old = owner.__dict__[name] if isinstance(
-            owner, type) and name in owner.__dict__ else getattr(owner, name)
-        self._undo.append((owner, name, old))
-        setattr(owner, name, new(old))
+    # the two ways to replace a function
 
-    def _after(self, owner: Any, name: str, entry: Callable[..., Any]) -> None:
-        """entry(result, *args, **kwargs) once the old function is through."""
-        recorder = self.recorder
+    def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """owner.name becomes make(old)."""
+        # From the class's own __dict__: getattr would unwrap a classmethod, and remove() could not
+        # put the same object back.
+        own = isinstance(owner, type) and name in owner.__dict__
+        old = owner.__dict__[name] if own else getattr(owner, name)
+        self._replaced.append((owner, name, old))
+        setattr(owner, name, make(old))
+
+    def _tell_after(self, owner: Any, name: str, tell: Callable[[Any, Any], Any]) -> None:
+        """tell(result, args) once the old function is through. args: those given by position."""
+        guard = self.handler.guard
 
         def make(old: Any) -> Any:
             @functools.wraps(old)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 result = old(*args, **kwargs)
-                if recorder.active:
-                    recorder.guard(functools.partial(entry, result, *args, **kwargs))
+                if guard.active:
+                    guard(tell, result, args)
                 return result
 
             return wrapper
 
         self._replace(owner, name, make)
 
-    def _optimizers(self) -> None:
-        r = self.recorder
-        self._handles = [
-            register_optimizer_step_pre_hook(lambda o, *_: r.guard(r.before_step, o)),
-            register_optimizer_step_post_hook(lambda o, *_: r.guard(r.after_step, o)),
+    # optimisers
+
+    def _patch_optimizers(self) -> None:
+        handler, guard = self.handler, self.handler.guard
+        # Hooks and not a patch of step(): each optimiser class has a step of its own. They are also
+        # called for a step that a GradScaler or a closure takes.
+        self._hooks = [
+            register_optimizer_step_pre_hook(lambda o, *_: guard(handler.before_step, o)),
+            register_optimizer_step_post_hook(lambda o, *_: guard(handler.after_step, o)),
         ]
-        self._after(torch.optim.Optimizer, "__init__", lambda _, o, *a, **k: r.optimizer_made(o))
-        self._after(torch.optim.Optimizer, "zero_grad", lambda _, o, *a, **k: r.zeroed(o))
-        self._after(nn.Module, "zero_grad", lambda _, m, *a, **k: r.module_zeroed(m))
-        self._after(LRScheduler, "__init__", lambda _, s, *a, **k: hearing.scheduled(r, s))
-        for name in ("clip_grad_norm_", "clip_grad_value_"):
-            self._clip(name)
+        # An optimiser that never steps calls no hook: without this it would not be known at all.
+        self._tell_after(torch.optim.Optimizer, "__init__",
+                         lambda _, args: handler.optimizer_made(args[0]))
+        # Both kinds of zero_grad. Gradients that are cleared otherwise (p.grad = None) are noticed
+        # at the next look; the line is known only here.
+        self._tell_after(torch.optim.Optimizer, "zero_grad",
+                         lambda _, args: handler.gradients_cleared(args[0]))
+        self._tell_after(nn.Module, "zero_grad",
+                         lambda _, args: handler.module_gradients_cleared(args[0]))
+        # A schedule's step() is read from its last_epoch at the end; only its making is an event.
+        self._tell_after(LRScheduler, "__init__",
+                         lambda _, args: handler.scheduler_made(args[0]))
+        scaler = torch.amp.GradScaler
+        # Gradients are multiplied by the scaler's factor until unscale_: losses and clipping can
+        # only be judged when that factor is known.
+        self._tell_after(scaler, "scale", lambda _, args: handler.loss_scaled(args[0]))
+        self._tell_after(scaler, "unscale_", lambda _, args: handler.gradients_unscaled(*args))
+        self._tell_after(scaler, "update", lambda _, args: handler.scale_updated(args[0]))
 
-    def _clip(self, name: str) -> None:
-        r, module = self.recorder, torch.nn.utils.clip_grad
+    def _patch_clipping(self) -> None:
+        """Clipping leaves no trace when gradients are small: the order of calls is the evidence."""
+        handler, module = self.handler, torch.nn.utils.clip_grad
 
-        def make(old: Any) -> Any:
+        def make(old: Any, limit: str) -> Any:
+            signature = inspect.signature(old)
+
             @functools.wraps(old)
-            def wrapper(parameters: Any, limit: Any, *args: Any, **kwargs: Any) -> Any:
-                if not isinstance(parameters, torch.Tensor):
-                    parameters = list(parameters)
-                r.guard(r.clipped, parameters, limit)
-                return old(parameters, limit, *args, **kwargs)
+            def clip(*args: Any, **kwargs: Any) -> Any:
+                call = signature.bind(*args, **kwargs)
+                if not isinstance(call.arguments["parameters"], torch.Tensor):
+                    # a generator can be read only once
+                    call.arguments["parameters"] = list(call.arguments["parameters"])
+                handler.guard(handler.gradients_clipped, call.arguments["parameters"],
+                              call.arguments[limit])
+                return old(*call.args, **call.kwargs)
 
-            def keyworded(*args: Any, **kwargs: Any) -> Any:
-                for key in ("max_norm", "clip_value"):
-                    if key in kwargs:
-                        args = (*args,
-                                kwargs.pop(key)) if len(args) == 1 else (kwargs.pop("parameters"),
-                                                                         kwargs.pop(key))
-                return wrapper(*args, **kwargs)
+            return clip
 
-            return functools.wraps(old)(keyworded)
+        for name, limit in (("clip_grad_norm_", "max_norm"), ("clip_grad_value_", "clip_value")):
+            self._replace(module, name, functools.partial(make, limit=limit))
+            # torch.nn.utils holds the same functions under names of its own.
+            self._replaced.append((torch.nn.utils, name, getattr(torch.nn.utils, name)))
+            setattr(torch.nn.utils, name, getattr(module, name))
 
-        self._replace(module, name, make)
-        self._undo.append((torch.nn.utils, name, getattr(torch.nn.utils, name)))
-        setattr(torch.nn.utils, name, getattr(module, name))
+    # modules
 
-    def _modules(self) -> None:
-        r = self.recorder
+    def _patch_module_calls(self) -> None:
+        """nn.Module.__call__ and not forward hooks: global hooks would switch off the fast path of
+        every call, and cannot tell the outermost call from those inside it.
+        """
+        handler, guard = self.handler, self.handler.guard
 
         def make(old: Any) -> Any:
             def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
-                if not r.active or torch.compiler.is_compiling() or threading.get_ident(
-                ) != r.thread:
+                progress = handler.progress
+                if (not guard.active or torch.compiler.is_compiling()
+                        or not guard.in_watched_thread()):
                     return old(self, *args, **kwargs)
-                if r.depth:
-                    if r.full or r.looker.is_open:
-                        r.guard(r.modules.nested, self, args)
+                if progress.in_call:
+                    if progress.full or handler.monitor.is_open:
+                        guard(handler.submodule_called, self, args)
                     return old(self, *args, **kwargs)
-                # late in a run only some are looked at
-                if r.sparse and r.just_stepped and torch.is_grad_enabled():
-                    r.just_stepped, r.depth = False, 1
-                    try:
-                        return old(self, *args, **kwargs)
-                    finally:
-                        r.depth = 0
-                r.guard(r.before_forward, self)
-                r.guard(r.modules.begins, self)
-                r.looker.ordinal = 0
-                r.depth = 1
+                # Late in a run most training passes are only marked as running, for speed.
+                skipped = progress.sparse and progress.stepped and torch.is_grad_enabled()
+                if skipped:
+                    progress.stepped = False
+                else:
+                    guard(handler.before_forward, self)
+                progress.in_call = True
                 try:
-                    out = old(self, *args, **kwargs)
+                    output = old(self, *args, **kwargs)
                 finally:
-                    r.depth = 0
-                r.guard(r.forward, self, args, kwargs, out)
-                return out
+                    progress.in_call = False
+                if not skipped:
+                    guard(handler.after_forward, self, args, kwargs, output)
+                return output
 
             return __call__
 
         self._replace(nn.Module, "__call__", make)
-        self._loading()
-        for name in dir(nn.init):
-            if name.endswith("_") and not name.startswith("_"):
-                self._after(nn.init, name, lambda t, *a, **k: hearing.marked(r, t))
 
-    def _loading(self) -> None:
-        r = self.recorder
+    def _patch_weights(self) -> None:
+        handler, guard = self.handler, self.handler.guard
 
-        def make(old: Any) -> Any:
+        def make_load(old: Any) -> Any:
             @functools.wraps(old)
             def load_state_dict(self: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
-                facts = r.guard(hearing.before_load, r, self, state_dict)
+                # Before loading: afterwards a state dict that is an alias of the weights looks like
+                # a copy of them.
+                before = guard(handler.before_state_loaded, self, state_dict)
                 result = old(self, state_dict, *args, **kwargs)
-                r.guard(hearing.after_load, r, self, state_dict, facts, result)
+                guard(handler.after_state_loaded, self, state_dict, before, result)
                 return result
 
             return load_state_dict
 
-        self._replace(nn.Module, "load_state_dict", make)
-        self._after(nn.Module, "state_dict", lambda d, m, *a, **k: hearing.state_taken(r, d, m))
+        self._replace(nn.Module, "load_state_dict", make_load)
+        # The step at which a state was taken tells an alias of later weights from a copy.
+        self._tell_after(nn.Module, "state_dict",
+                         lambda state, args: handler.state_taken(args[0], state))
 
-        def saving(old: Any) -> Any:
+        def make_save(old: Any) -> Any:
             @functools.wraps(old)
             def save(thing: Any, *args: Any, **kwargs: Any) -> Any:
-                r.guard(hearing.state_saved, r, thing)
+                guard(handler.state_saved, thing)
                 return old(thing, *args, **kwargs)
 
             return save
 
-        self._replace(torch, "save", saving)
+        self._replace(torch, "save", make_save)
+        # Weights that still are what an initialisation drew have not been loaded nor trained.
+        for name in dir(nn.init):
+            if name.endswith("_") and not name.startswith("_"):
+                self._tell_after(nn.init, name,
+                                 lambda tensor, _: handler.tensor_initialised(tensor))
 
-    def _autograd(self) -> None:
-        r = self.recorder
+    # autograd
 
-        def make(old: Any) -> Any:
+    def _patch_autograd(self) -> None:
+        handler, guard = self.handler, self.handler.guard
+
+        def make_backward(old: Any) -> Any:
+            # Tensor.backward ends here, too. A hook on the loss would not see the finished pass.
             @functools.wraps(old)
             def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-                r.guard(r.before_backward, tensors)
+                guard(handler.before_backward, tensors)
                 result = old(tensors, *args, **kwargs)
-                r.guard(r.after_backward)
+                guard(handler.after_backward)
                 return result
 
             return backward
 
-        self._replace(torch.autograd, "backward", make)
-        self._functions()
-        scaler = torch.amp.GradScaler
-        self._after(scaler, "scale", lambda _, s, *a, **k: hearing.scaled(r, s))
-        self._after(scaler, "unscale_", lambda _, s, o, *a, **k: r.unscaled.add(o))
-        self._after(scaler, "update", lambda _, s, *a, **k: r.unscaled.clear())
+        self._replace(torch.autograd, "backward", make_backward)
 
-        def quiet(old: Any) -> Any:
-            @functools.wraps(old)
-            def compile_(*args: Any, **kwargs: Any) -> Any:
-                r.quiet = True  # compiled code must not meet a mode
-                r.looker.close()
-                return old(*args, **kwargs)
-
-            return compile_
-
-        self._replace(torch, "compile", quiet)
-
-    def _functions(self) -> None:
-        """Functions of the reader's own: keeps the inputs of one call."""
-        r = self.recorder
-
-        def make(old: Any) -> Any:
+        def make_apply(old: Any) -> Any:
+            # The only place at which the inputs of a custom function are still whole: its
+            # derivative is checked on them afterwards.
             def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-                if r.active and r.light and cls not in r.seen.functions and not torch.compiler.is_compiling(
-                ):
-                    r.guard(hearing.applied, r, cls, args)
+                if guard.active and handler.progress.close and not torch.compiler.is_compiling():
+                    guard(handler.function_applied, cls, args)
                 return old.__get__(None, cls)(*args, **kwargs)
 
             return classmethod(apply)
 
-        self._replace(torch.autograd.Function, "apply", make)
+        self._replace(torch.autograd.Function, "apply", make_apply)
 
-    def _data(self) -> None:
-        r = self.recorder
-        self._after(DataLoader, "__init__",
-                    lambda _, loader, *a, **k: hearing.loader_made(r, loader))
-        self._after(_BaseDataLoaderIter, "__init__",
-                    lambda _, it, loader, *a, **k: hearing.iterated(r, it, loader))
-        self._after(_BaseDataLoaderIter, "__next__",
-                    lambda _, it, *a, **k: hearing.next_batch(r, it))
+    def _patch_compile(self) -> None:
+        """A torch function mode breaks compiled graphs: the close look ends before compiling."""
+        handler = self.handler
+
+        def make(old: Any) -> Any:
+            @functools.wraps(old)
+            def compile_(*args: Any, **kwargs: Any) -> Any:
+                handler.compilation_began()
+                return old(*args, **kwargs)
+
+            return compile_
+
+        self._replace(torch, "compile", make)
+
+    # data, random numbers, printing
+
+    def _patch_data(self) -> None:
+        handler = self.handler
+        self._tell_after(DataLoader, "__init__",
+                         lambda _, args: handler.loader_made(args[0]))
+        # Iterators and not DataLoader.__iter__: that is called for every epoch, but which batch
+        # came last shows only in __next__.
+        self._tell_after(_BaseDataLoaderIter, "__init__",
+                         lambda _, args: handler.loader_iterated(args[1], args[0]))
+        self._tell_after(_BaseDataLoaderIter, "__next__",
+                         lambda _, args: handler.batch_loaded(args[0]))
+        # A seed set again in every epoch repeats the same augmentation and order.
         for owner, name in ((torch, "manual_seed"), (np.random, "seed"), (random, "seed")):
-            self._after(owner, name, lambda _, *a, n=name, **k: hearing.seeded(r, n, a))
+            self._tell_after(owner, name,
+                             lambda _, args, n=name: handler.generator_seeded(n, args))
 
-    def _rest(self) -> None:
-        r = self.recorder
+    def _patch_printing(self) -> None:
+        """Printed metrics are held against a recount of what the model really got right."""
+        handler, guard = self.handler, self.handler.guard
 
         def make(old: Any) -> Any:
             @functools.wraps(old)
             def print_(*args: Any, **kwargs: Any) -> Any:
-                if r.active and not r.depth:
-                    r.guard(r.printed, " ".join(map(str, args)))
+                if guard.active and not handler.progress.in_call:
+                    guard(handler.line_printed, " ".join(map(str, args)))
                 return old(*args, **kwargs)
 
             return print_
 
         self._replace(builtins, "print", make)
-        self._after(logging.Logger, "callHandlers",
-                    lambda _, logger, record: r.printed(record.getMessage()))
+        self._tell_after(logging.Logger, "callHandlers",
+                         lambda _, args: handler.line_printed(args[1].getMessage()))

@@ -10,14 +10,13 @@ from collections.abc import Callable
 @functools.cache
 def _malloc_trim() -> Callable[[int], int] | None:
     try:
-        return ctypes.CDLL(
-            "libc.so.6"
-        ).malloc_trim  # of glibc; others give memory back by themselves, or have no such call
+        # glibc only: other C libraries give memory back by themselves, or have no such call
+        return ctypes.CDLL("libc.so.6").malloc_trim
     except (OSError, AttributeError):
         return None
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Hand the pages between the living blocks of the heap back to the system.
 
     A close look keeps many small things and throws many large ones away; the holes between them do

@@ -9,8 +9,10 @@ import sys
 import sysconfig
 from typing import NamedTuple
 
-_PACKAGE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-_LIBRARY = tuple(os.path.realpath(sysconfig.get_paths()[key]) for key in ("stdlib", "platstdlib"))
+_THIS_PACKAGE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+_STANDARD_LIBRARY = tuple(
+    os.path.realpath(sysconfig.get_paths()[key]) for key in ("stdlib", "platstdlib"))
+_DEEPEST_STACK = 80  # frames; a script's own line is rarely more than 30 frames above torch
 
 
 class SourceLocation(NamedTuple):
@@ -28,22 +30,22 @@ class SourceLocation(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def _foreign(file: str) -> bool:
+def _is_library(file: str) -> bool:
     """Is this file part of Python, of an installed package or of this one?"""
-    if file.startswith("<"):
+    if file.startswith("<"):  # code from a string; cells of a notebook are the user's own
         return not file.startswith("<ipython")
     real = os.path.realpath(file)
-    if "site-packages" in real or "dist-packages" in real or real.startswith(_PACKAGE + os.sep):
+    if "site-packages" in real or "dist-packages" in real:
         return True
-    return any(real.startswith(folder + os.sep) for folder in _LIBRARY)
+    return any(real.startswith(folder + os.sep) for folder in (_THIS_PACKAGE, *_STANDARD_LIBRARY))
 
 
-def place(skip: int = 1, furthest: int = 80) -> SourceLocation | None:
-    """The innermost line of the user's on the stack, `skip` frames up at least."""
-    frame = sys._getframe(skip)
-    for _ in range(furthest):
+def caller_location() -> SourceLocation | None:
+    """The innermost line of the user's code on the stack; None where there is none."""
+    frame = sys._getframe(1)
+    for _ in range(_DEEPEST_STACK):
         code = frame.f_code
-        if not _foreign(code.co_filename):
+        if not _is_library(code.co_filename):
             return SourceLocation(code.co_filename, frame.f_lineno)
         if frame.f_back is None:
             return None
@@ -51,8 +53,8 @@ def place(skip: int = 1, furthest: int = 80) -> SourceLocation | None:
     return None
 
 
-def text(at: SourceLocation | None, lines: int = 1) -> str:
-    """The source at a place; empty where it is not known."""
-    if at is None:
+def source_text(location: SourceLocation | None, lines: int = 1) -> str:
+    """The source code from a location on; empty where it is not known."""
+    if location is None:
         return ""
-    return "".join(linecache.getline(at.file, at.line + i) for i in range(lines))
+    return "".join(linecache.getline(location.file, location.line + i) for i in range(lines))

@@ -8,8 +8,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recipe_widgets.rules import seen_loss
-from recipe_widgets.watch.evidence.loss_recognition import Call, looked_at
+from recipe_widgets.rules.loss_at_init import FirstLoss
+from recipe_widgets.rules.output_scale import OutputsAtLoss
+from recipe_widgets.rules.rulebook import rule_named
+from recipe_widgets.rules.training_evidence import WatchedLoss
+from recipe_widgets.watch.evidence.loss_recognition import LossCall, observe_loss
+from recipe_widgets.watch.instrument.autograd_graph import last_operation, scalar_operations
 
 N, K = 24, 5
 
@@ -20,17 +24,20 @@ def seen(loss_fn, *, y, outputs=lambda t: t, shape=(N, K), function=None, steps=
     for step in range(steps):
         start = torch.randn(shape, generator=g).requires_grad_()
         z = outputs(start * 1.0)
-        call = Call(function, z, y, others=[] if function else [y])
-        call.listen()
-        from recipe_widgets.watch.instrument import autograd_graph as graph
-
+        call = LossCall(function, z, y, candidates=[] if function else [y],
+                        made_by=last_operation(z))
+        call.follow_gradient()
         loss = loss_fn(z, y)
-        scalars, last = graph.scalar_chain(loss), graph.last_operation(z)
+        scalars = scalar_operations(loss)
         loss.backward()
-        look, _ = looked_at(call, step, float(loss), 1.0, scalars)
-        object.__setattr__(look, "last", last)
-        looks.append(look)
+        looks.append(observe_loss(call, step, float(loss.detach()), 1.0, scalars)[0])
     return looks
+
+
+def judged(name, passes, **facts):
+    """What a rule says of these passes, None for nothing."""
+    result = rule_named(name)(WatchedLoss(passes, **facts))
+    return result if result.severity else None
 
 
 LABELS = torch.arange(N) % K
@@ -57,16 +64,18 @@ def test_named_functions_are_known_without_guessing():
 
 
 def test_verdicts_on_reductions():
-    def said(loss_fn, **options):
-        return seen_loss.reduction(seen(loss_fn, y=LABELS, steps=4), options.pop("passes", 1), True,
-                                   False)
+    def said(loss_fn, name="loss_reduction", **facts):
+        return judged(name, seen(loss_fn, y=LABELS, steps=4), **facts)
 
     assert said(F.cross_entropy) is None
     assert "divided by the batch size" in said(lambda z, y: F.cross_entropy(z, y) / N).message
     # accumulation over N passes
-    assert said(lambda z, y: F.cross_entropy(z, y) / N, passes=N) is None
-    assert said(lambda z, y: -F.cross_entropy(z, y)).status == "fail"
+    assert said(lambda z, y: F.cross_entropy(z, y) / N, passes_per_step=N) is None
+    assert said(lambda z, y: -F.cross_entropy(z, y), "loss_sign").status == "fail"
+    assert said(F.cross_entropy, "loss_sign") is None
     assert said(lambda z, y: F.cross_entropy(z, y, reduction="sum")).status == "warn"
+    adam = said(lambda z, y: F.cross_entropy(z, y, reduction="sum"), optimizer="Adam")
+    assert adam.status == "note"  # its step does not depend on the size of the gradient
     assert said(lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1)) is None
 
 
@@ -74,18 +83,23 @@ def test_soft_max_over_the_batch():
     def over_batch(z, y):
         return (torch.logsumexp(z, 0).mean() * K - z[torch.arange(N), y].sum()) / N
 
-    assert seen_loss.coupling(seen(over_batch, y=LABELS)).status == "fail"
-    assert seen_loss.coupling(seen(F.cross_entropy, y=LABELS)) is None
+    assert judged("loss_reduction", seen(over_batch, y=LABELS)).status == "fail"
+    assert judged("loss_reduction", seen(F.cross_entropy, y=LABELS)) is None
 
 
 def test_broadcast():
     y = torch.randn(N, generator=torch.Generator().manual_seed(1))
     looks = seen(lambda z, y: ((z - y) ** 2).mean(), y=y, shape=(N, 1))
     assert {s.kind for s in looks} == {"broadcast"}
-    assert str(N) in seen_loss.coupling(looks).message
+    assert str(N) in judged("loss_reduction", looks).message
     right = seen(lambda z, y: ((z.squeeze(1) - y) ** 2).mean(), y=y, shape=(N, 1))
     assert {s.kind for s in right} == {"regression"}
-    assert seen_loss.coupling(right) is None
+    assert judged("loss_reduction", right) is None
+
+
+def judged_outputs(passes):
+    return rule_named("output_scale")(
+        [OutputsAtLoss(p.outputs, p.kind, p.classes, p.below, p.made_by) for p in passes])
 
 
 @pytest.mark.parametrize(("outputs", "loss_fn", "status"), [
@@ -98,39 +112,41 @@ def test_broadcast():
     (lambda t: t.log_softmax(1), F.nll_loss, None),
 ])
 def test_outputs_fit(outputs, loss_fn, status):
-    said = seen_loss.outputs_fit(seen(loss_fn, y=LABELS, outputs=outputs, function=loss_fn))
-    assert (said.status if said else None) == status
+    said = judged_outputs(seen(loss_fn, y=LABELS, outputs=outputs, function=loss_fn))
+    assert said.status == (status or "pass")
 
 
 def test_sigmoid_before_a_loss_with_logits():
     y = (torch.arange(N) % 2).float()
     looks = seen(F.binary_cross_entropy_with_logits, y=y, shape=(N,), outputs=torch.sigmoid,
                  function=F.binary_cross_entropy_with_logits)
-    assert seen_loss.outputs_fit(looks).status == "fail"
+    assert judged_outputs(looks).status == "fail"
 
 
 def test_clipped_loss():
     looks = seen(lambda z, y: F.cross_entropy(z, y).clamp(max=0.1), y=LABELS,
                  function=F.cross_entropy)
-    assert seen_loss.clipped_loss(looks).status == "fail"
+    assert judged("gradients_flow", looks).status == "fail"
     # a hinge that has reached zero is no clipped loss
     looks = seen(lambda z, y: (z * 0).clamp(min=0).mean(), y=LABELS)
-    assert seen_loss.clipped_loss(looks) is None
+    assert judged("gradients_flow", looks) is None
 
 
 def test_first_loss():
-    fine = seen(F.cross_entropy, y=LABELS, function=F.cross_entropy)
-    assert seen_loss.first_loss(fine, False) is None
-    loud = seen(F.cross_entropy, y=LABELS, function=F.cross_entropy, outputs=lambda t: 40 * t)
-    said = seen_loss.first_loss(loud, False)
-    assert said.status == "warn"
-    assert said.expected == pytest.approx(math.log(K))
-    assert seen_loss.first_loss(loud, True) is None  # weights were loaded: who knows what they know
+    def said(**options):
+        first = seen(F.cross_entropy, y=LABELS, function=F.cross_entropy, **options)[0]
+        return rule_named("loss_at_init")(
+            FirstLoss([first.value / first.scale], math.log(K), first.kind, first.classes))
+
+    assert said().ok
+    loud = said(outputs=lambda t: 40 * t)
+    assert loud.status == "warn"
+    assert loud.expected == pytest.approx(math.log(K))
 
 
 def test_classes_regressed():
     y = LABELS.float()
     looks = seen(lambda z, y: F.mse_loss(z, y), y=y, shape=(N,), function=F.mse_loss)
-    assert looks[0].class_index == K
-    assert seen_loss.classes_regressed(looks, compared=True).status == "warn"
-    assert seen_loss.classes_regressed(looks, compared=False) is None
+    assert looks[0].index_classes == K
+    assert judged("loss_fits_targets", looks, hits_counted=True).status == "warn"
+    assert judged("loss_fits_targets", looks, hits_counted=False) is None

@@ -1,0 +1,74 @@
+"""A checkpoint holds the weights of the step at which it was taken, and they reach the model.
+
+What it finds
+    A state dict kept as the best one that is an alias of the running weights; one that is loaded
+    and holds nothing but the model's own tensors; strict=False that hides keys which do not fit.
+Why it hurts
+    state_dict() gives references: the "best" weights go on training, and what is restored are the
+    last ones. With strict=False a fine-tuning starts from random weights without a word.
+How to mend
+    best = copy.deepcopy(model.state_dict()); look at what load_state_dict returns, and rename keys.
+When it stays silent
+    When some keys fit and others are missing or unexpected for a reason other than a prefix: a head
+    that is left out, for example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.rulebook import Rule, rule
+
+PREFIXED = 0.8  # share of the keys that differ in a prefix only
+
+
+@dataclass(frozen=True)
+class StateUse:
+    """A state dict that was loaded, or saved.
+
+    Attributes:
+        alias: all its tensors are the module's own. keys: their number.
+        step: of this use. taken: step at which it was taken from the module, where that is known.
+        missing, unexpected: names that did not fit.
+    """
+
+    alias: bool
+    keys: int
+    step: int
+    taken: int | None = None
+    saved: bool = False
+    missing: Sequence[str] = ()
+    unexpected: Sequence[str] = ()
+
+
+@rule(worst="error", source="PyTorch, Saving and loading models")
+def checkpoint(rule: Rule[StateUse], use: StateUse) -> CheckResult:
+    outdated = use.taken is not None and use.taken < use.step
+    if use.alias and (outdated or use.saved):
+        when = f" of step {use.taken}" if use.taken is not None else ""
+        return rule.fails(
+            f"the state dict{when} is an alias of the running weights: what is "
+            f"{'saved' if use.saved else 'restored'} are those of step {use.step}",
+            measured=use.step, expected=use.taken, unit="step",
+            advice="best = copy.deepcopy(model.state_dict())")
+    if use.alias:
+        return rule.warns(
+            "a state dict is loaded that holds nothing but the model's own tensors: nothing changes",
+            measured=use.keys,
+            advice="Did any key of the checkpoint match? Copy states with copy.deepcopy.")
+    if not use.missing or not use.unexpected:
+        return rule.passes(f"{use.keys} keys fit")
+    fitting = use.keys - len(use.unexpected)
+    same_end = sum(
+        any(one.endswith("." + other) or other.endswith("." + one) for other in use.missing)
+        for one in use.unexpected)
+    if fitting and same_end < PREFIXED * len(use.unexpected):
+        return rule.passes(f"{fitting} of {use.keys} keys fit; others were left out")
+    why = (f": the keys differ in a prefix ({use.unexpected[0]}, {use.missing[0]})"
+           if same_end else "")
+    return rule.fails(
+        f"strict=False hides that {len(use.missing)} parameters were not loaded{why}",
+        measured=fitting, expected=use.keys, unit="keys loaded",
+        advice="Rename the keys; look at what load_state_dict returns.")

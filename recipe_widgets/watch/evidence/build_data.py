@@ -1,0 +1,395 @@
+"""Evidence about samples, labels, random numbers and printed metrics."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from recipe_widgets.rules.augmentation_keeps_label import MirroredClasses
+from recipe_widgets.rules.class_balance import ClassCounts
+from recipe_widgets.rules.input_range import InputStatistics
+from recipe_widgets.rules.label_alignment import BatchFlip, RepeatedLabels
+from recipe_widgets.rules.label_errors import ClassConfusions, NeighbourLabels
+from recipe_widgets.rules.metric_recount import PrintedMetric
+from recipe_widgets.rules.random_numbers import RepeatedNumbers
+from recipe_widgets.rules.split_leak import SharedSamples
+from recipe_widgets.rules.train_eval_preprocessing import (
+    RepeatedEvaluation,
+    TrainAndEvaluationInputs,
+)
+from recipe_widgets.rules.training_evidence import ProbeAccuracies, TrainingLabels
+from recipe_widgets.watch.evidence import data_probes
+from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
+from recipe_widgets.watch.evidence.forward_pass import ForwardPass
+from recipe_widgets.watch.evidence.loader_record import LoaderRecord
+from recipe_widgets.watch.evidence.sample_records import Labels
+from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+
+_FEWEST_COMPARED = 60  # samples, of training and of evaluation
+_FEWEST_LABELS, _MOST_CLASSES = 200, 100
+_FEWEST_EVALUATION_LABELS, _MISSING_SHARE = 30, 0.02  # before a class is said to be missing
+_EXPECTED_OF_MISSING = 12  # training samples that a missing class ought to have had by chance
+_CHANCE_COPIES, _CHANCE_SHARE = 0.02, 0.05  # where equal samples may be chance
+_FEWEST_TO_PROBE, _FEWEST_EVALUATED = 150, 100
+_MOST_CLASSES_TO_PROBE = 100
+_WEAK_ACCURACY = 0.7
+_FEWEST_FLIPPED = 80
+_CLEAN_SHARE, _FEWEST_CLEAN = 0.01, 10  # an evaluation without training samples
+_EPOCHS_TO_REPEAT = 3
+_SEEN_AGAIN = 2.5  # times that a sample came, on average: the epochs are the same
+
+Round = tuple[EvaluationPhase, list[ForwardPass]]
+
+
+# inputs
+
+
+@builds(InputStatistics)
+def first_layer_inputs(run: WatchedRun) -> Built:
+    """What enters the first layer with weights."""
+    seen = run.records.layers.first_inputs
+    if seen.low is not None and seen.high is not None and seen.samples >= 2:
+        low, high = seen.low.cpu().numpy(), seen.high.cpu().numpy()
+        yield InputStatistics(seen.mean, seen.std, low, high, samples=seen.samples,
+                              image=seen.is_picture), run.records.layers.first_input_line
+
+
+@builds(TrainAndEvaluationInputs)
+def train_and_evaluation_inputs(run: WatchedRun) -> Built:
+    train, evaluation = run.records.samples.train_inputs, run.records.samples.eval_inputs
+    samples = min(train.samples, evaluation.samples)
+    if samples >= _FEWEST_COMPARED and not run.several_models:
+        lines = (phase.line for phase in run.records.evaluations.phases
+                 if phase.passes and phase.passes[0].from_data)
+        yield TrainAndEvaluationInputs(train.mean, train.std, evaluation.mean, evaluation.std,
+                                       samples, train.is_picture), next(lines, None)
+
+
+# labels
+
+
+@builds(TrainingLabels)
+def training_labels(run: WatchedRun) -> Built:
+    batches = run.records.samples.train_labels
+    if not batches or run.several_models:
+        return
+    weighted = any(one.weighted for passes in run.records.losses.by_line.values()
+                   for one in passes)
+    of_evaluation = [
+        one.labels for phase in run.records.evaluations.phases for one in phase.passes
+        if one.labels is not None
+    ]
+    evaluation = np.concatenate(of_evaluation) if of_evaluation else np.zeros(0, np.int64)
+    yield TrainingLabels(batches, evaluation, weighted), run.data_line
+
+
+@builds(ClassCounts)
+def class_counts(run: WatchedRun) -> Built:
+    for labels, line in training_labels(run):
+        train, evaluation = labels.all, labels.evaluation
+        least, classes = int(train.min()), int(train.max()) - int(train.min()) + 1
+        if len(train) >= _FEWEST_LABELS and 2 <= classes <= _MOST_CLASSES:
+            both = [train, evaluation] if _lacks_classes(train, evaluation) else [train]
+            width = max(int(one.max()) for one in both) - least + 1
+            counts = [np.bincount(np.maximum(one - least, 0), minlength=width) for one in both]
+            yield ClassCounts(dict(zip(("training", "evaluation"), counts, strict=False)),
+                              tuple(map(str, range(least, least + width))), complete=False,
+                              weighted=labels.weighted), line
+
+
+def _lacks_classes(train: Labels, evaluation: Labels) -> bool:
+    """Does the evaluation hold classes that the training ought to have shown by now?"""
+    if len(evaluation) < _FEWEST_EVALUATION_LABELS:
+        return False
+    missing = np.setdiff1d(evaluation, train)
+    share = float(np.isin(evaluation, missing).mean())
+    expected = len(train) * share / max(1, len(missing))
+    return share >= _MISSING_SHARE and expected >= _EXPECTED_OF_MISSING
+
+
+@builds(RepeatedLabels)
+def repeated_labels(run: WatchedRun) -> Built:
+    pairs = run.records.samples.hashed_labels
+    if not pairs or run.several_models:
+        return
+    hashes, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    _, index, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    bounds = np.iinfo(np.int64)
+    low, high = np.full(len(counts), bounds.max), np.full(len(counts), bounds.min)
+    np.minimum.at(low, index, labels)  # smallest and largest label of each different sample
+    np.maximum.at(high, index, labels)
+    copies = max(1 - len(np.unique(batch)) / max(1, len(batch)) for batch, _ in pairs)
+    again = counts > 1
+    yield RepeatedLabels(int(again.sum()), int((again & (low != high)).sum()),
+                         copies), run.data_line
+
+
+# evaluations
+
+
+def _rounds(run: WatchedRun) -> list[Round]:
+    """Rounds over an evaluation's set whose samples are all known."""
+    trained = run.records.models.trained_numbers
+    return [(phase, passes) for phase in run.records.evaluations.phases
+            for passes in phase.rounds()
+            if passes[0].model in trained and passes[0].from_data and all(
+                one.hashes is not None for one in passes)]
+
+
+def _hashes(passes: list[ForwardPass]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.concatenate([one.hashes for one in passes if one.hashes is not None])
+
+
+@builds(SharedSamples)
+def sample_overlaps(run: WatchedRun) -> Built:
+    yield from _overlaps_by_index(run)
+    yield from _overlaps_by_hash(run)
+
+
+def _overlaps_by_hash(run: WatchedRun) -> Built:
+    rounds, batches = _rounds(run), run.records.samples.train_hashes
+    if not batches or not rounds or not run.are_rare([phase for phase, _ in rounds]):
+        return
+    trained = np.unique(np.concatenate([hashes for _, hashes in batches]))
+    counts = []
+    for phase, passes in rounds:
+        hashes = _hashes(passes)
+        own = np.unique(hashes)
+        counts.append((phase, int(np.isin(own, trained).sum()), len(own),
+                       1 - len(own) / len(hashes)))
+    continuous = _inputs_are_continuous(run)
+    clean = False
+    for _, shared, size, _ in counts:
+        clean = clean or (shared <= _CLEAN_SHARE * size and size >= _FEWEST_CLEAN)
+    for phase, shared, size, copies in counts:
+        by_chance = not continuous and (copies > _CHANCE_COPIES
+                                        or shared < max(_CHANCE_SHARE, 5 * copies) * size)
+        if not by_chance:
+            yield _shared(shared, size, len(trained), clean), phase.line
+
+
+def _shared(shared: int, size: int, trained: int, another_is_clean: bool = False) -> SharedSamples:
+    return SharedSamples(shared, size, names=("training", "an evaluation"), train_size=trained,
+                         another_is_clean=another_is_clean)
+
+
+def _overlaps_by_index(run: WatchedRun) -> Built:
+    """Loaders of training and of evaluation that read the same samples of one data set."""
+    loaders = [one for one in run.records.loaders.records if _is_indexable(one)]
+    for test in (one for one in loaders if one.evaluated and not one.trained):
+        for train in (one for one in loaders if one.trained):
+            with contextlib.suppress(TypeError, IndexError, AttributeError):  # data of any kind
+                of_train, trained = data_probes.dataset_and_indices(train)
+                of_test, tested = data_probes.dataset_and_indices(test)
+                if data_probes.same_samples(of_train, of_test):
+                    shared = len(set(trained) & set(tested))
+                    yield _shared(shared, len(set(tested)), len(set(trained))), test.line
+
+
+def _is_indexable(loader: LoaderRecord) -> bool:
+    return loader.dataset is not None and hasattr(loader.dataset, "__getitem__")
+
+
+def _inputs_are_continuous(run: WatchedRun) -> bool:
+    """Are the inputs numbers that no two samples share by chance?"""
+    samples = run.records.samples
+    stored = samples.train_store.distinct() or samples.eval_store.distinct()
+    if stored is None or not stored[0].is_floating_point():
+        return False
+    x = stored[0][:200].flatten(1)  # (N, D)
+    different = float(np.mean([len(row.unique()) for row in x[:20]]))
+    narrow = 2 <= x.shape[1] < 12  # a table of few columns
+    return different >= 12 or (narrow and len(x.unique()) > 0.5 * x.numel())
+
+
+@builds(RepeatedEvaluation)
+def repeated_evaluations(run: WatchedRun) -> Built:
+    rounds = _rounds(run)
+    if run.records.samples.train_hashes and run.are_rare([phase for phase, _ in rounds]):
+        yield from _rounds_with_same_labels(rounds)
+    for loader in run.records.loaders.records if run.own_process else ():
+        if _is_indexable(loader) and loader.evaluated and not loader.trained and not loader.workers:
+            with contextlib.suppress(Exception):  # the script's own data set
+                yield RepeatedEvaluation(*data_probes.changing_items(loader)), loader.line
+
+
+def _rounds_with_same_labels(rounds: list[Round]) -> Built:
+    first: dict[bytes, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+    for phase, passes in rounds:
+        known = [one.labels for one in passes if one.labels is not None]
+        if len(known) < len(passes):
+            continue
+        labels, hashes = np.concatenate(known), _hashes(passes)
+        if len(np.unique(labels)) >= 2 and len(labels) >= 16:
+            before = first.setdefault(labels.tobytes(), hashes)
+            if len(before) == len(hashes):
+                yield RepeatedEvaluation(float((before != hashes).mean()), len(hashes)), phase.line
+
+
+@builds(PrintedMetric)
+def printed_metrics(run: WatchedRun) -> Built:
+    for phase in run.records.evaluations.phases:
+        rounds = [
+            passes for passes in phase.rounds()
+            if len(passes) > 1 and all(one.hits is not None for one in passes)
+        ]
+        shares = [
+            sum(one.hits or 0 for one in passes) / sum(one.samples for one in passes)
+            for passes in rounds
+        ]
+        for passes, share in zip(rounds, shares, strict=True):
+            sizes = np.array([one.samples for one in passes])
+            hits = np.array([one.hits or 0 for one in passes])
+            if len(set(sizes.tolist())) == 1:  # then all slips give the right number
+                continue
+            slips = {
+                "the mean of the batches' accuracies, although the last batch is smaller":
+                float((hits / sizes).mean()),
+                "the hits over batches × batch size, although the last batch is smaller":
+                float(hits.sum() / (len(sizes) * sizes.max()))
+            }
+            for number in phase.printed:
+                yield PrintedMetric(number.value, number.digits, (share, *shares),
+                                    slips), number.line
+
+
+# random numbers
+
+
+@builds(RepeatedNumbers)
+def repeated_numbers(run: WatchedRun) -> Built:
+    yield from _repeated_draws(run)
+    yield from _repeated_seeds(run)
+    yield from _copied_generators(run)
+
+
+def _repeated_draws(run: WatchedRun) -> Built:
+    random_numbers, samples = run.records.random_numbers, run.records.samples
+    if samples.times_seen <= _SEEN_AGAIN:
+        return
+    for line, draws in random_numbers.draws.items():
+        epochs: dict[int, list[int]] = {}
+        for step, numbers in draws:
+            if (line, step) in random_numbers.used_in_training:
+                epochs.setdefault(step, []).append(numbers)
+        different = {tuple(numbers) for numbers in epochs.values()}
+        if len(epochs) >= _EPOCHS_TO_REPEAT and len(different) == 1:
+            yield RepeatedNumbers("drawn", len(epochs)), line
+            return
+
+
+def _repeated_seeds(run: WatchedRun) -> Built:
+    random_numbers = run.records.random_numbers
+    if not run.records.samples.train_hashes:
+        return
+    for (name, line), calls in random_numbers.seeds.items():
+        steps, seeds = {step for step, _ in calls}, {seed for _, seed in calls}
+        used = all((line, step) in random_numbers.used_in_training for step in steps)
+        if len(steps) >= _EPOCHS_TO_REPEAT and len(seeds) == 1 and used:
+            yield RepeatedNumbers("seeded", len(calls), f"{name}({calls[0][1]})"), line
+
+
+def _copied_generators(run: WatchedRun) -> Built:
+    for loader in run.records.loaders.records if run.own_process else ():
+        if _is_indexable(loader) and loader.trained and loader.workers \
+                and not loader.has_init_function:
+            with contextlib.suppress(Exception):  # the script's own data set
+                if data_probes.draws_from_own_generator(loader):
+                    yield RepeatedNumbers("copied", loader.workers), loader.line
+
+
+# probes
+
+
+def _samples_to_probe(run: WatchedRun) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Training samples (x as floats, y) that a small net can be fitted to."""
+    stored = run.records.samples.train_store.distinct()
+    if stored is None or run.several_models or not run.time_is_left:
+        return None
+    x, y = stored
+    if len(x) < _FEWEST_TO_PROBE or not x.is_floating_point() or not bool(x.isfinite().all()):
+        return None
+    classes = int(y.max()) + 1
+    if int(y.min()) < 0 or not 2 <= classes <= _MOST_CLASSES_TO_PROBE:
+        return None
+    return x.float(), y
+
+
+@builds(NeighbourLabels)
+def neighbour_labels(run: WatchedRun) -> Built:
+    samples = _samples_to_probe(run)
+    if samples is not None:
+        yield NeighbourLabels(*data_probes.label_noise(*samples),
+                              int(samples[1].max()) + 1), run.data_line
+
+
+@builds(ClassConfusions)
+def class_confusions(run: WatchedRun) -> Built:
+    samples = _samples_to_probe(run)
+    if samples is not None:
+        pairs, rest = data_probes.class_confusions(*samples)
+        yield ClassConfusions(pairs, rest, int(samples[1].max()) + 1), run.data_line
+
+
+@builds(ProbeAccuracies)
+def probe_accuracies(run: WatchedRun) -> Built:
+    """Only where something is amiss: fitting a net takes seconds."""
+    samples, model = _samples_to_probe(run), _accuracy_of_model(run)
+    weak = run.records.losses.trains_badly or (model is not None and model < _WEAK_ACCURACY)
+    if samples is None or not weak:
+        return
+    accuracy, chance, held_out = data_probes.probe_accuracy(*samples)
+    of_evaluation, stored = None, run.records.samples.eval_store.distinct()
+    if stored is not None and len(stored[0]) >= _FEWEST_EVALUATED and int(stored[1].min()) >= 0:
+        of_evaluation = data_probes.probe_accuracy(stored[0].float(), stored[1])[0]
+    yield ProbeAccuracies(accuracy, chance, held_out, of_evaluation, model,
+                          run.records.samples.training_repeats), run.data_line
+
+
+def _accuracy_of_model(run: WatchedRun) -> float | None:
+    """The script's own accuracy in its last two evaluations."""
+    hits = [(one.hits, one.samples) for phase in run.records.evaluations.phases[-2:]
+            for one in phase.passes if one.hits is not None]
+    return sum(n for n, _ in hits) / max(1, sum(n for _, n in hits)) if hits else None
+
+
+@builds(BatchFlip)
+def batch_flips(run: WatchedRun) -> Built:
+    flips = run.records.notable_calls.flips
+    batch = {line: one for line, one in flips.items() if 0 in one.axes and one.dimensions == 4}
+    labels_too = any(one.dimensions == 1 for one in flips.values())
+    if batch and not labels_too and _samples_to_flip(run) is not None:
+        line = next(iter(batch))
+        yield BatchFlip(batch[line].axes), line
+
+
+def _samples_to_flip(run: WatchedRun) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Samples of an evaluation, where there is training data to hold them against."""
+    stored = run.records.samples.eval_store.distinct()
+    enough = stored is not None and len(stored[0]) >= _FEWEST_FLIPPED
+    return stored if enough and _samples_to_probe(run) is not None else None
+
+
+@builds(MirroredClasses)
+def mirrored_classes(run: WatchedRun) -> Built:
+    train, evaluation = _samples_to_probe(run), _samples_to_flip(run)
+    if train is None or evaluation is None or next(batch_flips(run), None) is not None:
+        return
+    for axis, line in _mirrors(run):
+        if evaluation[0].ndim == 4 and evaluation[0].is_floating_point():
+            yield MirroredClasses(*data_probes.mirrored(*evaluation, axis, train)), line
+            return
+
+
+def _mirrors(run: WatchedRun) -> Iterator[tuple[int, object]]:
+    """(axis, line) of flips of pictures (N, C, H, W) or (C, H, W) over one of their last axes."""
+    for line, one in run.records.notable_calls.flips.items():
+        last = one.dimensions - 1
+        if one.dimensions in (3, 4) and one.axes in ((last, ), (last - 1, )):
+            yield one.axes[0] - one.dimensions, line
+    for loader in run.records.loaders.records:
+        if loader.trained and data_probes.contains_part(loader.dataset, "RandomHorizontalFlip"):
+            yield -1, loader.line

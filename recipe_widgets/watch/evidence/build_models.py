@@ -1,0 +1,244 @@
+"""Evidence about models: their structure, and probes of copies of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from recipe_widgets.rules.axes import TornAxes
+from recipe_widgets.rules.batch_independence import MixedSamples
+from recipe_widgets.rules.bias_before_norm import BiasesBeforeNorm
+from recipe_widgets.rules.causal_dependence import FutureLeak
+from recipe_widgets.rules.dead_units import DeadUnits
+from recipe_widgets.rules.dropout_rate import DropoutRate
+from recipe_widgets.rules.frozen import FrozenAtRandom
+from recipe_widgets.rules.gradient_check import CustomDerivative
+from recipe_widgets.rules.gradients_flow import GradientReach
+from recipe_widgets.rules.init_scale import SignalSizes
+from recipe_widgets.rules.mode_toggles import DropoutInEvalMode, FrozenNorms
+from recipe_widgets.rules.non_linearity import LinearLooks
+from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
+from recipe_widgets.rules.saturation import Saturation
+from recipe_widgets.watch.evidence import model_probes
+from recipe_widgets.watch.evidence.model_record import ModelRecord
+from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.instrument.source_location import SourceLocation
+
+_FEWEST_STEPS = 5  # before a parameter without a gradient is called silent
+_FEWEST_SAMPLES, _FEWEST_SAMPLES_OF_RELU = 32, 128
+_FEWEST_EQUAL_LOOKS, _LATE_STEP = 4, 10
+_FEWEST_LOOKS = 2  # at which an orphan must have been seen
+
+
+def _kept(run: WatchedRun) -> Iterator[tuple[ModelRecord, nn.Module]]:
+    for model in run.records.models:
+        module = run.records.models.kept.get(model.number)
+        if module is not None:
+            yield model, module
+
+
+# structure
+
+
+@builds(OptimizerContents)
+def optimizer_contents(run: WatchedRun) -> Built:
+    """Parameters that get gradients, stay as they are and are in no optimiser."""
+    optimizers = run.records.optimizers
+    held = optimizers.parameter_ids  # by now: an optimiser may be made, or be given more, later
+    orphans = {
+        key: one
+        for key, one in run.records.layers.orphans.items() if key not in held
+        and one.looks >= _FEWEST_LOOKS and one.first_sum == one.last_sum
+    }
+    if not any(one.gradients.steps or one.gradients.backwards for one in optimizers):
+        return
+    fresh = {key for key, one in orphans.items() if one.fresh}
+    for model, module in _kept(run):
+        names = {id(p): name for name, p in module.named_parameters()}
+        unregistered = sorted(name for name, ids in model.unregistered.items() if ids & fresh)
+        missing = [names[key] for key in orphans if key in names and key in fresh]
+        # tensors that an optimiser holds, that never get a gradient, and that are not the model's
+        foreign = {
+            id(one): len(one.ids - one.gradients.with_gradient - set(names))
+            for one in optimizers.stepped
+        }
+        stale = [one for one in optimizers.stepped if foreign[id(one)]]
+        own = [one for one in optimizers.stepped if one.ids & set(names)]
+        count = sum(foreign.values())
+        if not (unregistered or missing) or (missing and not unregistered and not count
+                                             and not own):
+            continue
+        last = (own or stale or list(optimizers))[-1]
+        on_purpose = not unregistered and not count and _are_whole_branches(
+            names.values(), missing)
+        yield OptimizerContents(
+            len(set(names) & last.ids), missing, count, unregistered,
+            whole_branches=on_purpose), model.line if unregistered else last.made_line
+
+
+def _are_whole_branches(names: Any, missing: list[str]) -> bool:
+    """Are the parameters that are left out whole branches directly under the model?"""
+    tops = {name.partition(".")[0] for name in missing}
+    return {name for name in names if name.partition(".")[0] in tops} == set(missing)
+
+
+@builds(LinearLooks)
+def linear_looks(run: WatchedRun) -> Built:
+    for model, module in _kept(run):
+        linear = [weighted for is_linear, weighted in model.linear_looks if is_linear]
+        # (in, out) of each layer with weights, in order
+        widths = [(weight.shape[1], weight.shape[0]) for layer in module.modules()
+                  if (weight := getattr(layer, "weight", None)) is not None and weight.ndim >= 2
+                  and not hasattr(layer, "num_embeddings")]
+        yield LinearLooks(len(model.linear_looks), linear, widths), model.line
+
+
+@builds(TornAxes)
+def torn_axes(run: WatchedRun) -> Built:
+    for line, (old, new) in run.records.notable_calls.torn_axes.items():
+        yield TornAxes(old, new), line
+
+
+@builds(SignalSizes)
+def equal_units(run: WatchedRun) -> Built:
+    """Layers whose units were equal at several looks, and not only at the start."""
+    layers = [
+        layer for layer, steps in run.records.layers.equal_units.items()
+        if len(steps) >= _FEWEST_EQUAL_LOOKS and max(steps) >= _LATE_STEP
+    ]
+    if layers:
+        yield SignalSizes(identical=layers), run.model_line
+
+
+@builds(DropoutRate)
+def dropout_rates(run: WatchedRun) -> Built:
+    for name, (rate, line) in run.records.layers.strong_dropouts.items():
+        yield DropoutRate(name, rate), line
+
+
+@builds(DropoutInEvalMode)
+def dropout_in_eval_mode(run: WatchedRun) -> Built:
+    if run.are_rare(run.evaluations):
+        for line, what in run.records.layers.dropout_in_eval.items():
+            yield DropoutInEvalMode(what), line
+
+
+@builds(FrozenNorms)
+def frozen_norms(run: WatchedRun) -> Built:
+    # frozen for a while only, as a GAN's discriminator is: then they get gradients at other times
+    learn = run.records.optimizers.ids_with_gradient
+    norms = {
+        name: one.line
+        for name, one in run.records.layers.frozen_norms.items() if not one.ids & learn
+    }
+    for name in list(norms)[:1]:
+        yield FrozenNorms(name, len(norms)), norms[name]
+
+
+@builds(FrozenAtRandom)
+def frozen_at_random(run: WatchedRun) -> Built:
+    learn = run.records.optimizers.ids_with_gradient
+    frozen = run.records.layers.frozen_random
+    names = [name for name, one in frozen.items() if not one.ids & learn]
+    if names:
+        yield FrozenAtRandom(names), frozen[names[0]].line
+
+
+@builds(BiasesBeforeNorm)
+def biases_before_norm(run: WatchedRun) -> Built:
+    names = run.records.layers.biases_before_norm
+    if names:
+        yield BiasesBeforeNorm(sorted(names)), run.model_line
+
+
+# activations
+
+
+@builds(DeadUnits)
+def dead_units(run: WatchedRun) -> Built:
+    relus = [
+        one for one in run.records.notable_calls.activations.values()
+        if one.kind == "relu" and one.samples >= _FEWEST_SAMPLES_OF_RELU
+    ]
+    shares = {one.name: float((~one.alive).float().mean()) for one in relus}
+    if relus:
+        worst = max(relus, key=lambda one: shares[one.name])
+        yield DeadUnits(shares, worst.samples), worst.line
+
+
+@builds(Saturation)
+def saturation(run: WatchedRun) -> Built:
+    bounded = [
+        one for one in run.records.notable_calls.activations.values()
+        if one.kind != "relu" and one.saturated and one.samples >= _FEWEST_SAMPLES
+    ]
+    shares = {one.name: sum(one.saturated) / len(one.saturated) for one in bounded}
+    if bounded:
+        yield Saturation(shares), max(bounded, key=lambda one: shares[one.name]).line
+
+
+# probes of copies
+
+
+def _mixing_line(run: WatchedRun, model: ModelRecord) -> SourceLocation | None:
+    """The call that is likely to mix samples, or else the model's."""
+    calls = run.records.notable_calls
+    return next(iter([*calls.torn_axes, *calls.batch_softmax]), None) or model.line
+
+
+@builds(MixedSamples)
+def mixed_samples(run: WatchedRun) -> Built:
+    for model, module in _kept(run):
+        mixed = model_probes.mixed_samples(model, module) if run.time_is_left else None
+        if mixed is not None:
+            yield mixed, _mixing_line(run, model)
+
+
+@builds(FutureLeak)
+def future_leaks(run: WatchedRun) -> Built:
+    for model, module in _kept(run):
+        leak = model_probes.future_leak(model, module) if run.time_is_left else None
+        if leak is not None:
+            yield leak, _mixing_line(run, model)
+
+
+@builds(GradientReach)
+def layers_without_gradient(run: WatchedRun) -> Built:
+    """Layers in use that never get a gradient."""
+    for model, module in _kept(run):
+        # after a few steps every layer in use has had a gradient, were it ever to get one
+        holding = [
+            one for one in run.records.optimizers
+            if one.ids & model.ids and one.gradients.steps >= _FEWEST_STEPS
+        ]
+        held = {key for one in holding for key in one.ids}
+        with_gradient = {key for one in holding for key in one.gradients.with_gradient}
+        parameters = dict(module.named_parameters())
+        silent = {
+            name: p
+            for name, p in parameters.items()
+            if p.requires_grad and p.grad is None and id(p) in held - with_gradient
+            and name.rpartition(".")[0] in model.called | {""}
+        }
+        if not silent or len(silent) == len(parameters) or not run.time_is_left:
+            continue
+        changing = model_probes.changes_output(model, module, list(silent))
+        if changing:
+            initial = any(run.records.layers.is_initial(silent[name]) for name in changing)
+            # the line of a detach inside the model is the likely cause
+            detached = next(iter(run.records.notable_calls.detached), None)
+            yield GradientReach(changing, pretrained=not initial), detached or model.line
+
+
+@builds(CustomDerivative)
+def custom_derivatives(run: WatchedRun) -> Built:
+    for function, (inputs, line) in run.records.notable_calls.functions.items():
+        wrong = None
+        if run.time_is_left:
+            with contextlib.suppress(Exception):  # a function that takes no doubles, for example
+                wrong = model_probes.wrong_derivative(function, inputs)
+        if wrong is not None:
+            yield CustomDerivative(function.__name__, wrong), line

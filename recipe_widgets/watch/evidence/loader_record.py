@@ -1,0 +1,120 @@
+"""DataLoaders, random numbers and seeds: what decides which samples come, and in which order."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
+
+_MOST_DATASETS = 8  # that are held for a second look at the end
+_MOST_LINES, _MOST_DRAWS, _MOST_PENDING_DRAWS = 100, 600, 500
+_FEWEST_DRAWN = 4  # numbers; a single coin toss repeats by chance
+
+
+@dataclass
+class LoaderRecord:
+    """A DataLoader. indices: of its sampler, when it has a fixed list of them.
+
+    trained, evaluated: batches of it that a training pass or an evaluation used.
+    """
+
+    number: int
+    reference: weakref.ref[Any]
+    dataset: Any
+    workers: int
+    has_init_function: bool
+    line: SourceLocation | None
+    indices: Any = None
+    trained: int = 0
+    evaluated: int = 0
+
+
+class LoaderRecords:
+    """The loaders of a run. current: number of the loader of the last batch, or 0."""
+
+    def __init__(self) -> None:
+        self.records: list[LoaderRecord] = []
+        self.current = 0
+
+    def made(self, loader: Any) -> None:
+        count = len(self.records)
+        self.records.append(
+            LoaderRecord(
+                count + 1, weakref.ref(loader), loader.dataset if count < _MOST_DATASETS else None,
+                loader.num_workers, loader.worker_init_fn is not None, caller_location(),
+                getattr(getattr(loader, "sampler", None), "indices", None)))
+
+    def iterated(self, loader: Any, iterator: Any) -> None:
+        for record in self.records:
+            if record.reference() is loader:
+                # on the iterator itself: it knows nothing else that outlives a deleted loader
+                iterator._recipe_number = record.number
+
+    def batch_loaded(self, iterator: Any) -> None:
+        self.current = getattr(iterator, "_recipe_number", 0)
+
+    def trained(self, number: int) -> None:
+        if number:
+            self.records[number - 1].trained += 1
+
+    def evaluated(self, number: int) -> None:
+        if number:
+            self.records[number - 1].evaluated += 1
+
+
+@dataclass
+class RandomNumberRecords:
+    """Random numbers that are drawn outside of models, and seeds that are set while training.
+
+    Attributes:
+        draws: line -> (step, hash of the numbers). seeds: (function, line) -> (step, seed).
+        used_in_training: (line, step) of those that a training pass followed.
+    """
+
+    progress: Progress
+    draws: dict[Any, list[tuple[int, int]]] = field(default_factory=dict)
+    seeds: dict[tuple[str, Any], list[tuple[int, int]]] = field(default_factory=dict)
+    used_in_training: set[tuple[Any, int]] = field(default_factory=set)
+    _pending: list[tuple[Any, int]] = field(default_factory=list)
+
+    def torch_calls(self) -> dict[Any, CallHandler]:
+        """Handlers of single torch calls."""
+        tensor = torch.Tensor
+        functions = (torch.rand, torch.randn, torch.randperm, torch.randint, torch.bernoulli,
+                     torch.rand_like, torch.randn_like, tensor.uniform_, tensor.normal_,
+                     tensor.bernoulli_, torch.normal)
+        return dict.fromkeys(functions, self._drawn)
+
+    def seeded(self, name: str, args: tuple[Any, ...]) -> None:
+        # before the first step a seed is set on purpose, once
+        if self.progress.step and args and isinstance(args[0], int):
+            line = caller_location()
+            self.seeds.setdefault((name, line), []).append((self.progress.step, args[0]))
+            self._pending.append((line, self.progress.step))
+
+    def passed_through(self, training: bool) -> None:
+        """A forward pass has used what was drawn before it."""
+        if training:
+            self.used_in_training.update(self._pending)
+        self._pending = []
+
+    def _drawn(self, call: TorchCall) -> None:
+        if self.progress.in_call or self.progress.in_backward or not isinstance(
+                call.result, torch.Tensor) or call.result.numel() < _FEWEST_DRAWN:
+            return
+        line = caller_location()
+        if len(self.draws) >= _MOST_LINES and line not in self.draws:
+            return
+        known = self.draws.setdefault(line, [])
+        if len(known) < _MOST_DRAWS:
+            # 64 numbers tell two draws apart
+            numbers = call.result.detach().flatten()[:64].double().tolist()
+            known.append((self.progress.step, hash(tuple(numbers))))
+            if len(self._pending) < _MOST_PENDING_DRAWS:
+                self._pending.append((line, self.progress.step))

@@ -1,0 +1,148 @@
+"""The losses of a run: their calls, their values, and what each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from recipe_widgets.rules.training_evidence import LossPass
+from recipe_widgets.watch.evidence.forward_pass import PendingPasses
+from recipe_widgets.watch.evidence.loss_recognition import KINDS, LossCall, observe_loss
+from recipe_widgets.watch.instrument.autograd_graph import (
+    last_operation,
+    scalar_operations,
+)
+from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
+
+_MOST_CALLS, _MOST_CANDIDATES = 64, 24  # of one backward pass
+_MOST_VALUES, _THINNED = 6000, slice(1000, 5000, 2)  # of the curve; its middle is thinned out
+MOST_TORCH_CALLS = 3_000_000  # that are searched for targets; then the close looks end
+_CLASS_ARGUMENTS = ("input", "target", "weight", "size_average", "ignore_index", "reduce",
+                    "reduction", "label_smoothing")
+
+
+@dataclass
+class LossRecords:
+    """Attributes:
+        by_line: (line, function) -> what was observed of the loss there.
+        curve: (step, loss, line of its backward), without the factor of a GradScaler.
+        probabilities_into_divergence: line -> calls of kl_div with probabilities.
+    """
+
+    progress: Progress
+    pending: PendingPasses
+    by_line: dict[tuple[SourceLocation | None, Any], list[LossPass]] = field(default_factory=dict)
+    curve: list[tuple[int, float, SourceLocation | None]] = field(default_factory=list)
+    probabilities_into_divergence: dict[SourceLocation | None, int] = field(default_factory=dict)
+    torch_calls_seen: int = 0
+    _calls: list[LossCall] = field(default_factory=list)
+    _candidates: list[torch.Tensor] = field(default_factory=list)  # possible targets
+    _loss: torch.Tensor | None = None
+    _scalars: list[str] = field(default_factory=list)
+
+    def torch_calls(self) -> dict[Any, CallHandler]:
+        """Handlers of single torch calls."""
+        return {**dict.fromkeys(KINDS, self._loss_called), F.kl_div: self._divergence_called}
+
+    # forward
+
+    def outputs_made(self, outputs: Sequence[torch.Tensor]) -> None:
+        """Outputs of a model may enter a loss that is written by hand."""
+        for output in outputs:
+            self._add(LossCall(None, output, None))
+
+    def _add(self, call: LossCall) -> None:
+        call.follow_gradient()
+        self._calls.append(call)
+
+    def _loss_called(self, call: TorchCall) -> None:
+        if not self.progress.close or not torch.is_grad_enabled():
+            return
+        classes = call.function in (F.cross_entropy, F.nll_loss)
+        names = _CLASS_ARGUMENTS if classes else ("input", "target")
+        options = dict(zip(names, call.args, strict=False)) | call.kwargs
+        z, y = options.pop("input", None), options.pop("target", None)
+        if isinstance(z, torch.Tensor) and isinstance(y, torch.Tensor) and z.requires_grad \
+                and len(self._calls) < _MOST_CALLS:
+            self._add(LossCall(call.function, z, y, options, caller_location()))
+
+    def _divergence_called(self, call: TorchCall) -> None:
+        """kl_div wants logarithms first: is it given rows that sum to one?"""
+        z = call.argument(0, "input")
+        if not isinstance(z, torch.Tensor) or not z.requires_grad or z.ndim < 2:
+            return
+        if bool((z >= 0).all()) and bool(((z.detach().sum(-1) - 1).abs() < 1e-3).all()):
+            line = caller_location()
+            times = self.probabilities_into_divergence.get(line, 0)
+            self.probabilities_into_divergence[line] = times + 1
+
+    def find_candidates(self, args: Any, kwargs: dict[str, Any]) -> None:
+        """Tensors without a graph that meet the output on its way to the loss."""
+        self.torch_calls_seen += 1
+        newest = self.pending.newest
+        if newest is None or len(self._candidates) > _MOST_CANDIDATES:
+            return
+        for argument in (*args, *kwargs.values()):
+            for one in argument if isinstance(argument, (tuple, list)) else (argument, ):
+                if isinstance(one, torch.Tensor) and not one.requires_grad and one.ndim \
+                        and len(one) == newest.samples \
+                        and all(one is not known for known in self._candidates):
+                    self._candidates.append(one)
+
+    # backward
+
+    def before_backward(self, loss: torch.Tensor) -> None:
+        """Reads the graph, which the backward pass frees."""
+        self._loss, close = loss, self.progress.close
+        self._scalars = scalar_operations(loss) if close else []
+        for call in self._calls:
+            call.made_by = last_operation(call.z) if close else ""
+
+    def after_backward(self, line: SourceLocation | None, factor: float) -> float:
+        """The loss, times the factor; NaN when it would have to be fetched from a GPU."""
+        loss, close = self._loss, self.progress.close
+        assert loss is not None
+        value = float("nan")
+        if loss.device.type == "cpu" or close:
+            value = float(loss.detach().reshape(-1)[0])
+        if value == value or close:
+            self.curve.append((self.progress.step, value / factor, line))
+        if len(self.curve) > _MOST_VALUES:
+            del self.curve[_THINNED]
+        return value
+
+    def observe(self, value: float, factor: float, line: SourceLocation | None,
+                has_bias: bool) -> list[torch.Tensor | None]:
+        """What each loss of this pass is; gives the target of each."""
+        targets: list[torch.Tensor | None] = []
+        reached = [call for call in self._calls if call.gradients]
+        named = [call for call in reached if call.function is not None]
+        for call in named or reached:  # outputs count only where no function of torch was called
+            call.candidates = self._candidates
+            observed = observe_loss(call, self.progress.step, value, factor, self._scalars,
+                                    has_bias)
+            if observed is not None:
+                loss, target = observed
+                self.by_line.setdefault((call.line or line, call.function), []).append(loss)
+                targets.append(target)
+        return targets
+
+    def forget_calls(self) -> None:
+        """What was called before belongs to another step."""
+        self._calls, self._candidates = [], []
+
+    @property
+    def trains_badly(self) -> bool:
+        """Is the training loss still above 0.7 of where it began?"""
+        losses = [value for _, value, _ in self.curve if value == value]
+        if len(losses) < 20:
+            return False
+        return float(np.median(losses[-10:])) > 0.7 * float(np.median(losses[:5]))
+

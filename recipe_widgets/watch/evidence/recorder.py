@@ -1,0 +1,341 @@
+"""Takes notes while a script trains: it hands every event to the records that it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.watch.evidence.checkpoint_record import CheckpointRecords
+from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhases
+from recipe_widgets.watch.evidence.forward_pass import (
+    ForwardPass,
+    PendingPasses,
+    float_outputs,
+    tensors_in,
+)
+from recipe_widgets.watch.evidence.layer_records import LayerRecords
+from recipe_widgets.watch.evidence.loader_record import LoaderRecords, RandomNumberRecords
+from recipe_widgets.watch.evidence.loss_record import MOST_TORCH_CALLS, LossRecords
+from recipe_widgets.watch.evidence.model_record import ModelRecords
+from recipe_widgets.watch.evidence.notable_calls import NotableCalls
+from recipe_widgets.watch.evidence.optimizer_record import (
+    GradScalerRecord,
+    OptimizerRecord,
+    OptimizerRecords,
+    SchedulerRecords,
+)
+from recipe_widgets.watch.evidence.sample_records import SampleRecords
+from recipe_widgets.watch.instrument.autograd_graph import walk_graph
+from recipe_widgets.watch.instrument.events import EventHandler
+from recipe_widgets.watch.instrument.guard import Guard
+from recipe_widgets.watch.instrument.heap import trim_heap
+from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
+
+_TRIM_HEAP_EVERY = 10  # steps that are looked at closely
+
+
+class Recorder(EventHandler):
+    """The records of one run. Each of them owns what it holds; this class only routes events.
+
+    Attributes:
+        optimizers, schedulers, grad_scaler: of the steps. models, layers: of modules.
+        pending: forward passes that no backward has reached. losses, samples, evaluations, loaders,
+        random_numbers, checkpoints, notable_calls: as their names say.
+    """
+
+    def __init__(self, last_step: int | None = None) -> None:
+        self.guard = Guard(on_stop=lambda: self.monitor.close())
+        self._make_records(last_step)
+
+    def _make_records(self, last_step: int | None = None) -> None:
+        progress = self.progress = Progress(last_step)
+        self.optimizers, self.schedulers = OptimizerRecords(), SchedulerRecords()
+        self.grad_scaler = GradScalerRecord()
+        self.models, self.pending, self.samples = ModelRecords(), PendingPasses(), SampleRecords()
+        self.layers = LayerRecords(self.models, progress)
+        self.losses = LossRecords(progress, self.pending)
+        self.evaluations = EvaluationPhases(self.models, self.samples, self.pending, progress)
+        self.loaders, self.random_numbers = LoaderRecords(), RandomNumberRecords(progress)
+        self.checkpoints = CheckpointRecords(progress)
+        self.notable_calls = NotableCalls(progress, self.layers)
+        # lines of backward passes that ran while the model was in eval mode
+        self.eval_mode_backward_lines: set[SourceLocation | None] = set()
+        self.monitor = TorchCallMonitor(
+            self.guard, {
+                **self.losses.torch_calls(), **self.evaluations.torch_calls(),
+                **self.random_numbers.torch_calls(), **self.notable_calls.torch_calls()
+            }, self._any_torch_call)
+
+    def forget(self) -> None:
+        """Models, optimisers and data may go, even where a module that was imported meanwhile
+        keeps one of our patches.
+        """
+        self.guard.active = False
+        self._make_records()
+
+    # how closely this step is watched
+
+    def _look(self, evaluation: bool = False) -> None:
+        """Opens or closes the close look at every torch call."""
+        wanted = (self.progress.close or evaluation) and not self.progress.compiled
+        if wanted and self.guard.active and self.losses.torch_calls_seen <= MOST_TORCH_CALLS:
+            self.monitor.open()
+        else:
+            self.monitor.close()
+
+    def _any_torch_call(self, args: Any, kwargs: dict[str, Any]) -> None:
+        progress = self.progress
+        between = not progress.in_call and not progress.in_backward  # an output and its loss
+        if between and progress.close and self.pending.newest is not None:
+            self.guard(self.losses.find_candidates, args, kwargs)
+
+    def compilation_began(self) -> None:
+        self.progress.compiled = True
+        self.monitor.close()
+
+    # forward
+
+    def before_forward(self, model: nn.Module) -> None:
+        record = self.models.of(model)
+        if record is not None:  # a loss or a transform changes nothing about the look
+            # labels and predictions meet after the model: the look stays open behind an evaluation
+            evaluates = not torch.is_grad_enabled() or not model.training
+            closely = (evaluates and self.evaluations.close_looks_left
+                       and self.progress.step > 0)
+            if closely != self.monitor.is_open or self.progress.close:
+                self._look(closely)
+        self.progress.model = model if record is not None else None
+        self.progress.grad_at_start = torch.is_grad_enabled()
+        self.layers.model_called()
+        self.notable_calls.model_called()
+
+    def submodule_called(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self.layers.submodule_called(module, args)
+
+    def after_forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      output: Any) -> None:
+        record = self.models.of(model)
+        inputs, outputs = tensors_in(args) + tensors_in(kwargs), tensors_in(output)
+        if record is None or self.pending.is_full or not inputs or inputs[0].ndim == 0:
+            return
+        with_graph = torch.is_grad_enabled() and any(o.requires_grad for o in outputs)
+        # an input with a graph is another model's output, as in a GAN
+        from_data = not any(x.grad_fn is not None for x in inputs)
+        hashed = from_data and not self.pending.many
+        one = ForwardPass(record.number, self.progress.step, len(inputs[0]), model.training,
+                          with_graph, from_data,
+                          self.samples.hashes_of(inputs) if hashed else None, self.loaders.current)
+        self.pending.last = one  # what is compared next belongs to it
+        self.random_numbers.passed_through(training=with_graph and model.training)
+        if self.progress.close or self.monitor.is_open:
+            one.line, one.inputs, one.outputs = caller_location(), inputs, float_outputs(outputs)
+            record.keep_example(args, kwargs, one.hashes)
+        if not with_graph:
+            self.loaders.evaluated(one.loader)
+            self.evaluations.evaluated(one, record)
+            return
+        one.follow_backward(outputs)
+        if self.progress.close:
+            self.losses.outputs_made(one.outputs)
+        self.pending.add(one)
+
+    # backward
+
+    def before_backward(self, roots: Any) -> None:
+        self.progress.in_backward = True
+        # of several roots the first stands for all
+        loss = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
+        self._watch_hand_made_steps(loss)
+        self.optimizers.observe()
+        if self.progress.full and not self.progress.compiled:
+            self.layers.graph_read(walk_graph(loss), self.pending, self.optimizers.parameter_ids)
+        self.losses.before_backward(loss)
+
+    def _watch_hand_made_steps(self, loss: torch.Tensor) -> None:
+        """A script without optimisers moves its parameters itself."""
+        if not len(self.optimizers) and self.optimizers.add_by_hand(loss):
+            self.progress.restart_looks()
+            self._look()
+        if len(self.optimizers) and self.optimizers[0].by_hand and self.optimizers[0].moved_by_hand(
+        ):
+            self._step_taken()
+
+    def after_backward(self) -> None:
+        self.progress.in_backward, self.progress.stepped = False, True
+        line = caller_location()
+        reached = [one for one in self.optimizers if one.is_alive and one.after_backward(line)]
+        if len(self.optimizers) and not reached:
+            self._backward_missed_optimizers()
+            return
+        factor = self.grad_scaler.factor
+        value = self.losses.after_backward(line, factor)
+        self.evaluations.close()
+        passes = self.pending.reached()
+        if self.progress.close:
+            self._observe_losses(value, factor, line, passes)
+        if self.progress.full:
+            for record in reached:
+                record.gradients.with_gradient |= {
+                    id(p) for p in record.parameters() if p.grad is not None
+                }
+        for one in passes:
+            self._trained(one, line)
+        self.pending.drop_reached()
+        self.losses.forget_calls()
+
+    def _backward_missed_optimizers(self) -> None:
+        """Gradients came to models of which no optimiser holds a parameter: does one hold another
+        instance of them?
+        """
+        for one in self.pending.reached():
+            model = self.models.numbered(one.model)
+            if model is not None and model.number not in self.models.kept:
+                self.models.keep(model)
+
+    def _observe_losses(self, value: float, factor: float, line: SourceLocation | None,
+                        passes: list[ForwardPass]) -> None:
+        """What each loss of this pass is, and which labels belong to which samples."""
+        models = [model for one in passes if (model := self.models.numbered(one.model))]
+        has_bias = not any(model.no_output_bias for model in models)
+        targets = self.losses.observe(value, factor, line, has_bias)
+        known = [target for target in targets if target is not None]
+        if not known or len(passes) != 1:
+            return  # with two models in one loss nobody knows whose labels they are
+        if models and models[0].example is not None and models[0].example_labels is None:
+            models[0].example_labels = known[0].detach().clone()
+        self.samples.labelled(passes[0], known[0])
+
+    def _trained(self, one: ForwardPass, line: SourceLocation | None) -> None:
+        """A backward pass came through this forward pass."""
+        model = self.models.numbered(one.model)
+        if model is None:
+            return
+        model.trained_in(one.training)
+        if model.number not in self.models.kept:
+            self.models.keep(model)
+        if not one.training:
+            self.eval_mode_backward_lines.add(line)
+        self.loaders.trained(one.loader)
+        self.samples.trained_on(one, self.progress.full)
+        one.release_tensors()
+
+    def module_gradients_cleared(self, module: nn.Module) -> None:
+        self.optimizers.module_cleared(module)
+
+    def gradients_clipped(self, parameters: Any, limit: Any) -> None:
+        many = [parameters] if isinstance(parameters, torch.Tensor) else parameters
+        if float(limit) == float("inf"):  # only the norm is wanted
+            return
+        # a few at both ends tell whose gradients they are
+        for record in self.optimizers.holding(many[:3] + many[-3:]):
+            record.clipped(scaled=self.grad_scaler.is_in(record))
+
+    def function_applied(self, function: Any, args: tuple[Any, ...]) -> None:
+        self.notable_calls.function_applied(function, args)
+
+    # optimisers, schedules, loss scaling
+
+    def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizers.add(optimizer)
+        self.progress.restart_looks()
+        self._look()
+
+    def gradients_cleared(self, optimizer: torch.optim.Optimizer) -> None:
+        record = self.optimizers.of(optimizer)
+        if record is not None:
+            record.cleared()
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.optimizers.of(optimizer) is None:  # made before the watching began
+            self.optimizer_made(optimizer)
+        self._record_of(optimizer).before_step(self.progress.full)
+
+    def _record_of(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord:
+        record = self.optimizers.of(optimizer)
+        assert record is not None
+        return record
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        record = self.optimizers.of(optimizer)
+        if record is None:
+            return
+        record.after_step(self.progress.full)
+        if self.progress.full:
+            self.layers.step_taken(record)
+        self.losses.forget_calls()
+        self._step_taken()
+
+    def _step_taken(self) -> None:
+        # passes with gradients that no backward followed for two steps were evaluations
+        self.evaluations.never_trained(self.pending.take_older_than(self.progress.step))
+        was_close = self.progress.close
+        self.progress.advance(self.samples.train_store.count)
+        self._look()
+        if was_close and self.progress.step % _TRIM_HEAP_EVERY == 0:
+            trim_heap()
+        if self.progress.is_over:
+            self.guard.stop()
+
+    def scheduler_made(self, scheduler: Any) -> None:
+        self.schedulers.made(scheduler)
+
+    def loss_scaled(self, scaler: Any) -> None:
+        self.grad_scaler.scaled(scaler)
+
+    def gradients_unscaled(self, scaler: Any, optimizer: torch.optim.Optimizer) -> None:
+        self.grad_scaler.unscaled(optimizer)
+
+    def scale_updated(self, scaler: Any) -> None:
+        self.grad_scaler.updated()
+
+    # weights
+
+    def tensor_initialised(self, tensor: Any) -> None:
+        self.layers.tensor_initialised(tensor)
+
+    def before_state_loaded(self, module: nn.Module, state: Any) -> Any:
+        return self.checkpoints.before_load(module, state)
+
+    def after_state_loaded(self, module: nn.Module, state: Any, before: Any, result: Any) -> None:
+        self.checkpoints.after_load(state, before, result)
+
+    def state_taken(self, module: nn.Module, state: Any) -> None:
+        self.checkpoints.taken(state)
+
+    def state_saved(self, thing: Any) -> None:
+        self.checkpoints.saved(thing, self._held_parameters())
+
+    def _held_parameters(self) -> Iterable[torch.Tensor]:
+        return [p for record in self.optimizers for p in record.parameters()]
+
+    # data, random numbers, printing
+
+    def loader_made(self, loader: Any) -> None:
+        self.loaders.made(loader)
+
+    def loader_iterated(self, loader: Any, iterator: Any) -> None:
+        self.loaders.iterated(loader, iterator)
+
+    def batch_loaded(self, iterator: Any) -> None:
+        self.loaders.batch_loaded(iterator)
+
+    def generator_seeded(self, name: str, args: tuple[Any, ...]) -> None:
+        self.random_numbers.seeded(name, args)
+
+    def line_printed(self, line: str) -> None:
+        self.evaluations.line_printed(line)
+
+    # the end
+
+    def close(self) -> None:
+        """The script is done."""
+        self.monitor.close()
+        self.evaluations.never_trained(self.pending.take_all())
+        self.evaluations.close(last=True)
+        for record in self.optimizers:
+            record.gradients.observe()

@@ -1,0 +1,113 @@
+"""The events of a training script: what the patches tell, and in which order.
+
+A training step is: `before_forward`, `submodule_called` (now and then), `after_forward`,
+`before_backward`, `after_backward`, `before_step`, `after_step`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.watch.instrument.guard import Guard
+from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
+
+
+class EventHandler:
+    """Receives the events; every method does nothing here. An error in one ends the watching.
+
+    Attributes:
+        guard: calls the methods below. progress: where the run is.
+        monitor: sees single torch calls while it is open.
+    """
+
+    guard: Guard
+    progress: Progress
+    monitor: TorchCallMonitor
+
+    # modules: one call that no other module's call encloses
+
+    def before_forward(self, model: nn.Module) -> None:
+        """A module is called that no other one is calling."""
+
+    def submodule_called(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A module is called within another one's forward. Only when looked at closely."""
+
+    def after_forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      output: Any) -> None:
+        """The call of `before_forward` has returned."""
+
+    # gradients
+
+    def before_backward(self, roots: Any) -> None:
+        """torch.autograd.backward begins. roots: the loss, or several."""
+
+    def after_backward(self) -> None: ...
+
+    def module_gradients_cleared(self, module: nn.Module) -> None:
+        """module.zero_grad()"""
+
+    def gradients_clipped(self, parameters: Any, limit: Any) -> None:
+        """clip_grad_norm_ or clip_grad_value_ is about to run."""
+
+    def function_applied(self, function: Any, args: tuple[Any, ...]) -> None:
+        """The script's own torch.autograd.Function is about to run."""
+
+    # optimisers, schedules, loss scaling
+
+    def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...
+
+    def gradients_cleared(self, optimizer: torch.optim.Optimizer) -> None:
+        """optimizer.zero_grad()"""
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None: ...
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None: ...
+
+    def scheduler_made(self, scheduler: Any) -> None: ...
+
+    def loss_scaled(self, scaler: Any) -> None:
+        """GradScaler.scale(loss)"""
+
+    def gradients_unscaled(self, scaler: Any, optimizer: torch.optim.Optimizer) -> None: ...
+
+    def scale_updated(self, scaler: Any) -> None: ...
+
+    # weights
+
+    def tensor_initialised(self, tensor: Any) -> None:
+        """A function of torch.nn.init has filled a tensor."""
+
+    def before_state_loaded(self, module: nn.Module, state: Any) -> Any:
+        """What this returns is handed to `after_state_loaded`."""
+
+    def after_state_loaded(self, module: nn.Module, state: Any, before: Any,
+                           result: Any) -> None: ...
+
+    def state_taken(self, module: nn.Module, state: Any) -> None:
+        """module.state_dict()"""
+
+    def state_saved(self, thing: Any) -> None:
+        """torch.save(thing) is about to run."""
+
+    # data, random numbers, printing
+
+    def loader_made(self, loader: Any) -> None: ...
+
+    def loader_iterated(self, loader: Any, iterator: Any) -> None: ...
+
+    def batch_loaded(self, iterator: Any) -> None: ...
+
+    def generator_seeded(self, name: str, args: tuple[Any, ...]) -> None:
+        """torch.manual_seed, numpy.random.seed or random.seed. name: that of the function."""
+
+    def line_printed(self, line: str) -> None:
+        """print or a logger."""
+
+    # the watching itself
+
+    def compilation_began(self) -> None:
+        """torch.compile is about to run."""

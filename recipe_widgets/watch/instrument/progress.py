@@ -1,0 +1,68 @@
+"""Where the run is, and how closely this step is watched.
+
+Looking at every call of every step would make the script several times slower. Most bugs show in
+the first steps; a look now and then finds those that come later.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+CLOSE_STEPS = 40  # the first steps are all looked at closely
+CLOSE_STEPS_MOST, CLOSE_SAMPLES = 160, 1500  # more of them, while few samples have been seen
+SPARSE_FROM = 320  # from here on, only every fourth step's forward pass is looked at
+SPARSE_EVERY = 4
+_LAST_FULL_STEP = 10**8
+
+
+def _full_steps() -> set[int]:
+    """Steps with a full look: 0, 1, 2, 3, 4, 6, 10, 15, ..."""
+    steps, step = {0, 1, 2}, 3.0
+    while step < _LAST_FULL_STEP:
+        steps.add(int(step))
+        step *= 1.5  # as dense in the first hundred steps as in the last hundred thousand
+    return steps
+
+
+_FULL_STEPS = _full_steps()
+
+
+class Progress:
+    """Read by every instrument and collector; only the recorder and the module patch change it.
+
+    Attributes:
+        step: optimiser steps so far. last_step: watching ends there; None: with the script.
+        full: graphs, weights and every submodule are looked at in this step.
+        close: every torch call is looked at in this step.
+        sparse: this step's training pass is not looked at.
+        in_call: a module is being called right now. model: the one at the top of that call; None
+            when it has no parameters.
+        grad_at_start: were gradients on when that call began?
+        in_backward: autograd is at work. stepped: a step was taken after the last training pass.
+        compiled: the script compiles; a torch function mode would break the compiled graph.
+    """
+
+    def __init__(self, last_step: int | None = None) -> None:
+        self.step, self.last_step = 0, last_step
+        self.full = self.close = self.sparse = False
+        self.in_call, self.grad_at_start = False, True
+        self.model: nn.Module | None = None
+        self.in_backward = self.stepped = self.compiled = False
+
+    def restart_looks(self) -> None:
+        """An optimiser was made: what follows is worth a full look."""
+        self.full = self.close = True
+
+    def advance(self, samples: int) -> None:
+        """A step has been taken. samples: training samples that were kept so far."""
+        self.step += 1
+        self.full = self.step in _FULL_STEPS
+        early = self.step < CLOSE_STEPS or (self.step < CLOSE_STEPS_MOST and
+                                            samples < CLOSE_SAMPLES)
+        self.close = self.full or early
+        self.sparse = (self.step >= SPARSE_FROM and self.step % SPARSE_EVERY != 0
+                       and not self.close)
+
+    @property
+    def is_over(self) -> bool:
+        return self.last_step is not None and self.step >= self.last_step
