@@ -13,8 +13,8 @@ from recipe_widgets.live.guess import COLUMNS
 
 
 class GuessInput:
-    """Asks for the end of a column, or for its course at `points` places; `on_lock` hears of the
-    guess.
+    """Asks for the end of a column, or for its course at `points` places; the
+    callback of `on_lock` gets the guess.
     """
 
     def __init__(self, column: str, points: int, max_steps: int) -> None:
@@ -27,7 +27,7 @@ class GuessInput:
         self.column, (_, self._factor, label) = column, COLUMNS[column]
         unit, high, middle = ("%", 100.0, 50.0) if self._factor == 100 else ("nats", 3.0, 1.0)
         self.steps = [max_steps] if points == 1 else [
-            round(max_steps * k / (points - 1)) for k in range(points)
+            round(max_steps * number / (points - 1)) for number in range(points)
         ]
         common = {
             "min": 0.0, "max": high, "step": high / 100, "value": middle, "readout_format": ".3g"
@@ -45,20 +45,18 @@ class GuessInput:
             f"<b>Before you press Run: what will the {html.escape(label)} be ({unit})?</b>")
         self._row = widgets.HBox(self.sliders)
         self.widget = widgets.VBox([self._question, self._row, self.button])
-        self._heard: Callable[[Guess], None] = lambda _: None
+        self._on_lock: Callable[[Guess], None] = lambda _: None
         self.button.on_click(lambda _: self.lock())
 
-    def on_lock(self, heard: Callable[[Guess], None]) -> None:
-        self._heard = heard
+    def on_lock(self, callback: Callable[[Guess], None]) -> None:
+        """Call this with the guess, once it is locked."""
+        self._on_lock = callback
 
     def lock(self) -> Guess:
         """Take the guess as the sliders stand; they move no more."""
         guess = Guess(self.column, tuple(map(float, self.steps)),
-                      tuple(s.value / self._factor for s in self.sliders))
+                      tuple(slider.value / self._factor for slider in self.sliders))
         for part in (*self.sliders, self.button):
             part.disabled = True
-        self._heard(guess)
+        self._on_lock(guess)
         return guess
-
-    def everything(self) -> list[widgets.Widget]:
-        return [*self.sliders, self.button, self._question, self._row, self.widget]

@@ -6,44 +6,37 @@ import threading
 
 import ipywidgets as widgets
 
-from recipe_widgets.live import Frame, Session
+from recipe_widgets.live import Frame
 from recipe_widgets.live.inspector import TABS
-from recipe_widgets.panels.settings_controls import SettingsControls
+from recipe_widgets.panels.folded_section import FoldedSection
+from recipe_widgets.panels.panel_base import WRAPPED_ROW
 
 
-class InspectorSection:
-    """Made when it is opened first; while it is closed nothing is measured. `show` hears of
-    every frame.
+class InspectorSection(FoldedSection):
+    """Tabs that look inside, and a slider of steps to go back in time. While it is folded nothing is
+    measured.
     """
 
-    def __init__(self, session: Session, controls: SettingsControls) -> None:
-        self._session, self._controls = session, controls
-        self._body = widgets.VBox()
-        self._made: list[widgets.Widget] = []
-        self._here = threading.local()  # .moves: on this thread the panel itself moves the slider
-        self.widget = widgets.Accordion([self._body], titles=("Look inside, go back in time", ),
-                                        selected_index=None)
-        self.widget.observe(
-            lambda change: self.open()
-            if change["new"] is not None else self.close(), names="selected_index")
+    title = "Look inside, go back in time"
 
     def open(self) -> None:
-        """Make the widgets, once, and let the chosen tab be drawn."""
-        if not self._body.children:
-            self._make()
+        """Let the chosen tab be measured."""
+        super().open()
         self._session.look(self.tabs.value)
         self.show(self._session.frame())
+
+    def close(self) -> None:
+        self._session.look("")
 
     def choose(self, tab: str) -> None:
         """Another tab. Raises RecipeError: there is none of that name."""
         self._session.look(tab)
         self.tabs.value = tab
 
-    def close(self) -> None:
-        self._session.look("")
-
-    def _make(self) -> None:
-        self.tabs = widgets.ToggleButtons(options=[(title, key) for key, title in TABS.items()],
+    def _rows(self) -> list[widgets.Widget]:
+        # .moves: on this thread the panel itself moves the slider; others may hear of a reader
+        self._here = threading.local()
+        self.tabs = widgets.ToggleButtons(options=[(title, name) for name, title in TABS.items()],
                                           value="activations", style={"button_width": "auto"})
         self.tabs.observe(lambda change: self._session.look(change["new"]), names="value")
         self.page = widgets.HTML()
@@ -51,18 +44,19 @@ class InspectorSection:
                                         layout={"width": "min(100%, 520px)"},
                                         style={"description_width": "60px"})
         self.moment.observe(self._dragged, names="value")
-        self.now = widgets.Button(description="Now", icon="fast-forward",
-                                  tooltip="go on with the run", layout={"width": "auto"})
-        self.now.on_click(lambda _: self._session.order("resume", self._controls.settings))
-        self.rewind = widgets.Button(
-            description="Rewind to here and go on", icon="history", disabled=True,
-            tooltip="a new run goes on from this step, with the knobs as they stand",
-            layout={"width": "auto"})
-        self.rewind.on_click(lambda _: self._session.order("rewind", self._controls.settings))
-        row = widgets.HBox([self.moment, self.now, self.rewind],
-                           layout={"flex_flow": "row wrap", "align_items": "center"})
-        self._made = [self.tabs, self.page, self.moment, self.now, self.rewind, row]
-        self._body.children = [row, self.tabs, self.page]
+        self.now = self._button("now", "Now", "fast-forward", "go on with the run", self._go_on)
+        self.rewind = self._button(
+            "rewind", "Rewind to here and go on", "history",
+            "a new run goes on from this step, with the knobs as they stand", self._rewind)
+        self.rewind.disabled = True  # until there is a past step to go on from
+        row = widgets.HBox([self.moment, self.now, self.rewind], layout=WRAPPED_ROW)
+        return [row, self.tabs, self.page, self.said]
+
+    def _go_on(self) -> None:
+        self._session.order("resume", self._controls.settings)
+
+    def _rewind(self) -> None:
+        self._session.order("rewind", self._controls.settings)
 
     def _dragged(self, change: dict[str, int]) -> None:
         if not getattr(self._here, "moves", False):
@@ -70,7 +64,7 @@ class InspectorSection:
 
     def show(self, frame: Frame) -> None:
         """Renew page and slider, where they are on the page."""
-        if not self._body.children or self.widget.selected_index is None:
+        if not self.is_open:
             return
         if self.page.value != frame.inside:
             self.page.value = frame.inside
@@ -83,6 +77,3 @@ class InspectorSection:
         finally:
             self._here.moves = False
         self.rewind.disabled = frame.moment is None
-
-    def everything(self) -> list[widgets.Widget]:
-        return [*self._made, self._body, self.widget]

@@ -4,62 +4,54 @@ compared.
 
 from __future__ import annotations
 
-import html
-
 import ipywidgets as widgets
 
 from recipe_widgets.core import Entry, RecipeError, Settings
 from recipe_widgets.core.runbook import compared
 from recipe_widgets.live import Frame, Session
 from recipe_widgets.live.status_text import knob_words
+from recipe_widgets.panels.folded_section import FoldedSection
+from recipe_widgets.panels.panel_base import WRAPPED_ROW
 from recipe_widgets.panels.settings_controls import SettingsControls
 
-SHOWN = 200  # newest entries in the list
-_AUTO = {"width": "auto"}
+MOST_LISTED = 200  # newest entries in the list
 
 
-class LedgerSection:
-    """Made when it is opened first. `show` hears of every frame."""
+class LedgerSection(FoldedSection):
+    """The reader's expectation of the next run, the list of all runs that ended, and what can be
+    done with one or two of them.
+    """
+
+    title = "Ledger: expect, run, compare"
 
     def __init__(self, session: Session, controls: SettingsControls) -> None:
-        self._session, self._controls = session, controls
-        self._body = widgets.VBox()
-        self._made: list[widgets.Widget] = []
+        super().__init__(session, controls)
         self._entries: list[Entry] = []
-        self._phase = ""
+        self._phase = ""  # of the newest frame
         self._handed = ""  # what the session was told to expect, until a run has used it
-        self.buttons: dict[str, widgets.Button] = {}
-        self.widget = widgets.Accordion([self._body], titles=("Ledger: expect, run, compare", ),
-                                        selected_index=None)
-        self.widget.observe(lambda change: self.open()
-                            if change["new"] is not None else None, names="selected_index")
 
     def open(self) -> None:
-        """Make the widgets, once, and read the file anew."""
-        if not self._body.children:
-            self._make()
+        """Read the file anew."""
+        super().open()
         self.read()
 
-    def _make(self) -> None:
+    def _rows(self) -> list[widgets.Widget]:
         self.expected = widgets.Text(description="I expect", placeholder="of the next run, and why",
                                      continuous_update=True,
                                      layout={"width": "min(100% - 4px, 620px)"})
         self.expected.observe(self._written, names="value")
         self.list = widgets.SelectMultiple(rows=8, description="runs",
                                            layout={"width": "min(100% - 4px, 900px)"})
-        for key, label, icon, tip in (
-            ("compare", "Compare two", "balance-scale",
-             "choose two runs (Ctrl or Shift and click, or the arrow keys)"),
-            ("seeds", "Train both from 8 seeds", "users", "how much of the difference is luck?"),
-            ("back", "Set the knobs so", "sliders",
-             "the knobs of the chosen run; it begins with Run")):
-            self.buttons[key] = button = widgets.Button(description=label, icon=icon, tooltip=tip,
-                                                        layout=_AUTO)
-            button.on_click(lambda _, key=key: self._safely(key))
-        row = widgets.HBox(list(self.buttons.values()), layout={"flex_flow": "row wrap"})
-        self.said = widgets.HTML()
-        self._made = [self.expected, self.list, *self.buttons.values(), row, self.said]
-        self._body.children = [self.expected, self.list, row, self.said]
+        buttons = [
+            self._button("compare", "Compare two", "balance-scale",
+                         "choose two runs (Ctrl or Shift and click, or the arrow keys)",
+                         self._compare),
+            self._button("seeds", "Train both from 8 seeds", "users",
+                         "how much of the difference is luck?", self._compare_seeds),
+            self._button("back", "Set the knobs so", "sliders",
+                         "the knobs of the chosen run; it begins with Run", self._set_knobs),
+        ]
+        return [self.expected, self.list, widgets.HBox(buttons, layout=WRAPPED_ROW), self.said]
 
     def _written(self, change: dict[str, str]) -> None:
         self._session.expected = self._handed = change["new"]
@@ -72,7 +64,7 @@ class LedgerSection:
         except RecipeError as error:
             self._say(str(error))
             return
-        newest = list(enumerate(self._entries))[-SHOWN:][::-1]
+        newest = list(enumerate(self._entries))[-MOST_LISTED:][::-1]
         chosen = self.list.value
         self.list.options = [(line(entry), number) for number, entry in newest]
         self.list.value = tuple(number for number in chosen if number in dict(newest))
@@ -91,54 +83,45 @@ class LedgerSection:
                 self.expected.value = ""
         ended = frame.phase == "ended" and self._phase != "ended"
         self._phase = frame.phase
-        if ended and self._body.children and self.widget.selected_index is not None:
+        if ended and self.is_open:
             self.read()
 
-    def _say(self, text: str) -> None:
-        self.said.value = f'<div role="status">{html.escape(text)}</div>'
-
-    def _safely(self, key: str) -> None:
-        try:
-            self._say({"compare": self._compare, "seeds": self._seeds, "back": self._back}[key]())
-        except RecipeError as error:
-            self._say(str(error))
-
-    def _two(self) -> tuple[Entry, Entry]:
-        if len(self.list.value) != 2:
-            raise RecipeError("Ledger", found=f"{len(self.list.value)} chosen", expected="two runs")
-        first, second = sorted(self.list.value)  # the older one first
-        return self._entries[first], self._entries[second]
+    def _chosen(self, count: int) -> list[Entry]:
+        """The chosen entries, the older one first. Raises RecipeError: other than `count`."""
+        numbers = sorted(self.list.value)
+        if len(numbers) != count:
+            raise RecipeError("Ledger", found=f"{len(numbers)} chosen",
+                              expected="one run" if count == 1 else "two runs")
+        return [self._entries[number] for number in numbers]
 
     def _compare(self) -> str:
-        first, second = self._two()
-        told = [f"Expected: {entry.expected}." for entry in (second,) if entry.expected]
-        return " ".join([*told, compared(first, second, self._entries)])
+        first, second = self._chosen(2)
+        expected = f"Expected: {second.expected}. " if second.expected else ""
+        return expected + compared(first, second, self._entries)
 
-    def _seeds(self) -> str:
-        first, second = self._two()
-        if {first.data, second.data} != {self._session.source.name}:
-            raise RecipeError(
-                "Ledger", found=f"runs on {first.data} and {second.data}",
-                expected=f"both on {self._session.source.name}, which this panel trains on")
+    def _compare_seeds(self) -> str:
+        first, second = self._chosen(2)
+        here = self._session.source.name
+        if {first.data, second.data} != {here}:
+            raise RecipeError("Ledger", found=f"runs on {first.data} and {second.data}",
+                              expected=f"both on {here}, which this panel trains on")
         self._session.order("seeds", second.knobs, against=first.knobs)
         return "Both train from 8 seeds; the answer comes above the curves."
 
-    def _back(self) -> str:
-        if len(self.list.value) != 1:
-            raise RecipeError("Ledger", found=f"{len(self.list.value)} chosen", expected="one run")
-        self._controls.show(self._entries[self.list.value[0]].knobs)
+    def _set_knobs(self) -> str:
+        self._controls.show(self._chosen(1)[0].knobs)
         return "The knobs stand as they did then. Press Run, or turn one."
-
-    def everything(self) -> list[widgets.Widget]:
-        return [*self._made, self._body, self.widget]
 
 
 def line(entry: Entry) -> str:
     """An entry as one line of the list."""
-    score = entry.numbers.get("val_accuracy")
-    result = f"{score:.1%}" if score is not None else f"loss {entry.numbers.get('train_loss', float('nan')):.3g}"
-    own = knob_words(entry.knobs, Settings(max_steps=entry.knobs.max_steps))
-    expected = f" · expected: {entry.expected}" if entry.expected else ""
-    return (
-        f"{entry.when[:16].replace('T', ' ')} · {entry.data} · {result} · {entry.status}, {entry.steps:,} steps · "
-        f"{own}{expected}")
+    accuracy, loss = (entry.numbers.get(name) for name in ("val_accuracy", "train_loss"))
+    result = f"{accuracy:.1%}" if accuracy is not None else f"loss {loss or float('nan'):.3g}"
+    parts = [
+        entry.when[:16].replace("T", " "), entry.data, result,
+        f"{entry.status}, {entry.steps:,} steps",
+        knob_words(entry.knobs, Settings(max_steps=entry.knobs.max_steps))
+    ]
+    if entry.expected:
+        parts.append(f"expected: {entry.expected}")
+    return " · ".join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from pathlib import Path
@@ -12,17 +11,19 @@ import ipywidgets as widgets
 import torch
 from torch import nn
 
-from recipe_widgets.core import Entry, RecipeError, Run, Settings, Tree
+from recipe_widgets.core import Entry, RecipeError, Run, RunBook, Settings, Tree
+from recipe_widgets.core.state import state_folder
 from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.live import Guess, Session, UserLoop, engine_for, loop
-from recipe_widgets.panels import wiring
+from recipe_widgets.live.active_run import RunSource, as_source
+from recipe_widgets.live.session_file import read_session_file
 from recipe_widgets.panels.guess_input import GuessInput
 from recipe_widgets.panels.inspector_section import InspectorSection
 from recipe_widgets.panels.ledger_section import LedgerSection
 from recipe_widgets.panels.live_view import HEAD, LiveView
-from recipe_widgets.panels.panel_base import replace_in_cell
-from recipe_widgets.panels.settings_controls import SettingsControls, chosen_knobs
+from recipe_widgets.panels.panel_base import WorkingPanel
+from recipe_widgets.panels.settings_controls import STYLE, SettingsControls, chosen_knobs
 from recipe_widgets.panels.tool_section import ToolSection
 from recipe_widgets.plots import plot_runs
 from recipe_widgets.training import pick_device
@@ -31,7 +32,7 @@ MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it
          "fork": "let old and new go on side by side"}
 
 
-class LivePanel:
+class LivePanel(WorkingPanel):
     """Sliders, buttons and curves of one live training session.
 
     >>> panel = LivePanel(data, Settings(lr=0.1))                             # doctest: +SKIP
@@ -78,55 +79,47 @@ class LivePanel:
         if mode not in MODES:
             raise RecipeError("LivePanel(mode=)", found=repr(mode),
                               expected="one of " + ", ".join(MODES))
-        opened, folded = chosen_knobs(() if steps is not None and knobs is None else knobs)
-        sources = wiring.sources(data, steps, model, optimizer)
+        sources = _sources(data, steps, model, optimizer)
         source = sources[0]
+        own_training = isinstance(source, UserLoop)
         if settings is None:
             settings = source.settings() if isinstance(source, UserLoop) else Settings()
+        # a reader's own training has few knobs that the panel reaches
+        opened, folded = chosen_knobs(() if own_training and knobs is None else knobs)
         pick_device(settings.device)  # before there is a session, which would stay
-        own = isinstance(source, UserLoop)
-        book = None if own else wiring.book_of(ledger)
-        self._predict = GuessInput(predict, points,
-                                settings.max_steps) if predict is not None else None
+        book = None if own_training else _ledger(ledger)
+        guess_input = GuessInput(predict, points, settings.max_steps) if predict is not None else None
         self._session = session = Session(source, settings, engine=engine_for(foreground))
-        self._mode = widgets.ToggleButtons(options=list(MODES), value=mode,
-                                           tooltips=list(MODES.values()),
-                                           style={"button_width": "auto"})
-        self._mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
-                                      layout={"flex_flow": "row wrap"})
-        if own and mode == "restart":
+        # from here on nothing that a widget calls may hold the panel: a dropped one must go
+        self._mode = mode_buttons = widgets.ToggleButtons(
+            options=list(MODES), value=mode, tooltips=list(MODES.values()),
+            style={"button_width": "auto"})
+        if own_training and mode == "restart":
             self._mode.value = "continue"
-        chooser = self._mode
-        self._controls = SettingsControls(settings, opened, folded,
-                                  lambda now, name: session.source.without_effect(now, name),
-                                  lambda new: session.order(chooser.value, new))
-        self._tools = ToolSection(session, self._controls, own)
-        self._inspector = None if own else InspectorSection(session, self._controls)
-        self._view = view = LiveView(session.frame())
-        self._ledger = None if own else LedgerSection(session, self._controls)
-        view.folded = [
-            part for part in (self._inspector, self._ledger, self._tools) if part is not None
-        ]
+        self._controls = controls = SettingsControls(
+            settings, opened, folded,
+            why_not=lambda now, name: session.source.without_effect(now, name),
+            on_change=lambda new: session.order(mode_buttons.value, new))
+        self._view = view = LiveView(session, controls)
+        self._tools = ToolSection(session, controls, own_training)
+        self._inspector = None if own_training else InspectorSection(session, controls)
+        self._ledger = None if own_training else LedgerSection(session, controls)
+        view.sections = [section for section in (self._inspector, self._ledger, self._tools)
+                         if section is not None]
         session.book, session.view = book, view.show
-        wiring.wire(view, session, self._controls)
-        self._data = wiring.data_menu(sources, session,
-                                      self._controls) if len(sources) > 1 else None
-        if self._predict is not None:
-            wiring.ask(self._predict, view, session)
-        above = [
-            part for part in (self._data, self._predict.widget if self._predict else None)
-            if part is not None
-        ]
+        self._data = _data_menu(sources, session, controls) if len(sources) > 1 else None
+        self._predict = guess_input
+        if guess_input is not None:
+            view.ask_first(guess_input)
+        above = [part for part in (self._data, guess_input and guess_input.widget) if part]
+        mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
+                                layout={"flex_flow": "row wrap"})
+        button_row = widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"})
         self.widget = widgets.VBox([
-            widgets.HTML(HEAD), *above, *self._controls.parts(),
-            widgets.HBox([*view.buttons.values()], layout={"flex_flow":
-                                                           "row wrap"}), self._mode_row, view.words,
-            view.diagnosis, view.curves, view.status, *(part.widget for part in view.folded)
+            widgets.HTML(HEAD), *above, controls.widget, button_row, mode_row, view.words,
+            view.diagnosis, view.curves, view.status, *(part.widget for part in view.sections)
         ])
-        self._parts = wiring.gatherer(self.widget, view, self._controls, self._predict,
-                                      self._mode_row)
-        self._finalizer = weakref.finalize(self, wiring.discard, session, self._parts)
-        self._finalizer.atexit = False
+        self._close_with(session)
 
     @classmethod
     @validated
@@ -167,7 +160,7 @@ class LivePanel:
         Raises:
             RecipeError: no such file, not a session, or one of another data set.
         """
-        tree, newest, note = wiring.saved(file, data)
+        tree, newest, note = read_session_file(file, data)
         panel = cls(data, newest, **options)
         panel._session.restore(tree)
         panel._session.note = note
@@ -261,7 +254,7 @@ class LivePanel:
 
     def reset(self) -> None:
         """Stop, clear the curves, and put the sliders back to where they began."""
-        wiring.reset(self._session, self._controls)
+        self._view.reset()
 
     def turn(self, **knobs: Any) -> None:
         """Turn knobs from code, as moving their sliders at once would: in the panel's mode."""
@@ -332,15 +325,6 @@ class LivePanel:
         """
         return self._session.wait(timeout)
 
-    def close(self) -> None:
-        """Stop training, end the threads and take the panel off the page. A second call does
-        nothing.
-        """
-        if self._finalizer.alive:
-            wiring.discard(self._session, self._parts, wait=True)
-            # last: an interrupt on the way leaves a panel that can still be closed
-            self._finalizer.detach()
-
     def plot(self) -> Any:
         """The curves as a picture that stands still, for readers without a kernel."""
         if self.run is None:
@@ -352,8 +336,39 @@ class LivePanel:
         return f"LivePanel({self._session.source.name}, {self._session.phase}: {self.run or 'no run yet'})"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        self._session.warm_up()
+        bundle = super()._repr_mimebundle_(**options)
+        self._session.warm_up()  # the page shows the panel first
         return bundle
+
+
+def _sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[RunSource]:
+    """Where runs come from: the reader's own training, or one or several data sets."""
+    if steps is not None:
+        return [UserLoop(steps, model, optimizer)]
+    sets = list(data) if isinstance(data, (list, tuple)) and data else [data]
+    return [as_source(one) for one in sets]
+
+
+def _ledger(file: str | Path | None) -> RunBook | None:
+    """The ledger in `file`, or in the reader's state folder; none where that cannot be had."""
+    if file is not None:
+        return RunBook(file)
+    try:
+        return RunBook(state_folder() / "ledger.jsonl")
+    except RecipeError:
+        return None
+
+
+def _data_menu(sources: list[RunSource], session: Session,
+               controls: SettingsControls) -> widgets.Dropdown:
+    """Which of several data sets; another one begins a new run."""
+    menu = widgets.Dropdown(
+        options=[(source.name, number) for number, source in enumerate(sources)], value=0,
+        description="data set", style=STYLE)
+
+    def changed(change: Any) -> None:
+        session.switch(sources[change["new"]])
+        session.order("restart", controls.settings)
+
+    menu.observe(changed, names="value")
+    return menu

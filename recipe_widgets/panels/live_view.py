@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
-from typing import Protocol
 
 import ipywidgets as widgets
 
-from recipe_widgets.live import Frame
+from recipe_widgets.live import Frame, Guess, Session
+from recipe_widgets.panels.folded_section import FoldedSection
+from recipe_widgets.panels.guess_input import GuessInput
+from recipe_widgets.panels.panel_base import AUTO_WIDTH
+from recipe_widgets.panels.settings_controls import SettingsControls
 from recipe_widgets.plots import STYLE
 
 # What stands first in a live panel. Pages mark widgets whose kernel was restarted with a class;
-# then the panel says so.
-# Of a kernel that died they do not tell: but each repaint of a run that goes on renews its words,
-# and these say so when
-# they have stood for ten seconds.
+# then the panel says so. Of a kernel that died they do not tell: but each repaint of a run that
+# goes on renews its words, and these say so when they have stood for ten seconds.
 HEAD = STYLE + """<style>
 .recipe-over{display:none}
 .jupyter-widgets-disconnected .recipe-over{display:block;border-left:4px solid #D55E00;padding:4px 10px;line-height:1.4}
@@ -26,40 +27,53 @@ one that has ended.";display:block;font-weight:bold;max-height:0;overflow:hidden
 reach. Run its cell again for a new one.</div>"""
 
 
-class Folded(Protocol):
-    """A part of the panel that is made when it is opened."""
-
-    widget: widgets.Accordion
-
-    def show(self, frame: Frame) -> None: ...
-
-    def everything(self) -> list[widgets.Widget]: ...
-
-
 class LiveView:
-    """The widgets that show a frame. Only the painter thread writes to them."""
+    """The widgets that show a frame, which only the painter thread writes to, and the buttons that
+    give commands. It does not hold the panel, so that a dropped panel can go.
+    """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, session: Session, controls: SettingsControls) -> None:
         self.curves, self.words, self.diagnosis, self.status = (widgets.HTML() for _ in range(4))
         names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"),
                  ("reset", "Reset", "undo"))
-        self.buttons = {key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
+        self.buttons = {key: widgets.Button(description=label, icon=icon, layout=AUTO_WIDTH)
                         for key, label, icon in names}
-        self.hold = False  # a guess is asked for before Run
-        self.folded: list[Folded] = []
-        self.show(frame)
+        self.waits_for_guess = False  # a guess is asked for before Run
+        self.sections: list[FoldedSection] = []
+        self._session, self._controls = session, controls
+        self.buttons["run"].on_click(lambda _: session.order("resume", controls.settings))
+        self.buttons["pause"].on_click(lambda _: session.order("pause"))
+        self.buttons["stop"].on_click(lambda _: session.order("stop"))
+        self.buttons["reset"].on_click(lambda _: self.reset())
+        self.show(session.frame())
+
+    def reset(self) -> None:
+        """Clear the curves, and put the sliders back to where they began."""
+        self._controls.show(self._session.first_settings)
+        self._session.order("reset")
+
+    def ask_first(self, guess_input: GuessInput) -> None:
+        """Let Run wait for the reader's guess."""
+        self.waits_for_guess = self.buttons["run"].disabled = True
+
+        def locked(guess: Guess) -> None:
+            self._session.guess = guess
+            self.waits_for_guess = self.buttons["run"].disabled = False
+
+        guess_input.on_lock(locked)
 
     def show(self, frame: Frame) -> None:
+        """Show a frame; called on the painter thread."""
         # first: when the words say that the run pauses, its step slider stands still
-        for part in self.folded:
-            part.show(frame)
+        for section in self.sections:
+            section.show(frame)
         self.curves.value = frame.curves
         self.words.value = (f'<div class="recipe-words" role="status" data-phase="{frame.phase}">'
                             f"{html.escape(frame.words)}</div>")
         self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
         self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
         active = frame.phase in ("running", "waiting")
-        self.buttons["run"].disabled = self.hold
+        self.buttons["run"].disabled = self.waits_for_guess
         self.buttons["pause"].disabled = not active
         self.buttons["stop"].disabled = not active and frame.phase != "paused"
         self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"

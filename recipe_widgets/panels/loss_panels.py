@@ -11,7 +11,7 @@ from recipe_widgets.core import Settings
 from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import Dice, loss_shapes
-from recipe_widgets.panels.dials import Dials
+from recipe_widgets.panels.explorer import Dials
 from recipe_widgets.panels.panel_base import Panel
 from recipe_widgets.plots import Picture
 
@@ -24,7 +24,7 @@ class LossShapes(Dials):
     @validated
     def __init__(self, classes: Annotated[int, whole(1, 10**4)] = 10,
                  score: Annotated[float, real(-100, 100)] = 0.0) -> None:
-        stops = [k / 2 for k in range(-8, 17)]
+        stops = [half / 2 for half in range(-8, 17)]  # from -4 to 8
         super().__init__(lambda score: loss_shapes(score, classes), {"score": stops},
                          {"score": score}, {"score": "score of the right class"})
 

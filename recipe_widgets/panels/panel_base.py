@@ -1,11 +1,10 @@
-"""What widgets that show a picture share: the picture as HTML, with its words for those who
-cannot see it.
-"""
+"""What all panels share: they are shown as the last line of a cell, and closed when it runs again."""
 
 from __future__ import annotations
 
 import base64
 import html
+import weakref
 from typing import Any, Protocol
 
 import ipywidgets as widgets
@@ -13,12 +12,27 @@ from IPython.core.getipython import get_ipython
 
 from recipe_widgets.plots import Picture
 
+AUTO_WIDTH = {"width": "auto"}
+WRAPPED_ROW = {"flex_flow": "row wrap", "align_items": "center"}
+
 
 def as_html(picture: Picture) -> str:
     """An `<img>` with a text alternative, which `widgets.Image` has not."""
     png = base64.b64encode(picture.png()).decode()
     alt = html.escape(picture.alt, quote=True)
-    return f'<img src="data:image/png;base64,{png}" alt="{alt}" style="max-width:100%;height:auto;background:white">'
+    style = "max-width:100%;height:auto;background:white"
+    return f'<img src="data:image/png;base64,{png}" alt="{alt}" style="{style}">'
+
+
+def status_html(text: str, css_class: str = "", tag: str = "div") -> str:
+    """Text that screen readers read out when it changes."""
+    return f'<{tag} class="{css_class}" role="status">{html.escape(text)}</{tag}>'
+
+
+class Worker(Protocol):
+    """What computes behind a panel: a live session, a search, a queue of measurements."""
+
+    def close(self, wait: bool = True) -> None: ...
 
 
 class Panel:
@@ -28,11 +42,7 @@ class Panel:
 
     def close(self) -> None:
         """Take it off the page. A second call does nothing."""
-        for part in parts_of(self.widget):
-            for one in (part.layout, getattr(part, "style", None),
-                        part):  # each is a model of its own in kernel and page
-                if one is not None:
-                    one.close()
+        close_widgets(self.widget)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         replace_in_cell(self)
@@ -41,17 +51,59 @@ class Panel:
         return bundle
 
 
-def parts_of(box: widgets.Widget) -> list[widgets.Widget]:
+class WorkingPanel(Panel):
+    """A panel with something that computes on the trainer thread.
+
+    One that was shown lives until its cell runs again, or until `close()`; one that was never shown
+    goes with the last variable that holds it. So nothing that its widgets call may hold the panel
+    itself.
+    """
+
+    def _close_with(self, worker: Worker) -> None:
+        """Close the worker and all widgets when the panel is closed or dropped; call this last in
+        `__init__`.
+        """
+        self._worker = worker
+        self._finalizer = weakref.finalize(self, _discard, worker, self.widget)
+        self._finalizer.atexit = False
+
+    def close(self) -> None:
+        """Stop computing, end the threads and take the panel off the page. A second call does
+        nothing.
+        """
+        if self._finalizer.alive:
+            self._worker.close()
+            close_widgets(self.widget)
+            # last: an interrupt on the way leaves a panel that can still be closed
+            self._finalizer.detach()
+
+
+def _discard(worker: Worker, widget: widgets.Widget) -> None:
+    worker.close(wait=False)  # it may be the trainer thread that drops the panel
+    close_widgets(widget)
+
+
+def close_widgets(box: widgets.Widget) -> None:
+    """Close a widget and all that lies inside it."""
+    for part in widgets_in(box):
+        # layout and style are models of their own, in the kernel and in the page
+        for model in (part.layout, getattr(part, "style", None), part):
+            if model is not None:
+                model.close()
+
+
+def widgets_in(box: widgets.Widget) -> list[widgets.Widget]:
     """A widget and all that lies inside it, inside first."""
-    inside = [part for child in getattr(box, "children", ()) for part in parts_of(child)]
+    inside = [part for child in getattr(box, "children", ()) for part in widgets_in(child)]
     return [*inside, box]
 
 
-class Closes(Protocol):
+class Closable(Protocol):
     def close(self) -> None: ...
 
 
-_shown: dict[str, tuple[str, list[Closes]]] = {}
+# cell -> (its newest execution, the panels that this execution has shown)
+_shown: dict[str, tuple[str, list[Closable]]] = {}
 
 
 def _cell() -> tuple[str, str] | None:
@@ -66,7 +118,7 @@ def _cell() -> tuple[str, str] | None:
     return cell, parent.get("header", {}).get("msg_id", "")
 
 
-def replace_in_cell(panel: Closes) -> None:
+def replace_in_cell(panel: Closable) -> None:
     """Close what an earlier execution of the running cell has shown, and remember `panel` until
     the next one.
     """

@@ -1,9 +1,13 @@
-"""Sliders and menus generated from the knobs of `Settings`."""
+"""Sliders and menus generated from the knobs of `Settings`.
+
+Their labels, ranges, scales and choices stand in `core/settings.py`, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from typing import Any
 
 import ipywidgets as widgets
@@ -17,44 +21,60 @@ from recipe_widgets.live.slider_grid import (
     slider_stops,
 )
 
-FOUR = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four: always shown
+ALWAYS_SHOWN = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four knobs
+# title of a folded group -> its knobs; a knob of `Settings` that stands nowhere joins the last one
 GROUPS = {
     "Model": ("model", "width", "depth", "activation", "init", "norm"),
     "Optimiser": ("optimizer", "weight_decay", "schedule", "warmup", "clip_norm", "ema"),
     "Data and targets": ("augment", "augment_strength", "loss", "label_smoothing"),
     "Run": ("max_steps", "seed"),
 }
-_STYLE = {"description_width": "112px"}
-_LAYOUT = {"width": "min(100%, 440px)"}
-WhyNot = Callable[[Settings, str], str]
+NOT_OFFERED = ("precision",)  # a question of the machine, not of the recipe
+STYLE = {"description_width": "112px"}
+LAYOUT = {"width": "min(100%, 440px)"}
+
+
+def knob_groups() -> dict[str, list[str]]:
+    """Title -> knobs, for all knobs that a slider or menu can turn besides the four."""
+    groups = {title: list(names) for title, names in GROUPS.items()}
+    listed = {*ALWAYS_SHOWN, *NOT_OFFERED, *(name for names in GROUPS.values() for name in names)}
+    groups["Run"] += [field.name for field in fields(Settings)
+                      if field.name not in listed and Settings.knob(field.name).kind != "fixed"]
+    return groups
 
 
 class SettingsControls:
-    """Widgets for some knobs. `on_change` is called with new settings whenever the reader, or code,
-    moves one.
+    """Widgets for some knobs.
 
-    The knobs of a folded group get their widgets when the group is opened first.
+    Args:
+        names: knobs that are always shown. folded: those in groups, which get their widgets when
+            the group is opened first.
+        why_not: why a knob has no effect under some settings, "" when it has; such a knob is
+            disabled.
+        on_change: called with the new settings whenever the reader, or code, moves a knob.
     """
 
     def __init__(self, settings: Settings, names: Iterable[str], folded: Iterable[str],
-                 why_not: WhyNot, on_change: Callable[[Settings], None]) -> None:
+                 why_not: Callable[[Settings, str], str],
+                 on_change: Callable[[Settings], None]) -> None:
         self.settings, self._why_not, self._on_change = settings, why_not, on_change
         # .quiet: on this thread the panel itself moves widgets; others may hear of a reader
         self._here = threading.local()
         self.sliders: dict[str, widgets.Widget] = {}
-        self._open = widgets.VBox([self._made(name) for name in names])
-        self._groups = {
-            title: [n for n in members if n in set(folded)] for title, members in GROUPS.items()
-        }
-        self._groups = {title: members for title, members in self._groups.items() if members}
-        self._folds: widgets.Accordion | None = None
-        self._more: widgets.Accordion | None = None
-        if self._groups:
-            self._folds = widgets.Accordion([widgets.VBox() for _ in self._groups],
-                                            titles=tuple(self._groups), selected_index=None)
-            self._folds.observe(lambda change: self._unfold(change["new"]), names="selected_index")
-            self._more = widgets.Accordion([self._folds], titles=("More knobs", ),
-                                           selected_index=None)
+        shown = [self._widget(name) for name in names]
+        wanted = set(folded)
+        groups = {title: [name for name in members if name in wanted]
+                  for title, members in knob_groups().items()}
+        self._groups = {title: members for title, members in groups.items() if members}
+        self._group_boxes = [widgets.VBox() for _ in self._groups]
+        more = [self._folded_groups()] if self._groups else []
+        self.widget = widgets.VBox([*shown, *more])
+
+    def _folded_groups(self) -> widgets.Accordion:
+        groups = widgets.Accordion(self._group_boxes, titles=tuple(self._groups),
+                                   selected_index=None)
+        groups.observe(lambda change: self._unfold(change["new"]), names="selected_index")
+        return widgets.Accordion([groups], titles=("More knobs",), selected_index=None)
 
     def open_all(self) -> None:
         """Make the widgets of all groups, as opening each would."""
@@ -62,73 +82,70 @@ class SettingsControls:
             self._unfold(number)
 
     def _unfold(self, number: int | None) -> None:
-        if number is None or self._folds is None or self._folds.children[number].children:
+        """Make the widgets of a group, once; None: all groups were folded."""
+        if number is None or self._group_boxes[number].children:
             return
         members = list(self._groups.values())[number]
-        self._folds.children[number].children = [self._made(name) for name in members]
+        self._group_boxes[number].children = [self._widget(name) for name in members]
 
-    def _made(self, name: str) -> widgets.Widget:
+    def _widget(self, name: str) -> widgets.Widget:
+        """The widget of a knob, made once."""
         if name not in self.sliders:
-            self.sliders[name] = made = _widget(self.settings, name)
+            self.sliders[name] = widget = _knob_widget(name, getattr(self.settings, name))
             self._enable(name)
-            made.observe(lambda change, name=name: self._moved(name, change["new"]), names="value")
+            widget.observe(lambda change: self._moved(name, change["new"]), names="value")
         return self.sliders[name]
 
     def _enable(self, name: str) -> None:
         why = self._why_not(self.settings, name)
-        made = self.sliders[name]
-        made.disabled, made.tooltip = bool(why), why or Settings.knob(name).help
+        widget = self.sliders[name]
+        widget.disabled, widget.tooltip = bool(why), why or Settings.knob(name).help
+
+    def _enable_all(self) -> None:
+        for name in tuple(self.sliders):  # a group may be unfolded meanwhile
+            self._enable(name)
 
     def _moved(self, name: str, value: object) -> None:
+        """A widget has a new value: what does it mean, and is it news?"""
         now = getattr(self.settings, name)
         if isinstance(value, float) and not isinstance(self.sliders[name], widgets.SelectionSlider):
             value = moved_to(name, value, now)
-        value = int(value) if isinstance(now, int) and isinstance(value, float) else value
-        value = _joined(value) if isinstance(value, tuple) else value
+        if isinstance(now, int) and isinstance(value, float):
+            value = int(value)
+        if isinstance(value, tuple):
+            value = _joined(value)
         if getattr(self._here, "quiet", False) or value == now:
             return
         self.settings = self.settings.replace(**{name: value})
         self._enable_all()
         self._on_change(self.settings)
 
-    def _enable_all(self) -> None:
-        for name in tuple(self.sliders):
-            self._enable(name)
-
     def show(self, settings: Settings) -> None:
         """Put every widget where `settings` are, without calling anyone."""
         self.settings, self._here.quiet = settings, True
         try:
-            for name, slider in self.sliders.items():
-                slider.value = _shown(name, getattr(settings, name), slider)
+            for name, widget in self.sliders.items():
+                widget.value = _widget_value(widget, name, getattr(settings, name))
             self._enable_all()
         finally:
             self._here.quiet = False
 
-    def parts(self) -> list[widgets.Widget]:
-        """What stands on the page."""
-        return [self._open, *([self._more] if self._more is not None else [])]
-
-    def everything(self) -> list[widgets.Widget]:
-        """All widgets, for closing them."""
-        folds = [*self._folds.children, self._folds, self._more] if self._folds is not None else []
-        return [*self.sliders.values(), self._open, *folds]
-
 
 def chosen_knobs(knobs: Iterable[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The knobs that stand open and those that are folded away: by default the four, and all
+    """The knobs that are always shown and those that are folded away: by default the four, and all
     others.
 
     Raises:
         RecipeError: a knob that does not exist, or that no panel turns.
     """
+    offered = tuple(name for members in knob_groups().values() for name in members)
     if knobs is None:
-        return FOUR, tuple(name for members in GROUPS.values() for name in members)
+        return ALWAYS_SHOWN, offered
     if isinstance(knobs, str):
         raise RecipeError("LivePanel(knobs=)", found=repr(knobs), expected="a list of names",
                           mend=f"knobs=[{knobs!r}]")
-    wanted = tuple(dict.fromkeys((*FOUR, *knobs)))
-    known = {*FOUR, *(name for members in GROUPS.values() for name in members)}
+    wanted = tuple(dict.fromkeys((*ALWAYS_SHOWN, *knobs)))
+    known = {*ALWAYS_SHOWN, *offered}
     for name in wanted:
         Settings.knob(name)
         if name not in known:
@@ -137,38 +154,41 @@ def chosen_knobs(knobs: Iterable[str] | None) -> tuple[tuple[str, ...], tuple[st
     return wanted, ()
 
 
-def _joined(values: tuple[str, ...]) -> str:
-    kept = [value for value in values if value != "none"]
-    return "+".join(kept) if kept else "none"
-
-
-def _shown(name: str, value: object, slider: widgets.Widget) -> object:
-    if isinstance(slider, widgets.SelectMultiple):
-        return tuple(str(value).split("+"))
-    if isinstance(slider, widgets.SelectionSlider) and value not in [v for _, v in slider.options]:
-        slider.options = slider_stops(name, value)  # type: ignore[arg-type]
-    return value
-
-
-def _widget(settings: Settings, name: str) -> widgets.Widget:
-    knob, value = Settings.knob(name), getattr(settings, name)
-    common: dict[str, Any] = {"description": knob.label, "style": _STYLE, "layout": _LAYOUT}
+def _knob_widget(name: str, value: Any) -> widgets.Widget:
+    """The kind of widget that suits a knob, standing at `value`."""
+    knob = Settings.knob(name)
+    common: dict[str, Any] = {"description": knob.label, "style": STYLE, "layout": LAYOUT}
     if knob.choices and knob.several:
         return widgets.SelectMultiple(options=knob.choices, value=tuple(value.split("+")), rows=4,
                                       **common)
     if knob.choices:
         return widgets.Dropdown(options=knob.choices, value=value, **common)
     common["continuous_update"] = True
-    if knob.scale == "log2" or (knob.scale == "log" and knob.least == 0
-                                and name not in ("lr", "max_steps")):
+    # 0 means off, and has no place on a log scale; lr and max_steps are never off
+    may_be_off = knob.scale == "log" and knob.least == 0 and name not in ("lr", "max_steps")
+    if knob.scale == "log2" or may_be_off:
         return widgets.SelectionSlider(options=slider_stops(name, value), value=value, **common)
     if isinstance(value, int) and knob.scale == "linear":
         ends = {"min": min(int(knob.low or 0), value), "max": max(int(knob.high or 1), value)}
         return widgets.IntSlider(value=value, **ends, **common)
     low, high = slider_range(name, value)
     if knob.scale == "log":
-        value = max(value, 10**low)
-        return widgets.FloatLogSlider(value=value, min=low, max=high, step=LOG_STEP,
+        return widgets.FloatLogSlider(value=max(value, 10**low), min=low, max=high, step=LOG_STEP,
                                       readout_format=".2g", **common)
     return widgets.FloatSlider(value=value, min=low, max=high, step=LINEAR_STEP,
                                readout_format=".2f", **common)
+
+
+def _widget_value(widget: widgets.Widget, name: str, value: Any) -> Any:
+    """How a widget writes the value of its knob; a slider with stops gets one for it."""
+    if isinstance(widget, widgets.SelectMultiple):
+        return tuple(str(value).split("+"))
+    if (isinstance(widget, widgets.SelectionSlider)
+            and value not in [stop for _, stop in widget.options]):
+        widget.options = slider_stops(name, value)
+    return value
+
+
+def _joined(values: tuple[str, ...]) -> str:
+    """Several choices as `Settings` writes them; "none" stands alone."""
+    return "+".join(value for value in values if value != "none") or "none"

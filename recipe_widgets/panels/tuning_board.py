@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import weakref
 from typing import Annotated, Any
 
 import ipywidgets as widgets
@@ -13,11 +11,11 @@ from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.live import engine_for
 from recipe_widgets.live.live_search import LiveSearch, SearchFrame
 from recipe_widgets.panels.live_view import HEAD
-from recipe_widgets.panels.panel_base import replace_in_cell
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WorkingPanel, status_html
 from recipe_widgets.tune import Tuning
 
 
-class TuningBoard:
+class TuningBoard(WorkingPanel):
     """Shows a search that `tune(..., start=False)` prepared, and runs it while the kernel stays
     free.
 
@@ -35,19 +33,18 @@ class TuningBoard:
         self._search = search = LiveSearch(tuning, engine=engine_for(None))
         self._chart, self._words = widgets.HTML(), widgets.HTML()
         self.buttons = {
-            key: widgets.Button(description=label, icon=icon, layout={"width": "auto"})
+            key: widgets.Button(description=label, icon=icon, layout=AUTO_WIDTH)
             for key, label, icon in (("start", "Start", "play"), ("stop", "Stop", "stop"))
         }
         self.buttons["start"].on_click(lambda _: search.start())
         self.buttons["stop"].on_click(lambda _: search.stop())
-        show = _shower(self._chart, self._words, self.buttons)
+        show = _painter(self._chart, self._words, self.buttons)
         show(search.frame())
         search.view = show
         self.widget = widgets.VBox(
             [widgets.HTML(HEAD),
              widgets.HBox([*self.buttons.values()]), self._words, self._chart])
-        self._finalizer = weakref.finalize(self, search.close, wait=False)
-        self._finalizer.atexit = False
+        self._close_with(search)
 
     @property
     def words(self) -> str:
@@ -66,30 +63,17 @@ class TuningBoard:
         """Block until the search has ended, `timeout` seconds at most, and return it."""
         return self._search.wait(timeout)
 
-    def close(self) -> None:
-        """Stop, end the threads and take the board off the page."""
-        if self._finalizer.detach():
-            self._search.close()
-            for part in (*self.widget.children, *self.buttons.values(), self.widget):
-                part.close()
-
     def __repr__(self) -> str:
         return f"TuningBoard({self.words})"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        replace_in_cell(self)
-        bundle = self.widget._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle
 
-
-def _shower(chart: widgets.HTML, words: widgets.HTML, buttons: dict[str, widgets.Button]) -> Any:
+def _painter(chart: widgets.HTML, words: widgets.HTML, buttons: dict[str, widgets.Button]) -> Any:
     """What the painter calls; holds the widgets but not the panel, so that a dropped panel can
     go.
     """
     def show(frame: SearchFrame) -> None:
         chart.value = frame.chart
-        words.value = f'<div class="recipe-words" role="status">{html.escape(frame.words)}</div>'
+        words.value = status_html(frame.words, "recipe-words")
         active = frame.phase in ("running", "waiting")
         buttons["start"].disabled, buttons["stop"].disabled = active, not active
 

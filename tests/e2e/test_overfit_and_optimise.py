@@ -59,7 +59,7 @@ def test_overfit_explorers_by_keyboard(browser: Browser, lab: Lab) -> None:
     page = opened(browser, lab, "05_overfit.ipynb")
     run_cell(page, "mnist, cifar = load(")
     cell = run_cell(page, "kernels = ConvExplorer(")
-    words = cell.locator(".recipe-words")
+    words = cell.locator(".recipe-explorer")
     expect(words).to_contain_text("28 x 28 pixels into 26 x 26")
     handle = slider(page, "padding (pixels)")
     handle.focus()
@@ -70,7 +70,7 @@ def test_overfit_explorers_by_keyboard(browser: Browser, lab: Lab) -> None:
     handle = slider(page, "applied (times)")
     handle.focus()
     handle.press("ArrowRight")
-    expect(cell.locator(".recipe-words")).to_contain_text("2 times over", timeout=PATIENCE)
+    expect(cell.locator(".recipe-explorer")).to_contain_text("2 times over", timeout=PATIENCE)
     page.close()
 
 
@@ -90,7 +90,7 @@ def test_optimise_explorers_by_keyboard(browser: Browser, lab: Lab) -> None:
     page = opened(browser, lab, "06_optimise.ipynb")
     run_cell(page, "mnist, cifar = load(")
     cell = run_cell(page, "valley = OptimizerBowl()")
-    words = cell.locator(".recipe-words")
+    words = cell.locator(".recipe-explorer")
     expect(words).to_contain_text("after 60 steps")
     handle = slider(page, "steps")
     handle.focus()
@@ -98,5 +98,5 @@ def test_optimise_explorers_by_keyboard(browser: Browser, lab: Lab) -> None:
     expect(words).to_contain_text("after 70 steps", timeout=PATIENCE)
     cell = run_cell(page, "explorer = ScheduleExplorer(")
     cell.locator("select").select_option("linear")
-    expect(cell.locator(".recipe-words")).to_contain_text("schedule linear", timeout=PATIENCE)
+    expect(cell.locator(".recipe-explorer")).to_contain_text("schedule linear", timeout=PATIENCE)
     page.close()

@@ -27,7 +27,7 @@ def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(cell.locator(".recipe-gallery")).to_have_text("flip+crop, strength 1.25",
+    expect(cell.locator(".recipe-explorer")).to_have_text("flip+crop, strength 1.25",
                                                          timeout=PATIENCE)
     expect(image).not_to_have_attribute("src", before or "", timeout=PATIENCE)
     run_cell(page, 'knobs=["augment", "augment_strength"]')

@@ -14,7 +14,7 @@ from recipe_widgets.panels import (
     InitExplorer,
     RecurrentExplorer,
 )
-from recipe_widgets.panels.explorer import Choice, Explorer
+from recipe_widgets.panels.explorer import Explorer, menu, stops
 from tests.lessons.test_nb03_bug_clinic import SHORT, made
 
 
@@ -24,7 +24,7 @@ from tests.lessons.test_nb03_bug_clinic import SHORT, made
 ])
 def test_every_control_moves_the_picture(make: object, blobs: Data) -> None:
     explorer = make(blobs)  # type: ignore[operator]
-    assert repr(explorer).startswith(explorer.title)
+    assert repr(explorer).startswith(f"{type(explorer).__name__}(")
     for name, control in explorer.controls.items():
         before = explorer.words
         other = [value for _, value in control.options if value != control.value]
@@ -32,8 +32,8 @@ def test_every_control_moves_the_picture(make: object, blobs: Data) -> None:
             control.value = other[0]
             assert explorer.words != before, name
             assert explorer.plot().alt == explorer.words
-            assert 'alt="' in explorer._picture.value
-            assert explorer.words[:20].replace("<", "&lt;") in explorer._words.value
+            assert 'alt="' in explorer._view.image.value
+            assert explorer.words[:20].replace("<", "&lt;") in explorer._view.line.value
     assert "image/png" in explorer.plot()._repr_mimebundle_()[0]
     explorer.close()
     explorer.close()
@@ -46,9 +46,7 @@ def test_set_moves_all_at_once_or_nothing() -> None:
         drawn.append(values)
         return ActivationExplorer().plot()
 
-    explorer = Explorer(
-        draw, [Choice("a", "a", (1, 2), 1),
-               Choice("b", "b", ("x", "y"), "x", slide=False)])  # type: ignore[arg-type]
+    explorer = Explorer(draw, {"a": stops("a", (1, 2), 1), "b": menu("b", ("x", "y"), "x")})
     explorer.set(a=2, b="y")
     assert drawn == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
     for wrong in ({"a": 1, "b": "z"}, {"a": 1, "c": 1}):

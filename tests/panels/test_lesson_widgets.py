@@ -119,10 +119,10 @@ def test_dials_draw_anew() -> None:
         return loss_shapes(float(a))
 
     dials = Dials(draw, {"a": [0, 1], "b": ["x", "y"]}, {"b": "y"})
-    before = dials._image.value
+    before = dials._view.image.value
     dials.sliders["a"].value = 1
     assert seen == [(0, "y"), (1, "y")]
-    assert dials._image.value != before
+    assert dials._view.image.value != before
     assert repr(dials) == "Dials(a 1, b y)"
     assert dials.plot().alt == loss_shapes(1.0).alt
     dials.close()
@@ -136,7 +136,7 @@ def test_loss_shapes_follow_their_slider() -> None:
     shapes = LossShapes(score=0.0)
     shapes.sliders["score"].value = 2.0
     assert shapes.plot().alt == loss_shapes(2.0).alt
-    assert "back down" in shapes._words.value
+    assert "back down" in shapes._view.line.value
     shapes.close()
 
 

@@ -27,7 +27,7 @@ def panel(blobs: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveP
 
 
 def said(panel: LivePanel) -> str:
-    return panel._tools._said.value
+    return panel._tools.said.value
 
 
 @pytest.mark.parametrize(("values", "course"), [(3, (3.0, )), (np.float32(0.5), (0.5, )),

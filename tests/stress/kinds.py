@@ -31,7 +31,7 @@ from recipe_widgets.export import save_script
 from recipe_widgets.lessons.nb01_know_your_data.labelling import labelling
 from recipe_widgets.lessons.nb03_check_the_machinery import Clinic
 from recipe_widgets.live import Session
-from recipe_widgets.panels.wiring import saved
+from recipe_widgets.live.session_file import read_session_file
 from recipe_widgets.training import Checkpoints
 
 
@@ -137,7 +137,7 @@ def write_session(folder: Path, n: int) -> None:
 
 def read_session(folder: Path) -> int:
     file = folder / "session.json"
-    branches = saved(file, FEW)[0].branches if file.exists() else []
+    branches = read_session_file(file, FEW)[0].branches if file.exists() else []
     return branches[0].run.settings.seed if branches else 0
 
 

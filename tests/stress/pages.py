@@ -132,7 +132,7 @@ PAGES: dict[str, Callable[[str], str]] = {
 def panels(text: str) -> dict[str, Any]:
     """Panels of data with such names, opened as far as they can be."""
     from recipe_widgets import panels as made
-    from recipe_widgets.panels.drawn import Drawn
+    from recipe_widgets.panels.explorer import Explorer
     from recipe_widgets.tune import space, tune
 
     data, model = data_named(text), train(data_named(text),
@@ -154,10 +154,13 @@ def panels(text: str) -> dict[str, Any]:
     trial = found.study.ask()
     trial.set_user_attr("error", text)
     found.study.tell(trial, state=_failed())
+    draws = iter([lambda: vault.plot(), _refusing(text)])
+    explorer = Explorer(lambda: next(draws)(), {}, note=text)
+    explorer.set()
     return {
         "browser": browser, "labeller": labeller, "question": question, "vault": vault, "live":
         live_panel(data, text), "board": made.TuningBoard(found), "gallery":
-        made.AugmentationGallery(data), "drawn": Drawn({}, _refusing(text), text), "dials":
+        made.AugmentationGallery(data), "explorer": explorer, "dials":
         made.Dials(lambda **_: vault.plot(), {text: [text]}, labels={text: text})
     }
 
@@ -194,11 +197,11 @@ def live_panel(data: Data, text: str) -> Any:
     ledger.widget.selected_index = tools.widget.selected_index = 0
     panel.pin(1, text)
     ledger.list.value = (0, 1)
-    ledger._safely("compare")
-    tools._safely("code")
+    ledger.buttons["compare"].click()
+    tools.buttons["code"].click()
     panel.buttons["save"]
     tools._file.value = f"/no/such/folder/{text}"
-    tools._safely("save")
+    tools.buttons["save"].click()
     panel._session.note = panel._session.problem = text
     panel._view.show(panel._session.frame())
     return panel
