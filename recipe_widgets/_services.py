@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from recipe_widgets.core import CheckResult, Run
     from recipe_widgets.data import Data
     from recipe_widgets.evaluation import Calibration, Confusion, Ledger, Mistakes
+    from recipe_widgets.evaluation.seed_comparison import SeedComparison
     from recipe_widgets.plots import Picture
     from recipe_widgets.tune import Tuning
 
@@ -53,6 +54,12 @@ def plot_ledger(ledger: Ledger) -> Picture:
     return plot_ledger(ledger)
 
 
+def plot_seed_comparisons(*comparisons: SeedComparison, title: str = "") -> Picture:
+    from recipe_widgets.plots.seed_comparison import plot_seed_comparisons
+
+    return plot_seed_comparisons(*comparisons, title=title)
+
+
 def plot_tuning(tuning: Tuning, kind: str) -> Picture:
     from recipe_widgets.plots.tuning import plot_tuning
 
@@ -74,5 +81,5 @@ def script_of(run: Run, data: Data | None) -> str:
 def attach() -> None:
     """Put them all into the table of `core.hooks`."""
     services: list[Any] = [plot_run, plot_check, plot_calibration, plot_confusion, plot_mistakes,
-                           plot_ledger, plot_tuning, run_at, script_of]
+                           plot_ledger, plot_seed_comparisons, plot_tuning, run_at, script_of]
     hooks.provide(**{service.__name__: service for service in services})

@@ -11,10 +11,11 @@ import numpy as np
 
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.live.active_run import live_settings
 from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.plots import CurveBand
-from recipe_widgets.rules.statistics import Paired, paired
+from recipe_widgets.rules.statistics import Paired
 from recipe_widgets.training import MultiSeedTraining
 
 SEEDS = 8  # runs of each setting
@@ -33,35 +34,33 @@ class SeedBand:
     column: str
 
     @property
+    def ends(self) -> SeedComparison:
+        """What the runs of both settings reached at their ends, seed by seed."""
+        percent = self.column == "val_accuracy"
+        arms = {knob_words(self.old, self.new): self.old_runs,
+                knob_words(self.new, self.old): self.new_runs}
+        return SeedComparison(
+            "seeds",
+            {arm: [run.history.last(self.column) for run in runs] for arm, runs in arms.items()},
+            "validation accuracy" if percent else "training loss",
+            more_is_better=percent, percent=percent)
+
+    @property
     def result(self) -> Paired:
         """Means, mean difference and its 95 % interval over the seeds."""
-        ends = [[run.history.last(self.column) for run in runs]
-                for runs in (self.old_runs, self.new_runs)]
-        return paired(*ends)
+        old, new = self.ends.scores
+        return self.ends.difference(new, old)
 
     @property
     def verdict(self) -> str:
         """One sentence, with both means, the difference, its interval, and the number of seeds."""
-        found, percent = self.result, self.column == "val_accuracy"
-        diverged = len(self.old_runs) - found.n
-
-        def value(number: float) -> str:
-            return f"{100 * number:.1f} %" if percent else f"{number:.3g}"
-
-        def points(number: float) -> str:
-            return f"{100 * number:+.1f}" if percent else f"{number:+.3g}"
-
-        numbers = (
-            f"{'validation accuracy' if percent else 'training loss'} "
-            f"{value(found.a)} with {knob_words(self.old, self.new)}, "
-            f"{value(found.b)} with {knob_words(self.new, self.old)}; "
-            f"difference {points(found.difference)}{' points' if percent else ''}, "
-            f"95 % interval {points(found.low)} to {points(found.high)}, "
-            f"n = {found.n} paired seeds" + (f", {diverged} more diverged" if diverged else ""))
-        if found.n < 2:
+        old, new = self.ends.scores
+        numbers = self.ends.facts(new, old)
+        if self.result.n < 2:
             return f"Too few seeds came to an end to say: {numbers}."
-        head = "That difference is real" if found.real else "No difference beyond the seeds' spread"
-        return f"{head}: {numbers}."
+        if self.ends.decided(new, old) == "undecided":
+            return f"No difference beyond the seeds' spread: {numbers}."
+        return f"That difference is real: {numbers}."
 
     def ribbons(self) -> list[CurveBand]:
         """The range over seeds of both settings, in the chart of loss and in that of accuracy."""

@@ -16,7 +16,10 @@ from recipe_widgets.plots.picture import Picture
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; a colour is never the only
 # difference.
-BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676"
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+YELLOW, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#767676"
+PALETTE = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK)
+LINES = ("-", "--", "-.", ":")  # styles of lines, so that colour is never the only difference
 MOST_IMAGES = 32
 
 

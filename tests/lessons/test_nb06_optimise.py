@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings, train
-from recipe_widgets.lessons.common.claims import Claim, claim, ends
-from recipe_widgets.lessons.common.comparison import Comparison
+from recipe_widgets.lessons.common.comparison import RunComparison, claim, ends
 from recipe_widgets.lessons.nb06_optimise import optimizer_comparison as optimise
 from recipe_widgets.lessons.nb06_optimise import optimizer_paths as bowl
 from recipe_widgets.lessons.nb06_optimise import schedule_comparison as schedules
@@ -104,30 +103,10 @@ def test_the_bias_correction_is_one_at_every_step() -> None:
     assert rows == [["1", "0.1000", "1.0000", "1.00"], ["3", "0.2710", "1.0000", "2.71"]]
 
 
-@pytest.mark.parametrize(("a", "b", "more", "outcome"), [
-    ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7), True, "holds here"),
-    ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7), False, "the reverse was measured"),
-    ((0.1, 0.2, 0.3), (0.2, 0.1, 0.3), True, "no difference beyond the seeds' spread"),
-    ((0.1,), (0.9,), True, "too few seeds"),
-])
-def test_a_claim_is_judged_by_its_numbers(a: tuple, b: tuple, more: bool, outcome: str) -> None:
-    found = Claim("it helps", "without", "with", a, b, more=more)
-    assert found.outcome == outcome
-    assert str(found).startswith(f'"it helps": {outcome}.')
-
-
-def test_a_claim_says_its_numbers() -> None:
-    text = str(Claim("it helps", "without", "with", (0.5, 0.6), (0.7, 0.9)))
-    for part in ("80.0 % (70.0 to 90.0) with with", "55.0 % (50.0 to 60.0) with without", "+25.0",
-                 "n = 2 paired seeds"):
-        assert part in text
-    assert "1 more diverged" in str(Claim("x", "a", "b", (0.5, 0.6, np.nan), (0.7, 0.9, 0.8)))
-
-
 def test_claims_about_runs(blobs: Data) -> None:
     runs, claims = optimise.momentum_effect(blobs, SHORT.replace(lr=0.01), seeds=2)
-    assert claims[0].a == tuple(runs.scores("no momentum"))
-    assert claims[0].b == tuple(runs.scores("momentum 0.9"))
+    assert claims[0].seeds.scores[claims[0].base] == runs.scores("no momentum")
+    assert claims[0].seeds.scores[claims[0].arm] == runs.scores("momentum 0.9")
     with pytest.raises(RecipeError, match="no momentum"):
         claim("x", runs, "none", "momentum 0.9")
 
@@ -182,7 +161,7 @@ def test_a_schedule_in_words() -> None:
 
 def test_schedules_side_by_side(blobs: Data) -> None:
     found = schedules.compare_schedules(blobs, SHORT, ("constant", "cosine"), 2)
-    assert isinstance(found, Comparison)
+    assert isinstance(found, RunComparison)
     assert list(schedules.few(found, "cosine").runs) == ["cosine"]
     with pytest.raises(RecipeError, match="linear"):
         schedules.few(found, "linear")
@@ -223,10 +202,11 @@ def test_larger_batches_see_as_many_samples(blobs: Data) -> None:
     settings = SHORT.replace(lr=0.002, momentum=0.0)
     less_noise, better, scaled, even = larger_batches(blobs, settings, 4, 64, 3200, seeds=3)
     # sixteen times the samples: a quarter of the noise
-    assert np.mean(less_noise.b) < np.mean(less_noise.a) / 2
-    assert better.new == "batches of 64"
-    assert scaled.new == even.old == "batches of 64, lr x 16"
-    assert even.b == better.a
+    assert less_noise.result.b < less_noise.result.a / 2
+    assert better.arm == "batches of 64"
+    assert scaled.arm == even.base == "batches of 64, lr x 16"
+    assert even.arm == better.base == "batches of 4"
+    assert even.seeds is better.seeds
 
 
 def test_second_order_saves_passes_and_costs_size(blobs: Data) -> None:

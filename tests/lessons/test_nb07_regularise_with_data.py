@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.lessons.common.changed_data import (
     changed,
     resized,
@@ -14,7 +15,6 @@ from recipe_widgets.lessons.common.changed_data import (
     with_noise_inputs,
 )
 from recipe_widgets.lessons.common.sweeps import Sweep, sweep, sweeps_beside
-from recipe_widgets.lessons.common.trials import Trials, beside
 from recipe_widgets.lessons.nb07_regularise_with_data.augmentation_effects import (
     augment_effect,
     check_augmentation,
@@ -42,6 +42,7 @@ from recipe_widgets.lessons.nb07_regularise_with_data.transfer import (
     reconstructions,
     unlabelled,
 )
+from recipe_widgets.plots.seed_comparison import plot_seed_comparisons
 
 SHORT = Settings(width=16, max_steps=40, batch_size=32, lr=0.1)
 
@@ -57,7 +58,7 @@ def bars() -> Data:
 
 
 def test_trials_say_better_worse_or_neither() -> None:
-    trials = Trials(
+    trials = SeedComparison(
         "toy",
         {"a": [0.5, 0.6, 0.7], "b": [0.6, 0.7, 0.8], "c": [0.4, 0.7, 0.7], "d": [0.3, 0.4, 0.51]})
     assert trials.difference("b").difference == pytest.approx(0.1)
@@ -68,11 +69,11 @@ def test_trials_say_better_worse_or_neither() -> None:
     assert (trials.best, trials.base, trials.seeds) == ("b", "a", 3)
     assert trials.verdicts().count("\n") == 2
     assert "toy" in str(trials)
-    picture = beside(trials, trials)
+    picture = plot_seed_comparisons(trials, trials)
     assert "b 70.0%" in picture.alt
     assert picture.png()[:4] == b"\x89PNG"
     with pytest.raises(RecipeError, match="equally many"):
-        Trials("toy", {"a": [1.0], "b": []})
+        SeedComparison("toy", {"a": [1.0], "b": []})
 
 
 def test_a_curve_that_halves_per_tenfold_is_read_so() -> None:

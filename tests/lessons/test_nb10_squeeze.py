@@ -12,8 +12,8 @@ from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.ensembles.ensemble import gain_of
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.lessons import nb10_squeeze as lesson
-from recipe_widgets.lessons.common.trials import Trials
 from recipe_widgets.lessons.nb10_squeeze.ensemble_and_distill import Distilled, Gains
 from recipe_widgets.lessons.nb10_squeeze.final_evaluation import luck, price
 from recipe_widgets.lessons.nb10_squeeze.longer_training import Averaged, Longer
@@ -52,11 +52,11 @@ def test_distilled_compares_over_the_same_seeds(blobs: Data) -> None:
 
 
 def test_distilled_says_which_share_came_over() -> None:
-    trials = Trials("toy", {"labels": [0.5, 0.52, 0.51], "taught": [0.6, 0.62, 0.61]})
+    trials = SeedComparison("toy", {"labels": [0.5, 0.52, 0.51], "taught": [0.6, 0.62, 0.61]})
     assert "50% of what the ensemble gains (ensemble 71.0%)" in Distilled(trials, 0.71,
                                                                           (10, 80)).verdict()
     assert "Nothing of the ensemble's gain" in Distilled(
-        Trials("toy", {"a": [0.5, 0.5], "b": [0.4, 0.4]}), 0.7, (1, 2)).verdict()
+        SeedComparison("toy", {"a": [0.5, 0.5], "b": [0.4, 0.4]}), 0.7, (1, 2)).verdict()
     assert "no better than the student" in Distilled(trials, 0.4, (1, 2)).verdict()
 
 
@@ -102,7 +102,7 @@ def test_averages_are_calmer_and_judged_at_the_end(blobs: Data) -> None:
     steps = np.arange(4)
     made = Averaged("toy", steps,
                     {"a": np.array([[0, 0, 0.5, 0.6]]), "b": np.array([[0, 0, 0.5, 0.5]])},
-                    Trials("toy", {"a": [0.5, 0.5], "b": [0.6, 0.6]}))
+                    SeedComparison("toy", {"a": [0.5, 0.5], "b": [0.6, 0.6]}))
     assert made.jumps("a") == pytest.approx(10.0)
     assert made.jumps("b") == 0.0
 

@@ -1,4 +1,6 @@
-"""Comparing kinds of runs over several seeds, honestly: mean, lowest and highest."""
+"""Runs of several kinds over the same seeds: what they reach, and their curves. (Notebooks 00, 02
+to 06 and 11.)
+"""
 
 from __future__ import annotations
 
@@ -9,24 +11,29 @@ from typing import Annotated, Generic, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import nn
 
-from recipe_widgets.core import RecipeError, Run
+from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.validation import Limit, filled, validated, whole
+from recipe_widgets.data import Data
+from recipe_widgets.evaluation.seed_comparison import Claim, SeedComparison
 from recipe_widgets.plots import Picture, downsample
+from recipe_widgets.plots.figures import LINES, PALETTE
+from recipe_widgets.plots.seed_comparison import plot_seed_comparisons
+from recipe_widgets.training import evaluate, train
+from recipe_widgets.training.losses import LossFunction
+from recipe_widgets.training.validation import stratified_subset
 
 Label = TypeVar("Label", str, float)
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
-           )  # Okabe & Ito
-LINES = ("-", "--", "-.", ":")  # colour is never the only difference
-
-
+GLANCE = 50  # validation samples per look on the way, where only the end counts
+beside = plot_seed_comparisons  # as the cells of notebooks 07 and 08 say
 SOME_RUNS = Limit(lambda runs: len(runs) > 0 and all(map(len, runs.values())),
-                 "some runs for each of some labels")
+                  "some runs for each of some labels")
 
 
 @validated
 @dataclass(frozen=True)
-class Comparison(Generic[Label]):
+class RunComparison(Generic[Label]):
     """Runs by label, one per seed, all judged on the whole validation set at their end
     (accuracy, 0 to 1).
     """
@@ -54,18 +61,19 @@ class Comparison(Generic[Label]):
     def seeds(self) -> int:
         return len(next(iter(self.runs.values())))
 
+    @property
+    def accuracies(self) -> SeedComparison:
+        """What the runs reached, and how many of each label diverged."""
+        return SeedComparison(
+            "", {str(label): self.scores(label) for label in self.runs},
+            diverged={str(label): sum(run.status == "diverged" for run in runs)
+                      for label, runs in self.runs.items()})
+
     def table(self, head: str = "") -> str:
         """One line per label: mean, lowest and highest validation accuracy, and how many seeds
         diverged.
         """
-        rows = [
-            f"{head:>14}  {'mean':>7}  {'lowest':>7}  {'highest':>7}   validation accuracy, n = {self.seeds} seeds"
-        ]
-        for label, runs in self.runs.items():
-            lost = sum(run.status == "diverged" for run in runs)
-            row = f"{label!s:>14}  {self.mean(label):>7.1%}  {self.worst(label):>7.1%}  {self.best(label):>7.1%}"
-            rows.append(row + (f"   {lost} of {len(runs)} diverged" if lost else ""))
-        return "\n".join(rows)
+        return self.accuracies.table(head, width=14)
 
     def plot(self, title: str = "") -> Picture:
         """Training loss over steps: the mean over seeds as a line, lowest to highest as a band."""
@@ -91,10 +99,43 @@ class Comparison(Generic[Label]):
 
 @validated
 def compare(runs: Annotated[Mapping[Label, Callable[[int], Run]], filled()],
-            seeds: Annotated[int, whole(1, 1000)]) -> Comparison[Label]:
+            seeds: Annotated[int, whole(1, 1000)]) -> RunComparison[Label]:
     """Make a run of each kind for seeds 0, 1, ..., `seeds` - 1."""
     if seeds < 1 or not runs:
         raise RecipeError("compare", found=f"{len(runs)} kinds of runs, {seeds} seeds",
                           expected="at least one of each")
-    return Comparison(
+    return RunComparison(
         {label: [make(seed) for seed in range(seeds)] for label, make in runs.items()})
+
+
+def claim(text: str, runs: RunComparison[str], old: str, new: str) -> Claim:
+    """A claim about the validation accuracy at the end of runs that share their seeds: `new`
+    reaches more than `old`. A diverged run counts as 0.
+    """
+    return runs.accuracies.claim(text, new, old)
+
+
+def ends(runs: RunComparison[str]) -> str:
+    """A title: who ends best and who last, by mean validation accuracy."""
+    best, last = max(runs.runs, key=runs.mean), min(runs.runs, key=runs.mean)
+    return f"Best at the end: {best}, {runs.mean(best):.1%} right; last: {last}, {runs.mean(last):.1%}\n" \
+           f"Line: mean of {runs.seeds} seeds; band: lowest to highest"
+
+
+def quiet_run(data: Data, settings: Settings, model: nn.Module | None = None,
+              loss_fn: LossFunction | None = None) -> Run:
+    """Train with the barest looks on the way: on small networks they would cost as much as the
+    training.
+    """
+    return train(data, settings.replace(eval_samples=min(GLANCE, settings.eval_samples or GLANCE)),
+                 model, loss_fn=loss_fn)
+
+
+def end_accuracy(data: Data, settings: Settings, model: nn.Module | None = None) -> float:
+    """Train, then judge on `settings.eval_samples` validation samples (0: all). 0 for a run that
+    diverged.
+    """
+    run = quiet_run(data, settings, model)
+    if run.status == "diverged" or run.model is None:
+        return 0.0
+    return evaluate(run.model, stratified_subset(data.validation, settings.eval_samples)).accuracy

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
-from recipe_widgets.lessons.common.trials import points
+from recipe_widgets.evaluation.seed_comparison import SeedComparison, points
+from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.plots import Picture
-from recipe_widgets.rules.statistics import paired
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import evaluate, train_many
 
 
@@ -47,27 +47,34 @@ class Sweep:
         row = self.values.index(value)
         return float((self.train[row] - self.val[row]).mean())
 
+    @property
+    def validation(self) -> SeedComparison:
+        """Validation accuracy at each value, over the seeds."""
+        return SeedComparison(self.title, {f"{value:g}": tuple(row)
+                                           for value, row in zip(self.values, self.val, strict=True)})
+
     def verdict(self, base: float | None = None) -> str:
         """The best value against `base` (the first one): seed by seed, with the gap of both."""
         base = self.values[0] if base is None else base
         if self.best == base:
-            return f"{self.title}: none of the other values of {self.knob} is better than {base:g} (n = {self.seeds} seeds)."
-        found = paired(self.val[self.values.index(base)], self.val[self.values.index(self.best)])
-        said = "a gain" if found.low > 0 else "no gain beyond chance"
-        return (
-            f"{self.title}, validation accuracy with {self.knob} {self.best:g} against {base:g}: {points(found)}, {said}"
-            f"; the gap to training went from {100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points."
-        )
+            return (f"{self.title}: none of the other values of {self.knob} is better than {base:g} "
+                    f"(n = {self.seeds} seeds).")
+        old, new = f"{base:g}", f"{self.best:g}"
+        seen = self.validation
+        said = "a gain" if seen.decided(new, old) == "holds" else "no gain beyond chance"
+        return (f"{self.title}, validation accuracy with {self.knob} {new} against {old}: "
+                f"{points(seen.difference(new, old))}, {said}; the gap to training went from "
+                f"{100 * self.gap(base):.1f} to {100 * self.gap(self.best):.1f} points.")
 
     def smallest(self) -> str:
         """Is smaller better, as the recipe has it? The smallest value against the largest."""
-        found = paired(self.val[self.values.index(max(self.values))],
-                       self.val[self.values.index(min(self.values))])
-        said = ("better, as the recipe says"
-                if found.low > 0 else "worse, against what the recipe says"
-                if found.high < 0 else "not clearly better or worse")
-        low, high = min(self.values), max(self.values)
-        return f"{self.title}: {self.knob} {low:g} is {said}, compared with {high:g}: {points(found)}."
+        low, high = f"{min(self.values):g}", f"{max(self.values):g}"
+        seen = self.validation
+        said = {"holds": "better, as the recipe says",
+                "the reverse": "worse, against what the recipe says",
+                }.get(seen.decided(low, high), "not clearly better or worse")
+        return (f"{self.title}: {self.knob} {low} is {said}, compared with {high}: "
+                f"{points(seen.difference(low, high))}.")
 
     def __str__(self) -> str:
         rows = [
@@ -137,7 +144,7 @@ def _curves(axes: Axes, one: Sweep) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-class LrSweep(Comparison[float]):
+class LrSweep(RunComparison[float]):
     """The same run at several learning rates."""
 
     @property

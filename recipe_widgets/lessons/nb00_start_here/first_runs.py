@@ -12,17 +12,18 @@ from torch import nn
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE, Comparison, compare
+from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.lessons.common.sweeps import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import train
 
 
 @validated
 def compare_loops(data: Data, settings: Settings,
-                  seeds: Annotated[int, whole(1, 1000)] = 3) -> Comparison[str]:
+                  seeds: Annotated[int, whole(1, 1000)] = 3) -> RunComparison[str]:
     """A sound program (A) and one with a softmax before the cross-entropy (B), same seeds, same
     batches.
     """

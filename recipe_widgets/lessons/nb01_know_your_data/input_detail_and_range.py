@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, Run, Settings, generator
 from recipe_widgets.data import Data, Split
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.lessons.common.images import photos
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.training import evaluate, train, train_many
 
 SCALES = {

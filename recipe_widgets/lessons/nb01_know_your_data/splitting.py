@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import Run, Settings, generator
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import eval_mode, train_many
 
 

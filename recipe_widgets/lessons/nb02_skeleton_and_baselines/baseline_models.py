@@ -17,9 +17,10 @@ from recipe_widgets.core.history import mean_of_last
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import Proportion, accuracy
 from recipe_widgets.lessons.common.changed_data import zeroed
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
+from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import train, train_many
 
@@ -44,11 +45,11 @@ def twice(data: Data, settings: Settings) -> str:
         f"{abs(one - two) * 100:.2f} points of validation accuracy apart.")
 
 
-def seed_band(data: Data, settings: Settings, seeds: int = 8) -> Comparison[str]:
-    return Comparison({data.name: train_many(data, settings, range(seeds))})
+def seed_band(data: Data, settings: Settings, seeds: int = 8) -> RunComparison[str]:
+    return RunComparison({data.name: train_many(data, settings, range(seeds))})
 
 
-def spread(band: Comparison[str]) -> str:
+def spread(band: RunComparison[str]) -> str:
     """How far runs lie apart that differ in nothing but their seed."""
     lines = []
     for label in band.runs:
@@ -114,7 +115,7 @@ class Ladder:
     """Runs of growing nets: label -> one run per seed, and their parameters."""
 
     data: Data
-    runs: Comparison[str]
+    runs: RunComparison[str]
     sizes: Mapping[str, int]
 
     def losses(self, label: str) -> list[float]:
@@ -149,7 +150,7 @@ def ladder(data: Data, steps_up: Mapping[str, Settings], seeds: int = 3) -> Ladd
     runs = {label: train_many(data, settings, range(seeds)) for label, settings in steps_up.items()}
     sizes = {label: count_parameters(build_model(settings, data.shape, data.num_classes))
              for label, settings in steps_up.items()}
-    return Ladder(data, Comparison(runs), sizes)
+    return Ladder(data, RunComparison(runs), sizes)
 
 
 def ladder_picture(many: Sequence[Ladder]) -> Picture:
@@ -173,9 +174,9 @@ def ladder_picture(many: Sequence[Ladder]) -> Picture:
                    f"Training loss from the smallest to the largest net: {'; '.join(words)}.")
 
 
-def blind_and_seeing(data: Data, settings: Settings, seeds: int = 4) -> Comparison[str]:
+def blind_and_seeing(data: Data, settings: Settings, seeds: int = 4) -> RunComparison[str]:
     """The same net on real inputs and on zeros."""
-    return Comparison({"real inputs": train_many(data, settings, range(seeds)),
+    return RunComparison({"real inputs": train_many(data, settings, range(seeds)),
                        "zeros": train_many(zeroed(data), settings, range(seeds))})
 
 
@@ -236,9 +237,9 @@ def baseline_table(many: Mapping[str, Mapping[str, Proportion]]) -> str:
     return "\n".join(lines)
 
 
-def simple_first(data: Data, fancy: Settings, seeds: int = 4) -> Comparison[str]:
+def simple_first(data: Data, fancy: Settings, seeds: int = 4) -> RunComparison[str]:
     """`fancy` settings, and the same without anything that regularises."""
-    return Comparison({
+    return RunComparison({
         "everything at once": [train(data, fancy.replace(seed=s)) for s in range(seeds)],
         "simplest":
         train_many(data, fancy.simplest(), range(seeds))

@@ -15,9 +15,10 @@ from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison, compare
+from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import eval_mode, train
 
@@ -242,7 +243,7 @@ class Heads:
     data.
     """
 
-    runs: Comparison[str]
+    runs: RunComparison[str]
     knows: float  # nats: the loss of the shares alone
 
     def first(self, label: str) -> list[float]:

@@ -22,10 +22,10 @@ from recipe_widgets.core.files import write_whole
 from recipe_widgets.core.plain import parsed, read_text
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES, Case
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_programs import Program
 from recipe_widgets.plots import Picture, downsample
+from recipe_widgets.plots.figures import PALETTE
 
 
 def split_leak(target: Any) -> CheckResult:

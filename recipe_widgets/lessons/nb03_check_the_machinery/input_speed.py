@@ -24,9 +24,9 @@ from tqdm import tqdm
 from recipe_widgets.core import Settings, Step, generator
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import BatchIndices, evaluate, train
 from recipe_widgets.training.validation import stratified_subset
 

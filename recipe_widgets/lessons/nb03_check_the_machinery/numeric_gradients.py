@@ -18,8 +18,8 @@ from recipe_widgets.checks.training_copy import seeded
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples as few_samples
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 
 STEPS = tuple(10.0**-k for k in range(1, 14))
 DIRECTIONS = 12

@@ -14,7 +14,7 @@ from recipe_widgets.checks import curve_shape
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import Comparison, compare
+from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.lessons.nb03_check_the_machinery.numeric_gradients import Swish, small_net
 from recipe_widgets.training import train, train_many
 
@@ -26,7 +26,7 @@ WAYS: Mapping[str, Mapping[str, float | str]] = {
 
 
 @dataclass(frozen=True)
-class BothTrain(Comparison[str]):
+class BothTrain(RunComparison[str]):
     """Runs named "right" and "wrong", by their backward pass."""
 
     name: str = ""
@@ -62,7 +62,7 @@ def train_with_both(data: Data, seeds: Annotated[int, whole(1, 1000)] = 3,
 
 
 @dataclass(frozen=True)
-class Broken(Comparison[str]):
+class Broken(RunComparison[str]):
     """Runs by what was done to them; their curves in words."""
 
     name: str = ""

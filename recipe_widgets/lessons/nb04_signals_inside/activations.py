@@ -19,10 +19,11 @@ from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.core.validation import filled, real, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
-from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
+from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import train_many
 
 RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")
@@ -158,7 +159,7 @@ class OneSign:
 
 @validated
 @dataclass(frozen=True)
-class Race(Comparison[str]):
+class Race(RunComparison[str]):
     """Comparison of networks that also differ in their size."""
 
     data_name: str = ""

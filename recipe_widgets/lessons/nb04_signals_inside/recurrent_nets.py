@@ -15,10 +15,10 @@ from tqdm import tqdm
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.nb04_signals_inside.activations import Race, rng
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import Training, advance, train
 
 UNITS = 64

@@ -17,9 +17,9 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import filled, unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.lessons.nb04_signals_inside.activations import curve, rng
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 
 Std = Callable[[int, int], float]
 # Standard deviation of a weight by n_in and n_out.

@@ -16,10 +16,11 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.validation import filled, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
+from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.lessons.nb04_signals_inside.activations import Race, race
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.training import UpdateRatio, train, train_many
 
 
@@ -76,7 +77,7 @@ def mean_slopes(data: Data,
 
 @validated
 def saturation_runs(data: Data, settings: Settings,
-                    seeds: Annotated[int, whole(1, 1000)] = 3) -> Comparison[str]:
+                    seeds: Annotated[int, whole(1, 1000)] = 3) -> RunComparison[str]:
     """Sigmoid networks from three sizes of weights."""
     return race(data, {"Xavier": settings.replace(activation="sigmoid", init="xavier"),
                        "N(0, 1)": settings.replace(activation="sigmoid", init="normal"),
@@ -158,7 +159,7 @@ def dying(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled
             runs = train_many(data, settings.replace(activation=activation, lr=lr), range(seeds))
             dead[activation, lr] = tuple(np.nan if run.status == "diverged" or run.model is None
                                          else dead_share(run.model, data) for run in runs)
-            accuracy[activation, lr] = tuple(Comparison({"": runs}).scores(""))
+            accuracy[activation, lr] = tuple(RunComparison({"": runs}).scores(""))
     figure = Figure(figsize=(7, 2.9), layout="constrained")
     axes = figure.subplots()
     for number, activation in enumerate(("relu", "leaky_relu")):

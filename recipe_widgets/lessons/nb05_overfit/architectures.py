@@ -13,11 +13,11 @@ from torch import nn
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import resized
-from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
+from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.lessons.nb05_overfit.small_nets import seconds_per_step
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import PALETTE, set_title
 from recipe_widgets.training import train
 
 ALEXNET = (("image", "3 x 224 x 224"), ("conv 11x11, stride 4", "64 x 55 x 55"),
@@ -64,7 +64,7 @@ class Families:
 
     parameters: Mapping[str, int]
     ms: Mapping[str, float]
-    runs: Comparison[str]
+    runs: RunComparison[str]
     steps: int
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ def families(data: Data, candidates: Mapping[str, Settings], seeds: int = 2) -> 
     """The same number of steps for each of several models."""
     if not candidates:
         raise RecipeError("families(candidates)", found="no models", expected="at least one")
-    runs = Comparison({name: [train(data, one.replace(seed=seed)) for seed in range(seeds)]
+    runs = RunComparison({name: [train(data, one.replace(seed=seed)) for seed in range(seeds)]
                        for name, one in candidates.items()})
     parameters = {
         name: count_parameters(build_model(one, data.shape, data.num_classes))

@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import LINES, PALETTE, set_title
 from recipe_widgets.training import Training, advance, evaluate
 
 COUNTS = (5, 10, 30, 100, 300, 1000, 3000, 10_000)

@@ -19,10 +19,10 @@ from recipe_widgets.core import CheckResult, RecipeError, Run, Settings, generat
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.common.changed_data import zeroed as zeroed
-from recipe_widgets.lessons.common.comparison import PALETTE, Comparison, compare
+from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import displayable, set_title
+from recipe_widgets.plots.figures import PALETTE, displayable, set_title
 from recipe_widgets.training import evaluate, train
 
 LEARNT = 0.05  # nats: a loss below it on its own samples counts as learnt by heart
@@ -54,7 +54,7 @@ class Recall:
     best, `n` counts samples.
     """
 
-    runs: Comparison[str]
+    runs: RunComparison[str]
     n: int
     floor: float
 
@@ -92,7 +92,7 @@ def recall(data: Data, settings: Settings, n: int, seeds: int = 3) -> Recall:
     """Train on `n` samples alone, and on the same labels with the input zeroed."""
     few = data.subset(n)
     kinds = {"real input": few, "zeros": zeroed(few)}
-    runs = Comparison({name: [train(one, settings.replace(seed=seed)) for seed in range(seeds)]
+    runs = RunComparison({name: [train(one, settings.replace(seed=seed)) for seed in range(seeds)]
                        for name, one in kinds.items()})
     return Recall(runs, n, label_entropy(few.train.y))
 
@@ -256,7 +256,7 @@ class Memorised:
     of it, by name and seed.
     """
 
-    runs: Comparison[str]
+    runs: RunComparison[str]
     right: Mapping[str, list[float]]
     steps: Mapping[str, list[float]]
     n: int

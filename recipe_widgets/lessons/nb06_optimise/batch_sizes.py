@@ -16,11 +16,10 @@ from torch import nn
 
 from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.claims import Claim
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
+from recipe_widgets.evaluation.seed_comparison import Claim, SeedComparison
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import LINES, PALETTE, set_title
 from recipe_widgets.training import Training, train_many
 
 
@@ -256,13 +255,13 @@ def larger_batches(data: Data, settings: Settings, small: int, large: int, sampl
     _, scaled = runs(large, settings.lr * large / small)
     names = f"batches of {small}", f"batches of {large}"
     higher = f"batches of {large}, lr x {large // small}"
+    noise = SeedComparison(data.name, {names[0]: small_noise, names[1]: large_noise},
+                           "noise of the training loss (share of its mean)", more_is_better=False)
+    ends = SeedComparison(data.name,
+                          {names[0]: small_scores, names[1]: large_scores, higher: scaled})
     return [
-        Claim("larger batch, less noise", *names, tuple(small_noise), tuple(large_noise),
-              "noise of the training loss (share of its mean)", more=False),
-        Claim("less noise, so a better result after as many samples", *names, tuple(small_scores),
-              tuple(large_scores)),
-        Claim("a learning rate raised with the batch helps", names[1], higher, tuple(large_scores),
-              tuple(scaled)),
-        Claim("even so the small batches are better", higher, names[0], tuple(scaled),
-              tuple(small_scores))
+        noise.claim("larger batch, less noise", names[1]),
+        ends.claim("less noise, so a better result after as many samples", names[1]),
+        ends.claim("a learning rate raised with the batch helps", higher, names[1]),
+        ends.claim("even so the small batches are better", names[0], higher),
     ]

@@ -17,14 +17,14 @@ from torch import nn
 from recipe_widgets.checks import lr_verdict
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.claims import Claim
-from recipe_widgets.lessons.common.claims import claim as claim
-from recipe_widgets.lessons.common.claims import ends as ends
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE, Comparison
+from recipe_widgets.evaluation.seed_comparison import Claim, SeedComparison
+from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.comparison import claim as claim
+from recipe_widgets.lessons.common.comparison import ends as ends
 from recipe_widgets.lessons.common.sweeps import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import LINES, PALETTE, set_title
 from recipe_widgets.training import BatchIndices, train_many
 from recipe_widgets.training import manual_optimizers as by_hand
 from recipe_widgets.training.manual_optimizers import ManualOptimizer
@@ -86,13 +86,13 @@ def bias_correction(beta: float = 0.999, steps: Sequence[int] = (1, 2, 10, 100, 
 
 
 def rates_compared(data: Data, settings: Settings, lrs: Mapping[str, float],
-                   seeds: int = 3) -> Comparison[str]:
+                   seeds: int = 3) -> RunComparison[str]:
     """The same run at named learning rates, such as {"too high": 3.0}."""
-    return Comparison({f"{name} ({lr:g})": train_many(data, settings.replace(lr=lr), range(seeds))
+    return RunComparison({f"{name} ({lr:g})": train_many(data, settings.replace(lr=lr), range(seeds))
                        for name, lr in lrs.items()})
 
 
-def rate_verdicts(runs: Comparison[str]) -> str:
+def rate_verdicts(runs: RunComparison[str]) -> str:
     """What `checks.lr_verdict` says of the first seed of each, from its loss curve alone."""
     return "\n".join(
         f"{name:>20}: {lr_verdict(each[0]).message}" for name, each in runs.runs.items())
@@ -116,13 +116,15 @@ class TwoSweeps:
     def claims(self) -> list[Claim]:
         """The two sayings: that tuned SGD beats Adam, and that Adam at 3e-4 is safe, measured."""
         sgd, adam = (self.sweeps[name] for name in ("SGD", "Adam"))
-        found = [Claim("tuned SGD wins", f"Adam at {adam.best_lr:g}", f"SGD at {sgd.best_lr:g}",
-                       tuple(adam.scores(adam.best_lr)), tuple(sgd.scores(sgd.best_lr)))]
+        tuned_sgd, tuned_adam = f"SGD at {sgd.best_lr:g}", f"Adam at {adam.best_lr:g}"
+        untuned = "Adam at 3e-4, untuned"
+        scores = {tuned_adam: adam.scores(adam.best_lr), tuned_sgd: sgd.scores(sgd.best_lr)}
         if 3e-4 in adam.runs:  # the rate of "Adam is safe" (Karpathy, A Recipe, 2019)
-            found.append(
-                Claim("Adam at 3e-4 falls short of tuned SGD", "Adam at 3e-4, untuned",
-                      f"SGD at {sgd.best_lr:g}", tuple(adam.scores(3e-4)),
-                      tuple(sgd.scores(sgd.best_lr))))
+            scores[untuned] = adam.scores(3e-4)
+        ends = SeedComparison("", scores)
+        found = [ends.claim("tuned SGD wins", tuned_sgd, tuned_adam)]
+        if untuned in scores:
+            found.append(ends.claim("Adam at 3e-4 falls short of tuned SGD", tuned_sgd, untuned))
         return found
 
     def __str__(self) -> str:
@@ -177,7 +179,7 @@ def sgd_and_adam(data: Data, settings: Settings, sgd: Sequence[float], adam: Seq
 
 
 def momentum_effect(data: Data, settings: Settings,
-                    seeds: int = 6) -> tuple[Comparison[str], list[Claim]]:
+                    seeds: int = 6) -> tuple[RunComparison[str], list[Claim]]:
     """Momentum 0.9 against none at the same learning rate, and against none at ten times the rate,
     where each gradient counts as much in the long run.
     """
@@ -187,7 +189,7 @@ def momentum_effect(data: Data, settings: Settings,
         # 1 / (1 - 0.9) = 10: what a gradient is worth in all under momentum 0.9
         "no momentum, lr x 10": settings.replace(momentum=0.0, lr=10 * settings.lr),
     }
-    runs = Comparison({name: train_many(data, one, range(seeds)) for name, one in kinds.items()})
+    runs = RunComparison({name: train_many(data, one, range(seeds)) for name, one in kinds.items()})
     return runs, [
         claim("momentum speeds training up", runs, "no momentum", "momentum 0.9"),
         claim("momentum does what no learning rate can", runs, "no momentum, lr x 10",

@@ -16,9 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import PALETTE, set_title
 from recipe_widgets.training import manual_optimizers as by_hand
 
 Array = npt.NDArray[np.float64]

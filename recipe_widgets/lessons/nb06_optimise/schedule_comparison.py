@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE, Comparison
+from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import PALETTE, set_title
 from recipe_widgets.training import Training, lr_at, train_many
 
 SCHEDULES = ("constant", "step", "halve", "epoch", "exponential", "inverse", "cosine", "linear",
@@ -53,18 +53,18 @@ def show_schedule(settings: Settings, steps_per_epoch: int = 100,
 
 
 def compare_schedules(data: Data, settings: Settings, names: Sequence[str],
-                      seeds: int = 4) -> Comparison[str]:
+                      seeds: int = 4) -> RunComparison[str]:
     """The same run under each schedule, from the same seeds."""
-    return Comparison(
+    return RunComparison(
         {name: train_many(data, settings.replace(schedule=name), range(seeds)) for name in names})
 
 
-def few(runs: Comparison[str], *names: str) -> Comparison[str]:
+def few(runs: RunComparison[str], *names: str) -> RunComparison[str]:
     """Some of a comparison, for a picture with fewer lines."""
     for name in names:
         if name not in runs.runs:
             raise RecipeError("few", found=repr(name), expected="one of " + ", ".join(runs.runs))
-    return Comparison({name: runs.runs[name] for name in names})
+    return RunComparison({name: runs.runs[name] for name in names})
 
 
 def train_with_rate(data: Data, settings: Settings, rate: Callable[[int], float]) -> Run:
@@ -87,7 +87,7 @@ def train_with_rate(data: Data, settings: Settings, rate: Callable[[int], float]
 
 
 def cooldowns(data: Data, settings: Settings, shares: Sequence[float],
-              seeds: int = 3) -> Comparison[str]:
+              seeds: int = 3) -> RunComparison[str]:
     """Exponential decay of the learning rate to a hundredth, and after that it stays low.
 
     Args:
@@ -107,4 +107,4 @@ def cooldowns(data: Data, settings: Settings, shares: Sequence[float],
     }
     for share in shares:
         made[f"cold at {share:.0%}"] = [run(seed, share) for seed in range(seeds)]
-    return Comparison(made)
+    return RunComparison(made)

@@ -15,10 +15,9 @@ from torch import nn
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import set_title
+from recipe_widgets.plots.figures import LINES, PALETTE, set_title
 
 
 @dataclass(frozen=True)

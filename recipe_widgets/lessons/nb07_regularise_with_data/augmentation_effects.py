@@ -15,8 +15,9 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.data.augment import Augment
 from recipe_widgets.data.split import Samples
 from recipe_widgets.data.stratified_split import stratified
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.lessons.common.changed_data import changed, unnormalised
-from recipe_widgets.lessons.common.trials import Trials, end_accuracy, quiet_run
+from recipe_widgets.lessons.common.comparison import end_accuracy, quiet_run
 from recipe_widgets.plots import Picture
 from recipe_widgets.training import evaluate
 from recipe_widgets.training.validation import stratified_subset
@@ -112,9 +113,9 @@ def keeps_label(data: Data, augment: str, strength: float = 1.0, samples: int = 
                                            seconds=seconds)
 
 
-def augment_effect(data: Data, settings: Settings, ways: Sequence[str], seeds: int = 4) -> Trials:
+def augment_effect(data: Data, settings: Settings, ways: Sequence[str], seeds: int = 4) -> SeedComparison:
     """The same run with each augmentation; the first one is what the others are compared with."""
-    return Trials(
+    return SeedComparison(
         data.name, {
             way:
             [end_accuracy(data, settings.replace(augment=way, seed=seed))
@@ -124,7 +125,7 @@ def augment_effect(data: Data, settings: Settings, ways: Sequence[str], seeds: i
 
 
 def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str], seeds: int = 3,
-                 strength: float = 1.0, judge_on: int = 2000) -> tuple[Trials, Trials]:
+                 strength: float = 1.0, judge_on: int = 2000) -> tuple[SeedComparison, SeedComparison]:
     """Train with each augmentation; judge on validation images as they are and on changed ones.
 
     Args:
@@ -141,8 +142,8 @@ def under_change(data: Data, settings: Settings, change: str, ways: Sequence[str
             assert run.model is not None
             scores[way][0].append(evaluate(run.model, plain.validation).accuracy)
             scores[way][1].append(evaluate(run.model, other.validation).accuracy)
-    return (Trials(f"{data.name} as it is", {way: pair[0] for way, pair in scores.items()}),
-            Trials(f"{data.name} with {change}", {way: pair[1] for way, pair in scores.items()}))
+    return (SeedComparison(f"{data.name} as it is", {way: pair[0] for way, pair in scores.items()}),
+            SeedComparison(f"{data.name} with {change}", {way: pair[1] for way, pair in scores.items()}))
 
 
 def _some(data: Data, count: int) -> Data:
@@ -166,7 +167,7 @@ def check_augmentation(data: Data, settings: Settings, augment: str, strength: f
             return f"Not yet: {kept.message}. {kept.advice}"
     runs = {name: [end_accuracy(data, one.replace(seed=seed)) for seed in range(seeds)]
             for name, one in (("none", settings.replace(augment="none")), (augment, chosen))}
-    trials = Trials(f"{data.name}, {data.train.size} samples", runs)
+    trials = SeedComparison(f"{data.name}, {data.train.size} samples", runs)
     if trials.difference(augment).low > 0:
         return f"Right. {trials.verdict(augment)}"
     worse = trials.difference(augment).difference < 0

@@ -7,32 +7,32 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import Settings, generator
 from recipe_widgets.data import Data
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.lessons.common.changed_data import changed as changed
 from recipe_widgets.lessons.common.changed_data import resized as resized
 from recipe_widgets.lessons.common.changed_data import with_noise_inputs
-from recipe_widgets.lessons.common.comparison import PALETTE
+from recipe_widgets.lessons.common.comparison import beside as beside
 from recipe_widgets.lessons.common.sweeps import sweep as sweep
 from recipe_widgets.lessons.common.sweeps import sweeps_beside as sweeps_beside
-from recipe_widgets.lessons.common.trials import Trials
-from recipe_widgets.lessons.common.trials import beside as beside
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import train_many
 
 
 def noise_inputs(data: Data, settings: Settings, extra: tuple[int, ...] = (0, 784, 3136),
-                 seeds: int = 4) -> Trials:
+                 seeds: int = 4) -> SeedComparison:
     """Inputs that tell nothing, added to a small training set: `extra` columns of normal noise."""
-    return Trials(
+    return SeedComparison(
         f"{data.name}, {data.train.size} samples", {
             f"+{count:,} noise inputs": _accuracies(with_noise_inputs(data, count), settings, seeds)
             for count in extra
         })
 
 
-def input_sizes(data: Data, settings: Settings, sides: tuple[int, ...], seeds: int = 4) -> Trials:
+def input_sizes(data: Data, settings: Settings, sides: tuple[int, ...], seeds: int = 4) -> SeedComparison:
     """The same images with fewer pixels a side: fewer inputs, and fewer weights to overfit."""
     own = data.shape[-1]
-    return Trials(
+    return SeedComparison(
         f"{data.name}, {data.train.size} samples", {
             f"{side}x{side} pixels":
             _accuracies(data if side == own else resized(data, side), settings, seeds)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE
-from recipe_widgets.lessons.common.trials import end_accuracy
+from recipe_widgets.lessons.common.comparison import end_accuracy
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 
 
 @dataclass(frozen=True)

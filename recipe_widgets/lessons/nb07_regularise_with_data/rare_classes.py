@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data, balanced, imbalanced
-from recipe_widgets.lessons.common.comparison import PALETTE
-from recipe_widgets.lessons.common.trials import Trials, quiet_run
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
+from recipe_widgets.lessons.common.comparison import quiet_run
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import eval_mode
 from recipe_widgets.training.losses import LossFunction
 
@@ -30,19 +31,19 @@ class Imbalance:
     counts: tuple[int, ...]  # (K,) training samples of each class
     recalls: Mapping[str, np.ndarray]  # by way: (seeds, K), 0 to 1
 
-    def of(self, rare: bool) -> Trials:
+    def of(self, rare: bool) -> SeedComparison:
         """Mean recall of the rare classes, or of the others."""
         # columns of `recalls`
         chosen = [k for k in range(len(self.classes)) if (k in self.rare) == rare]
         kind = "rare" if rare else "frequent"
-        return Trials(f"{self.title}, {kind} classes",
+        return SeedComparison(f"{self.title}, {kind} classes",
                       {way: grid[:, chosen].mean(1).tolist() for way, grid in self.recalls.items()},
                       "recall")
 
     @property
-    def balanced(self) -> Trials:
+    def balanced(self) -> SeedComparison:
         """Mean recall of all classes, each counting alike."""
-        return Trials(f"{self.title}, all classes alike",
+        return SeedComparison(f"{self.title}, all classes alike",
                       {way: grid.mean(1).tolist() for way, grid in self.recalls.items()}, "recall")
 
     def verdict(self) -> str:

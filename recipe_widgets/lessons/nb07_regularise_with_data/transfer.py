@@ -12,14 +12,15 @@ from torch import nn
 
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data, few, only_classes
-from recipe_widgets.lessons.common.trials import Trials, end_accuracy, quiet_run
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
+from recipe_widgets.lessons.common.comparison import end_accuracy, quiet_run
 from recipe_widgets.models import build_model, new_head
 from recipe_widgets.plots import Picture
 from recipe_widgets.training import encoded, eval_mode, train_autoencoder
 
 
 def pretraining(data: Data, settings: Settings, new: Sequence[int | str], per_class: int,
-                tune: Settings, draws: int = 4) -> Trials:
+                tune: Settings, draws: int = 4) -> SeedComparison:
     """Whether training on all other classes first is better than training from scratch.
 
     Args:
@@ -49,7 +50,7 @@ def pretraining(data: Data, settings: Settings, new: Sequence[int | str], per_cl
         for seed in range(draws):
             chosen = tune.replace(seed=seed)
             scores[way].append(end_accuracy(few(target, per_class, seed), chosen, make(chosen)))
-    return Trials(f"{data.name}, {per_class} per class", scores, repeats="draws")
+    return SeedComparison(f"{data.name}, {per_class} per class", scores, repeats="draws")
 
 
 def autoencoder_of(data: Data, settings: Settings) -> Run:
@@ -82,7 +83,7 @@ def reconstructions(run: Run, data: Data, count: int = 8) -> Picture:
 
 
 def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, probe: Settings,
-               draws: int = 3) -> list[Trials]:
+               draws: int = 3) -> list[SeedComparison]:
     """A linear model on pixels, one on the autoencoder's features, and a network trained on the
     labels alone.
 
@@ -91,7 +92,7 @@ def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, prob
         net: settings of the network. probe: settings of both linear models.
 
     Returns:
-        One `Trials` for each number in `labels`.
+        One `SeedComparison` for each number in `labels`.
     """
     assert auto.model is not None
     # (N, width): what its bottleneck holds of each image
@@ -103,11 +104,11 @@ def unlabelled(data: Data, auto: Run, labels: Sequence[int], net: Settings, prob
         # seed by seed the same samples are drawn for all three
         scores = {way: [end_accuracy(few(source, count, seed), chosen.replace(seed=seed))
                         for seed in range(draws)] for way, (source, chosen) in ways.items()}
-        made.append(Trials(f"{data.name}, {count} per class", scores, repeats="draws"))
+        made.append(SeedComparison(f"{data.name}, {count} per class", scores, repeats="draws"))
     return made
 
 
-def supervised_wins(trials: Sequence[Trials]) -> str:
+def supervised_wins(trials: Sequence[SeedComparison]) -> str:
     """Where labels beat the autoencoder's features, where they do not, in one sentence per
     number of labels.
     """

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.ensembles import bagging, models_of, probabilities
-from recipe_widgets.lessons.common.comparison import PALETTE
-from recipe_widgets.lessons.common.trials import Trials
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import train_many
 
 
@@ -39,9 +39,9 @@ class Bags:
         """
         return self.variance_all[way] / max(self.variance_one[way], 1e-12)
 
-    def gain(self, way: str) -> Trials:
+    def gain(self, way: str) -> SeedComparison:
         """The average against a single member, group by group."""
-        return Trials(f"{self.title}, {way}",
+        return SeedComparison(f"{self.title}, {way}",
                       {"one member": self.one[way], f"average of {self.members}": self.all_[way]},
                       repeats="groups")
 
@@ -53,7 +53,7 @@ class Bags:
             f"{self.gain(way).verdict(f'average of {self.members}')} Variance of the predictions: "
             f"{self.share(way):.0%} of one member's." for way in self.one
         ]
-        full = Trials(self.title, self.all_, repeats="groups")  # averages against one another
+        full = SeedComparison(self.title, self.all_, repeats="groups")  # averages against one another
         rows += [full.verdict(way) for way in self.all_ if way != full.base]
         return "\n".join(rows)
 

@@ -15,10 +15,10 @@ from torch import nn
 
 from recipe_widgets.core import RecipeError, Run, Settings, generator
 from recipe_widgets.data import Data, Split
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
-from recipe_widgets.lessons.common.trials import Trials
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.models import Dropout, build_model
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.training import eval_mode, train_many
 
@@ -245,11 +245,11 @@ def variance_shift(run: Run, split: Split) -> Shift:
 
 
 def dropout_and_norm(data: Data, settings: Settings, dropout: float = 0.5,
-                     seeds: int = 4) -> Trials:
+                     seeds: int = 4) -> SeedComparison:
     """Neither, one of them, both: dropout and BatchNorm in one network."""
     ways = {"neither": settings, f"dropout {dropout:g}": settings.replace(dropout=dropout),
             "BatchNorm": settings.replace(norm="batch"),
             f"BatchNorm + dropout {dropout:g}": settings.replace(norm="batch", dropout=dropout)}
     scores = {way: [run.history.last("val_accuracy") for run in train_many(data, one, range(seeds))]
               for way, one in ways.items()}
-    return Trials(f"{data.name}, {data.train.size} samples", scores)
+    return SeedComparison(f"{data.name}, {data.train.size} samples", scores)

@@ -6,10 +6,10 @@ import numpy as np
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
+from recipe_widgets.lessons.common.comparison import beside as beside
 from recipe_widgets.lessons.common.sweeps import sweep as sweep
 from recipe_widgets.lessons.common.sweeps import sweeps_beside as sweeps_beside
-from recipe_widgets.lessons.common.trials import Trials
-from recipe_widgets.lessons.common.trials import beside as beside
 from recipe_widgets.training import evaluate, train_many
 from recipe_widgets.training.early_stopping import final_accuracy
 
@@ -30,7 +30,7 @@ def check_regularised(data: Data, base: Settings, mine: Settings, seeds: int = 6
         return "Nothing has changed yet: give dropout, weight_decay or label_smoothing a value."
     pairs = [train_many(data, one, range(seeds)) for one in (base, mine)]
     before, after = ([final_accuracy(run) for run in runs] for runs in pairs)
-    trials = Trials(f"{data.name}, {data.train.size} samples",
+    trials = SeedComparison(f"{data.name}, {data.train.size} samples",
                     {"as before": before, "yours": after})
     # training accuracy (0 to 1): tells a regularisation that is too strong from one too weak
     learnt = float(np.mean([evaluate(run.model, data.train).accuracy

@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import train_many
 
 Floats = npt.NDArray[np.float64]

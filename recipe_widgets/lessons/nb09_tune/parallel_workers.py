@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.files import write_whole
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 
 NAME = "shared"  # of the search, by which the workers find it
 

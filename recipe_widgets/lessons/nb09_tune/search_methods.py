@@ -11,9 +11,9 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
 from recipe_widgets.lessons.nb09_tune.accuracy_landscape import Landscape
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.tune.search_space import Range
 from recipe_widgets.tune.staged_search import KEPT

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.rules.statistics import paired
 from recipe_widgets.tune import Categorical, Finalists, Space, Tuning, tune
 from recipe_widgets.tune.samplers import Pruner

@@ -23,11 +23,10 @@ from recipe_widgets.data import Data
 from recipe_widgets.ensembles import Ensemble
 from recipe_widgets.evaluation import Ledger, Proportion, proportion
 from recipe_widgets.evaluation.ledger import Expected
-from recipe_widgets.lessons.common.comparison import PALETTE
-from recipe_widgets.lessons.common.trials import quiet_run
+from recipe_widgets.lessons.common.comparison import quiet_run
 from recipe_widgets.models import count_parameters
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import titled_axes
+from recipe_widgets.plots.figures import PALETTE, titled_axes
 from recipe_widgets.training import evaluate
 
 Change = tuple[str, Mapping[str, Any], Expected, str]  # name, the one knob, what is expected, why

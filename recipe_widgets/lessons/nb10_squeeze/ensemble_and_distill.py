@@ -12,10 +12,12 @@ from torch import nn
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.ensembles import Ensemble, Gain, distill, gain, models_of
-from recipe_widgets.lessons.common.comparison import PALETTE
-from recipe_widgets.lessons.common.trials import GLANCE, Trials, beside
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
+from recipe_widgets.lessons.common.comparison import GLANCE
 from recipe_widgets.models import count_parameters
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
+from recipe_widgets.plots.seed_comparison import plot_seed_comparisons
 from recipe_widgets.training import evaluate, train_many
 
 
@@ -87,7 +89,7 @@ def gains(data: Sequence[Data], models: Sequence[Sequence[nn.Module]]) -> Gains:
 class Distilled:
     """One net taught by labels and one taught by an ensemble, beside the ensemble itself."""
 
-    trials: Trials  # of the two nets, over the same seeds
+    trials: SeedComparison  # of the two nets, over the same seeds
     teacher: float  # validation accuracy of the ensemble, 0 to 1
     parameters: tuple[int, int]  # of the student, of the teacher
 
@@ -124,14 +126,14 @@ def distilled(data: Data, settings: Settings, teachers: Sequence[nn.Module], see
     student = runs[0].model
     assert student is not None
     return Distilled(
-        Trials(data.name, {"one net, labels": plain, "one net, taught by the ensemble": soft}),
+        SeedComparison(data.name, {"one net, labels": plain, "one net, taught by the ensemble": soft}),
         evaluate(teacher, data.validation).accuracy,
         (count_parameters(student), count_parameters(teacher)))
 
 
 def plot_distilled(*found: Distilled) -> Picture:
     """A dot per seed; the ensemble as a dashed line."""
-    picture = beside(*(one.trials for one in found),
+    picture = plot_seed_comparisons(*(one.trials for one in found),
                      title="Taught by labels or by the ensemble (dashed: the ensemble)")
     for axes, one in zip(picture.figure.axes, found, strict=True):
         axes.axvline(100 * one.teacher, color="black", linestyle="--", linewidth=1)

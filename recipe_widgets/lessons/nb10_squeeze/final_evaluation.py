@@ -35,8 +35,8 @@ from recipe_widgets.evaluation import (
     proportion,
     worst_mistakes,
 )
-from recipe_widgets.lessons.common.comparison import PALETTE
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import PALETTE
 
 
 def openings(data: Data) -> int:

@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.common.comparison import LINES, PALETTE
-from recipe_widgets.lessons.common.trials import Trials, points
+from recipe_widgets.evaluation.seed_comparison import SeedComparison, points
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
+from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import Training, WeightAverage, evaluate, train, train_many
 from recipe_widgets.training.validation import stratified_subset
@@ -140,7 +140,7 @@ class Averaged:
     title: str
     steps: npt.NDArray[np.int64]  # (points,)
     curves: Mapping[str, npt.NDArray[np.float64]]  # by way: accuracy (seeds, points), 0 to 1
-    end: Trials  # at the end
+    end: SeedComparison  # at the end
 
     def jumps(self, way: str) -> float:
         """How far the accuracy moves from point to point in the second half, mean (points)."""
@@ -176,7 +176,7 @@ def averaged(data: Data, settings: Settings, seeds: int = 4, decay: float = 0.98
                                      if run.model is not None]
     steps = np.arange(1, looks + 1) * max(1, settings.max_steps // looks)
     return Averaged(data.name, steps, {way: np.array(rows) for way, rows in curves.items()},
-                    Trials(data.name, end))
+                    SeedComparison(data.name, end))
 
 
 def _one(data: Data, settings: Settings, decay: float,

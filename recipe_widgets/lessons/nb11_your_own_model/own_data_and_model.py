@@ -25,7 +25,7 @@ from recipe_widgets.core.plain import read_text
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import proportion
 from recipe_widgets.export import save_script
-from recipe_widgets.lessons.common.claims import claim as claim
+from recipe_widgets.lessons.common.comparison import claim as claim
 from recipe_widgets.lessons.common.comparison import compare as compare
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic import findings as findings

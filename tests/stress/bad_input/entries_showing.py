@@ -15,7 +15,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons import nb00_start_here as start
 from recipe_widgets.lessons import nb03_check_the_machinery as machinery
 from recipe_widgets.lessons import nb04_signals_inside as signals
-from recipe_widgets.lessons.common.comparison import Comparison, compare
+from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES
 from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import DecisionPath
 from recipe_widgets.training import train_many
@@ -143,7 +143,7 @@ PANELS = [
 ]
 
 LESSONS = [
-    Entry("lessons.common.Comparison", Comparison, lambda: {"runs": _many()},
+    Entry("lessons.common.Comparison", RunComparison, lambda: {"runs": _many()},
           use=lambda made: made.table()),
     Entry("lessons.nb00_start_here.check_too_high", start.check_too_high,
           lambda: {"data": few_blobs(), "lr": 1.0, "seeds": 1}, heavy=True),
