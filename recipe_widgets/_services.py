@@ -49,7 +49,7 @@ def plot_mistakes(found: Mistakes) -> Picture:
 
 
 def plot_ledger(ledger: Ledger) -> Picture:
-    from recipe_widgets.plots.ledger import plot_ledger
+    from recipe_widgets.plots.evaluation import plot_ledger
 
     return plot_ledger(ledger)
 

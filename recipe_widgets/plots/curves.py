@@ -14,15 +14,20 @@ import numpy as np
 from recipe_widgets.core import Run
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.validation import validated, whole
+from recipe_widgets.rules.curve_shape import NO_FALL, ROSE
 
-BINS = 240  # points per curve: more than that cannot be seen in a picture of this size
+BINS = 240  # points per curve: more cannot be seen in a picture of this size
 Part = Literal["new", "other", "ghost", "pinned"]
 
 
 @dataclass(frozen=True)
 class PlottedRun:
-    """A run in the picture: the newest, the other branch of a fork, the run before, or one that
-    was pinned.
+    """A run in a chart.
+
+    Attributes:
+        part: "new" is the newest run, "other" the other branch of a fork, "ghost" the run before,
+            "pinned" one that the reader keeps.
+        label: for the legend; empty for the newest.
     """
 
     run: Run
@@ -79,29 +84,28 @@ class Chart:
 def charts(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -> tuple[Chart, Chart]:
     """The loss chart (log axis, nats) and the accuracy chart (per cent)."""
     longest = max([_length(one.run) for one in shown] or [100])
-    loss = [
-        curve for one, number in _numbered(shown) for curve in _curves(one, number, "loss", 1.0)
-    ]
-    hits = [
-        curve for one, number in _numbered(shown)
-        for curve in _curves(one, number, "accuracy", 100.0)
-    ]
-    bands = {title: tuple(r for r in ribbons if r.chart == title) for title in ("loss", "accuracy")}
-    low, high = _log_limits([curve.y for curve in loss] + [r.middle for r in bands["loss"]])
-    return (Chart("loss", "nats", True, longest, low, high, tuple(loss), bands["loss"]),
-            Chart("accuracy", "%", False, longest, 0.0, 100.0, tuple(hits), bands["accuracy"]))
+    # shares become per cent
+    loss, accuracy = (tuple(line for one, number in _numbered(shown)
+                            for line in _lines(one, number, column, factor))
+                      for column, factor in (("loss", 1.0), ("accuracy", 100.0)))
+    loss_bands, accuracy_bands = (tuple(band for band in ribbons if band.chart == title)
+                                  for title in ("loss", "accuracy"))
+    low, high = _log_limits([line.y for line in loss] + [band.middle for band in loss_bands])
+    return (Chart("loss", "nats", True, longest, low, high, loss, loss_bands),
+            Chart("accuracy", "%", False, longest, 0.0, 100.0, accuracy, accuracy_bands))
 
 
 def _length(run: Run) -> float:
     """Steps on the axis. A run without a known end grows in steps: 100, 200, 500, 1000, ..."""
     planned = run.newest.max_steps
-    if planned < 10**9:
+    if planned < 10**9:  # the largest that Settings take stands for "until it is stopped"
         return planned
     decade = 10.0 ** math.floor(math.log10(max(run.steps_done, 100)))
-    return next(decade * f for f in (1, 2, 5, 10) if decade * f >= run.steps_done)
+    return next(decade * factor for factor in (1, 2, 5, 10) if decade * factor >= run.steps_done)
 
 
 def _numbered(shown: Sequence[PlottedRun]) -> list[tuple[PlottedRun, int]]:
+    """Each run with the number of its pin, 1 to 4: there are four styles for pinned runs."""
     pins = 0
     found = []
     for one in shown:
@@ -110,23 +114,25 @@ def _numbered(shown: Sequence[PlottedRun]) -> list[tuple[PlottedRun, int]]:
     return found
 
 
-def _curves(one: PlottedRun, number: int, column: str, factor: float) -> list[ChartLine]:
+def _lines(one: PlottedRun, number: int, column: str, factor: float) -> list[ChartLine]:
     prefix = {"new": "", "other": "other-", "ghost": "ghost-", "pinned": f"pin{number}-"}[one.part]
-    kinds = ["val"
-             ] if one.part == "pinned" and f"val_{column}" in one.run.history else ["train", "val"]
-    return [_curve(one, f"{kind}_{column}", f"{prefix}{kind}", factor) for kind in kinds]
+    # of a pinned run the validation alone, so that the chart stays readable
+    val_only = one.part == "pinned" and f"val_{column}" in one.run.history
+    kinds = ["val"] if val_only else ["train", "val"]
+    return [_line(one, f"{kind}_{column}", f"{prefix}{kind}", factor) for kind in kinds]
 
 
 _KINDS = {"train": "training batches", "val": "validation"}
 
 
-def _curve(one: PlottedRun, column: str, role: str, factor: float) -> ChartLine:
+def _line(one: PlottedRun, column: str, role: str, factor: float) -> ChartLine:
     x, y = one.run.history.arrays(column)
-    kept = np.isfinite(y)
+    kept = np.isfinite(y)  # steps without a look at the validation set are NaN
     x, y = downsample(x[kept].astype(float), y[kept] * factor)
     kind = _KINDS[role.rsplit("-")[-1]]
-    label = {"ghost": one.label, "pinned": one.label}.get(
-        one.part) or (f"{one.label}, {kind}" if one.label else kind)
+    label = ", ".join(filter(None, [one.label, kind]))
+    if one.part in ("ghost", "pinned") and one.label:
+        label = one.label  # one name for both of their lines
     return ChartLine(label, role, x, y)
 
 
@@ -141,7 +147,7 @@ def downsample(x: np.ndarray, y: np.ndarray,
                           expected="two arrays (n,) of equal length")
     if len(x) <= bins:
         return x, y
-    edges = np.linspace(0, len(x), bins + 1).astype(int)[:-1]
+    edges = np.linspace(0, len(x), bins + 1).astype(int)[:-1]  # where each stretch begins
     counts = np.diff([*edges, len(x)])
     return np.add.reduceat(x, edges) / counts, np.add.reduceat(y, edges) / counts
 
@@ -162,6 +168,7 @@ def _step_down(value: float) -> float:
     """
     size = abs(value)
     decade = 10.0 ** math.floor(math.log10(size))
+    # 1e-9: log10 of a number such as 0.3 is not exact
     steps = [decade, 3 * decade, 10 * decade]
     if value > 0:
         return max(step for step in steps if step <= size * (1 + 1e-9))
@@ -180,17 +187,18 @@ def headline(shown: Sequence[PlottedRun]) -> str:
     other = next((one for one in reversed(shown[:-1])
                   if one.part in ("other", "ghost") and one.run.steps_done), None)
     if "val_accuracy" in run.history:
-        looked = f"{run.settings.eval_samples:,} validation samples" if run.settings.eval_samples else "the validation set"
-        text = f"{run.what} gets {run.history.last('val_accuracy'):.1%} of {looked} right"
+        samples = run.settings.eval_samples  # 0: all of them
+        judged = f"{samples:,} validation samples" if samples else "the validation set"
+        text = f"{run.what} gets {run.history.last('val_accuracy'):.1%} of {judged} right"
         if other is not None and "val_accuracy" in other.run.history:
             text += f", {_against(other)} {other.run.history.last('val_accuracy'):.1%}"
         return f"{text} ({run.steps_done:,} steps)"
     losses = run.history.arrays("train_loss")[1]
-    tail = float(np.median(losses[-max(1, len(losses) // 20):]))
-    head = float(np.median(losses[:5]))
-    word = "falls" if tail < 0.93 * head else "rises" if tail > 1.05 * head else "stays"
-    moved = f"stays near {tail:.2g}" if word == "stays" else f"{word} from {head:.2g} to {tail:.2g}"
-    return f"{run.what}: the training loss {moved} in {run.steps_done:,} steps"
+    first = float(np.median(losses[:5]))  # medians: single batches jump
+    last = float(np.median(losses[-max(1, len(losses) // 20):]))
+    word = "falls" if last < NO_FALL * first else "rises" if last > ROSE * first else "stays"
+    ends = f"near {last:.2g}" if word == "stays" else f"from {first:.2g} to {last:.2g}"
+    return f"{run.what}: the training loss {word} {ends} in {run.steps_done:,} steps"
 
 
 def _against(other: PlottedRun) -> str:
@@ -202,8 +210,9 @@ def describe(run: Run | None) -> str:
     """The curves in words, for readers who cannot see them."""
     if run is None or not len(run.history):
         return "Loss and accuracy over training steps; nothing has been trained yet."
-    history, first = run.history, run.history.arrays("train_loss")[1][0]
-    text = f"Training loss went from {first:.3g} to {history.last('train_loss'):.3g} in {len(history)} steps"
+    history = run.history
+    first, last = history.arrays("train_loss")[1][0], history.last("train_loss")
+    text = f"Training loss went from {first:.3g} to {last:.3g} in {len(history)} steps"
     if "val_accuracy" in history:
         text += f"; validation accuracy is {history.last('val_accuracy'):.1%}"
     return f"{text}. Run {run.status}. {run.message}".strip()
