@@ -14,14 +14,19 @@ from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.evaluation.predictions import Floats, Predictions, as_predictions, labels_of
 
 FEW = 25  # discordant samples below which McNemar's exact test is taken, as textbooks do
+SIGNIFICANT = 0.05  # p below which a difference is called one
 _CHUNK = 200  # resamples at a time: bounds the memory at 200 N numbers
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """`only_a`, `only_b`: samples that one alone has right. `p`: how likely so unequal a pair of
-    counts is, were both equally good. `exact`: whether p is binomial rather than from
-    chi-squared."""
+    """What McNemar's test found.
+
+    Attributes:
+        both, only_a, only_b, neither: samples that both, one alone or none has right.
+        p: how likely so unequal a pair of counts is, were both equally good.
+        exact: whether p is binomial rather than from chi-squared.
+    """
 
     both: int
     only_a: int
@@ -33,11 +38,11 @@ class McNemar:
 
     def __str__(self) -> str:
         side = "A" if self.only_a > self.only_b else "B"
-        verdict = f"{side} is better" if self.p < 0.05 else "no difference that could not be chance"
-        return (
-            f"A alone is right on {self.only_a:,}, B alone on {self.only_b:,} of "
-            f"{self.both + self.only_a + self.only_b + self.neither:,} samples: p = {self.p:.3g}, {verdict}"
-        )
+        verdict = (f"{side} is better" if self.p < SIGNIFICANT
+                   else "no difference that could not be chance")
+        total = self.both + self.only_a + self.only_b + self.neither
+        return (f"A alone is right on {self.only_a:,}, B alone on {self.only_b:,} of {total:,} "
+                f"samples: p = {self.p:.3g}, {verdict}")
 
 
 @validated
@@ -50,11 +55,11 @@ def mcnemar(a: Any, b: Any, truth: Any, exact: bool | None = None) -> McNemar:
             continuity correction.
     """
     first, second = _pair(a, b, truth)
-    table = np.zeros((2, 2), np.int64)
+    table = np.zeros((2, 2), np.int64)  # rows: A right, A wrong; columns: B right, B wrong
     np.add.at(table, ((~first.right).astype(int), (~second.right).astype(int)), 1)
     (both, only_a), (only_b, neither) = table.tolist()
     exact = only_a + only_b < FEW if exact is None else exact
-    if only_a + only_b == 0:
+    if only_a + only_b == 0:  # nothing to count: the statistic would be 0/0
         return McNemar(both, 0, 0, neither, 1.0, exact, 0.0)
     from statsmodels.stats.contingency_tables import mcnemar as test
 
@@ -77,10 +82,10 @@ class Difference:
     resamples: int
 
     def __str__(self) -> str:
-        verdict = "A is better" if self.low > 0 else "B is better" if self.high < 0 else "could be chance"
-        return (
-            f"A - B = {self.value:+.4f} ({self.level:.0%} interval {self.low:+.4f} to {self.high:+.4f}; "
-            f"{self.n:,} samples): {verdict}")
+        verdict = ("A is better" if self.low > 0 else "B is better" if self.high < 0
+                   else "could be chance")
+        return (f"A - B = {self.value:+.4f} ({self.level:.0%} interval {self.low:+.4f} to "
+                f"{self.high:+.4f}; {self.n:,} samples): {verdict}")
 
 
 @validated
@@ -102,15 +107,16 @@ def bootstrap_difference(a: Any, b: Any, truth: Any = None, *,
         gain = _numbers(a) - _same_length(_numbers(b), _numbers(a))
     else:
         first, second = _pair(a, b, truth)
-        gain = first.right.astype(np.float64) - second.right
+        gain = first.right.astype(np.float64) - second.right  # (N,) of -1, 0 and 1
     if len(gain) < 2:
         raise RecipeError("bootstrap_difference", found=f"{len(gain)} samples",
                           expected="2 samples or more")
     value = float(gain.mean())
-    if not np.ptp(gain):
+    if not np.ptp(gain):  # all equal: so is the mean of every resample
         return Difference(value, value, value, len(gain), level, resamples)
     from scipy.stats import bootstrap
 
+    # scipy wants numpy's generator; its seed comes from ours, as all random numbers do
     start = int(torch.randint(2**62, (), generator=generator(seed, "check")))
     found = bootstrap((gain, ), np.mean, confidence_level=level, n_resamples=resamples,
                       batch=_CHUNK, vectorized=True, method="percentile",
@@ -120,9 +126,14 @@ def bootstrap_difference(a: Any, b: Any, truth: Any = None, *,
 
 @dataclass(frozen=True)
 class Kappa:
-    """Cohen's `value`: agreement beyond chance, 1 is perfect, 0 is chance; NaN where both use one
-    label only.
-    `agreement`: the plain share of equal labels. `low`, `high`: normal interval."""
+    """Cohen's kappa.
+
+    Attributes:
+        value: agreement beyond chance, 1 is perfect, 0 is chance; NaN where both use one label
+            only.
+        low, high: its normal interval with the confidence `level`.
+        agreement: the plain share of equal labels, 0 to 1.
+    """
 
     value: float
     low: float
@@ -134,9 +145,8 @@ class Kappa:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return f"kappa is not defined: both use one label only ({self.n:,} samples)"
-        return (
-            f"kappa {self.value:.3f} ({self.level:.0%} interval {self.low:.3f} to {self.high:.3f}); "
-            f"{self.agreement:.1%} of {self.n:,} labels agree")
+        return (f"kappa {self.value:.3f} ({self.level:.0%} interval {self.low:.3f} to "
+                f"{self.high:.3f}); {self.agreement:.1%} of {self.n:,} labels agree")
 
 
 @validated
@@ -146,6 +156,7 @@ def kappa(a: Any, b: Any,
     first, second = labels_of(a, "first labels"), labels_of(b, "second labels")
     _same_length(first, second)
     used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    # labels that nobody used would only make the table large
     table = np.zeros((len(used), len(used)), np.int64)
     np.add.at(table, (places[:len(first)], places[len(first):]), 1)
     agreement = float((first == second).mean())
@@ -154,11 +165,10 @@ def kappa(a: Any, b: Any,
     from scipy.stats import norm
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    with np.errstate(
-            invalid="ignore",
-            divide="ignore"):  # in full agreement the variance is 0, or a rounding below it
+    # in full agreement the variance is 0, or a rounding below it
+    with np.errstate(invalid="ignore", divide="ignore"):
         found = cohens_kappa(table)
-    half = float(norm.ppf(0.5 + level / 2)) * float(np.nan_to_num(found.std_kappa))
+    half = float(norm.ppf(0.5 + level / 2)) * float(np.nan_to_num(found.std_kappa))  # of interval
     value = float(found.kappa)
     return Kappa(value, max(-1.0, value - half), min(1.0, value + half), agreement, len(first),
                  level)

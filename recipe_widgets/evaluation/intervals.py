@@ -40,6 +40,7 @@ def proportion(hits: Annotated[int, whole(0, 2**53)], n: Annotated[int, whole(1,
                           expected="0 <= hits <= n and n >= 1")
     from statsmodels.stats.proportion import proportion_confint
 
+    # (value + z²/2n ± ...) / (1 + z²/n): unlike the normal interval never beyond 0 and 1
     low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
     value = hits / n  # rounding may put an end beyond it
     return Proportion(value, min(value, max(0.0, float(low))), max(value, min(1.0, float(high))),

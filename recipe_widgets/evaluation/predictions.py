@@ -16,7 +16,8 @@ from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Split
 from recipe_widgets.training import eval_mode
 
-MOST_CLASSES = 100_000
+MOST_CLASSES = 100_000  # a label above it is an id or a year
+TINY = 1e-300  # of a probability: below it the logarithm would be minus infinity
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -46,8 +47,9 @@ class Predictions:
     @property
     def classes(self) -> int:
         """K: as many as there are scores, or one more than the highest label."""
-        return self.scores.shape[1] if self.scores is not None else int(
-            max(self.labels.max(), self.truth.max())) + 1
+        if self.scores is not None:
+            return self.scores.shape[1]
+        return int(max(self.labels.max(), self.truth.max())) + 1
 
     @property
     def probabilities(self) -> Floats:
@@ -59,6 +61,7 @@ class Predictions:
         if self.scores is None:
             raise RecipeError("Predictions", found="labels alone", expected="probabilities (N, K)",
                               mend="Hand in model(x).softmax(1), or a model and a split.")
+        # 1e-3: room for probabilities that were rounded
         if self.scores.min() < 0 or np.abs(self.scores.sum(1) - 1).max() > 1e-3:
             raise RecipeError("Predictions", found="scores that are no probabilities",
                               expected="rows that sum to 1", mend="Take logits.softmax(1).")
@@ -76,10 +79,10 @@ def as_predictions(given: Any, truth: Any) -> Predictions:
     Raises:
         RecipeError: different lengths, no samples, NaN, labels that are no whole numbers from 0.
     """
-    if isinstance(given, Predictions):
+    if isinstance(given, Predictions):  # so that several numbers take one pass of the model
         return given
     if isinstance(given, nn.Module):
-        return _asked(given, truth)
+        return _of_model(given, truth)
     y = labels_of(truth, "truth")
     scores = None
     found = _array(given, "answers")
@@ -97,7 +100,7 @@ def as_predictions(given: Any, truth: Any) -> Predictions:
     return Predictions(labels.astype(np.int64), y, scores)
 
 
-def _asked(model: nn.Module, split: Any) -> Predictions:
+def _of_model(model: nn.Module, split: Any) -> Predictions:
     if not isinstance(split, Split):
         raise RecipeError(
             "Truth", found=type(split).__name__, expected="a split such as data.validation",
@@ -140,6 +143,7 @@ def _array(values: Any, what: str) -> npt.NDArray[Any]:
     try:
         if isinstance(values, torch.Tensor):
             values = values.detach().cpu()
+            # numpy knows no bfloat16
             values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
         found = np.asarray(values)
     except (TypeError, ValueError, RuntimeError):  # ragged lists, sparse tensors, those without numbers
@@ -152,8 +156,8 @@ def _array(values: Any, what: str) -> npt.NDArray[Any]:
 
 def _finite(scores: Floats) -> Floats:
     if not len(scores) or scores.shape[1] < 2 or not np.isfinite(scores).all():
-        bad = f"shape {scores.shape}" if scores.ndim < 2 or not scores.size or scores.shape[
-            1] < 2 else "NaN or infinity"
+        shape_is_wrong = scores.ndim < 2 or not scores.size or scores.shape[1] < 2
+        bad = f"shape {scores.shape}" if shape_is_wrong else "NaN or infinity"
         raise RecipeError("The answers", found=bad,
                           expected="finite scores (N, K) of two classes or more")
     return scores
