@@ -18,9 +18,9 @@ from recipe_widgets.ensembles import (
     gain_of,
     models_of,
     probabilities,
-    train_many,
 )
 from recipe_widgets.models import build_model
+from recipe_widgets.training import train_many
 
 SHORT = Settings(width=16, max_steps=40, batch_size=32)
 
