@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from recipe_widgets.cli.common import Commands, add_command, add_report_options
 
@@ -28,7 +27,6 @@ def run(chosen: argparse.Namespace) -> int:
     """Run the script; its own exit status, or 3 where --fail-on is met."""
     from recipe_widgets.watch import run_script
 
-    which = {"module": chosen.module, "select": chosen.select, "ignore": chosen.ignore}
-    return run_script(Path(chosen.script), chosen.arguments, chosen.steps, json=chosen.json,
-                      html=chosen.html, fail_on=chosen.fail_on,
-                      **{name: value for name, value in which.items() if value})
+    return run_script(chosen.script, chosen.arguments, chosen.steps, module=chosen.module,
+                      select=chosen.select, ignore=chosen.ignore, json=chosen.json,
+                      html=chosen.html, fail_on=chosen.fail_on)

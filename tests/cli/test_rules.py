@@ -105,7 +105,7 @@ def test_the_shell_goes_before_what_the_function_returns(project: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-@pytest.mark.parametrize("words", [["check", "cli_project:build"]])
+@pytest.mark.parametrize("words", [["check", "cli_project:build"], ["watch", "cli_script.py"]])
 def test_a_name_that_is_no_rule_gives_2(project: Path, option: str, words: list[str],
                                         capsys: pytest.CaptureFixture[str]) -> None:
     assert main([words[0], option, "los_at_init", words[1]]) == 2
@@ -123,3 +123,21 @@ def test_severities_are_spelled_alike(command: str, word: str, severity: str) ->
 def test_without_fail_on_a_check_fails_on_errors_and_a_watched_script_on_nothing() -> None:
     assert parser().parse_args(["check", "target"]).fail_on == "error"
     assert parser().parse_args(["watch", "target"]).fail_on is None
+
+
+@pytest.mark.parametrize(("options", "status"), [([], 0), (["--fail-on", "error"], 3),
+                                                 (["--fail-on", "note"], 3),
+                                                 (["--fail-on", "error", "--ignore",
+                                                   "grads_are_cleared"], 0),
+                                                 (["--fail-on", "error", "--select",
+                                                   "loss_at_init"], 0)])
+def test_one_exit_rule_for_a_watched_script(project: Path, options: list[str], status: int) -> None:
+    assert main(["watch", *options, "cli_script.py"]) == status
+
+
+def test_a_module_is_watched_as_python_runs_it(project: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", "--fail-on", "error", "-m", "cli_script", "--lr", "1"]) == 3
+    told = capsys.readouterr()
+    assert "__main__ ['--lr', '1']" in told.out
+    assert "grads_are_cleared" in told.err
