@@ -15,7 +15,7 @@ import torch
 from recipe_widgets.checks import plain_learners
 from recipe_widgets.checks.check_decorator import CannotTellError
 from recipe_widgets.checks.data_subject import data_check
-from recipe_widgets.checks.sample_sets import DataSource, SampleSet, classes_of, finite
+from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, classes_of, finite
 from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules.class_balance import ClassCounts
@@ -29,7 +29,7 @@ _QUICK, _IMAGES = 1500, 600
 
 
 @data_check(stage="data", place=1)
-def class_balance(source: DataSource) -> ClassCounts:
+def class_balance(source: DataSubject) -> ClassCounts:
     """Are all classes there, in similar shares, and mixed over the batches?
 
     `class_balance(data)`, `class_balance(x, y)`. A class that other splits have and the training
@@ -83,7 +83,7 @@ class Predicted:
 
 
 @data_check(stage="data", place=7)
-def label_errors(source: DataSource, *, probabilities: Any = None,
+def label_errors(source: DataSubject, *, probabilities: Any = None,
                  seconds: Annotated[float, real(0)] = 220.0,
                  epochs: Annotated[float, real(0, 1000, above=True)] = 8.0,
                  folds: Annotated[int, whole(2, 100)] = 2, mirrored: bool | None = None,
@@ -184,7 +184,7 @@ def as_table(x: torch.Tensor) -> Array:
     return x.reshape(len(x), -1).double().numpy()
 
 
-def quick_predictions(source: DataSource, part: SampleSet) -> Predicted:
+def quick_predictions(source: DataSubject, part: SampleSet) -> Predicted:
     """Of some samples of one part, made once for all checks."""
     key = f"predicted {id(part)}"
     if key not in source.shared:
@@ -267,7 +267,7 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
 
 
 @data_check(stage="data", place=6)
-def label_alignment(source: DataSource, *, seconds: Annotated[float, real(0)] = 6.0) -> PredictionGain:
+def label_alignment(source: DataSubject, *, seconds: Annotated[float, real(0)] = 6.0) -> PredictionGain:
     """Do the labels have anything to do with the inputs, or were they shuffled apart?
 
     Plain learners are trained by cross-validation; where the labels go with the inputs, one of them

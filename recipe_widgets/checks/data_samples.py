@@ -14,7 +14,7 @@ import torch
 from recipe_widgets.checks.check_decorator import CannotTellError
 from recipe_widgets.checks.data_subject import data_check
 from recipe_widgets.checks.near_copies import near_pairs
-from recipe_widgets.checks.sample_sets import DataSource, SampleSet, broken_rows, finite
+from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, broken_rows, finite
 from recipe_widgets.core.validation import real
 from recipe_widgets.rules.duplicates import CopiedSamples
 from recipe_widgets.rules.input_range import InputStatistics
@@ -26,7 +26,7 @@ _DETAIL = 16  # pixels a side from which on two images cannot look alike by chan
 
 
 @data_check(stage="data", place=4)
-def duplicates(source: DataSource, *, near: bool = True, mirrored: bool | None = None,
+def duplicates(source: DataSubject, *, near: bool = True, mirrored: bool | None = None,
                progress: bool = True) -> CopiedSamples:
     """Which samples occur more than once, inside a split or across splits?
 
@@ -76,7 +76,7 @@ def _paired(groups: Sequence[Sequence[tuple[int, int]]]) -> Array:
     return np.array(pairs, np.int64).reshape(-1, 4)
 
 
-def near_copies(source: DataSource, mirrored: bool | None, progress: bool) -> tuple[Array, Array]:
+def near_copies(source: DataSubject, mirrored: bool | None, progress: bool) -> tuple[Array, Array]:
     """Near copies (n, 4) that are no exact ones, and their similarity (n,); of the parts that
     hold images of one kind.
     """
@@ -103,7 +103,7 @@ def near_copies(source: DataSource, mirrored: bool | None, progress: bool) -> tu
     return source.shared[key]  # type: ignore[no-any-return]
 
 
-def searchable(source: DataSource) -> bool:
+def searchable(source: DataSubject) -> bool:
     """Are there images with detail enough for near copies, and time to look for them?"""
     first = source.parts[0]
     return first.of_images and min(first.x.shape[2:]) >= _DETAIL and not (
@@ -130,7 +130,7 @@ def _clashes(exact: Array, parts: Sequence[SampleSet]) -> int:
 
 
 @data_check(stage="data", place=5)
-def outliers(source: DataSource, *, cutoff: Annotated[float, real(0)] = 8.0,
+def outliers(source: DataSubject, *, cutoff: Annotated[float, real(0)] = 8.0,
              most: Annotated[int, real(0)] = 50) -> SampleScores:
     """Which samples stand out along simple axes: brightness, contrast, sharpness, ink, colour;
     columns of tables?
@@ -204,7 +204,7 @@ def robust(values: Array) -> Array:
 
 
 @data_check(stage="data", place=2)
-def input_range(source: DataSource) -> InputStatistics:
+def input_range(source: DataSubject) -> InputStatistics:
     """Do the inputs have a size that a net can work with: finite, of about unit spread, near zero?
 
     Judges what enters the model where that is known. Source: Bengio, Practical Recommendations,

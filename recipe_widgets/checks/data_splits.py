@@ -22,7 +22,7 @@ from recipe_widgets.checks.data_samples import (
     searchable,
 )
 from recipe_widgets.checks.data_subject import data_check
-from recipe_widgets.checks.sample_sets import DataSource, SampleSet, classes_of, finite
+from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, classes_of, finite
 from recipe_widgets.checks.training_copy import (
     seeded,
 )
@@ -38,7 +38,7 @@ _SHOWN = 600  # samples on which augmentation is judged
 
 
 @data_check("validation", stage="data", place=3)
-def split_leak(source: DataSource, *, near: bool = True, mirrored: bool | None = None,
+def split_leak(source: DataSubject, *, near: bool = True, mirrored: bool | None = None,
                progress: bool = True) -> SharedSamples:
     """Are samples of the training split in another one, as copies or near copies?
 
@@ -74,7 +74,7 @@ def _shared_samples(exact: Array, near: Array, similarity: Array, *, size: int,
 
 
 @data_check("preprocess_train", "preprocess_eval", stage="data", place=9)
-def train_eval_preprocessing(source: DataSource, *, preprocess_train: Callable[..., Any] | None = None,
+def train_eval_preprocessing(source: DataSubject, *, preprocess_train: Callable[..., Any] | None = None,
                              preprocess_eval: Callable[..., Any] | None = None,
                              samples: Annotated[int, whole(1, 10**6)] = 128) -> SamePipelines | TrainAndEvaluationInputs:
     """Does a raw sample look the same to the model in training and in evaluation, but for random
@@ -114,7 +114,7 @@ def _channels(x: torch.Tensor) -> Array:
     return values
 
 
-def _batches_alike(source: DataSource) -> TrainAndEvaluationInputs:
+def _batches_alike(source: DataSubject) -> TrainAndEvaluationInputs:
     if len(source.fed) < 2:
         raise CannotTellError(
             "needs preprocess_train and preprocess_eval, or training and validation batches")
@@ -130,7 +130,7 @@ def _batches_alike(source: DataSource) -> TrainAndEvaluationInputs:
 
 
 @data_check("augment", stage="data", place=8)
-def augmentation_keeps_label(source: DataSource, *, augment: Callable[..., Any] | None = None,
+def augmentation_keeps_label(source: DataSubject, *, augment: Callable[..., Any] | None = None,
                              seconds: Annotated[float, real(0)] = 6.0,
                              draws: Annotated[int, whole(1, 100)] = 2) -> AugmentedSamples:
     """Does an augmented sample still show what its label says?
@@ -156,7 +156,7 @@ def augmentation_keeps_label(source: DataSource, *, augment: Callable[..., Any] 
     return _recognised(part, x, y, new.reshape(draws, *x.shape), labels.reshape(draws, -1), seconds)
 
 
-def _plain(source: DataSource) -> SampleSet:
+def _plain(source: DataSubject) -> SampleSet:
     """Samples before augmentation: the reader's own, else those of validation, which ought not
     to be augmented.
     """

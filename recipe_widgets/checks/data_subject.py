@@ -22,17 +22,17 @@ from recipe_widgets.checks.check_decorator import (
     subject_options,
 )
 from recipe_widgets.checks.check_subject import Subject, rereadable
-from recipe_widgets.checks.sample_sets import DataSource, SampleSet, sample_set, sets_of
+from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, sample_set, sets_of
 from recipe_widgets.core import CheckResult, RecipeError, rng_guard
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 
 _MOST, _SECONDS = 4096, 3.0  # what is taken of a model's batches
-_seen: weakref.WeakKeyDictionary[Subject, DataSource] = weakref.WeakKeyDictionary()
+_seen: weakref.WeakKeyDictionary[Subject, DataSubject] = weakref.WeakKeyDictionary()
 
 
 def data_check(*names: str, stage: str, place: float) -> Callable[[Gather], Check]:
-    """Make a check of `gather(source, **options)`, source being a `DataSource`.
+    """Make a check of `gather(source, **options)`, source being a `DataSubject`.
 
     It is called as `check(data, labels=None, **options)`, where data is anything that
     `sample_sets.sets_of` takes; or, like any other check, with a `Subject` or with (model, batches,
@@ -52,7 +52,7 @@ def data_check(*names: str, stage: str, place: float) -> Callable[[Gather], Chec
 
 
 def _source_of(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options: dict[str, Any],
-            name: str) -> DataSource:
+            name: str) -> DataSubject:
     """Of the first arguments of a check; what else they hold goes to the options."""
     if isinstance(data, (Subject, nn.Module)) or (callable(data) and not hasattr(data, "__iter__")):
         batches, loss_fn = (*more, None, None)[:2]
@@ -70,7 +70,7 @@ def _source_of(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options
     if name == "split_leak" and (held := options.pop("validation", None)) is not None:
         data = {"train": data, "validation": held}
     parts = sets_of(data, labels, why=f"checks.{name}")
-    return DataSource(
+    return DataSubject(
         parts, num_classes=classes if classes is not None else getattr(data, "num_classes", None))
 
 
@@ -80,7 +80,7 @@ _OF_SUBJECT = {
 }
 
 
-def samples_of(target: Subject) -> DataSource:
+def samples_of(target: Subject) -> DataSubject:
     """The samples of a subject, gathered once: those that enter the model, and the reader's
     `data` where given.
     """
@@ -93,7 +93,7 @@ def samples_of(target: Subject) -> DataSource:
         data = ours if target.data is None else target.data
         parts = fed if data is None else sets_of(data, why="checks of the data", most=_MOST,
                                                   seconds=_SECONDS)
-        _seen[target] = DataSource(tuple(parts), tuple(fed), target.num_classes, quick=True)
+        _seen[target] = DataSubject(tuple(parts), tuple(fed), target.num_classes, quick=True)
     return _seen[target]
 
 
@@ -116,7 +116,7 @@ def _of_batches(target: Subject) -> SampleSet:
     return sample_set("train", x, y, tuple(starts), complete=False)
 
 
-def _guarded(gather: Gather, source: DataSource, options: dict[str, Any]) -> CheckResult:
+def _guarded(gather: Gather, source: DataSubject, options: dict[str, Any]) -> CheckResult:
     """Runs a check so that no random generator moves and no error of the reader's data gets out."""
     name = gather.__name__
     with rng_guard(), warnings.catch_warnings():

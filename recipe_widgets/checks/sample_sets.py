@@ -60,7 +60,7 @@ class SampleSet:
 
 
 @dataclass(frozen=True, eq=False)
-class DataSource:
+class DataSubject:
     """What a data check looks at. `fed` are the samples as they enter the model, where that is
     known.
 

@@ -29,7 +29,7 @@ def status_html(text: str, css_class: str = "", tag: str = "div") -> str:
     return f'<{tag} class="{css_class}" role="status">{html.escape(text)}</{tag}>'
 
 
-class Worker(Protocol):
+class PanelWorker(Protocol):
     """What computes behind a panel: a live session, a search, a queue of measurements."""
 
     def close(self, wait: bool = True) -> None: ...
@@ -59,7 +59,7 @@ class WorkingPanel(Panel):
     itself.
     """
 
-    def _close_with(self, worker: Worker) -> None:
+    def _close_with(self, worker: PanelWorker) -> None:
         """Close the worker and all widgets when the panel is closed or dropped; call this last in
         `__init__`.
         """
@@ -78,7 +78,7 @@ class WorkingPanel(Panel):
             self._finalizer.detach()
 
 
-def _discard(worker: Worker, widget: widgets.Widget) -> None:
+def _discard(worker: PanelWorker, widget: widgets.Widget) -> None:
     worker.close(wait=False)  # it may be the trainer thread that drops the panel
     close_widgets(widget)
 

@@ -202,7 +202,7 @@ def test_verdict_on_norms_goes_by_the_numbers() -> None:
     done: Any = SimpleNamespace(status="done")
     for none, batch, says in (([0.5, 0.6], [0.7, 0.8], "helps"), ([0.7, 0.8], [0.5, 0.6], "harms"),
                               ([0.5, 0.7], [0.6, 0.8], "no difference beyond")):
-        race = s.Race({"none, init x": [done, done], "batch, init x": [done, done]}, "d")
+        race = s.NetworkRace({"none, init x": [done, done], "batch, init x": [done, done]}, "d")
         object.__setattr__(race, "scores", lambda label, a=none, b=batch: a
                            if label.startswith("none") else b)
         assert says in s.norm_verdict({"x": race})

@@ -19,7 +19,7 @@ from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import (
     DecisionPath,
 )
 from recipe_widgets.lessons.nb08_regularise_the_model.dropout import (
-    Race,
+    DropoutRace,
     dropout_and_norm,
     dropout_race,
     mask_average,
@@ -70,7 +70,7 @@ def test_race_counts_steps_and_judges_the_claim() -> None:
         run_of([0.1, 0.9, 0.9, 0.7])
     ]
     never = [run_of([0.2, 0.3, 0.4, 0.4]) for _ in range(3)]
-    race = Race("toy", 0.8, {0.0: slow, 0.2: fast, 0.5: never})
+    race = DropoutRace("toy", 0.8, {0.0: slow, 0.2: fast, 0.5: never})
     assert race.steps_to(0.0) == [30, 30, 30]
     assert race.steps_to(0.2) == [20, 20, 20]
     assert race.steps_to(0.5) == [40, 40, 40]  # the whole run: at least so many
@@ -80,7 +80,7 @@ def test_race_counts_steps_and_judges_the_claim() -> None:
     assert "It holds in part" in said
     assert "comes sooner at rate 0.2, later at rate 0.5, neither clearly at no rate" in said
     assert "more accurate at no rate, less at rate 0.2, 0.5" in said
-    assert "It does not hold" in Race("toy", 0.8, {0.0: slow, 0.5: never}).verdict()
+    assert "It does not hold" in DropoutRace("toy", 0.8, {0.0: slow, 0.5: never}).verdict()
     assert "3 never got there" in str(race)
     assert "dropout 0.2: 20 steps to 80%" in race.plot().alt
 

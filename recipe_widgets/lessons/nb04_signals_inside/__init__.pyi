@@ -1,4 +1,4 @@
-from .activations import Race, activation_race, draw_activation, facts, one_sign, race
+from .activations import NetworkRace, activation_race, draw_activation, facts, one_sign, race
 from .filters_and_curves import curve_gallery, curve_variants, filters_over_time, smoothness
 from .recurrent_nets import check_clip, clip_race, draw_recurrent, radius_race, row_reader, unroll
 from .signal_depth import SCHEMES, check_std, draw_signals, propagate, signal_grid, sum_std
@@ -14,7 +14,7 @@ from .signals_in_training import (
 
 __all__ = [
     "SCHEMES",
-    "Race",
+    "NetworkRace",
     "activation_race",
     "check_clip",
     "check_std",

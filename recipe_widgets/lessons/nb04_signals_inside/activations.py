@@ -159,7 +159,7 @@ class OneSign:
 
 @validated
 @dataclass(frozen=True)
-class Race(RunComparison[str]):
+class NetworkRace(RunComparison[str]):
     """Comparison of networks that also differ in their size."""
 
     data_name: str = ""
@@ -212,7 +212,7 @@ class Race(RunComparison[str]):
 
 @validated
 def race(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
-         seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
+         seeds: Annotated[int, whole(1, 1000)] = 3) -> NetworkRace:
     """Train each variant from every seed."""
     bar = tqdm(variants.items(), desc=data.name, unit="variant", leave=False)
     runs = {name: train_many(data, settings, range(seeds)) for name, settings in bar}
@@ -220,13 +220,13 @@ def race(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
         name: count_parameters(build_model(s, data.shape, data.num_classes))
         for name, s in variants.items()
     }
-    return Race(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
+    return NetworkRace(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 
 @validated
 def activation_race(data: Data, settings: Settings,
                     names: Annotated[Sequence[str], some_of(*NAMES)] = RACED,
-                    seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
+                    seeds: Annotated[int, whole(1, 1000)] = 3) -> NetworkRace:
     """The same MLP with each activation. Maxout has twice the weights in front of each hidden
     layer.
     """

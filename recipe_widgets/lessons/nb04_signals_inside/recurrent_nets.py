@@ -15,7 +15,7 @@ from tqdm import tqdm
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
-from recipe_widgets.lessons.nb04_signals_inside.activations import Race, rng
+from recipe_widgets.lessons.nb04_signals_inside.activations import NetworkRace, rng
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
@@ -148,10 +148,10 @@ class ClipToOne(Training):
 @validated
 def radius_race(data: Data, settings: Settings,
                 radii: Annotated[tuple[float, ...], filled()] = (0.1, 1.0, 4.0),
-                seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
+                seeds: Annotated[int, whole(1, 1000)] = 3) -> NetworkRace:
     """The row reader from recurrent matrices of several spectral radii."""
     bar = tqdm(radii, desc="radius", unit="radius", leave=False)
-    return Race(
+    return NetworkRace(
         {
             f"radius {r:g}":
             [train(data, s, row_reader(data, s, r)) for s in _seeded(settings, seeds)] for r in bar
@@ -161,7 +161,7 @@ def radius_race(data: Data, settings: Settings,
 @validated
 def clip_race(data: Data, settings: Settings, radius: Annotated[float, real(0, 1e6)],
               thresholds: Annotated[tuple[float, ...], filled()] = (1.0, 10.0),
-              seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
+              seeds: Annotated[int, whole(1, 1000)] = 3) -> NetworkRace:
     """An exploding row reader: not clipped, clipped to each threshold, and divided by its norm
     above it.
     """
@@ -174,7 +174,7 @@ def clip_race(data: Data, settings: Settings, radius: Annotated[float, real(0, 1
         ]
         if threshold != 1.0:
             runs[f"above {threshold:g}: to 1"] = [_to_one(data, s, radius) for s in chosen]
-    return Race(runs, data.name)
+    return NetworkRace(runs, data.name)
 
 
 def _to_one(data: Data, settings: Settings, radius: float) -> Run:

@@ -141,7 +141,7 @@ def draw_signals(data: Data, depth: Annotated[int, whole(1, 1000)] = 10, scheme:
 
 
 @dataclass(frozen=True)
-class Grid:
+class SignalGrid:
     """What becomes of a signal, for all schemes and some activations."""
 
     cells: dict[tuple[str, str], Signals]
@@ -180,10 +180,10 @@ class Grid:
 def signal_grid(data: Data, depth: Annotated[int, whole(1, 1000)] = 20,
                 activations: Annotated[tuple[str, ...], filled()] = ("sigmoid", "tanh", "relu"),
                 width: Annotated[int, whole(1, 10**4)] = 128,
-                seeds: Annotated[int, whole(1, 1000)] = 3) -> Grid:
+                seeds: Annotated[int, whole(1, 1000)] = 3) -> SignalGrid:
     """All schemes with these activations."""
     x = few_samples(data, 64)[0].flatten(1)
-    return Grid({(scheme, a): propagate(x, depth, scheme, a, width, seeds) for scheme in SCHEMES
+    return SignalGrid({(scheme, a): propagate(x, depth, scheme, a, width, seeds) for scheme in SCHEMES
                  for a in activations}, depth, data.name)
 
 

@@ -17,7 +17,7 @@ from recipe_widgets.core.validation import filled, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.common.comparison import RunComparison
-from recipe_widgets.lessons.nb04_signals_inside.activations import Race, race
+from recipe_widgets.lessons.nb04_signals_inside.activations import NetworkRace, race
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.plots.figures import LINES, PALETTE
@@ -25,7 +25,7 @@ from recipe_widgets.training import UpdateRatio, train, train_many
 
 
 @dataclass(frozen=True)
-class Sweep:
+class NumbersByVariant:
     """A number (seeds,) for each variant, in order."""
 
     values: Mapping[str, tuple[float, ...]]
@@ -44,7 +44,7 @@ class Sweep:
 @validated
 def mean_slopes(data: Data,
                 factors: Annotated[Sequence[float], filled()] = (0.3, 1.0, 3.0, 10.0, 30.0),
-                seeds: Annotated[int, whole(1, 1000)] = 3) -> Sweep:
+                seeds: Annotated[int, whole(1, 1000)] = 3) -> NumbersByVariant:
     """a(1 - a), the slope of sigmoid with output a, in the first hidden layer, by the factor on
     Xavier's weights.
     """
@@ -72,7 +72,7 @@ def mean_slopes(data: Data,
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(f"{name}: {np.mean(v):.3f}" for name, v in found.items())
     alt = f"Mean slope of sigmoid units on {data.name} by size of the weights: {words}."
-    return Sweep(found, "mean slope", Picture(figure, alt))
+    return NumbersByVariant(found, "mean slope", Picture(figure, alt))
 
 
 @validated
@@ -194,7 +194,7 @@ def norm_race(
         data: Data, settings: Settings, init: str,
         norms: Annotated[Sequence[str], some_of(*Settings.knob("norm").choices)] = (
             "none", "batch", "layer", "weight"),
-        seeds: Annotated[int, whole(1, 1000)] = 3) -> Race:
+        seeds: Annotated[int, whole(1, 1000)] = 3) -> NetworkRace:
     """The same network with each normalisation, from this initialisation."""
     return race(data,
                 {f"{norm}, init {init}": settings.replace(norm=norm, init=init) for norm in norms},
@@ -202,7 +202,7 @@ def norm_race(
 
 
 @validated
-def norm_verdict(races: Mapping[str, Race], norm: str = "batch") -> str:
+def norm_verdict(races: Mapping[str, NetworkRace], norm: str = "batch") -> str:
     """What `norm` does to accuracy under each initialisation, and whether it exceeds the seeds'
     spread.
     """

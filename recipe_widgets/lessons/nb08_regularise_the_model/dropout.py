@@ -24,7 +24,7 @@ from recipe_widgets.training import eval_mode, train_many
 
 
 @dataclass(frozen=True)
-class Race:
+class DropoutRace:
     """Runs by dropout rate, the same seeds for each; the claim to test is that dropout reaches
     `target` in fewer steps.
     """
@@ -126,14 +126,14 @@ def _names(rates: Sequence[str]) -> str:
 
 
 def dropout_race(data: Data, settings: Settings, rates: Sequence[float], target: float,
-                 seeds: int = 8) -> Race:
+                 seeds: int = 8) -> DropoutRace:
     """The same runs at several dropout rates, 0 among them; validation accuracy is measured every
     `settings.eval_every` steps.
     """
     if 0.0 not in rates:
         raise RecipeError("dropout_race(rates=)", found=repr(list(rates)),
                           expected="0 among them, to compare with")
-    return Race(
+    return DropoutRace(
         f"{data.name}, {settings.model}", target,
         {rate: train_many(data, settings.replace(dropout=rate), range(seeds)) for rate in rates})
 

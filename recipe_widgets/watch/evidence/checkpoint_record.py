@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
 
@@ -39,7 +39,7 @@ class StateDictUse:
 class CheckpointRecords:
     """uses: what was loaded and saved, in order."""
 
-    progress: Progress
+    progress: WatchProgress
     uses: list[StateDictUse] = field(default_factory=list)
     _taken: dict[int, tuple[weakref.ref[Any], int]] = field(default_factory=dict)
 

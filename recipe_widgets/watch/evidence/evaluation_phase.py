@@ -12,7 +12,7 @@ import torch
 from recipe_widgets.watch.evidence.forward_pass import ForwardPass, PendingPasses
 from recipe_widgets.watch.evidence.model_record import ModelRecord, ModelRecords
 from recipe_widgets.watch.evidence.sample_records import SampleRecords
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
@@ -78,7 +78,7 @@ class EvaluationPhases:
     models: ModelRecords
     samples: SampleRecords
     pending: PendingPasses
-    progress: Progress
+    progress: WatchProgress
     phases: list[EvaluationPhase] = field(default_factory=list)
     compared: bool = False
     _open: EvaluationPhase | None = None

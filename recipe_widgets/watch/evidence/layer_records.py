@@ -21,7 +21,7 @@ from recipe_widgets.watch.instrument.autograd_graph import (
     last_operation,
     walk_graph,
 )
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
 _WEIGHTED = (nn.Linear, conv._ConvNd)
@@ -67,7 +67,7 @@ class LayerRecords:
     """
 
     models: ModelRecords
-    progress: Progress
+    progress: WatchProgress
     first_inputs: RunningStatistics = field(default_factory=RunningStatistics)
     first_input_line: SourceLocation | None = None
     strong_dropouts: dict[str, tuple[float, SourceLocation | None]] = field(default_factory=dict)

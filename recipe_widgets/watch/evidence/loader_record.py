@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
@@ -77,7 +77,7 @@ class RandomNumberRecords:
         used_in_training: (line, step) of those that a training pass followed.
     """
 
-    progress: Progress
+    progress: WatchProgress
     draws: dict[Any, list[tuple[int, int]]] = field(default_factory=dict)
     seeds: dict[tuple[str, Any], list[tuple[int, int]]] = field(default_factory=dict)
     used_in_training: set[tuple[Any, int]] = field(default_factory=set)

@@ -17,7 +17,7 @@ from recipe_widgets.watch.instrument.autograd_graph import (
     last_operation,
     scalar_operations,
 )
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
@@ -36,7 +36,7 @@ class LossRecords:
         probabilities_into_divergence: line -> calls of kl_div with probabilities.
     """
 
-    progress: Progress
+    progress: WatchProgress
     pending: PendingPasses
     by_line: dict[tuple[SourceLocation | None, Any], list[LossPass]] = field(default_factory=dict)
     curve: list[tuple[int, float, SourceLocation | None]] = field(default_factory=list)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from recipe_widgets.rules.dropout_rate import STRONG
 from recipe_widgets.watch.evidence.layer_records import LayerRecords
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import (
     SourceLocation,
     caller_location,
@@ -61,7 +61,7 @@ class NotableCalls:
         functions: the script's own autograd functions -> (inputs of one call, line).
     """
 
-    progress: Progress
+    progress: WatchProgress
     layers: LayerRecords
     flips: dict[Line, FlipRecord] = field(default_factory=dict)
     torn_axes: dict[Line, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)

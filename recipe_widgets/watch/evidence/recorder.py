@@ -32,7 +32,7 @@ from recipe_widgets.watch.instrument.autograd_graph import walk_graph
 from recipe_widgets.watch.instrument.events import EventHandler
 from recipe_widgets.watch.instrument.guard import Guard
 from recipe_widgets.watch.instrument.heap import trim_heap
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
 
@@ -53,7 +53,7 @@ class Recorder(EventHandler):
         self._make_records(last_step)
 
     def _make_records(self, last_step: int | None = None) -> None:
-        progress = self.progress = Progress(last_step)
+        progress = self.progress = WatchProgress(last_step)
         self.optimizers, self.schedulers = OptimizerRecords(), SchedulerRecords()
         self.grad_scaler = GradScalerRecord()
         self.models, self.pending, self.samples = ModelRecords(), PendingPasses(), SampleRecords()

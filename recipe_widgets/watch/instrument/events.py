@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.watch.instrument.guard import Guard
-from recipe_widgets.watch.instrument.progress import Progress
+from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
 
 
@@ -25,7 +25,7 @@ class EventHandler:
     """
 
     guard: Guard
-    progress: Progress
+    progress: WatchProgress
     monitor: TorchCallMonitor
 
     # modules: one call that no other module's call encloses

@@ -27,7 +27,7 @@ def _full_steps() -> set[int]:
 _FULL_STEPS = _full_steps()
 
 
-class Progress:
+class WatchProgress:
     """Read by every instrument and collector; only the recorder and the module patch change it.
 
     Attributes:

@@ -224,7 +224,7 @@ LESSONS = [
           lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, heavy=True),
     Entry("lessons.nb03_check_the_machinery.ways_to_read", machinery.ways_to_read,
           lambda: {"data": few_blobs(), "n": 4}, heavy=True),
-    Entry("lessons.nb04_signals_inside.Race", signals.Race,
+    Entry("lessons.nb04_signals_inside.NetworkRace", signals.NetworkRace,
           lambda: {"runs": _many(), "data_name": "x", "sizes": None}, use=str),
     Entry("lessons.nb04_signals_inside.activation_race", signals.activation_race,
           lambda: {"data": few_blobs(), "settings": quick(), "names":
@@ -271,7 +271,7 @@ LESSONS = [
     Entry(
         "lessons.nb04_signals_inside.norm_verdict", signals.norm_verdict, lambda: {
             "races": {
-                "x": signals.Race({"none, init x": _many()["a"], "batch, init x": _many()["b"]})
+                "x": signals.NetworkRace({"none, init x": _many()["a"], "batch, init x": _many()["b"]})
             }, "norm": "batch"
         }),
     Entry("lessons.nb04_signals_inside.one_sign", signals.one_sign,
