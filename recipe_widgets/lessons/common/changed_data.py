@@ -29,7 +29,7 @@ def resized(data: Data, side: int) -> Data:
                           expected="images, and a side no larger than theirs")
 
     def smaller(x: torch.Tensor) -> torch.Tensor:
-        out = F.adaptive_avg_pool2d(x.float(), side)
+        out = F.adaptive_avg_pool2d(x.float(), side)  # (N, C, side, side)
         return out if x.is_floating_point() else out.round_().to(torch.uint8)
 
     made = _each(data, lambda split: smaller(split.x), f"resized to {side}x{side}")
@@ -41,12 +41,12 @@ def with_noise_inputs(data: Data, extra: int, seed: int = 0) -> Data:
     tell nothing about labels.
     """
     def table(split: Split) -> torch.Tensor:
-        x = torch.cat([x.flatten(1) for x, _ in split.batches(1000)])
+        x = torch.cat([x.flatten(1) for x, _ in split.batches(1000)])  # (N, C*H*W), normalised
         # A generator per split, or the noise of the validation samples would be that of the
         # training samples.
         draw = generator(seed * 10 + {"train": 1, "validation": 2, "test": 3}[split.name],
                          "augmentation")
-        return torch.cat([x, torch.randn((len(x), extra), generator=draw)], 1)
+        return torch.cat([x, torch.randn((len(x), extra), generator=draw)], 1)  # (N, C*H*W + extra)
 
     return _each(data, table, f"{extra} inputs of pure noise added")
 
@@ -79,7 +79,7 @@ def _as_bytes(x: torch.Tensor, split: Split) -> torch.Tensor:
 def unnormalised(x: torch.Tensor, split: Split) -> torch.Tensor:
     """Normalised images (n,C,H,W) back to units of [0, 1]."""
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (split.mean, split.std))
-    return x * std + mean
+    return x * std + mean  # (N, C, H, W) in [0, 1], but for what rounding and augmentation add
 
 
 def _each(data: Data, change: Callable[[Split], torch.Tensor], note: str) -> Data:
@@ -87,6 +87,7 @@ def _each(data: Data, change: Callable[[Split], torch.Tensor], note: str) -> Dat
     vault.
     """
     splits = (Samples(change(split), split.y, split.index, split.origin)
+              # sealed: changed unseen, no opening of the vault
               for split in (data.train, data.validation, data.vault.sealed()))
     return assemble(*splits, name=data.name, classes=data.classes, source=data.source,
                     licence=data.licence, notes=(*data.notes, note))
@@ -94,6 +95,7 @@ def _each(data: Data, change: Callable[[Split], torch.Tensor], note: str) -> Dat
 
 def zeroed(data: Data) -> Data:
     """The same labels, and nothing but zeros as input (also after normalisation)."""
+    # mean and std that normalise nothing: zeros stay zeros
     plain = (0.0,) * data.shape[0], (1.0,) * data.shape[0]
 
     def blank(split: Split) -> Split:
@@ -110,4 +112,5 @@ def few_samples(data: Data,
                 count: Annotated[int, whole(1, 10**4)]) -> tuple[torch.Tensor, torch.Tensor]:
     """The first `count` training samples of a fixed shuffle, normalised."""
     return data.train.batch(
+        # one fixed seed: the same samples in every cell and at every visit
         torch.randperm(data.train.size, generator=generator(0, "check"))[:count])

@@ -46,6 +46,7 @@ class RunComparison(Generic[Label]):
             run.history.last("val_accuracy") if run.status != "diverged" else 0.0
             for run in self.runs[label]
         ]
+        # NaN: no look at the validation set yet
         return [0.0 if math.isnan(value) else value for value in values]
 
     def mean(self, label: Label) -> float:
@@ -82,9 +83,11 @@ class RunComparison(Generic[Label]):
         ends = []
         for number, (label, runs) in enumerate(self.runs.items()):
             curves = [downsample(*run.history.arrays("train_loss"), bins=60) for run in runs]
+            # diverged runs are shorter: drawn as far as all of them went
             length = min(len(x) for x, _ in curves)
             x, ys = curves[0][0][:length], np.stack([y[:length] for _, y in curves])
             colour = PALETTE[number % len(PALETTE)]
+            # the band is the range of the seeds, no interval
             axes.fill_between(x, ys.min(0), ys.max(0), color=colour, alpha=0.25, linewidth=0)
             axes.plot(x, ys.mean(0), LINES[number % len(LINES)], color=colour, label=str(label))
             ends.append(f"{label} ends at {ys.mean(0)[-1]:.3g}")
@@ -105,6 +108,7 @@ def compare(runs: Annotated[Mapping[Label, Callable[[int], Run]], filled()],
         raise RecipeError("compare", found=f"{len(runs)} kinds of runs, {seeds} seeds",
                           expected="at least one of each")
     return RunComparison(
+        # the same seeds for each label: their differences are paired
         {label: [make(seed) for seed in range(seeds)] for label, make in runs.items()})
 
 

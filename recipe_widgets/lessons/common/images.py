@@ -24,12 +24,13 @@ def photos(images: torch.Tensor | npt.NDArray[Any], captions: Sequence[str], tit
     """Images (n,C,H,W), each under its caption, `size` inches wide; with few colours, so that
     the file stays small.
     """
-    shown = bytes_of(images)
+    shown = bytes_of(images)  # (n, C, H, W) uint8
     if len(shown) != len(captions):
         raise RecipeError("photos", found=f"{len(shown)} images, {len(captions)} captions",
                           expected="equally many")
     columns = min(columns, max(1, len(shown)))
     rows = max(1, math.ceil(len(shown) / columns))
+    # each line of a caption takes 0.14 inches
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
     figure = Figure(figsize=(max(4.0, size * columns), rows * (size + 0.14 * lines) + 0.45),
                     layout="constrained")
@@ -37,7 +38,7 @@ def photos(images: torch.Tensor | npt.NDArray[Any], captions: Sequence[str], tit
     for number, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if number < len(shown):
-            one = shown[number].transpose(1, 2, 0)
+            one = shown[number].transpose(1, 2, 0)  # (H, W, C), as matplotlib wants it
             axes.imshow(one if one.shape[2] == 3 else one[:, :, 0], cmap="gray", vmin=0, vmax=255,
                         interpolation="nearest")
             axes.set_title(captions[number], fontsize=7)
@@ -59,14 +60,15 @@ def show_batch(data: Data, count: Annotated[int, whole(1, 10**4)] = 16,
     x, y = data.train.batch(rows)  # (count, C, H, W) float32, (count,)
     if augment != "none":
         x, y, _ = Augment(data.train, augment, 1.0, data.num_classes, seed).batch(rows)
-    low, high = float(x.min()), float(x.max())
+    low, high = float(x.min()), float(x.max())  # stretched to black and white for the eye only
+    # -(-a // b) rounds up: eight images a row
     figure = Figure(figsize=(9, 0.6 + 1.3 * -(-len(x) // 8)), layout="constrained")
     for axes, image, label in zip(
             figure.subplots(-(-len(x) // 8), 8, squeeze=False).flat, x, y.tolist(), strict=False):
         axes.imshow(((image - low) / (high - low)).permute(1, 2, 0).squeeze(-1).numpy(),
                     cmap="gray")
         axes.set_title(data.classes[label], fontsize=9)
-    for axes in figure.axes:
+    for axes in figure.axes:  # also those of the last row that hold no image
         axes.axis("off")
     mean, std = float(x.mean()), float(x.std())
     figure.suptitle(

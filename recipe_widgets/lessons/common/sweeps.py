@@ -97,6 +97,7 @@ def sweep(data: Data, settings: Settings, knob: str, values: Sequence[Any],
     """
     train, val = [], []
     for value in values:
+        # the same seeds at each value, so that differences are paired
         runs = train_many(data, settings.replace(**{knob: value}), range(seeds))
         train.append([_accuracy(run, data, True) for run in runs])
         val.append([_accuracy(run, data, False) for run in runs])
@@ -106,10 +107,12 @@ def sweep(data: Data, settings: Settings, knob: str, values: Sequence[Any],
 
 
 def _accuracy(run: Run, data: Data, on_train: bool) -> float:
+    # a run that diverged knows nothing: it counts as 0
     if run.status == "diverged" or run.model is None:
         return 0.0
-    return run.history.last("val_accuracy") if not on_train else evaluate(run.model,
-                                                                          data.train).accuracy
+    if on_train:  # not measured on the way: the whole training set costs a pass
+        return evaluate(run.model, data.train).accuracy
+    return run.history.last("val_accuracy")
 
 
 def sweeps_beside(*sweeps: Sweep, title: str = "") -> Picture:
@@ -121,14 +124,17 @@ def sweeps_beside(*sweeps: Sweep, title: str = "") -> Picture:
         _curves(axes, one)
     if title:
         figure.suptitle(title, fontsize=10)
-    words = "; ".join(f"{one.title}, {one.knob}: " + ", ".join(
-        f"{value:g}: train {t.mean():.0%}, validation {v.mean():.0%}"
-        for value, t, v in zip(one.values, one.train, one.val, strict=True)) for one in sweeps)
-    return Picture(figure, words + ".")
+    words = []
+    for one in sweeps:
+        rows = zip(one.values, one.train, one.val, strict=True)  # train, val: (seeds,)
+        means = ", ".join(f"{value:g}: train {train.mean():.0%}, validation {val.mean():.0%}"
+                          for value, train, val in rows)
+        words.append(f"{one.title}, {one.knob}: {means}")
+    return Picture(figure, "; ".join(words) + ".")
 
 
 def _curves(axes: Axes, one: Sweep) -> None:
-    x = np.arange(len(one.values))
+    x = np.arange(len(one.values))  # values stand at equal distances, whatever their scale
     for name, grid, colour, line in (("training", one.train, PALETTE[0], "--o"),
                                      ("validation", one.val, PALETTE[1], "-s")):
         axes.fill_between(x, 100 * grid.min(1), 100 * grid.max(1), color=colour, alpha=0.25,
@@ -138,8 +144,8 @@ def _curves(axes: Axes, one: Sweep) -> None:
     axes.set(xlabel=one.knob, ylabel="accuracy (%)")
     first, last = one.values[0], one.values[-1]
     axes.set_title(
-        f"{one.title}: best on validation at {one.best:g}; gap {100 * one.gap(first):.0f} points at {first:g}, "
-        f"{100 * one.gap(last):.0f} at {last:g}", fontsize=8.5)
+        f"{one.title}: best on validation at {one.best:g}; gap {100 * one.gap(first):.0f} points "
+        f"at {first:g}, {100 * one.gap(last):.0f} at {last:g}", fontsize=8.5)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
 
@@ -156,7 +162,8 @@ class LrSweep(RunComparison[float]):
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.subplots()
         lrs = list(self.runs)
-        means = np.array([self.mean(lr) for lr in lrs]) * 100
+        means = np.array([self.mean(lr) for lr in lrs]) * 100  # (lrs,) per cent
+        # (2, lrs) points below and above the mean, as errorbar wants it
         spread = np.abs(np.array([[self.worst(lr), self.best(lr)] for lr in lrs]).T * 100 - means)
         axes.errorbar(lrs, means, yerr=spread, color=PALETTE[0], marker="o", capsize=4)
         axes.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy (%)",

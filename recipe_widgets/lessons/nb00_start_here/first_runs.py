@@ -1,4 +1,6 @@
-"""What notebook 00 shows."""
+"""A bug that raises no error, learning rates from too low to too high, steps and epochs. (Notebook
+00, sections 3, 5 and 6, and the exercise.)
+"""
 
 from __future__ import annotations
 
@@ -31,6 +33,7 @@ def compare_loops(data: Data, settings: Settings,
     def run(seed: int, broken: bool) -> Run:
         chosen = settings.replace(seed=seed)
         model = build_model(chosen, data.shape, data.num_classes)
+        # the bug: cross-entropy takes logits, and holds a softmax of its own
         return train(data, chosen, nn.Sequential(model, nn.Softmax(dim=1)) if broken else model)
 
     return compare({"A": lambda seed: run(seed, False), "B": lambda seed: run(seed, True)}, seeds)
@@ -41,6 +44,7 @@ def lr_sweep(data: Data, settings: Settings, lrs: Annotated[Sequence[float], fil
              seeds: Annotated[int, whole(1, 1000)] = 3) -> LrSweep:
     """The run that `settings` describe at each of `lrs`."""
     makers = {
+        # lr=lr binds the rate of this round, not that of the last one
         lr: (lambda seed, lr=lr: train(data, settings.replace(lr=lr, seed=seed))) for lr in lrs
     }
     return LrSweep(compare(makers, seeds).runs)
@@ -50,28 +54,30 @@ def lr_sweep(data: Data, settings: Settings, lrs: Annotated[Sequence[float], fil
 def one_epoch(data: Data, settings: Settings) -> Picture:
     """A run's training loss with its words on it: a step, an epoch's end, the loss of a guess."""
     run = train(data, settings)
-    x, y = run.history.arrays("train_loss")
-    guess = float(np.log(data.num_classes))
+    steps, losses = run.history.arrays("train_loss")
+    guess = float(np.log(data.num_classes))  # nats: the loss of equal chances for all classes
+    # the last, incomplete batch is dropped
     per_epoch = data.train.size // min(settings.batch_size, data.train.size)
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot(x, y, ".", markersize=2, color=PALETTE[0], label="one step: loss of its batch")
+    axes.plot(steps, losses, ".", markersize=2, color=PALETTE[0], label="one step: loss of its batch")
     axes.plot(*run.history.arrays("val_loss"), "-s", markersize=4, color=PALETTE[1],
               label="validation loss, all samples")
     axes.axhline(guess, color="0.4", linestyle=":",
                  label=f"a guess among {data.num_classes}: ln {data.num_classes} = {guess:.2f}")
-    for number, end in enumerate(range(per_epoch, len(x) + 1, per_epoch), 1):
+    for number, end in enumerate(range(per_epoch, len(steps) + 1, per_epoch), 1):
         axes.axvline(end, color="0.6", linestyle="--")
         axes.text(end,
                   axes.get_ylim()[1], f"epoch {number} ends ", ha="right", va="top", fontsize=8)
     axes.set(
         xlabel="step", ylabel="loss (nats)", ylim=(0, None),
-        title=f"{len(x):,} steps of {settings.batch_size} samples: {len(x) / per_epoch:.1f} epochs")
+        title=f"{len(steps):,} steps of {settings.batch_size} samples: "
+              f"{len(steps) / per_epoch:.1f} epochs")
     axes.legend(frameon=False, fontsize=8)
     return Picture(
         figure,
-        f"Loss of each step, from {y[0]:.2f} (a guess has {guess:.2f}) to {y[-50:].mean():.2f}; an epoch "
-        f"ends every {per_epoch} steps.")
+        f"Loss of each step, from {losses[0]:.2f} (a guess has {guess:.2f}) to "
+        f"{losses[-50:].mean():.2f}; an epoch ends every {per_epoch} steps.")
 
 
 def _learns(data: Data, lr: float, seeds: int) -> list[float]:
@@ -82,9 +88,10 @@ def _learns(data: Data, lr: float, seeds: int) -> list[float]:
 def check_too_high(data: Data, lr: Annotated[float, real(0, 1e6, above=True)],
                    seeds: Annotated[int, whole(1, 1000)] = 3) -> str:
     """Judge the exercise: at `lr` no seed learns (under 20 %), at half of it at least one does."""
-    at, below = _learns(data, lr, seeds), _learns(data, lr / 2, seeds)
-    facts = f"Validation accuracy at {lr:g}: {_span(at)}; at {lr / 2:g}: {_span(below)} ({seeds} seeds)."
-    if max(at) >= 0.2:
+    here, below = _learns(data, lr, seeds), _learns(data, lr / 2, seeds)
+    facts = (f"Validation accuracy at {lr:g}: {_span(here)}; "
+             f"at {lr / 2:g}: {_span(below)} ({seeds} seeds).")
+    if max(here) >= 0.2:  # ten classes: a guess is right on 10 %, so twice that has learnt
         return f"Not yet: it still learns. {facts} Go higher."
     if max(below) < 0.2:
         return f"Too far: half of that is too high already. {facts} Go lower."

@@ -1,5 +1,5 @@
-"""What notebook 01 finds in the data: shares of the classes, copies, wrong labels, faults of
-preprocessing.
+"""What can be wrong in data: shares of the classes, copies, wrong labels, faults of preprocessing.
+(Notebook 01, sections 2 to 5, and the exercise.)
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def class_shares(*sets: Data) -> Picture:
         least, most = int(counts.argmin()), int(counts.argmax())
         axes.set(
             xlabel="class", ylabel="training samples",
+            # the ratio that `checks.class_balance` judges
             title=f"{data.name}: largest / smallest class {counts.max() / max(1, counts.min()):.2f}"
         )
         axes.title.set_fontsize(10)
-        words.append(
-            f"{data.name}: {counts[least]:,} of {data.classes[least]} to {counts[most]:,} of {data.classes[most]}"
-        )
+        words.append(f"{data.name}: {counts[least]:,} of {data.classes[least]} to "
+                     f"{counts[most]:,} of {data.classes[most]}")
     return Picture(figure, f"Training samples per class. {'; '.join(words)}.")
 
 
@@ -80,7 +80,7 @@ class Pairs:
         """Those with one half in the training split and the other in validation or test, closest
         first.
         """
-        kept = self.pairs[:, 0] != self.pairs[:, 2]
+        kept = self.pairs[:, 0] != self.pairs[:, 2]  # numbers of the two splits
         return Pairs(self.data, self.result, self.pairs[kept], self.similarity[kept])
 
     @property
@@ -88,8 +88,9 @@ class Pairs:
         """Those whose halves have different labels: at least one of the two is wrong, or the
         class is a matter of taste.
         """
-        y = [split.y.cpu().numpy() for split in _splits(self.data, "labels of near copies")]
-        kept = np.array([y[s][r] != y[t][q] for s, r, t, q in self.pairs.tolist()], bool)
+        labels = [split.y.cpu().numpy() for split in _splits(self.data, "labels of near copies")]
+        kept = np.array([labels[split][row] != labels[other][other_row]
+                         for split, row, other, other_row in self.pairs.tolist()], bool)
         return Pairs(self.data, self.result, self.pairs[kept], self.similarity[kept])
 
     def __len__(self) -> int:
@@ -98,33 +99,30 @@ class Pairs:
     def leaked(self, split: str) -> int:
         """Samples of `split` that have a copy in the training split."""
         number = list(self.result.details["splits"]).index(split)
-        mine = (self.pairs[:, 0] == 0) & (self.pairs[:, 2] == number)
-        return len(np.unique(self.pairs[mine, 3]))
+        mine = (self.pairs[:, 0] == 0) & (self.pairs[:, 2] == number)  # 0 is train
+        return len(np.unique(self.pairs[mine, 3]))  # a sample with three copies leaks once
 
     def __str__(self) -> str:
         sizes = self.result.details["sizes"]
-        parts = [
-            f"{self.leaked(name)} of {size:,} {name} samples ({self.leaked(name) / size:.2%}) have a copy in train"
-            for name, size in sizes.items()
-            if name != "train"
-        ]
+        parts = [f"{self.leaked(name)} of {size:,} {name} samples "
+                 f"({self.leaked(name) / size:.2%}) have a copy in train"
+                 for name, size in sizes.items() if name != "train"]
         return f"{self.data.name}: {'; '.join(parts)}."
 
     def plot(self, count: int = 14) -> Picture:
         """Pairs below each other, the closest first, with both labels."""
         splits = _splits(self.data, "pictures of near copies")
-        chosen = self.pairs[:count]
-        images = [_one(splits[int(s)], int(r)) for pair in chosen for s, r in (pair[:2], pair[2:])]
-        captions = [
-            f"{splits[int(s)].name} {int(splits[int(s)].index[int(r)])}\n{_label(self.data, splits[int(s)], int(r))}"
-            for pair in chosen
-            for s, r in (pair[:2], pair[2:])
-        ]
+        images, captions, differ = [], [], 0
+        for first, row, second, other in self.pairs[:count].tolist():
+            halves = (splits[int(first)], int(row)), (splits[int(second)], int(other))
+            labels = [_label(self.data, split, number) for split, number in halves]
+            differ += labels[0] != labels[1]
+            for (split, number), label in zip(halves, labels, strict=True):
+                images.append(_one(split, number))
+                captions.append(f"{split.name} {int(split.index[number])}\n{label}")
+        # two rows of seven: the first halves of seven pairs above their second halves
         order = [k for start in range(0, len(captions), 14) for side in (0, 1)
                  for k in range(start + side, min(start + 14, len(captions)), 2)]
-        differ = sum(
-            _label(self.data, splits[int(a)], int(b)) != _label(self.data, splits[int(c)], int(d))
-            for a, b, c, d in chosen)
         clash = f"; {differ} of the pairs shown have different labels" if differ else ""
         shown = min(count, len(self))
         return photos(
@@ -141,6 +139,7 @@ def copies(data: Data, progress: bool = True) -> Pairs:
     result = checks.duplicates(data, progress=progress)
     pairs = np.concatenate([result.details["exact"], result.details["near"]])
     similarity = np.concatenate(
+        # equal bytes: cosine 1
         [np.ones(len(result.details["exact"])), result.details["similarity"]])
     return Pairs(data, result, pairs, similarity)
 
@@ -162,35 +161,35 @@ def suspects(data: Data, result: CheckResult, count: int = 16) -> Picture:
     """The labels that `checks.label_errors(data)` trusts least: picture, given label, what the
     learner thinks.
     """
-    ranked, splits = result.details["ranked"], {
-        s.name: s for s in _splits(data, "pictures of doubtful labels")
-    }
+    ranked = result.details["ranked"]
+    splits = {split.name: split for split in _splits(data, "pictures of doubtful labels")}
     every = [(float(part["quality"][k]), name, k) for name, part in ranked.items()
              for k in range(len(part["rows"])) if part["issue"][k]]
-    every = sorted(every)[:count]
+    every = sorted(every)[:count]  # by quality: the probability that the learner gives the label
     images, captions = [], []
     for _, name, k in every:
         part, split = ranked[name], splits[name]
         row = int(part["rows"][k])
         images.append(_one(split, row))
-        captions.append(
-            f"{'test' if int(split.origin[row]) else 'train'} {int(split.index[row])}\nlabel: "
-            f"{data.classes[int(part['given'][k])]}\nnet: {data.classes[int(part['suggested'][k])]}"
-        )
+        origin = "test" if int(split.origin[row]) else "train"  # file that the sample came in
+        captions.append(f"{origin} {int(split.index[row])}\n"
+                        f"label: {data.classes[int(part['given'][k])]}\n"
+                        f"net: {data.classes[int(part['suggested'][k])]}")
     if not images:
         raise RecipeError("suspects", found="no label under suspicion", expected="some")
-    return photos(
-        np.stack(images), captions,
-        f"{data.name}: the {len(images)} labels that a net finds least likely", alt=
-        f"Images whose label is most doubtful: {'; '.join(c.replace(chr(10), ', ') for c in captions)}."
-    )
+    words = "; ".join(caption.replace("\n", ", ") for caption in captions)
+    return photos(np.stack(images), captions,
+                  f"{data.name}: the {len(images)} labels that a net finds least likely",
+                  alt=f"Images whose label is most doubtful: {words}.")
 
 
 def trust(result: CheckResult) -> str:
     """How far to believe `checks.label_errors`: as far as the nets that judge."""
     right, issues = float(result.details["accuracy"]), int(result.details["issues"])
-    words = f"The nets that judge are right on {right:.1%} of samples they never saw, and doubt {issues:,} labels. "
+    words = (f"The nets that judge are right on {right:.1%} of samples they never saw, "
+             f"and doubt {issues:,} labels. ")
     return words + (
+        # above it a doubt is more often right than the net is wrong
         "So most of those at the top deserve a look." if right > 0.95 else
         "Nets that err so often themselves are mostly wrong when they doubt: believe your eyes.")
 
@@ -209,12 +208,12 @@ class Planted:
     hits: tuple[int, ...]
 
     def __str__(self) -> str:
-        found = [h / p for h, p in zip(self.hits, self.planted, strict=True)]
-        right = [h / max(1, f) for h, f in zip(self.hits, self.flagged, strict=True)]
-        return (
-            f"{self.share:.0%} of the labels were changed. Found: {min(found):.0%} to {max(found):.0%} of them; of the "
-            f"labels under suspicion {min(right):.0%} to {max(right):.0%} were changed ones ({len(found)} seeds)."
-        )
+        hits = np.array(self.hits)
+        recall = hits / np.array(self.planted)  # share of the changed labels that was found
+        precision = hits / np.maximum(1, self.flagged)  # share of the suspects that was changed
+        return (f"{self.share:.0%} of the labels were changed. Found: {recall.min():.0%} to "
+                f"{recall.max():.0%} of them; of the labels under suspicion {precision.min():.0%} to "
+                f"{precision.max():.0%} were changed ones ({len(hits)} seeds).")
 
 
 def planted_labels(data: Data, n: int = 2000, share: float = 0.03, seeds: int = 3,
@@ -229,13 +228,11 @@ def planted_labels(data: Data, n: int = 2000, share: float = 0.03, seeds: int = 
         draw = generator(seed, "check")
         wrong = torch.randperm(n, generator=draw)[:round(share * n)]
         changed = y.clone()
-        changed[wrong] = (y[wrong] +
-                          torch.randint(1, data.num_classes,
-                                        (len(wrong), ), generator=draw)) % data.num_classes
-        part = next(
-            iter(
-                checks.label_errors((x, changed), epochs=epochs,
-                                    progress=False).details["ranked"].values()))
+        # 1 to K - 1 further, modulo K: another class, each of them equally likely
+        further = torch.randint(1, data.num_classes, (len(wrong), ), generator=draw)
+        changed[wrong] = (y[wrong] + further) % data.num_classes
+        result = checks.label_errors((x, changed), epochs=epochs, progress=False)
+        (part,) = result.details["ranked"].values()  # one split was given
         found = set(part["rows"][part["issue"]].tolist())
         rows.append((len(wrong), len(found), len(found & set(wrong.tolist()))))
     planted, flagged, hits = zip(*rows, strict=True)
@@ -246,7 +243,7 @@ def faulty(data: Data, every: int = 250) -> Data:
     """The data as a pipeline with a bug would give it: each `every`-th training image was scaled to
     [0, 1] before it was turned into bytes, so it holds nothing but zeros and ones."""
     x = data.train.x.clone()
-    x[::every] = x[::every] // 255
+    x[::every] = x[::every] // 255  # 0, or 1 where the pixel was pure white
     return with_train(data, torch.arange(len(x)), x=x,
                       note=f"every {every}th image scaled to [0, 1], then cut to bytes")
 
@@ -261,19 +258,22 @@ def extremes(data: Data, result: CheckResult, axes: Sequence[str] = (), count: i
         if not axes or axis in axes
     }
     rows = result.details["rows"]
+    # (axes, N): distance from the median, in robust standard deviations
     table = np.stack(list(scores.values()))
+    # by the axis on which each stands out most
     order = np.argsort(-np.abs(table).max(0), kind="stable")[:count]
-    names, splits = list(scores), {s.name: s for s in _splits(data, "pictures of outliers")}
+    names = list(scores)
+    splits = {split.name: split for split in _splits(data, "pictures of outliers")}
     images, captions = [], []
     for k in order:
-        worst = int(np.abs(table[:, k]).argmax())
+        worst = int(np.abs(table[:, k]).argmax())  # number of that axis
         split = splits[result.details["splits"][int(rows[k][0])]]
         images.append(_one(split, int(rows[k][1])))
         captions.append(
             f"{_label(data, split, int(rows[k][1]))}\n{names[worst]} {table[worst, k]:+.0f}")
     return photos(np.stack(images), captions,
                   f"{data.name}: farthest from the median, in units of the usual spread",
-                  alt=f"Outliers: {'; '.join(c.replace(chr(10), ', ') for c in captions)}.")
+                  alt=f"Outliers: {'; '.join(text.replace(chr(10), ', ') for text in captions)}.")
 
 
 FAULTS = {
@@ -289,6 +289,7 @@ def mystery(data: Data, count: int = 200, seed: int = 0) -> Data:
     """
     train, held = data.train, data.validation
     draw = generator(seed, "check")
+    # (count,) each: rows that are replaced, rows that replace them
     places, copied = (torch.randperm(split.size, generator=draw)[:count] for split in (train, held))
     x, y = train.x.clone(), train.y.clone()
     x[places], y[places] = held.x[copied[:len(places)]], held.y[copied[:len(places)]]
@@ -303,7 +304,9 @@ def check_mystery(puzzle: Data, answer: str) -> str:
     found = {"copies": not checks.split_leak(parts, near=False).ok,
              "missing class": checks.class_balance(parts).status == "fail",
              "dark pictures": len(checks.outliers(parts).details["blank"]) > 0}
+    # what remains when the other three are ruled out
     found["wrong labels"] = not any(found.values())
     if found[answer]:
         return f"Right: {FAULTS[answer]}."
-    return f"No: that would mean that {FAULTS[answer]}, and no check finds that. Try another one of this notebook's checks."
+    return (f"No: that would mean that {FAULTS[answer]}, and no check finds that. "
+            "Try another one of this notebook's checks.")

@@ -1,4 +1,6 @@
-"""How much of a picture a net needs, and in which range of numbers it likes it."""
+"""How much of a picture a net needs, and in which range of numbers it likes it. (Notebook 01,
+sections 6 and 7.)
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.training import evaluate, train, train_many
 
-SCALES = {
+SCALES = {  # name -> (mean, std) that normalise pixels in [0, 1]; None: the data set's own
     "0 to 255": (0.0, 1 / 255), "0 to 1": (0.0, 1.0), "-1 to 1": (0.5, 0.5), "mean 0, std 1": None
 }
 
@@ -32,9 +34,10 @@ def blurred(x: torch.Tensor, factor: int) -> torch.Tensor:
                           expected=f"1 to {min(x.shape[2:])} pixels")
     if factor == 1:
         return x
+    # partial squares at the border: the mean of what is there
     small = F.avg_pool2d(x.float(), factor, ceil_mode=True, count_include_pad=False)
-    big = small.repeat_interleave(factor, 2).repeat_interleave(factor,
-                                                               3)[:, :, :x.shape[2], :x.shape[3]]
+    big = small.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    big = big[:, :, :x.shape[2], :x.shape[3]]  # the last square may hang over the border
     return big.round().to(x.dtype) if x.dtype == torch.uint8 else big
 
 
@@ -48,21 +51,22 @@ def patch_shuffled(x: torch.Tensor, grid: int, seed: int = 0) -> torch.Tensor:
                           expected=f"1 to {min(height, width)} patches a side")
     if grid == 1:
         return x
-    a, b = height // grid, width // grid
-    part = x[:, :, :a * grid, :b * grid].reshape(n, channels, grid, a, grid,
-                                                 b).permute(0, 2, 4, 1, 3, 5)
-    patches = part.reshape(n, grid * grid, channels, a, b)
+    tall, wide = height // grid, width // grid  # pixels of a patch
+    part = x[:, :, :tall * grid, :wide * grid].reshape(n, channels, grid, tall, grid, wide)
+    # (n, grid, grid, C, tall, wide) -> one row of patches for each image
+    patches = part.permute(0, 2, 4, 1, 3, 5).reshape(n, grid * grid, channels, tall, wide)
+    # (n, grid²): sorting random numbers gives a permutation for each image
     order = torch.rand(n, grid * grid, generator=generator(seed, "check")).argsort(1).to(x.device)
     mixed = patches.gather(1, order[:, :, None, None, None].expand_as(patches))
     out = x.clone()
-    back = mixed.reshape(n, grid, grid, channels, a, b).permute(0, 3, 1, 4, 2, 5)
-    out[:, :, :a * grid, :b * grid] = back.reshape(n, channels, a * grid, b * grid)
+    back = mixed.reshape(n, grid, grid, channels, tall, wide).permute(0, 3, 1, 4, 2, 5)
+    out[:, :, :tall * grid, :wide * grid] = back.reshape(n, channels, tall * grid, wide * grid)
     return out
 
 
 def spoiled(split: Split, factor: int = 1, grid: int = 1, most: int = 2000) -> Split:
     """The first `most` samples of a split, blurred and then patch-shuffled."""
-    few = split.samples.take(torch.arange(min(most, split.size)))
+    few = split.samples.take(torch.arange(min(most, split.size)))  # bytes, before normalisation
     x = patch_shuffled(blurred(few.x, factor), grid)
     return Split(replace(few, x=x), split.name, split.mean, split.std)
 
@@ -84,13 +88,14 @@ class Detail:
                               ("pixels averaged", "patches a side, shuffled"), strict=True):
             for number, (name, data) in enumerate(self.sets.items()):
                 found = self.scores[f"{name}, {what}"]
+                # y: (amounts, seeds) per cent
                 x, y = list(found), np.array([found[k] for k in found]) * 100
                 axes.fill_between(x, y.min(1), y.max(1), color=PALETTE[number], alpha=0.25,
                                   linewidth=0)
                 axes.plot(x, y.mean(1), LINES[number] + "o", color=PALETTE[number], label=name)
-                words.append(f"{name}, {what}: " +
-                             ", ".join(f"{k}: {v:.0f} %"
-                                       for k, v in zip(x, y.mean(1), strict=True)))
+                means = ", ".join(f"{amount}: {mean:.0f} %"
+                                  for amount, mean in zip(x, y.mean(1), strict=True))
+                words.append(f"{name}, {what}: {means}")
                 guess = 100 / data.num_classes
             axes.axhline(guess, color="0.4", linestyle=":", label=f"a guess: {guess:.0f} %")
             axes.set(
@@ -111,9 +116,9 @@ class Detail:
             blur, mix = (self.scores[f"{name}, {what}"]
                          for what in ("pixels averaged", "patches a side, shuffled"))
             whole = float(np.mean(blur[1]))
-            lines.append(
-                f"{name}: {whole:.0%} on whole pictures, {np.mean(blur[4]):.0%} when squares of 4 x 4 pixels are "
-                f"averaged, {np.mean(mix[4]):.0%} when 4 x 4 patches are shuffled.")
+            lines.append(f"{name}: {whole:.0%} on whole pictures, {np.mean(blur[4]):.0%} when "
+                         f"squares of 4 x 4 pixels are averaged, {np.mean(mix[4]):.0%} when "
+                         "4 x 4 patches are shuffled.")
         return "\n".join(lines)
 
 
@@ -126,6 +131,7 @@ def detail(sets: Sequence[Data], settings: Settings, seeds: int = 2,
     models: dict[str, nn.Module] = {}
     for data in sets:
         nets = [train(data, settings.replace(seed=seed)).model for seed in range(seeds)]
+        # the first that did not diverge; None where it did
         models[data.name] = next(net for net in nets if net is not None)
         for what, chosen in (("pixels averaged", "factor"), ("patches a side, shuffled", "grid")):
             scores[f"{data.name}, {what}"] = {
@@ -148,16 +154,14 @@ def spoiled_pictures(data: Data, model: nn.Module, factor: int, grid: int,
     found = evaluate(model, split)
     x, y = split.batch(torch.arange(count))
     with torch.no_grad():
-        guess = model.eval()(x).argmax(1)
-    captions = [
-        f"{data.classes[int(a)]}\nnet: {data.classes[int(b)]}"
-        for a, b in zip(y, guess, strict=True)
-    ]
+        guess = model.eval()(x).argmax(1)  # (count,) class numbers
+    captions = [f"{data.classes[label]}\nnet: {data.classes[answer]}"
+                for label, answer in zip(y.tolist(), guess.tolist(), strict=True)]
     side = "" if factor == 1 else f"squares of {factor} x {factor} pixels averaged; "
     order = "patches in order" if grid == 1 else f"{grid} x {grid} patches shuffled"
     title = f"{data.name}: {side}{order}: {found.accuracy:.0%} of {found.n:,} right"
     return photos(split.x[:count], captions, title,
-                  f"{title}. {'; '.join(c.replace(chr(10), ', ') for c in captions)}.")
+                  f"{title}. {'; '.join(text.replace(chr(10), ', ') for text in captions)}.")
 
 
 def as_fed(data: Data, scale: str) -> Data:
@@ -167,10 +171,9 @@ def as_fed(data: Data, scale: str) -> Data:
     if scale not in SCALES:
         raise RecipeError("as_fed(scale=)", found=repr(scale),
                           expected="one of " + ", ".join(SCALES))
-    found = SCALES[scale]
-    channels = len(data.mean)
-    mean, std = (data.mean, data.std) if found is None else ((found[0], ) * channels,
-                                                             (found[1], ) * channels)
+    mean, std = data.mean, data.std  # one number per channel
+    if (found := SCALES[scale]) is not None:
+        mean, std = (found[0], ) * len(data.mean), (found[1], ) * len(data.mean)
     train_split, validation = (Split(split.samples, split.name, mean, std)
                                for split in (data.train, data.validation))
     return replace(data, name=f"{data.name}, {scale}", train=train_split, validation=validation,
@@ -201,7 +204,7 @@ class Scales:
         words = []
         for number, scale in enumerate(self.runs):
             lrs = list(self.runs[scale])
-            y = np.array([self.scores(scale, lr) for lr in lrs]) * 100
+            y = np.array([self.scores(scale, lr) for lr in lrs]) * 100  # (lrs, seeds) per cent
             axes.fill_between(lrs, y.min(1), y.max(1), color=PALETTE[number], alpha=0.2,
                               linewidth=0)
             axes.plot(lrs, y.mean(1), LINES[number] + "o", color=PALETTE[number], label=scale,
@@ -219,11 +222,10 @@ class Scales:
 
     def __str__(self) -> str:
         best = {scale: self.scores(scale, self.best_lr(scale)) for scale in self.runs}
-        rows = [
-            f"{scale:>14}: {np.mean(v):.1%} ({min(v):.1%} to {max(v):.1%}) at learning rate {self.best_lr(scale):g}"
-            for scale, v in best.items()
-        ]
+        rows = [f"{scale:>14}: {np.mean(scores):.1%} ({min(scores):.1%} to {max(scores):.1%}) "
+                f"at learning rate {self.best_lr(scale):g}" for scale, scores in best.items()]
         lrs = list(next(iter(self.runs.values())))
+        # nearest on a log scale to 0.05, the panel's default
         usual = min(lrs, key=lambda lr: abs(np.log(lr / 0.05)))
         rows += [f"All at the same learning rate {usual:g}: " + ", ".join(
             f"{scale} {np.mean(self.scores(scale, usual)):.0%}" for scale in self.runs) + "."]
@@ -245,7 +247,7 @@ def scales(data: Data, settings: Settings, lrs: Sequence[float], seeds: int = 3)
 def spacing(value: float) -> str:
     """How far apart float32 numbers lie around `value`, and what that swallows."""
     here = np.float32(value)
-    gap = float(np.spacing(here))
-    lost = bool(here + np.float32(gap / 4) == here)
+    gap = float(np.spacing(here))  # float32 has 24 bits: about 6e-8 of the value
+    lost = bool(here + np.float32(gap / 4) == here)  # less than half a gap is rounded away
     return (f"Around {value:g} the next float32 is {gap:g} away: adding {gap / 4:g} "
             f"{'changes nothing' if lost else 'is seen'}.")

@@ -1,5 +1,5 @@
 """A person labels some samples, and again later: how good, and how much in agreement? Kept on
-the disk; never invented.
+the disk; never invented. (Notebook 01, section 8.)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.evaluation import Kappa, Proportion, accuracy, kappa, proportion
 
 KEYS = "0123456789abcdefghijklmnopqrstuvwxyz"  # the key of each class
-ROUNDS = 2
+ROUNDS = 2  # two, so that a person can be compared with themselves
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Labelling:
         """
         if turn not in range(ROUNDS):
             raise RecipeError("Round", found=repr(turn), expected="0 or 1")
-        valid = KEYS[:self.data.num_classes]
+        valid = KEYS[:self.data.num_classes]  # one key for each class
         kept = "".join(key for key in text.lower() if key in valid)[:len(self.rows)]
         before, self.texts[turn] = self.texts[turn], kept
         try:
@@ -93,7 +93,7 @@ class Labelling:
         are none.
         """
         first, second = self.labels(0), self.labels(1)
-        both = [row for row in first if row in second]
+        both = [row for row in first if row in second]  # the second round may have ended early
         return kappa([first[row] for row in both], [second[row] for row in both]) if both else None
 
     def mistakes(self, turn: int = 0) -> list[tuple[int, str, str]]:
@@ -114,10 +114,10 @@ class Labelling:
     def __str__(self) -> str:
         found = self.accuracy(0)
         if found is None:
-            n = len(self.rows)
-            return (
-                f"No labels yet: only a person can give them. With {n} labels and one mistake it would read like this: "
-                f"{proportion(n - 1, n)}. That line is an example, no measurement.")
+            count = len(self.rows)
+            return (f"No labels yet: only a person can give them. With {count} labels and one "
+                    f"mistake it would read like this: {proportion(count - 1, count)}. "
+                    "That line is an example, no measurement.")
         lines = [f"You, round 1: {found}"]
         again = self.accuracy(1)
         if again is not None:
@@ -125,8 +125,8 @@ class Labelling:
         agreement = self.agreement()
         lines.append(
             f"You against yourself: {agreement}" if agreement is not None else
-            "Label the same pictures a second time, best on another day: how far do you agree with yourself?"
-        )
+            "Label the same pictures a second time, best on another day: "
+            "how far do you agree with yourself?")
         return "\n".join(lines)
 
     def _save(self) -> None:
@@ -155,6 +155,7 @@ def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
                           expected=f"at most {len(KEYS)}",
                           mend="Take some of them with only_classes(data, [...]).")
     draw = generator(seed, "check")
+    # sorted by class; mixed next, or the order would tell labels
     rows, _ = stratified(data.validation.y.cpu(), count, draw)
     chosen = tuple(rows[torch.randperm(len(rows), generator=draw)].tolist())
     file = state_folder() / "labels.json"
@@ -162,6 +163,7 @@ def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:
     with contextlib.suppress(ValueError):
         texts = _read(file).get(_key(data, chosen), texts)
     valid = set(KEYS[:data.num_classes])
+    # else the file is of another data set, or was edited
     whole = all(set(text) <= valid and len(text) <= count for text in texts)
     return Labelling(data, chosen, list(texts) if whole else [""] * ROUNDS, file)
 
@@ -172,7 +174,7 @@ def _key(data: Data, rows: tuple[int, ...]) -> str:
     """
     import hashlib
 
-    x = data.validation.x[list(rows)].cpu().contiguous().numpy()
+    x = data.validation.x[list(rows)].cpu().contiguous().numpy()  # (count, C, H, W) bytes
     return f"{data.name} {hashlib.sha256(x.tobytes()).hexdigest()[:16]}"
 
 
@@ -195,9 +197,9 @@ def _read(file: Path) -> dict[str, list[str]]:
 
 def how_many(least: float = 0.9, level: float = 0.95, most: int = 2000) -> str:
     """How many labels, all of them right, until the interval lies above `least`?"""
+    # the interval narrows as n grows, so the first is the least
     n = next((n for n in range(1, most) if proportion(n, n, level).low >= least), None)
     if n is None:
         return f"Even {most:,} right answers in a row do not show that you are above {least:.0%}."
-    return (
-        f"{n} right answers in a row are needed before the {level:.0%} interval lies above {least:.0%}: "
-        f"{proportion(n, n)}.")
+    return (f"{n} right answers in a row are needed before the {level:.0%} interval lies above "
+            f"{least:.0%}: {proportion(n, n)}.")

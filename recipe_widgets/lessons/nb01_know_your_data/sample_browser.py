@@ -1,4 +1,4 @@
-"""Sort and filter samples by what can be measured on them."""
+"""Sort and filter samples by what can be measured on them. (Notebook 01, sections 1 and 5.)"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from recipe_widgets.checks.data_samples import image_axes
 from recipe_widgets.core import RecipeError
 from recipe_widgets.data import Data, Split
 from recipe_widgets.plots import Picture
+from recipe_widgets.plots.figures import BLUE
 from recipe_widgets.plots.images import bytes_of, contact_sheet
 from recipe_widgets.training import eval_mode
 
@@ -54,11 +55,12 @@ class SampleTable:
             raise RecipeError("Label", found=repr(label),
                               expected="all, or one of " + ", ".join(self.classes))
         values = self.columns[by]
-        kept = (values >= low) & (values <= high)
+        kept = (values >= low) & (values <= high)  # (N,) of bool
         if label != "all":
             kept &= self.split.y.cpu().numpy() == self.classes.index(label)
         found = np.flatnonzero(kept)
         key = values[found]
+        # stable: equal values stay in the order of the split
         return found[np.argsort(-key if descending else key, kind="stable")].astype(np.int64)
 
     def images(self, rows: Rows) -> npt.NDArray[np.uint8]:
@@ -76,16 +78,17 @@ class SampleTable:
                  "number in the original set": str(int(self.split.index[row]))}
         for name, values in self.columns.items():
             if name != "row":
+                # equal values count half: the middle of a tie
                 below = float((values < values[row]).mean() + 0.5 * (values == values[row]).mean())
-                known[
-                    name] = f"{values[row]:.3g} ({UNITS[name]}; higher than {below:.1%} of the samples)"
+                known[name] = (f"{values[row]:.3g} ({UNITS[name]}; higher than {below:.1%} of the "
+                               "samples)")
         return known
 
     def sheet(self, rows: Rows, columns: int = 25) -> Picture:
         """Many pictures without captions."""
         pixels = contact_sheet(self.images(rows), columns)
         figure = Figure(figsize=(9, 9 * pixels.shape[0] / pixels.shape[1]))
-        axes = figure.add_axes((0, 0, 1, 1))
+        axes = figure.add_axes((0, 0, 1, 1))  # the sheet fills the figure, without margins
         axes.imshow(pixels, interpolation="nearest")
         axes.set_axis_off()
         first = ", ".join(self.label(int(row)) for row in rows[:columns])
@@ -98,8 +101,8 @@ class SampleTable:
         others spread.
         """
         order = self.rows(by, label=label)
-        low, high = order[:count], order[::-1][:count]
-        values = self.columns[by][order]
+        low, high = order[:count], order[::-1][:count]  # lowest first, highest first
+        values = self.columns[by][order]  # sorted
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         top, middle, bottom = figure.subplots(3, 1, height_ratios=[1, 1, 1.4])
         for axes, rows, what in ((top, low, "lowest"), (middle, high, "highest")):
@@ -108,11 +111,11 @@ class SampleTable:
             axes.set(xticks=[], yticks=[])
             for side in axes.spines.values():
                 side.set_visible(False)
-        bottom.hist(values, 80, color="#0072B2")
+        bottom.hist(values, 80, color=BLUE)
         bottom.set(xlabel=f"{by} ({UNITS[by]})", ylabel="samples", yscale="log")
         figure.suptitle(
-            f"{self.split.name}, sorted by {by}: {values[0]:.3g} to {values[-1]:.3g}, half of the samples "
-            f"lie in {np.quantile(values, 0.25):.3g} to {np.quantile(values, 0.75):.3g}",
+            f"{self.split.name}, sorted by {by}: {values[0]:.3g} to {values[-1]:.3g}, half of the "
+            f"samples lie in {np.quantile(values, 0.25):.3g} to {np.quantile(values, 0.75):.3g}",
             fontsize=10)
         names = [", ".join(self.label(int(row)) for row in rows) for rows in (low, high)]
         return Picture(
@@ -129,7 +132,7 @@ def sample_table(data: Data, split: str = "train", model: nn.Module | None = Non
                           expected='"train" or "validation"',
                           mend="The test set stays in its vault.")
     chosen: Split = getattr(data, split)
-    bytes_of(chosen.x[:1])
+    bytes_of(chosen.x[:1])  # samples that are no images are refused before the work
     columns: dict[str, Numbers] = {
         "row": np.arange(chosen.size, dtype=np.float64), **image_axes(chosen.x.cpu())
     }

@@ -1,4 +1,6 @@
-"""Splits, the price of choosing on the test set, and what a small subset can tell."""
+"""Splits, the price of choosing on the test set, and what a small subset can tell. (Notebook 01,
+section 9.)
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from matplotlib.figure import Figure
 
 from recipe_widgets.core import Run, Settings, generator
 from recipe_widgets.data import Data
+from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import eval_mode, train_many
@@ -30,10 +33,9 @@ class Draws:
     plain: npt.NDArray[np.int64]
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} among {self.samples} validation samples, {len(self.plain)} draws: {self.plain.min()} to "
-            f"{self.plain.max()} when dealt at random, {self.stratified.min()} to {self.stratified.max()} when dealt "
-            f"class by class.")
+        return (f"{self.name} among {self.samples} validation samples, {len(self.plain)} draws: "
+                f"{self.plain.min()} to {self.plain.max()} when dealt at random, "
+                f"{self.stratified.min()} to {self.stratified.max()} when dealt class by class.")
 
 
 def strata(data: Data, n: int, label: int, draws: int = 200) -> Draws:
@@ -41,14 +43,13 @@ def strata(data: Data, n: int, label: int, draws: int = 200) -> Draws:
     classes.
     """
     y = data.subset(n).train.y.cpu()
-    held, found = n // 5, []
+    held, found = n // 5, []  # a fifth, as in a split of 60/20/20
     for seed in range(draws):
         order = torch.randperm(n, generator=generator(seed, "check"))[:held]
         found.append(int((y[order] == label).sum()))
-    from recipe_widgets.data.stratified_split import stratified
-
     dealt = [
         int((y[stratified(y, held, generator(seed, "split"))[0]] == label).sum())
+        # class by class the counts hardly differ: a few draws show it
         for seed in range(min(draws, 30))
     ]
     return Draws(f"Class {data.classes[label]}", held, np.array(dealt), np.array(found))
@@ -87,17 +88,17 @@ class Chosen:
 
     def __str__(self) -> str:
         gap = self.optimism * 100
-        low, high = np.quantile(gap, [0.05, 0.95])
-        return (
-            f"The best of {self.candidates} {self.what} on {self.n} test samples: {self.on_chosen.mean():.1%} there, "
-            f"{self.on_fresh.mean():.1%} on fresh samples. It looks {gap.mean():.1f} points better than it is (9 of 10 "
-            f"trials: {low:+.1f} to {high:+.1f} points; {len(gap)} trials).")
+        low, high = np.quantile(gap, [0.05, 0.95])  # nine of ten trials lie between
+        return (f"The best of {self.candidates} {self.what} on {self.n} test samples: "
+                f"{self.on_chosen.mean():.1%} there, {self.on_fresh.mean():.1%} on fresh samples. "
+                f"It looks {gap.mean():.1f} points better than it is (9 of 10 trials: {low:+.1f} to "
+                f"{high:+.1f} points; {len(gap)} trials).")
 
 
 def useless_models(n: int = 500, candidates: int = 1000, classes: int = 10, trials: int = 100,
                    seed: int = 0) -> Chosen:
     """Models that answer at random, all of them; the luckiest is taken."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)  # numpy: binomial draws for all candidates at once
     # each answer is right with 1 / classes
     hits = rng.binomial(n, 1 / classes, size=(trials, candidates)) / n
     fresh = rng.binomial(n, 1 / classes, size=trials) / n
@@ -109,15 +110,15 @@ def same_nets(data: Data, settings: Settings, candidates: int = 16, n: int = 200
     """Nets that differ in their seed only, judged on `n` samples drawn anew in each trial; the
     fresh samples are all others of the validation set, which plays the test set here."""
     runs = train_many(data, settings, range(candidates))
-    right = right_answers(data, runs)
+    right = right_answers(data, runs)  # (candidates, N) of bool
     total = right.shape[1]
     chosen, fresh, mean = np.empty(trials), np.empty(trials), np.empty(trials)
     for trial in range(trials):
         order = torch.randperm(total, generator=generator(trial, "check")).numpy()
-        scores = right[:, order[:n]].mean(1)
+        scores = right[:, order[:n]].mean(1)  # (candidates,) accuracies on the samples to choose by
         best = int(scores.argmax())
-        chosen[trial], fresh[trial], mean[trial] = scores[best], right[
-            best, order[n:]].mean(), scores.mean()
+        chosen[trial], mean[trial] = scores[best], scores.mean()
+        fresh[trial] = right[best, order[n:]].mean()
     return Chosen("equal nets of other seeds", candidates, n, chosen, fresh, mean)
 
 
@@ -136,6 +137,7 @@ def chosen_picture(many: Sequence[Chosen]) -> Picture:
     """What the best seemed to be, and what it is, trial by trial."""
     figure = Figure(figsize=(9.5, 2.8), layout="constrained")
     for axes, one in zip(figure.subplots(1, len(many), squeeze=False).flat, many, strict=True):
+        # both histograms share their bins
         values = np.concatenate([one.on_chosen, one.on_fresh]) * 100
         edges = np.linspace(values.min() - 0.5, values.max() + 0.5, 32)
         axes.hist(one.on_chosen * 100, edges, color=PALETTE[1], alpha=0.7,
@@ -185,8 +187,9 @@ class Subsets:
 
 
 def _span(scores: Sequence[float]) -> str:
-    return f"{np.mean(scores):.0%} ({min(scores):.0%} to {max(scores):.0%})" if max(
-        scores) else "diverged"
+    if not max(scores):  # every seed counts as 0
+        return "diverged"
+    return f"{np.mean(scores):.0%} ({min(scores):.0%} to {max(scores):.0%})"
 
 
 def subsets(data: Data, candidates: Mapping[str, Settings], sizes: Sequence[int],
@@ -200,9 +203,10 @@ def subsets(data: Data, candidates: Mapping[str, Settings], sizes: Sequence[int]
         scores[n] = {}
         for label, settings in candidates.items():
             runs = train_many(small, settings, range(seeds))
+            # samples that were trained on
             done += sum(run.steps_done * settings.batch_size for run in runs)
             scores[n][label] = [
                 run.history.last("val_accuracy") if run.status == "done" else 0.0 for run in runs
             ]
-        epochs[n] = (time.perf_counter() - begin) / max(1, done) * n
+        epochs[n] = (time.perf_counter() - begin) / max(1, done) * n  # seconds for n samples
     return Subsets(scores, epochs, seeds)

@@ -1,4 +1,6 @@
-"""What notebook 02 measures: seeds, templates, depth, dumb baselines, capacity."""
+"""What notebook 02 measures: seeds, templates, depth, dumb baselines, capacity. (Sections 1, 2, 5 and
+7, and an exercise.)
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.history import mean_of_last
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import Proportion, accuracy
+from recipe_widgets.evaluation.seed_comparison import verdict_of
 from recipe_widgets.lessons.common.changed_data import zeroed
 from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.models import build_model, count_parameters
@@ -25,13 +28,13 @@ from recipe_widgets.rules.statistics import paired
 from recipe_widgets.training import train, train_many
 
 
-def same_weights(a: Run, b: Run) -> bool:
+def same_weights(one: Run, other: Run) -> bool:
     """Equal to the last bit: every weight, and every loss on the way."""
-    assert a.model is not None
-    assert b.model is not None
-    pairs = zip(a.model.state_dict().values(), b.model.state_dict().values(), strict=True)
-    return a.history.series("train_loss") == b.history.series("train_loss") and all(
-        torch.equal(v, w) for v, w in pairs)
+    assert one.model is not None
+    assert other.model is not None
+    pairs = zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True)
+    return (one.history.series("train_loss") == other.history.series("train_loss")
+            and all(torch.equal(weight, twin) for weight, twin in pairs))
 
 
 def twice(data: Data, settings: Settings) -> str:
@@ -40,8 +43,9 @@ def twice(data: Data, settings: Settings) -> str:
                            for seed in (settings.seed, settings.seed, settings.seed + 1))
     one, two = (run.history.last("val_accuracy") for run in (first, other))
     return (
-        f"Seed {settings.seed} twice: {'equal' if same_weights(first, again) else 'NOT equal'} to the last bit. "
-        f"Seed {settings.seed + 1}: {'equal' if same_weights(first, other) else 'another run'}, "
+        f"Seed {settings.seed} twice: {'equal' if same_weights(first, again) else 'NOT equal'} to "
+        f"the last bit. Seed {settings.seed + 1}: "
+        f"{'equal' if same_weights(first, other) else 'another run'}, "
         f"{abs(one - two) * 100:.2f} points of validation accuracy apart.")
 
 
@@ -55,10 +59,13 @@ def spread(band: RunComparison[str]) -> str:
     for label in band.runs:
         scores = np.array(band.scores(label)) * 100
         deviation = scores.std(ddof=1)
+        # a difference of two runs spreads √2 times as much; two standard deviations hold 95 %
+        chance = 2 * np.sqrt(2) * deviation
         lines.append(
-            f"{label}: {scores.mean():.1f} % on the validation set, {scores.min():.1f} to {scores.max():.1f} % "
-            f"over {len(scores)} seeds, standard deviation {deviation:.2f} points. A difference between two "
-            f"single runs below about {2 * np.sqrt(2) * deviation:.1f} points says nothing.")
+            f"{label}: {scores.mean():.1f} % on the validation set, {scores.min():.1f} to "
+            f"{scores.max():.1f} % over {len(scores)} seeds, standard deviation {deviation:.2f} "
+            f"points. A difference between two single runs below about {chance:.1f} points says "
+            "nothing.")
     return "\n".join(lines)
 
 
@@ -75,6 +82,7 @@ def templates(run: Run, data: Data) -> Picture:
                           mend='Train with Settings(model="linear").')
     weights = linears[0].weight.detach().cpu().reshape(-1, *data.shape).numpy()  # (K, C, H, W)
     figure = Figure(figsize=(9, 1.5), layout="constrained")
+    # a few large weights would leave all others grey
     bound = float(np.quantile(np.abs(weights), 0.995))
     grey = weights.shape[1] == 1
     for axes, weight, name in zip(figure.subplots(1, len(weights)), weights, data.classes,
@@ -82,6 +90,7 @@ def templates(run: Run, data: Data) -> Picture:
         if grey:
             axes.imshow(weight[0], cmap="RdBu_r", vmin=-bound, vmax=bound)
         else:
+            # (H, W, C), grey for a weight of 0
             axes.imshow(np.clip(0.5 + weight.transpose(1, 2, 0) / (2 * bound), 0, 1))
         axes.set_title(name, fontsize=8)
         axes.set_axis_off()
@@ -96,18 +105,21 @@ def templates(run: Run, data: Data) -> Picture:
 
 def parameters(*widths: int) -> str:
     """Weights and biases of a fully connected net, layer by layer: parameters(16384, 1000, 10)."""
-    parts = [(a, b, a * b + b) for a, b in itertools.pairwise(widths)]
-    lines = [f"{a:>7,} x {b:<6,} weights + {b:<6,} biases = {n:>12,}" for a, b, n in parts]
-    return "\n".join(
-        [*lines, f"{'-'.join(map(str, widths))} in all: {sum(n for *_, n in parts):,}"])
+    lines, total = [], 0
+    for inputs, outputs in itertools.pairwise(widths):
+        count = inputs * outputs + outputs  # a weight for each pair, a bias for each output
+        lines.append(f"{inputs:>7,} x {outputs:<6,} weights + {outputs:<6,} biases = {count:>12,}")
+        total += count
+    return "\n".join([*lines, f"{'-'.join(map(str, widths))} in all: {total:,}"])
 
 
 def settings_of_depth(base: Settings, layers: int) -> Settings:
     """`layers` weight layers: 1 is the linear score function, 2 has one hidden layer, ..."""
     if layers < 1:
         raise RecipeError("Layers", found=layers, expected="at least 1")
-    return base.replace(
-        model="linear") if layers == 1 else base.replace(model="mlp", depth=layers - 1)
+    if layers == 1:
+        return base.replace(model="linear")
+    return base.replace(model="mlp", depth=layers - 1)  # depth counts hidden layers
 
 
 @dataclass(frozen=True)
@@ -123,15 +135,13 @@ class Ladder:
         return [mean_of_last(run.history.series("train_loss")) for run in self.runs.runs[label]]
 
     def table(self) -> str:
-        rows = [
-            f"{self.data.name:>16} {'parameters':>11}   training loss (nats)      validation accuracy   "
-            f"n = {self.runs.seeds} seeds"
-        ]
+        rows = [f"{self.data.name:>16} {'parameters':>11}   training loss (nats)      "
+                f"validation accuracy   n = {self.runs.seeds} seeds"]
         for label, size in self.sizes.items():
             loss, score = self.losses(label), self.runs.scores(label)
-            rows.append(
-                f"{label:>16} {size:>11,}   {np.mean(loss):.3f} ({min(loss):.3f} to {max(loss):.3f})   "
-                f"{np.mean(score):.1%} ({min(score):.1%} to {max(score):.1%})")
+            rows.append(f"{label:>16} {size:>11,}   {np.mean(loss):.3f} ({min(loss):.3f} to "
+                        f"{max(loss):.3f})   {np.mean(score):.1%} ({min(score):.1%} to "
+                        f"{max(score):.1%})")
         return "\n".join(rows)
 
     def verdict(self) -> str:
@@ -139,9 +149,10 @@ class Ladder:
         labels, words = list(self.sizes), []
         for small, large in itertools.pairwise(labels):
             gap = paired(self.losses(small), self.losses(large))
-            words.append(
-                f"{small} to {large}: {gap.difference:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) nats, "
-                f"{'down' if gap.high < 0 else 'UP' if gap.low > 0 else 'no clear difference'}")
+            way = {"holds": "down", "the reverse": "UP"}.get(
+                verdict_of(gap, more_is_better=False), "no clear difference")
+            words.append(f"{small} to {large}: {gap.difference:+.3f} ({gap.low:+.3f} to "
+                         f"{gap.high:+.3f}) nats, {way}")
         return f"{self.data.name}, {self.runs.seeds} seeds. " + "; ".join(words) + "."
 
 
@@ -159,8 +170,8 @@ def ladder_picture(many: Sequence[Ladder]) -> Picture:
     axes = figure.subplots()
     words = []
     for number, one in enumerate(many):
-        x = list(one.sizes.values())
-        y = np.array([one.losses(label) for label in one.sizes])
+        x = list(one.sizes.values())  # numbers of parameters
+        y = np.array([one.losses(label) for label in one.sizes])  # (nets, seeds), nats
         axes.fill_between(x, y.min(1), y.max(1), color=PALETTE[number], alpha=0.25, linewidth=0)
         axes.plot(x, y.mean(1), LINES[number] + "o", color=PALETTE[number], label=one.data.name)
         words.append(f"{one.data.name} from {y[0].mean():.3g} to {y[-1].mean():.3g}")
@@ -177,7 +188,7 @@ def ladder_picture(many: Sequence[Ladder]) -> Picture:
 def blind_and_seeing(data: Data, settings: Settings, seeds: int = 4) -> RunComparison[str]:
     """The same net on real inputs and on zeros."""
     return RunComparison({"real inputs": train_many(data, settings, range(seeds)),
-                       "zeros": train_many(zeroed(data), settings, range(seeds))})
+                          "zeros": train_many(zeroed(data), settings, range(seeds))})
 
 
 class Deaf(nn.Module):
@@ -188,7 +199,7 @@ class Deaf(nn.Module):
     def __init__(self, data: Data) -> None:
         super().__init__()
         self.net = build_model(Settings(width=64), data.shape, data.num_classes)
-        self.mask = nn.Buffer(torch.zeros(data.shape))
+        self.mask = nn.Buffer(torch.zeros(data.shape))  # the slip: `ones` was meant
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.net(x * self.mask)
@@ -197,10 +208,10 @@ class Deaf(nn.Module):
 
 def nearest_template(data: Data) -> npt.NDArray[np.int64]:
     """For each validation sample the class whose mean training picture is nearest (Euclidean)."""
-    x, y = data.train.x.flatten(1).float(), data.train.y
-    means = torch.stack([x[y == k].mean(0) for k in range(data.num_classes)])
+    x, y = data.train.x.flatten(1).float(), data.train.y  # (N, C*H*W) in bytes
+    means = torch.stack([x[y == k].mean(0) for k in range(data.num_classes)])  # (K, C*H*W)
     held = data.validation.x.flatten(1).float()
-    return torch.cdist(held, means).argmin(1).cpu().numpy()
+    return torch.cdist(held, means).argmin(1).cpu().numpy()  # distances (validation samples, K)
 
 
 def nearest_sample(data: Data, samples: int = 2000) -> npt.NDArray[np.int64]:
@@ -213,6 +224,7 @@ def nearest_sample(data: Data, samples: int = 2000) -> npt.NDArray[np.int64]:
 def baselines(data: Data, settings: Settings) -> dict[str, Proportion]:
     """Validation accuracy of dumb rules and small nets, each with Wilson's interval."""
     truth = data.validation.y.cpu().numpy()
+    # counted on training labels only
     common = int(torch.bincount(data.train.y, minlength=data.num_classes).argmax())
     found = {"always the commonest class": accuracy(np.full(len(truth), common), truth),
              "nearest class mean": accuracy(nearest_template(data), truth),
@@ -227,31 +239,31 @@ def baselines(data: Data, settings: Settings) -> dict[str, Proportion]:
 def baseline_table(many: Mapping[str, Mapping[str, Proportion]]) -> str:
     """Rows: rules; columns: data sets."""
     rules = list(next(iter(many.values())))
-    lines = [
-        f"{'validation accuracy (95 % interval)':>36}" + "".join(f"{name:>26}" for name in many)
-    ]
+    head = "".join(f"{name:>26}" for name in many)
+    lines = [f"{'validation accuracy (95 % interval)':>36}{head}"]
     for rule in rules:
-        cells = (found[rule] for found in many.values())
-        lines.append(f"{rule:>36}" + "".join(f"{f'{c.value:.1%} ({c.low:.1%} to {c.high:.1%})':>26}"
-                                             for c in cells))
+        cells = [f"{found[rule].value:.1%} ({found[rule].low:.1%} to {found[rule].high:.1%})"
+                 for found in many.values()]
+        lines.append(f"{rule:>36}" + "".join(f"{cell:>26}" for cell in cells))
     return "\n".join(lines)
 
 
 def simple_first(data: Data, fancy: Settings, seeds: int = 4) -> RunComparison[str]:
     """`fancy` settings, and the same without anything that regularises."""
     return RunComparison({
-        "everything at once": [train(data, fancy.replace(seed=s)) for s in range(seeds)],
-        "simplest":
-        train_many(data, fancy.simplest(), range(seeds))
+        # one by one: augmentation keeps many seeds from being trained at once
+        "everything at once": [train(data, fancy.replace(seed=seed)) for seed in range(seeds)],
+        "simplest": train_many(data, fancy.simplest(), range(seeds)),
     })
 
 
 def check_parameters(guess: int, *widths: int) -> str:
     """Judge the exercise: how many numbers does the net hold?"""
-    right = sum(a * b + b for a, b in itertools.pairwise(widths))
-    weights = sum(a * b for a, b in itertools.pairwise(widths))
+    weights = sum(inputs * outputs for inputs, outputs in itertools.pairwise(widths))
+    right = weights + sum(widths[1:])  # one bias for each output
     if guess == right:
         return f"Right: {right:,}."
     if guess == weights:
         return f"Nearly: those are the weights. Each unit also has a bias: {right - weights:,} more."
-    return f"Not {guess:,}: add up inputs x outputs + outputs for each layer of {'-'.join(map(str, widths))}."
+    return (f"Not {guess:,}: add up inputs x outputs + outputs for each layer of "
+            f"{'-'.join(map(str, widths))}.")

@@ -1,10 +1,12 @@
-"""Losses: what they push, where they begin, and a last layer that begins well."""
+"""Losses: what they push, where they begin, and a last layer that begins well. (Notebook 02, sections
+3 and 4, and an exercise.)
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,9 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
-from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.data import Data
+from recipe_widgets.core import RecipeError, Run, Settings, generator
+from recipe_widgets.data import Data, Split
+from recipe_widgets.evaluation.seed_comparison import verdict_of
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
@@ -31,21 +34,20 @@ def one_hot(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 # Each: logits (N, K), labels (N,) -> mean loss. Hinge: the multi-class one, summed over the wrong
-# classes (Weston &
-# Watkins 1999, CS231n), not divided by K as in torch.
+# classes (Weston & Watkins 1999, CS231n), not divided by K as in torch.
 LOSSES: dict[str, Loss] = {
     "softmax": F.cross_entropy,
-    "hinge": lambda z, y: F.multi_margin_loss(z, y) * z.shape[1],
-    "L2": lambda z, y: F.mse_loss(z, one_hot(z, y)) * z.shape[1],
-    "Huber": lambda z, y: F.huber_loss(z, one_hot(z, y)) * z.shape[1],
+    "hinge": lambda logits, y: F.multi_margin_loss(logits, y) * logits.shape[1],
+    "L2": lambda logits, y: F.mse_loss(logits, one_hot(logits, y)) * logits.shape[1],
+    "Huber": lambda logits, y: F.huber_loss(logits, one_hot(logits, y)) * logits.shape[1],
 }
 
 
 def at_zero(loss: str, classes: int) -> float:
     """The loss of outputs that are all zero, by hand: ln K; one per wrong class; 1; 1/2 (distances
     up to 1 are squared and halved)."""
-    return {"softmax": math.log(classes), "hinge": float(classes - 1), "L2": 1.0, "Huber":
-            0.5}[loss]
+    return {"softmax": math.log(classes), "hinge": float(classes - 1),
+            "L2": 1.0, "Huber": 0.5}[loss]
 
 
 def push(loss: str, score: float, classes: int = 10) -> tuple[float, float]:
@@ -53,22 +55,22 @@ def push(loss: str, score: float, classes: int = 10) -> tuple[float, float]:
     what a step of gradient descent adds to the score per unit of the learning rate."""
     if loss not in LOSSES:
         raise RecipeError("push(loss=)", found=repr(loss), expected="one of " + ", ".join(LOSSES))
-    z = torch.zeros(1, classes, dtype=torch.float64)
-    z[0, 0] = score
-    z.requires_grad_()
-    value = LOSSES[loss](z, torch.zeros(1, dtype=torch.int64))
-    (slope,) = torch.autograd.grad(value, z)
-    return float(value.detach()), 0.0 - float(slope[0, 0])
+    logits = torch.zeros(1, classes, dtype=torch.float64)
+    logits[0, 0] = score
+    logits.requires_grad_()
+    value = LOSSES[loss](logits, torch.zeros(1, dtype=torch.int64))  # class 0 is the right one
+    (slope,) = torch.autograd.grad(value, logits)
+    return float(value.detach()), 0.0 - float(slope[0, 0])  # descent: against the slope
 
 
 def loss_shapes(score: float = 2.0, classes: int = 10) -> Picture:
     """Each loss, and its push on the right class's score, against that score."""
-    grid = np.linspace(-4, 8, 121)
+    grid = np.linspace(-4, 8, 121)  # scores of the right class
     figure = Figure(figsize=(9.5, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     words = []
     for number, name in enumerate(LOSSES):
-        curve = np.array([push(name, float(s), classes) for s in grid])
+        curve = np.array([push(name, float(at), classes) for at in grid])  # (scores, 2)
         here = push(name, score, classes)
         for axes, part in ((left, 0), (right, 1)):
             axes.plot(grid, curve[:, part], LINES[number], color=PALETTE[number], label=name)
@@ -90,10 +92,8 @@ def loss_shapes(score: float = 2.0, classes: int = 10) -> Picture:
     figure.suptitle(
         f"Score {score:g}, {classes} classes: {state or 'all of them push the score up'}",
         fontsize=10)
-    return Picture(
-        figure,
-        f"At score {score:g}: {'; '.join(words)}. {state[:1].upper() + state[1:]}{'.' if state else ''}"
-    )
+    end = f"{state[:1].upper()}{state[1:]}." if state else ""
+    return Picture(figure, f"At score {score:g}: {'; '.join(words)}. {end}")
 
 
 @dataclass
@@ -117,9 +117,9 @@ class Dice:
             model = build_model(self.settings.replace(seed=seed), self.data.shape,
                                 self.data.num_classes)
             with eval_mode(model):
-                z = model(x)
+                logits = model(x)
             for name, loss in LOSSES.items():
-                self.values[name].append(float(loss(z, y)))
+                self.values[name].append(float(loss(logits, y)))
 
     @property
     def rolls(self) -> int:
@@ -138,20 +138,18 @@ class Dice:
                      title=f"outputs 0: {by_hand:.3f}")
             axes.title.set_fontsize(9)
         figure.suptitle(
-            f"{self.data.name}, {self.settings.model}, init {self.settings.init}: {self.rolls} rolls "
-            "(dashed: all outputs zero)", fontsize=10)
+            f"{self.data.name}, {self.settings.model}, init {self.settings.init}: {self.rolls} "
+            "rolls (dashed: all outputs zero)", fontsize=10)
         return Picture(figure, str(self))
 
     def __str__(self) -> str:
         parts = []
         for name, values in self.values.items():
-            v = np.array(values)
             by_hand = at_zero(name, self.data.num_classes)
-            parts.append(
-                f"{name} {v.mean():.3f} ({v.min():.3f} to {v.max():.3f}; outputs 0: {by_hand:.3f})"
-                if len(v) else f"{name}: not rolled yet")
-        return f"{self.data.name}, first loss over {self.rolls} initialisations: " + "; ".join(
-            parts) + "."
+            parts.append(f"{name} {np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f}; "
+                         f"outputs 0: {by_hand:.3f})" if values else f"{name}: not rolled yet")
+        return (f"{self.data.name}, first loss over {self.rolls} initialisations: "
+                f"{'; '.join(parts)}.")
 
 
 def dice(data: Data, settings: Settings, rolls: int = 100) -> Dice:
@@ -166,18 +164,17 @@ def per_class(made: Dice) -> str:
     """
     data, classes = made.data, made.data.num_classes
     x, y = data.train.batch(torch.arange(min(2000, data.train.size)))
-    found = np.zeros((min(20, made.rolls), classes))
+    found = np.zeros((min(20, made.rolls), classes))  # twenty nets are enough for a spread
     for roll in range(len(found)):
         model = build_model(made.settings.replace(seed=made.settings.seed + roll), data.shape,
                             classes)
         with eval_mode(model):
-            each = F.cross_entropy(model(x), y, reduction="none")
+            each = F.cross_entropy(model(x), y, reduction="none")  # (N,) nats
         found[roll] = [float(each[y == k].mean()) for k in range(classes)]
-    return (
-        f"{data.name}: over the classes, one initialisation spreads from {found.min(1).mean():.2f} to "
-        f"{found.max(1).mean():.2f} nats on average; each class's mean over {len(found)} initialisations lies between "
-        f"{found.mean(0).min():.2f} and {found.mean(0).max():.2f} (ln {classes} = {math.log(classes):.2f})."
-    )
+    return (f"{data.name}: over the classes, one initialisation spreads from "
+            f"{found.min(1).mean():.2f} to {found.max(1).mean():.2f} nats on average; each class's "
+            f"mean over {len(found)} initialisations lies between {found.mean(0).min():.2f} and "
+            f"{found.mean(0).max():.2f} (ln {classes} = {math.log(classes):.2f}).")
 
 
 def penalised(data: Data, settings: Settings, decay: float) -> str:
@@ -186,38 +183,35 @@ def penalised(data: Data, settings: Settings, decay: float) -> str:
     x, y = data.train.batch(torch.arange(min(500, data.train.size)))
     with eval_mode(model):
         plain = float(F.cross_entropy(model(x), y))
-    penalty = 0.5 * decay * sum(float((p.detach() ** 2).sum()) for p in model.parameters())
-    return (
-        f"Cross-entropy {plain:.3f}, with an L2 penalty of {decay:g} in the same number {plain + penalty:.3f}: "
-        f"{'no longer' if abs(penalty) > 0.02 * plain else 'still'} to be compared with ln {data.num_classes} = "
-        f"{math.log(data.num_classes):.3f}.")
+    squares = sum(float(weight.detach().square().sum()) for weight in model.parameters())
+    penalty = 0.5 * decay * squares  # its gradient is decay times the weights
+    verdict = "no longer" if abs(penalty) > 0.02 * plain else "still"
+    return (f"Cross-entropy {plain:.3f}, with an L2 penalty of {decay:g} in the same number "
+            f"{plain + penalty:.3f}: {verdict} to be compared with ln {data.num_classes} = "
+            f"{math.log(data.num_classes):.3f}.")
 
 
 def lopsided(data: Data, label: int = 0, share: float = 0.9, n: int = 5000, seed: int = 0) -> Data:
     """`n` training and `n`/2 validation samples of which `share` are of one class."""
-    from dataclasses import replace
-
-    from recipe_widgets.core import generator
-    from recipe_widgets.data import Split
-
     def dealt(split: Split, count: int) -> Split:
         y, draw = split.y.cpu(), generator(seed, "check")
         order = torch.randperm(len(y), generator=draw)
         mine, others = order[y[order] == label], order[y[order] != label]
-        common = min(round(share * count), len(mine))
+        common = min(round(share * count), len(mine))  # no more than there are
+        # keeps the share where the common class ran out
         rare = min(round(common * (1 - share) / share), len(others))
         return Split(split.samples.take(torch.cat([mine[:common], others[:rare]])), split.name,
                      data.mean, data.std)
 
     return replace(data, name=f"{data.name}, {share:.0%} {data.classes[label]}",
-                   train=dealt(data.train, n), validation=dealt(data.validation,
-                                                                n // 2), _copies={})
+                   train=dealt(data.train, n), validation=dealt(data.validation, n // 2),
+                   _copies={})
 
 
 def entropy(data: Data) -> float:
     """Loss (nats) of knowing the classes' shares and nothing else."""
     share = np.bincount(data.train.y.cpu().numpy(), minlength=data.num_classes) / data.train.size
-    return float(-(share[share > 0] * np.log(share[share > 0])).sum())
+    return float(-(share[share > 0] * np.log(share[share > 0])).sum())  # an absent class adds 0
 
 
 def head_of(model: nn.Module) -> nn.Linear:
@@ -229,8 +223,9 @@ def good_head(model: nn.Module, data: Data, weights: float = 0.1) -> nn.Module:
     """Bias: logarithm of each class's share (plus one sample each); weights: `weights` times
     what they were.
     """
-    head, counts = head_of(model), torch.bincount(data.train.y.cpu(),
-                                                  minlength=data.num_classes).float() + 1
+    head = head_of(model)
+    # (K,); one more sample each, as the logarithm of no sample is minus infinity
+    counts = torch.bincount(data.train.y.cpu(), minlength=data.num_classes).float() + 1
     with torch.no_grad():
         head.bias.copy_((counts / counts.sum()).log())
         head.weight.mul_(weights)
@@ -255,14 +250,15 @@ class Heads:
         """
         found = []
         for run in self.runs.runs[label]:
+            # mean of five: single batches are noisy
             losses = np.convolve(run.history.series("train_loss"), np.ones(5) / 5, "valid")
             under = np.flatnonzero(losses < self.knows)
             found.append(int(under[0]) + 5 if len(under) else len(losses) + 4)
         return found
 
     def plot(self) -> Picture:
-        title = f"Shares alone give {self.knows:.2f} nats; band: lowest to highest of {self.runs.seeds} seeds"
-        picture = self.runs.plot(title)
+        picture = self.runs.plot(f"Shares alone give {self.knows:.2f} nats; band: lowest to highest "
+                                 f"of {self.runs.seeds} seeds")
         picture.colours = 64
         return picture
 
@@ -270,10 +266,10 @@ class Heads:
         lines = []
         for label in self.runs.runs:
             first, steps, end = self.first(label), self.steps_to(label), self.runs.scores(label)
-            lines.append(
-                f"{label}: first loss {np.mean(first):.2f} ({min(first):.2f} to {max(first):.2f}) nats, under "
-                f"{self.knows:.2f} after {min(steps)} to {max(steps)} steps, at the end {np.mean(end):.1%} "
-                f"({min(end):.1%} to {max(end):.1%}) right")
+            lines.append(f"{label}: first loss {np.mean(first):.2f} ({min(first):.2f} to "
+                         f"{max(first):.2f}) nats, under {self.knows:.2f} after {min(steps)} to "
+                         f"{max(steps)} steps, at the end {np.mean(end):.1%} ({min(end):.1%} to "
+                         f"{max(end):.1%}) right")
         return "\n".join([*lines, *self.verdicts()])
 
     def verdicts(self) -> list[str]:
@@ -284,17 +280,16 @@ class Heads:
         words = []
         for label in others:
             steps = paired(self.steps_to(usual), self.steps_to(label))
-            end = paired(
-                np.array(self.runs.scores(usual)) * 100,
-                np.array(self.runs.scores(label)) * 100)
-            sooner = ("sooner"
-                      if steps.high < 0 else "later" if steps.low > 0 else "not clearly sooner")
-            better = ("better"
-                      if end.low > 0 else "worse" if end.high < 0 else "neither better nor worse")
+            end = paired(100 * np.array(self.runs.scores(usual)),  # points
+                         100 * np.array(self.runs.scores(label)))
+            sooner = {"holds": "sooner", "the reverse": "later"}.get(
+                verdict_of(steps, more_is_better=False), "not clearly sooner")
+            better = {"holds": "better", "the reverse": "worse"}.get(
+                verdict_of(end), "neither better nor worse")
             words.append(
-                f"With {label}: {sooner} under the shares' loss ({steps.difference:+.1f} steps, {steps.low:+.1f} "
-                f"to {steps.high:+.1f}), and at the end {better} ({end.difference:+.1f} points, {end.low:+.1f} to "
-                f"{end.high:+.1f}).")
+                f"With {label}: {sooner} under the shares' loss ({steps.difference:+.1f} steps, "
+                f"{steps.low:+.1f} to {steps.high:+.1f}), and at the end {better} "
+                f"({end.difference:+.1f} points, {end.low:+.1f} to {end.high:+.1f}).")
         return words
 
 
@@ -308,8 +303,9 @@ def heads(data: Data, settings: Settings, seeds: int = 5) -> Heads:
         return train(data, chosen, model if weights is None else good_head(model, data, weights))
 
     kinds: Mapping[str, Callable[[int], Run]] = {
-        "torch's head": lambda seed: run(seed, None), "bias = log share":
-        lambda seed: run(seed, 1.0), "bias = log share, weights x 0.1": lambda seed: run(seed, 0.1)
+        "torch's head": lambda seed: run(seed, None),
+        "bias = log share": lambda seed: run(seed, 1.0),
+        "bias = log share, weights x 0.1": lambda seed: run(seed, 0.1),
     }
     return Heads(compare(kinds, seeds), entropy(data))
 
@@ -319,11 +315,11 @@ def check_expected(guess: float, loss: str, classes: int) -> str:
     right = at_zero(loss, classes)
     if abs(guess - right) <= 0.01 * right:
         return f"Right: {right:.4g}."
-    near = {
-        "ln, not log10": math.log10(classes), "ln, not log2": math.log2(classes),
-        "one for each wrong class, not for "
-        "each class": float(classes), "it is the mean over samples, but the sum over classes":
-        right / classes
+    near = {  # what a slip would give
+        "ln, not log10": math.log10(classes),
+        "ln, not log2": math.log2(classes),
+        "one for each wrong class, not for each class": float(classes),
+        "it is the mean over samples, but the sum over classes": right / classes,
     }
     hints: Sequence[str] = [
         text for text, value in near.items() if abs(guess - value) <= 0.01 * abs(value)

@@ -1,5 +1,5 @@
 """A run watched as it goes: predictions of a fixed batch, estimates beside the whole set, saved
-models.
+models. (Notebook 02, sections 6, 8 and 9.)
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Dynamics:
         """(seeds,): mean change of the right class's probability from one look to the next, over
         the second half.
         """
-        half = len(self.times) // 2
+        half = len(self.times) // 2  # the first half still learns: it moves at any rate
         return np.array([np.abs(np.diff(self.own(lr, seed)[half:], axis=0)).mean()
                          for seed in range(len(self.probabilities[lr]))])
 
@@ -79,6 +79,7 @@ class Dynamics:
         count = min(12, len(self.y))
         figure = Figure(figsize=(9.5, 2.7), layout="constrained")
         axes = figure.subplots()
+        # bars of one sample stand side by side in 0.8 of its place
         width = 0.8 / len(self.probabilities)
         for number, lr in enumerate(self.probabilities):
             axes.bar(
@@ -99,14 +100,15 @@ class Dynamics:
     def __str__(self) -> str:
         parts = []
         for lr in self.probabilities:
-            j = self.jitter(lr) * 100
+            moves = self.jitter(lr) * 100  # (seeds,) points
+            # (seeds,) probability of the right class at the last look, mean over samples
             end = self.probabilities[lr][:, -1][:, np.arange(len(self.y)), self.y].mean(1)
             parts.append(
                 f"learning rate {lr:g}: the right class ends at {end.mean():.2f} ({end.min():.2f} to "
-                f"{end.max():.2f}), and moves {j.mean():.1f} ({j.min():.1f} to {j.max():.1f}) points per "
-                f"{self.every} steps")
-        return f"{self.data.name}, {len(self.y)} samples, {len(next(iter(self.probabilities.values())))} seeds. " + \
-            "; ".join(parts) + "."
+                f"{end.max():.2f}), and moves {moves.mean():.1f} ({moves.min():.1f} to "
+                f"{moves.max():.1f}) points per {self.every} steps")
+        seeds = len(next(iter(self.probabilities.values())))
+        return f"{self.data.name}, {len(self.y)} samples, {seeds} seeds. {'; '.join(parts)}."
 
 
 def dynamics(data: Data, settings: Settings, lrs: Sequence[float], *, n: int = 24, every: int = 5,
@@ -117,7 +119,7 @@ def dynamics(data: Data, settings: Settings, lrs: Sequence[float], *, n: int = 2
 
     def look(model: nn.Module) -> torch.Tensor:
         with eval_mode(model):
-            return torch.nan_to_num(model(x).softmax(1), nan=1 / data.num_classes)
+            return torch.nan_to_num(model(x).softmax(1), nan=1 / data.num_classes)  # (n, K)
 
     found: dict[float, Numbers] = {}
     for lr in lrs:
@@ -125,11 +127,11 @@ def dynamics(data: Data, settings: Settings, lrs: Sequence[float], *, n: int = 2
         for seed in range(seeds):
             chosen = settings.replace(lr=lr, seed=seed)
             model = build_model(chosen, data.shape, data.num_classes)
-            looks = [look(model)] + [
-                look(model) for step in steps(model, data, chosen) if (step.index + 1) % every == 0
-            ]
-            runs.append(torch.stack(looks))
-        found[lr] = torch.stack(runs).double().numpy()
+            looks = [look(model)]  # before the first step
+            looks += [look(model) for step in steps(model, data, chosen)
+                      if (step.index + 1) % every == 0]
+            runs.append(torch.stack(looks))  # (T, n, K)
+        found[lr] = torch.stack(runs).double().numpy()  # (seeds, T, n, K)
     return Dynamics(data, y.numpy(), bytes_of(data.validation.x[:len(y)]), every, found)
 
 
@@ -154,16 +156,16 @@ class Estimates:
     def plot(self) -> Picture:
         figure = Figure(figsize=(8, 3), layout="constrained")
         axes = figure.subplots()
-        low, high = self.batch.min(1) * 100, self.batch.max(1) * 100
+        low, high = self.batch.min(1) * 100, self.batch.max(1) * 100  # (T,) per cent
         axes.fill_between(
             self.at, low, high, color=PALETTE[4], alpha=0.3, linewidth=0,
             label=f"single batches of {self.batch_size}: lowest to highest of {self.batch.shape[1]}"
         )
-        for number, (label, y) in enumerate(
-            (("whole validation set, eval mode", self.whole), ("training batches, smoothed",
-                                                               self.smoothed),
-             ("whole validation set, dropout left on", self.noisy))):
-            axes.plot(self.at, y * 100, LINES[number] + "o", color=PALETTE[number], label=label,
+        ways = {"whole validation set, eval mode": self.whole,
+                "training batches, smoothed": self.smoothed,
+                "whole validation set, dropout left on": self.noisy}
+        for number, (label, values) in enumerate(ways.items()):
+            axes.plot(self.at, values * 100, LINES[number] + "o", color=PALETTE[number], label=label,
                       markersize=4)
         axes.set(xlabel="step", ylabel="accuracy (%)",
                  title=f"{self.name}: the same models, looked at in four ways")
@@ -173,13 +175,14 @@ class Estimates:
         return Picture(figure, str(self))
 
     def __str__(self) -> str:
-        b = self.batch[-1]
-        rises = int((np.diff(self.whole) < 0).sum())
+        last = self.batch[-1]
+        falls = int((np.diff(self.whole) < 0).sum())
         return (
-            f"{self.name}, last step: {self.whole[-1]:.1%} on all {self.n:,} validation samples; single batches of "
-            f"{self.batch_size} say {b.min():.0%} to {b.max():.0%}; the smoothed training batches say "
-            f"{self.smoothed[-1]:.1%}; with dropout left on {self.noisy[-1]:.1%}. From look to look the whole set "
-            f"went down {rises} times of {len(self.whole) - 1}.")
+            f"{self.name}, last step: {self.whole[-1]:.1%} on all {self.n:,} validation samples; "
+            f"single batches of {self.batch_size} say {last.min():.0%} to {last.max():.0%}; the "
+            f"smoothed training batches say {self.smoothed[-1]:.1%}; with dropout left on "
+            f"{self.noisy[-1]:.1%}. From look to look the whole set went down {falls} times of "
+            f"{len(self.whole) - 1}.")
 
 
 def estimates(data: Data, settings: Settings, looks: int = 12, batches: int = 40) -> Estimates:
@@ -192,20 +195,22 @@ def estimates(data: Data, settings: Settings, looks: int = 12, batches: int = 40
     rows = [
         order[k * size:(k + 1) * size] for k in range(min(batches, data.validation.size // size))
     ]
-    smooth, at = 1 / data.num_classes, []
+    smooth = 1 / data.num_classes  # a running mean begins at the accuracy of a guess
+    looked: list[int] = []  # steps done at each look
     table: list[list[float]] = []
     single: list[list[float]] = []
     for step in steps(model, data, settings):
         if step.index % 10 == 0:
+            # exponential mean over about five batches
             smooth += 0.2 * (step.history.last("train_accuracy") - smooth)
         if (step.index + 1) % every == 0:
-            at.append(step.index + 1)
+            looked.append(step.index + 1)
             table.append([evaluate(model, data.validation).accuracy, smooth, _left_on(model, data)])
             with eval_mode(model):
                 single.append([float((model(x).argmax(1) == y).float().mean())
                                for x, y in (data.validation.batch(part) for part in rows)])
-    whole, smoothed, noisy = np.array(table).T
-    return Estimates(data.name, at, size, data.validation.size, whole, np.array(single), smoothed,
+    whole, smoothed, noisy = np.array(table).T  # each (T,)
+    return Estimates(data.name, looked, size, data.validation.size, whole, np.array(single), smoothed,
                      noisy)
 
 
@@ -218,6 +223,7 @@ def _left_on(model: nn.Module, data: Data) -> float:
             if isinstance(module, Dropout)]
     with torch.no_grad():
         right = sum(int((model(x).argmax(1) == y).sum()) for x, y in data.validation.batches(1000))
+    # put back: the training that goes on draws as if nobody had looked
     for generator, state in kept:
         generator.set_state(state)
     return right / data.validation.size
@@ -227,14 +233,14 @@ def kept_models(data: Data, settings: Settings, folder: str | Path) -> str:
     """Train with checkpoints, read one from the disk into a new model, and test that."""
     run = train(data, settings, checkpoints=folder)
     store = Checkpoints(folder)
-    lines = [
-        f"On the disk: steps {', '.join(map(str, store.steps()))} ({run.status} after {run.steps_done})."
-    ]
+    saved = ", ".join(map(str, store.steps()))
+    lines = [f"On the disk: steps {saved} ({run.status} after {run.steps_done})."]
     for step in store.steps():
         state = store.read(step)
         if state is None:
             raise RecipeError("Checkpoint", found=f"step {step} cannot be read",
                               expected="a whole file")
+        # another seed: what is right afterwards came from the disk
         model = build_model(settings.replace(seed=settings.seed + 1), data.shape, data.num_classes)
         model.load_state_dict(state["parts"]["model"])
         lines.append(f"step {step:>5}: {evaluate(model, data.validation)}")
