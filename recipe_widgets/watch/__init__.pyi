@@ -1,7 +1,6 @@
 from .script_runner import run_script as run_script
 from .session import Finding as Finding
 from .session import Report as Report
-from .session import WatchSession as WatchSession
 from .session import watch as watch
 
-__all__ = ["Finding", "Report", "WatchSession", "run_script", "watch"]
+__all__ = ["Finding", "Report", "run_script", "watch"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import runpy
 import sys
@@ -39,6 +40,9 @@ def run_script(target: str | Path, arguments: Sequence[str],
     Raises:
         RecipeError: there is no such script, rule or severity.
     """
+    if module and not _is_module(str(target)):
+        raise RecipeError("module", found=str(target), expected="the name of a Python module",
+                          mend="It is looked for from the current directory on.")
     if not module and not Path(target).is_file():
         raise RecipeError("script", found=str(target), expected="a Python file")
     worst = severity_named(fail_on) if fail_on else None
@@ -55,6 +59,17 @@ def run_script(target: str | Path, arguments: Sequence[str],
     if html:
         report.save(html, "html")
     return status or (FOUND if worst and report.at_least(worst) else 0)
+
+
+def _is_module(name: str) -> bool:
+    """Is there such a module, or package at its top? Nothing is imported: that is to be watched."""
+    sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.util.find_spec(name.partition(".")[0]) is not None
+    except (ImportError, ValueError):  # an empty name, or one that is half imported
+        return False
+    finally:
+        sys.path.pop(0)
 
 
 def execute(target: str | Path, arguments: Sequence[str], module: bool = False) -> tuple[int, bool]:

@@ -220,7 +220,10 @@ def test_a_crash_of_the_watcher_lets_the_script_go(script, monkeypatch, capsys):
 def test_missing_script():
     with pytest.raises(RecipeError, match="script"):
         run_script(Path("nowhere.py"), [])
+    with pytest.raises(RecipeError, match="module"):
+        run_script("nowhere.at_all", [], module=True)
     assert main(["watch", "nowhere.py"]) == 2
+    assert main(["watch", "-m", "nowhere.at_all"]) == 2
 
 
 def loop(clear: bool, made: torch.optim.Optimizer | None = None,
