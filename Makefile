@@ -1,4 +1,4 @@
-# make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, layer rules
+# make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, who imports whom
 # make test   all tests, then the notebooks, two at a time make bench  speed, growth, and peers beside it
 # make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
 PYTHON ?= python3

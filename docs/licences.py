@@ -8,9 +8,10 @@ from collections import Counter
 
 HEAD = """# Licences of what is installed
 
-Made by `make audit` from the packages' own statements, with pip-licenses: all that `make setup` installs on Linux. The
-package itself needs only torch, numpy, pillow, matplotlib, tqdm and platformdirs. NVIDIA's libraries come with
-PyTorch's builds for its GPUs. The licences of the embedded data are in [data/README.md](../data/README.md).
+Made by `make audit` from the packages' own statements, with pip-licenses: all that `make setup`
+installs on Linux. The package itself needs only torch, numpy, pillow, matplotlib, tqdm,
+platformdirs and lazy_loader. NVIDIA's libraries come with PyTorch's builds for its GPUs. The
+licences of the embedded data are in [data/README.md](../data/README.md).
 """
 
 

@@ -59,5 +59,6 @@ def style() -> str:
     """The style sheet, with the colours of code for light and for dark pages."""
     light = HtmlFormatter(style="default").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-    return f"{(HERE / 'style.css').read_text()}\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n" \
-           ".highlight{background:var(--raised)}"
+    return (f"{(HERE / 'style.css').read_text()}\n{light}\n"
+            f"@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+            ".highlight{background:var(--raised)}")

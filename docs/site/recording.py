@@ -32,8 +32,8 @@ from recipe_widgets.training.validation import stratified_subset
 
 # shown: predictions, units of the first layer, points of a training curve
 SAMPLES, FILTERS, POINTS = 10, 8, 100
-CODE = ("core", "data", "models", "training", "rules", "plots", "live"
-        )  # what numbers, words and pictures depend on
+# folders of the package that numbers, words and pictures depend on
+CODE = ("core", "data", "models", "training", "rules", "plots", "live")
 
 
 def record(data: Data, settings: Settings, plan: Plan) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from docs.site.links import REPOSITORY, linked_texts, mended, page_of
 from docs.site.page import TEMPLATES, Page
 
-LIVE = '<p class="live">A saved copy; <a href="../README.md">in JupyterLab</a> its sliders and buttons answer, too.</p>'
+LIVE = ('<p class="live">A saved copy; <a href="../README.md">in JupyterLab</a> its sliders and '
+        "buttons answer, too.</p>")
 _HEADING = re.compile(
     r'<h(?P<level>[1-6])\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>(?P<text>.*?)</h(?P=level)>', re.DOTALL)
 _MARK = re.compile(r'<a class="anchor-link"[^>]*>.*?</a>')

@@ -20,20 +20,21 @@ from recipe_widgets.core.secrets import masked
 
 EPILOG = """\
 examples:
-  recipe train --out first                          train with the defaults; settings, history and weights go into first/
-  recipe check my_project.training:build            every check on your own model, batches and loss
-  recipe watch train.py --epochs 3                  run a script as it is, and say what is silently wrong with it
-  recipe explain loss_at_init                       what a rule finds, why it hurts, how to mend it; `recipe rules` lists all
-  recipe tune --knobs lr,width=32:256 --trials 20   search settings
-  recipe data cifar10                               what a data set holds, where it comes from, its licence
+  recipe train --out first                   train; settings, history and weights go into first/
+  recipe check my_project.training:build     every check on your own model, batches and loss
+  recipe watch train.py --epochs 3           run a script, and say what is silently wrong with it
+  recipe rules                               what check and watch judge by
+  recipe explain loss_at_init                what a rule finds, why it hurts, how to mend it
+  recipe tune --knobs lr,width=32:256        search settings
+  recipe data cifar10                        what a data set holds, its source and licence
 
-`recipe COMMAND --help` tells the rest, with examples. `python -m recipe_widgets` is the same program.
+`recipe COMMAND --help` tells the rest, with examples; `python -m recipe_widgets` is the same.
 
 exit status:
   0    done
   1    the run diverged (train)
   2    something to mend in what was asked for: it is said on standard error
-  3    something as bad as --fail-on names, or worse (check, watch); else watch passes on the script's own status
+  3    something as bad as --fail-on names, or worse (check, watch); else the script's own (watch)
   130  stopped by hand; what is written stays
 """
 

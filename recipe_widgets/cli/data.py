@@ -13,7 +13,7 @@ def add_to(commands: Commands) -> None:
         commands, "data", "say what a data set holds; fetch the complete one", run, """
   recipe data cifar10
   recipe data cifar10 --full""")
-    data.add_argument("name", nargs="?", default="mnist", help="mnist or cifar10")
+    data.add_argument("name", nargs="?", default="mnist", help="such as mnist or cifar10")
     data.add_argument("--full", action="store_true",
                       help="the complete set, downloaded once into RECIPE_DATA")
 

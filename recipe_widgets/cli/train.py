@@ -25,12 +25,12 @@ def add_to(commands: Commands) -> None:
     """The command's arguments."""
     train = add_command(
         commands, "train", "train one model headlessly", run, """
-  recipe train --settings run.json --out folder            checkpoints on the way: the newest three and the best
+  recipe train --settings run.json --out folder            with checkpoints on the way
   recipe train --settings run.json --out folder --resume   go on where it stopped
   torchrun --nproc-per-node 2 -m recipe_widgets train --settings run.json --out folder""")
     train.add_argument("--settings", type=Path,
                        help="JSON file of knobs, as Settings.to_json() writes; default: defaults")
-    train.add_argument("--data", default="mnist", help="mnist or cifar10")
+    train.add_argument("--data", default="mnist", help="such as mnist or cifar10")
     train.add_argument(
         "--out", type=Path,
         help="folder for run.json (settings and history), weights.pt and checkpoints")

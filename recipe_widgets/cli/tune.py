@@ -28,12 +28,12 @@ def add_to(commands: Commands) -> None:
     tune = add_command(
         commands, "tune", "search good settings; the same command on more machines shares the work",
         run, """
-  recipe tune --trials 20 --out search                     keeps search/tuning.db; the same line again goes on
+  recipe tune --trials 20 --out search      kept in search/tuning.db; the same line again goes on
   recipe tune --knobs "lr,width=32:256,optimizer=sgd|adam" --trials 50 --out search
-  recipe tune --storage postgresql+psycopg://user@host/name     the same line on each machine""")
+  recipe tune --storage postgresql+psycopg://user@host/name    the same line on each machine""")
     tune.add_argument("--settings", type=Path,
                       help="JSON file of the knobs that are not searched; default: defaults")
-    tune.add_argument("--data", default="mnist", help="mnist or cifar10")
+    tune.add_argument("--data", default="mnist", help="such as mnist or cifar10")
     tune.add_argument(
         "--knobs", default="", metavar="KNOB,KNOB=LOW:HIGH,KNOB=A|B|C",
         help="what is searched, over its usual range, a range or some values; default: "

@@ -11,8 +11,8 @@ def add_to(commands: Commands) -> None:
     """The command's arguments."""
     watch = add_command(
         commands, "watch", "run a training script unchanged and say what is wrong with it", run, """
-  recipe watch train.py --epochs 3                         what follows the script's name is the script's own
-  recipe watch -m my_project.training --epochs 3           a module, as `python -m` runs it
+  recipe watch train.py --epochs 3                  what follows its name is the script's own
+  recipe watch -m my_project.training --epochs 3    a module, as `python -m` runs it
   recipe watch --fail-on error --html report.html train.py""")
     add_report_options(watch, fail_on=None)
     watch.add_argument("--steps", type=int, metavar="N",
