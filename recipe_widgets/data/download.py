@@ -37,6 +37,7 @@ class Remote:
     def matches(self, path: Path) -> bool:
         """Whether the file at `path` is this one."""
         kind, expected = self.digest.split(":")
+        # for integrity, not for secrets: archives state md5, which some systems allow only so
         with path.open("rb") as file:
             found = hashlib.file_digest(
                 file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
@@ -88,12 +89,13 @@ def _complete(remote: Remote, base: str, part: Path) -> None:
         # wrong or too long: nothing to continue; worth one more try from the beginning
         if length >= remote.size:
             part.unlink()
-            problem, length, best, spoiled = "a file that is not the expected one", 0, -1, spoiled + 1
-        if length <= best or spoiled > 1:
-            raise RecipeError(f"Download of {base}{remote.file}", found=problem
-                              or "a connection that broke off",
-                              expected=f"{remote.size} bytes with {remote.digest}", mend=_mend(
-                                  remote, part.parent))
+            problem = "a file that is not the expected one"
+            length, best, spoiled = 0, -1, spoiled + 1
+        if length <= best or spoiled > 1:  # the last attempt brought nothing new
+            raise RecipeError(f"Download of {base}{remote.file}",
+                              found=problem or "a connection that broke off",
+                              expected=f"{remote.size} bytes with {remote.digest}",
+                              mend=_how_to_go_on(remote, part.parent))
         best, problem = length, _attempt(remote, base, part, length)
 
 
@@ -108,10 +110,11 @@ def _attempt(remote: Remote, base: str, part: Path, start: int) -> str:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as reply:
             _receive(reply, remote, part, start)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # the server has less than we do: not the same file
+        if error.code == 416 and start:  # range not satisfiable: the server has less than we do: not the same file
             part.unlink()
         return f"{error.code} {error.reason}"
-    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError,
+            TimeoutError) as error:
         return str(getattr(error, "reason", "") or error or type(error).__name__)
     return ""
 
@@ -119,8 +122,8 @@ def _attempt(remote: Remote, base: str, part: Path, start: int) -> str:
 def _receive(reply: Any, remote: Remote, part: Path, start: int) -> None:
     from tqdm import tqdm
 
-    goes_on = reply.status == 206 and reply.headers.get("Content-Range",
-                                                        "").startswith(f"bytes {start}-")
+    sent = reply.headers.get("Content-Range", "")
+    goes_on = reply.status == 206 and sent.startswith(f"bytes {start}-")  # 206: partial content
     start = start if goes_on else 0  # a server that ignores Range sends the file from its beginning
     bar = tqdm(desc=remote.file, total=remote.size, initial=start, unit="B", unit_scale=True,
                leave=False)
@@ -153,7 +156,7 @@ def _alone(path: Path) -> Iterator[bool]:
         if (state := _try_lock(file)) == "held":
             print(f"Another process downloads {path.stem}; waiting for it.")
         while state == "held":
-            time.sleep(0.2)
+            time.sleep(0.2)  # seconds
             state = _try_lock(file)
         yield state == "mine"
 
@@ -175,7 +178,6 @@ def _try_lock(file: IO[bytes]) -> str:
     return "mine"
 
 
-def _mend(remote: Remote, folder: Path) -> str:
-    return (
-        f"Load again to go on where it broke off; or fetch {remote.file} by another way and put it into {folder} "
-        "(the environment variable RECIPE_DATA names another folder).")
+def _how_to_go_on(remote: Remote, folder: Path) -> str:
+    return (f"Load again to go on where it broke off; or fetch {remote.file} by another way and "
+            f"put it into {folder} (the environment variable RECIPE_DATA names another folder).")

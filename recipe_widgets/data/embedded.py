@@ -39,7 +39,7 @@ def data_folder() -> Path:
     checkout.
     """
     package = Path(__file__).resolve().parents[1]
-    places = (package / "_embedded", package.parent / "data")
+    places = (package / "_embedded", package.parent / "data")  # wheel, checkout
     for place in places:
         if any((place / name / "manifest.json").is_file() for name in MANIFESTS):
             return place
@@ -50,9 +50,9 @@ def data_folder() -> Path:
 
 def manifest(name: str) -> dict[str, Any]:
     """What is known about the embedded set `name`: classes, source, licence, files."""
-    found: dict[str,
-                Any] = json.loads(checked(data_folder() / name, "manifest.json", MANIFESTS[name]))
-    return found
+    text = checked(data_folder() / name, "manifest.json", MANIFESTS[name])
+    about: dict[str, Any] = json.loads(text)
+    return about
 
 
 def embedded(name: str) -> Embedded:
@@ -73,16 +73,14 @@ def _decoded(root: Path, name: str) -> Embedded:
     }
     # Pillow lets go of the interpreter while it decodes: two threads, two cores.
     with ThreadPoolExecutor(2) as pool:
-        for job in [
-                pool.submit(_sheet, folder, sheet, files[sheet["file"]], target)
+        jobs = [pool.submit(_sheet, folder, sheet, files[sheet["file"]], target)
                 for part in images
-                for sheet, target in _places(about[part]["sheets"], images[part])
-        ]:
-            job.result()
-    return Embedded(
-        about,
-        *(_samples(folder, about[part], files, torch.from_numpy(images[part]), origin)
-          for origin, part in enumerate(images)))
+                for sheet, target in _targets(about[part]["sheets"], images[part])]
+        for job in jobs:
+            job.result()  # raises what the thread raised
+    train, test = (_samples(folder, about[part], files, torch.from_numpy(images[part]), origin)
+                   for origin, part in enumerate(images))
+    return Embedded(about, train, test)
 
 
 def checked(folder: Path, file: str, sha256: str) -> bytes:
@@ -107,10 +105,8 @@ def untile(sheet: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray
     return sheet.reshape(rows, height, columns, width, -1).transpose(0, 2, 4, 1, 3)
 
 
-Place = tuple[dict[str, Any], npt.NDArray[np.uint8]]
-
-
-def _places(sheets: list[dict[str, Any]], images: npt.NDArray[np.uint8]) -> Iterator[Place]:
+def _targets(sheets: list[dict[str, Any]],
+             images: npt.NDArray[np.uint8]) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.uint8]]]:
     """Each sheet with the part of `images` that it fills."""
     start = 0
     for sheet in sheets:
@@ -120,10 +116,8 @@ def _places(sheets: list[dict[str, Any]], images: npt.NDArray[np.uint8]) -> Iter
 
 def _sheet(folder: Path, sheet: dict[str, Any], sha256: str, target: npt.NDArray[np.uint8]) -> None:
     """Decode one sheet into `target` (count, C, H, W)."""
-    from PIL import (  # by name, else Pillow imports all of its fifty plugins to find it
-        Image,
-        WebPImagePlugin,
-    )
+    # the plugin by name, else Pillow imports all of its fifty to find it
+    from PIL import Image, WebPImagePlugin
 
     content = checked(folder, sheet["file"], sha256)
     try:
@@ -137,6 +131,7 @@ def _sheet(folder: Path, sheet: dict[str, Any], sha256: str, target: npt.NDArray
     tiles = untile(pixels, sheet["rows"], sheet["columns"])
     for row in range(sheet["rows"]):
         part = target[row * sheet["columns"]:(row + 1) * sheet["columns"]]
+        # the last row of a sheet may be filled in part
         part[...] = tiles[row, :len(part)]
 
 
@@ -155,5 +150,6 @@ def _array(folder: Path, file: str, files: dict[str, str]) -> torch.Tensor:
 def _broken(path: Path, found: str, expected: str = "the file that belongs there") -> RecipeError:
     return RecipeError(
         str(path), found=found, expected=expected,
-        mend=f"Restore it: `git checkout -- data/{path.parent.name}/{path.name}` in a checkout, else "
-        "reinstall recipe_widgets; data/build.py makes all files again from the complete sets.")
+        mend=f"Restore it: `git checkout -- data/{path.parent.name}/{path.name}` in a checkout, "
+        "else reinstall recipe_widgets; data/build.py makes all files again from the complete "
+        "sets.")

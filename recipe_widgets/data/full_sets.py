@@ -73,6 +73,7 @@ def complete(spec: CompleteSet, base: str | None = None) -> tuple[Samples, Sampl
     parts = []
     for origin, part in enumerate(("train", "test")):
         x = torch.from_numpy(arrays[f"x_{part}"])
+        # (N, H, W) or (N, H, W, C) to (N, C, H, W)
         x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous()
         parts.append(Samples.numbered(x, torch.from_numpy(arrays[f"y_{part}"]), origin))
     return parts[0], parts[1]
@@ -164,6 +165,7 @@ def _read_cifar(files: Sequence[Path], spec: CompleteSet) -> Arrays:
     unpacked to disk.
     """
     height, width, channels = spec.shape
+    # bytes of a record: the label, then all red, all green and all blue pixels
     record, folder = 1 + height * width * channels, "cifar-10-batches-bin"
     sizes = {
         f"{folder}/data_batch_{number}.bin": spec.train // 5 * record for number in range(1, 6)
@@ -172,22 +174,24 @@ def _read_cifar(files: Sequence[Path], spec: CompleteSet) -> Arrays:
     raw: dict[str, bytes] = {}
     with tarfile.open(files[0], "r:gz") as tar:
         for member in tar:
+            # other names, or sizes that would fill the memory, are passed over
             if sizes.get(member.name) == member.size and (file := tar.extractfile(member)):
                 raw[member.name] = file.read(member.size)
     arrays: Arrays = {}
     for part, names in (("train", list(sizes)[:5]), ("test", list(sizes)[5:])):
         rows = np.frombuffer(b"".join(raw[name] for name in names), np.uint8).reshape(-1, record)
         images = rows[:, 1:].reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-        arrays[f"x_{part}"], arrays[f"y_{part}"] = np.ascontiguousarray(images), rows[:, 0].astype(
-            np.int64)
+        arrays[f"x_{part}"] = np.ascontiguousarray(images)  # (N, H, W, C)
+        arrays[f"y_{part}"] = rows[:, 0].astype(np.int64)
     return arrays
 
 
 def _read_mnist(files: Sequence[Path], spec: CompleteSet) -> Arrays:
     """Four gzipped idx files: images and labels of train, then of test."""
     arrays: Arrays = {}
-    for part, count, (images, labels) in (("train", spec.train, files[:2]), ("test", spec.test,
-                                                                             files[2:])):
+    parts = (("train", spec.train, files[:2]), ("test", spec.test, files[2:]))
+    for part, count, (images, labels) in parts:
+        # 2051 and 2049: idx's magic numbers for bytes in 3 dimensions and in 1
         pixels = _idx(images, struct.pack(">4I", 2051, count, *spec.shape),
                       count * spec.shape[0] * spec.shape[1])
         arrays[f"x_{part}"] = pixels.reshape(count, *spec.shape)
@@ -200,10 +204,10 @@ def _idx(path: Path, header: bytes, length: int) -> npt.NDArray[np.uint8]:
     with gzip.open(path) as file:
         if file.read(len(header)) != header:
             raise ValueError(f"{path.name} has another header")
-        content = file.read(length + 1)
+        content = file.read(length + 1)  # one more, to see that nothing follows
     if len(content) != length:
         raise ValueError(f"{path.name} has another length")
-    return np.frombuffer(bytearray(content), np.uint8)
+    return np.frombuffer(bytearray(content), np.uint8)  # of a bytearray: may be written
 
 
 SETS = {

@@ -15,20 +15,20 @@ from recipe_widgets.core.describe import describe_value
 
 _WHO = "Data.from_folder"
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"
-            )  # no others by another name: EPS would start Ghostscript
-_PARTS = {
-    "train": "train", "test": "test", "val": "validation", "valid": "validation", "validation":
-    "validation"
-}
+# Pillow opens no others, whatever a file's name says: EPS would start Ghostscript.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# names of folders, and the part that each of them holds
+_PARTS = {"train": "train", "test": "test", "val": "validation", "valid": "validation",
+          "validation": "validation"}
 Image = npt.NDArray[np.uint8]
 Parts = dict[str, tuple[Image, npt.NDArray[np.int64]]]
 
 
 def read(path: str | os.PathLike[str],
          size: tuple[int, int] | None) -> tuple[Parts, tuple[str, ...], str]:
-    """Images (N,H,W,1|3) and labels (N,) of "train" and, where they have folders, "validation" and "test"; the names
-    of the classes; the name of the folder."""
+    """Images (N,H,W,1|3) and labels (N,) of "train" and, where they have folders, "validation" and
+    "test"; the names of the classes; the name of the folder.
+    """
     root = _root(path)
     size = _checked_size(size)
     folders = _parts(root)
@@ -37,10 +37,10 @@ def read(path: str | os.PathLike[str],
         raise RecipeError(_WHO, found=f"no folders in {folders['train']}",
                           expected="one folder of images per class",
                           mend="Sort the images as <folder>/<class>/<image>.png.")
-    listed = {
-        part: _files(folder, classes, 2 if part == "train" else 1)
-        for part, folder in folders.items()
-    }
+    # two per class in training: one may be taken for the validation set
+    listed = {part: _files(folder, classes, 2 if part == "train" else 1)
+              for part, folder in folders.items()}
+    # all parts at once, so that one decision (grey or colour, which size) holds for all
     images = _images([file for files in listed.values() for file, _ in files], size)
     parts: Parts = {}
     for part, files in listed.items():
@@ -129,14 +129,16 @@ def _images(files: list[Path], size: tuple[int, int] | None) -> Image:
     for file in files:
         images.append(_image(file, size))
         if images[-1].shape[:2] != images[0].shape[:2]:
-            (h, w), (height, width) = images[0].shape[:2], images[-1].shape[:2]
+            first, other = images[0].shape, images[-1].shape  # (H, W, C)
             raise RecipeError(
-                _WHO, found=f"{files[0]} with {h}x{w} pixels and {file} with {height}x{width}",
-                expected="images of one size", mend=f"Say size=({h}, {w}) to resize them all.")
+                _WHO, found=f"{files[0]} with {first[0]}x{first[1]} pixels and {file} with "
+                            f"{other[0]}x{other[1]}",
+                expected="images of one size",
+                mend=f"Say size=({first[0]}, {first[1]}) to resize them all.")
     channels = max(image.shape[2] for image in images)
     result = np.empty((len(images), *images[0].shape[:2], channels), np.uint8)
     for target, image in zip(result, images, strict=True):
-        target[...] = image
+        target[...] = image  # a grey one among colours spreads over all three
     return result
 
 
@@ -147,9 +149,9 @@ def _image(file: Path, size: tuple[int, int] | None) -> Image:
 
     try:
         with Pillow.open(file, formats=_FORMATS) as opened:
-            if opened.mode[0] in "IF":
+            if opened.mode[0] in "IF":  # 16 or 32 bits, which convert() would cut off at 255
                 raise ValueError(f"mode {opened.mode}: more than 8 bits per channel")
-            grey = opened.mode in ("1", "L", "LA")
+            grey = opened.mode in ("1", "L", "LA")  # black and white, grey, grey with alpha
             image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")
             image = image.resize(size[::-1], Pillow.Resampling.BILINEAR) if size else image
             pixels = np.array(image)

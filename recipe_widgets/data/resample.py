@@ -33,6 +33,7 @@ def bootstrap(data: Data, seed: int, share: float = 1.0) -> Data:
                           expected="a number above 0, up to 10", mend="Try 1.0.")
     have = data.train.size
     count = max(1, round(have * float(share)))
+    # with replacement: int64 (count,)
     rows = torch.randint(have, (count,), generator=split_generator(seed))
     return _with_train(data, rows, f"{count} training samples drawn with replacement, seed {seed}")
 
@@ -47,11 +48,12 @@ def parts(data: Data, count: int, seed: int = 0) -> list[Data]:
                           expected=f"a whole number from 1 to {data.train.size}", mend="Try 3.")
     draw, left = split_generator(seed), torch.arange(data.train.size)
     made = []
-    for k in range(int(count), 0, -1):
-        chosen, rest = stratified(data.train.y.cpu()[left], round(len(left) / k), draw)
+    for to_make in range(int(count), 0, -1):
+        # an equal share of what is left
+        chosen, rest = stratified(data.train.y.cpu()[left], round(len(left) / to_make), draw)
         made.append(
             _with_train(data, left[chosen],
-                        f"part {count - k + 1} of {count} of the training samples, seed {seed}"))
+                        f"part {count - to_make + 1} of {count} of the training samples, seed {seed}"))
         left = left[rest]
     return made
 
@@ -72,7 +74,7 @@ def only_classes(data: Data, classes: Annotated[Sequence[int | str], unchecked])
         raise RecipeError("only_classes(classes=)", found=repr(list(classes)),
                           expected="two classes or more, each once",
                           mend=f"The classes are {', '.join(data.classes)}.")
-    new = torch.full((data.num_classes,), -1)
+    new = torch.full((data.num_classes,), -1)  # old label to new one; -1 is left out
     new[chosen] = torch.arange(len(chosen))
     train, validation, test = (_relabelled(split, new)
                                for split in (data.train, data.validation, data.vault.sealed()))
@@ -129,9 +131,12 @@ def imbalanced(data: Data, shares: Mapping[int | str, float], seed: int = 0) -> 
             raise RecipeError("imbalanced(shares=)", found=repr(share),
                               expected="shares above 0, up to 1",
                               mend='For example imbalanced(data, {"3": 0.05}).')
-    rows = [own[:max(1, round(len(own) * float(chosen.get(k, 1.0)))) if len(own) else 0]
-            for k, own in enumerate(_rows_by_class(data, seed))]
-    named = ", ".join(f"{data.classes[k]} {share:g}" for k, share in chosen.items())
+    rows = []
+    for label, own in enumerate(_rows_by_class(data, seed)):
+        # no class disappears: one sample at least
+        count = max(1, round(len(own) * float(chosen.get(label, 1.0)))) if len(own) else 0
+        rows.append(own[:count])
+    named = ", ".join(f"{data.classes[label]} {share:g}" for label, share in chosen.items())
     return _with_train(data,
                        torch.cat(rows).sort().values,
                        f"share of the training samples kept: {named}, seed {seed}")
@@ -144,6 +149,7 @@ def balanced(data: Data, seed: int = 0) -> Data:
     """
     rows = _rows_by_class(data, seed)
     most = max(len(own) for own in rows)
+    # round after round through a class, until there are `most`
     repeated = [own[torch.arange(most) % len(own)] for own in rows if len(own)]
     return _with_train(data,
                        torch.cat(repeated).sort().values,
@@ -154,4 +160,4 @@ def _rows_by_class(data: Data, seed: int) -> list[torch.Tensor]:
     """Each class's rows of the training split, in random order."""
     order = torch.randperm(data.train.size, generator=split_generator(seed))
     labels = data.train.y.cpu()[order]
-    return [order[labels == k] for k in range(data.num_classes)]
+    return [order[labels == label] for label in range(data.num_classes)]

@@ -155,7 +155,8 @@ class Split(tuple[torch.Tensor, torch.Tensor]):
         return total.hexdigest()
 
     def __repr__(self) -> str:
-        return f"Split({self.name}: x {str(self.x.dtype)[6:]} {tuple(self.x.shape)}, on {self.x.device})"
+        kind = str(self.x.dtype).removeprefix("torch.")
+        return f"Split({self.name}: x {kind} {tuple(self.x.shape)}, on {self.x.device})"
 
     # A tuple would compare and hash its tensors; a split is equal to itself only.
     __eq__ = object.__eq__
@@ -171,7 +172,8 @@ def resolved(device: torch.device | str) -> torch.device:
     try:
         where = torch.device(device)
         return where if where.type == "cpu" else torch.empty(0, device=where).device
-    except (RuntimeError, AssertionError, TypeError, ValueError) as error:  # the second: no CUDA in this torch
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        # AssertionError: this torch was built without CUDA
         raise RecipeError("Device", found=f"{device!r} ({str(error).splitlines()[0]})",
                           expected="a device that this torch can use", mend='Try "cpu".') from None
 
@@ -193,7 +195,7 @@ def _chunks(x: torch.Tensor, dtype: npt.DTypeLike) -> Iterator[npt.NDArray[Any]]
     """Pieces of `x` as (n, C, rest) on the CPU.
 
     By numpy, in one thread: torch's many small sums take ten times as long while another process
-        keeps a core busy.
+    keeps a core busy.
     """
     size = max(1, _CHUNK // max(1, x[0].numel()))
     for start in range(0, len(x), size):
@@ -212,7 +214,8 @@ def _byte_moments(x: torch.Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     count = len(x) * per_channel
     # count² · variance is a difference of whole numbers (Python's, without overflow): exactly 0 for
     # a constant.
-    spread = [math.sqrt(count * int(q) - int(s) ** 2) for s, q in zip(total, square, strict=True)]
+    spread = [math.sqrt(count * int(squares) - int(values) ** 2)
+              for values, squares in zip(total, square, strict=True)]
     return total / (255 * count), np.array(spread) / (255 * count)
 
 
@@ -223,6 +226,7 @@ def _float_moments(x: torch.Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]
         low, high = np.minimum(low, piece.min((0, 2))), np.maximum(high, piece.max((0, 2)))
         total = total + piece.sum((0, 2))
     count = x.numel() // x.shape[1]
+    # two passes, as sums of squares lose the digits of a small spread; a constant is exact
     mean = np.where(low == high, low, total / count)
     for piece in _chunks(x, np.float64):
         square = square + ((piece - mean[:, None]) ** 2).sum((0, 2))

@@ -34,8 +34,8 @@ class Ensemble(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x: (N, ...); members return logits (N, K)."""
-        logs = torch.stack([member(x).log_softmax(1) for member in self.members])
-        return logs.logsumexp(0) - math.log(len(logs))
+        logs = torch.stack([member(x).log_softmax(1) for member in self.members])  # (M, N, K)
+        return logs.logsumexp(0) - math.log(len(logs))  # log of the mean, without underflow
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,14 @@ class Gain:
     @property
     def diversity(self) -> float:
         """Mean disagreement of two different members; 0 for one member."""
-        m = len(self.members)
-        return float(self.disagreement.sum()) / (m * (m - 1)) if m > 1 else 0.0
+        count = len(self.members)
+        # the diagonal is 0: nobody disagrees with himself
+        return float(self.disagreement.sum()) / (count * (count - 1)) if count > 1 else 0.0
 
     def __str__(self) -> str:
-        return (
-            f"one model {self.accuracy[0]:.2%}, {len(self.members)} averaged {self.accuracy[-1]:.2%} on {self.n:,} "
-            f"samples; two members disagree on {self.diversity:.2%}")
+        return (f"one model {self.accuracy[0]:.2%}, {len(self.members)} averaged "
+                f"{self.accuracy[-1]:.2%} on {self.n:,} samples; two members disagree on "
+                f"{self.diversity:.2%}")
 
 
 @validated
@@ -106,28 +107,33 @@ def gain(models: Sequence[nn.Module], split: Split) -> Gain:
 def gain_of(probs: Annotated[torch.Tensor, tensor("M", "N", "K", kind="float")],
             y: Annotated[torch.Tensor, tensor("N", kind="int")]) -> Gain:
     """`gain` from probabilities (M, N, K) and labels (N,)."""
-    m, n, K = probs.shape
-    if len(y) != n or not 0 <= int(y.min()) <= int(y.max()) < K:
+    members, samples, classes = probs.shape
+    if len(y) != samples or not 0 <= int(y.min()) <= int(y.max()) < classes:
         raise RecipeError("gain_of(probs, y)",
                           found=f"{len(y)} labels from {int(y.min())} to {int(y.max())} for "
                           f"probabilities {tuple(probs.shape)}",
                           expected="a label below K for each of the N samples")
-    rows: list[tuple[float, float, float, float]] = []
-    for k in range(1, m + 1):
-        means = [probs[list(chosen)].mean(0) for chosen in _choices(m, k)]
+    rows: list[tuple[float, float, float, float]] = []  # one for each size of ensemble
+    for size in range(1, members + 1):
+        # (N, K) for each choice of so many members
+        means = [probs[list(chosen)].mean(0) for chosen in _choices(members, size)]
         scores = [float((mean.argmax(1) == y).double().mean()) for mean in means]
-        losses = [-float(mean[torch.arange(n), y].clamp_min(1e-300).log().mean()) for mean in means]
+        # 1e-300: a probability of exactly 0 would make the loss infinite
+        losses = [-float(mean[torch.arange(samples), y].clamp_min(1e-300).log().mean())
+                  for mean in means]
         rows.append(
             (sum(scores) / len(scores), min(scores), max(scores), sum(losses) / len(losses)))
-    named = probs.argmax(2)
-    alone = tuple(float(share) for share in (named == y).double().mean(1))
-    differ = (named[:, None] != named[None]).double().mean(2)
+    predicted = probs.argmax(2)  # (M, N)
+    alone = tuple(float(share) for share in (predicted == y).double().mean(1))
+    disagreement = (predicted[:, None] != predicted[None]).double().mean(2)  # (M, M, N) to (M, M)
     accuracy, lowest, highest, loss = zip(*rows, strict=True)
-    return Gain(alone, accuracy, lowest, highest, loss, differ, n)
+    return Gain(alone, accuracy, lowest, highest, loss, disagreement, samples)
 
 
-def _choices(m: int, k: int) -> list[tuple[int, ...]]:
-    if math.comb(m, k) <= SUBSETS:
-        return list(itertools.combinations(range(m), k))
+def _choices(members: int, size: int) -> list[tuple[int, ...]]:
+    """All sets of `size` members, or some random ones, the same each time."""
+    if math.comb(members, size) <= SUBSETS:
+        return list(itertools.combinations(range(members), size))
     draw = generator(0, "check")
-    return [tuple(torch.randperm(m, generator=draw)[:k].tolist()) for _ in range(SUBSETS)]
+    return [tuple(torch.randperm(members, generator=draw)[:size].tolist())
+            for _ in range(SUBSETS)]

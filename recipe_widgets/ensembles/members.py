@@ -28,9 +28,9 @@ def bagging(data: Data, settings: Settings, members: Annotated[int, whole(1, 10*
         share: size of each bootstrap sample, in training sets.
         disjoint: deal the training samples into `members` parts without overlap instead.
     """
-    seeds = [settings.seed + k for k in range(members)]
-    sets = parts(data, members,
-                 settings.seed) if disjoint else [bootstrap(data, seed, share) for seed in seeds]
+    seeds = [settings.seed + number for number in range(members)]
+    sets = (parts(data, members, settings.seed) if disjoint
+            else [bootstrap(data, seed, share) for seed in seeds])
     return [train(own, settings.replace(seed=seed)) for own, seed in zip(sets, seeds, strict=True)]
 
 
@@ -55,6 +55,7 @@ def distill(teacher: nn.Module, data: Data, settings: Settings, *,
         teacher: a module that maps inputs to logits or log-probabilities (N, K), such as an
             `Ensemble`.
     """
+    # a teacher may hold modules in both modes, such as a frozen trunk: each gets its own back
     modes = [(module, module.training) for module in teacher.modules()]
     teacher.eval()
 
@@ -70,6 +71,7 @@ def distill(teacher: nn.Module, data: Data, settings: Settings, *,
         with torch.no_grad(), user_code("distill(teacher=)", "a model that maps the data's batches "
                                         "to scores (N, K)"):
             soft = (teacher(newest[0]) / temperature).softmax(1)  # (n, K)
+        # "batchmean" is the mean over samples; "mean" would divide by K as well
         kl = F.kl_div((output / temperature).log_softmax(1), soft, reduction="batchmean")
         return share * temperature**2 * kl + (1 - share) * F.cross_entropy(
             output, y, label_smoothing=settings.label_smoothing)

@@ -56,10 +56,11 @@ class Finalists:
         """
         from scipy import stats
 
+        # entry by entry from the same seed
         pairs = zip(self.entries[place].values, self.entries[0].values, strict=True)
         differences = [one - other for one, other in pairs]
         mean, n = statistics.fmean(differences), len(differences)
-        if n < 2 or not all(map(math.isfinite, differences)):
+        if n < 2 or not all(map(math.isfinite, differences)):  # one seed, or a run that diverged
             return mean, math.nan, math.nan
         half = float(stats.t.ppf(0.975, n - 1)) * statistics.stdev(differences) / math.sqrt(n)
         return mean, mean - half, mean + half

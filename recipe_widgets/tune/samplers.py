@@ -33,13 +33,15 @@ def make_sampler(kind: str, grid: Mapping[str, Sequence[Value]], seed: int,
         raise RecipeError("Sampler", found=repr(kind), expected="one of " + ", ".join(SAMPLERS))
     if kind == "grid":
         return grid_sampler(grid, seed)
-    own = int(
-        np.random.SeedSequence([seed,
-                                os.getpid(),
-                                *np.random.SeedSequence().generate_state(2)]).generate_state(1)[0])
-    chosen = own if shared else seed % 2**32
+    chosen = seed % 2**32  # numpy's limit
+    if shared:  # the system's entropy, as process numbers of two machines may be equal
+        entropy = np.random.SeedSequence().generate_state(2)
+        mixed = np.random.SeedSequence([seed, os.getpid(), *entropy])
+        chosen = int(mixed.generate_state(1)[0])
     if kind == "random":
         return optuna.samplers.RandomSampler(seed=chosen)
+    # constant_liar: trials that other workers still train count as bad ones, so that not all
+    # workers try the same place
     return optuna.samplers.TPESampler(seed=chosen, constant_liar=shared)
 
 

@@ -63,14 +63,12 @@ class Range:
         """The range around good values: theirs, widened by a tenth of this range on both sides,
         and never beyond it.
         """
-        low, high = self._line(self.low), self._line(self.high)
+        low, high = self._line(self.low), self._line(self.high)  # logarithms where `log`
         margin = 0.1 * (high - low)
-        left, right = (max(low,
-                           min(map(self._line, values)) - margin),
-                       min(high,
-                           max(map(self._line, values)) + margin))
+        left = max(low, min(map(self._line, values)) - margin)
+        right = min(high, max(map(self._line, values)) + margin)
         ends = [math.exp(end) if self.log else end for end in (left, right)]
-        if self.whole:
+        if self.whole:  # 1e-9: exp(log(32)) may lie a rounding beyond 32
             ends = [math.floor(ends[0] + 1e-9), math.ceil(ends[1] - 1e-9)]
         ends = [min(max(end, self.low), self.high) for end in ends]
         return Range(self.name, ends[0], ends[1], self.log, self.whole)
@@ -132,6 +130,7 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: `{knob: [low, high, "log" | "linear"] or {"choices": [...]}}`."""
+        # stored with a study: workers compare theirs with it, so the form must stay as it is
         return {one.name: {"choices": list(one.values)} if isinstance(one, Categorical)
                 else [one.low, one.high, "log" if one.log else "linear"] for one in self.dimensions}
 

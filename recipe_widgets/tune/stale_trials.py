@@ -16,8 +16,9 @@ from recipe_widgets.tune.storage import Retry, backend, quiet_optuna
 if TYPE_CHECKING:
     import optuna
 
-ALIVE = "worker"  # user attribute of a trial whose first sign of life is in the storage
-ERROR = "error"  # user attribute of a trial that failed by its own fault: running it again would not help
+# user attributes of a trial
+ALIVE = "worker"  # its first sign of life is in the storage
+ERROR = "error"  # it failed by its own fault: running it again would not help
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def trial_counts(study: optuna.Study, retries: int) -> TrialCounts:
 
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state in (State.COMPLETE, State.PRUNED) or _spent(t, retries)]
-    points = {t.system_attrs.get("grid_id", ("trial", t.number))
-              for t in done}  # a grid point counts once
+    # a grid point counts once, also where two workers ran it
+    points = {t.system_attrs.get("grid_id", ("trial", t.number)) for t in done}
     return TrialCounts(len(points), sum(t.state == State.RUNNING for t in trials),
                  sum(t.state == State.WAITING for t in trials))
 
@@ -61,16 +62,18 @@ def requeue_stale_trials(study: optuna.Study, heartbeat: int, retries: int) -> N
     with quiet_optuna():
         optuna.storages.fail_stale_trials(study)
         trials = study.get_trials(deepcopy=False)
+        # naive local time, as Optuna writes it
         long_ago = datetime.datetime.now() - datetime.timedelta(seconds=2 * heartbeat)
         for trial in trials:
             started = trial.datetime_start
-            if trial.state == State.RUNNING and ALIVE not in trial.user_attrs and started and started < long_ago:
+            silent = trial.state == State.RUNNING and ALIVE not in trial.user_attrs
+            if silent and started and started < long_ago:
                 requeue(study, trial.number, retries)
         queued = _numbers_run_again(trials)
         for trial in trials:
             ended = trial.datetime_complete
-            lost = trial.state == State.FAIL and ERROR not in trial.user_attrs and trial.number not in queued
-            if lost and ended and ended < long_ago:
+            stale = trial.state == State.FAIL and ERROR not in trial.user_attrs
+            if stale and trial.number not in queued and ended and ended < long_ago:
                 Retry(retries)(study, copy.deepcopy(trial))
 
 
