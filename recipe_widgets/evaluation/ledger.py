@@ -88,6 +88,7 @@ class Ledger:
         """
         def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:
             runs = train_many(data, settings.replace(**changes), wanted)
+            # a run that diverged gets nothing right
             return tuple(0.0 if run.status == "diverged" else final_accuracy(run) for run in runs)
 
         return cls(lambda changes, seed: scores(changes, [seed])[0], seeds, _at_once=scores)
@@ -99,6 +100,7 @@ class Ledger:
 
     def _of(self, changes: Mapping[str, Any]) -> tuple[float, ...]:
         """Measured once for each set of changes."""
+        # in one order, so that the same changes are the same key
         key = json.dumps(dict(sorted(changes.items())), default=str)
         if key not in self._known:
             self._known[key] = self._scores(changes)
@@ -155,12 +157,13 @@ class Ledger:
 
     def ablate(self) -> dict[str, Paired]:
         """For each kept change: everything kept but this, against everything kept."""
-        whole, kept = self.base, [entry for entry in self.entries.values() if entry.kept]
-        return {
-            entry.name:
-            paired(self._of({k: v for k, v in whole.items() if k not in entry.changes}),
-                   self._of(whole)) for entry in kept
-        }
+        everything, found = self.base, {}
+        for entry in self.entries.values():
+            if entry.kept:
+                without = {knob: value for knob, value in everything.items()
+                           if knob not in entry.changes}
+                found[entry.name] = paired(self._of(without), self._of(everything))
+        return found
 
     @validated
     def outcome(self, entry: LedgerEntry) -> str:
@@ -170,26 +173,32 @@ class Ledger:
         found = entry.result
         if found is None:
             return "not measured"
-        seen = "same" if not found.real else "better" if (
-            found.difference > 0) == self.higher else "worse"
-        words = {
-            "same": "no difference beyond the seeds' spread", "better": "better", "worse": "worse"
-        }[seen]
-        return f"{words}, {'as expected' if seen == entry.expected else f'expected {entry.expected}'}"
+        if not found.real:  # the interval holds 0
+            seen, words = "same", "no difference beyond the seeds' spread"
+        else:
+            seen = words = "better" if (found.difference > 0) == self.higher else "worse"
+        expected = "as expected" if seen == entry.expected else f"expected {entry.expected}"
+        return f"{words}, {expected}"
 
     @validated
     def number(self, value: Annotated[float, measured], sign: bool = False) -> str:
-        return f"{100 * value:{'+' if sign else ''}.1f}{'' if sign else ' %'}" if self.percent else \
-            f"{value:{'+' if sign else ''}.3g}"
+        """A score, or with `sign` a difference of two, as it is shown."""
+        plus = "+" if sign else ""
+        if not self.percent:
+            return f"{value:{plus}.3g}"
+        # a difference of shares is in points, not in per cent
+        return f"{100 * value:{plus}.1f}{'' if sign else ' %'}"
 
     def __str__(self) -> str:
         rows = [f"{self.what}, n = {self.seeds} paired seeds"]
         for entry in self.entries.values():
             found = entry.result
-            numbers = "" if found is None else f"{self.number(found.a)} to {self.number(found.b)}, " \
-                f"{self.number(found.difference, True)} " \
-                f"({self.number(found.low, True)} to {self.number(found.high, True)}): "
-            mark = "+" if entry.kept else " "
+            numbers = ""
+            if found is not None:
+                numbers = (f"{self.number(found.a)} to {self.number(found.b)}, "
+                           f"{self.number(found.difference, True)} ({self.number(found.low, True)} "
+                           f"to {self.number(found.high, True)}): ")
+            mark = "+" if entry.kept else " "  # in the margin: what later changes build on
             rows.append(
                 f"{mark} {entry.name} (because {entry.because}): {numbers}{self.outcome(entry)}")
         return "\n".join(rows)

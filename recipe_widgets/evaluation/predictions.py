@@ -88,11 +88,12 @@ def as_predictions(given: Any, truth: Any) -> Predictions:
     found = _array(given, "answers")
     if found.ndim == 2:
         scores = _finite(found.astype(np.float64))
-        if scores.shape[1] <= int(y.max()):
+        if scores.shape[1] <= int(y.max()):  # most often the two arguments were exchanged
             raise RecipeError("Predictions",
                               found=f"{scores.shape[1]} columns and a label {int(y.max())}",
                               expected="one column per class",
                               mend="The answers come first, then the truth.")
+    # of probabilities as of logits, the largest names the class
     labels = scores.argmax(1) if scores is not None else labels_of(found, "answers")
     if len(labels) != len(y):
         raise RecipeError("Predictions", found=f"{len(labels)} answers, {len(y)} true labels",

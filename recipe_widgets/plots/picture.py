@@ -60,7 +60,7 @@ def fewer_colours(png: bytes, colours: int) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture = Image.open(io.BytesIO(png)).convert("RGB")  # quantize takes no alpha here
     picture.quantize(colours, Image.Quantize.MAXCOVERAGE,
                      dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -81,14 +81,14 @@ def plot_runs(shown: Annotated[Sequence[PlottedRun], filled()],
     """The same picture as the live one, standing still. The newest run is the last one."""
     figure = Figure(figsize=(9.5, 3.2), layout="constrained")
     both = charts(shown, ribbons)
-    for axes, chart in zip(figure.subplots(1, 2), both, strict=True):
+    for axes, chart in zip(figure.subplots(1, 2), both, strict=True):  # loss, accuracy
         for ribbon in chart.ribbons:
             axes.fill_between(ribbon.x, ribbon.low, ribbon.high, color=COLOURS[ribbon.role],
                               alpha=0.25)
             axes.plot(ribbon.x, ribbon.middle, color=COLOURS[ribbon.role], label=ribbon.label,
                       linestyle=":" if ribbon.role == "guess" else "-")
         for curve in chart.curves:
-            part, _, kind = curve.role.rpartition("-")
+            part, _, kind = curve.role.rpartition("-")  # "ghost-val"; "val" of the newest run
             axes.plot(curve.x, curve.y, color=COLOURS[part if part in COLOURS else kind],
                       label=curve.label, alpha=0.35 if part == "ghost" else 1,
                       linestyle=_LINES.get(part, "-"), marker="." if len(curve.x) == 1 else None)

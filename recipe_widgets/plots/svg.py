@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -62,10 +62,10 @@ def curves_svg(shown: Sequence[PlottedRun], ribbons: Sequence[CurveBand] = ()) -
 
 
 def _chart(chart: Chart, alternative: str) -> str:
-    head = (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{chart.title}: {alternative}">'
-        f'<text x="{LEFT}" y="16" font-weight="bold">{chart.title} ({chart.unit}{", log" if chart.log else ""})</text>'
-    )
+    unit = f"{chart.unit}, log" if chart.log else chart.unit
+    head = (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'aria-label="{chart.title}: {alternative}">'
+            f'<text x="{LEFT}" y="16" font-weight="bold">{chart.title} ({unit})</text>')
     areas = "".join(_area(chart, ribbon) for ribbon in chart.ribbons)
     lines = "".join(f'<path class="{curve.role}" d="{chart_path(chart, curve.x, curve.y)}"/>'
                     for curve in chart.curves
@@ -77,23 +77,24 @@ def _area(chart: Chart, ribbon: CurveBand) -> str:
     line = f'<path class="line-{ribbon.role}" d="{chart_path(chart, ribbon.x, ribbon.middle)}"/>'
     if ribbon.low is ribbon.high:
         return line
+    # along the upper edge, and back along the lower one
+    there = chart_path(chart, ribbon.x, ribbon.high)
     back = chart_path(chart, ribbon.x[::-1], ribbon.low[::-1]).replace("M", "L")
-    return f'<path class="band-{ribbon.role}" d="{chart_path(chart, ribbon.x, ribbon.high)}{back}Z"/>{line}'
+    return f'<path class="band-{ribbon.role}" d="{there}{back}Z"/>{line}'
 
 
 def _legend(both: Sequence[Chart]) -> str:
     """One legend for both charts; it wraps where the page is narrow."""
     entries = {curve.label: curve.role for chart in both for curve in chart.curves if len(curve.x)}
-    entries |= {
-        ribbon.label: f"line-{ribbon.role}"
-        for chart in both
-        for ribbon in chart.ribbons
-        if len(ribbon.x)
-    }
-    parts = [
-        f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{role}" d="M0,5h26"/></svg>'
-        f"{html.escape(label)}</span>" for label, role in entries.items()
-    ]
+    entries |= {ribbon.label: f"line-{ribbon.role}"
+                for chart in both for ribbon in chart.ribbons if len(ribbon.x)}
+    return legend_html(entries)
+
+
+def legend_html(entries: Mapping[str, str]) -> str:
+    """A legend of lines: `{label: class of the style sheet}`."""
+    parts = [f'<span><svg viewBox="0 0 26 10" aria-hidden="true"><path class="{role}" d="M0,5h26"/>'
+             f"</svg>{html.escape(label)}</span>" for label, role in entries.items()]
     return f'<div class="recipe-legend">{"".join(parts)}</div>'
 
 
@@ -103,14 +104,14 @@ def _x(chart: Chart, x: np.ndarray) -> np.ndarray:
 
 def _y(chart: Chart, y: np.ndarray) -> np.ndarray:
     low, high = chart.low, chart.high
-    if chart.log:
+    if chart.log:  # what is below the axis lies at its lower end
         y, low, high = np.log10(np.maximum(y, low)), math.log10(low), math.log10(high)
     return TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 
 def chart_path(chart: Chart, x: np.ndarray, y: np.ndarray) -> str:
     """The `d` of an SVG path through points in the chart's units."""
-    points = np.stack([_x(chart, x), _y(chart, y)], axis=1)
+    points = np.stack([_x(chart, x), _y(chart, y)], axis=1)  # (n, 2), in SVG units
     return "M" + "L".join([f"{x:.1f},{y:.1f}" for x, y in points.tolist()])
 
 
@@ -123,7 +124,7 @@ def ticks(chart: Chart) -> list[float]:
     first, last = math.floor(math.log10(chart.low)), math.ceil(math.log10(chart.high))
     factors = (1, 3) if last - first <= 3 else (1,)
     marks = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
-    every = max(1, len(marks) // 7)
+    every = max(1, len(marks) // 7)  # more labels than seven would touch
     return [mark for mark in marks if chart.low * 0.999 <= mark <= chart.high * 1.001][::every]
 
 
@@ -137,6 +138,9 @@ def chart_axes(chart: Chart) -> Iterator[str]:
     for mark in _STEPS.tick_values(0, longest):
         if mark <= longest:
             x = float(_x(chart, np.array(mark)))
+            # the last label must not stick out of the picture
             anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
-            yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">{mark:,.0f}</text>'
-    yield f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">step</text>'
+            yield (f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">'
+                   f"{mark:,.0f}</text>")
+    middle = (LEFT + WIDTH) / 2
+    yield f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">step</text>'
