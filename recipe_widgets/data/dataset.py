@@ -64,9 +64,9 @@ class Data:
         here.
 
         Args:
-            x: images (N,H,W), (N,H,W,1|3) or (N,C,H,W), as bytes or floats; or a table (N,D), kept as float32. Floats
-                that are exactly k/255, or whole numbers from 0 to 255, become bytes; other images
-                stay float32.
+            x: images (N,H,W), (N,H,W,1|3) or (N,C,H,W), as bytes or floats; or a table (N,D), kept
+                as float32. Floats that are exactly k/255, or whole numbers from 0 to 255, become
+                bytes; other images stay float32.
             y: whole numbers (N,) of any type, or texts (N,).
             classes: names of the classes; otherwise the sorted texts, or "0", "1", ...
             validation, test: a fraction of the samples, by default 1/6 each; or a pair (x, y) of

@@ -110,7 +110,7 @@ def _attempt(remote: Remote, base: str, part: Path, start: int) -> str:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as reply:
             _receive(reply, remote, part, start)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # range not satisfiable: the server has less than we do: not the same file
+        if error.code == 416 and start:  # the server has less than we do: not the same file
             part.unlink()
         return f"{error.code} {error.reason}"
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError,

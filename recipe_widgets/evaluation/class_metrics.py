@@ -59,7 +59,8 @@ def confusion(given: Any, truth: Any, names: Sequence[str] | None = None) -> Con
     labels = _names(names, found.classes)
     if len(labels) > MOST_CLASSES:
         raise RecipeError("confusion(given, truth)", found=f"{len(labels):,} classes",
-                          expected=f"at most {MOST_CLASSES:,}", mend="evaluation.per_class takes more.")
+                          expected=f"at most {MOST_CLASSES:,}",
+                          mend="evaluation.per_class takes more.")
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(found.truth, found.labels, labels=range(len(labels)))

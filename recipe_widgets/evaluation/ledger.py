@@ -52,9 +52,10 @@ class Ledger:
     """Propose a change with its expectation, measure it on paired seeds, keep it or not; then the
     next one.
 
-    >>> ledger = Ledger(lambda changes, seed: accuracy_of(changes, seed))                          # doctest: +SKIP
-    >>> ledger.propose("batch norm", norm="batch", expected="better", because="a higher rate")     # doctest: +SKIP
-    >>> ledger.measure("batch norm"); ledger.keep("batch norm"); print(ledger)                     # doctest: +SKIP
+    >>> ledger = Ledger(lambda changes, seed: accuracy_of(changes, seed))  # doctest: +SKIP
+    >>> ledger.propose("batch norm", norm="batch", expected="better",
+    ...                because="a higher rate")  # doctest: +SKIP
+    >>> ledger.measure("batch norm"); ledger.keep("batch norm"); print(ledger)  # doctest: +SKIP
 
     Args:
         score: `(changes, seed) -> number`: trains with these changes and gives what is compared,

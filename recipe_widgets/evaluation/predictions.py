@@ -70,8 +70,8 @@ class Predictions:
 
 @validated
 def as_predictions(given: Any, truth: Any) -> Predictions:
-    """Predictions from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model and a
-    split.
+    """Predictions from labels (N,) or probabilities (N, K) beside the truth (N,), or from a model
+    and a split.
 
     A model is run in eval mode on the whole split, and its logits become probabilities; modes,
     gradients and random generators stay as they are.
@@ -147,7 +147,8 @@ def _array(values: Any, what: str) -> npt.NDArray[Any]:
             # numpy knows no bfloat16
             values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
         found = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists, sparse tensors, those without numbers
+    except (TypeError, ValueError, RuntimeError):
+        # ragged lists, sparse tensors, those without numbers
         found = np.asarray(None)
     if found.dtype.kind not in "iufb" or found.ndim not in (1, 2):
         raise RecipeError(f"The {what}", found=f"{type(values).__name__} of shape {found.shape}",

@@ -36,7 +36,8 @@ _STYLE = """<style>
 def _page(body: str, words: str) -> str:
     """A picture and the sentence that says what it shows."""
     said = html.escape(words)
-    return f'{_STYLE}<div class="recipe-inside" role="group" aria-label="{said}"><p>{said}</p>{body}</div>'
+    return (f'{_STYLE}<div class="recipe-inside" role="group" aria-label="{said}">'
+            f"<p>{said}</p>{body}</div>")
 
 
 def activations_html(inside: ModelStatistics) -> str:

@@ -33,13 +33,14 @@ STAGES = (Stage("01_know_your_data", "Know your data", "What would I get wrong m
           )
 
 _CARD = (
-    "flex:1 1 150px;max-width:210px;padding:8px 10px;border:2px solid #0072B2;border-radius:6px;text-decoration:none;"
+    "flex:1 1 150px;max-width:210px;padding:8px 10px;border:2px solid #0072B2;border-radius:6px;"
+    "text-decoration:none;"
     "color:inherit;display:block")
 
 
 class RecipeMap:
-    """PlottedRun as the last line of a cell, it is a row of cards; a card links to its notebook where
-    that lies in `folder`.
+    """Shown as the last line of a cell, it is a row of cards; a card links to its notebook where that
+    lies in `folder`.
     """
 
     @validated
@@ -51,10 +52,12 @@ class RecipeMap:
 
     def _repr_html_(self) -> str:
         cards = "".join(self._card(number, stage) for number, stage in enumerate(STAGES, 1))
-        return f'<nav aria-label="The recipe, stage by stage" style="display:flex;flex-wrap:wrap;gap:8px">{cards}</nav>'
+        return ('<nav aria-label="The recipe, stage by stage" '
+                f'style="display:flex;flex-wrap:wrap;gap:8px">{cards}</nav>')
 
     def _card(self, number: int, stage: Stage) -> str:
-        text = f"<b>{number}. {html.escape(stage.title)}</b><br><small>{html.escape(stage.question)}</small>"
+        title, question = html.escape(stage.title), html.escape(stage.question)
+        text = f"<b>{number}. {title}</b><br><small>{question}</small>"
         if (self.folder / f"{stage.notebook}.ipynb").exists():
             return f'<a href="{stage.notebook}.ipynb" style="{_CARD}">{text}</a>'
         return f'<span style="{_CARD};border-style:dotted">{text}</span>'

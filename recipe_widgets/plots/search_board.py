@@ -50,7 +50,8 @@ def limits(values: Sequence[float], lower_is_better: bool) -> tuple[float, float
 
 
 @validated
-def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better: bool, words: str) -> str:
+def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better: bool,
+               words: str) -> str:
     """Dots for whole trials, crosses for pruned and failed ones, a step line for the best so far.
 
     Args:

@@ -77,9 +77,10 @@ class Tuning:
                  storage: str | None, name: str, heartbeat: Annotated[int, whole(1)],
                  retries: Annotated[int, whole(0)],
                  grid_points: Annotated[int, whole(1, 10**4)]) -> None:
-        self.data, self.space, self.base, self.metric = data, searched, with_evaluations(base), metric
-        self.storage, self.name, self.retries, self.heartbeat = storage, name, int(retries), int(
-            heartbeat)
+        self.data, self.space, self.metric = data, searched, metric
+        self.base = with_evaluations(base)
+        self.storage, self.name = storage, name
+        self.retries, self.heartbeat = int(retries), int(heartbeat)
         grid = searched.grid(grid_points)
         self.trials = min(trials, size_of(grid)) if sampler == "grid" else trials
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -96,8 +97,7 @@ class Tuning:
                     "data": data.sha256
                 }, name)
 
-    # --- the work ---------------------------------------------------------------------------------
-    # ------------------
+    # --- the work ------------------------------------------------------------------------------
 
     def turns(self) -> Iterator[None]:
         """Train, trial after trial, until the study has its number of finished trials; yields after
@@ -169,7 +169,8 @@ class Tuning:
             trial.set_user_attr(ERROR, str(error).splitlines()[0])
             self._tell(trial, None)
             told = True
-        except UpdateFinishedTrialError:  # this worker slept so long that another took it for dead and has its trial
+        except UpdateFinishedTrialError:
+            # this worker slept so long that another took it for dead, and has its trial
             told = True
         except Exception as error:
             # the storage itself may be what broke: that is to be told, not this
@@ -208,8 +209,8 @@ class Tuning:
             for _ in advance(training, run):
                 if self._over.is_set():
                     return None
-                if training.due(
-                ) and run.status == "running":  # it has just looked at the validation set
+                # a look at the validation set has just been taken
+                if training.due() and run.status == "running":
                     trial.report(training.history.last(self.metric), training.done)
                     if trial.should_prune():
                         trial.set_user_attr("why", f"pruned after {training.done} steps")
@@ -222,8 +223,7 @@ class Tuning:
         result = evaluate(training.model, self.data.validation)
         return result.loss if self.metric == "val_loss" else result.accuracy
 
-    # --- what came out
-    # ----------------------------------------------------------------------------------------------
+    # --- what came out -------------------------------------------------------------------------
 
     def trial_counts(self) -> TrialCounts:
         with storage_errors(self.storage):
@@ -306,14 +306,16 @@ class Tuning:
 
     def __repr__(self) -> str:
         done = self.trial_counts().finished
-        return f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; {self.words()})"
+        return (f"Tuning({self.name}, {done} of {self.trials} trials in {hidden(self.storage)}; "
+                f"{self.words()})")
 
 
 def with_evaluations(base: Settings) -> Settings:
     """`base` with evaluations often enough for pruning, where the reader set none."""
     if base.eval_every or base.eval_samples:
         return base
-    return base.replace(eval_every=max(1, base.max_steps // EVALUATIONS), eval_samples=EVALUATION_SAMPLES)
+    return base.replace(eval_every=max(1, base.max_steps // EVALUATIONS),
+                        eval_samples=EVALUATION_SAMPLES)
 
 
 @validated
@@ -326,8 +328,9 @@ def tune(data: Data, searched: Space | None = None, base: Settings | None = None
     """Search good settings by training with many, and return the `Tuning`, from which everything
     can be read.
 
-    >>> found = tune(data, space("lr", "momentum"), Settings(max_steps=500), trials=30)     # doctest: +SKIP
-    >>> found.best, found.importances(), found.plot("slice")                                # doctest: +SKIP
+    >>> searched = space("lr", "momentum")
+    >>> found = tune(data, searched, Settings(max_steps=500), trials=30)  # doctest: +SKIP
+    >>> found.best, found.importances(), found.plot("slice")  # doctest: +SKIP
 
     Args:
         searched: which knobs, made by `space()`; all others stay as in `base`.
