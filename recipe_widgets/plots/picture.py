@@ -22,7 +22,7 @@ _LINES = {"ghost": "--", "pin1": ":", "pin2": ":", "pin3": ":", "pin4": ":"}
 
 
 class Picture:
-    """A matplotlib figure and what it shows in words. PlottedRun as the last line of a cell.
+    """A matplotlib figure and what it shows in words. Shown as the last line of a cell.
 
     It never touches pyplot, so it is safe beside live panels.
     """
