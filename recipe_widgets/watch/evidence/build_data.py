@@ -27,6 +27,7 @@ from recipe_widgets.watch.evidence.forward_pass import ForwardPass
 from recipe_widgets.watch.evidence.loader_record import LoaderRecord
 from recipe_widgets.watch.evidence.sample_records import Labels
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _FEWEST_COMPARED = 60  # samples, of training and of evaluation
 _FEWEST_LABELS, _MOST_CLASSES = 200, 100
@@ -384,7 +385,7 @@ def mirrored_classes(run: WatchedRun) -> Built:
             return
 
 
-def _mirrors(run: WatchedRun) -> Iterator[tuple[int, object]]:
+def _mirrors(run: WatchedRun) -> Iterator[tuple[int, SourceLocation | None]]:
     """(axis, line) of flips of pictures (N, C, H, W) or (C, H, W) over one of their last axes."""
     for line, one in run.records.notable_calls.flips.items():
         last = one.dimensions - 1

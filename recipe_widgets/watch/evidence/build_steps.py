@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from recipe_widgets.rules.accumulation import AccumulatedGradients
@@ -30,7 +32,7 @@ def _text(line: SourceLocation | object | None) -> str:
 
 def _history(run: WatchedRun, optimizer: OptimizerRecord) -> GradientHistory:
     tracked = optimizer.gradients
-    groups = type(tracked.groups)[tuple[tuple[str, int], ...]]()
+    groups: Counter[tuple[tuple[str, int], ...]] = Counter()
     for group, steps in tracked.groups.items():
         groups[tuple((_text(line), count) for line, count in group)] += steps
     return GradientHistory(

@@ -37,13 +37,12 @@ class RunningStatistics:
             return
         channels = x.detach().double().transpose(0, 1).reshape(x.shape[1], -1)  # (C, N * ...)
         self.shape = self.shape or shape
-        first = self.total is None
-        total, square, low, high = (channels.sum(1), channels.square().sum(1), channels.amin(1),
-                                    channels.amax(1))
-        self.total = total if first else self.total + total
-        self.square = square if first else self.square + square
-        self.low = low if first else torch.minimum(self.low, low)
-        self.high = high if first else torch.maximum(self.high, high)
+        total, square = channels.sum(1), channels.square().sum(1)
+        low, high = channels.amin(1), channels.amax(1)
+        self.total = total if self.total is None else self.total + total
+        self.square = square if self.square is None else self.square + square
+        self.low = low if self.low is None else torch.minimum(self.low, low)
+        self.high = high if self.high is None else torch.maximum(self.high, high)
         self.count += channels.shape[1]
         self.samples += len(x)
 

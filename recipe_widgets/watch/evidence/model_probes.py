@@ -246,8 +246,9 @@ def wrong_derivative(function: Any, inputs: tuple[Any, ...]) -> float | None:
     rng = torch.Generator().manual_seed(0)
 
     def value() -> torch.Tensor:
-        output = function.apply(*doubles)
-        return output[0] if isinstance(output, tuple) else output
+        output: Any = function.apply(*doubles)
+        first: torch.Tensor = output[0] if isinstance(output, tuple) else output
+        return first
 
     first = value().detach()
     identity = any(first.shape == t.shape and torch.allclose(first, t, rtol=1e-9) for t in floats)

@@ -274,9 +274,11 @@ class CallPatches:
         self._tell_after(_BaseDataLoaderIter, "__next__",
                          lambda _, args: handler.batch_loaded(args[0]))
         # A seed set again in every epoch repeats the same augmentation and order.
+        def tell_seed(_: Any, args: Any, name: str) -> None:
+            handler.generator_seeded(name, args)
+
         for owner, name in ((torch, "manual_seed"), (np.random, "seed"), (random, "seed")):
-            self._tell_after(owner, name,
-                             lambda _, args, n=name: handler.generator_seeded(n, args))
+            self._tell_after(owner, name, functools.partial(tell_seed, name=name))
 
     def _patch_printing(self) -> None:
         """Printed metrics are held against a recount of what the model really got right."""
