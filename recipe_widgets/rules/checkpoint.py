@@ -55,8 +55,8 @@ def checkpoint(rule: Rule[StateUse], use: StateUse) -> CheckResult:
             advice="best = copy.deepcopy(model.state_dict())")
     if use.alias:
         return rule.warns(
-            "a state dict is loaded that holds nothing but the model's own tensors: nothing changes",
-            measured=use.keys,
+            "a state dict is loaded that holds nothing but the model's own tensors: nothing "
+            "changes", measured=use.keys,
             advice="Did any key of the checkpoint match? Copy states with copy.deepcopy.")
     if not use.missing or not use.unexpected:
         return rule.passes(f"{use.keys} keys fit")

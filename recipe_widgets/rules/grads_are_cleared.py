@@ -58,8 +58,9 @@ def grads_are_cleared(rule: Rule[ClearedGradients], seen: ClearedGradients) -> C
 
 # In a script that is watched
 
-FEWEST_STALE, STALE_SHARE = 2, 0.3  # of the steps; an accumulation is no clearing that was forgotten
-FEWEST_LOST, LOST_SHARE = 3, 0.5
+# Of the steps; now and then an older gradient may be added on purpose.
+FEWEST_STALE, STALE_SHARE = 2, 0.3
+FEWEST_EARLY, EARLY_SHARE = 3, 0.5
 FEWEST_STEPS = 10  # before a pass of another line is called foreign
 FOREIGN_SHARE = 0.3  # of the steps; more often, it is a second loss on purpose
 
@@ -74,10 +75,11 @@ def history_of_gradients(rule: Rule[Any], history: GradientHistory) -> CheckResu
             "that an earlier step had used already", measured=history.stale, expected=0,
             unit="steps", advice="Call optimizer.zero_grad() once per step, before backward.",
             where=history.backward_line)
-    if history.lost >= max(FEWEST_LOST, LOST_SHARE * history.steps):
+    if history.cleared_early >= max(FEWEST_EARLY, EARLY_SHARE * history.steps):
         return rule.fails(
-            f"zero_grad lies between backward and step: {history.lost} of {history.steps} steps "
-            "found no gradient", measured=history.lost, expected=0, unit="steps",
+            f"zero_grad lies between backward and step: {history.cleared_early} of "
+            f"{history.steps} steps found no gradient",
+            measured=history.cleared_early, expected=0, unit="steps",
             advice="Clear before backward or after the step.", where=history.clear_line)
     line, passes, steps = _foreign_passes(history)
     if passes and 1 <= steps <= FOREIGN_SHARE * history.steps:

@@ -35,7 +35,7 @@ def learning_rate(rule: Rule[StepSizes], steps: StepSizes) -> CheckResult:
     rule = rule.about(expected="about 1e-3", unit="of the weights per step")
     first, last, losses = steps.first_loss, steps.last_loss, steps.finite
     middle, most = float(np.median(steps.typical_ratios)), max(steps.typical_ratios)
-    eps = [look.eps_share for look in steps.looks if look.eps_share]
+    eps = [one.eps_share for one in steps.measurements if one.eps_share]
     if eps and min(eps) > EPS_SHARE and most < EPS_STEPS and last > STILL_HIGH * first:
         return rule.warns(
             f"eps of {steps.optimizer} is {min(eps):.0f} times the gradients' size: the steps "
@@ -51,7 +51,7 @@ def learning_rate(rule: Rule[StepSizes], steps: StepSizes) -> CheckResult:
     if middle > LARGE and not_down and last > TINY_LOSS:
         return rule.warns("steps are very large, and the loss does not come down", measured=middle,
                           advice="A smaller learning rate.")
-    if most < SMALL and steps.flat and steps.looks[-1].lr > 0:
+    if most < SMALL and steps.flat and steps.measurements[-1].lr > 0:
         return rule.warns("steps are very small in every layer, and the loss does not move",
                           measured=most, advice="A larger learning rate.")
     return rule.passes("steps are of a healthy size", measured=middle)

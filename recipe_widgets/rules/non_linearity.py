@@ -21,23 +21,23 @@ from recipe_widgets.rules.rulebook import Rule, rule
 
 
 @dataclass(frozen=True)
-class LinearLooks:
-    """A model's graph at several looks.
+class GraphLinearity:
+    """A model's graph in several steps.
 
     Attributes:
-        looks: how many. linear: of those at which every operation was linear, the number of layers
-            with weights on the way. widths: (in, out) of layers with weights, in order.
+        graphs: how many were read. linear: of those in which every operation was linear, the number
+            of layers with weights on the way. widths: (in, out) of these layers, in order.
     """
 
-    looks: int
+    graphs: int
     linear: Sequence[int]
     widths: Sequence[tuple[int, int]]
 
 
-@rule(worst="warning", source="G. Cybenko, Approximation by superpositions of a sigmoidal function, "
-      "1989")
-def non_linearity(rule: Rule[LinearLooks], model: LinearLooks) -> CheckResult:
-    always = model.looks >= 2 and len(model.linear) >= model.looks
+@rule(worst="warning",
+      source="G. Cybenko, Approximation by superpositions of a sigmoidal function, 1989")
+def non_linearity(rule: Rule[GraphLinearity], model: GraphLinearity) -> CheckResult:
+    always = model.graphs >= 2 and len(model.linear) >= model.graphs
     if not always or min(model.linear) < 2 or len(model.widths) < 2:
         return rule.passes("one layer only, or something bends between the layers")
     narrowest = min(out for _, out in model.widths[:-1])

@@ -36,7 +36,7 @@ class GradientHistory:
         groups: how often a step used so many backward passes, by their lines:
             ((line, count), ...) -> steps.
         stale: steps whose gradients held those of an earlier step.
-        lost: steps on gradients that were cleared after backward.
+        cleared_early: steps on gradients that were cleared after backward.
         dropped: passes whose gradients were cleared unused, by line -> (times, passes).
         clips: clippings by what the gradients were: "clean" (none yet), "fresh", "used" (after the
             step), "mixed". clipped_scaled: of gradients still multiplied by a GradScaler.
@@ -49,7 +49,7 @@ class GradientHistory:
     steps: int = 0
     backwards: int = 0
     stale: int = 0
-    lost: int = 0
+    cleared_early: int = 0
     groups: Counter[tuple[tuple[str, int], ...]] = field(default_factory=Counter)
     dropped: Mapping[str, Sequence[int]] = field(default_factory=dict)
     clips: Counter[str] = field(default_factory=Counter)
@@ -171,7 +171,7 @@ class WatchedLoss:
 
 
 @dataclass(frozen=True)
-class StepLook:
+class StepMeasurement:
     """One look at a step: norms of gradient and weights, settings, and eps as a multiple of the
     gradients' size.
     """
@@ -189,7 +189,7 @@ class StepSizes:
     """How far the steps of one optimiser move its weights, and what its loss does meanwhile.
 
     Attributes:
-        ratios: ‖change‖ / ‖weights‖ of each tensor, one number a look.
+        ratios: ‖change‖ / ‖weights‖ of each tensor, one number a measurement.
         losses: of its backward passes. several: other optimisers train against this one, so that
             its losses need not fall.
     """
@@ -197,7 +197,7 @@ class StepSizes:
     optimizer: str
     ratios: Mapping[str, Sequence[float]]
     losses: Sequence[float]
-    looks: Sequence[StepLook]
+    measurements: Sequence[StepMeasurement]
     several: bool = False
 
     @property
@@ -206,7 +206,7 @@ class StepSizes:
 
     @property
     def can_tell(self) -> bool:
-        return len(self.finite) >= 20 and bool(self.ratios) and bool(self.looks)
+        return len(self.finite) >= 20 and bool(self.ratios) and bool(self.measurements)
 
     @property
     def first_loss(self) -> float:

@@ -28,9 +28,11 @@ STILL_HIGH = 0.7  # of the first loss
 def weight_decay(rule: Rule[StepSizes], steps: StepSizes) -> CheckResult:
     if not steps.can_tell or steps.several:
         return rule.cannot_tell("too few steps, or several optimisers")
-    looks = steps.looks
-    decay, shrunk = looks[-1].decay, looks[-1].weight / max(looks[0].weight, 1e-12)
-    pulls = [look.decay * look.weight / max(look.gradient, 1e-12) for look in looks if look.decay]
+    first, last = steps.measurements[0], steps.measurements[-1]
+    decay, shrunk = last.decay, last.weight / max(first.weight, 1e-12)
+    pulls = [
+        one.decay * one.weight / max(one.gradient, 1e-12) for one in steps.measurements if one.decay
+    ]
     if pulls and "AdamW" not in steps.optimizer and float(np.median(pulls)) > PULL \
             and shrunk < SHRUNK and steps.last_loss > STILL_HIGH * steps.first_loss:
         return rule.warns(
@@ -38,7 +40,7 @@ def weight_decay(rule: Rule[StepSizes], steps: StepSizes) -> CheckResult:
             f"{shrunk:.0%}", measured=float(np.median(pulls)), expected="below 0.1",
             unit="of the gradient's norm", advice="1e-4 to 5e-4 is usual.")
     # AdamW's decay is no part of the gradient, so that it cannot be held against it
-    decays = decay * sum(look.lr for look in looks) > 0
+    decays = decay * sum(one.lr for one in steps.measurements) > 0
     if steps.optimizer.startswith("AdamW") and decays and shrunk < SHRUNK_DECOUPLED and steps.flat:
         return rule.warns(f"weight decay {decay:g}: the weights shrink to {shrunk:.0%}",
                           measured=shrunk, expected="about 1", advice="0.01 to 0.1 is usual.")

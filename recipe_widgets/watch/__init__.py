@@ -5,10 +5,10 @@
 A call of torch becomes an event (`instrument`), events add up to evidence (`evidence`), the
 rulebook judges it (`recipe_widgets.rules`), findings make the report (`judging`).
 
-To add a rule, write `rules/NAME.py`: it is judged as soon as its evidence can be built. New evidence
-is a builder in `evidence/build_*.py`, from the records that `evidence/recorder.py` holds. What no
-record knows yet is a record of its own, fed by an event of `instrument/events.py`, or by a single
-torch call that it lists in `torch_calls()`.
+To add a rule, write `rules/NAME.py`: it is judged as soon as its evidence can be built. New
+evidence is a builder in `evidence/build_*.py`, from the records that `evidence/recorder.py` holds.
+What no record knows yet is a record of its own, fed by an event of `instrument/events.py`, or by a
+single torch call that it lists in `torch_calls()`.
 """
 
 import sys

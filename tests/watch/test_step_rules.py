@@ -40,10 +40,10 @@ def test_stale_gradients_fail():
 
 
 def test_cleared_between_backward_and_step():
-    said = judged("grads_are_cleared", history(lost=100))
+    said = judged("grads_are_cleared", history(cleared_early=100))
     assert said.status == "fail"
     assert said.where == "t.py:4"
-    assert judged("grads_are_cleared", history(lost=2)) is None
+    assert judged("grads_are_cleared", history(cleared_early=2)) is None
 
 
 def test_never_stepped_needs_parameters_that_stand_still():

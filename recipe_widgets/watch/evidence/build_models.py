@@ -19,7 +19,7 @@ from recipe_widgets.rules.gradient_check import CustomDerivative
 from recipe_widgets.rules.gradients_flow import GradientReach
 from recipe_widgets.rules.init_scale import SignalSizes
 from recipe_widgets.rules.mode_toggles import DropoutInEvalMode, FrozenNorms
-from recipe_widgets.rules.non_linearity import LinearLooks
+from recipe_widgets.rules.non_linearity import GraphLinearity
 from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.watch.evidence import model_probes
@@ -29,13 +29,13 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _FEWEST_STEPS = 5  # before a parameter without a gradient is called silent
 _FEWEST_SAMPLES, _FEWEST_SAMPLES_OF_RELU = 32, 128
-_FEWEST_EQUAL_LOOKS, _LATE_STEP = 4, 10
-_FEWEST_LOOKS = 2  # at which an orphan must have been seen
+_FEWEST_EQUAL_STEPS, _LATE_STEP = 4, 10
+_FEWEST_TIMES_SEEN = 2  # at which an orphan must have been seen
 
 
-def _kept(run: WatchedRun) -> Iterator[tuple[ModelRecord, nn.Module]]:
+def _retained(run: WatchedRun) -> Iterator[tuple[ModelRecord, nn.Module]]:
     for model in run.records.models:
-        module = run.records.models.kept.get(model.number)
+        module = run.records.models.retained.get(model.number)
         if module is not None:
             yield model, module
 
@@ -51,12 +51,12 @@ def optimizer_contents(run: WatchedRun) -> Built:
     orphans = {
         key: one
         for key, one in run.records.layers.orphans.items() if key not in held
-        and one.looks >= _FEWEST_LOOKS and one.first_sum == one.last_sum
+        and one.times_seen >= _FEWEST_TIMES_SEEN and one.first_sum == one.last_sum
     }
     if not any(one.gradients.steps or one.gradients.backwards for one in optimizers):
         return
     fresh = {key for key, one in orphans.items() if one.fresh}
-    for model, module in _kept(run):
+    for model, module in _retained(run):
         names = {id(p): name for name, p in module.named_parameters()}
         unregistered = sorted(name for name, ids in model.unregistered.items() if ids & fresh)
         missing = [names[key] for key in orphans if key in names and key in fresh]
@@ -85,15 +85,15 @@ def _are_whole_branches(names: Any, missing: list[str]) -> bool:
     return {name for name in names if name.partition(".")[0] in tops} == set(missing)
 
 
-@builds(LinearLooks)
-def linear_looks(run: WatchedRun) -> Built:
-    for model, module in _kept(run):
-        linear = [weighted for is_linear, weighted in model.linear_looks if is_linear]
+@builds(GraphLinearity)
+def graph_linearity(run: WatchedRun) -> Built:
+    for model, module in _retained(run):
+        linear = [weighted for is_linear, weighted in model.graph_linearity if is_linear]
         # (in, out) of each layer with weights, in order
         widths = [(weight.shape[1], weight.shape[0]) for layer in module.modules()
                   if (weight := getattr(layer, "weight", None)) is not None and weight.ndim >= 2
                   and not hasattr(layer, "num_embeddings")]
-        yield LinearLooks(len(model.linear_looks), linear, widths), model.line
+        yield GraphLinearity(len(model.graph_linearity), linear, widths), model.line
 
 
 @builds(TornAxes)
@@ -107,7 +107,7 @@ def equal_units(run: WatchedRun) -> Built:
     """Layers whose units were equal at several looks, and not only at the start."""
     layers = [
         layer for layer, steps in run.records.layers.equal_units.items()
-        if len(steps) >= _FEWEST_EQUAL_LOOKS and max(steps) >= _LATE_STEP
+        if len(steps) >= _FEWEST_EQUAL_STEPS and max(steps) >= _LATE_STEP
     ]
     if layers:
         yield SignalSizes(identical=layers), run.model_line
@@ -191,7 +191,7 @@ def _mixing_line(run: WatchedRun, model: ModelRecord) -> SourceLocation | None:
 
 @builds(MixedSamples)
 def mixed_samples(run: WatchedRun) -> Built:
-    for model, module in _kept(run):
+    for model, module in _retained(run):
         mixed = model_probes.mixed_samples(model, module) if run.time_is_left else None
         if mixed is not None:
             yield mixed, _mixing_line(run, model)
@@ -199,7 +199,7 @@ def mixed_samples(run: WatchedRun) -> Built:
 
 @builds(FutureLeak)
 def future_leaks(run: WatchedRun) -> Built:
-    for model, module in _kept(run):
+    for model, module in _retained(run):
         leak = model_probes.future_leak(model, module) if run.time_is_left else None
         if leak is not None:
             yield leak, _mixing_line(run, model)
@@ -208,7 +208,7 @@ def future_leaks(run: WatchedRun) -> Built:
 @builds(GradientReach)
 def layers_without_gradient(run: WatchedRun) -> Built:
     """Layers in use that never get a gradient."""
-    for model, module in _kept(run):
+    for model, module in _retained(run):
         # after a few steps every layer in use has had a gradient, were it ever to get one
         holding = [
             one for one in run.records.optimizers

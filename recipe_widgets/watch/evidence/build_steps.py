@@ -12,7 +12,6 @@ from recipe_widgets.rules.mode_toggles import EvaluationsInTrainingMode
 from recipe_widgets.rules.schedule import ScheduleUse
 from recipe_widgets.rules.training_evidence import (
     GradientHistory,
-    StepLook,
     StepSizes,
     TrainingModes,
 )
@@ -37,7 +36,7 @@ def _history(run: WatchedRun, optimizer: OptimizerRecord) -> GradientHistory:
         groups[tuple((_text(line), count) for line, count in group)] += steps
     return GradientHistory(
         optimizer.kind, optimizer.by_hand, tracked.steps, tracked.backwards, tracked.stale,
-        tracked.lost, groups,
+        tracked.cleared_early, groups,
         {_text(line): tuple(tally) for line, tally in tracked.dropped.items()},
         tracked.clips.copy(), tracked.clipped_scaled, tracked.changed, run.finished,
         frozenset(map(_text, run.records.eval_mode_backward_lines)),
@@ -112,17 +111,13 @@ def step_sizes(run: WatchedRun) -> Built:
     for optimizer in run.records.optimizers:
         gradients, steps = optimizer.gradients, optimizer.steps
         # steps on wrong gradients say nothing about the learning rate
-        if gradients.steps >= FEWEST_STEPS and not gradients.stale and not gradients.lost:
+        if gradients.steps >= FEWEST_STEPS and not gradients.stale and not gradients.cleared_early:
             # of several losses those whose backward reaches this optimiser
             losses = [
                 loss for _, loss, line in run.records.losses.curve
                 if line == optimizer.backward_line
             ]
-            looks = [
-                StepLook(int(look["step"]), look["grad"], look["weight"], look["lr"],
-                         look["decay"], look["eps_share"]) for look in steps.looks
-            ]
-            yield StepSizes(optimizer.kind, steps.ratios, losses, looks,
+            yield StepSizes(optimizer.kind, steps.ratios, losses, steps.measurements,
                             several), optimizer.made_line
 
 

@@ -94,7 +94,7 @@ class EvaluationPhases:
                 | dict.fromkeys(equalities, self._compared))
 
     @property
-    def close_looks_left(self) -> bool:
+    def close_phases_left(self) -> bool:
         count = len(self.phases)
         return count < _CLOSE_PHASES or count < _CLOSE_SHARE * self.progress.step
 

@@ -35,14 +35,14 @@ class OrphanRecord:
     """A parameter that gets gradients and is in no optimiser.
 
     Attributes:
-        looks: at which it was seen. fresh: were its values still those of an initialisation?
+        times_seen: at close looks. fresh: were its values still those of an initialisation?
         first_sum, last_sum: of its values, at the first and the last look.
     """
 
     fresh: bool
     first_sum: float
     last_sum: float
-    looks: int = 0
+    times_seen: int = 0
 
 
 @dataclass
@@ -167,7 +167,7 @@ class LayerRecords:
                 continue
             # a soft-max at the end belongs to the loss, and does not make a model non-linear
             inner = walk_graph(one.outputs[0], ("LogSoftmax", "Softmax", "Sigmoid"))
-            record.linear_looks.append((inner.linear, inner.weighted))
+            record.graph_linearity.append((inner.linear, inner.weighted))
             record.no_output_bias = last_operation(one.outputs[0]) == "Mm"
             self._find_frozen_weights(record, graph)
         for key, leaf in graph.leaves.items():
@@ -179,7 +179,7 @@ class LayerRecords:
             return
         total = float(leaf.detach().double().sum())  # stands for the values: do they move?
         orphan = self.orphans.setdefault(key, OrphanRecord(self.is_initial(leaf), total, total))
-        orphan.looks += 1
+        orphan.times_seen += 1
         orphan.last_sum = total
 
     def _find_frozen_weights(self, record: ModelRecord, graph: AutogradGraph) -> None:

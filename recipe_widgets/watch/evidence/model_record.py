@@ -17,7 +17,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation, call
 
 DROPOUT, NORM = dropout._DropoutNd, batchnorm._NormBase
 _MOST_MODELS = 200
-_MOST_KEPT = 4  # modules that are held for the probes at the end
+_MOST_RETAINED = 4  # modules that are held for the probes at the end
 _MOST_EXAMPLE_NUMBERS = 8_000_000
 
 
@@ -34,7 +34,7 @@ class ModelRecord:
             none of its submodules.
         mode_layers: class names of dropout and norm layers that the mode changes.
         active_in_training_mode: (dropout, norm) that were on at the last evaluation.
-        linear_looks: (all linear?, weighted layers) of each graph that was read.
+        graph_linearity: (all linear?, weighted layers) of each graph that was read.
         no_output_bias: its last operation is a matrix product without a bias.
     """
 
@@ -51,7 +51,7 @@ class ModelRecord:
     trained: int = 0
     called: set[str] = field(default_factory=set)
     unregistered: dict[str, set[int]] = field(default_factory=dict)
-    linear_looks: list[tuple[bool, int]] = field(default_factory=list)
+    graph_linearity: list[tuple[bool, int]] = field(default_factory=list)
     no_output_bias: bool = False
     active_in_training_mode: tuple[bool, bool] = (False, False)
     _example_hash: Any = None
@@ -79,11 +79,11 @@ class ModelRecord:
 
 
 class ModelRecords:
-    """The models of a run. kept: number -> module of the last few that were trained."""
+    """The models of a run. retained: number -> module of the last few that were trained."""
 
     def __init__(self) -> None:
         self._records: list[ModelRecord] = []
-        self.kept: dict[int, nn.Module] = {}
+        self.retained: dict[int, nn.Module] = {}
         # by id of the module; None for modules without parameters: losses, transforms
         self._known: dict[int, tuple[weakref.ref[nn.Module], ModelRecord | None]] = {}
         self._mode_layers: dict[int, list[tuple[nn.Module, str]]] = {}
@@ -131,13 +131,13 @@ class ModelRecords:
         record.active_in_training_mode = ("dropout" in kinds, "norm" in kinds)
         return record.active_in_training_mode
 
-    def keep(self, record: ModelRecord) -> None:
+    def retain(self, record: ModelRecord) -> None:
         """Holds the module for the probes at the end, and lets the oldest go."""
         module = record.module()
         if module is not None:
-            self.kept[record.number] = module
-        while len(self.kept) > _MOST_KEPT:  # a search over models must not hold them all
-            self.kept.pop(next(iter(self.kept)))
+            self.retained[record.number] = module
+        while len(self.retained) > _MOST_RETAINED:  # a search over models must not hold them all
+            self.retained.pop(next(iter(self.retained)))
 
     @property
     def trained(self) -> list[ModelRecord]:

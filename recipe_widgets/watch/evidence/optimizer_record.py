@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from recipe_widgets.rules.training_evidence import StepMeasurement
 from recipe_widgets.watch.instrument.autograd_graph import walk_graph
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
@@ -35,14 +36,14 @@ class GradientTracker:
         groups: how often a step used so many backward passes, by their lines:
             ((line, count), ...) -> steps.
         stale: steps whose gradients held those of an earlier step.
-        lost: steps on gradients that were cleared after backward.
+        cleared_early: steps on gradients that were cleared after backward.
         dropped: passes whose gradients were cleared unused, by line -> [times, passes].
         clips: clippings by the state of the gradients then. clipped_scaled: clippings of gradients
             still multiplied by a GradScaler.
     """
 
     def __init__(self) -> None:
-        self.steps = self.backwards = self.stale = self.lost = self.clipped_scaled = 0
+        self.steps = self.backwards = self.stale = self.cleared_early = self.clipped_scaled = 0
         self.groups: Counter[tuple[tuple[object, int], ...]] = Counter()
         self.dropped: dict[object, list[int]] = {}
         self.clips: Counter[str] = Counter()
@@ -97,7 +98,7 @@ class GradientTracker:
     def before_step(self) -> None:
         self.observe()
         if self.state == "clean":  # no gradient, although there was one since the last step
-            self.lost += bool(self._dropped_since_step)
+            self.cleared_early += bool(self._dropped_since_step)
         self._dropped_since_step = 0
 
     def after_step(self) -> None:
@@ -158,15 +159,14 @@ class StepMeter:
     """How far the steps of one optimiser move its weights.
 
     Attributes:
-        ratios: ‖change‖ / ‖weights‖ of each tensor that is looked at, one number a look.
-        looks: of each look the step, norms of gradient and weights, learning rate, weight decay,
-            and eps as a multiple of the gradients' size.
+        ratios: ‖change‖ / ‖weights‖ of each copied tensor, one number a measurement.
+        measurements: of a few steps.
         learning_rates: (step, rate) whenever it changed.
     """
 
     def __init__(self) -> None:
         self.ratios: dict[str, list[float]] = {}
-        self.looks: list[dict[str, float]] = []
+        self.measurements: list[StepMeasurement] = []
         self.learning_rates: list[tuple[int, float]] = []
         self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -209,11 +209,11 @@ class StepMeter:
             square = state.get("exp_avg_sq", state.get("square_avg"))  # Adam's, RMSprop's
             if eps and isinstance(square, torch.Tensor):
                 eps_shares.append(eps / max(1e-30, float(square.mean().sqrt())))
-        self.looks.append({
-            "step": step, "grad": gradient_square**0.5, "weight": weight_square**0.5,
-            "decay": float(group.get("weight_decay", 0.0) or 0.0),
-            "lr": float(group.get("lr", 0.0)), "eps_share": min(eps_shares, default=0.0)
-        })
+        self.measurements.append(
+            StepMeasurement(step, gradient_square**0.5, weight_square**0.5,
+                            float(group.get("lr", 0.0)),
+                            float(group.get("weight_decay", 0.0) or 0.0),
+                            min(eps_shares, default=0.0)))
         self._before = []
 
 

@@ -80,7 +80,7 @@ class Recorder(EventHandler):
 
     # how closely this step is watched
 
-    def _look(self, evaluation: bool = False) -> None:
+    def _set_monitor(self, evaluation: bool = False) -> None:
         """Opens or closes the close look at every torch call."""
         wanted = (self.progress.close or evaluation) and not self.progress.compiled
         if wanted and self.guard.active and self.losses.torch_calls_seen <= MOST_TORCH_CALLS:
@@ -105,10 +105,10 @@ class Recorder(EventHandler):
         if record is not None:  # a loss or a transform changes nothing about the look
             # labels and predictions meet after the model: the look stays open behind an evaluation
             evaluates = not torch.is_grad_enabled() or not model.training
-            closely = (evaluates and self.evaluations.close_looks_left
+            closely = (evaluates and self.evaluations.close_phases_left
                        and self.progress.step > 0)
             if closely != self.monitor.is_open or self.progress.close:
-                self._look(closely)
+                self._set_monitor(closely)
         self.progress.model = model if record is not None else None
         self.progress.grad_at_start = torch.is_grad_enabled()
         self.layers.model_called()
@@ -159,8 +159,8 @@ class Recorder(EventHandler):
     def _watch_hand_made_steps(self, loss: torch.Tensor) -> None:
         """A script without optimisers moves its parameters itself."""
         if not len(self.optimizers) and self.optimizers.add_by_hand(loss):
-            self.progress.restart_looks()
-            self._look()
+            self.progress.restart_close_steps()
+            self._set_monitor()
         if len(self.optimizers) and self.optimizers[0].by_hand and self.optimizers[0].moved_by_hand(
         ):
             self._step_taken()
@@ -194,8 +194,8 @@ class Recorder(EventHandler):
         """
         for one in self.pending.reached():
             model = self.models.numbered(one.model)
-            if model is not None and model.number not in self.models.kept:
-                self.models.keep(model)
+            if model is not None and model.number not in self.models.retained:
+                self.models.retain(model)
 
     def _observe_losses(self, value: float, factor: float, line: SourceLocation | None,
                         passes: list[ForwardPass]) -> None:
@@ -216,8 +216,8 @@ class Recorder(EventHandler):
         if model is None:
             return
         model.trained_in(one.training)
-        if model.number not in self.models.kept:
-            self.models.keep(model)
+        if model.number not in self.models.retained:
+            self.models.retain(model)
         if not one.training:
             self.eval_mode_backward_lines.add(line)
         self.loaders.trained(one.loader)
@@ -242,8 +242,8 @@ class Recorder(EventHandler):
 
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizers.add(optimizer)
-        self.progress.restart_looks()
-        self._look()
+        self.progress.restart_close_steps()
+        self._set_monitor()
 
     def gradients_cleared(self, optimizer: torch.optim.Optimizer) -> None:
         record = self.optimizers.of(optimizer)
@@ -275,7 +275,7 @@ class Recorder(EventHandler):
         self.evaluations.never_trained(self.pending.take_older_than(self.progress.step))
         was_close = self.progress.close
         self.progress.advance(self.samples.train_store.count)
-        self._look()
+        self._set_monitor()
         if was_close and self.progress.step % _TRIM_HEAP_EVERY == 0:
             trim_heap()
         if self.progress.is_over:

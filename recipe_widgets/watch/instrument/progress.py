@@ -49,7 +49,7 @@ class WatchProgress:
         self.model: nn.Module | None = None
         self.in_backward = self.stepped = self.compiled = False
 
-    def restart_looks(self) -> None:
+    def restart_close_steps(self) -> None:
         """An optimiser was made: what follows is worth a full look."""
         self.full = self.close = True
 
