@@ -7,7 +7,7 @@ import json
 import math
 import threading
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,22 @@ class History:
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    @validated
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The numbers of one column as an array (n,) of float64, a copy: `history["val_loss"]`.
+
+        `history.steps("val_loss")` says at which steps they were taken.
+        """
+        self._column(name)  # raises where there is none
+        return self.arrays(name)[1]
+
+    def __repr__(self) -> str:
+        columns = (f"{name} {len(self.steps(name))} ({self.last(name):.4g})" for name in self)
+        return f"History({', '.join(columns) or 'empty'})"
 
     def __len__(self) -> int:
         """Number of steps whose training loss is known."""
@@ -171,6 +187,24 @@ class History:
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict())
+
+    def to_dataframe(self) -> Any:
+        """A pandas DataFrame: one row a step, one column a name, NaN where nothing was measured.
+
+        Raises:
+            RecipeError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise RecipeError("History.to_dataframe()", found="no pandas", expected="it installed",
+                              mend="pip install pandas; or take history.to_dict().") from None
+        columns = {}
+        for name in self.names:
+            steps, values = self.arrays(name)
+            column = pd.Series(values, index=steps)
+            columns[name] = column[~column.index.duplicated(keep="last")]  # one row a step
+        return pd.DataFrame(columns).rename_axis("step")
 
     @classmethod
     @validated

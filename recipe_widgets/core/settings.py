@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -16,6 +17,29 @@ from recipe_widgets.core.validation import is_finite_number, validated
 
 Kind = Literal["hot", "warm", "cold", "fixed"]
 LONGEST = 2**20  # characters of a file of settings
+
+# What other libraries call a knob, so that an error can say which one is meant.
+SYNONYMS = {
+    "learning_rate": "lr", "eta": "lr", "step_size": "lr", "bs": "batch_size",
+    "batchsize": "batch_size", "batch": "batch_size", "minibatch_size": "batch_size",
+    "epochs": "max_steps", "n_epochs": "max_steps", "num_epochs": "max_steps",
+    "max_epochs": "max_steps", "steps": "max_steps", "iterations": "max_steps",
+    "max_iter": "max_steps", "architecture": "model", "arch": "model", "net": "model",
+    "network": "model", "hidden_size": "width", "hidden_dim": "width", "units": "width",
+    "channels": "width", "layers": "depth", "num_layers": "depth", "n_layers": "depth",
+    "act": "activation", "nonlinearity": "activation", "initializer": "init",
+    "initialization": "init", "normalization": "norm", "batch_norm": "norm",
+    "dropout_rate": "dropout", "drop": "dropout", "p": "dropout", "optim": "optimizer",
+    "beta1": "momentum", "betas": "momentum", "wd": "weight_decay", "l2": "weight_decay",
+    "decay": "weight_decay", "lr_schedule": "schedule", "scheduler": "schedule",
+    "lr_scheduler": "schedule", "warmup_steps": "warmup", "clip": "clip_norm",
+    "grad_clip": "clip_norm", "max_norm": "clip_norm", "max_grad_norm": "clip_norm",
+    "gradient_clip_val": "clip_norm", "criterion": "loss", "loss_fn": "loss",
+    "smoothing": "label_smoothing", "augmentation": "augment", "transforms": "augment",
+    "ema_decay": "ema", "random_state": "seed", "random_seed": "seed",
+    "early_stopping": "patience", "dtype": "precision", "amp": "precision",
+    "validate_every": "eval_every", "val_check_interval": "eval_every",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +56,9 @@ class Knob:
         choices: the values of a knob that is not a number.
         several: whether choices may be joined by "+"; the first choice stands alone and means none
             of them.
+        value_type: of a value that is there: int, float or str.
+        none_means: what None says, such as "off"; empty where a value must be there. 0 is taken
+            for None then: older files write "off" so.
     """
 
     label: str
@@ -45,10 +72,29 @@ class Knob:
     unit: str = ""
     choices: tuple[str, ...] = ()
     several: bool = False
+    value_type: type = str
+    none_means: str = ""
 
 
 def knob(default: Any, label: str, help: str, kind: Kind = "cold", **more: Any) -> Any:
+    more.setdefault("value_type", type(default))
     return field(default=default, metadata={"knob": Knob(label, help, kind, **more)})
+
+
+def _refuses_unknown_knobs(made: type) -> None:
+    """Let a call of the dataclass with a keyword that it lacks say which one may be meant.
+
+    The call keeps its signature, for help() and editors.
+    """
+    initialise: Callable[..., None] = made.__init__  # type: ignore[misc]
+
+    @functools.wraps(initialise)
+    def checked(self: Any, *args: Any, **knobs: Any) -> None:
+        for name in knobs:
+            known_knob(name)
+        initialise(self, *args, **knobs)
+
+    made.__init__ = checked  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -56,7 +102,8 @@ class Settings:
     """The settings of one training run.
 
     Frozen: make a changed copy with `settings.replace(lr=0.1)`. `a - b` gives the knobs that
-    differ. Every value is checked when the object is made; a slip is a `RecipeError`.
+    differ. Every value is checked when the object is made; a slip is a `RecipeError`. What is
+    switched off is None.
     """
 
     model: str = knob(
@@ -100,9 +147,9 @@ class Settings:
                  "cosine", "linear", "onecycle"))
     warmup: int = knob(0, "warm-up", "steps in which the learning rate climbs from near zero",
                        "hot", low=0, high=1000, least=0, most=10**9, unit="steps")
-    clip_norm: float = knob(0.0, "gradient clipping",
-                            "largest allowed norm of the whole gradient; 0 is off", "hot", low=0.01,
-                            high=100.0, least=0.0, most=1e9, scale="log")
+    clip_norm: float | None = knob(
+        None, "gradient clipping", "largest allowed norm of the whole gradient", "hot", low=0.01,
+        high=100.0, least=0.0, most=1e9, scale="log", value_type=float, none_means="off")
     loss: str = knob("cross_entropy", "loss", "what the outputs of the model are judged by", "hot",
                      choices=("cross_entropy", "focal", "hinge", "mse", "brier"))
     label_smoothing: float = knob(0.0, "label smoothing",
@@ -114,10 +161,9 @@ class Settings:
                          "backgrounds"), several=True)
     augment_strength: float = knob(1.0, "strength of augmentation", "1 is usual, 0 is off", "warm",
                                    low=0.0, high=2.0, least=0.0, most=4.0)
-    ema: float = knob(
-        0.0, "averaging",
-        "decay of the moving average of the weights that is judged and kept; 0 is off", low=0.9,
-        high=0.9999, least=0.0, most=0.999999)
+    ema: float | None = knob(
+        None, "averaging", "decay of the moving average of the weights that is judged and kept",
+        low=0.9, high=0.9999, least=0.0, most=0.999999, value_type=float, none_means="off")
 
     batch_size: int = knob(64, "batch size", "samples per step", "warm",
                            low=1, high=1024, least=1, most=2**24, scale="log2", unit="samples")
@@ -126,22 +172,22 @@ class Settings:
     seed: int = knob(0, "seed", "where all random numbers of the run come from",
                      low=0, high=99, least=0, most=2**63 - 1)
 
-    eval_every: int = knob(0, "evaluate every",
-                           "steps between looks at the validation set; 0 is once per epoch",
-                           "fixed", least=0, most=10**9, unit="steps")
-    eval_samples: int = knob(0, "evaluate on",
-                             "validation samples per look, stratified; 0 is all of them", "fixed",
-                             least=0, most=10**9, unit="samples")
-    patience: int = knob(
-        0, "patience",
-        "looks without a lower validation loss before the run stops early and its best "
-        "weights come back; 0 is off", "fixed", least=0, most=10**9, unit="looks")
+    eval_every: int | None = knob(
+        None, "evaluate every", "steps between looks at the validation set", "fixed", least=0,
+        most=10**9, unit="steps", value_type=int, none_means="once per epoch")
+    eval_samples: int | None = knob(
+        None, "evaluate on", "validation samples per look, stratified", "fixed", least=0,
+        most=10**9, unit="samples", value_type=int, none_means="all of them")
+    patience: int | None = knob(
+        None, "patience", "looks without a lower validation loss before the run stops early and "
+        "its best weights come back", "fixed", least=0, most=10**9, unit="looks", value_type=int,
+        none_means="off")
     final: str = knob(
         "last", "final weights", "which weights a run ends with: the last, or those of the lowest "
         "validation loss", "fixed", choices=("last", "best"))
-    checkpoint_every: int = knob(
-        0, "checkpoint every", "steps between checkpoints, where a folder for them is named; "
-        "0 is once per epoch", "fixed", least=0, most=10**9, unit="steps")
+    checkpoint_every: int | None = knob(
+        None, "checkpoint every", "steps between checkpoints, where a folder for them is named",
+        "fixed", least=0, most=10**9, unit="steps", value_type=int, none_means="once per epoch")
     precision: str = knob("float32", "precision",
                           "numbers of the forward pass; bf16 is faster where the machine has it",
                           choices=("float32", "bf16"))
@@ -150,8 +196,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = _checked(item.name, getattr(self, item.name), type(item.default),
-                             item.metadata["knob"])
+            value = _checked(item.name, getattr(self, item.name), item.metadata["knob"])
             object.__setattr__(self, item.name, value)
         if self.momentum == 1.0 and self.optimizer in ("adam", "adamw"):
             raise RecipeError("Settings.momentum", found=1.0,
@@ -162,12 +207,10 @@ class Settings:
     @validated
     def knob(name: str) -> Knob:
         """Range, unit and help of one setting."""
-        return _KNOBS[_known(name)]
+        return _KNOBS[known_knob(name)]
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some knobs turned."""
-        for name in changes:
-            _known(name)
         return dataclasses.replace(self, **changes)
 
     def simplest(self) -> Settings:
@@ -175,8 +218,8 @@ class Settings:
         (Karpathy's recipe, stage 2).
         """
         return self.replace(dropout=0.0, weight_decay=0.0, schedule="constant", warmup=0,
-                            clip_norm=0.0, label_smoothing=0.0, augment="none",
-                            augment_strength=1.0, ema=0.0)
+                            clip_norm=None, label_smoothing=0.0, augment="none",
+                            augment_strength=1.0, ema=None)
 
     def __sub__(self, other: Settings) -> dict[str, tuple[Any, Any]]:
         """The knobs that differ: `{name: (mine, theirs)}`."""
@@ -209,21 +252,32 @@ class Settings:
                    LONGEST))
 
 
+_refuses_unknown_knobs(Settings)
 _KNOBS: dict[str, Knob] = {item.name: item.metadata["knob"] for item in fields(Settings)}
 
 
-def _known(name: str) -> str:
-    if name not in _KNOBS:
-        near = difflib.get_close_matches(name, _KNOBS, n=1)
-        raise RecipeError("Settings", found=f"the knob {name!r}",
-                          expected="one of " + ", ".join(_KNOBS),
-                          mend=f"Did you mean {near[0]!r}?" if near else "")
-    return name
+def known_knob(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        RecipeError: there is no such knob; says which one may be meant.
+    """
+    if name in _KNOBS:
+        return name
+    plain = str(name).lower().replace("-", "_")
+    near = SYNONYMS.get(plain) or next(iter(difflib.get_close_matches(plain, _KNOBS, n=1)), "")
+    mend = f"Did you mean {near!r}?" if near in _KNOBS else ""
+    if near == "max_steps" and "epoch" in plain:
+        mend += " One epoch is len(data.train) // batch_size steps."
+    raise RecipeError("Settings", found=f"the knob {name!r}",
+                      expected="one of " + ", ".join(_KNOBS), mend=mend)
 
 
-def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
+def _checked(name: str, value: Any, knob: Knob) -> Any:
     """`value` as a plain Python value of its knob's type, or a `RecipeError`."""
-    what = f"Settings.{name}"
+    what, kind = f"Settings.{name}", knob.value_type
+    if knob.none_means and value is None:
+        return None
     if kind is str:
         parts = value.split("+") if isinstance(value, str) and knob.several else [value]
         wrong = next((part for part in parts
@@ -236,13 +290,14 @@ def _checked(name: str, value: Any, kind: type, knob: Knob) -> Any:
         return _several(what, parts, knob) if knob.several else value
     wanted = numbers.Integral if kind is int else numbers.Real
     bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
+    bounds += f", or None ({knob.none_means})" if knob.none_means else ""
     if isinstance(value, bool) or not isinstance(value, wanted) or not is_finite_number(value):
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
     assert knob.least is not None
     assert knob.most is not None
     if not knob.least <= float(value) <= knob.most:
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
-    return kind(value)
+    return None if knob.none_means and value == 0 else kind(value)
 
 
 def _several(what: str, parts: list[str], knob: Knob) -> str:

@@ -84,7 +84,7 @@ class Ledger:
         """Changes are knobs of `settings`; the score is the validation accuracy of the weights that
         the run ends with.
 
-        It is that of `settings.eval_samples` samples (0: the whole validation set), and 0 for a run
+        It is that of `settings.eval_samples` samples (None: the whole validation set), and 0 for a run
             that diverged.
         """
         def scores(changes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[float, ...]:

@@ -96,6 +96,8 @@ def value_words(name: str, value: Any) -> str:
 
 
 def number_words(value: Any) -> str:
+    if value is None:
+        return "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

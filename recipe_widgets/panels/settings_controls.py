@@ -91,7 +91,7 @@ class SettingsControls:
     def _widget(self, name: str) -> widgets.Widget:
         """The widget of a knob, made once."""
         if name not in self.sliders:
-            self.sliders[name] = widget = _knob_widget(name, getattr(self.settings, name))
+            self.sliders[name] = widget = _knob_widget(name, _on_slider(self.settings, name))
             self._enable(name)
             widget.observe(lambda change: self._moved(name, change["new"]), names="value")
         return self.sliders[name]
@@ -107,7 +107,7 @@ class SettingsControls:
 
     def _moved(self, name: str, value: object) -> None:
         """A widget has a new value: what does it mean, and is it news?"""
-        now = getattr(self.settings, name)
+        now = _on_slider(self.settings, name)
         if isinstance(value, float) and not isinstance(self.sliders[name], widgets.SelectionSlider):
             value = moved_to(name, value, now)
         if isinstance(now, int) and isinstance(value, float):
@@ -125,7 +125,7 @@ class SettingsControls:
         self.settings, self._here.quiet = settings, True
         try:
             for name, widget in self.sliders.items():
-                widget.value = _widget_value(widget, name, getattr(settings, name))
+                widget.value = _widget_value(widget, name, _on_slider(settings, name))
             self._enable_all()
         finally:
             self._here.quiet = False
@@ -187,6 +187,12 @@ def _widget_value(widget: widgets.Widget, name: str, value: Any) -> Any:
             and value not in [stop for _, stop in widget.options]):
         widget.options = slider_stops(name, value)
     return value
+
+
+def _on_slider(settings: Settings, name: str) -> Any:
+    """What a knob's widget stands for: "off" is None in the settings and 0 on a slider."""
+    value = getattr(settings, name)
+    return 0.0 if value is None else value
 
 
 def _joined(values: tuple[str, ...]) -> str:

@@ -44,7 +44,7 @@ class BestEvaluation:
     @property
     def exhausted(self) -> bool:
         """Whether patience is at its end."""
-        return 0 < self.patience <= self.looks_since
+        return self.patience is not None and self.looks_since >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Without the weights: they lie in the checkpoint of `step`."""
@@ -56,7 +56,7 @@ class BestEvaluation:
 
 def keeps_best(settings: Settings) -> bool:
     """Whether a run ends with the weights of its best look."""
-    return settings.final == "best" or settings.patience > 0
+    return settings.final == "best" or settings.patience is not None
 
 
 def final_accuracy(run: Run) -> float:

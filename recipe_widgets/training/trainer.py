@@ -288,7 +288,7 @@ class Training:
 
 
 def evaluation_due(done: int, settings: Settings, steps_per_epoch: int) -> bool:
-    """Whether a look at the validation set is due after `done` steps: every `eval_every` steps (0:
+    """Whether a look at the validation set is due after `done` steps: every `eval_every` steps (None:
     every epoch) and at the end; early in the run also after 10, 40, 160, ... steps, since most
     happens there.
     """

@@ -82,8 +82,8 @@ def evaluate(model: nn.Module, split: Annotated[Split, unchecked],
     return Evaluation(float(loss) / n, int(correct) / n, n)
 
 
-def stratified_subset(split: Split, samples: int) -> Split:
-    """The same `samples` of `split` at every call, each class in proportion; 0, or more than
+def stratified_subset(split: Split, samples: int | None) -> Split:
+    """The same `samples` of `split` at every call, each class in proportion; None, or more than
     there are: all of them.
     """
     rows = subset_rows(split, samples)
@@ -95,9 +95,9 @@ def stratified_subset(split: Split, samples: int) -> Split:
     return looks[samples]
 
 
-def subset_rows(split: Split, samples: int) -> torch.Tensor | None:
+def subset_rows(split: Split, samples: int | None) -> torch.Tensor | None:
     """Which samples `stratified_subset` takes, (samples,) int64; None: all of them."""
-    if not 0 < samples < split.size:
+    if not samples or samples >= split.size:
         return None
     rows, _ = stratified(split.y, samples, generator(0, "split"))
     return rows

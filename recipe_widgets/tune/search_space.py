@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
 USUAL = ("lr", "momentum", "weight_decay", "batch_size", "width")
-Value = float | int | str
+Value = float | int | str | None  # None: a knob that is off
 
 
 @validated
@@ -189,7 +189,7 @@ def _pair(name: str, given: Any) -> tuple[float, float]:
         raise RecipeError(f"Search space, {name}", found=repr(given),
                           expected="(low, high), or a list of values")
     # checks type and bounds
-    low, high = (getattr(Settings().replace(**{name: value}), name) for value in given)
+    low, high = (getattr(Settings().replace(**{name: value}), name) or 0 for value in given)
     return low, high
 
 
@@ -201,7 +201,7 @@ def _range(name: str, low: float, high: float) -> Range:
             expected="low < high" + (", both above 0 on a logarithmic scale" if log else ""),
             mend=f"Some values, 0 among them, go in as a list: {name}=[0, 1e-4, 1e-3]."
             if log else "")
-    return Range(name, low, high, log, isinstance(getattr(Settings(), name), int))
+    return Range(name, low, high, log, Settings.knob(name).value_type is int)
 
 
 def _choice(name: str, values: list[Any]) -> Categorical:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from recipe_widgets.core import RecipeError
+from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.tune.storage_url import as_url, hidden, parsed_url, without_secrets
 
 if TYPE_CHECKING:
@@ -80,11 +80,13 @@ def check_same_search(study: optuna.Study, mine: dict[str, Any], name: str) -> N
     for key, value in mine.items():
         if key not in stored:
             study.set_user_attr(key, value)
-        elif stored[key] != value:
-            differing = key
-            if key == "base":  # settings: say which
-                knobs = [knob for knob in value if stored[key].get(knob) != value[knob]]
-                differing = f"{key} ({', '.join(knobs)})"
+            continue
+        differing = key if stored[key] != value else ""
+        if key == "base":
+            # through Settings: older searches wrote 0 for what is None today, and lack new knobs
+            knobs = Settings.from_dict(value) - Settings.from_dict(stored[key])
+            differing = f"base ({', '.join(knobs)})" if knobs else ""
+        if differing:
             raise RecipeError(
                 "Tuning",
                 found=f"another search named {name!r} in this storage, of another {differing}",

@@ -1,4 +1,5 @@
 import math
+import sys
 import threading
 
 import pytest
@@ -93,3 +94,43 @@ def test_a_growing_history_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(History, "steps", then_one_more)
     column = history.to_dict()["train_loss"]
     assert len(column["steps"]) == len(column["values"])
+
+
+def test_a_column_by_its_name_is_an_array_of_its_own() -> None:
+    history = History()
+    history.append("val_loss", 3, 0.5)
+    values = history["val_loss"]
+    values[0] = 7
+    assert history["val_loss"].tolist() == [0.5]
+    with pytest.raises(RecipeError, match="no column 'val_los', expected one of val_loss"):
+        history["val_los"]
+    assert list(history) == ["val_loss"]
+
+
+def test_a_history_says_what_it_holds() -> None:
+    history = History()
+    assert repr(history) == "History(empty)"
+    for step in range(3):
+        history.append("train_loss", step, 2 - step / 2)
+    history.append("val_loss", 2, 1.25)
+    assert repr(history) == "History(train_loss 3 (1), val_loss 1 (1.25))"
+
+
+def test_a_table_has_a_row_for_each_step() -> None:
+    pytest.importorskip("pandas")
+    history = History()
+    for step in range(3):
+        history.append("train_loss", step, float(step))
+    history.append("val_loss", 2, 1.0)
+    history.append("val_loss", 2, 1.25)  # looked at twice: the newest counts
+    table = history.to_dataframe()
+    assert table.index.name == "step"
+    assert table["train_loss"].tolist() == [0, 1, 2]
+    assert table["val_loss"].isna().tolist() == [True, True, False]
+    assert table.loc[2, "val_loss"] == 1.25
+
+
+def test_without_pandas_the_table_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(RecipeError, match="pip install pandas"):
+        History().to_dataframe()

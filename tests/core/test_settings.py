@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import json
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recipe_widgets import RecipeError, Settings
+from recipe_widgets.core.settings import SYNONYMS
 
 
 def test_replace_changes_one_knob_and_keeps_the_original() -> None:
@@ -76,12 +78,12 @@ def test_every_knob_has_a_range_that_holds_its_default() -> None:
         knob = Settings.knob(item.name)
         assert knob.label
         assert knob.help
-        if isinstance(item.default, str):
+        if knob.value_type is str:
             assert not knob.choices or item.default in knob.choices
         else:
             assert knob.least is not None
             assert knob.most is not None
-            assert knob.least <= item.default <= knob.most
+            assert item.default is None or knob.least <= item.default <= knob.most
 
 
 def test_simplest_leaves_nothing_that_regularises() -> None:
@@ -101,3 +103,44 @@ def test_knobs_are_hot_warm_or_cold() -> None:
     for item in dataclasses.fields(Settings):
         expected = next((kind for kind, names in kinds.items() if item.name in names), "cold")
         assert Settings.knob(item.name).kind == expected, item.name
+
+
+@pytest.mark.parametrize(("given", "meant"), [
+    ("learning_rate", "lr"), ("batchsize", "batch_size"), ("epochs", "max_steps"),
+    ("Weight-Decay", "weight_decay"), ("optimiser", "optimizer"), ("hidden_dim", "width"),
+])
+def test_a_keyword_of_another_library_is_told_its_name_here(given: str, meant: str) -> None:
+    with pytest.raises(RecipeError, match=f"the knob '{given}'.*Did you mean '{meant}'"):
+        Settings(**{given: 1})
+
+
+def test_synonyms_lead_to_knobs_and_hide_none() -> None:
+    names = {item.name for item in dataclasses.fields(Settings)} | {"loss"}
+    assert set(SYNONYMS.values()) <= names
+    assert not set(SYNONYMS) & names
+
+
+def test_the_call_keeps_its_signature() -> None:
+    parameters = inspect.signature(Settings).parameters
+    assert list(parameters) == [item.name for item in dataclasses.fields(Settings)]
+    assert parameters["lr"].default == 0.05
+    assert repr(Settings(lr=0.1)).startswith("Settings(model='mlp', ")
+
+
+MAY_BE_OFF = ("clip_norm", "ema", "eval_every", "eval_samples", "patience", "checkpoint_every")
+
+
+@pytest.mark.parametrize("name", MAY_BE_OFF)
+def test_off_is_none_and_a_zero_of_older_files_becomes_none(name: str) -> None:
+    assert getattr(Settings(), name) is None
+    for zero in (0, 0.0) if Settings.knob(name).value_type is float else (0, ):
+        assert getattr(Settings(**{name: zero}), name) is None
+    assert Settings.from_json(json.dumps({name: 0})) == Settings()
+    assert Settings.from_json(Settings().to_json()) == Settings()
+    with pytest.raises(RecipeError, match=r"or None \("):
+        Settings(**{name: False})
+
+
+def test_only_these_may_be_none() -> None:
+    assert tuple(item.name for item in dataclasses.fields(Settings)
+                               if Settings.knob(item.name).none_means) == MAY_BE_OFF

@@ -136,7 +136,7 @@ def quiet_run(data: Data, settings: Settings, model: nn.Module | None = None,
 
 
 def end_accuracy(data: Data, settings: Settings, model: nn.Module | None = None) -> float:
-    """Train, then judge on `settings.eval_samples` validation samples (0: all). 0 for a run that
+    """Train, then judge on `settings.eval_samples` validation samples (None: all). 0 for a run that
     diverged.
     """
     run = quiet_run(data, settings, model)

@@ -74,6 +74,9 @@ def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tens
     """(n, m) float64: normal with the std of the scheme, but for the uniform one."""
     if scheme == "uniform(-1, 1)":
         return torch.rand(n, m, generator=g, dtype=torch.float64) * 2 - 1
+    if isinstance(scheme, str) and scheme not in SCHEMES:
+        raise RecipeError("propagate(scheme=)", found=repr(scheme),
+                          expected="one of " + ", ".join((*SCHEMES, "uniform(-1, 1)")))
     std = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     return torch.randn(n, m, generator=g, dtype=torch.float64) * std(n, m)
 
