@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pygments.formatters import HtmlFormatter
 
-from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.files import write_atomically
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -45,7 +45,7 @@ class Page:
     def write(self, site: Path) -> None:
         file = site / self.path
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, self.html())
+        write_atomically(file, self.html())
 
 
 def rendered(template: str, **values: Any) -> str:

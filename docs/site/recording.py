@@ -22,7 +22,7 @@ import recipe_widgets
 from docs.site.plans import Plan
 from recipe_widgets import Data, Settings, evaluate, train
 from recipe_widgets.core import Run, Step
-from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.files import write_atomically
 from recipe_widgets.live.diagnosis import diagnose
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import downsample
@@ -162,7 +162,7 @@ def _runs(plan: Plan, data: Data, folder: Path) -> Iterator[dict[str, Any]]:
         ]
         file = folder / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]}.json"
         if not file.exists():
-            write_whole(file, json.dumps(record(data, settings, plan), allow_nan=False))
+            write_atomically(file, json.dumps(record(data, settings, plan), allow_nan=False))
         yield json.loads(file.read_text())
 
 

@@ -15,8 +15,7 @@ from typing import NoReturn
 from recipe_widgets import __version__
 from recipe_widgets.cli import check, data, explain, rules, train, tune, watch
 from recipe_widgets.cli.common import INTERRUPTED, MISTAKE
-from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.secrets import masked
+from recipe_widgets.core.errors import RecipeError, mask_passwords
 
 EPILOG = """\
 examples:
@@ -45,7 +44,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with a line without the passwords in it."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(masked(message))
+        super().error(mask_passwords(message))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nrecipe {chosen.command}: stopped by hand; what is written stays", file=sys.stderr)
         return INTERRUPTED
     except RecipeError as error:
-        print(f"recipe {chosen.command}: {masked(str(error))}", file=sys.stderr)
+        print(f"recipe {chosen.command}: {mask_passwords(str(error))}", file=sys.stderr)
         return MISTAKE
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.plain import read_text
+from recipe_widgets.core.json_files import read_text
 
 if TYPE_CHECKING:
     from recipe_widgets.core import Settings

@@ -63,10 +63,10 @@ def write_run(folder: Path, trained: Run) -> None:
     """run.json, which `Run.from_json` reads, and weights.pt: the model's `state_dict()`."""
     import torch
 
-    from recipe_widgets.core.files import put
+    from recipe_widgets.core.files import save_file
 
     assert trained.model is not None
     buffer = io.BytesIO()
     torch.save(trained.model.state_dict(), buffer)
-    put(folder / "run.json", trained.to_json(), "--out")
-    put(folder / "weights.pt", buffer.getvalue(), "--out")
+    save_file(folder / "run.json", trained.to_json(), "--out")
+    save_file(folder / "weights.pt", buffer.getvalue(), "--out")

@@ -123,7 +123,7 @@ def _value(text: str) -> Any:
 
 def write_search(tuning: Tuning, folder: Path) -> None:
     """best.json, which `recipe train --settings` reads, and trials.json."""
-    from recipe_widgets.core.files import put
+    from recipe_widgets.core.files import save_file
 
     trials = [{
         "number": trial.number,
@@ -133,6 +133,6 @@ def write_search(tuning: Tuning, folder: Path) -> None:
         "knobs": dict(trial.knobs),
         "why": trial.why,
     } for trial in tuning.table()]
-    put(folder / "best.json", tuning.best.to_json(), "--out")
-    put(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": trials}, indent=1),
+    save_file(folder / "best.json", tuning.best.to_json(), "--out")
+    save_file(folder / "trials.json", json.dumps({"metric": tuning.metric, "trials": trials}, indent=1),
         "--out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 
 LONGEST = 2000  # characters of one part: a whole file that was handed in by mistake is not repeated
@@ -72,3 +73,23 @@ def _bounded(value: object) -> str:
     text = str(value)
     text = text if len(text) <= LONGEST else f"{text[:LONGEST // 2]} ... {text[-LONGEST // 2:]}"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+# Logins in addresses, as SQLAlchemy and browsers write them.
+_LOGIN = re.compile(
+    r"(\w:/{0,2}|//)([^\s:/@]*):\S*@")  # scheme://user:password@, also with a slash forgotten
+_SPACED = re.compile(
+    r"(\w:/{0,2}|//)([^\s:/@.]+):[^@\n]*@")  # with blanks in it; not https://example.org:8080 a@b
+_OPTION = re.compile(r"\b(\w*(?:pas|pw|secret|token)\w*)=[^\s&]+", re.IGNORECASE)
+
+
+def mask_passwords(text: str) -> str:
+    """`text` with the passwords of addresses in it replaced by ***; where a password ends is taken
+    as late as can be.
+
+    >>> mask_passwords("no such command: postgresql://me:secret@host/db?sslpassword=x")
+    'no such command: postgresql://me:***@host/db?sslpassword=***'
+    """
+    for login in (_LOGIN, _SPACED):
+        text = login.sub(r"\1\2:***@", text)
+    return _OPTION.sub(r"\1=***", text)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and the folder where the package keeps a reader's work."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
+import platformdirs
+
 from recipe_widgets.core.errors import RecipeError
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader, also after a crash, sees all of the new content or all of the
     old.
 
@@ -45,12 +47,12 @@ def write_whole(path: Path, content: bytes | str) -> None:
             os.close(handle)
 
 
-def put(path: Path, content: bytes | str, what: str = "Output file", mend: str = "") -> None:
-    """`write_whole` for a file that a reader asked for. Raises: RecipeError: it cannot be
+def save_file(path: Path, content: bytes | str, what: str = "Output file", mend: str = "") -> None:
+    """`write_atomically` for a file that a reader asked for. Raises: RecipeError: it cannot be
     written.
     """
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except (OSError, ValueError) as error:  # ValueError: no file system takes such a name
         raise RecipeError(what, found=f"{path} ({getattr(error, 'strerror', None) or error})",
                           expected="a file that can be written", mend=mend) from None
@@ -62,3 +64,20 @@ def printable(text: str, stream: TextIO) -> str:
     """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def state_folder() -> Path:
+    """The folder for logs, answers and labels: `RECIPE_STATE`, or the user's state folder. It is
+    made when missing.
+    """
+    folder = Path(
+        os.environ.get("RECIPE_STATE")
+        or platformdirs.user_state_dir("recipe_widgets", appauthor=False))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(
+            "State folder", found=f"{folder} ({error.strerror})",
+            expected="a folder that can be written",
+            mend="Name another one in the environment variable RECIPE_STATE.") from None
+    return folder

@@ -15,7 +15,7 @@ import torch
 
 from recipe_widgets.core.describe import describe_value
 from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.json_files import parse_json
 from recipe_widgets.core.validation import validated
 
 _EMPTY: tuple[array[int], array[float]] = (array("q"), array("d"))
@@ -210,7 +210,7 @@ class History:
     @validated
     def from_json(cls, text: str) -> History:
         return cls.from_dict(
-            parsed(text, "History file", "a JSON object", "Write one with history.to_json()."))
+            parse_json(text, "History file", "a JSON object", "Write one with history.to_json()."))
 
 
 def mean_of_last(values: Iterable[float], count: int = 50) -> float:

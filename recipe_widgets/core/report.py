@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.files import printable, put
+from recipe_widgets.core.files import printable, save_file
 from recipe_widgets.core.findings import (
     MARKS,
     SEVERITIES,
@@ -195,7 +195,7 @@ class Report:
         Raises:
             RecipeError: the file cannot be written.
         """
-        put(path, self.to_json() + "\n" if form == "json" else self.to_html(), f"--{form}")
+        save_file(path, self.to_json() + "\n" if form == "json" else self.to_html(), f"--{form}")
 
 
 def _row(finding: CheckResult) -> str:

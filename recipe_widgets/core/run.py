@@ -1,10 +1,11 @@
-"""One training run and its single steps."""
+"""One training run, its single steps, and what a probe of them looks like."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from torch import nn
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.history import History
 from recipe_widgets.core.hooks import service
-from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.json_files import parse_json
 from recipe_widgets.core.settings import Settings
 from recipe_widgets.core.validation import unchecked, validated
 
@@ -37,6 +38,25 @@ class Step:
     @property
     def loss(self) -> float:
         return float(self.loss_tensor)
+
+
+class Probe(Protocol):
+    """Looks at every `every`-th training step. A probe never changes a run: same bits with it
+    and without.
+    """
+
+    every: int
+
+    def before(self, model: nn.Module) -> None:
+        """Called before the forward pass of a sampled step; may add hooks."""
+
+    def after(self, model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> Mapping[str, float]:
+        """Called after the update of a sampled step; removes its hooks and returns numbers for the
+        history.
+
+        logits: (batch, classes), detached; y: (batch,) int64. Gradients are still in `.grad`.
+        """
+        ...
 
 
 @dataclass
@@ -136,7 +156,7 @@ class Run:
     @classmethod
     @validated
     def from_json(cls, text: str) -> Run:
-        return cls.from_dict(parsed(text, "Run file", "what run.to_json() wrote"))
+        return cls.from_dict(parse_json(text, "Run file", "what run.to_json() wrote"))
 
     @classmethod
     def from_dict(cls, values: Any) -> Run:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.json_files import parse_json
 from recipe_widgets.core.validation import is_finite_number, validated
 
 Kind = Literal["hot", "warm", "cold", "fixed"]
@@ -248,7 +248,7 @@ class Settings:
     @validated
     def from_json(cls, text: str) -> Settings:
         return cls.from_dict(
-            parsed(text, "Settings file", "a JSON object", "Write one with settings.to_json().",
+            parse_json(text, "Settings file", "a JSON object", "Write one with settings.to_json().",
                    LONGEST))
 
 

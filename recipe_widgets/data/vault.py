@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.state import state_folder
+from recipe_widgets.core.files import state_folder
 from recipe_widgets.data.split import Split
 
 Kind = Literal["open", "audit"]

@@ -20,9 +20,8 @@ import numpy as np
 import torch
 
 from recipe_widgets.core import RecipeError, Run, Settings, generator
-from recipe_widgets.core.files import write_whole
-from recipe_widgets.core.seeds import Stream
-from recipe_widgets.core.state import state_folder
+from recipe_widgets.core.files import state_folder, write_atomically
+from recipe_widgets.core.randomness import Stream
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data
 from recipe_widgets.data.augment.policy import AUGMENTATIONS
@@ -62,7 +61,7 @@ def script_of(run: Run, data: Data | None = None) -> str:
                         "Name another folder in the environment variable RECIPE_STATE."):
         cache.parent.mkdir(exist_ok=True)
         if not cache.exists() or cache.read_bytes() != content:
-            write_whole(cache, content)
+            write_atomically(cache, content)
     return text_of(run, chosen, cache.name, str(cache))
 
 
@@ -77,8 +76,8 @@ def save_script(run: Run, folder: str | Path, data: Data | None = None,
     path, text = target / f"{_slug(name)}.py", text_of(run, chosen, beside, "")
     with _folder_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-        write_whole(target / beside, data_file(chosen, run))
-        write_whole(path, text)
+        write_atomically(target / beside, data_file(chosen, run))
+        write_atomically(path, text)
     return path
 
 

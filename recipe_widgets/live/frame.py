@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recipe_widgets.core import Run, Tree
+from recipe_widgets.core import BranchTree, Run
 from recipe_widgets.live.command import Phase
 from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.plots import PlottedRun
@@ -34,7 +34,7 @@ class Frame:
 
 
 def runs_in_picture(run: Run | None, other: Run | None, ghost: Run | None,
-                    tree: Tree) -> list[PlottedRun]:
+                    tree: BranchTree) -> list[PlottedRun]:
     """The runs that are drawn, the newest last: pinned ones, the run before, the newest one or
     two.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recipe_widgets.core import Entry, RecipeError, Run, RunBook, Tree
+from recipe_widgets.core import BranchTree, RecipeError, Run, RunLog, RunLogEntry
 
 # steps of a run that becomes the ghost: nobody has seen a shorter one
 GHOST_STEPS = 20
@@ -21,8 +21,8 @@ class RunHistory:
     Written on the trainer thread; the painter and readers look at it meanwhile.
     """
 
-    def __init__(self, tree: Tree | None = None) -> None:
-        self.tree = tree if tree is not None else Tree()
+    def __init__(self, tree: BranchTree | None = None) -> None:
+        self.tree = tree if tree is not None else BranchTree()
         self.over: list[Run] = [branch.run for branch in self.tree]
 
     @property
@@ -81,10 +81,10 @@ class LedgerWriter:
     """
 
     def __init__(self) -> None:
-        self.book: RunBook | None = None
+        self.book: RunLog | None = None
         self.expected = ""
 
-    def write(self, run: Run, tree: Tree) -> str:
+    def write(self, run: Run, tree: BranchTree) -> str:
         """Write a run that ended; returns what went wrong, or ""."""
         branch = tree.of(run)
         if branch is None or not run.steps_done or run.message == OTHER_BRANCH:
@@ -94,7 +94,7 @@ class LedgerWriter:
         if self.book is None:
             return ""
         try:
-            self.book.add(Entry.of(run, branch.expected))
+            self.book.add(RunLogEntry.of(run, branch.expected))
         except RecipeError as error:  # training goes on without it
             return str(error)
         return ""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
-from recipe_widgets.core import RecipeError, Run, RunBook, Settings, Tree
-from recipe_widgets.core.files import put
+from recipe_widgets.core import BranchTree, RecipeError, Run, RunLog, Settings
+from recipe_widgets.core.files import save_file
 from recipe_widgets.live.active_run import RunSource, as_source
 from recipe_widgets.live.command import WITHOUT_TRAINING, Action, CommandQueue, Phase
 from recipe_widgets.live.diagnosis import Diagnosis
@@ -119,7 +119,7 @@ class Session:
         """Let the next run come from another source: another data set."""
         self.trainer.source = as_source(source)
 
-    def restore(self, tree: Tree) -> None:
+    def restore(self, tree: BranchTree) -> None:
         """Show the runs of a saved session, the newest as the ghost. Only for a session that has
         none yet.
         """
@@ -133,7 +133,7 @@ class Session:
             RecipeError: the file cannot be written; one that was there is untouched then.
         """
         path, sha256 = Path(file), self.data.sha256 if self.data is not None else ""
-        put(path, self.tree.to_json(self.source.name, sha256), "File of the session")
+        save_file(path, self.tree.to_json(self.source.name, sha256), "File of the session")
         return path
 
     def _repaint_all(self) -> None:
@@ -158,7 +158,7 @@ class Session:
         return self.trainer.history.ghost
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> BranchTree:
         """All runs that are kept, oldest first."""
         return self.trainer.history.tree
 
@@ -230,12 +230,12 @@ class Session:
         self.trainer.note = text
 
     @property
-    def book(self) -> RunBook | None:
+    def book(self) -> RunLog | None:
         """The ledger that ended runs are written to."""
         return self.trainer.ledger.book
 
     @book.setter
-    def book(self, book: RunBook | None) -> None:
+    def book(self, book: RunLog | None) -> None:
         self.trainer.ledger.book = book
 
     @property

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recipe_widgets.core import RecipeError, Settings, Tree
-from recipe_widgets.core.plain import read_text
-from recipe_widgets.core.tree import MOST, session_values
+from recipe_widgets.core import BranchTree, RecipeError, Settings
+from recipe_widgets.core.branches import MOST, session_values
+from recipe_widgets.core.json_files import read_text
 from recipe_widgets.data import Data
 from recipe_widgets.training import pick_device
 
 
-def read_session_file(file: str | Path, data: Data) -> tuple[Tree, Settings | None, str]:
+def read_session_file(file: str | Path, data: Data) -> tuple[BranchTree, Settings | None, str]:
     """The runs of a saved session on this data set, the newest settings for this machine, and what
     is not as it was.
 
@@ -19,7 +19,7 @@ def read_session_file(file: str | Path, data: Data) -> tuple[Tree, Settings | No
         RecipeError: no such file, not a session, or one of another data set.
     """
     text = read_text(file, "Session file", "a file that panel.save() wrote", MOST)
-    about, tree, notes = session_values(text), Tree.from_json(text), []
+    about, tree, notes = session_values(text), BranchTree.from_json(text), []
     if about.get("data") != data.name:
         raise RecipeError("Session file", found=f"runs on {about.get('data')!r}",
                           expected=f"runs on {data.name!r}", mend="Load that data set first.")

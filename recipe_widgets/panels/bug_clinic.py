@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import ipywidgets as widgets
 
-from recipe_widgets.core.state import state_folder
+from recipe_widgets.core.files import state_folder
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery import Clinic, findings

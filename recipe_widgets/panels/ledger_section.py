@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from recipe_widgets.core import Entry, RecipeError, Settings
-from recipe_widgets.core.runbook import compared
+from recipe_widgets.core import RecipeError, RunLogEntry, Settings
+from recipe_widgets.core.run_log import compare_runs
 from recipe_widgets.live import Frame, Session
 from recipe_widgets.live.status_text import knob_words
 from recipe_widgets.panels.folded_section import FoldedSection
@@ -26,7 +26,7 @@ class LedgerSection(FoldedSection):
 
     def __init__(self, session: Session, controls: SettingsControls) -> None:
         super().__init__(session, controls)
-        self._entries: list[Entry] = []
+        self._entries: list[RunLogEntry] = []
         self._phase = ""  # of the newest frame
         self._handed = ""  # what the session was told to expect, until a run has used it
 
@@ -86,7 +86,7 @@ class LedgerSection(FoldedSection):
         if ended and self.is_open:
             self.read()
 
-    def _chosen(self, count: int) -> list[Entry]:
+    def _chosen(self, count: int) -> list[RunLogEntry]:
         """The chosen entries, the older one first. Raises RecipeError: other than `count`."""
         numbers = sorted(self.list.value)
         if len(numbers) != count:
@@ -97,7 +97,7 @@ class LedgerSection(FoldedSection):
     def _compare(self) -> str:
         first, second = self._chosen(2)
         expected = f"Expected: {second.expected}. " if second.expected else ""
-        return expected + compared(first, second, self._entries)
+        return expected + compare_runs(first, second, self._entries)
 
     def _compare_seeds(self) -> str:
         first, second = self._chosen(2)
@@ -113,7 +113,7 @@ class LedgerSection(FoldedSection):
         return "The knobs stand as they did then. Press Run, or turn one."
 
 
-def line(entry: Entry) -> str:
+def line(entry: RunLogEntry) -> str:
     """An entry as one line of the list."""
     accuracy, loss = (entry.numbers.get(name) for name in ("val_accuracy", "train_loss"))
     result = f"{accuracy:.1%}" if accuracy is not None else f"loss {loss or float('nan'):.3g}"

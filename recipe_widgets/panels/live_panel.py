@@ -11,8 +11,8 @@ import ipywidgets as widgets
 import torch
 from torch import nn
 
-from recipe_widgets.core import Entry, RecipeError, Run, RunBook, Settings, Tree
-from recipe_widgets.core.state import state_folder
+from recipe_widgets.core import BranchTree, RecipeError, Run, RunLog, RunLogEntry, Settings
+from recipe_widgets.core.files import state_folder
 from recipe_widgets.core.validation import unchecked, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.live import Guess, Session, UserLoop, engine_for, loop
@@ -217,7 +217,7 @@ class LivePanel(WorkingPanel):
         return self._session.ghost
 
     @property
-    def runs(self) -> Tree:
+    def runs(self) -> BranchTree:
         """All runs that are kept, oldest first."""
         return self._session.tree
 
@@ -232,7 +232,7 @@ class LivePanel(WorkingPanel):
         return self._session.frame().diagnosis
 
     @property
-    def ledger(self) -> list[Entry]:
+    def ledger(self) -> list[RunLogEntry]:
         """All runs that ended, of this panel and of others, oldest first."""
         return self._session.book.entries() if self._session.book is not None else []
 
@@ -349,12 +349,12 @@ def _sources(data: Any, steps: Any, model: Any, optimizer: Any) -> list[RunSourc
     return [as_source(one) for one in sets]
 
 
-def _ledger(file: str | Path | None) -> RunBook | None:
+def _ledger(file: str | Path | None) -> RunLog | None:
     """The ledger in `file`, or in the reader's state folder; none where that cannot be had."""
     if file is not None:
-        return RunBook(file)
+        return RunLog(file)
     try:
-        return RunBook(state_folder() / "ledger.jsonl")
+        return RunLog(state_folder() / "ledger.jsonl")
     except RecipeError:
         return None
 

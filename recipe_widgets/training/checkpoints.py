@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import torch
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.files import write_atomically
 from recipe_widgets.core.validation import validated, whole
 
 MAGIC = b"recipe checkpoint 1\n"  # then 32 bytes of sha256, then what torch.save wrote
@@ -66,7 +66,7 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
             for torn in self.folder.glob(".step-*.part"):  # of a writer that was killed
                 torn.unlink(missing_ok=True)
-            write_whole(self.path(step), packed(state))
+            write_atomically(self.path(step), packed(state))
             for old in [s for s in self.steps() if s > step] + self._too_old(step, best):
                 self.path(old).unlink(missing_ok=True)
         except OSError as error:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
-from recipe_widgets.core.secrets import masked
+from recipe_widgets.core.errors import mask_passwords
 from recipe_widgets.core.validation import validated
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def parsed_url(storage: str) -> URL | None:
     except (ArgumentError, ValueError):  # SQLAlchemy's own words may quote the address
         return None
     if "://" not in storage:
-        return url if masked(storage) == storage else None  # else a mistyped "://"
+        return url if mask_passwords(storage) == storage else None  # else a mistyped "://"
     return url if storage.count("@") < 2 else None  # else the password may end at either
 
 
@@ -66,4 +66,4 @@ def without_secrets(text: str, storage: str) -> str:
                  repr(secret)[1:-1])
         for form in forms:
             text = text.replace(form, "***")
-    return masked(text.replace(storage, hidden(storage)))
+    return mask_passwords(text.replace(storage, hidden(storage)))

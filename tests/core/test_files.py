@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets import RecipeError
-from recipe_widgets.core.files import put, write_whole
+from recipe_widgets.core.files import save_file, write_atomically
 
 
 def test_the_new_content_or_the_old_and_no_part_of_either(tmp_path: Path,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "it.json"
-    write_whole(file, "é")
+    write_atomically(file, "é")
     assert file.read_bytes() == "é".encode()
 
     def full(*_: object) -> None:
@@ -23,7 +23,7 @@ def test_the_new_content_or_the_old_and_no_part_of_either(tmp_path: Path,
     with pytest.raises(
             RecipeError,
             match=r"--out: found .*it\.json \(No space left on device\), expected a file that can"):
-        put(file, "new", "--out")
+        save_file(file, "new", "--out")
     assert [path.name for path in tmp_path.iterdir()] == ["it.json"]
     assert file.read_text(encoding="utf-8") == "é"
 
@@ -39,7 +39,7 @@ def test_two_writers_at_the_same_time_leave_one_whole_file(tmp_path: Path) -> No
 
     def write(text: str) -> None:
         try:
-            write_whole(file, text)
+            write_atomically(file, text)
         except OSError as error:
             failed.append(error)
 
@@ -60,13 +60,13 @@ def test_links_and_devices_stay_what_they_are(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")
     link.symlink_to(target)
-    write_whole(link, "new")
+    write_atomically(link, "new")
     assert link.is_symlink()
     assert target.read_text() == "new"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_whole(pipe, b"said")
+    write_atomically(pipe, b"said")
     assert os.read(reader, 10) == b"said"
     os.close(reader)
     assert pipe.is_fifo()

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.core import Tree
+from recipe_widgets.core import BranchTree
 from recipe_widgets.live import PRESETS, Guess, Session, UserLoop, live_settings, loop
 from recipe_widgets.training import replay
 from tests.live.test_session import until
@@ -179,7 +179,7 @@ def test_a_saved_sitting_comes_back_and_replays(session: Session, blobs: Data) -
         session.run).at_step + 25)
     session.order("stop")
     session.wait(60)
-    again = Tree.from_json(session.tree.to_json(blobs.name, blobs.sha256))
+    again = BranchTree.from_json(session.tree.to_json(blobs.name, blobs.sha256))
     assert [b.parent for b in again] == [b.parent for b in session.tree]
     for mine, theirs in zip(again, session.tree, strict=True):
         assert mine.run.history.to_dict() == theirs.run.history.to_dict()
@@ -187,7 +187,7 @@ def test_a_saved_sitting_comes_back_and_replays(session: Session, blobs: Data) -
     for text in ("{}", "[1]", "no", '{"recipe_session": 1, "runs": [{}]}',
                  '{"recipe_session": 1, "runs": [{"run": {}}]}'):
         with pytest.raises(RecipeError):
-            Tree.from_json(text)
+            BranchTree.from_json(text)
 
 
 def test_diagnosis_names_a_rate_that_is_too_high_and_one_too_low(blobs: Data) -> None:

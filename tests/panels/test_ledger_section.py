@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
-from recipe_widgets.core import RunBook
+from recipe_widgets.core import RunLog
 from recipe_widgets.panels.ledger_section import line
 from tests.live.test_session import until
 
@@ -216,7 +216,7 @@ def test_kill_9_in_mid_session_loses_no_ended_run(tmp_path: Path) -> None:
             float(text) for text in [*lines, *process.stdout.read().splitlines()] if text.strip()
         ]
         process.wait()
-        book = RunBook(file)
+        book = RunLog(file)
         found = [one.knobs.lr for one in book.entries()]
         assert len(found) >= len(said)
         left = list(found)

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.core import Entry, Report, Run, RunBook, Tree
+from recipe_widgets.core import BranchTree, Report, Run, RunLog, RunLogEntry
 from recipe_widgets.data.download import Remote, fetch
 from recipe_widgets.data.full_sets import SETS, _read_npz, _write_npz
 from recipe_widgets.export import save_script
@@ -91,13 +91,13 @@ def number(text: str) -> int:
 # ------------------------
 
 def write_ledger(folder: Path, n: int) -> None:
-    RunBook(folder / "ledger.jsonl").add(
-        Entry("2026-01-01", "few", "",
+    RunLog(folder / "ledger.jsonl").add(
+        RunLogEntry("2026-01-01", "few", "",
               Settings().to_dict(), [], "done", "", n, {}, 0, "x" * (n * 37 % 400)))
 
 
 def read_ledger(folder: Path) -> int:
-    found = [entry.steps for entry in RunBook(folder / "ledger.jsonl").entries()]
+    found = [entry.steps for entry in RunLog(folder / "ledger.jsonl").entries()]
     assert sorted(set(found)) == found
     return found[-1] if found else 0
 
@@ -129,7 +129,7 @@ def read_checkpoint(folder: Path) -> int:
 
 
 def write_session(folder: Path, n: int) -> None:
-    tree = Tree()
+    tree = BranchTree()
     tree.add(run_of(n))
     Session.save(SimpleNamespace(tree=tree, source=SimpleNamespace(name="few"), data=FEW),
                  folder / "session.json")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from recipe_widgets import Data, RecipeError, Settings, load
 from recipe_widgets.core import History, Run
-from recipe_widgets.core.plain import read_text
+from recipe_widgets.core.json_files import read_text
 from recipe_widgets.data import embedded
 from recipe_widgets.data.full_sets import complete_arrays
 from recipe_widgets.lessons.nb10_squeeze.accuracy_story import records
@@ -70,12 +70,12 @@ def test_written_files(kind: Kind, tmp_path: Path, tally: Callable[[str], Tally]
 
 def test_a_damaged_ledger_loses_its_damaged_lines_only(tmp_path: Path,
                                                        tally: Callable[[str], Tally]) -> None:
-    from recipe_widgets.core import RunBook
+    from recipe_widgets.core import RunLog
 
     row = tally("damaged files: ledger, line by line")
     for n in range(1, 21):
         BY_NAME["ledger"].write(tmp_path, n)
-    book = RunBook(tmp_path / "ledger.jsonl")
+    book = RunLog(tmp_path / "ledger.jsonl")
     lines = book.file.read_bytes().splitlines(keepends=True)
     for spoiled in variants(b"".join(lines[4:6]), COUNT):
         book.file.write_bytes(b"".join([*lines[:4], spoiled, b"\n", *lines[6:]]))

@@ -17,7 +17,7 @@ import pytest
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings, train
 from recipe_widgets.cli import main
-from recipe_widgets.core import History, Run, Tree
+from recipe_widgets.core import BranchTree, History, Run
 from recipe_widgets.export import save_script
 from recipe_widgets.training import replay
 from tests.stress.pages import ATTACKS
@@ -25,7 +25,7 @@ from tests.stress.tally import Tally, times
 
 READERS: dict[str, Callable[[str], object]] = {
     "settings": Settings.from_json, "history": History.from_json, "run": Run.from_json, "session":
-    Tree.from_json
+    BranchTree.from_json
 }
 HUGE = 200 * 2**20  # bytes
 
@@ -89,7 +89,7 @@ def test_a_spoiled_session_is_one_error_or_a_session(blobs: Data, tally: Callabl
     """
     row = tally("sessions with one value replaced")
     run = replay(blobs, Settings(width=8, max_steps=3), [(1, {"lr": 0.3})])
-    tree = Tree()
+    tree = BranchTree()
     tree.add(run)
     sound = json.loads(tree.to_json("blobs", "x"))
     others = [
@@ -104,7 +104,7 @@ def test_a_spoiled_session_is_one_error_or_a_session(blobs: Data, tally: Callabl
             _set(spoiled, place, other)
             row.tried += 1
             try:
-                found = Tree.from_json(json.dumps(spoiled))
+                found = BranchTree.from_json(json.dumps(spoiled))
             except RecipeError:
                 continue
             assert len(found) <= 1

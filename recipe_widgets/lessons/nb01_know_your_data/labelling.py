@@ -13,8 +13,7 @@ import numpy as np
 import torch
 
 from recipe_widgets.core import RecipeError, generator
-from recipe_widgets.core.files import put
-from recipe_widgets.core.state import state_folder
+from recipe_widgets.core.files import save_file, state_folder
 from recipe_widgets.data import Data
 from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.evaluation import Kappa, Proportion, accuracy, kappa, proportion
@@ -134,9 +133,9 @@ class Labelling:
         try:
             kept = _read(self.file)
         except ValueError:  # damaged: set aside, as a person may still get labels out of it
-            put(self.file.with_suffix(".damaged.json"), self.file.read_bytes(), "Labels", mend)
+            save_file(self.file.with_suffix(".damaged.json"), self.file.read_bytes(), "Labels", mend)
             kept = {}
-        put(self.file, json.dumps({**kept, _key(self.data, self.rows): self.texts}), "Labels", mend)
+        save_file(self.file, json.dumps({**kept, _key(self.data, self.rows): self.texts}), "Labels", mend)
 
 
 def labelling(data: Data, count: int = 30, seed: int = 0) -> Labelling:

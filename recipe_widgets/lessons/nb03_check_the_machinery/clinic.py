@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from recipe_widgets import checks
 from recipe_widgets.checks import Check, Report, run_all
 from recipe_widgets.core import CheckResult, History, RecipeError
-from recipe_widgets.core.files import write_whole
-from recipe_widgets.core.plain import parsed, read_text
+from recipe_widgets.core.files import write_atomically
+from recipe_widgets.core.json_files import parse_json, read_text
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES, Case
@@ -112,7 +112,7 @@ class Clinic:
         """A file that is damaged counts as none."""
         try:
             said = {key: Answers([str(w) for w in one["wrong"]], one["points"]) for key, one in
-                    parsed(read_text(file, "Answers", "a file"), "Answers", "an object").items()}
+                    parse_json(read_text(file, "Answers", "a file"), "Answers", "an object").items()}
         except (RecipeError, TypeError, KeyError, AttributeError):
             return
         if not all(one.points in (None, 0, *_POINTS.values()) for one in said.values()):
@@ -122,7 +122,7 @@ class Clinic:
     def _save(self) -> None:
         if self.keep is not None:
             with contextlib.suppress(OSError):  # answers that cannot be kept are no reason to stop
-                write_whole(self.keep,
+                write_atomically(self.keep,
                             json.dumps({key: vars(one) for key, one in self._answers.items()}))
 
     def afresh(self) -> None:

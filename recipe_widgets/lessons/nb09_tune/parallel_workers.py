@@ -15,7 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.files import write_whole
+from recipe_widgets.core.files import write_atomically
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
 
@@ -82,7 +82,7 @@ def share(folder: str | os.PathLike[str], base: Settings, *, data: str = "mnist"
         RecipeError: a worker failed; with what it said.
     """
     place = Path(folder)
-    write_whole(place / "base.json", base.to_json())
+    write_atomically(place / "base.json", base.to_json())
     options = {"--data": data, "--settings": str(place / "base.json"), "--knobs": knobs,
                "--trials": str(trials), "--sampler": "random", "--pruner": "none",
                "--storage": str(place / "tuning.db"), "--name": NAME}

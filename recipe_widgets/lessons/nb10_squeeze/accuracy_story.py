@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Settings
-from recipe_widgets.core.plain import parsed, read_text
+from recipe_widgets.core.json_files import parse_json, read_text
 from recipe_widgets.data import Data
 from recipe_widgets.ensembles import Ensemble
 from recipe_widgets.evaluation import Ledger, Proportion, proportion
@@ -214,7 +214,7 @@ def records(folder: str | Path) -> list[Record]:
 def _record(path: Path) -> Record:
     expected = "what benchmarks/recipes.py --json wrote"
     try:
-        record = parsed(read_text(path, "Record", expected), "Record", expected)
+        record = parse_json(read_text(path, "Record", expected), "Record", expected)
         columns = {name: tuple(float(run[name]) for run in record["runs"] if name in run)
                    for name in ("test_accuracy", "validation_accuracy", "seconds")}
         if not columns["test_accuracy"] and not columns["validation_accuracy"]:

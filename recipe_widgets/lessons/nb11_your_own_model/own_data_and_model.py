@@ -21,7 +21,7 @@ from torch import nn
 from recipe_widgets import checks
 from recipe_widgets.checks import Report
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.core.plain import read_text
+from recipe_widgets.core.json_files import read_text
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation import proportion
 from recipe_widgets.export import save_script

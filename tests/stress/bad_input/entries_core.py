@@ -48,8 +48,8 @@ def _training() -> training.Training:
     return training.Training(tiny_net(), few_blobs(), quick())
 
 
-def _entry_of_book() -> core.Entry:
-    return core.Entry.of(short_run(), "better")
+def _entry_of_book() -> core.RunLogEntry:
+    return core.RunLogEntry.of(short_run(), "better")
 
 
 CORE = [
@@ -89,16 +89,16 @@ CORE = [
           lambda: {"what": "x", "found": 1, "expected": 2, "mend": "y"}, use=str),
     Entry("core.Branch", core.Branch,
           lambda: {"number": 1, "run": short_run(), "parent": None, "at_step": 0}),
-    Entry("core.Entry.of", core.Entry.of, lambda: {"run": short_run(), "expected": "x"}),
-    Entry("core.RunBook", core.RunBook, lambda: {"file": scratch() / "book"},
+    Entry("core.RunLogEntry.of", core.RunLogEntry.of, lambda: {"run": short_run(), "expected": "x"}),
+    Entry("core.RunLog", core.RunLog, lambda: {"file": scratch() / "book"},
           use=lambda book: book.entries()),
-    Entry("core.RunBook.add", lambda entry: core.RunBook(scratch() / "book").add(entry),
+    Entry("core.RunLog.add", lambda entry: core.RunLog(scratch() / "book").add(entry),
           lambda: {"entry": _entry_of_book()}),
-    Entry("core.Tree.add", lambda **k: core.Tree().add(**k),
+    Entry("core.BranchTree.add", lambda **k: core.BranchTree().add(**k),
           lambda: {"run": short_run(), "parent": None, "at_step": 0}),
-    Entry("core.Tree.remove", lambda number: core.Tree().remove(number), lambda: {"number": 1},
+    Entry("core.BranchTree.remove", lambda number: core.BranchTree().remove(number), lambda: {"number": 1},
           words=("run", )),
-    Entry("core.Tree.from_json", core.Tree.from_json, lambda: {"text": core.Tree().to_json()},
+    Entry("core.BranchTree.from_json", core.BranchTree.from_json, lambda: {"text": core.BranchTree().to_json()},
           words=("session", )),
     Entry("core.generator", core.generator, lambda: {"seed": 1, "stream": "init", "device": "cpu"}),
     Entry("core.rng_guard", core.rng_guard, dict, use=inside),

@@ -46,14 +46,14 @@ PARTS: dict[str, tuple[list[Entry], int, int]] = {
 # Plain records that the package fills in: a reader meets them as results, and whatever is put into
 # one stays as it is.
 RECORDS = {
-    "core.Step", "core.Entry", "core.Knob", "ensembles.Gain", "evaluation.Predictions",
+    "core.Step", "core.RunLogEntry", "core.Knob", "ensembles.Gain", "evaluation.Predictions",
     "evaluation.Calibration", "evaluation.ClassTable", "evaluation.Confusion",
     "evaluation.Difference", "evaluation.LedgerEntry", "evaluation.Kappa", "evaluation.McNemar",
     "evaluation.Mistakes", "evaluation.Proportion", "tune.Finalist", "tune.Finalists", "tune.Trial",
     "plots.Chart", "plots.ChartLine", "plots.TrialDot", "plots.CurveBand", "plots.PlottedRun",
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
-NOT_CALLED = {"Data", "data.Split", "core.History", "core.Tree", "core.Probe", "core.RunStatus",
+NOT_CALLED = {"Data", "data.Split", "core.History", "core.BranchTree", "core.Probe", "core.RunStatus",
     "core.Severity", "core.Status",
               "checks.Check", "plots.STYLE", "lessons.nb03_check_the_machinery.CASES",
               "lessons.nb04_signals_inside.SCHEMES"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recipe_widgets.core.errors import RecipeError
-from recipe_widgets.core.plain import parsed
+from recipe_widgets.core.json_files import parse_json
 from recipe_widgets.core.run import Run
 from recipe_widgets.core.validation import validated
 
@@ -40,7 +40,7 @@ class Branch:
         return self.name or f"run {self.number}"
 
 
-class Tree:
+class BranchTree:
     """The branches of a sitting, oldest first. Each run carries its whole path: settings, and
     the changes on the way.
     """
@@ -100,7 +100,7 @@ class Tree:
 
     @classmethod
     @validated
-    def from_json(cls, text: str) -> Tree:
+    def from_json(cls, text: str) -> BranchTree:
         """Raises: RecipeError: not what `to_json` wrote."""
         values = session_values(text)
         tree = cls()
@@ -112,7 +112,7 @@ class Tree:
 
 def session_values(text: str) -> dict[str, Any]:
     """The outer object of a saved session: `data`, `sha256`, `runs`."""
-    values = parsed(text, _WHAT, "what panel.save() wrote", most=MOST)
+    values = parse_json(text, _WHAT, "what panel.save() wrote", most=MOST)
     if not isinstance(values, dict) or values.get("recipe_session") != VERSION or not isinstance(
             values.get("runs"), list):
         raise RecipeError(_WHAT, found="something else", expected=f"a session of version {VERSION}",

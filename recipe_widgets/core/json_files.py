@@ -34,7 +34,7 @@ def read_text(path: str | os.PathLike[str], what: str, expected: str, most: int 
     return text
 
 
-def parsed(text: str, what: str, expected: str, mend: str = "", most: int = MOST) -> Any:
+def parse_json(text: str, what: str, expected: str, mend: str = "", most: int = MOST) -> Any:
     """A JSON text as numbers, texts, lists and dictionaries.
 
     Raises:
@@ -55,14 +55,14 @@ def parsed(text: str, what: str, expected: str, mend: str = "", most: int = MOST
         value = None
         deep = True
     else:
-        deep = _deep(value)
+        deep = _too_deep(value)
     if deep:
         raise RecipeError(what, found=f"more than {DEEPEST} lists and objects inside one another",
                           expected=expected, mend=mend)
     return value
 
 
-def _deep(value: Any) -> bool:
+def _too_deep(value: Any) -> bool:
     """Whether `value` is nested deeper than `DEEPEST`; level by level, without recursion."""
     level = [value]
     for _ in range(DEEPEST + 1):

@@ -1,8 +1,8 @@
-"""What is masked in a text, and what is left as it is."""
+"""Which parts of a text are masked as passwords, and what is left as it is."""
 
 import pytest
 
-from recipe_widgets.core.secrets import masked
+from recipe_widgets.core.errors import mask_passwords
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ from recipe_widgets.core.secrets import masked
      ("https://example.org:8080/a and lr=0.1, step 3: 5 @ 7",
       "https://example.org:8080/a and lr=0.1, step 3: 5 @ 7"), ])
 def test_passwords_are_masked_and_nothing_else(text: str, shown: str) -> None:
-    assert masked(text) == shown
-    assert masked(shown) == shown
+    assert mask_passwords(text) == shown
+    assert mask_passwords(shown) == shown

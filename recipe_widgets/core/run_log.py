@@ -26,7 +26,7 @@ LONGEST = 500  # characters of an expectation
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunLogEntry:
     """One run that ended.
 
     Attributes:
@@ -53,7 +53,7 @@ class Entry:
 
     @classmethod
     @validated
-    def of(cls, run: Run, expected: str = "") -> Entry:
+    def of(cls, run: Run, expected: str = "") -> RunLogEntry:
         numbers = {name: run.history.last(name) for name in COLUMNS}
         held = getattr(run.data, "validation", None)
         return cls(
@@ -66,7 +66,7 @@ class Entry:
             " ".join(expected.split())[:LONGEST])
 
 
-class RunBook:
+class RunLog:
     """The entries of one file. Each is a line with its checksum, on the disk before `add` returns.
 
     What a crash has cut off is left out when reading, and counted in `broken`; nothing else is lost
@@ -78,7 +78,7 @@ class RunBook:
         self.file, self.broken = Path(file), 0
 
     @validated
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: RunLogEntry) -> None:
         """Raises RecipeError: the file cannot be written."""
         text = json.dumps(asdict(entry), allow_nan=False)
         line = f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
@@ -107,7 +107,7 @@ class RunBook:
         finally:
             os.close(handle)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[RunLogEntry]:
         """All whole entries, oldest first.
 
         Raises:
@@ -131,19 +131,19 @@ class RunBook:
         return [one for one in found if one is not None]
 
     @staticmethod
-    def _entry(line: bytes) -> Entry | None:
+    def _entry(line: bytes) -> RunLogEntry | None:
         crc, _, text = line.partition(b" ")
         if crc != f"{zlib.crc32(text):08x}".encode():
             return None
         try:
-            entry = Entry(**json.loads(text))
+            entry = RunLogEntry(**json.loads(text))
             entry.knobs  # noqa: B018  settings of another version are not believed
         except (ValueError, TypeError, RecursionError):  # RecipeError is a ValueError
             return None
         return entry
 
 
-def compared(a: Entry, b: Entry, book: Sequence[Entry] = ()) -> str:
+def compare_runs(a: RunLogEntry, b: RunLogEntry, book: Sequence[RunLogEntry] = ()) -> str:
     """In words: what differs between two runs, what it gave, and whether chance could have.
 
     book: other entries; those with the same settings from other seeds tell of the seeds' spread.
@@ -165,7 +165,7 @@ def compared(a: Entry, b: Entry, book: Sequence[Entry] = ()) -> str:
     return f"{head} {_difference(a, b)} {_spread(a, b, book)}".strip()
 
 
-def _difference(a: Entry, b: Entry) -> str:
+def _difference(a: RunLogEntry, b: RunLogEntry) -> str:
     x, y = a.numbers.get("val_accuracy"), b.numbers.get("val_accuracy")
     if x is None or y is None:
         x, y = a.numbers.get("train_loss", math.nan), b.numbers.get("train_loss", math.nan)
@@ -178,8 +178,8 @@ def _difference(a: Entry, b: Entry) -> str:
     return text
 
 
-def _spread(a: Entry, b: Entry, book: Sequence[Entry]) -> str:
-    def same(entry: Entry, other: Entry) -> bool:
+def _spread(a: RunLogEntry, b: RunLogEntry, book: Sequence[RunLogEntry]) -> str:
+    def same(entry: RunLogEntry, other: RunLogEntry) -> bool:
         return (entry.data, entry.sha256, entry.steps, list(
             entry.changes)) == (other.data, other.sha256, other.steps, list(
                 other.changes)) and set(entry.knobs - other.knobs) <= {"seed"}

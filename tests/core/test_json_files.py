@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets import RecipeError, Settings
-from recipe_widgets.core import History, Run, Tree
-from recipe_widgets.core.files import put
-from recipe_widgets.core.plain import DEEPEST, parsed, read_text
+from recipe_widgets.core import BranchTree, History, Run
+from recipe_widgets.core.files import save_file
+from recipe_widgets.core.json_files import DEEPEST, parse_json, read_text
 
-READERS = [Settings.from_json, History.from_json, Run.from_json, Tree.from_json]
+READERS = [Settings.from_json, History.from_json, Run.from_json, BranchTree.from_json]
 
 
 def nested(depth: int) -> str:
@@ -18,9 +18,9 @@ def nested(depth: int) -> str:
 
 
 def test_depth_is_bounded_exactly() -> None:
-    assert parsed(nested(DEEPEST + 1), "Test", "a list") == json.loads(nested(DEEPEST + 1))
+    assert parse_json(nested(DEEPEST + 1), "Test", "a list") == json.loads(nested(DEEPEST + 1))
     with pytest.raises(RecipeError, match="inside one another"):
-        parsed(nested(DEEPEST + 2), "Test", "a list")
+        parse_json(nested(DEEPEST + 2), "Test", "a list")
 
 
 @pytest.mark.parametrize("text",
@@ -41,7 +41,7 @@ def test_what_is_no_record_is_one_error(reader: object, text: str) -> None:
 
 def test_size_is_bounded_before_anything_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="11 characters, expected at most 10"):
-        parsed("[1, 2, 3,4]", "Test", "a list", most=10)
+        parse_json("[1, 2, 3,4]", "Test", "a list", most=10)
     (tmp_path / "long.json").write_bytes(b"1" * 11)
     with pytest.raises(RecipeError, match="more than 10 bytes"):
         read_text(tmp_path / "long.json", "Test", "a number", most=10)
@@ -76,4 +76,4 @@ def test_a_run_with_endless_numbers_is_one_error() -> None:
 
 def test_a_name_that_no_file_system_takes_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="expected a file that can be written"):
-        put(tmp_path / "a\0b.json", "text")
+        save_file(tmp_path / "a\0b.json", "text")
