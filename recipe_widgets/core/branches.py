@@ -1,4 +1,4 @@
-"""The runs of one sitting: which one left which other, at which step. Saved as plain JSON."""
+"""The runs of one session: which one left which other, at which step. Saved as plain JSON."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from recipe_widgets.core.run import Run
 from recipe_widgets.core.validation import validated
 
 VERSION = 1
-MOST = 64 * 2**20  # characters of a saved tree
+MOST = 64 * 2**20  # characters of a saved session
 _WHAT = "Session file"
 
 
 @dataclass
 class Branch:
-    """One run of a sitting.
+    """One run of a session.
 
     Attributes:
         parent: number of the run it left after `at_step` steps; None for one that began anew.
@@ -41,22 +41,22 @@ class Branch:
 
 
 class BranchTree:
-    """The branches of a sitting, oldest first. Each run carries its whole path: settings, and
+    """The branches of a session, oldest first. Each run carries its whole path: settings, and
     the changes on the way.
     """
 
     def __init__(self) -> None:
         self.branches: list[Branch] = []
-        self._next = 1
+        self._next = 1  # numbers are never given twice, also when a branch is removed
 
     def __iter__(self) -> Iterator[Branch]:
-        return iter(tuple(self.branches))
+        return iter(tuple(self.branches))  # a copy: the trainer may add one meanwhile
 
     def __len__(self) -> int:
         return len(self.branches)
 
     def __getitem__(self, number: int) -> Branch:
-        for branch in self.branches:
+        for branch in self.branches:  # few: no index is worth its upkeep
             if branch.number == number:
                 return branch
         raise RecipeError(
@@ -93,9 +93,10 @@ class BranchTree:
         trained on.
         """
         runs = [{
-            "number": b.number, "parent": b.parent, "at_step": b.at_step, "name": b.name, "pinned":
-            b.pinned, "expected": b.expected, "run": b.run.to_dict()
-        } for b in self.branches]
+            "number": branch.number, "parent": branch.parent, "at_step": branch.at_step,
+            "name": branch.name, "pinned": branch.pinned, "expected": branch.expected,
+            "run": branch.run.to_dict()
+        } for branch in self.branches]
         return json.dumps({"recipe_session": VERSION, "data": data, "sha256": sha256, "runs": runs})
 
     @classmethod
@@ -124,10 +125,11 @@ def _branch(one: Any, what: str) -> Branch:
     try:
         run = Run.from_dict(one["run"])
         parent = None if one["parent"] is None else int(one["parent"])
+        # bounded: what a file says is shown on the page; older files have no "expected"
         return Branch(int(one["number"]), run, parent, int(one["at_step"]),
                       str(one["name"])[:200], bool(one["pinned"]),
                       str(one.get("expected", ""))[:500])
-    except RecipeError:
+    except RecipeError:  # of the run inside, which says more
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RecipeError(what, found=repr(error), expected="what panel.save() wrote") from None

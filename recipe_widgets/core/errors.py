@@ -26,18 +26,17 @@ class RecipeError(ValueError):
     def __init__(self, what: str, *, found: object = None, expected: object = None,
                  mend: str = "") -> None:
         self.what, self.found, self.expected, self.mend = what, found, expected, mend
-        facts = [
-            f"{word} {_bounded(value)}" for word, value in (("found", found), ("expected",
-                                                                               expected))
-            if value is not None
-        ]
+        # the parts stay attributes, for programs that want more than the text
+        parts = {"found": found, "expected": expected}
+        facts = [f"{word} {_bounded(value)}" for word, value in parts.items() if value is not None]
         text = _bounded(what) + (": " + ", ".join(facts) if facts else "")
         super().__init__(text + (f". {_bounded(mend)}" if str(mend) else ""))
 
 
 def describe_error(error: BaseException) -> str:
     """An error on one line: "ValueError: no such thing"."""
-    return f"{type(error).__name__}: {(str(error).strip() or 'no text').splitlines()[0][:200]}"
+    first_line = (str(error).strip() or "no text").splitlines()[0]
+    return f"{type(error).__name__}: {first_line[:200]}"  # torch's may go on for pages
 
 
 class user_code:  # noqa: N801  used as a function: with user_code("train(loss_fn=)", "..."): ...
@@ -60,8 +59,10 @@ class user_code:  # noqa: N801  used as a function: with user_code("train(loss_f
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if isinstance(error, Exception) and not isinstance(error, RecipeError) \
-                and type(error).__module__.partition(".")[0] in _LIBRARIES:
+        # Exception: neither KeyboardInterrupt nor GeneratorExit, which mean to end something
+        if not isinstance(error, Exception) or isinstance(error, RecipeError):
+            return
+        if type(error).__module__.partition(".")[0] in _LIBRARIES:
             raise RecipeError(self.what, found=describe_error(error), expected=self.expected,
                               mend=self.mend) from error
 
@@ -76,10 +77,11 @@ def _bounded(value: object) -> str:
 
 
 # Logins in addresses, as SQLAlchemy and browsers write them.
-_LOGIN = re.compile(
-    r"(\w:/{0,2}|//)([^\s:/@]*):\S*@")  # scheme://user:password@, also with a slash forgotten
-_SPACED = re.compile(
-    r"(\w:/{0,2}|//)([^\s:/@.]+):[^@\n]*@")  # with blanks in it; not https://example.org:8080 a@b
+# scheme://user:password@, also with a slash forgotten
+_LOGIN = re.compile(r"(\w:/{0,2}|//)([^\s:/@]*):\S*@")
+# the same with blanks in it; not https://example.org:8080 a@b
+_SPACED = re.compile(r"(\w:/{0,2}|//)([^\s:/@.]+):[^@\n]*@")
+# ?password=..., and what else drivers call it: sslpassword, pwd, token
 _OPTION = re.compile(r"\b(\w*(?:pas|pw|secret|token)\w*)=[^\s&]+", re.IGNORECASE)
 
 

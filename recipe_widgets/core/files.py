@@ -24,25 +24,26 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         takes up room.
     """
     content = content.encode() if isinstance(content, str) else content
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file():  # a pipe or device: nothing to put in its place
         path.write_bytes(content)
         return
-    path = Path(os.path.realpath(path))
+    path = Path(os.path.realpath(path))  # replacing a link would cut it off from its target
+    # process and thread in the name: two that write at once have a part each
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with part.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the new name: else a crash may leave it empty
         os.replace(part, path)
-    except BaseException:
+    except BaseException:  # also when interrupted: no part stays behind
         with contextlib.suppress(OSError):
             part.unlink()
         raise
     if os.name == "posix":  # elsewhere a folder cannot be opened
         handle = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            os.fsync(handle)  # the name itself is an entry of the folder
         finally:
             os.close(handle)
 
@@ -62,6 +63,7 @@ def printable(text: str, stream: TextIO) -> str:
     """`text` with a question mark for what the stream's encoding lacks: a pipe on Windows knows
     no check marks.
     """
+    # a StringIO has no encoding and takes all
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
 

@@ -19,7 +19,7 @@ from recipe_widgets.core.json_files import parse_json
 from recipe_widgets.core.validation import validated
 
 _EMPTY: tuple[array[int], array[float]] = (array("q"), array("d"))
-_FLUSH = 64  # steps whose losses wait on a GPU before one copy brings them home
+_FLUSH = 64  # losses that wait on a GPU before one copy brings them home: a copy waits for it
 
 
 class History:
@@ -32,6 +32,8 @@ class History:
     """
 
     def __init__(self) -> None:
+        # name -> (steps int64, values float64); arrays of the standard library, since they append
+        # in O(1) and copy in one go
         self._columns: dict[str, tuple[array[int], array[float]]] = {}
         self._waiting: list[tuple[str, int, torch.Tensor]] = []
         self._lock = threading.Lock()
@@ -42,13 +44,14 @@ class History:
             raise RecipeError("History.append(name=)", found=describe_value(name), expected="a text")
         column = self._columns.get(name)
         if column is None:
+            # setdefault: two threads that come at once agree on one column
             column = self._columns.setdefault(name, (array("q"), array("d")))
         steps, values = column
         try:
             values.append(value)
             steps.append(step)  # last: a reader that sees the step finds its value
         except (TypeError, ValueError, OverflowError, RuntimeError):
-            del values[len(steps):]
+            del values[len(steps):]  # the value may be in already, and its step was refused
             raise RecipeError("History.append(step, value)",
                               found=f"step {describe_value(step)}, value {describe_value(value)}",
                               expected="a whole number and a number") from None
@@ -62,11 +65,11 @@ class History:
 
     def flush(self) -> None:
         """Bring home the numbers that still wait on a GPU."""
-        if not self._waiting:
+        if not self._waiting:  # without the lock: most calls end here
             return
         with self._lock:
             waiting, self._waiting = self._waiting, []
-            if waiting:
+            if waiting:  # one transfer for all of them
                 values = torch.stack([value.detach().float() for _, _, value in waiting]).tolist()
                 for (name, step, _), value in zip(waiting, values, strict=True):
                     self.append(name, step, value)
@@ -103,7 +106,7 @@ class History:
     def series(self, name: str) -> list[float]:
         """The numbers of one column, oldest first."""
         steps, values = self._column(name)
-        return values[: len(steps)].tolist()
+        return values[: len(steps)].tolist()  # a value whose step is not in yet does not count
 
     @validated
     def steps(self, name: str) -> list[int]:
@@ -151,7 +154,7 @@ class History:
         self.flush()
         made = History()
         for name, (steps, values) in self._columns.items():
-            count = bisect.bisect_left(steps, step)
+            count = bisect.bisect_left(steps, step)  # steps of a column never go back
             if count:
                 made._columns[name] = (steps[:count], values[:count])
         return made

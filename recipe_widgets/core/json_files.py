@@ -23,7 +23,7 @@ def read_text(path: str | os.PathLike[str], what: str, expected: str, most: int 
     """
     try:
         with Path(path).open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(most + 1)  # one byte more tells whether there is more
         text = content.decode("utf-8-sig")  # editors of Windows begin a file with a mark
     except (OSError, ValueError) as error:
         raise RecipeError(what, found=f"{path} ({getattr(error, 'strerror', None) or error})",
@@ -48,15 +48,13 @@ def parse_json(text: str, what: str, expected: str, mend: str = "", most: int = 
                           mend=mend)
     try:
         value = json.loads(text)
+        too_deep = _too_deep(value)
+    except RecursionError:  # deeper than Python's own limit
+        value, too_deep = None, True
     except ValueError as error:
         raise RecipeError(what, found=f"text that is not JSON ({error})", expected=expected,
                           mend=mend) from None
-    except RecursionError:
-        value = None
-        deep = True
-    else:
-        deep = _too_deep(value)
-    if deep:
+    if too_deep:
         raise RecipeError(what, found=f"more than {DEEPEST} lists and objects inside one another",
                           expected=expected, mend=mend)
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from recipe_widgets.core.errors import RecipeError, describe_error
 from recipe_widgets.core.validation import validated, whole
 
 Stream = Literal["init", "batches", "dropout", "augmentation", "split", "check"]
-_STREAMS: tuple[Stream, ...] = ("init", "batches", "dropout", "augmentation", "split", "check")
+_STREAMS: tuple[Stream, ...] = get_args(Stream)  # their order is part of every seed's numbers
 
 
 @validated
@@ -25,13 +25,14 @@ def generator(seed: Annotated[int, whole(0, 2**63 - 1)], stream: Stream,
     Streams of the same seed are independent of one another, so that drawing more dropout masks does
     not change the order of the batches.
     """
+    # SeedSequence mixes (seed, stream) well: neighbouring seeds give unrelated states
     state = np.random.SeedSequence([seed, _STREAMS.index(stream)]).generate_state(1, np.uint64)[0]
     try:
         fresh = torch.Generator(device)
     except RuntimeError as error:  # "meta" computes nothing, so it draws nothing
         raise RecipeError("generator(device=)", found=f"{device} ({describe_error(error)})",
                           expected="a device that draws random numbers") from None
-    return fresh.manual_seed(int(state) >> 1)
+    return fresh.manual_seed(int(state) >> 1)  # torch takes 63 bits
 
 
 @contextlib.contextmanager
@@ -41,8 +42,9 @@ def rng_guard() -> Iterator[None]:
     """
     python, cpu = random.getstate(), torch.random.get_rng_state()
     array = np.random.get_state()  # noqa: NPY002  the reader's code may draw from the global one
-    gpus = torch.cuda.get_rng_state_all(
-    ) if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    # asking for the states of GPUs would start CUDA, which takes seconds and memory
+    started = torch.cuda.is_available() and torch.cuda.is_initialized()
+    gpus = torch.cuda.get_rng_state_all() if started else []
     try:
         yield
     finally:

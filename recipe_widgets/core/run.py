@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from recipe_widgets.core.json_files import parse_json
 from recipe_widgets.core.settings import Settings
 from recipe_widgets.core.validation import unchecked, validated
 
+# "diverged": the loss was no number any more; "stopped": by early stopping or by hand
 RunStatus = Literal["running", "done", "stopped", "diverged"]
 
 
@@ -92,7 +93,7 @@ class Run:
     def settings_at(self, step: int) -> Settings:
         """What the knobs stood at for the step with this number, counted from 0."""
         settings = self.settings
-        for at, values in self.changes:
+        for at, values in self.changes:  # oldest first: a later change overrides
             if at <= step:
                 settings = settings.replace(**values)
         return settings
@@ -114,8 +115,8 @@ class Run:
     def __str__(self) -> str:
         loss = self.history.last("train_loss")
         end = f": {self.message}" if self.message else ""
-        return f"Run({self.what}, {self.status} after {self.steps_done} steps, " \
-               f"loss {loss:.4g}{end})"
+        return (f"Run({self.what}, {self.status} after {self.steps_done} steps, "
+                f"loss {loss:.4g}{end})")
 
     __repr__ = __str__
 
@@ -144,9 +145,9 @@ class Run:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the weights, as JSON can carry it."""
         return {
-            "settings": self.settings.to_dict(), "history": self.history.to_dict(), "status":
-            self.status, "message": self.message, "data_name": self.data_name, "own": self.own,
-            "threads": self.threads, "changes": self.changes
+            "settings": self.settings.to_dict(), "history": self.history.to_dict(),
+            "status": self.status, "message": self.message, "data_name": self.data_name,
+            "own": self.own, "threads": self.threads, "changes": self.changes
         }
 
     def to_json(self) -> str:
@@ -165,15 +166,16 @@ class Run:
             settings, history = values["settings"], values["history"]
             rest = {name: str(values[name]) for name in ("status", "message", "data_name")}
             threads = [(int(step), int(count)) for step, count in values["threads"]]
+            # files of the first version have no changes
             changes = [(int(step), dict(knobs)) for step, knobs in values.get("changes", [])]
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise RecipeError("Run file", found=repr(error),
                               expected="what run.to_json() wrote") from None
-        if rest["status"] not in ("running", "done", "stopped", "diverged"):
+        if rest["status"] not in get_args(RunStatus):
             raise RecipeError("Run file", found=f"status {rest['status']!r}",
-                              expected="running, done, stopped, diverged")
+                              expected=", ".join(get_args(RunStatus)))
         run = cls(Settings.from_dict(settings), History.from_dict(history), None, threads=threads,
-                  changes=changes, own=bool(values.get("own",
-                                                       False)), **rest)  # type: ignore[arg-type]
+                  changes=changes, own=bool(values.get("own", False)),
+                  **rest)  # type: ignore[arg-type]
         run.newest  # noqa: B018  unknown knobs are an error here, not later
         return run

@@ -1,5 +1,5 @@
-"""The ledger of a panel: every run that ended, with what was expected of it, in a file that only
-grows.
+"""The log of a panel's runs: every run that ended, with what was expected of it, in a file that
+only grows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from recipe_widgets.core.validation import validated
 
 COLUMNS = ("train_loss", "val_loss", "val_accuracy")
 MOST = 64 * 2**20  # bytes of a file that is read
-LONGEST = 500  # characters of an expectation
+LONGEST = 500  # characters of what was expected
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,16 @@ class RunLogEntry:
     @validated
     def of(cls, run: Run, expected: str = "") -> RunLogEntry:
         numbers = {name: run.history.last(name) for name in COLUMNS}
-        held = getattr(run.data, "validation", None)
+        finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
+        validation = getattr(run.data, "validation", None)  # a reader's own loop has none
+        all_samples = len(validation.y) if validation is not None else 0
         return cls(
-            datetime.now(UTC).isoformat(timespec="seconds"), run.data_name,
-            getattr(run.data, "sha256", "") or "", run.newest.to_dict(),
-            [[at, dict(knobs)]
-             for at, knobs in run.changes], run.status, run.message, run.steps_done,
-            {name: value for name, value in numbers.items() if math.isfinite(value)},
-            run.newest.eval_samples or (len(held.y) if held is not None else 0),
-            " ".join(expected.split())[:LONGEST])
+            when=datetime.now(UTC).isoformat(timespec="seconds"), data=run.data_name,
+            sha256=getattr(run.data, "sha256", "") or "", settings=run.newest.to_dict(),
+            changes=[[at, dict(knobs)] for at, knobs in run.changes], status=run.status,
+            message=run.message, steps=run.steps_done, numbers=finite,
+            samples=run.newest.eval_samples or all_samples,
+            expected=" ".join(expected.split())[:LONGEST])  # on one line
 
 
 class RunLog:
@@ -80,7 +81,7 @@ class RunLog:
     @validated
     def add(self, entry: RunLogEntry) -> None:
         """Raises RecipeError: the file cannot be written."""
-        text = json.dumps(asdict(entry), allow_nan=False)
+        text = json.dumps(asdict(entry), allow_nan=False)  # NaN is no JSON
         line = f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
         try:
             self._append(line)
@@ -91,8 +92,9 @@ class RunLog:
                 mend="Name another folder in the environment variable RECIPE_STATE.") from None
 
     def _append(self, line: bytes) -> None:
-        handle = os.open(self.file,
-                         os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        # O_BINARY: Windows would make \r\n of \n, which the checksum does not cover
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        handle = os.open(self.file, flags, 0o600)  # readable by nobody else
         try:
             size = os.fstat(handle).st_size
             if size:
@@ -101,7 +103,7 @@ class RunLog:
                     line = b"\n" + line
             # in one go, so that two processes do not mix their lines
             written = os.write(handle, line)
-            if written < len(line):
+            if written < len(line):  # the disk is full
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
@@ -133,7 +135,7 @@ class RunLog:
     @staticmethod
     def _entry(line: bytes) -> RunLogEntry | None:
         crc, _, text = line.partition(b" ")
-        if crc != f"{zlib.crc32(text):08x}".encode():
+        if crc != f"{zlib.crc32(text):08x}".encode():  # cut off, or bits flipped
             return None
         try:
             entry = RunLogEntry(**json.loads(text))
@@ -151,45 +153,50 @@ def compare_runs(a: RunLogEntry, b: RunLogEntry, book: Sequence[RunLogEntry] = (
     first, second = a.knobs, b.knobs
     differ = {name: pair for name, pair in (first - second).items() if name != "seed"}
     causes = [f"{Settings.knob(name).label} {old} → {new}" for name, (old, new) in differ.items()]
-    causes += ["the data" if (a.data, a.sha256) != (b.data, b.sha256) else "", "the number of steps"
-               if a.steps != b.steps and "max_steps" not in differ else "",
-               "knobs turned on the way" if a.changes != b.changes else "",
-               "the seed" if first.seed != second.seed else ""]
-    causes = [cause for cause in causes if cause]
+    other_causes = {
+        "the data": (a.data, a.sha256) != (b.data, b.sha256),
+        "the number of steps": a.steps != b.steps and "max_steps" not in differ,
+        "knobs turned on the way": a.changes != b.changes,
+        "the seed": first.seed != second.seed,
+    }
+    causes += [cause for cause, differs in other_causes.items() if differs]
     if not causes:
         head = "Nothing differs: the same run twice."
     elif len(causes) == 1:
         head = f"One thing changed: {causes[0]}."
     else:
-        head = f"More than one thing changed: {'; '.join(causes)}. What each did cannot be told from this."
+        head = (f"More than one thing changed: {'; '.join(causes)}. What each did cannot be told "
+                "from this.")
     return f"{head} {_difference(a, b)} {_spread(a, b, book)}".strip()
 
 
 def _difference(a: RunLogEntry, b: RunLogEntry) -> str:
-    x, y = a.numbers.get("val_accuracy"), b.numbers.get("val_accuracy")
-    if x is None or y is None:
-        x, y = a.numbers.get("train_loss", math.nan), b.numbers.get("train_loss", math.nan)
-        return f"Training loss {x:.3g} and {y:.3g}."
-    text = f"Validation accuracy {x:.1%} and {y:.1%}: {100 * (y - x):+.1f} points."
-    n = min(a.samples, b.samples)
-    if n:
-        half = 196 * math.sqrt((x * (1 - x) + y * (1 - y)) / n)
-        text += f" The {n:,} validation samples alone leave {half:.1f} points either way (95 %, were they drawn anew)."
+    first, second = a.numbers.get("val_accuracy"), b.numbers.get("val_accuracy")
+    if first is None or second is None:
+        losses = [entry.numbers.get("train_loss", math.nan) for entry in (a, b)]
+        return f"Training loss {losses[0]:.3g} and {losses[1]:.3g}."
+    gain = 100 * (second - first)  # points
+    text = f"Validation accuracy {first:.1%} and {second:.1%}: {gain:+.1f} points."
+    samples = min(a.samples, b.samples)
+    if samples:
+        # 1.96 standard errors of a difference of two proportions, in points
+        variances = first * (1 - first) + second * (1 - second)
+        half_width = 196 * math.sqrt(variances / samples)
+        text += (f" The {samples:,} validation samples alone leave {half_width:.1f} points either "
+                 "way (95 %, were they drawn anew).")
     return text
 
 
 def _spread(a: RunLogEntry, b: RunLogEntry, book: Sequence[RunLogEntry]) -> str:
-    def same(entry: RunLogEntry, other: RunLogEntry) -> bool:
-        return (entry.data, entry.sha256, entry.steps, list(
-            entry.changes)) == (other.data, other.sha256, other.steps, list(
-                other.changes)) and set(entry.knobs - other.knobs) <= {"seed"}
+    def same_but_seed(entry: RunLogEntry, other: RunLogEntry) -> bool:
+        facts = [(one.data, one.sha256, one.steps, list(one.changes)) for one in (entry, other)]
+        return facts[0] == facts[1] and set(entry.knobs - other.knobs) <= {"seed"}
 
     for entry in (a, b):
-        found = {one.knobs.seed: one.numbers["val_accuracy"] for one in book if same(entry, one)
-                 and "val_accuracy" in one.numbers}
+        found = {one.knobs.seed: one.numbers["val_accuracy"] for one in book
+                 if same_but_seed(entry, one) and "val_accuracy" in one.numbers}
         if len(found) > 1:
             low, high = min(found.values()), max(found.values())
-            return (
-                f"The same settings from {len(found)} seeds went from {low:.1%} to {high:.1%} in this ledger: "
-                f"{100 * (high - low):.1f} points of luck.")
+            return (f"The same settings from {len(found)} seeds went from {low:.1%} to {high:.1%} "
+                    f"in this ledger: {100 * (high - low):.1f} points of luck.")
     return "How far luck goes is not known from one seed each: train both from several seeds."

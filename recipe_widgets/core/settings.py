@@ -106,6 +106,8 @@ class Settings:
     switched off is None.
     """
 
+    # --- the model
+
     model: str = knob(
         "mlp", "model", "what is trained",
         choices=("linear", "mlp", "convnet", "lenet", "vgg", "inception", "resnet", "plainnet",
@@ -129,6 +131,8 @@ class Settings:
                      choices=("none", "batch", "layer", "group", "weight"))
     dropout: float = knob(0.0, "dropout", "share of hidden units silenced at each step", "hot",
                           low=0.0, high=0.9, least=0.0, most=0.99)
+
+    # --- optimiser, loss and what regularises
 
     optimizer: str = knob(
         "sgd", "optimizer", "the rule that turns gradients into updates",
@@ -165,12 +169,16 @@ class Settings:
         None, "averaging", "decay of the moving average of the weights that is judged and kept",
         low=0.9, high=0.9999, least=0.0, most=0.999999, value_type=float, none_means="off")
 
+    # --- length and randomness
+
     batch_size: int = knob(64, "batch size", "samples per step", "warm",
                            low=1, high=1024, least=1, most=2**24, scale="log2", unit="samples")
     max_steps: int = knob(1000, "steps", "length of the run", "warm",
                           low=100, high=100_000, least=0, most=10**9, scale="log", unit="steps")
     seed: int = knob(0, "seed", "where all random numbers of the run come from",
-                     low=0, high=99, least=0, most=2**63 - 1)
+                     low=0, high=99, least=0, most=2**63 - 1)  # what generator() takes
+
+    # --- how it is judged, kept and computed
 
     eval_every: int | None = knob(
         None, "evaluate every", "steps between looks at the validation set", "fixed", least=0,
@@ -197,7 +205,8 @@ class Settings:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = _checked(item.name, getattr(self, item.name), item.metadata["knob"])
-            object.__setattr__(self, item.name, value)
+            object.__setattr__(self, item.name, value)  # the dataclass is frozen
+        # Adam divides by 1 - beta1 at its first step
         if self.momentum == 1.0 and self.optimizer in ("adam", "adamw"):
             raise RecipeError("Settings.momentum", found=1.0,
                               expected=f"less than 1 under {self.optimizer}",
@@ -279,6 +288,7 @@ def _checked(name: str, value: Any, knob: Knob) -> Any:
     if knob.none_means and value is None:
         return None
     if kind is str:
+        # "flip+crop": each part must be a choice; the first that is none is named
         parts = value.split("+") if isinstance(value, str) and knob.several else [value]
         wrong = next((part for part in parts
                       if not isinstance(part, str) or (knob.choices and part not in knob.choices)),
@@ -291,13 +301,14 @@ def _checked(name: str, value: Any, knob: Knob) -> Any:
     wanted = numbers.Integral if kind is int else numbers.Real
     bounds = f"{'a whole number' if kind is int else 'a number'} from {knob.least:g} to {knob.most:g}"
     bounds += f", or None ({knob.none_means})" if knob.none_means else ""
+    # bool is an Integral, and True as a batch size is a slip
     if isinstance(value, bool) or not isinstance(value, wanted) or not is_finite_number(value):
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
     assert knob.least is not None
     assert knob.most is not None
     if not knob.least <= float(value) <= knob.most:
         raise RecipeError(what, found=repr(value), expected=bounds, mend=_example(name, knob))
-    return None if knob.none_means and value == 0 else kind(value)
+    return None if knob.none_means and value == 0 else kind(value)  # numpy's become Python's
 
 
 def _several(what: str, parts: list[str], knob: Knob) -> str:
