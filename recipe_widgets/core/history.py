@@ -92,7 +92,7 @@ class History:
         `history.steps("val_loss")` says at which steps they were taken.
         """
         self._column(name)  # raises where there is none
-        return self.arrays(name)[1]
+        return self.arrays(name)[1].copy()  # writable
 
     def __repr__(self) -> str:
         columns = (f"{name} {len(self.steps(name))} ({self.last(name):.4g})" for name in self)

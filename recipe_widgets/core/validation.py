@@ -83,8 +83,9 @@ def real(least: float, most: float = 1e300, *, above: bool = False, below: bool 
         words = f"a number between {least:g} and {most:g}"
 
     def holds(value: Any) -> bool:
-        return (value > least if above else value >= least) and (value < most if below else
-                                                                 value <= most)
+        from_least = value > least if above else value >= least
+        to_most = value < most if below else value <= most
+        return bool(from_least and to_most)
 
     return Limit(holds, words)
 

@@ -199,7 +199,7 @@ def test_races_compare_what_they_say(blobs: Data) -> None:
 
 
 def test_verdict_on_norms_goes_by_the_numbers() -> None:
-    done: Any = SimpleNamespace(status="done")
+    done = Run(Settings(), status="done")
     for none, batch, says in (([0.5, 0.6], [0.7, 0.8], "helps"), ([0.7, 0.8], [0.5, 0.6], "harms"),
                               ([0.5, 0.7], [0.6, 0.8], "no difference beyond")):
         race = s.NetworkRace({"none, init x": [done, done], "batch, init x": [done, done]}, "d")
