@@ -150,18 +150,18 @@ class StackedMLP:
                 layer.move(lr)
             return
         grads = [part for layer in self.layers for part in (layer.motion, layer.b_motion)]
-        if self.settings.clip_norm:
-            self._clip()
+        if self.settings.clip_norm is not None:
+            self._clip(self.settings.clip_norm)
         for weight, grad in zip(self.weights, grads, strict=True):
             weight.grad = grad
         self.optimizer.param_groups[0]["lr"] = lr
         self.optimizer.step()
 
-    def _clip(self) -> None:
+    def _clip(self, clip_norm: float) -> None:
         """Each model's whole gradient to at most `clip_norm`, as `clip_grad_norm_` does for one."""
         grads = [part for layer in self.layers for part in (layer.motion, layer.b_motion)]
         norm = torch.stack([grad.square().sum((1, 2)) for grad in grads]).sum(0).sqrt_()
-        share = (self.settings.clip_norm / (norm + 1e-6)).clamp_(max=1.0).view(-1, 1, 1)
+        share = (clip_norm / (norm + 1e-6)).clamp_(max=1.0).view(-1, 1, 1)
         for grad in grads:
             grad.mul_(share)
 

@@ -90,9 +90,9 @@ def stratified_subset(split: Split, samples: int | None) -> Split:
     if rows is None:
         return split
     looks: dict[int, Split] = split.__dict__.setdefault("_looks", {})
-    if samples not in looks:
-        looks[samples] = Split(split.samples.take(rows), split.name, split.mean, split.std)
-    return looks[samples]
+    if len(rows) not in looks:
+        looks[len(rows)] = Split(split.samples.take(rows), split.name, split.mean, split.std)
+    return looks[len(rows)]
 
 
 def subset_rows(split: Split, samples: int | None) -> torch.Tensor | None:

@@ -86,8 +86,7 @@ class Categorical:
     values: Annotated[tuple[Value, ...], filled()]
 
     def suggest(self, trial: optuna.Trial) -> Value:
-        chosen: Value = trial.suggest_categorical(self.name,
-                                                  self.values)  # type: ignore[assignment]
+        chosen: Value = trial.suggest_categorical(self.name, self.values)
         return chosen
 
     def grid(self, _: int) -> list[Value]:

@@ -1,15 +1,13 @@
 """What notebook 04 measures, against answers known beforehand."""
 
 import math
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from recipe_widgets import Data, RecipeError, Settings
+from recipe_widgets import Data, RecipeError, Run, Settings
 from recipe_widgets.lessons import nb04_signals_inside as s
 from recipe_widgets.lessons.nb04_signals_inside import (
     activations,
