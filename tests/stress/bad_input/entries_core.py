@@ -15,6 +15,7 @@ from torch import nn
 import recipe_widgets as r
 from recipe_widgets import core, data, models, training
 from recipe_widgets.data import augment
+from recipe_widgets.training import presets
 from tests.stress.bad_input.judge import Entry
 from tests.stress.bad_input.subjects import few_blobs, history, quick, short_run, tiny_net
 
@@ -102,8 +103,8 @@ CORE = [
           words=("session", )),
     Entry("core.generator", core.generator, lambda: {"seed": 1, "stream": "init", "device": "cpu"}),
     Entry("core.rng_guard", core.rng_guard, dict, use=inside),
-    Entry("training.recipe", training.recipe, lambda: {"name": "mnist_strong"}),
-    Entry("training.recipe_names", training.recipe_names, dict),
+    Entry("presets.recipe", presets.recipe, lambda: {"name": "mnist_strong"}),
+    Entry("presets.recipe_names", presets.recipe_names, dict),
 ]
 
 DATA = [

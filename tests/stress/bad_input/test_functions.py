@@ -54,7 +54,8 @@ RECORDS = {
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
 NOT_CALLED = {"Data", "data.Split", "core.History", "core.BranchTree", "core.Probe", "core.RunStatus",
-    "core.Severity", "core.Status",
+    "core.Severity", "core.Status", "training.LOSSES",
+              "training.OPTIMIZERS", "training.SCHEDULES",
               "checks.Check", "plots.STYLE", "lessons.nb03_check_the_machinery.CASES",
               "lessons.nb04_signals_inside.SCHEMES"}
 ENTRIES = [entry for entries, _, _ in PARTS.values() for entry in entries]
