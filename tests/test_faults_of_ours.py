@@ -24,7 +24,7 @@ def model_of(data: Data) -> nn.Module:
 # (what a reader calls, the module and name of what breaks inside)
 CALLS: list[tuple[Callable[[Data], Any], str, str]] = [
     (lambda data: train(data, FEW), "training.trainer", "make_optimizer"),
-    (lambda data: train(data, FEW), "training.loop", "build_model"),
+    (lambda data: train(data, FEW), "training.loop", "Training"),
     (lambda data: list(steps(model_of(data), data, FEW)), "training.trainer", "BatchIndices"),
     (lambda data: evaluate(model_of(data), data.validation), "training.validation", "eval_mode"),
     (lambda data: LivePanel(data, FEW), "panels.live_panel", "chosen_knobs"),

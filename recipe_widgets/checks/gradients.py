@@ -88,7 +88,8 @@ def _unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 
 @check(stage="gradients", place=2)
-def gradients_flow(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) -> GradientReach | CheckResult:
+def gradients_flow(target: Subject, *,
+                   steps: Annotated[int, whole(0, 1000)] = 3) -> GradientReach | CheckResult:
     """Does a gradient come back to every parameter that matters? Looked at again after some steps,
     since a head that starts at zero sends none to the trunk at first.
 

@@ -22,7 +22,8 @@ from recipe_widgets.rules.output_scale import OutputsAtLoss
 
 
 @check(stage="loss", place=2)
-def output_scale(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> list[OutputsAtLoss]:
+def output_scale(target: Subject, *,
+                 inits: Annotated[int, whole(1, 100)] = 3) -> list[OutputsAtLoss]:
     """Do the outputs have the range which the loss wants: logits, log-probabilities, probabilities?
 
     What the loss wants is found by probing it; what the model gives is looked at over all batches,

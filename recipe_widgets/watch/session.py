@@ -27,8 +27,9 @@ class WatchSession:
         select: names of the only rules to judge by; none: all. ignore: rules to leave out.
     """
 
-    def __init__(self, script: str = "", steps: int | None = None, own_process: bool = False,
-                 select: Sequence[str] = (), ignore: Sequence[str] = ()) -> None:
+    @validated
+    def __init__(self, script: str = "", steps: Annotated[int | None, whole(1)] = None,
+                 own_process: bool = False, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> None:
         self.select, self.ignore = known_rules(select), known_rules(ignore)
         self.report = Report(command="watch", script=script)
         self.recorder = Recorder(steps)

@@ -138,6 +138,7 @@ CHECKS = [
     Entry(
         "checks.Subject", checks.Subject, lambda:
         {"model": tiny_net(), "batches": tuple(batches()), "loss_fn": nn.functional.cross_entropy}),
+    Entry("checks.all_checks", checks.all_checks, dict),
     Entry("core.Report", core.Report, lambda: {"findings": (_result(), )}, use=str),
     Entry("checks.check", checks.check, lambda: {"worst": "warn", "source": "x"}),
     Entry("checks.check_named", checks.check_named,
@@ -303,6 +304,9 @@ WATCH = [
             "script": scratch() / "none.py", "arguments": [], "steps": 2, "json": None, "html":
             None, "fail_on": None
         }, words=("script", )),
+    Entry("watch.WatchSession", watch.WatchSession,
+          lambda: {"script": "a.py", "steps": 2, "own_process": False, "select": ("loss_at_init", ),
+                   "ignore": ()}),
     Entry("watch.Report.save", lambda **k: watch.Report().save(**k),
           lambda: {"path": scratch() / "a.json", "form": "json"}, words=("--json", "--html")),
 ]
