@@ -267,7 +267,8 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
 
 
 @data_check(stage="data", place=6)
-def label_alignment(source: DataSubject, *, seconds: Annotated[float, real(0)] = 6.0) -> PredictionGain:
+def label_alignment(source: DataSubject, *,
+                    seconds: Annotated[float, real(0)] = 6.0) -> PredictionGain:
     """Do the labels have anything to do with the inputs, or were they shuffled apart?
 
     Plain learners are trained by cross-validation; where the labels go with the inputs, one of them

@@ -74,9 +74,10 @@ def _shared_samples(exact: Array, near: Array, similarity: Array, *, size: int,
 
 
 @data_check("preprocess_train", "preprocess_eval", stage="data", place=9)
-def train_eval_preprocessing(source: DataSubject, *, preprocess_train: Callable[..., Any] | None = None,
-                             preprocess_eval: Callable[..., Any] | None = None,
-                             samples: Annotated[int, whole(1, 10**6)] = 128) -> SamePipelines | TrainAndEvaluationInputs:
+def train_eval_preprocessing(
+        source: DataSubject, *, preprocess_train: Callable[..., Any] | None = None,
+        preprocess_eval: Callable[..., Any] | None = None,
+        samples: Annotated[int, whole(1, 10**6)] = 128) -> SamePipelines | TrainAndEvaluationInputs:
     """Does a raw sample look the same to the model in training and in evaluation, but for random
     augmentation?
 

@@ -304,9 +304,6 @@ WATCH = [
             "script": scratch() / "none.py", "arguments": [], "steps": 2, "json": None, "html":
             None, "fail_on": None
         }, words=("script", )),
-    Entry("watch.WatchSession", watch.WatchSession,
-          lambda: {"script": "a.py", "steps": 2, "own_process": False, "select": ("loss_at_init", ),
-                   "ignore": ()}),
     Entry("watch.Report.save", lambda **k: watch.Report().save(**k),
           lambda: {"path": scratch() / "a.json", "form": "json"}, words=("--json", "--html")),
 ]
