@@ -24,6 +24,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Print what the checks say; the exit status is 3 where --fail-on is met."""
     from recipe_widgets.checks.build_function import check_named
 
+    # a bar of progress only where somebody watches it: not in a file, not in CI
     report = check_named(chosen.target, only=chosen.select or None, ignore=chosen.ignore,
                          progress=sys.stderr.isatty())
     print(report)

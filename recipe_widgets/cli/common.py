@@ -17,6 +17,7 @@ from recipe_widgets.core.json_files import read_text
 if TYPE_CHECKING:
     from recipe_widgets.core import Settings
 
+# Exit statuses, as `recipe --help` lists them.
 DONE = 0
 DIVERGED = 1  # recipe train: the loss became NaN or infinite
 MISTAKE = 2  # in what was asked for; argparse uses this number, too
@@ -33,7 +34,7 @@ Run = Callable[[argparse.Namespace], int]
 
 def add_command(commands: Commands, name: str, purpose: str, run: Run,
                 examples: str) -> argparse.ArgumentParser:
-    """A command that explains itself: what it is for, its options, examples.
+    """Add a command that explains itself: what it is for, its options, examples.
 
     Args:
         examples: lines such as "recipe data cifar10", each with what it does after two spaces.
@@ -42,7 +43,7 @@ def add_command(commands: Commands, name: str, purpose: str, run: Run,
     command: argparse.ArgumentParser = commands.add_parser(
         name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.",
         epilog=f"examples:{examples}", formatter_class=argparse.RawDescriptionHelpFormatter)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run)  # `main` calls it with all arguments
     return command
 
 
@@ -79,7 +80,7 @@ def read_settings(path: Path | None) -> Settings:
     Raises:
         RecipeError: the file cannot be read, or holds no settings.
     """
-    from recipe_widgets.core.settings import LONGEST, Settings
+    from recipe_widgets.core.settings import LONGEST, Settings  # LONGEST: characters of a file
 
     if path is None:
         return Settings()

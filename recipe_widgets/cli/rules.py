@@ -28,6 +28,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps([{"name": rule.name, "worst": rule.worst, "title": rule.title,
                            "source": rule.source} for rule in rules], indent=2))
         return DONE
+    # columns: the longest name, "warning" (7 characters), the first sentence
     width = max(len(rule.name) for rule in rules)
     for rule in rules:
         print(f"{rule.name:<{width}}  {rule.worst:<7}  {rule.title}")

@@ -45,14 +45,14 @@ def run(chosen: argparse.Namespace) -> int:
     from recipe_widgets.training.processes import rank, together
 
     settings = read_settings(chosen.settings)
-    if chosen.resume and not chosen.out:
+    if chosen.resume and not chosen.out:  # checkpoints lie in --out
         raise RecipeError("--resume", found="no folder", expected="--out, the folder of the run")
     if chosen.out:
         make_folder(chosen.out)
     checkpoints = chosen.out / "checkpoints" if chosen.out else None
-    with together(settings):
+    with together(settings):  # under torchrun: joins the other processes
         trained = train(load(chosen.data), settings, checkpoints=checkpoints, resume=chosen.resume)
-        if rank() == 0:
+        if rank() == 0:  # all processes hold the same weights and numbers
             print(trained)
             if chosen.out:
                 write_run(chosen.out, trained)
@@ -65,7 +65,7 @@ def write_run(folder: Path, trained: Run) -> None:
 
     from recipe_widgets.core.files import save_file
 
-    assert trained.model is not None
+    assert trained.model is not None  # only runs that were read from a file have none
     buffer = io.BytesIO()
     torch.save(trained.model.state_dict(), buffer)
     save_file(folder / "run.json", trained.to_json(), "--out")

@@ -67,6 +67,7 @@ def run(chosen: argparse.Namespace) -> int:
     storage = chosen.storage or (str(chosen.out / "tuning.db") if chosen.out else None)
     data = load(chosen.data)
     with storage_errors(storage):
+        # start=False: what the search is about is printed before its first trial
         tuning = tune(data, parse_knobs(chosen.knobs), settings, trials=chosen.trials,
                       sampler=chosen.sampler, pruner=chosen.pruner, metric=chosen.metric,
                       storage=storage, name=chosen.name, heartbeat=chosen.heartbeat, start=False)
@@ -77,7 +78,7 @@ def _search(tuning: Tuning, out: Path | None) -> int:
     """Run the search and write what it found; the exit status."""
     print(tuning)
     status = DONE
-    try:
+    try:  # ends by itself after `trials`, or by Ctrl-C
         tuning.run(progress=True)
     except KeyboardInterrupt:
         status = INTERRUPTED
@@ -101,7 +102,7 @@ def parse_knobs(text: str) -> Any:
     given: dict[str, Any] = {}  # a tuple (low, high), or a list of values
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, values = part.partition("=")
-        Settings.knob(name)
+        Settings.knob(name)  # raises, with the nearest name
         if not values:
             usual.append(name)
         elif ":" in values:

@@ -14,12 +14,13 @@ def add_to(commands: Commands) -> None:
   recipe watch train.py --epochs 3                  what follows its name is the script's own
   recipe watch -m my_project.training --epochs 3    a module, as `python -m` runs it
   recipe watch --fail-on error --html report.html train.py""")
-    add_report_options(watch, fail_on=None)
+    add_report_options(watch, fail_on=None)  # the script's own status passes through
     watch.add_argument("--steps", type=int, metavar="N",
                        help="stop watching after so many optimiser steps")
     watch.add_argument("-m", "--module", action="store_true",
                        help="what is run is a module, such as my_project.training")
     watch.add_argument("script", help="path of a script; with -m the name of a module")
+    # REMAINDER: whatever follows, also what looks like an option of ours
     watch.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
 
 
