@@ -241,9 +241,13 @@ class Recorder(EventHandler):
     # optimisers, schedules, loss scaling
 
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizers.add(optimizer)
+        self._add_optimizer(optimizer)
+
+    def _add_optimizer(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord:
+        record = self.optimizers.add(optimizer)
         self.progress.restart_close_steps()
         self._set_monitor()
+        return record
 
     def gradients_cleared(self, optimizer: torch.optim.Optimizer) -> None:
         record = self.optimizers.of(optimizer)
@@ -251,14 +255,10 @@ class Recorder(EventHandler):
             record.cleared()
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
-        if self.optimizers.of(optimizer) is None:  # made before the watching began
-            self.optimizer_made(optimizer)
-        self._record_of(optimizer).before_step(self.progress.full)
-
-    def _record_of(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord:
         record = self.optimizers.of(optimizer)
-        assert record is not None
-        return record
+        if record is None:  # made before the watching began
+            record = self._add_optimizer(optimizer)
+        record.before_step(self.progress.full)
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         record = self.optimizers.of(optimizer)
