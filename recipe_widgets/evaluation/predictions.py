@@ -48,7 +48,7 @@ class Predictions:
     def classes(self) -> int:
         """K: as many as there are scores, or one more than the highest label."""
         if self.scores is not None:
-            return self.scores.shape[1]
+            return int(self.scores.shape[1])
         return int(max(self.labels.max(), self.truth.max())) + 1
 
     @property

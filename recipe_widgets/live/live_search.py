@@ -105,7 +105,7 @@ class LiveSearch:
                     self._enter("running")
             set_threads(1, self._threads)  # the page keeps a core
             try:
-                self._steps = self._steps or self.tuning.turns()
+                self._steps = self._steps or self.tuning.steps()
                 with storage_errors(self.tuning.storage):
                     going = self._train_a_moment(self._steps)
             except Exception as error:  # whatever happens, the page lives on and says so

@@ -314,8 +314,8 @@ def _draw_range_test(result: CheckResult) -> Picture:
     # the test ends early where the loss explodes: fewer losses than rates
     axes.plot(rates[:len(loss)], loss, color=GREY, alpha=0.5, linewidth=0.8, label="each step")
     axes.plot(rates[:len(level)], level, color=BLUE, linewidth=2, label="level")
-    suggestion, lowest = (result.details.get(key) for key in ("suggestion", "lowest"))
-    if suggestion is not None:
+    suggestion, lowest = result.details.get("suggestion"), result.details.get("lowest")
+    if suggestion is not None and lowest is not None:
         threshold_line(axes, suggestion, f"suggestion {suggestion:g}", colour=GREEN)
         threshold_line(axes, lowest, f"lowest at {lowest:.2g}")
     axes.set(xlabel="learning rate", ylabel="training loss")

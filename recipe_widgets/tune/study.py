@@ -67,7 +67,7 @@ class Tuning:
     """A search in progress, alone or together with workers on other machines that name the same
     storage.
 
-    Made by `tune()`; `turns()` is the work itself, one training step at a time, and `run()` does
+    Made by `tune()`; `steps()` is the work itself, one training step at a time, and `run()` does
     all of it.
     """
 
@@ -99,7 +99,7 @@ class Tuning:
 
     # --- the work ------------------------------------------------------------------------------
 
-    def turns(self) -> Iterator[None]:
+    def steps(self) -> Iterator[None]:
         """Train, trial after trial, until the study has its number of finished trials; yields after
         every step.
 
@@ -120,7 +120,7 @@ class Tuning:
 
     @validated
     def run(self, progress: bool = False) -> Tuning:
-        """All of `turns()`; with `progress` a bar in the terminal.
+        """All of `steps()`; with `progress` a bar in the terminal.
 
         Raises:
             RecipeError: the storage was lost (finished trials are in it), or no trial at all came
@@ -131,7 +131,7 @@ class Tuning:
         with storage_errors(self.storage), tqdm(total=self.trials, unit="trial",
                                                 disable=not progress) as bar:
             seen: Any = None
-            for _ in self.turns():
+            for _ in self.steps():
                 if progress and (now := self.ended_here) != seen:
                     seen, bar.n = now, self.trial_counts().finished
                     bar.set_postfix_str(self.words(), refresh=True)
@@ -141,7 +141,7 @@ class Tuning:
         return self
 
     def stop(self) -> None:
-        """End `turns()` after the step it is in, from any thread; the trial under way is queued
+        """End `steps()` after the step it is in, from any thread; the trial under way is queued
         again.
         """
         self._over.set()
@@ -346,7 +346,7 @@ def tune(data: Data, searched: Space | None = None, base: Settings | None = None
             same `name` goes on with the same search.
         heartbeat: seconds; a trial that gave no sign of life for twice as long is run again,
             `retries` times at most.
-        start: False only prepares; go on with `run()`, `turns()` or a board.
+        start: False only prepares; go on with `run()`, `steps()` or a panel.
     Raises:
         RecipeError: a storage that cannot be opened, another search under the same name, no trial
             that could be trained.

@@ -97,7 +97,7 @@ def test_a_diverged_trial_is_told_and_never_best(blobs: Data) -> None:
 
 def test_stop_keeps_what_is_finished_and_run_goes_on(blobs: Data) -> None:
     found = tune(blobs, space("lr"), BASE, trials=5, sampler="random", pruner="none", start=False)
-    for _ in found.turns():
+    for _ in found.steps():
         if found.ended_here == 2:
             found.stop()
     assert found.stopped
@@ -113,7 +113,7 @@ def test_stop_keeps_what_is_finished_and_run_goes_on(blobs: Data) -> None:
 
 def test_a_generator_that_is_dropped_queues_its_trial_again(blobs: Data) -> None:
     found = tune(blobs, space("lr"), BASE, trials=2, start=False)
-    turns = found.turns()
+    turns = found.steps()
     next(turns)
     turns.close()
     assert [t.state.name for t in found.study.get_trials()] == ["FAIL", "WAITING"]
@@ -121,7 +121,7 @@ def test_a_generator_that_is_dropped_queues_its_trial_again(blobs: Data) -> None
 
 def test_a_worker_that_was_taken_for_dead_goes_on_with_another_trial(blobs: Data) -> None:
     found = tune(blobs, space("lr"), BASE, trials=2, pruner="none", sampler="random", start=False)
-    turns = found.turns()
+    turns = found.steps()
     next(turns)
     # by another worker's requeue_stale_trials
     found.study._storage.set_trial_state_values(0, optuna.trial.TrialState.FAIL)

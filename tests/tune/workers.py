@@ -76,7 +76,7 @@ def work(data: Data, begun: int) -> None:
         return (yield from train(self, trial))
 
     Tuning._tell, Tuning._train = telling, training
-    for _ in tuning.turns():
+    for _ in tuning.steps():
         time.sleep(PAUSE)
 
 

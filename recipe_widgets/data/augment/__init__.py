@@ -6,20 +6,20 @@ called unchecked.
 """
 
 from recipe_widgets.core.validation import validated
-from recipe_widgets.data.augment import colour, geometry, mix
+from recipe_widgets.data.augment import transforms
 from recipe_widgets.data.augment.policy import Augment
 
-brightness = validated(colour.brightness)
-contrast = validated(colour.contrast)
-saturation = validated(colour.saturation)
-flip = validated(geometry.flip)
-rotate = validated(geometry.rotate)
-crop = validated(geometry.crop)
-box = validated(geometry.box)
-erase = validated(geometry.erase)
-mixup = validated(mix.mixup)
-cutmix = validated(mix.cutmix)
-backgrounds = validated(mix.backgrounds)
+brightness = validated(transforms.brightness)
+contrast = validated(transforms.contrast)
+saturation = validated(transforms.saturation)
+flip = validated(transforms.flip)
+rotate = validated(transforms.rotate)
+crop = validated(transforms.crop)
+box = validated(transforms.box)
+erase = validated(transforms.erase)
+mixup = validated(transforms.mixup)
+cutmix = validated(transforms.cutmix)
+backgrounds = validated(transforms.backgrounds)
 
 __all__ = [
     "Augment", "backgrounds", "box", "brightness", "contrast", "crop", "cutmix", "erase", "flip",

@@ -19,9 +19,19 @@ from torch.nn import functional as F
 from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.core.choice_table import ChoiceTable
 from recipe_widgets.core.validation import Limit, real, validated, whole
-from recipe_widgets.data.augment.colour import brightness, contrast, saturation
-from recipe_widgets.data.augment.geometry import box, crop, erase, flip, rotate
-from recipe_widgets.data.augment.mix import backgrounds, cutmix, mixup
+from recipe_widgets.data.augment.transforms import (
+    backgrounds,
+    box,
+    brightness,
+    contrast,
+    crop,
+    cutmix,
+    erase,
+    flip,
+    mixup,
+    rotate,
+    saturation,
+)
 from recipe_widgets.data.split import Split
 
 _NAMES = Limit(lambda names: set(names.split("+")) <= set(Settings.knob("augment").choices[1:]),
@@ -50,8 +60,8 @@ def random_crop(x: torch.Tensor, strength: float, draw: torch.Generator) -> torc
     top, left = (torch.randint(2 * reach + 1, (len(x),), generator=draw).to(x.device)
                  for _ in range(2))
     # a digit stands on black; a photo goes on beyond its border
-    mode: Literal["constant", "reflect"] = "reflect" if x.shape[1] == 3 and reach < side else "constant"
-    return crop(x, top, left, reach, mode)
+    on_black = x.shape[1] != 3 or reach >= side
+    return crop(x, top, left, reach, "constant" if on_black else "reflect")
 
 
 def random_rotation(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
