@@ -21,8 +21,9 @@ def model_code(model: nn.Module) -> tuple[list[str], str]:
     """Class definitions, and the expression that makes the model (with weights still to be
     drawn).
     """
-    ours = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")
-            } - {PoolFirstSequential}  # a Sequential
+    # PoolFirstSequential is only a faster nn.Sequential: the same numbers
+    ours = {type(layer) for layer in model.modules()
+            if not type(layer).__module__.startswith("torch.")} - {PoolFirstSequential}
     return [class_code(kind)
             for kind in sorted(ours, key=lambda kind: kind.__name__)], expression(model, "")
 
@@ -34,7 +35,8 @@ def class_code(kind: type[nn.Module]) -> str:
     doc = f'    """{textwrap.shorten(doc, _WIDTH - 10, placeholder=" ...")}"""'
     return (
         f"class {kind.__name__}(nn.Module):\n{doc}"
-        "\n\n    def __init__(self, **parts):\n        super().__init__()\n        for name, part in parts.items():\n"
+        "\n\n    def __init__(self, **parts):\n        super().__init__()\n"
+        "        for name, part in parts.items():\n"
         f"            setattr(self, name, part)\n\n{forward}")
 
 
@@ -47,12 +49,14 @@ def expression(module: nn.Module, indent: str) -> str:
             return line
         inner = "".join(f"{deeper}{expression(child, deeper)},\n" for child in module)
         return f"nn.Sequential(\n{inner}{indent})"
-    if isinstance(module, (nn.RNN, nn.GRU)):
+    if isinstance(module, (nn.RNN, nn.GRU)):  # their repr leaves out what is given by position
         more = f', "{module.nonlinearity}"' if isinstance(module, nn.RNN) else ""
-        return f"nn.{type(module).__name__}({module.input_size}, {module.hidden_size}, {module.num_layers}{more}, " \
+        return f"nn.{type(module).__name__}({module.input_size}, {module.hidden_size}, " \
+               f"{module.num_layers}{more}, " \
                f"batch_first=True)"
-    if type(module).__module__.startswith("torch."):
+    if type(module).__module__.startswith("torch."):  # the repr is the call that makes it
         return f"nn.{module!r}"
+    # plain attributes first, layers after them: as keyword arguments of `class_code`
     parts = {
         name: value
         for name, value in vars(module).items()

@@ -55,11 +55,13 @@ def script_of(run: Run, data: Data | None = None) -> str:
     """
     chosen = _data_of(run, data)
     content = data_file(chosen, run)
-    cache = state_folder(
-    ) / "exported" / f"{_slug(chosen.name)}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+    # named by its content, so that scripts of one data set share a file
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    cache = state_folder() / "exported" / f"{_slug(chosen.name)}-{digest}.npz"
     with _folder_errors(cache.parent,
                         "Name another folder in the environment variable RECIPE_STATE."):
         cache.parent.mkdir(exist_ok=True)
+        # compared whole: half a file of a process that was killed is written anew
         if not cache.exists() or cache.read_bytes() != content:
             write_atomically(cache, content)
     return text_of(run, chosen, cache.name, str(cache))
@@ -94,6 +96,7 @@ def data_file(data: Data, run: Run) -> bytes:
     """Train and validation split as they were dealt, and the number of each sample in the
     original set, as an npz. "look": which validation samples steer the schedule, where not all do.
     """
+    # the test set stays in its vault: it is no part of the file
     arrays: dict[str, np.ndarray] = {}
     for name, split in (("train", data.train), ("val", data.validation)):
         parts = {"x": split.x, "y": split.y, "index": split.index}
@@ -101,6 +104,7 @@ def data_file(data: Data, run: Run) -> bytes:
     arrays |= {
         name: np.asarray(_on_cpu(getattr(data.train, f"_{name}"))) for name in ("scale", "shift")
     }
+    # such as `eval_samples=500`: the schedule "plateau" follows the loss on these
     rows = subset_rows(data.validation, run.settings.eval_samples)
     if rows is not None:
         arrays["look"] = rows.cpu().numpy()
@@ -126,6 +130,7 @@ def _data_of(run: Run, data: Data | None) -> Data:
 
 
 def _slug(name: str) -> str:
+    # it goes into file names and into the script's docstring: nothing in it may end either
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "data"
 
 
@@ -133,6 +138,7 @@ def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
     """The script. beside: name of the data file in its folder. elsewhere: where else to look for
     it.
     """
+    # all settings that the run went through, the first ones first
     history = [run.settings_at(at) for at in (0, *(at for at, _ in run.changes))]
     parts = [
         _head(run, data, beside, elsewhere),
@@ -145,6 +151,7 @@ def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
         _batch(history, data),
         _rest_of_step(run.settings, history),
     ]
+    # each name is in one part only; `fill` raises where one is missing
     blocks = {name: text for part in parts for name, text in part.blocks.items()}
     blocks["functions"] = _apart(sources([one for part in parts for one in part.functions]))
     return spaced(fill(template.SCRIPT, blocks))
@@ -166,6 +173,7 @@ def _apart(texts: Iterable[str]) -> str:
 
 def _head(run: Run, data: Data, beside: str, elsewhere: str) -> Part:
     s, split = run.settings, data.train
+    # each stream has a generator of its own, seeded by its name and `settings.seed`
     streams: list[Stream] = ["init", "batches", "dropout", "augmentation"]
     seeds = [str(generator(s.seed, stream).initial_seed()) for stream in streams]
     scale = "float(stored[{!r}])"
@@ -188,7 +196,8 @@ def _head(run: Run, data: Data, beside: str, elsewhere: str) -> Part:
 
 
 def _notes(run: Run) -> Iterator[str]:
-    device = next((p.device for p in run.model.parameters()), None) if run.model else None
+    weights = list(run.model.parameters()) if run.model is not None else []
+    device = weights[0].device if weights else None
     if device is not None and device.type != "cpu":
         yield f"The run computed on {device}: here, on the CPU, the last digits differ."
     if run.settings.precision == "bf16":
@@ -205,10 +214,10 @@ def _settings(run: Run, history: list[Settings]) -> Part:
         names += ["augment", "augment_strength"]
     if any(SCHEDULES[one.schedule].needs_validation for one in history):
         names += ["eval_every"]
-    lines, line = [], ""
+    lines, line = [], ""  # wrapped by hand: a script is read, too
     for name in names:
         pair = f"{name}={getattr(run.settings, name)!r}"
-        if line and len(line) + len(pair) > 70:
+        if line and len(line) + len(pair) > 70:  # characters, behind 27 of indentation
             lines.append(line)
             line = ""
         line = f"{line}, {pair}" if line else pair
@@ -217,9 +226,10 @@ def _settings(run: Run, history: list[Settings]) -> Part:
 
 def _changes(run: Run) -> dict[int, dict[str, Any]]:
     merged: dict[int, dict[str, Any]] = {}
-    for at, values in run.changes:
-        if at < run.steps_done:
-            merged.setdefault(at, {}).update(values)
+    for step, values in run.changes:
+        # a knob that was moved after the last step has done nothing
+        if step < run.steps_done:
+            merged.setdefault(step, {}).update(values)
     return merged
 
 
@@ -245,6 +255,7 @@ def _init_lines(s: Settings) -> Iterator[str]:
     yield "if isinstance(layer, (nn.Linear, nn.Conv2d)):"
     row = INIT_SCHEMES[s.init].std
     if row is None:
+        # PyTorch's own bound, from a generator of our own: one row of the weight holds n_in numbers
         yield "    bound = 1 / math.sqrt(layer.weight[0].numel())"
         yield "    for p in (layer.weight, layer.bias):"
         yield "        if p is not None:"
@@ -265,7 +276,9 @@ def _init_lines(s: Settings) -> Iterator[str]:
     if s.model in ("rnn", "gru"):
         yield "if isinstance(layer, nn.RNNBase):"
         yield "    for name, values in layer.named_parameters():"
-        yield "        if name.startswith('bias'):\n            values.zero_()\n            continue"
+        yield "        if name.startswith('bias'):"
+        yield "            values.zero_()\n            continue"
+        # a GRU keeps its three gates in one matrix, each drawn as a layer of its own
         yield "        for gate in values.split(layer.hidden_size):"
         yield f"            std = {std}(gate.shape[1], gate.shape[0])"
         yield f"            gate.copy_(torch.empty(gate.shape).{normal})"
@@ -274,6 +287,7 @@ def _init_lines(s: Settings) -> Iterator[str]:
 def _optimizer(s: Settings) -> Part:
     row = OPTIMIZERS[s.optimizer]
     group = row.group.__name__
+    # PyTorch's classes are called by name, a function of this package goes into the script
     ours = not row.make.__module__.startswith("torch.")
     make = row.make.__name__ if ours else f"torch.optim.{row.make.__name__}"
     fused = ", fused=True" if row.fused else ""
@@ -284,8 +298,10 @@ def _optimizer(s: Settings) -> Part:
 def _learning_rate(history: list[Settings]) -> Part:
     if not any(varies(s) for s in history):
         return Part({"learning rate": "", "set rate": ""})
+    # by name, each once: a run may have gone through several
     rows = {s.schedule: SCHEDULES[s.schedule] for s in history}
     factor = _chosen("schedule", {name: row.factor for name, row in rows.items()})
+    # the factor of a plateau stays 1 while another schedule is on
     steered = any(row.needs_validation for row in rows.values())
     rate = "lr_at(step) * plateau.factor" if steered else "lr_at(step)"
     return Part({
@@ -301,6 +317,7 @@ def _looks(first: Settings, history: list[Settings]) -> Part:
     if not needing:
         return Part(dict.fromkeys(("looks", "evaluate", "plateau", "new plateau", "look"), ""))
     losses = {s.loss: LOSSES[s.loss].function for s in history}
+    # the averaged weights are judged where there are any, as in the run
     judged = "average" if first.ema else "model"
     return Part({
         "looks": template.LOOK_ROWS,
@@ -328,6 +345,7 @@ def _chosen(knob: str, functions: dict[str, Callable[..., Any]]) -> str:
 
 def _batch(history: list[Settings], data: Data) -> Part:
     """How a batch is made of rows: normalised, and augmented where the run did that."""
+    # a run may have begun to augment half-way: then "none" is one of the names
     used = {name for s in history for name in s.augment.split("+")}
     rows = [row for row in AUGMENTATIONS if row.name in used and row.name != "none"]
     if not rows:
@@ -335,6 +353,7 @@ def _batch(history: list[Settings], data: Data) -> Part:
                      "batch": "x, targets = inputs(x_train[rows]), y_train[rows]"})
     is_bytes = not data.train.x.is_floating_point()
 
+    # the names are asked at every step, since the knob may have moved
     def applied(takes: str) -> str:
         return "\n".join(f"if {row.name!r} in names:\n"
                          f"    x = {row.apply.__name__}(x, strength, augmentation)"
@@ -364,6 +383,7 @@ def _batch(history: list[Settings], data: Data) -> Part:
 
 def _rest_of_step(first: Settings, history: list[Settings]) -> Part:
     """Precision, clipping, and the average of the weights."""
+    # a function of the run's decay, so that the script shows the number itself
     averages = "average, updates = copy.deepcopy(model).requires_grad_(False), 0"
     update = (f"share = newest_share({first.ema}, updates)\n"
               "blend(average, model, share, share)\nupdates += 1")

@@ -29,11 +29,12 @@ def sources(things: Iterable[Callable[..., Any]]) -> list[str]:
 
 
 def _collect(thing: Any, texts: dict[str, str]) -> None:
-    if thing.__name__ in texts:
+    if thing.__name__ in texts:  # also what uses itself, or each other
         return
     text = plain_source(thing)
     known = {**vars(inspect.getmodule(thing)), **_imported_inside(thing)}
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    # dependencies first, so that a reader of the script meets nothing unknown
     for name in sorted(names - {thing.__name__}):
         value = known.get(name)
         if isinstance(value, types.FunctionType | type) and value.__module__.startswith(_OURS):
@@ -66,7 +67,7 @@ def plain_source(thing: Callable[..., Any]) -> str:
     """
     text = textwrap.dedent(inspect.getsource(thing))
     lines = text.splitlines(keepends=True)
-    starts = [0]
+    starts = [0]  # of each line, in characters
     for line in lines:
         starts.append(starts[-1] + len(line))
 
@@ -78,6 +79,7 @@ def plain_source(thing: Callable[..., Any]) -> str:
         end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
         return offset(node.lineno, node.col_offset), offset(end_line, end_column)
 
+    # pieces to leave out, as spans of the text: so that comments and line breaks stay
     cuts: list[tuple[int, int]] = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -92,7 +94,7 @@ def plain_source(thing: Callable[..., Any]) -> str:
                        and one.name in _UNUSED]
             cuts += _whole_lines(starts, dropped)
         if isinstance(node, ast.FunctionDef):
-            if node.returns is not None:
+            if node.returns is not None:  # from the blank before "->" to the colon
                 arrow = text.rindex("->", 0, span(node.returns)[0])
                 cuts.append((len(text[:arrow].rstrip()), span(node.returns)[1]))
             for argument in (*node.args.args, *node.args.kwonlyargs,
@@ -100,8 +102,9 @@ def plain_source(thing: Callable[..., Any]) -> str:
                 if argument.annotation is not None:
                     name_end = span(argument)[0] + len(argument.arg)
                     cuts.append((name_end, span(argument.annotation)[1]))
-        if isinstance(node, ast.AnnAssign):
+        if isinstance(node, ast.AnnAssign):  # x: int = 3 becomes x = 3
             cuts.append((span(node.target)[1], span(node.annotation)[1]))
+        # what they bring stands in the script itself
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith(_OURS):
             cuts += _whole_lines(starts, [node])
     return _tidy(_without(text, cuts))

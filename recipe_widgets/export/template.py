@@ -118,6 +118,7 @@ print(f"last training loss {loss.item()}")
 '''
 
 # Blocks that a script may hold; `<<...>>` in them are filled in, too.
+# `at` has the attributes of `schedules.Progress`, which the schedules' functions read.
 LEARNING_RATE = '''\
 def lr_at(step):
     at = SimpleNamespace(step=step, max_steps=settings.max_steps,
@@ -128,6 +129,7 @@ def lr_at(step):
 
 
 '''
+# The order of `Augment.batch`: stored pixels, colours in [0, 1], normalised, pairs of images.
 AUGMENT = '''\
 def augmented(x, y):
     names, strength = settings.augment.split("+"), settings.augment_strength
@@ -140,12 +142,14 @@ def augmented(x, y):
 
 
 '''
+# Bytes go to [0, 1] and back, since normalising expects what is stored.
 UNIT = '''\
 if {<<names>>} & set(names):
     <<to unit>>
     <<unit steps>>
     <<from unit>>
 '''
+# The coin is thrown only where it decides: a throw moves the generator.
 PAIRS = '''\
 ways = [way for name, way in (<<ways>>) if name in names]
 if ways and strength:
@@ -153,6 +157,7 @@ if ways and strength:
     targets = F.one_hot(y, <<classes>>).to(torch.float32)
     x, targets = ways[coin](x, targets, strength, augmentation)
 '''
+# As `validation.evaluate`: batches of 1000, summed in float64, without label smoothing.
 EVALUATE = '''\
 @torch.no_grad()
 def validation_loss(model):
@@ -176,10 +181,12 @@ if settings.schedule in <<needing>> and len(y_look) \\
         and evaluation_due(step + 1, settings, per_epoch):
     plateau.look(validation_loss(<<judged>>))
 '''
+# As `Training.change_augmentation`.
 AUGMENTATION_BEGINS = '''\
 if settings.augment == "none":  # what begins now draws from the beginning
     augmentation.manual_seed(AUGMENTATION)
 '''
+# As `models.build.finish`: around all weighted layers but the last.
 WEIGHT_NORM = '''\
 layers = [layer for layer in model.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
 for layer in layers[:-1]:
@@ -188,6 +195,7 @@ for layer in layers[:-1]:
 CHANNELS_LAST = '''\
 model = model.to(memory_format=torch.channels_last)  # fastest for images; the numbers stay
 '''
+# Products and convolutions in bfloat16; loss and update stay float32.
 BF16 = '''\
 with torch.autocast("cpu", dtype=torch.bfloat16):
     logits = model(x)
@@ -207,6 +215,7 @@ def fill(template: str, blocks: dict[str, str]) -> str:
     """
     lines = []
     for line in template.splitlines():
+        # a block on a line of its own may be of many lines, or of none
         alone = re.fullmatch(r"( *)<<([a-z ]+)>>", line)
         if alone is None:
             lines.append(re.sub(r"<<([a-z ]+)>>", lambda found: blocks[found[1]], line))
@@ -218,6 +227,7 @@ def fill(template: str, blocks: dict[str, str]) -> str:
 def spaced(script: str) -> str:
     """Two empty lines around each function and class, as is usual."""
     lines = script.splitlines()
+    # from the end, so that the line numbers before stay right
     for node in reversed(ast.parse(script).body):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             first = min([node.lineno, *(one.lineno for one in node.decorator_list)]) - 1

@@ -61,6 +61,7 @@ class BatchIndices:
         """Go on with batches of another size, from the next sample of this epoch that no batch
         has used yet.
         """
+        # samples of this epoch that batches have used, whatever their sizes were
         used = self._start + self._next * self.batch_size
         self.batch_size = min(batch_size, self.n)
         if self.epoch >= 0:
@@ -73,13 +74,14 @@ class BatchIndices:
         self._cut(0)
 
     def _cut(self, start: int) -> None:
-        full = (self.n - start) // self.batch_size * self.batch_size
+        full = (self.n - start) // self.batch_size * self.batch_size  # samples in whole batches
         rows = self._order[start:start + full].to(self.device)
         self._chunks = rows.view(-1, self.batch_size)
         self._start, self._next = start, 0
 
     def state_dict(self) -> dict[str, Any]:
         """Where in which epoch it is; a few kB, whatever the number of samples."""
+        # the generator as it was before the shuffle: so the order needs not be stored
         return {
             "before": self._before, "epoch": self.epoch, "start": self._start, "next": self._next
         }

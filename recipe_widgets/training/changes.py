@@ -43,7 +43,7 @@ def change_settings(training: Training, settings: Settings) -> dict[str, Any]:
         RecipeError: a cold knob differs; nothing has been changed then.
     """
     before = training.settings
-    changed = {name: new for name, (new, _) in (settings - before).items()}
+    changed = {name: pair[0] for name, pair in (settings - before).items()}
     if cold := cold_knobs(before, settings):
         raise RecipeError("Knobs of a running training",
                           found=", ".join(f"{name}={changed[name]!r}" for name in cold),
@@ -53,6 +53,7 @@ def change_settings(training: Training, settings: Settings) -> dict[str, Any]:
         training.change_augmentation(settings)
     update_optimizer(training.optimizer, settings)
     for module in training.model.modules():
+        # one that a reader built with another p keeps it until the knob moves
         if isinstance(module, Dropout) and "dropout" in changed:
             module.p = settings.dropout
     if "batch_size" in changed:
@@ -71,12 +72,13 @@ def fork(training: Training) -> Training:
     Left alone, both go on to the same numbers, bit for bit.
     """
     shared = (training.data, training.split, training.settings, training.device, training.probes)
+    # deepcopy takes what stands in its memo for copied: so these are shared, not copied
     memo: dict[int, Any] = {id(thing): thing for thing in shared}
     if training._validation_subset is not None:
         memo[id(training._validation_subset)] = training._validation_subset
     memo[id(training.history)] = training.history.copy()
-    for p in training.model.parameters():
-        p.grad = None  # stale ones, cleared before the next backward pass anyway
+    for weight in training.model.parameters():
+        weight.grad = None  # stale ones, cleared before the next backward pass anyway
     return copy.deepcopy(training, memo)
 
 
@@ -135,6 +137,7 @@ def change_and_record(training: Training, run: Run, settings: Settings) -> None:
         return
     if run.changes and run.changes[-1][0] == training.done:
         changed = {**run.changes.pop()[1], **changed}
+    # a knob that was moved away and back at one step is no change
     base = run.settings_at(training.done)
     changed = {name: value for name, value in changed.items() if getattr(base, name) != value}
     if changed:

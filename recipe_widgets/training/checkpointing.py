@@ -24,10 +24,11 @@ class Checkpointing:
 
     def __init__(self, folder: str | os.PathLike[str], training: Training, run: Run,
                  own_model: bool) -> None:
-        self.files, self.training, self.run, self.own_model = Checkpoints(
-            folder), training, run, own_model
-        self._every = training.settings.checkpoint_every or training.batches.steps_per_epoch
-        self._data = training.data.sha256
+        self.files = Checkpoints(folder)
+        self.training, self.run, self.own_model = training, run, own_model
+        every = training.settings.checkpoint_every  # steps; 0 for once per epoch
+        self._every = every or training.batches.steps_per_epoch
+        self._data = training.data.sha256  # a run goes on with the same samples, dealt alike
 
     def begin(self, resume: bool) -> None:
         """Go on from the newest whole checkpoint, or make sure that there is none.
@@ -45,11 +46,13 @@ class Checkpointing:
                                   expected="none yet",
                                   mend="Resume it (--resume, resume=True), or name another folder.")
             return
+        # only the first process reads: others may see another disk, or a file half written
         state = self.files.newest(needs_best=self.training.best.wanted) if rank() == 0 else None
         if self.files.broken:
             names, done = ", ".join(dict.fromkeys(self.files.broken)), state["done"] if state else 0
             warnings.warn(f"Not whole, so not used: {names}. Goes on from step {done}.",
                           stacklevel=3)
+        # the others get its bytes, checksum and all
         content = from_first(packed(state) if state is not None and count() > 1 else None)
         state = unpacked(content) if content is not None else state
         if state is not None:
@@ -78,10 +81,12 @@ class Checkpointing:
         training, run = self.training, self.run
         if run.status == "diverged":
             return False  # nobody wants to go on from there
-        return training.done % self._every == 0 or training.best.step == training.done - 1 or run.status != "running"
+        new_best = training.best.step == training.done - 1
+        return training.done % self._every == 0 or new_best or run.status != "running"
 
     def save(self) -> None:
         """Write a checkpoint; of several processes all must call this, and the first one writes."""
+        # dropout and augmentation draw other numbers in every process: all go into the file
         ranks = gathered(generator_states(self.training))
         if rank() == 0:
             state = state_of(self.training, self.run, self.own_model)

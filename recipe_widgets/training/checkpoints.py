@@ -67,7 +67,8 @@ class Checkpoints:
             for torn in self.folder.glob(".step-*.part"):  # of a writer that was killed
                 torn.unlink(missing_ok=True)
             write_atomically(self.path(step), packed(state))
-            for old in [s for s in self.steps() if s > step] + self._too_old(step, best):
+            later = [other for other in self.steps() if other > step]
+            for old in later + self._too_old(step, best):
                 self.path(old).unlink(missing_ok=True)
         except OSError as error:
             raise RecipeError(
@@ -77,7 +78,8 @@ class Checkpoints:
         return self.path(step)
 
     def _too_old(self, newest: int, best: int) -> list[int]:
-        return [s for s in [s for s in self.steps() if s <= newest][self.keep:] if s != best]
+        older = [step for step in self.steps() if step <= newest][self.keep:]
+        return [step for step in older if step != best]
 
     @validated
     def newest(self, needs_best: bool = False) -> dict[str, Any] | None:
@@ -90,9 +92,10 @@ class Checkpoints:
         for state in self._whole():
             if not needs_best:
                 return state
-            step = state["parts"]["best"]["step"] + 1
+            step = state["parts"]["best"]["step"] + 1  # steps done then; 0: no look yet
             best = state if step in (0, state["done"]) else self.read(step)
             if best is not None:
+                # what was judged: the averaged weights where there are any
                 judged = best["parts"].get("average", best["parts"])["model"]
                 state["best_weights"] = judged if step else None
                 return state
@@ -118,7 +121,7 @@ class Checkpoints:
 
 
 def packed(state: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # in memory first: the checksum goes before the bytes
     torch.save(state, buffer)
     body = buffer.getbuffer()
     return b"".join((MAGIC, hashlib.sha256(body).digest(), body))

@@ -65,16 +65,19 @@ class ManyProcesses(OneProcess):
     def whole_batch(self, loss: torch.Tensor, hits: torch.Tensor | None,
                     size: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The same numbers in every process."""
-        sums = torch.stack([loss.double() * size,
-                            hits.double() if hits is not None else loss.new_zeros((), dtype=torch.float64)])
+        counted = hits if hits is not None else torch.zeros_like(loss)
+        # float64: sums of float32 would depend on the number of processes
+        sums = torch.stack([loss.double() * size, counted.double()])
         dist.all_reduce(sums)
         mean_loss, accuracy = (sums / self._samples).unbind()
         return mean_loss, accuracy if hits is not None else None
 
     def evaluate(self, model: nn.Module, split: Split, loss_fn: LossFunction) -> Evaluation:
         """Each process judges every n-th sample; the sums come together."""
+        # BatchNorm's statistics drift apart: all judge with those of the first process
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)
+        # interleaved, so that a set sorted by class is shared evenly
         rows = torch.arange(rank(), split.size, count())
         sums = torch.zeros(2, dtype=torch.float64, device=split.x.device)  # of losses, of hits
         if len(rows):
@@ -91,6 +94,7 @@ class ManyProcesses(OneProcess):
 
 def draw_apart(generators: Iterable[torch.Generator], *more: int) -> None:
     """Other random numbers in every process but the first: from the seed, the rank and `more`."""
+    # the first process draws as it would alone
     if rank() == 0 and not more:
         return
     for one in generators:

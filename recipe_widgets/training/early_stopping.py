@@ -28,7 +28,7 @@ class BestEvaluation:
     def __init__(self, settings: Settings) -> None:
         self.wanted = keeps_best(settings)
         self.patience = settings.patience
-        self.step, self.loss, self.looks_since = -1, math.inf, 0
+        self.step, self.loss, self.looks_since = -1, math.inf, 0  # before the first look
         self.weights: dict[str, torch.Tensor] | None = None
 
     @validated
@@ -64,6 +64,7 @@ def final_accuracy(run: Run) -> float:
     run without a look.
     """
     losses = run.history.arrays("val_loss")[1]
+    # where no loss was a number there is no best look: the last weights stay
     if not keeps_best(run.settings) or not np.isfinite(losses).any():
         return run.history.last("val_accuracy")
     return run.history.series("val_accuracy")[int(np.nanargmin(losses))]

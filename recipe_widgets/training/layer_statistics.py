@@ -58,14 +58,15 @@ class ModelStatistics:
     def __post_init__(self) -> None:
         classes = self.probabilities.shape[1]
         table = torch.zeros(classes, classes, dtype=torch.int64)
-        if len(self.y) != len(
-                self.probabilities) or not 0 <= int(self.y.min()) <= int(self.y.max()) < classes:
+        in_range = 0 <= int(self.y.min()) <= int(self.y.max()) < classes
+        if len(self.y) != len(self.probabilities) or not in_range:
             raise RecipeError(
                 "ModelStatistics(probabilities, y)",
                 found=f"labels {tuple(self.y.shape)} from {int(self.y.min())} to "
                 f"{int(self.y.max())}, probabilities {tuple(self.probabilities.shape)}",
                 expected="one label below K for each row (N, K)")
         pairs = torch.stack([self.y, self.probabilities.argmax(1)])
+        # accumulate: a pair that occurs twice counts twice
         table.index_put_((pairs[0], pairs[1]), torch.ones(len(self.y), dtype=torch.int64),
                          accumulate=True)
         object.__setattr__(self, "confusion", table)
@@ -78,18 +79,18 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     random numbers.
     """
     seen: list[LayerStatistics] = []
-    parts: list[tuple[str, Any]] = [(name, m)
-                                    for name, m in model.named_modules()
-                                    if isinstance(m, ACTIVE)]
-    parts = parts or [
-        (name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))
-    ]
-    hooks = [
-        m.register_forward_hook(lambda m, _, out, name=name: seen.append(_layer(name, m, out)))
-        for name, m in parts
-    ]
+    layers: list[tuple[str, Any]] = list(model.named_modules())
+    # a model without activations, such as a linear one, shows its weighted layers instead
+    parts = [(name, layer) for name, layer in layers if isinstance(layer, ACTIVE)] or [
+        (name, layer) for name, layer in layers if isinstance(layer, (nn.Linear, nn.Conv2d))]
+
+    def watch(name: str) -> Any:
+        return lambda layer, _, out: seen.append(_layer(name, layer, out))
+
+    hooks = [layer.register_forward_hook(watch(name)) for name, layer in parts]
     device = next(iter(model.parameters()), torch.zeros(0)).device
     try:
+        # guarded: a layer of the reader's own may draw in eval mode, too
         with rng_guard(), eval_mode(model):
             x, y = split.batch(torch.arange(split.size, device=split.x.device))
             with user_code("model_statistics(model=)",
@@ -98,21 +99,21 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     finally:
         for hook in hooks:
             hook.remove()
-    return ModelStatistics(tuple(seen), probabilities, y.cpu(), first_weights(model,
-                                                                     tuple(split.x.shape[1:])))
+    return ModelStatistics(tuple(seen), probabilities, y.cpu(),
+                           first_weights(model, tuple(split.x.shape[1:])))
 
 
 def _layer(name: str, module: nn.Module, out: torch.Tensor) -> LayerStatistics:
-    values = out.detach().float()
-    # a channel is a unit
+    values = out.detach().float()  # (n, units) or (n, channels, H, W)
+    # (units, all of its values): a channel is a unit
     units = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[None]
     dead = float((units <= 0).all(1).float().mean()) if isinstance(module, RECTIFIED) else math.nan
     saturated = math.nan
     for kind, (low, high) in BOUNDED.items():
         if isinstance(module, kind):
             saturated = float(((values < low) | (values > high)).float().mean())
-    return LayerStatistics(name,
-                 type(module).__name__, float(values.mean()), float(values.std()), dead, saturated)
+    return LayerStatistics(name, type(module).__name__, float(values.mean()), float(values.std()),
+                           dead, saturated)
 
 
 def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | None:
@@ -137,8 +138,8 @@ def step_timing(training: Training, steps: Annotated[int, whole(1, 1000)] = 5) -
     trial = fork(training)
     times: dict[str, list[float]] = {part: [] for part in PARTS}
     for _ in range(steps):
-        marks = [time.perf_counter()]
-        x, _, targets = trial.batch()
+        marks = [time.perf_counter()]  # seconds; one more after each part
+        x, _labels, targets = trial.batch()
         marks.append(_now(trial))
         loss = trial.loss_of(trial.forward(x), targets)
         marks.append(_now(trial))
@@ -153,6 +154,7 @@ def step_timing(training: Training, steps: Annotated[int, whole(1, 1000)] = 5) -
 
 
 def _now(training: Training) -> float:
+    # a GPU computes behind: without this the time of one part would count for the next
     if training.device.type == "cuda":
         torch.cuda.synchronize(training.device)
     return time.perf_counter()

@@ -29,11 +29,14 @@ def advance(training: Training, run: Run) -> Iterator[Step]:
     """
     while training.done < training.settings.max_steps and not training.best.exhausted:
         step = training.step()
+        # NaN in the weights stays: no later step can be sound
         if not training.finite():
             run.status = "diverged"
-            run.message = why_diverged(training.history, training.settings, _finite_inputs(training))
+            run.message = why_diverged(training.history, training.settings,
+                                       _finite_inputs(training))
             yield step
             return
+        # without a validation set there is nothing to look at, and nothing to stop early by
         if training.due() and len(training.data.validation.y):
             training.evaluate()
         if training.done == training.settings.max_steps:
@@ -42,6 +45,7 @@ def advance(training: Training, run: Run) -> Iterator[Step]:
         elif training.best.exhausted:
             run.status, run.message = "stopped", stopped_early(training)
         yield step
+    # reached without a step, too: a resumed run may have been over, a run may have no steps
     if training.done < training.settings.max_steps:
         run.status, run.message = "stopped", stopped_early(training)
     else:
@@ -97,6 +101,7 @@ def steps(model: nn.Module, data: Data, settings: Settings,
 
 def _processes() -> OneProcess:
     """Who computes: this process, or all that torchrun has started."""
+    # the loop itself never joins: `processes.together` does, around it
     joined = torch.distributed.is_available() and torch.distributed.is_initialized()
     if not joined or torch.distributed.get_world_size() == 1:
         return OneProcess()
@@ -171,7 +176,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
         raise RecipeError("train(resume=True)", found="no folder",
                           expected="checkpoints=, the folder of the run")
     with torch_errors_explained(settings):
-        own_model = model is not None
+        own_model = model is not None  # `settings` do not describe it: no script, no rewind
         if model is None:
             from recipe_widgets.models import build_model
 
@@ -186,10 +191,12 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
             saved = Checkpointing(checkpoints, training, run, own_model)
             saved.begin(resume)
         for step in advance(training, run):
+            # a run that has ended by itself is not asked: its status stays
             stop = until is not None and run.status == "running" and _says_stop(until, step)
             if saved is not None and (stop or saved.due()):
                 saved.save()
             if stop:
+                # after the checkpoint, which holds the raw weights to go on from
                 training.finish()
                 run.status, run.message = "stopped", f"stopped after step {step.index}"
                 break

@@ -57,7 +57,8 @@ def cross_entropy(output: torch.Tensor, y: torch.Tensor, label_smoothing: float)
 def focal(output: torch.Tensor, y: torch.Tensor, label_smoothing: float) -> torch.Tensor:
     # (1 - p)² with the gamma of 2 of Lin et al. 2017: a sample at p = 0.9 counts a hundredth
     log_p = output.log_softmax(1)
-    each = probabilities(output, y, label_smoothing) * (1 - log_p.exp()) ** 2 * log_p  # (N, K)
+    weight = (1 - log_p.exp()) ** 2  # (N, K)
+    each = probabilities(output, y, label_smoothing) * weight * log_p
     return -each.sum(1).mean()
 
 
@@ -72,6 +73,7 @@ def hinge(output: torch.Tensor, y: torch.Tensor, label_smoothing: float) -> torc
 
 
 def mse(output: torch.Tensor, y: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    # the mean over N · K numbers, as nn.MSELoss takes it
     return F.mse_loss(output, probabilities(output, y, label_smoothing))
 
 

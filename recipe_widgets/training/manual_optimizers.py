@@ -57,7 +57,7 @@ def adagrad(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float,
     """s ← s + g², w ← w - lr·g/(√s + ε): steps only shrink (Duchi et al. 2011)."""
     s = state.setdefault("s", torch.zeros_like(w))
     s.add_(g * g)
-    w.sub_(lr * g / (s.sqrt() + eps))
+    w.sub_(lr * g / (s.sqrt() + eps))  # eps: no division by zero where no gradient ever came
 
 
 def rmsprop(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, alpha: float = 0.99,
@@ -75,6 +75,7 @@ def adadelta(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, rho: 
     """RMSProp whose numerator is the usual size of its own updates, so that units match (Zeiler
     2012); lr 1 is usual.
     """
+    # s: mean square of gradients, d: mean square of updates
     s, d = (state.setdefault(name, torch.zeros_like(w)) for name in ("s", "d"))
     s.mul_(rho).add_((1 - rho) * g * g)
     update = (d + eps).sqrt() / (s + eps).sqrt() * g
@@ -87,8 +88,9 @@ def adam(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, beta1: fl
     """m ← β₁m + (1 - β₁)g, s ← β₂s + (1 - β₂)g², both divided by 1 - βᵗ since they begin at zero
     (the bias correction), w ← w - lr·m̂/(√ŝ + ε) (Kingma & Ba 2015). The first step is lr in size,
     whatever the gradient."""
+    # m: mean gradient, s: mean square of gradients
     m, s = (state.setdefault(name, torch.zeros_like(w)) for name in ("m", "s"))
-    t = state["t"] = state.get("t", 0) + 1
+    t = state["t"] = state.get("t", 0) + 1  # steps, counted from 1
     m.mul_(beta1).add_((1 - beta1) * g)
     s.mul_(beta2).add_((1 - beta2) * g * g)
     w.sub_(lr * (m / (1 - beta1**t)) / ((s / (1 - beta2**t)).sqrt() + eps))
@@ -99,6 +101,7 @@ def normalized(w: torch.Tensor, g: torch.Tensor, state: State, *, lr: float, gam
     """w ← w - lr·g/‖g‖: every tensor moves by lr, on a plateau and at a cliff; with γ, momentum
     of such directions.
     """
+    # one norm for the whole tensor, so the direction stays that of the gradient
     momentum(w, g / (g.norm() + eps), state, lr=lr, gamma=gamma)
 
 
@@ -125,7 +128,9 @@ class ManualOptimizer(torch.optim.Optimizer):
             raise NotImplementedError("rules of one gradient take no closure")
         for group in self.param_groups:
             constants = {name: group[name] for name in self.names}
-            for p in group["params"]:
-                if p.grad is not None:
-                    g = p.grad + group["weight_decay"] * p if group["weight_decay"] else p.grad
-                    self.rule(p, g, self.state[p], lr=group["lr"], **constants)
+            decay = group["weight_decay"]
+            for weight in group["params"]:
+                if weight.grad is None:  # the batch did not reach it
+                    continue
+                gradient = weight.grad + decay * weight if decay else weight.grad
+                self.rule(weight, gradient, self.state[weight], lr=group["lr"], **constants)

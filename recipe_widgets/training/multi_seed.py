@@ -51,20 +51,22 @@ class MultiSeedTraining:
         first = self.members[0]
         self.split, self.device = first.split, first.device
         if shared_batches:
+            # an iterator each, all at the same place: a run that ends leaves the others alone
             for member in self.members:
                 member.batches = BatchIndices(len(self.split.y), settings.batch_size, each[0].seed,
                                               self.device)
         self.runs = [member.new_run() for member in self.members]
         self.stacked = stackable(settings)
-        self._stack = StackedMLP([member.model
-                             for member in self.members], settings) if self.stacked else None
+        self._stack: StackedMLP | None = None
+        if self.stacked:
+            self._stack = StackedMLP([member.model for member in self.members], settings)
         self._varies = varies(settings)
-        self.done = 0
+        self.done = 0  # steps
 
     @property
     def running(self) -> list[int]:
         """Which runs still go on."""
-        return [k for k, run in enumerate(self.runs) if run.status == "running"]
+        return [number for number, run in enumerate(self.runs) if run.status == "running"]
 
     def step(self) -> None:
         """One step of every run that goes on; looks at the validation set when it is due, and
@@ -73,47 +75,50 @@ class MultiSeedTraining:
         if self._stack is not None:
             self._step_at_once(self._stack)
         else:
-            for k in self.running:
-                self.members[k].step()
+            for number in self.running:
+                self.members[number].step()
         self.done += 1
-        for k in self.running:
-            self._look(k)
+        for number in self.running:
+            self._look(number)
 
     def _step_at_once(self, stack: StackedMLP) -> None:
+        # the stack steps all runs, those that have ended too: leaving them out would cost a copy
         index, lr = self.done, self.settings.lr
         if self._varies:
             lr = learning_rate(index, self.settings, self.members[0].batches.steps_per_epoch)
         x, y = self._batch()
-        losses, logits = stack.step(x, y, lr)
+        losses, logits = stack.step(x, y, lr)  # (runs,), (runs, batch, K)
+        # one transfer for all runs; on a GPU none, since waiting would leave it idle
         known = losses.tolist() if self.device.type == "cpu" else [None] * len(losses)
         hits = (logits.argmax(2) == y).float().mean(1) if index % ACCURACY_EVERY == 0 else None
-        for k in self.running:
-            member, loss = self.members[k], known[k]
+        for number in self.running:
+            member, loss = self.members[number], known[number]
             member.done = index + 1
             if loss is None:
-                member.history.append_later("train_loss", index, losses[k])
+                member.history.append_later("train_loss", index, losses[number])
             else:
                 member.loss = loss
                 member.history.append("train_loss", index, loss)
             if self._varies:
                 member.history.append("lr", index, lr)
             if hits is not None:
-                member.history.append_later("train_accuracy", index, hits[k])
+                member.history.append_later("train_accuracy", index, hits[number])
             if loss is None and (hits is not None or index + 1 == self.settings.max_steps):
                 member.loss = member.history.last("train_loss")
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """x (K, B, D) and y (K, B), gathered and normalised in one go."""
-        k = len(self.members)
+        runs = len(self.members)
         if self.shared:
+            # expanded views: every run reads the same memory, nothing is copied
             x, y = self.split.batch(next(self.members[0].batches))
-            return x.flatten(1).expand(k, -1, -1), y.expand(k, -1)
+            return x.flatten(1).expand(runs, -1, -1), y.expand(runs, -1)
         rows = torch.cat([next(member.batches) for member in self.members])
         x, y = self.split.batch(rows)
-        return x.view(k, len(rows) // k, -1), y.view(k, -1)
+        return x.view(runs, len(rows) // runs, -1), y.view(runs, -1)
 
-    def _look(self, k: int) -> None:
-        member, run = self.members[k], self.runs[k]
+    def _look(self, number: int) -> None:
+        member, run = self.members[number], self.runs[number]
         if not (math.isfinite(member.loss) or member.finite()):
             run.status, run.message = "diverged", why_diverged(member.history, member.settings)
             return
@@ -154,13 +159,13 @@ def train_many(data: Data, settings: Settings, seeds: Annotated[Sequence[int], f
         while many.running and many.done < settings.max_steps:
             many.step()
             if until is not None and many.running and _says_stop(until, many):
-                for k in many.running:
-                    many.members[k].finish()
-                    many.runs[k].status, many.runs[
-                        k].message = "stopped", f"stopped after step {many.done - 1}"
-        for k in many.running:  # a run of no steps at all
-            many.runs[k].status = "done"
-        many.finish()
+                for number in many.running:
+                    many.members[number].finish()
+                    run = many.runs[number]
+                    run.status, run.message = "stopped", f"stopped after step {many.done - 1}"
+        for number in many.running:  # a run of no steps at all
+            many.runs[number].status = "done"
+        many.finish()  # before the best weights come: they need memory of their own to go to
         for member, run in zip(many.members, many.runs, strict=True):
             end_with_best(member, run)
         return many.runs

@@ -50,6 +50,9 @@ class OptimizerRow:
     fused: bool = False
 
 
+# What a parameter group holds. The values are read anew whenever a knob moves.
+
+
 def plain_group(settings: Settings) -> dict[str, Any]:
     return {"lr": settings.lr, "weight_decay": settings.weight_decay}
 
@@ -89,24 +92,24 @@ def normalized_gradients(parameters: Iterable[nn.Parameter],
 
 OPTIMIZERS = ChoiceTable("optimizer", [
     OptimizerRow("sgd", torch.optim.SGD, momentum_group, sound_lr=0.1, amplifies=True, fused=True,
-              hint="Simple and hard to beat on images, once its learning rate is tuned."),
-    OptimizerRow("nesterov", torch.optim.SGD, nesterov_group, sound_lr=0.1, amplifies=True, fused=True,
-              hint="SGD whose momentum looks one step ahead (Sutskever et al. 2013)."),
+                 hint="Simple and hard to beat on images, once its learning rate is tuned."),
+    OptimizerRow("nesterov", torch.optim.SGD, nesterov_group, sound_lr=0.1, amplifies=True,
+                 fused=True, hint="SGD whose momentum looks one step ahead (Sutskever et al. 2013)."),
     OptimizerRow("adam", torch.optim.Adam, adam_group, sound_lr=1e-3, fused=True,
-              hint="Steps of about lr for every weight: forgiving, a good first choice at 3e-4."),
+                 hint="Steps of about lr for every weight: forgiving, a good first choice at 3e-4."),
     OptimizerRow("adamw", torch.optim.AdamW, adam_group, sound_lr=1e-3, fused=True,
-              hint="Adam whose weight decay shrinks the weights directly "
-              "(Loshchilov & Hutter 2019)."),
+                 hint="Adam whose weight decay shrinks the weights directly "
+                 "(Loshchilov & Hutter 2019)."),
     OptimizerRow("rmsprop", torch.optim.RMSprop, momentum_group, sound_lr=1e-3, amplifies=True,
-              hint="Adam without bias correction; momentum is added on top (Hinton 2012)."),
+                 hint="Adam without bias correction; momentum is added on top (Hinton 2012)."),
     OptimizerRow("adagrad", torch.optim.Adagrad, plain_group, sound_lr=0.01, momentum=False,
-              hint="Steps only shrink: for sparse features (Duchi et al. 2011)."),
+                 hint="Steps only shrink: for sparse features (Duchi et al. 2011)."),
     OptimizerRow("adadelta", torch.optim.Adadelta, plain_group, sound_lr=1.0, momentum=False,
-              hint="Takes the size of its steps from its past updates; lr 1 is usual "
-              "(Zeiler 2012)."),
-    OptimizerRow("normalized", normalized_gradients, normalized_group, sound_lr=0.01, amplifies=True,
-              hint="Every weight tensor moves by lr, however long its gradient: to look at, not "
-              "to win with."),
+                 hint="Takes the size of its steps from its past updates; lr 1 is usual "
+                 "(Zeiler 2012)."),
+    OptimizerRow("normalized", normalized_gradients, normalized_group, sound_lr=0.01,
+                 amplifies=True, hint="Every weight tensor moves by lr, however long its gradient: to "
+                 "look at, not to win with."),
 ])
 
 
@@ -124,9 +127,10 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: Settings) -> to
     """
     row = OPTIMIZERS[settings.optimizer]
     preload_compiler()
-    weights = list(parameters)
+    weights = list(parameters)  # `model.parameters()` can be gone through only once
     fits_one_kernel = bool(weights) and all(
         p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in weights)
+    # the fused kernels take floats on these devices only
     kernel = {"fused": fits_one_kernel} if row.fused else {}
     group = row.group(settings)
     with user_code("make_optimizer(parameters=)",
@@ -167,6 +171,6 @@ def preload_optimizer() -> None:
     random numbers and gradients stay as they are.
     """
     preload_compiler()
-    weight = nn.Parameter(torch.zeros(1))
+    weight = nn.Parameter(torch.zeros(1))  # zeros: nothing is drawn
     weight.grad = torch.zeros(1)
     torch.optim.SGD([weight], lr=0.1, fused=True).step()

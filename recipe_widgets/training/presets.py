@@ -1,4 +1,6 @@
-"""Settings that are a good start for a data set; `benchmarks/recipes.py` measures what they reach."""
+"""Settings that are a good start for a data set; `benchmarks/recipes.py` measures what they
+reach.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What looks at single steps of a training: see `records.Probe`."""
+"""What measures single steps of a training: see `core.probe.Probe`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -27,9 +27,8 @@ class UpdateRatio:
     @torch.no_grad()
     def before(self, model: nn.Module) -> None:
         weights = self._weights(model)
-        if [(p.shape, p.device, p.dtype) for p in weights] != [(p.shape, p.device, p.dtype)
-                                                               for p in self._before]:
-            self._before = [torch.empty_like(p) for p in weights]
+        if _kinds(weights) != _kinds(self._before):  # the first step, or another model
+            self._before = [torch.empty_like(weight) for weight in weights]
         if weights:
             # the same memory each time: fresh pages cost more than the copy
             torch._foreach_copy_(self._before, weights)
@@ -39,14 +38,20 @@ class UpdateRatio:
               y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
         if not self._before:
             return {}
-        sizes = torch.stack(torch._foreach_norm(self._before))
-        torch._foreach_sub_(self._before, self._weights(model))
+        sizes = torch.stack(torch._foreach_norm(self._before))  # (weight tensors,)
+        torch._foreach_sub_(self._before, self._weights(model))  # now it holds minus the change
+        # a tensor of zeros, such as a zero-initialised head, has no ratio
         ratios = (torch.stack(torch._foreach_norm(self._before)) / sizes)[sizes > 0]
         return {"update_ratio": float(ratios.median())} if len(ratios) else {}
 
     @staticmethod
     def _weights(model: nn.Module) -> list[torch.Tensor]:
+        # biases and norms begin at 0 or 1, so their ratios say nothing
         return [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+
+
+def _kinds(tensors: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+    return [(one.shape, one.device, one.dtype) for one in tensors]
 
 
 class LayerUpdates:
@@ -63,19 +68,19 @@ class LayerUpdates:
 
     @torch.no_grad()
     def before(self, model: nn.Module) -> None:
-        self._before = {name: p.clone() for name, p in self._weights(model)}
+        self._before = {name: weight.clone() for name, weight in self._weights(model)}
 
     @torch.no_grad()
     def after(self, model: nn.Module, logits: torch.Tensor,  # noqa: ARG002
               y: torch.Tensor) -> Mapping[str, float]:  # noqa: ARG002
         found: dict[str, float] = {}
-        for name, p in self._weights(model):
+        for name, weight in self._weights(model):
             layer, old = name.removesuffix(".weight"), self._before[name]
-            if p.grad is not None:
-                found[f"gradient {layer}"] = float(p.grad.norm())
+            if weight.grad is not None:  # a layer that the batch did not reach has none
+                found[f"gradient {layer}"] = float(weight.grad.norm())
             if old.any():
-                found[f"update {layer}"] = float((p - old).norm() / old.norm())
-        self._before = {}
+                found[f"update {layer}"] = float((weight - old).norm() / old.norm())
+        self._before = {}  # a copy of all weights: gone until the next sampled step
         return found
 
     @staticmethod

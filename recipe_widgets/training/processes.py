@@ -43,7 +43,9 @@ def from_first(content: bytes | None) -> bytes | None:
     """The bytes of the first process, on every process."""
     if count() == 1:
         return content
+    # nccl moves tensors on GPUs only
     device = torch.device("cuda") if dist.get_backend() == "nccl" else torch.device("cpu")
+    # the others do not know how much comes: first the length, -1 for nothing
     size = torch.tensor([-1 if content is None else len(content)], device=device)
     dist.broadcast(size, 0)
     if size.item() < 0:
@@ -64,6 +66,7 @@ def together(settings: Settings) -> Iterator[None]:
     Raises:
         RecipeError: more processes than GPUs, or a process that ended before the others.
     """
+    # torchrun sets it for each process that it starts
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
@@ -126,5 +129,6 @@ def _lost(said: str) -> RecipeError:
     return RecipeError(
         "Training in several processes", found=f"one that ended before the others ({said})",
         expected="all to live until the end", mend=
-        "Give the same command with --out and --resume: it goes on from the newest whole checkpoint."
+        "Give the same command with --out and --resume: it goes on from the newest whole "
+        "checkpoint."
     )

@@ -31,6 +31,7 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
     normalised images, so that 1 is what the mean image of each channel gets.
     """
     device = pick_device(settings.device)
+    # own=True: `settings` alone do not tell that it was an autoencoder
     model, data = build_autoencoder(settings, data.shape).to(device).train(), data.to(device)
     optimizer, history = make_optimizer(model.parameters(), settings), History()
     batches = BatchIndices(data.train.size, settings.batch_size, settings.seed, device)
@@ -40,7 +41,7 @@ def train_autoencoder(data: Data, settings: Settings) -> Run:
     for index in range(settings.max_steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(index, settings, batches.steps_per_epoch)
-        x, _ = data.train.batch(next(batches))
+        x, _labels = data.train.batch(next(batches))  # (n, C, H, W)
         loss = nn.functional.mse_loss(model(x), x)
         optimizer.zero_grad()
         loss.backward()
@@ -64,7 +65,7 @@ def reconstruction_error(model: nn.Module, split: Split,
     """Mean squared error per pixel on all of `split`, in eval mode."""
     total = 0.0
     with eval_mode(model):
-        for x, _ in split.batches(batch_size):
+        for x, _labels in split.batches(batch_size):
             with user_code("reconstruction_error(model=)",
                            "a model that gives batches of the split back in their shape"):
                 total += float(nn.functional.mse_loss(model(x), x)) * len(x)
@@ -79,16 +80,20 @@ def encoded(encoder: nn.Module, data: Data, batch_size: Annotated[int, whole(1)]
     encoder: maps batches to (N, D), such as `run.model.encoder`, or a classifier without its head.
     The test set is encoded unseen, into a new, closed vault.
     """
-    device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
+    # an encoder without weights, such as a fixed function, computes on the CPU
+    device = next((weight.device for weight in encoder.parameters()), torch.device("cpu"))
 
     def features(split: Split) -> Samples:
         with eval_mode(encoder), user_code("encoded(encoder=)",
                                            "an encoder that maps the data's batches to features"):
-            found = [encoder(x).flatten(1).float() for x, _ in split.to(device).batches(batch_size)]
+            batches = split.to(device).batches(batch_size)
+            found = [encoder(x).flatten(1).float() for x, _labels in batches]  # (n, D) each
+        # an empty split, such as no validation set, stays one with as many columns
         x = torch.cat(found) if found else torch.empty(0, train.x.shape[1])
         return Samples(x.to(data.device), split.y.to(data.device), split.index, split.origin)
 
     train = features(data.train)
+    # standardised by the training features' mean and std, as all data are
     return assemble(train, features(data.validation), features(data.vault.sealed()), name=data.name,
                     classes=data.classes, source=data.source, licence=data.licence,
                     notes=(*data.notes, "features of an encoder instead of the samples"))

@@ -65,7 +65,7 @@ def halving(at: Progress) -> float:
 
 
 def exponential_decay(at: Progress) -> float:
-    return math.pow(0.01, at.share)
+    return math.pow(0.01, at.share)  # 0.01 ** share
 
 
 def epoch_decay(at: Progress) -> float:
@@ -100,7 +100,8 @@ def one_cycle(at: Progress) -> float:
 SCHEDULES = ChoiceTable("schedule", [
     ScheduleRow("constant", constant, "The same rate from the first step to the last.",
                 needs_length=False),
-    ScheduleRow("step", step_decay, "A tenth after half of the run, a hundredth after three quarters."),
+    ScheduleRow("step", step_decay, "A tenth after half of the run, a hundredth after three "
+                "quarters."),
     ScheduleRow("halve", halving, "Half after each fifth of the run."),
     ScheduleRow("exponential", exponential_decay, "Down to a hundredth at the end, by the same "
                 "share at every step."),
@@ -109,7 +110,8 @@ SCHEDULES = ChoiceTable("schedule", [
     # a run looks at the validation set at its end, too: so its length counts here
     ScheduleRow("plateau", constant, "A tenth whenever the validation loss has stopped getting "
                 "better.", needs_validation=True),
-    ScheduleRow("cosine", cosine_decay, "Half a cosine wave down to zero (Loshchilov & Hutter 2017)."),
+    ScheduleRow("cosine", cosine_decay, "Half a cosine wave down to zero "
+                "(Loshchilov & Hutter 2017)."),
     ScheduleRow("linear", linear_decay, "Straight down to zero."),
     ScheduleRow("onecycle", one_cycle, "Up from lr/25 in 30 % of the run, then down to nearly zero "
                 "(Smith & Topin 2018)."),
@@ -135,6 +137,7 @@ def lr_at(step: Annotated[int, whole(0)], settings: Settings,
 def learning_rate(step: int, settings: Settings, steps_per_epoch: int = 0) -> float:
     """`lr_at` without a look at its arguments: the loop calls it at every step."""
     progress = Progress(step, settings.max_steps, steps_per_epoch)
+    # of 3 steps of warm-up the first has a quarter of the rate, the fourth all of it
     climb = min(1.0, (step + 1) / (settings.warmup + 1))
     return settings.lr * SCHEDULES[settings.schedule].factor(progress) * climb
 
@@ -158,7 +161,7 @@ class Plateau:
                  cut: Annotated[float, real(0, 1)] = 0.1,
                  threshold: Annotated[float, real(0, 1)] = 1e-4) -> None:
         self.patience, self.cut, self.threshold = patience, cut, threshold
-        self.best, self.waited, self.factor = math.inf, 0, 1.0
+        self.best, self.waited, self.factor = math.inf, 0, 1.0  # waited: looks since the best
 
     @validated
     def look(self, loss: Annotated[float, measured]) -> None:
@@ -167,7 +170,7 @@ class Plateau:
             self.best, self.waited = loss, 0
         else:
             self.waited += 1
-        if self.waited > self.patience:
+        if self.waited > self.patience:  # as torch counts: the look after `patience` bad ones
             self.factor, self.waited = self.factor * self.cut, 0
 
     def state_dict(self) -> dict[str, float]:

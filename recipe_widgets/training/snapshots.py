@@ -36,7 +36,7 @@ class Snapshots:
     def __init__(self, most: Annotated[int, whole(0, 2**62)] = MOST_BYTES) -> None:
         self.most, self.every = most, FIRST
         self._kept: list[Training] = []
-        self._next = 0.0  # when the next may be taken
+        self._next = 0.0  # by `time.perf_counter`: when the next may be taken
 
     @property
     def steps(self) -> list[int]:
@@ -51,16 +51,19 @@ class Snapshots:
     def take(self, training: Training) -> bool:
         """Copy it, where one is due: true when it was."""
         now = time.perf_counter()
-        if training.done % self.every or now < self._next or (self._kept and self._kept[-1].done
-                                                              >= training.done):
+        # a run that went back in time passes the steps of its copies a second time
+        taken = bool(self._kept) and self._kept[-1].done >= training.done
+        if training.done % self.every or now < self._next or taken:
             return False
         size = size_of(training)
         if size > self.most:
             return False
-        self._kept.append(frozen(training))
+        self._kept.append(without_history(training))
+        # a copy that took 1 ms is followed by 400 ms without one
         self._next = now + (time.perf_counter() - now) / SHARE
         while self.bytes > self.most:
             self.every *= 2
+            # the first one stays in any case: it is what a walk back begins from
             self._kept = [one for one in self._kept if one.done % self.every == 0] or self._kept[:1]
         return True
 
@@ -74,7 +77,7 @@ class Snapshots:
     @validated
     def copy(self, until: int | None = None) -> Snapshots:
         """For a branch that leaves after `until` steps (None: now): it shares the past."""
-        made = Snapshots()
+        made = Snapshots()  # a list of its own, of the same copies: nobody trains those
         made.every = self.every
         made._kept = [one for one in self._kept if until is None or one.done <= until]
         return made
@@ -89,18 +92,20 @@ def size_of(training: Training) -> int:
     """Bytes of weights, buffers and optimiser state; of the averaged and the best weights, where
     there are any, too.
     """
-    models = [training.model
-              ] if training.average is None else [training.model, training.average.model]
-    tensors = [t for model in models for t in (*model.parameters(), *model.buffers())]
+    models = [training.model]
+    if training.average is not None:
+        models.append(training.average.model)
+    tensors = [one for model in models for one in (*model.parameters(), *model.buffers())]
     tensors += (training.best.weights or {}).values()
+    # such as momentum, and Adam's two averages, for each weight tensor
     tensors += [
-        v for state in training.optimizer.state.values() for v in state.values()
-        if isinstance(v, torch.Tensor)
+        value for state in training.optimizer.state.values() for value in state.values()
+        if isinstance(value, torch.Tensor)
     ]
-    return sum(t.numel() * t.element_size() for t in tensors)
+    return sum(one.numel() * one.element_size() for one in tensors)
 
 
-def frozen(training: Training) -> Training:
+def without_history(training: Training) -> Training:
     """A copy without the numbers, which the run has anyway."""
     history, training.history = training.history, History()
     try:
@@ -121,9 +126,9 @@ class Rewind:
     @validated
     def __init__(self, run: Run, step: Annotated[int, unchecked]) -> None:
         given: Any = step  # whatever a reader hands in
-        if isinstance(
-                given,
-                bool) or not isinstance(given, numbers.Integral) or not 0 <= step <= run.steps_done:
+        # True is a whole number to Python, and no step to anyone
+        is_whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
+        if not is_whole or not 0 <= step <= run.steps_done:
             raise RecipeError("run.at(step)", found=repr(step),
                               expected=f"a whole number from 0 to {run.steps_done} steps")
         if run.own:
@@ -139,7 +144,7 @@ class Rewind:
         self.step, self._was = int(step), run
         kept = run.snapshots.before(self.step) if isinstance(run.snapshots, Snapshots) else None
         if kept is not None:
-            self.training = fork(kept)
+            self.training = fork(kept)  # the snapshot itself stays where it is
             self.training.history = run.history.until(kept.done)
         else:
             model = build_model(run.settings, run.data.shape, run.data.num_classes)
@@ -148,8 +153,8 @@ class Rewind:
         self.training.loss = self.training.history.last("train_loss")
         self.run = self.training.new_run()
         self.run.settings = run.settings
-        self.run.threads[:] = [(at, count) for at, count in run.threads if at <= self.step
-                               ] or self.run.threads
+        noted = [(at, count) for at, count in run.threads if at <= self.step]
+        self.run.threads[:] = noted or self.run.threads
         self.run.changes = [(at, copy.copy(knobs)) for at, knobs in run.changes if at < self.first]
 
     def walk(self, set_threads: Callable[[int], None] = torch.set_num_threads) -> Iterator[float]:
@@ -175,10 +180,11 @@ class Rewind:
     def _compare(self) -> None:
         if not self.step:
             return
-        was, now = self._was.history.series("train_loss")[
-            self.step - 1], self.training.history.series("train_loss")[-1]
-        if not math.isclose(was, now, rel_tol=1e-3, abs_tol=1e-6) and not (math.isnan(was)
-                                                                           and math.isnan(now)):
+        was = self._was.history.series("train_loss")[self.step - 1]
+        now = self.training.history.series("train_loss")[-1]
+        # other threads or another machine round otherwise; another model is off by far more
+        same = math.isclose(was, now, rel_tol=1e-3, abs_tol=1e-6)
+        if not same and not (math.isnan(was) and math.isnan(now)):
             raise RecipeError(
                 "run.at(step)", found=f"a loss of {now:.4g}, on record {was:.4g}",
                 expected="the same",

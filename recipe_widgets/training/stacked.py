@@ -32,10 +32,14 @@ def stackable(settings: Settings) -> bool:
     """Whether these settings describe what `StackedMLP` computes; everything else trains one model
     after the other.
     """
-    return (settings.model == "linear" or (settings.model == "mlp" and settings.activation in DERIVATIVES
-                                           and settings.norm == "none")) \
-        and settings.optimizer != "normalized" and settings.augment == "none" and settings.precision == "float32" \
-        and not settings.ema and settings.schedule != "plateau" and settings.loss == "cross_entropy"
+    plain_mlp = settings.model == "mlp" and settings.activation in DERIVATIVES \
+        and settings.norm == "none"
+    plain_update = settings.optimizer != "normalized" and settings.schedule != "plateau" \
+        and not settings.ema
+    # the gradient of the loss is written out for cross-entropy only
+    plain_batch = settings.augment == "none" and settings.precision == "float32" \
+        and settings.loss == "cross_entropy"
+    return (settings.model == "linear" or plain_mlp) and plain_update and plain_batch
 
 
 class StackedLinear:
@@ -75,15 +79,15 @@ class StackedMLP:
 
     def __init__(self, models: Sequence[nn.Module], settings: Settings) -> None:
         self.settings, self.models = settings, models
-        linears = [[layer
-                    for layer in model.modules()
-                    if isinstance(layer, nn.Linear)]
+        linears = [[layer for layer in model.modules() if isinstance(layer, nn.Linear)]
                    for model in models]
+        # one row per layer, with that layer of every model
         self.layers = [StackedLinear(row) for row in zip(*linears, strict=True)]
         drops = [
             next((m for m in model.modules() if isinstance(m, Dropout)), None) for model in models
         ]
         self.drops = [drop for drop in drops if drop is not None]
+        # plain SGD needs no optimiser: the update is one addition per layer
         self.plain = settings.optimizer == "sgd" and not settings.clip_norm
         self.weights = [
             nn.Parameter(part, requires_grad=False)
@@ -102,12 +106,13 @@ class StackedMLP:
         hits = logp.gather(2, y[:, :, None]).squeeze(2)
         smooth, (_, batch, classes) = self.settings.label_smoothing, logits.shape
         losses = -hits.mean(1)
+        # gradient of the mean cross-entropy by the logits: (soft-max - targets) / batch
         d = logp.exp_()
         if smooth:
             losses = (1 - smooth) * losses - smooth * logits.log_softmax(2).mean((1, 2))
             d.sub_(smooth / classes)
-        d.scatter_add_(2, y[:, :, None],
-                       y.new_full((1, 1, 1), 0, dtype=d.dtype).sub_(1 - smooth).expand(*y.shape, 1))
+        minus_one = y.new_full((1, 1, 1), smooth - 1, dtype=d.dtype)  # a view for every sample
+        d.scatter_add_(2, y[:, :, None], minus_one.expand(*y.shape, 1))
         self._backward(inputs, outs, masks, d.div_(batch))
         self._update(lr)
         return losses, logits
@@ -135,11 +140,12 @@ class StackedMLP:
                   masks: list[torch.Tensor], d: torch.Tensor) -> None:
         """d: (K, B, C), the losses' gradient by the logits."""
         behind = DERIVATIVES.get(self.settings.activation, DERIVATIVES["identity"])[1]
-        keep, decay = (self.settings.momentum, self.settings.weight_decay) if self.plain else (0.0,
-                                                                                               0.0)
+        keep, decay = 0.0, 0.0  # with an optimiser, `motion` holds the bare gradient
+        if self.plain:
+            keep, decay = self.settings.momentum, self.settings.weight_decay
         for at in range(len(self.layers) - 1, -1, -1):
             layer, here = self.layers[at], d
-            if at:
+            if at:  # the input of the first layer needs no gradient
                 d = torch.bmm(here, layer.w.transpose(1, 2))
                 d = behind(d.mul_(masks[at - 1]) if masks else d, outs[at - 1])
             layer.accumulate(inputs[at], here, keep, decay)
@@ -160,7 +166,7 @@ class StackedMLP:
     def _clip(self, clip_norm: float) -> None:
         """Each model's whole gradient to at most `clip_norm`, as `clip_grad_norm_` does for one."""
         grads = [part for layer in self.layers for part in (layer.motion, layer.b_motion)]
-        norm = torch.stack([grad.square().sum((1, 2)) for grad in grads]).sum(0).sqrt_()
+        norm = torch.stack([grad.square().sum((1, 2)) for grad in grads]).sum(0).sqrt_()  # (K,)
         share = (clip_norm / (norm + 1e-6)).clamp_(max=1.0).view(-1, 1, 1)
         for grad in grads:
             grad.mul_(share)
@@ -168,5 +174,5 @@ class StackedMLP:
     def detach(self) -> None:
         """Give every model memory of its own again, in the usual layout."""
         for model in self.models:
-            for p in model.parameters():
-                p.data = p.data.contiguous().clone()
+            for weight in model.parameters():
+                weight.data = weight.data.contiguous().clone()

@@ -24,10 +24,12 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 @validated
-def explain_torch_error(error: BaseException, settings: Settings | None = None) -> RecipeError | None:
+def explain_torch_error(error: BaseException,
+                        settings: Settings | None = None) -> RecipeError | None:
     """The `RecipeError` for an error that a reader can mend: too little memory, BatchNorm on one
     value; else None.
     """
+    # torch's texts go on for pages: the first line says it
     said = (str(error).strip().splitlines() or [""])[0][:200] or type(error).__name__
     if out_of_memory(error):
         wanted = "" if settings is None else (
@@ -47,8 +49,8 @@ def explain_torch_error(error: BaseException, settings: Settings | None = None) 
 @validated
 @contextlib.contextmanager
 def torch_errors_explained(settings: Settings | None = None) -> Iterator[None]:
-    """Turns the errors of `explain_torch_error` into that `RecipeError`, and lets go of what the failed
-    call held.
+    """Turns the errors of `explain_torch_error` into that `RecipeError`, and lets go of what the
+    failed call held.
     """
     try:
         yield

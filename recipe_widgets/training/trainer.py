@@ -93,12 +93,12 @@ class Training:
         check_data("Training(data=)", data)
         self.device = pick_device(settings.device)
         self.probes = self._sound_probes(probes)
-        self.model = model.to(self.device).train()
+        self.model = model.to(self.device).train()  # in place: the reader's module itself
         self.data = data.to(self.device)
         self.split = self.data.train
         if len(self.split.y) == 0:
             raise RecipeError("Training data", found="no samples", expected="at least one")
-        self.history = History()
+        self.history = History()  # columns of numbers by step
         self.batches = BatchIndices(len(self.split.y), settings.batch_size, settings.seed,
                                     self.device)
         self.optimizer = make_optimizer(model.parameters(), settings)
@@ -183,13 +183,14 @@ class Training:
             output = self.forward(x)
         with _LOSS:
             loss = self.loss_of(output, targets)
-            self.optimizer.zero_grad()
+            self.optimizer.zero_grad()  # after the forward pass: its memory is free until here
             self.processes.backward(loss)
         self._before_update(index)
         self.optimizer.step()
         if self.average is not None:
             self.average.update()
         self.done = index + 1
+        # after the update: waiting for the numbers holds nothing up
         mean = self._record(index, loss.detach(), output.detach(), y)
         for probe in probes:
             for name, value in probe.after(self.model, output.detach(), y).items():
@@ -222,11 +223,12 @@ class Training:
     def _before_update(self, index: int) -> None:
         if self._varies:
             lr = learning_rate(index, self.settings, self.batches.steps_per_epoch)
+            # after warm-up and schedule, so that a cut holds whatever they do
             lr *= self.plateau.factor if self.plateau is not None else 1.0
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
             self.history.append("lr", index, lr)
-        if self.settings.clip_norm:
+        if self.settings.clip_norm:  # over all weights together (Pascanu et al. 2013)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
 
     def _record(self, index: int, loss: torch.Tensor, output: torch.Tensor,
@@ -235,6 +237,7 @@ class Training:
         counts = index % ACCURACY_EVERY == 0
         with _MODEL:
             hits = (output.argmax(1) == y).sum() if counts else None
+        # `y` are the images' own labels, also where the loss aimed at mixed ones
         loss, accuracy = self.processes.whole_batch(loss, hits, len(y))
         if self._at_once:
             self.loss = loss.item()
@@ -270,7 +273,7 @@ class Training:
         """Look at the validation set and write `val_loss` and `val_accuracy` of the newest step."""
         from recipe_widgets.training.validation import stratified_subset
 
-        if self._validation_subset is None:
+        if self._validation_subset is None:  # chosen once: curves compare the same samples
             self._validation_subset = stratified_subset(self.data.validation,
                                                         self.settings.eval_samples)
         result = self.processes.evaluate(self.judged, self._validation_subset,

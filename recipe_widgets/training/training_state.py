@@ -25,6 +25,7 @@ def state_of(training: Training, run: Run, own_model: bool = False) -> dict[str,
     `own_model` the global generators too: a reader's own layers draw there.
     """
     history = training.history
+    # lists and tensors only: `weights_only=True` refuses tuples of our own and arrays
     return {
         "settings": training.settings.to_dict(),
         "done": training.done,
@@ -53,6 +54,7 @@ def restore(training: Training, run: Run, state: dict[str, Any]) -> None:
     _same_model(training.model, state["parts"]["model"])
     for name, part in parts.items():
         part.load_state_dict(state["parts"][name])
+    # after the parts: an iterator that goes on with its epoch shuffles, which draws
     set_generators(training, state["generators"])
     _set_global(state["global"])
     _refill(training.history, state["history"])
@@ -92,7 +94,8 @@ def generators(training: Training) -> dict[str, torch.Generator]:
         for layer, inner in module.named_modules():
             for attribute, value in vars(inner).items():
                 if isinstance(value, torch.Generator) and not _stands_in(value, found):
-                    found[".".join(n for n in (part, layer, attribute) if n)] = value
+                    name = ".".join(word for word in (part, layer, attribute) if word)
+                    found[name] = value
     return found
 
 
@@ -112,6 +115,7 @@ def generator_states(training: Training) -> dict[str, torch.Tensor]:
 
 def set_generators(training: Training, states: dict[str, torch.Tensor]) -> None:
     for name, one in generators(training).items():
+        # a reader's own model may have got a generator since: it keeps its state
         if name in states:
             one.set_state(states[name])
 
@@ -133,6 +137,7 @@ def _set_global(states: dict[str, torch.Tensor]) -> None:
 def _same_model(model: nn.Module, saved: dict[str, torch.Tensor]) -> None:
     mine, theirs = _shapes(model.state_dict()), _shapes(saved)
     if mine != theirs:
+        # the first in the alphabet stands for all
         odd = sorted(set(mine.items()) ^ set(theirs.items()))[0][0]
         raise RecipeError("Resuming a run",
                           found=f"weights {odd!r} of shape {theirs.get(odd, 'none')}",
@@ -152,6 +157,7 @@ def _refill(history: History, columns: dict[str, list[torch.Tensor]]) -> None:
 
 
 def _note_threads(run: Run, saved: list[list[int]], done: int) -> None:
+    # the machine that goes on may have another number of threads: noted from this step on
     now = run.threads[-1][1] if run.threads else torch.get_num_threads()
     run.threads[:] = [cast("tuple[int, int]", tuple(pair)) for pair in saved]
     if not run.threads or run.threads[-1][1] != now:

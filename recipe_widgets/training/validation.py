@@ -18,8 +18,9 @@ from recipe_widgets.training.torch_errors import torch_errors_explained
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-_THEIRS = user_code("evaluate(model=, loss_fn=)", "a model that maps batches of the split to outputs "
-                    "(N, K), and a loss (output, y) that gives one number")
+_THEIRS = user_code("evaluate(model=, loss_fn=)",
+                    "a model that maps batches of the split to outputs (N, K), and a loss (output, "
+                    "y) that gives one number")
 
 
 class Evaluation(NamedTuple):
@@ -39,6 +40,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
     """`model` in eval mode and without gradients; afterwards each of its modules is back in the
     mode it had.
     """
+    # one by one: a reader may have put BatchNorm in eval mode inside a model that trains
     modes = [(module, module.training) for module in model.modules()]
     try:
         model.eval()
@@ -67,8 +69,9 @@ def evaluate(model: nn.Module, split: Annotated[Split, unchecked],
                           mend="Make one with Data.from_arrays(x, y).")
     if len(split.y) == 0:
         raise RecipeError(f"Split {split.name!r}", found="no samples", expected="at least one")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     split = split.to(device)
+    # summed on the device, so that a GPU is waited for once; MPS knows no float64
     loss = torch.zeros((), dtype=torch.float64 if device.type != "mps" else torch.float32,
                        device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
@@ -78,8 +81,8 @@ def evaluate(model: nn.Module, split: Annotated[Split, unchecked],
                 output = model(x)  # (n, K)
                 loss += loss_fn(output, y) * len(y)
                 correct += (output.argmax(1) == y).sum()
-    n = len(split.y)
-    return Evaluation(float(loss) / n, int(correct) / n, n)
+    samples = len(split.y)
+    return Evaluation(float(loss) / samples, int(correct) / samples, samples)
 
 
 def stratified_subset(split: Split, samples: int | None) -> Split:
@@ -89,6 +92,7 @@ def stratified_subset(split: Split, samples: int | None) -> Split:
     rows = subset_rows(split, samples)
     if rows is None:
         return split
+    # kept with the split, by number of samples: every run looks at the same ones
     looks: dict[int, Split] = split.__dict__.setdefault("_looks", {})
     if len(rows) not in looks:
         looks[len(rows)] = Split(split.samples.take(rows), split.name, split.mean, split.std)
@@ -99,5 +103,6 @@ def subset_rows(split: Split, samples: int | None) -> torch.Tensor | None:
     """Which samples `stratified_subset` takes, (samples,) int64; None: all of them."""
     if not samples or samples >= split.size:
         return None
-    rows, _ = stratified(split.y, samples, generator(0, "split"))
+    # from seed 0, not the run's: curves of runs from other seeds are of the same samples
+    rows, _rest = stratified(split.y, samples, generator(0, "split"))
     return rows

@@ -21,7 +21,8 @@ from recipe_widgets.data import Split
 def newest_share(decay: float | None, updates: int) -> float:
     """How much the newest weights count, after so many updates. decay: None for the plain mean."""
     if decay is None or not updates:
-        return 1.0 / (updates + 1)
+        return 1.0 / (updates + 1)  # the mean of n + 1 numbers, from that of n
+    # as in TensorFlow's ExponentialMovingAverage: a long memory needs a past to remember
     return 1.0 - min(decay, (1 + updates) / (10 + updates))
 
 
@@ -30,14 +31,16 @@ def blend(average: nn.Module, model: nn.Module, share: float, buffer_share: floa
     """Move the weights of `average` towards those of `model` by a share of the way, its buffers by
     another. Whole numbers, such as counters, are copied.
     """
-    for mine, theirs, part in ((list(average.parameters()), list(model.parameters()), share),
-                               (list(average.buffers()), list(model.buffers()), buffer_share)):
-        floats = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
+    for means, newest, part in ((list(average.parameters()), list(model.parameters()), share),
+                                (list(average.buffers()), list(model.buffers()), buffer_share)):
+        pairs = list(zip(means, newest, strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
         if floats:
-            torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], part)
-        for a, b in zip(mine, theirs, strict=True):
-            if not a.is_floating_point():
-                a.copy_(b)
+            # one kernel for all tensors: mean ← mean + part · (new - mean)
+            torch._foreach_lerp_([mean for mean, _ in floats], [new for _, new in floats], part)
+        for mean, new in pairs:
+            if not mean.is_floating_point():
+                mean.copy_(new)
 
 
 class WeightAverage:
