@@ -142,6 +142,7 @@ def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
     history = [run.settings_at(at) for at in (0, *(at for at, _ in run.changes))]
     parts = [
         _head(run, data, beside, elsewhere),
+        Part({"import copy": "import copy" if run.settings.ema else ""}),
         _settings(run, history),
         _model(run.settings, data),
         _optimizer(run.settings),
@@ -153,6 +154,7 @@ def text_of(run: Run, data: Data, beside: str, elsewhere: str) -> str:
     ]
     # each name is in one part only; `fill` raises where one is missing
     blocks = {name: text for part in parts for name, text in part.blocks.items()}
+    blocks["change"] = fill(template.CHANGE, blocks) if _changes(run) else ""
     blocks["functions"] = _apart(sources([one for part in parts for one in part.functions]))
     return spaced(fill(template.SCRIPT, blocks))
 
@@ -172,7 +174,7 @@ def _apart(texts: Iterable[str]) -> str:
 
 
 def _head(run: Run, data: Data, beside: str, elsewhere: str) -> Part:
-    s, split = run.settings, data.train
+    s, split, changes = run.settings, data.train, _changes(run)
     # each stream has a generator of its own, seeded by its name and `settings.seed`
     streams: list[Stream] = ["init", "batches", "dropout", "augmentation"]
     seeds = [str(generator(s.seed, stream).initial_seed()) for stream in streams]
@@ -186,7 +188,10 @@ def _head(run: Run, data: Data, beside: str, elsewhere: str) -> Part:
         "notes": "\n".join(_notes(run)),
         "steps": str(run.steps_done),
         "seeds": f"{', '.join(stream.upper() for stream in streams)} = {', '.join(seeds)}  # seeds",
-        "changes": str(_changes(run)),
+        "changes": f"CHANGES = {changes}  # after so many steps, these knobs are changed"
+                   if changes else "",
+        "apply changes": "if step in CHANGES:\n    change(CHANGES[step])" if changes else "",
+        "no loss": "" if run.steps_done else "loss = torch.tensor(math.nan)  # no steps",
         "threads": str(dict(run.threads)),
         "file": repr(beside),
         "elsewhere": f"file = file if file.exists() else Path({elsewhere!r})" if elsewhere else "",

@@ -17,7 +17,7 @@ Needs torch, numpy, and the data beside it: <<beside>>
 <<notes>>
 """
 
-import copy
+<<import copy>>
 import math
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ from torch.nn import functional as F
 STEPS = <<steps>>
 <<seeds>>
 settings = SimpleNamespace(<<settings>>)
-CHANGES = <<changes>>  # after so many steps, these knobs are changed
+<<changes>>
 THREADS = <<threads>>  # sums of floats depend on their number in the last digits
 
 file = Path(__file__).resolve() if "__file__" in globals() else Path("script.py")
@@ -71,25 +71,14 @@ optimizer = <<optimizer>>
 <<plateau>>
 
 
-def change(changes):
-    <<augmentation begins>>
-    vars(settings).update(changes)
-    for group in optimizer.param_groups:
-        group.update(<<group>>(settings))
-    <<new plateau>>
-    for layer in model.modules():
-        if type(layer).__name__ == "Dropout":
-            layer.p = settings.dropout
-
-
-loss = torch.tensor(math.nan)  # before the first step
+<<change>>
+<<no loss>>
 shuffle, order, at = torch.Generator().manual_seed(BATCHES), None, 0
 model.train()
 for step in range(STEPS):
     if step in THREADS:
         torch.set_num_threads(THREADS[step])
-    if step in CHANGES:
-        change(CHANGES[step])
+    <<apply changes>>
     size = min(settings.batch_size, len(y_train))
     if order is None or at + size > len(y_train):  # a new epoch; what is left over is dropped
         order, at = torch.randperm(len(y_train), generator=shuffle), 0
@@ -118,6 +107,18 @@ print(f"last training loss {loss.item()}")
 '''
 
 # Blocks that a script may hold; `<<...>>` in them are filled in, too.
+# Where the run changed knobs on the way.
+CHANGE = '''\
+def change(changes):
+    <<augmentation begins>>
+    vars(settings).update(changes)
+    for group in optimizer.param_groups:
+        group.update(<<group>>(settings))
+    <<new plateau>>
+    for layer in model.modules():
+        if type(layer).__name__ == "Dropout":
+            layer.p = settings.dropout
+'''
 # `at` has the attributes of `schedules.Progress`, which the schedules' functions read.
 LEARNING_RATE = '''\
 def lr_at(step):

@@ -79,10 +79,13 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     random numbers.
     """
     seen: list[LayerStatistics] = []
-    layers: list[tuple[str, Any]] = list(model.named_modules())
+    layers = list(model.named_modules())
     # a model without activations, such as a linear one, shows its weighted layers instead
-    parts = [(name, layer) for name, layer in layers if isinstance(layer, ACTIVE)] or [
-        (name, layer) for name, layer in layers if isinstance(layer, (nn.Linear, nn.Conv2d))]
+    parts: list[tuple[str, nn.Module]] = [
+        (name, layer) for name, layer in layers if isinstance(layer, ACTIVE)]
+    if not parts:
+        parts = [(name, layer) for name, layer in layers
+                 if isinstance(layer, (nn.Linear, nn.Conv2d))]
 
     def watch(name: str) -> Any:
         return lambda layer, _, out: seen.append(_layer(name, layer, out))

@@ -86,7 +86,8 @@ def test_the_script_ends_with_the_same_loss(trained: list[tuple[Run, Path, float
     assert number == pytest.approx(run.history.last("train_loss"), rel=1e-6)
     text = script.read_text()
     assert "recipe_widgets" not in text
-    assert len(text.splitlines()) < 150
+    # those after the tenth hold augmentations and the like, function by function
+    assert len(text.splitlines()) < (150 if session < 10 else 350)
 
 
 @pytest.fixture(scope="module")
