@@ -38,6 +38,7 @@ from recipe_widgets.plots.figures import (
 )
 from recipe_widgets.plots.picture import Picture
 from recipe_widgets.rules.dead_units import DEAD_SHARE
+from recipe_widgets.rules.divergence import no_number_from
 from recipe_widgets.rules.gradient_check import WRONG
 from recipe_widgets.rules.saturation import SATURATED_SHARE
 from recipe_widgets.rules.statistics import smooth
@@ -262,7 +263,7 @@ def _draw_curve(result: CheckResult) -> Picture:
         axes.axvline(step, color=ORANGE, linestyle=":", label=None if number else "jump")
     wrong = np.flatnonzero(~np.isfinite(loss))
     if len(wrong):
-        threshold_line(axes, float(wrong[0]), f"no number from step {wrong[0]} on")
+        threshold_line(axes, float(wrong[0]), no_number_from(int(wrong[0])))
     axes.set(xlabel="step", ylabel="training loss")
     legend(axes)
     if beside:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.divergence import no_number_from
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.statistics import CurveFacts, curve_facts, jumps
 from recipe_widgets.rules.texts import CS231N_BABYSITTING
@@ -57,7 +58,7 @@ def curve_shape(rule: Rule[LossCurve], curve: LossCurve) -> CheckResult:
     details = {"train_loss": values, "jumps": jumps(values[:seen.bad])}
     if seen.bad is not None:
         return rule.fails(
-            f"the loss is no number from step {seen.bad} on", measured=seen.bad, expected="finite",
+            f"the loss is {no_number_from(seen.bad)}", measured=seen.bad, expected="finite",
             advice="A lower learning rate, or look for log(0), 0/0 and NaN in the inputs.",
             details={**details, "shape": "not a number"})
     if seen.n < FEWEST_STEPS:

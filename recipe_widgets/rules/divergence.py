@@ -9,9 +9,9 @@ HIGH_MOMENTUM = 0.97
 USUAL_MOMENTUM, USUAL_WEIGHT_DECAY = 0.9, 0.0001
 
 
-def first_bad_index(losses: list[float]) -> int | None:
-    """Where the first loss stands that is NaN or infinite; None where all are numbers."""
-    return next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), None)
+def no_number_from(step: int) -> str:
+    """How rules and pictures of a curve say it, in mid-sentence. step: the first without one."""
+    return f"no number from step {step} on"
 
 
 def what_happened(loss: float, step: int) -> str:

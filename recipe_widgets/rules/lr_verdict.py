@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.curve_shape import FEWEST_STEPS, NO_FALL, ROSE
+from recipe_widgets.rules.divergence import no_number_from
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.statistics import Array, CurveFacts, curve_facts
 from recipe_widgets.rules.texts import CS231N_BABYSITTING
@@ -85,7 +86,7 @@ def _verdict(seen: CurveFacts, ratio: Array, falls: bool) -> tuple[Verdict, str]
     if seen.bad == 0:
         return "unknown", "the loss is no number before any update, so the rate is not to blame"
     if seen.bad is not None:
-        return "too high", f"the loss is no number from step {seen.bad} on"
+        return "too high", f"the loss is {no_number_from(seen.bad)}"
     if seen.n < FEWEST_STEPS:
         return "unknown", f"{seen.n} steps are too few"
     if not falls:

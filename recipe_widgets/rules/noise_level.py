@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.curve_shape import FEWEST_STEPS
+from recipe_widgets.rules.divergence import no_number_from
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.statistics import curve_facts
 
@@ -41,7 +42,7 @@ def noise_level(rule: Rule[BatchLosses], batches: BatchLosses) -> CheckResult:
     values = np.asarray(batches.loss, np.float64).ravel()
     seen = curve_facts(values)
     if seen.bad is not None:
-        return rule.cannot_tell(f"the loss is no number from step {seen.bad} on")
+        return rule.cannot_tell(f"the loss is {no_number_from(seen.bad)}")
     if seen.n < FEWEST_STEPS:
         return rule.cannot_tell(f"{seen.n} steps are too few")
     share = seen.noise / max(abs(seen.left), 1e-12)  # noise / level of the end
