@@ -43,7 +43,7 @@ def test_every_knob_has_a_widget_that_trains_with_its_value(panel: LivePanel) ->
         "model": "linear", "width": 32, "depth": 2, "activation": "tanh", "init": "he", "norm":
         "batch", "optimizer": "adam", "weight_decay": 1e-3, "schedule": "cosine", "warmup": 10,
         "clip_norm": 1.0, "ema": 0.95, "augment": ("crop", "flip"), "augment_strength": 0.5,
-        "label_smoothing": 0.1, "max_steps": 80, "seed": 3
+        "loss": "focal", "label_smoothing": 0.1, "max_steps": 80, "seed": 3
     }
     assert set(values) | {"lr", "batch_size", "dropout", "momentum"} == set(panel.sliders)
     for name, value in values.items():

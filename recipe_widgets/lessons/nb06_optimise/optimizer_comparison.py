@@ -30,7 +30,7 @@ from recipe_widgets.training import manual_optimizers as by_hand
 from recipe_widgets.training.manual_optimizers import ManualOptimizer
 
 # A rule written by hand, its constants, and PyTorch's own class with the same ones.
-TWINS: dict[str, tuple[by_hand.Rule, dict[str, float], Any]] = {
+TWINS: dict[str, tuple[by_hand.UpdateRule, dict[str, float], Any]] = {
     "sgd": (by_hand.sgd, {},
             lambda params, lr: torch.optim.SGD(params, lr)),
     "momentum": (by_hand.momentum, {"gamma": 0.9},

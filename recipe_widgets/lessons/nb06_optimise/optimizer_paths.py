@@ -92,7 +92,7 @@ SURFACES: dict[str, Callable[[float], Surface]] = {
 }
 
 
-def rule(name: str, gamma: float = 0.9) -> tuple[by_hand.Rule, dict[str, float]]:
+def rule(name: str, gamma: float = 0.9) -> tuple[by_hand.UpdateRule, dict[str, float]]:
     """A rule written by hand, and its constants: gamma is that of momentum, and Adam's first
     beta.
     """
@@ -108,7 +108,7 @@ def rule(name: str, gamma: float = 0.9) -> tuple[by_hand.Rule, dict[str, float]]
     }
     if name not in constants:
         raise RecipeError("Optimiser", found=repr(name), expected="one of " + ", ".join(constants))
-    found: by_hand.Rule = getattr(by_hand, name)
+    found: by_hand.UpdateRule = getattr(by_hand, name)
     return found, constants[name]
 
 
