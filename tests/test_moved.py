@@ -37,7 +37,7 @@ from recipe_widgets.lessons import squeeze as lesson; lesson.gains
 from recipe_widgets.lessons import compare, show_batch, your_own as lesson; lesson.SCRIPT
 from recipe_widgets.records import Settings
 from recipe_widgets.records.settings import Settings
-from recipe_widgets.judge import curves
+from recipe_widgets.judge import timing
 from recipe_widgets.recipes import recipe, recipe_names
 from recipe_widgets.watch.plugin import recipe_watch
 """.strip().splitlines()
