@@ -240,5 +240,6 @@ def _series(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     if not isinstance(values, list | np.ndarray) or not all(
             isinstance(one, int | float) for one in values):
         return np.zeros(0)
-    numbers = np.asarray(values, dtype=float)
-    return numbers[np.isfinite(numbers)]
+    numbers: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(values, dtype=np.float64)
+    finite: np.ndarray[Any, np.dtype[np.float64]] = numbers[np.isfinite(numbers)]
+    return finite

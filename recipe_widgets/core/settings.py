@@ -97,6 +97,10 @@ def _refuses_unknown_knobs(made: type) -> None:
     made.__init__ = checked  # type: ignore[misc]
 
 
+# optimisers whose first beta is `momentum`; the table in training/optimizers.py is held against it
+MOMENTUM_IS_BETA = ("adam", "adamw")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of one training run.
@@ -206,8 +210,8 @@ class Settings:
         for item in fields(self):
             value = _checked(item.name, getattr(self, item.name), item.metadata["knob"])
             object.__setattr__(self, item.name, value)  # the dataclass is frozen
-        # Adam divides by 1 - beta1 at its first step
-        if self.momentum == 1.0 and self.optimizer in ("adam", "adamw"):
+        # such an optimiser divides by 1 - beta1 at its first step
+        if self.momentum == 1.0 and self.optimizer in MOMENTUM_IS_BETA:
             raise RecipeError("Settings.momentum", found=1.0,
                               expected=f"less than 1 under {self.optimizer}",
                               mend="Try momentum=0.9, Adam's usual first beta.")

@@ -73,6 +73,7 @@ def slider_stops(name: str, value: float) -> list[tuple[str, float]]:
     knob = Settings.knob(name)
     if knob.scale == "log2":
         return [(f"{size:,} {knob.unit}", size) for size in powers_of_two(name, int(value))]
+    assert knob.scale == "log", f"{name} has a linear slider, without stops"
     low, high = round(math.log10(knob.low or LOWEST_STOP)), round(math.log10(knob.high or 1.0))
     decades = range(low, high + 1)
     stops = {0.0, *(float(f"{digit}e{power}") for power in decades for digit in (1, 3)), value}

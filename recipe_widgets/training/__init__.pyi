@@ -4,7 +4,7 @@ from .changes import change_settings as change_settings
 from .changes import cold_knobs as cold_knobs
 from .changes import fork as fork
 from .changes import replay as replay
-from .checkpoints import Checkpoints as Checkpoints
+from .checkpoint_files import Checkpoints as Checkpoints
 from .device import describe_device as describe_device
 from .device import pick_device as pick_device
 from .early_stopping import BestEvaluation as BestEvaluation

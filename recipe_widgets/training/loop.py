@@ -186,7 +186,7 @@ def train(data: Data, settings: Settings, model: nn.Module | None = None, *,
         run.own = own_model or loss_fn is not None
         saved = None
         if checkpoints is not None:
-            from recipe_widgets.training.checkpointing import Checkpointing
+            from recipe_widgets.training.resuming import Checkpointing
 
             saved = Checkpointing(checkpoints, training, run, own_model)
             saved.begin(resume)

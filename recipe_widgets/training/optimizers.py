@@ -1,7 +1,8 @@
 """The table of optimisers: one row holds all that the package knows of one.
 
 To add an optimiser: put its name among the choices of `Settings.optimizer` and a row into
-`OPTIMIZERS`. Sliders, scripts, the text about a diverged run and the tests take it from there.
+`OPTIMIZERS`. Sliders, scripts, the text about a diverged run and the tests take it from there. One
+whose first beta is the momentum knob (`adam_group`) also stands in `MOMENTUM_IS_BETA` there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import nn
 from recipe_widgets.core import Settings
 from recipe_widgets.core.choice_table import ChoiceTable
 from recipe_widgets.core.errors import user_code
+from recipe_widgets.core.settings import MOMENTUM_IS_BETA
 from recipe_widgets.core.validation import validated
 
 
@@ -111,6 +113,12 @@ OPTIMIZERS = ChoiceTable("optimizer", [
                  amplifies=True, hint="Every weight tensor moves by lr, however long its gradient: to "
                  "look at, not to win with."),
 ])
+
+
+if lacking := sorted({row.name for row in OPTIMIZERS if row.group is adam_group}
+                     ^ set(MOMENTUM_IS_BETA)):
+    raise LookupError(f"core/settings.py, MOMENTUM_IS_BETA: it differs from the rows with "
+                      f"adam_group in {lacking}")
 
 
 @validated

@@ -20,7 +20,7 @@ import torch
 
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.data.full_sets import SETS, complete_arrays
-from recipe_widgets.training.checkpoints import MAGIC, Checkpoints, packed, unpacked
+from recipe_widgets.training.checkpoint_files import MAGIC, Checkpoints, packed, unpacked
 from tests.stress.tally import Tally, times
 
 ROOT = Path(__file__).parents[2]

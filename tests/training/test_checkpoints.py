@@ -14,7 +14,7 @@ from torch import nn
 
 from recipe_widgets import Data, RecipeError, Run, Settings, train
 from recipe_widgets.training import Checkpoints
-from recipe_widgets.training.checkpoints import MAGIC, packed, unpacked
+from recipe_widgets.training.checkpoint_files import MAGIC, packed, unpacked
 
 SHORT = Settings(width=16, max_steps=60, batch_size=32, lr=0.05, eval_every=20, checkpoint_every=7)
 

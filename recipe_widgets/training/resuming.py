@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from recipe_widgets.core import RecipeError, Run
-from recipe_widgets.training.checkpoints import Checkpoints, packed, unpacked
+from recipe_widgets.training.checkpoint_files import Checkpoints, packed, unpacked
 from recipe_widgets.training.processes import count, from_first, gathered, rank
 from recipe_widgets.training.trainer import Training
 from recipe_widgets.training.training_state import (
