@@ -11,10 +11,12 @@ import numpy as np
 from recipe_widgets.core import RecipeError, Run
 from recipe_widgets.plots import CurveBand
 
+# column of the history -> (chart that it stands in, factor to the chart's unit, its name)
 COLUMNS = {
-    "val_accuracy": ("accuracy", 100.0, "validation accuracy"), "train_loss":
-    ("loss", 1.0, "training loss"), "train_accuracy": ("accuracy", 100.0, "training accuracy"),
-    "val_loss": ("loss", 1.0, "validation loss")
+    "val_accuracy": ("accuracy", 100.0, "validation accuracy"),
+    "train_loss": ("loss", 1.0, "training loss"),
+    "train_accuracy": ("accuracy", 100.0, "training accuracy"),
+    "val_loss": ("loss", 1.0, "validation loss"),
 }
 
 
@@ -34,8 +36,8 @@ class Guess:
         if self.column not in COLUMNS:
             raise RecipeError("Guess", found=f"the column {self.column!r}",
                               expected="one of " + ", ".join(COLUMNS))
-        if not self.values or len(self.steps) != len(
-                self.values) or not all(map(math.isfinite, self.values)):
+        as_many = len(self.steps) == len(self.values) > 0
+        if not as_many or not all(map(math.isfinite, self.values)):
             raise RecipeError("Guess",
                               found=f"{len(self.steps)} steps and {len(self.values)} values",
                               expected="at least one of each, as many of both, finite")
@@ -43,47 +45,58 @@ class Guess:
     def lines(self, run: Run | None) -> list[CurveBand]:
         """The guess as a line in its chart; a single value is a level over the whole run."""
         chart, factor, label = COLUMNS[self.column]
-        x, y = np.array(self.steps, float), np.array(self.values, float) * factor
-        if len(x) == 1:
+        steps, values = np.array(self.steps, float), np.array(self.values, float) * factor
+        if len(steps) == 1:
             length = run.newest.max_steps if run is not None else self.steps[0]
-            x, y = np.array([0.0, float(length)]), np.repeat(y, 2)
-        return [CurveBand(f"your guess: {label}", "guess", chart, x, y, y, y)]
+            steps, values = np.array([0.0, float(length)]), np.repeat(values, 2)
+        return [CurveBand(f"your guess: {label}", "guess", chart, steps, values, values, values)]
 
     def reply(self, run: Run) -> str:
         """How far the guess was from what came."""
-        _, factor, label = COLUMNS[self.column]
-        at, values = run.history.arrays(self.column)
-        unit = " points" if factor == 100 else ""
-        if not len(at):
+        label = COLUMNS[self.column][2]
+        steps, values = run.history.arrays(self.column)
+        if not len(steps):
             return f"The run has no {label} to compare with."
         smooth = _smooth(values)
-        if len(self.steps) == 1:
-            seen, mine = smooth[-1] * factor, self.values[0] * factor
-            return f"You guessed a {label} of {mine:.3g}{_sign(factor)}, it came to {seen:.3g}{_sign(factor)}: " \
-                   f"{abs(seen - mine):.3g}{unit} {'more' if seen > mine else 'less'} than you thought."
-        inside = [s for s in self.steps if at[0] <= s <= at[-1]]
+        return self._reply_end(smooth) if len(self.steps) == 1 else self._reply_course(
+            steps, smooth)
+
+    def _reply_end(self, smooth: np.ndarray) -> str:
+        """Of the last value."""
+        _, factor, label = COLUMNS[self.column]
+        percent = factor == 100
+        came, guessed = smooth[-1] * factor, self.values[0] * factor
+        sign, points = (" %", " points") if percent else ("", "")
+        return (f"You guessed a {label} of {guessed:.3g}{sign}, it came to {came:.3g}{sign}: "
+                f"{_difference(came - guessed, points)}.")
+
+    def _reply_course(self, steps: np.ndarray, smooth: np.ndarray) -> str:
+        """Of the whole curve, at the steps that the run has reached."""
+        _, factor, label = COLUMNS[self.column]
+        inside = [step for step in self.steps if steps[0] <= step <= steps[-1]]
         if not inside:
             return f"The run ended before the steps you guessed the {label} at."
-        seen_at = np.interp(self.steps, at, smooth)
-        pairs = zip(self.steps, seen_at, self.values, strict=True)
-        gaps = [(seen - mine) * factor for s, seen, mine in pairs if s in inside]
+        came = np.interp(self.steps, steps, smooth)
+        pairs = zip(self.steps, came, self.values, strict=True)
+        gaps = [(seen - guessed) * factor for step, seen, guessed in pairs if step in inside]
         worst = int(np.argmax(np.abs(gaps)))
-        return f"Your curve of the {label} is {np.mean(np.abs(gaps)):.3g}{unit} off on average, most at step " \
-               f"{inside[worst]:g}: {abs(gaps[worst]):.3g}{unit} {'more' if gaps[worst] > 0 else 'less'} than you thought."
+        points = " points" if factor == 100 else ""
+        return (f"Your curve of the {label} is {np.mean(np.abs(gaps)):.3g}{points} off on average, "
+                f"most at step {inside[worst]:g}: {_difference(gaps[worst], points)}.")
+
+
+def _difference(gap: float, unit: str) -> str:
+    return f"{abs(gap):.3g}{unit} {'more' if gap > 0 else 'less'} than you thought"
 
 
 def _smooth(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Means over a window of 5 %, so that the noise of one batch decides nothing."""
-    y = np.asarray(values, float)
-    width = max(1, len(y) // 20)
-    return np.convolve(y,
-                       np.ones(width) /
-                       width, mode="valid") if len(y) <= width else np.concatenate([
-                           np.cumsum(y[:width - 1]) / np.arange(1, width),
-                           np.convolve(y,
-                                       np.ones(width) / width, mode="valid")
-                       ])
-
-
-def _sign(factor: float) -> str:
-    return " %" if factor == 100 else ""
+    """(n,) means of the last twentieth of the curve up to each value, so that the noise of one
+    batch decides nothing.
+    """
+    curve = np.asarray(values, float)
+    width = max(1, len(curve) // 20)
+    whole = np.convolve(curve, np.ones(width) / width, mode="valid")  # (n - width + 1,)
+    if len(curve) <= width:
+        return whole
+    first = np.cumsum(curve[:width - 1]) / np.arange(1, width)  # of fewer values at the beginning
+    return np.concatenate([first, whole])

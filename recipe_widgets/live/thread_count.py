@@ -26,18 +26,25 @@ import torch
 from recipe_widgets.core import Run
 from recipe_widgets.training import Training
 
-# more threads must be at least so many times faster to be worth a core that the page could use
-GAIN = 1.05
-WHILE, FEW = 0.3, 3  # seconds whose steps are watched, and how many steps at the least
-# times the measured time per step, for half of the steps: a busy neighbour has turned up
-SLOWER = 1.6
-# Mostly it takes the core away for a moment: few steps wait, and these for long, while half of them
-# notice nothing.
-STALLED, SHARE = 3.0, 0.05  # times the measured time per step, for so large a share of the steps
-COSTLY = ("model", "width", "depth", "activation", "norm", "optimizer", "augment", "ema",
-          "batch_size", "precision", "device")  # knobs that a step's time depends on
-# turns per choice; in each at most so many steps, or seconds, but at least two steps
-ROUNDS, STEPS, BUDGET = 3, 10, 0.01
+# --- choosing a count before a run ----------------------------------------------------------------
+
+# so many times faster must all threads be, to be worth a core that the page could use
+WORTH_A_CORE = 1.05
+TRIAL_ROUNDS = 3  # turns of each count, since a machine's speed drifts
+TRIAL_STEPS, TRIAL_SECONDS = 10, 0.01  # of a turn, at most; but two steps at least
+# knobs that a step's time depends on: another value is measured anew
+KNOBS_THAT_COST = ("model", "width", "depth", "activation", "norm", "optimizer", "augment", "ema",
+                   "batch_size", "precision", "device")
+
+SOFT_PAUSE = 1  # omp_pause_soft of OpenMP 5: helper threads end, settings are kept
+
+# --- noticing a busy neighbour during a run -------------------------------------------------------
+
+WATCHED_SECONDS, FEWEST_STEPS = 0.3, 3  # the newest steps that are looked at
+SLOWER_BY = 1.6  # times the measured seconds per step, at the median: a neighbour has turned up
+# Mostly a neighbour takes the core away for a moment: few steps wait, and these for long, while
+# half of them notice nothing.
+STALLED_BY, STALLED_SHARE = 3.0, 0.05  # times the measured seconds per step, share of the steps
 
 
 def set_threads(count: int, default: int) -> None:
@@ -76,10 +83,7 @@ def rest_openmp() -> None:
     """
     library = _openmp()
     if library is not None:
-        library.omp_pause_resource_all(_SOFT)
-
-
-_SOFT = 1  # omp_pause_soft: settings are kept
+        library.omp_pause_resource_all(SOFT_PAUSE)
 
 
 def choose_threads(training: Training, available: int) -> tuple[int, float]:
@@ -93,19 +97,19 @@ def choose_threads(training: Training, available: int) -> tuple[int, float]:
     trial = Training(copy.deepcopy(training.model), training.data, training.settings)
     trial.step()  # the first one also allocates
     times: dict[int, list[float]] = {1: [], available: []}
-    for _ in range(ROUNDS):
+    for _ in range(TRIAL_ROUNDS):
         for count, found in times.items():
             set_threads(count, available)
             trial.step()
             found += _seconds_of_steps(trial)
     usual = {count: statistics.median(found) for count, found in times.items()}
-    best = available if usual[available] * GAIN < usual[1] else 1
+    best = available if usual[available] * WORTH_A_CORE < usual[1] else 1
     return best, usual[best]
 
 
 def _seconds_of_steps(training: Training) -> list[float]:
     times: list[float] = []
-    while len(times) < 2 or (len(times) < STEPS and sum(times) < BUDGET):
+    while len(times) < 2 or (len(times) < TRIAL_STEPS and sum(times) < TRIAL_SECONDS):
         start = time.perf_counter()
         training.step()
         times.append(time.perf_counter() - start)
@@ -134,7 +138,7 @@ class ThreadCount:
 
     def choose(self, training: Training, run: Run, source: str) -> None:
         """Note in the run which count serves it, measured once per kind of model."""
-        key = (*(getattr(training.settings, name) for name in COSTLY), source)
+        key = (*(getattr(training.settings, name) for name in KNOBS_THAT_COST), source)
         if key not in self._choices:
             self._choices[key] = choose_threads(training, self.available)
         threads, self._usual = self._choices[key]
@@ -146,7 +150,7 @@ class ThreadCount:
 
     def turned(self, knobs: Iterable[str]) -> None:
         """Some knobs cost time: how much is not known."""
-        if not set(COSTLY).isdisjoint(knobs):
+        if not set(KNOBS_THAT_COST).isdisjoint(knobs):
             self.forget()
 
     def begin(self) -> None:
@@ -158,21 +162,25 @@ class ThreadCount:
         """Tell how long a step took."""
         self._durations.append(seconds)
         self._lasted += seconds
-        while len(self._durations) > FEW and self._lasted - self._durations[0] > WHILE:
+        while (len(self._durations) > FEWEST_STEPS
+               and self._lasted - self._durations[0] > WATCHED_SECONDS):
             self._lasted -= self._durations.popleft()
 
     def mind_neighbours(self, runs: list[Run]) -> None:
         """Fall back to one thread when something else keeps a core busy; the runs note from
         which step on.
         """
-        newest = sorted(self._durations)
-        if len(newest) < FEW or self._lasted < WHILE or not runs[-1].threads or runs[-1].threads[
-                -1][1] == 1:
-            return
-        usual, looks = self._usual * len(runs), runs[-1].settings.eval_every
-        stalled = len(newest) - bisect.bisect(newest, STALLED * usual)
-        some = stalled > max(FEW - 1, (SHARE + (1 / looks if looks else 0)) * len(newest))
-        if some or statistics.median(newest) > SLOWER * usual:
+        durations = sorted(self._durations)  # seconds
+        if len(durations) < FEWEST_STEPS or self._lasted < WATCHED_SECONDS:
+            return  # too few to tell
+        if not runs[-1].threads or runs[-1].threads[-1][1] == 1:
+            return  # nothing to fall back from
+        usual = self._usual * len(runs)  # the branches of a fork train in turns
+        stalled = len(durations) - bisect.bisect(durations, STALLED_BY * usual)
+        eval_every = runs[-1].settings.eval_every
+        evaluations = 1 / eval_every if eval_every else 0  # share of steps that take long anyway
+        most = max(FEWEST_STEPS - 1, (STALLED_SHARE + evaluations) * len(durations))
+        if stalled > most or statistics.median(durations) > SLOWER_BY * usual:
             for run in runs:
                 run.threads.append((run.steps_done, 1))
             self._choices.clear()  # measure anew before the next run

@@ -16,7 +16,8 @@ from recipe_widgets.core import History, RecipeError, Run, Settings, Step
 from recipe_widgets.rules.divergence import what_happened
 
 Steps = Iterator[Any] | Callable[[], Iterator[Any]]
-HOT_KNOBS = ("lr", "momentum", "weight_decay", "dropout")
+HOT_KNOBS = ("lr", "momentum", "weight_decay", "dropout")  # what can reach a loop that runs
+ENDLESS = 10**9  # steps: how long a generator goes on is not known
 
 
 class UserLoop:
@@ -30,8 +31,8 @@ class UserLoop:
             run begins again.
     """
 
-    forks = False
-    size = 0
+    forks = False  # a generator cannot be copied
+    size = 0  # training samples are not known
 
     def __init__(self, steps: Steps, model: nn.Module | None = None,
                  optimizer: torch.optim.Optimizer | None = None,
@@ -46,32 +47,43 @@ class UserLoop:
                               expected="a torch.optim.Optimizer")
         self.steps, self.model, self.optimizer, self.name = steps, model, optimizer, name
         self._begun = False
-        self._first = self._state() if self.again else None
+        self._first = self._state() if self.again else None  # where each new run begins
 
     def settings(self) -> Settings:
         """Where the optimiser and the dropout layers stand now; the steps of a generator are not
         known.
         """
-        group = self.optimizer.param_groups[0] if self.optimizer is not None else {}
-        momentum = group.get("momentum", group.get("betas", (0.0,))[0])
-        found: dict[str, Any] = {"lr": group.get("lr", 0.0), "momentum": momentum,
-                                 "weight_decay": group.get("weight_decay", 0.0), "max_steps": 10**9}
-        if drops := self._dropouts():
-            found["dropout"] = min(drops[0].p, 0.99)
-        return Settings().replace(
-            **{name: float(v) if name != "max_steps" else v for name, v in found.items()})
+        group = self._first_group()
+        momentum = group.get("momentum", group.get("betas", (0.0,))[0])  # Adam: its first beta
+        dropouts = self._dropouts()
+        most = Settings.knob("dropout").most or 1.0  # nn.Dropout also takes 1, Settings do not
+        return Settings(
+            lr=float(group.get("lr", 0.0)), momentum=float(momentum),
+            weight_decay=float(group.get("weight_decay", 0.0)),
+            dropout=min(float(dropouts[0].p), most) if dropouts else 0.0, max_steps=ENDLESS)
+
+    def _first_group(self) -> dict[str, Any]:
+        """The optimiser's numbers; where it has several groups, those of the first."""
+        return self.optimizer.param_groups[0] if self.optimizer is not None else {}
 
     def without_effect(self, settings: Settings, knob: str) -> str:  # noqa: ARG002
-        group = self.optimizer.param_groups[0] if self.optimizer is not None else {}
-        reach = {"lr": "lr" in group, "momentum": "momentum" in group or "betas" in group,
-                 "weight_decay": "weight_decay" in group, "dropout": bool(self._dropouts())}
-        if reach.get(knob):
+        group = self._first_group()
+        reached = {
+            "lr": "lr" in group,
+            "momentum": "momentum" in group or "betas" in group,
+            "weight_decay": "weight_decay" in group,
+            "dropout": bool(self._dropouts()),
+        }
+        if reached.get(knob):
             return ""
+        if knob not in HOT_KNOBS:
+            return "your own training decides that"
         if knob == "dropout":
-            return "the model has no dropout layer" if self.model is not None else "no model was handed in"
-        if knob in HOT_KNOBS:
-            return f"the optimiser has no {Settings.knob(knob).label}" if group else "no optimiser was handed in"
-        return "your own training decides that"
+            no_model = self.model is None
+            return "no model was handed in" if no_model else "the model has no dropout layer"
+        if not group:
+            return "no optimiser was handed in"
+        return f"the optimiser has no {Settings.knob(knob).label}"
 
     def begin(self, settings: Settings) -> UserLoopRun:
         """A new run; the state of model and optimiser goes back to the first one where the steps
@@ -79,18 +91,18 @@ class UserLoop:
         """
         if self.again:
             self._restore()
-            going = self.steps()  # type: ignore[operator]
+            steps = self.steps()  # type: ignore[operator]
         elif self._begun:
             raise RecipeError("Restart", found="a generator that was begun already",
                               expected="a function that makes a new one",
                               mend="LivePanel(steps=my_function, ...).")
         else:
-            going = self.steps
+            steps = self.steps
         self._begun = True
         run = Run(settings, History(), self.model, data_name=self.name, own=True,
                   threads=[(0, torch.get_num_threads())])
         self.apply(settings)
-        return UserLoopRun(self, iter(going), run)
+        return UserLoopRun(self, iter(steps), run)
 
     def apply(self, settings: Settings) -> None:
         """Let optimiser and dropout layers stand where the settings say."""
@@ -106,10 +118,11 @@ class UserLoop:
             drop.p = settings.dropout
 
     def _dropouts(self) -> list[Any]:
+        """Layers that silence a share `p`; by their name, since a reader may have written them."""
         modules = self.model.modules() if self.model is not None else ()
         return [
-            m for m in modules
-            if isinstance(getattr(m, "p", None), float) and "dropout" in type(m).__name__.lower()
+            module for module in modules if isinstance(getattr(module, "p", None), float)
+            and "dropout" in type(module).__name__.lower()
         ]
 
     def _state(self) -> tuple[Any, Any]:
@@ -129,23 +142,23 @@ class UserLoop:
 class UserLoopRun:
     """One run of a reader's generator."""
 
-    def __init__(self, source: UserLoop, going: Iterator[Any], run: Run) -> None:
-        self.source, self.run, self._going = source, run, going
+    def __init__(self, source: UserLoop, steps: Iterator[Any], run: Run) -> None:
+        self.source, self.run, self._steps = source, run, steps
 
     def step(self) -> None:
         try:
-            given = next(self._going)
+            given = next(self._steps)
         except StopIteration:
             self.run.status = "done"
             return
         step = self.run.steps_done
         for name, value in numbers_of(given).items():
             self.run.history.append(name, step, value)
-        if not math.isfinite(self.run.history.last("train_loss")):
-            self.run.status = "diverged"
-            self.run.message = what_happened(self.run.history.last("train_loss"), step) + "."
+        loss = self.run.history.last("train_loss")
+        if not math.isfinite(loss):
+            self.run.status, self.run.message = "diverged", f"{what_happened(loss, step)}."
 
-    def why_not(self, settings: Settings) -> str:  # noqa: ARG002  as of every lane
+    def why_not(self, settings: Settings) -> str:  # noqa: ARG002  as of every run
         return "" if self.run.status == "running" else "that run is over"
 
     def turn(self, settings: Settings) -> None:
@@ -159,16 +172,16 @@ class UserLoopRun:
                           mend="A generator cannot be copied in mid-run.")
 
     def finish(self) -> None:
-        return
+        """Nothing: what to evaluate it on is not known."""
 
     def release(self) -> None:
-        close = getattr(self._going, "close", None)
+        close = getattr(self._steps, "close", None)
         if close is not None:
             try:
                 close()
             except Exception as error:  # of the reader's own code; the run is over all the same
-                self.run.message = f"{self.run.message} The generator did not end cleanly: {error!r}.".strip(
-                )
+                text = f"{self.run.message} The generator did not end cleanly: {error!r}."
+                self.run.message = text.strip()
 
 
 def numbers_of(given: Any) -> dict[str, float]:
@@ -199,8 +212,8 @@ def loop(model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.T
     """A function that makes the plain loop over `loader`, epoch after epoch; for classes with
     the share right.
     """
-    def going() -> Iterator[dict[str, float]]:
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    def steps() -> Iterator[dict[str, float]]:
+        device = next((one.device for one in model.parameters()), torch.device("cpu"))
         while True:
             empty = True
             for batch in loader:
@@ -213,8 +226,9 @@ def loop(model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.T
                 loss.backward()
                 optimizer.step()
                 numbers = {"train_loss": float(loss.detach())}
-                if isinstance(output, torch.Tensor) and output.ndim == 2 and y.shape == output.shape[:1] \
-                        and not y.is_floating_point():
+                # (N, K) scores and (N,) whole numbers: classes
+                if (isinstance(output, torch.Tensor) and output.ndim == 2
+                        and y.shape == output.shape[:1] and not y.is_floating_point()):
                     numbers["train_accuracy"] = float((output.argmax(1) == y).float().mean())
                 yield numbers
             if empty:
@@ -222,4 +236,4 @@ def loop(model: nn.Module, loader: Iterable[Any], loss_fn: Callable[..., torch.T
                     "Loader", found="no batches", expected="at least one", mend=
                     "An iterator that was used up gives nothing: hand in a DataLoader or a list.")
 
-    return going
+    return steps

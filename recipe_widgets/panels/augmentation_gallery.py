@@ -26,6 +26,7 @@ class AugmentationGallery(Explorer):
             raise RecipeError("AugmentationGallery(ways=)", found=repr(ways),
                               expected="some of " + ", ".join(WAYS))
         self.data, self.count = data, count
+        # strength 1 is usual, as in `Settings.augment_strength`; draw: the seed of the pictures
         self.menu = several("augmentation", WAYS, ways)
         self.strength = number("strength", 0.0, 4.0, strength, step=0.25)
         self.draw = whole_number("draw", 0, 20, 0)

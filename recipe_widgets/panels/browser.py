@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import itertools
+import math
 from typing import Annotated
 
 import ipywidgets as widgets
 import numpy as np
 from torch import nn
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
@@ -17,12 +19,14 @@ from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
     SampleTable,
     sample_table,
 )
-from recipe_widgets.panels.panel_base import Panel
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, status_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.images import contact_sheet, data_url
 
 COLUMNS, PAGE = 24, 144  # pictures in a row, on a page
-_numbers = itertools.count()
+TILE = 34  # pixels of a picture on the page, with its border
+LIMIT_STEPS = 200  # of the slider of limits, over the range of a column
+_numbers = itertools.count()  # each browser has CSS classes of its own
 
 
 class DataBrowser(Panel):
@@ -39,40 +43,37 @@ class DataBrowser(Panel):
     @validated
     def __init__(self, data: Data, model: nn.Module | None = None, split: str = "train") -> None:
         self.data, self.model = data, model
-        self._tables: dict[str, SampleTable] = {}
+        self._tables: dict[str, SampleTable] = {}  # by split, measured when it is shown first
         self._name = f"recipe-tiles-{next(_numbers)}"
         self.split = _choice("split", ["train", "validation"], split)
         self.label = _choice("label", ["all", *data.classes], "all")
         self.sort = _choice("sort by", list(self.table.columns), "row")
-        self.descending = widgets.ToggleButton(description="highest first",
-                                               layout={"width": "auto"})
+        self.descending = widgets.ToggleButton(description="highest first", layout=AUTO_WIDTH)
         self.limits = widgets.FloatRangeSlider(description="between", min=0, max=1, value=(0, 1),
                                                readout_format=".3g", continuous_update=False,
                                                layout={"width": "430px"})
         self.page = widgets.BoundedIntText(value=1, min=1, max=1, description="page",
                                            layout={"width": "150px"})
-        self.buttons = {"back": widgets.Button(description="◀ page", layout={"width": "auto"}),
-                        "on": widgets.Button(description="page ▶", layout={"width": "auto"})}
+        self.buttons = {"back": widgets.Button(description="◀ page", layout=AUTO_WIDTH),
+                        "on": widgets.Button(description="page ▶", layout=AUTO_WIDTH)}
         self._words, self._style, self.details = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        shared = widgets.Layout(width="34px", height="34px", margin="0", padding="0")
+        # one layout for all: a model of its own for each of 144 tiles would cost the page a second
+        shared = widgets.Layout(width=f"{TILE}px", height=f"{TILE}px", margin="0", padding="0")
         self.tiles = [widgets.Button(layout=shared) for _ in range(PAGE)]
         for number, tile in enumerate(self.tiles):
             tile.add_class(f"{self._name}-{number}")
             tile.on_click(lambda _, number=number: self.press(number))
-        grid = widgets.GridBox(
-            self.tiles, layout={
-                "grid_template_columns": f"repeat({COLUMNS}, 34px)", "grid_gap": "2px", "overflow":
-                "auto"
-            })
-        self.widget = widgets.VBox([
-            widgets.HBox([self.split, self.label, self.sort, self.descending],
-                         layout={"flex_flow": "row wrap"}),
-            widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
-                         layout={"flex_flow": "row wrap"}), self._words, self._style, grid,
-            self.details
-        ])
-        self.rows = self.table.rows()
-        self._wire()
+        columns = f"repeat({COLUMNS}, {TILE}px)"
+        grid = widgets.GridBox(self.tiles, layout={"grid_template_columns": columns,
+                                                   "grid_gap": "2px", "overflow": "auto"})
+        filters = widgets.HBox([self.split, self.label, self.sort, self.descending],
+                               layout=WRAPPED_ROW)
+        paging = widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
+                              layout=WRAPPED_ROW)
+        self.widget = widgets.VBox(
+            [filters, paging, self._words, self._style, grid, self.details])
+        self.rows = self.table.rows()  # (n,) rows of the split that pass the filters, in order
+        self._connect()
         self._new_column()
 
     @property
@@ -83,7 +84,7 @@ class DataBrowser(Panel):
             self._tables[name] = sample_table(self.data, name, self.model)
         return self._tables[name]
 
-    def _wire(self) -> None:
+    def _connect(self) -> None:
         for part in (self.split, self.sort):
             part.observe(lambda _: self._new_column(), names="value")
         for part in (self.label, self.descending, self.limits):
@@ -93,13 +94,15 @@ class DataBrowser(Panel):
         self.buttons["on"].on_click(lambda _: self.turn(1))
 
     def _new_column(self) -> None:
+        """Another split or column: limits around all of its values."""
         values = self.table.columns[str(self.sort.value)]
         low, high = float(values.min()), float(values.max())
+        # first wider, then moved, then narrower: a slider refuses values outside its ends
         with self.limits.hold_trait_notifications():
             self.limits.min, self.limits.max = min(low, self.limits.min), max(high, self.limits.max)
             self.limits.value = (low, high)
             self.limits.min, self.limits.max = low, high
-            self.limits.step = max(high - low, 1e-6) / 200
+            self.limits.step = max(high - low, 1e-6) / LIMIT_STEPS
         self._select()
 
     def _select(self) -> None:
@@ -117,7 +120,8 @@ class DataBrowser(Panel):
 
     @property
     def pages(self) -> int:
-        return max(1, -(-len(self.rows) // PAGE))
+        """How many pages there are, at least one."""
+        return max(1, math.ceil(len(self.rows) / PAGE))
 
     @property
     def shown(self) -> list[int]:
@@ -131,34 +135,36 @@ class DataBrowser(Panel):
         self.page.value = min(self.pages, max(1, self.page.value + by))
 
     def _show(self) -> None:
-        shown, table, by = self.shown, self.table, str(self.sort.value)
+        """Renew the page: its pictures, their tooltips, and the line above."""
+        shown, table, column = self.shown, self.table, str(self.sort.value)
         for number, tile in enumerate(self.tiles):
             there = number < len(shown)
             tile.disabled = not there
             tile.tooltip = f"{table.label(shown[number])}, row {shown[number]}" if there else ""
         self._style.value = self._sheet(shown)
-        unit = "" if by == "row" else f" ({UNITS[by]})"
-        self._words.value = (
-            f'<div role="status">{len(self.rows):,} of {table.split.size:,} pictures, sorted by '
-            f"{html.escape(by + unit)}; page {self.page.value} of {self.pages:,}.</div>")
+        unit = "" if column == "row" else f" ({UNITS[column]})"
+        self._words.value = status_html(
+            f"{len(self.rows):,} of {table.split.size:,} pictures, sorted by {column + unit}; "
+            f"page {self.page.value} of {self.pages:,}.")
 
     def _sheet(self, shown: list[int]) -> str:
         """CSS that paints each button with its part of one contact sheet."""
         if not shown:
             return ""
-        pixels = contact_sheet(self.table.images(np.array(shown)), COLUMNS)
-        rows = -(-len(shown) // COLUMNS)
+        pixels = contact_sheet(self.table.images(np.array(shown)), COLUMNS)  # (H, W, 3)
+        rows = math.ceil(len(shown) / COLUMNS)
         every = f'[class*="{self._name}-"]'
         css = [
-            f"{every}{{background-image:url({data_url(pixels)});background-size:{34 * COLUMNS}px {34 * rows}px;"
-            f"image-rendering:pixelated;border:1px solid transparent}} {every}:disabled{{visibility:hidden}} "
-            f"{every}:focus,{every}:hover{{outline:3px solid #D55E00}}"
+            f"{every}{{background-image:url({data_url(pixels)});"
+            f"background-size:{TILE * COLUMNS}px {TILE * rows}px;"
+            "image-rendering:pixelated;border:1px solid transparent}",
+            f"{every}:disabled{{visibility:hidden}}",
+            f"{every}:focus,{every}:hover{{outline:3px solid #D55E00}}",
         ]
-        css += [
-            f".{self._name}-{k}{{background-position:-{34 * (k % COLUMNS)}px -{34 * (k // COLUMNS)}px}}"
-            for k in range(len(shown))
-        ]
-        return f"<style>{''.join(css)}</style>"
+        for number in range(len(shown)):
+            left, top = TILE * (number % COLUMNS), TILE * (number // COLUMNS)
+            css.append(f".{self._name}-{number}{{background-position:-{left}px -{top}px}}")
+        return f"<style>{' '.join(css)}</style>"
 
     @validated
     def press(self, number: Annotated[int, whole(0)]) -> str:
@@ -167,7 +173,7 @@ class DataBrowser(Panel):
         if not 0 <= number < len(shown):
             return ""
         row = shown[number]
-        facts = self.table.facts(row)
+        facts = self.table.facts(row)  # what -> how much, with its unit
         pixels = contact_sheet(self.table.images(np.array([row])), 1)
         lines = "".join(
             f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in facts.items())
@@ -182,9 +188,14 @@ class DataBrowser(Panel):
         return self.table.sheet(np.array(self.shown), COLUMNS)
 
     def __repr__(self) -> str:
-        return f"DataBrowser({self.data.name} {self.split.value}: {len(self.rows):,} pictures, sorted by {self.sort.value})"
+        return (f"DataBrowser({self.data.name} {self.split.value}: {len(self.rows):,} pictures, "
+                f"sorted by {self.sort.value})")
 
 
 def _choice(label: str, options: list[str], value: str) -> widgets.Dropdown:
+    """A narrow menu. Raises RecipeError: `value` is none of the options."""
+    if value not in options:
+        raise RecipeError(f"DataBrowser({label}=)", found=repr(value),
+                          expected="one of " + ", ".join(options))
     return widgets.Dropdown(options=options, value=value, description=label,
                             layout={"width": "200px"}, style={"description_width": "60px"})

@@ -11,7 +11,7 @@ from recipe_widgets.core.files import state_folder
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery import Clinic, findings
-from recipe_widgets.panels.panel_base import Panel, as_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, as_html
 from recipe_widgets.plots import Picture
 
 
@@ -28,14 +28,14 @@ class BugClinic(Panel):
         self.clinic = Clinic(*data, seeds=seeds, keep=state_folder() / "clinic.json")
         wide = {"width": "min(100%, 560px)"}
         self.menu = widgets.Dropdown(
-            options=[(f"patient {k}", k)
-                     for k in range(1,
-                                    len(self.clinic) + 1)], value=1, description="who", layout=wide)
-        self.choice = widgets.Dropdown(
-            options=[("what is wrong?", ""), *((d, d) for d in self.clinic.diagnoses)], value="",
-            description="diagnosis", layout=wide)
+            options=[(f"patient {number}", number) for number in range(1, len(self.clinic) + 1)],
+            value=1, description="who", layout=wide)
+        # "" is no diagnosis: the menu begins with the question
+        diagnoses = [("what is wrong?", ""), *((text, text) for text in self.clinic.diagnoses)]
+        self.choice = widgets.Dropdown(options=diagnoses, value="", description="diagnosis",
+                                       layout=wide)
         self.buttons = {
-            key: widgets.Button(description=text, icon=icon, layout={"width": "auto"})
+            key: widgets.Button(description=text, icon=icon, layout=AUTO_WIDTH)
             for key, text, icon in (("examine", "Run the checks", "stethoscope"),
                                     ("answer", "That is it", "check"), ("next", "Next", "forward"),
                                     ("afresh", "Start afresh", "eraser"))
@@ -44,13 +44,13 @@ class BugClinic(Panel):
         self.menu.observe(lambda _: self._opened(), names="value")
         self.buttons["examine"].on_click(lambda _: self.examine())
         self.buttons["answer"].on_click(lambda _: self.answer(self.choice.value))
+        # after the last patient comes the first
         self.buttons["next"].on_click(lambda _: self.open(self.number % len(self.clinic) + 1))
-        name_it = widgets.HBox([self.choice, self.buttons["answer"]],
-                               layout={"flex_flow": "row wrap"})
         self.buttons["afresh"].on_click(lambda _: self.afresh())
-        acts = widgets.HBox([self.buttons[key] for key in ("examine", "next", "afresh")])
-        self.widget = widgets.VBox(
-            [self.menu, self._picture, acts, self._evidence, name_it, self._reply, self._score])
+        actions = widgets.HBox([self.buttons[key] for key in ("examine", "next", "afresh")])
+        diagnosis = widgets.HBox([self.choice, self.buttons["answer"]], layout=WRAPPED_ROW)
+        self.widget = widgets.VBox([self.menu, self._picture, actions, self._evidence, diagnosis,
+                                    self._reply, self._score])
         self._opened()
 
     @property
@@ -66,6 +66,7 @@ class BugClinic(Panel):
 
     def examine(self) -> Any:
         """Run the checks on this patient's program, some seconds long, and return their report."""
+        # said first: the checks take some seconds
         self._say(self._evidence, "<i>The checks are looking …</i>")
         report = self.clinic.examine(self.number, progress=False)
         self._show_evidence()
@@ -90,6 +91,7 @@ class BugClinic(Panel):
         return self.clinic.plot(self.number)
 
     def _opened(self) -> None:
+        """Another patient: its curves beside a sound program's, and what was found before."""
         self._say(self._picture, "<i>Training the patient and a sound program …</i>")
         self._picture.value = as_html(self.clinic.plot(self.number))
         self._reply.value, self.choice.value = "", ""
@@ -97,7 +99,7 @@ class BugClinic(Panel):
         self._say(self._score, f"<b>{html.escape(self.clinic.score)}</b>")
 
     def _show_evidence(self) -> None:
-        report = self.clinic.patient(self.number).report
+        report = self.clinic.patient(self.number).report  # None before an examination
         lines = "" if report is None else "".join(
             f"<li>{html.escape(line)}</li>" for line in findings(report))
         self._say(self._evidence, f"<ul>{lines}</ul>" if lines else "")
@@ -107,4 +109,5 @@ class BugClinic(Panel):
         where.value = f'<div role="status" class="recipe-clinic">{text}</div>' if text else ""
 
     def __repr__(self) -> str:
-        return f"BugClinic({len(self.clinic)} patients, patient {self.number} is shown. {self.clinic.score})"
+        return (f"BugClinic({len(self.clinic)} patients, patient {self.number} is shown. "
+                f"{self.clinic.score})")

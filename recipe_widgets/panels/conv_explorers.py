@@ -42,6 +42,7 @@ class ConvExplorer(Explorer):
             return show_convolution(sample_image(sets[source], number), numbers, padding, stride,
                                     pooling, kernel)  # type: ignore[arg-type]
 
+        # the number is the value: two data sets may have the same name
         names = {number: one.name for number, one in enumerate(sets)}
         super().__init__(
             draw, {
@@ -49,6 +50,7 @@ class ConvExplorer(Explorer):
                 "number": whole_number("image number", 0, 99, 0),
                 "kernel": menu("kernel", [*KERNELS, OWN], "edge"),
                 "own": own,
+                # more would only add rings of zeros
                 "padding": whole_number("padding (pixels)", 0, 4, 0),
                 "stride": whole_number("stride (pixels)", 1, 4, 1),
                 "pooling": menu("pooling 2 x 2", ("none", "max", "mean"), "none"),
@@ -79,6 +81,7 @@ class KernelFilters(Explorer):
 
 def _image_sets(what: str, data: Data | Sequence[Data]) -> list[Data]:
     """The data sets of images (C, H, W) that were handed in, at least one."""
+    # rows of flat features have no neighbours to convolve with
     sets = [data] if isinstance(data, Data) else list(data)
     if not sets or not all(isinstance(one, Data) and len(one.shape) == 3 for one in sets):
         raise RecipeError(what, found=repr(data), expected="a Data of images, or a list of them",

@@ -12,7 +12,7 @@ from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import (
     Answer,
     DecisionPath,
 )
-from recipe_widgets.panels.panel_base import Panel
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel
 from recipe_widgets.plots import Picture
 
 
@@ -26,7 +26,7 @@ class DecisionWalk(Panel):
         self.path = path or DecisionPath()
         self._places, self._words = widgets.HTML(), widgets.HTML()
         self.buttons = {
-            name: widgets.Button(description=name.capitalize(), layout={"width": "auto"})
+            name: widgets.Button(description=name.capitalize(), layout=AUTO_WIDTH)
             for name in ("yes", "no", "back")
         }
         self.buttons["yes"].on_click(lambda _: self.answer("yes"))
@@ -45,6 +45,7 @@ class DecisionWalk(Panel):
 
     def back(self) -> None:
         """Take the last answer back."""
+        # a path is frozen: a shorter one takes its place
         self.path = DecisionPath(self.path.answers[:-1], self.path.facts[:-1])
         self._show()
 
@@ -52,8 +53,11 @@ class DecisionWalk(Panel):
         return self.path.plot()
 
     def _show(self) -> None:
-        said = self.path.advice if self.path.ended else QUESTIONS[self.path.here].ask
-        self._words.value = f'<div role="status" class="recipe-decision"><b>{html.escape(said)}</b></div>'
+        # the question that is open, or the advice at the end
+        text = self.path.advice if self.path.ended else QUESTIONS[self.path.here].ask
+        bold = f"<b>{html.escape(text)}</b>"
+        self._words.value = f'<div role="status" class="recipe-decision">{bold}</div>'
+        # the whole path with the place where the reader is
         self._places.value = self.path._repr_html_()
         for name in ("yes", "no"):
             self.buttons[name].disabled = self.path.ended

@@ -16,6 +16,7 @@ from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.panels.panel_base import Panel, as_html, status_html
 from recipe_widgets.plots import Picture
 
+# wide enough for "steepness ratio κ" and "training samples", narrow enough for a phone
 STYLE = {"description_width": "170px"}
 LAYOUT = {"width": "min(100%, 520px)"}
 
@@ -119,6 +120,7 @@ class PictureView:
         self.show()
 
     def show(self) -> None:
+        # some 30 kB a message; where nothing has changed, ipywidgets sends none
         if self.picture is not None and not self.problem:
             self.image.value = as_html(self.picture)
         self.line.value = "" if self.problem else status_html(self.words, "recipe-explorer")
@@ -148,13 +150,14 @@ class Explorer(Panel):
                  buttons: Sequence[widgets.Widget] = ()) -> None:
         self.controls = dict(controls)
         self._view = view = PictureView(self.controls, draw, describe)
+        # a list, since the callback below may not hold the panel
         self._moving = moving = [False]  # whether `set` moves several controls at once
 
         def moved(_: object) -> None:
             if not moving[0]:
                 view.redraw()
 
-        view.picture = view.drawn()
+        view.picture = view.drawn()  # not redraw(): what cannot begin is an error of the call
         view.show()
         for control in self.controls.values():
             control.observe(moved, names="value")

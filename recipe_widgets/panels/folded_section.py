@@ -19,7 +19,7 @@ class FoldedSection:
         buttons: by name. said: where the answer to a pressed button stands.
     """
 
-    title = ""
+    title = ""  # what stands on the fold
 
     def __init__(self, session: Session, controls: SettingsControls) -> None:
         self._session, self._controls = session, controls
@@ -46,6 +46,7 @@ class FoldedSection:
     def open(self) -> None:
         """Make the widgets, once."""
         if not self.made:
+            # made here, not above: a widget that is never on the page would never be closed
             self.said = widgets.HTML()
             self._body.children = self._rows()
 

@@ -21,9 +21,12 @@ class GradientExplorer(StopExplorer):
         step_names = {step: f"{step:.0e}" for step in STEPS}
         super().__init__(
             lambda **values: draw_error(data, **values), {
+                # a step in powers of ten: below 1e-8 rounding takes over, in float64
                 "h": stops("step size h", STEPS, 1e-5, step_names, on_release=True),
+                # float32 has 7 digits, float64 has 16
                 "dtype": menu("numbers", tuple(DTYPES), "float64"),
                 "differences": menu("differences", ("central", "one-sided"), "central"),
                 "activation": menu("activation", tuple(ACTIVATIONS), "tanh"),
+                # of the batch whose loss is differentiated; one picture takes up to a second
                 "samples": stops("samples", (2, 8, 32, 128), 8, on_release=True),
             })

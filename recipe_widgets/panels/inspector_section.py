@@ -23,9 +23,11 @@ class InspectorSection(FoldedSection):
         """Let the chosen tab be measured."""
         super().open()
         self._session.look(self.tabs.value)
+        # at once, not with the next frame: a run that is over sends none
         self.show(self._session.frame())
 
     def close(self) -> None:
+        # a folded section costs the training nothing
         self._session.look("")
 
     def choose(self, tab: str) -> None:

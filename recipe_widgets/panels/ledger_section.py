@@ -54,6 +54,7 @@ class LedgerSection(FoldedSection):
         return [self.expected, self.list, widgets.HBox(buttons, layout=WRAPPED_ROW), self.said]
 
     def _written(self, change: dict[str, str]) -> None:
+        # at every key: Run may be pressed while the cursor is still in the box
         self._session.expected = self._handed = change["new"]
 
     def read(self) -> None:
@@ -64,6 +65,7 @@ class LedgerSection(FoldedSection):
         except RecipeError as error:
             self._say(str(error))
             return
+        # numbered from the oldest, so that a number stays when others come
         newest = list(enumerate(self._entries))[-MOST_LISTED:][::-1]
         chosen = self.list.value
         self.list.options = [(line(entry), number) for number, entry in newest]
@@ -96,6 +98,7 @@ class LedgerSection(FoldedSection):
 
     def _compare(self) -> str:
         first, second = self._chosen(2)
+        # the newer run is the experiment: its expectation stands before the comparison
         expected = f"Expected: {second.expected}. " if second.expected else ""
         return expected + compare_runs(first, second, self._entries)
 
@@ -120,6 +123,7 @@ def line(entry: RunLogEntry) -> str:
     parts = [
         entry.when[:16].replace("T", " "), entry.data, result,
         f"{entry.status}, {entry.steps:,} steps",
+        # against the defaults; the length is told by the steps
         knob_words(entry.knobs, Settings(max_steps=entry.knobs.max_steps))
     ]
     if entry.expected:

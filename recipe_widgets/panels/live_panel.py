@@ -22,12 +22,13 @@ from recipe_widgets.panels.guess_input import GuessInput
 from recipe_widgets.panels.inspector_section import InspectorSection
 from recipe_widgets.panels.ledger_section import LedgerSection
 from recipe_widgets.panels.live_view import HEAD, LiveView
-from recipe_widgets.panels.panel_base import WorkingPanel
+from recipe_widgets.panels.panel_base import WRAPPED_ROW, WorkingPanel
 from recipe_widgets.panels.settings_controls import STYLE, SettingsControls, chosen_knobs
 from recipe_widgets.panels.tool_section import ToolSection
 from recipe_widgets.plots import plot_runs
 from recipe_widgets.training import pick_device
 
+# what a moved knob does -> how a tooltip says it
 MODES = {"restart": "begin anew, from the same seed", "continue": "go on with it",
          "fork": "let old and new go on side by side"}
 
@@ -88,12 +89,15 @@ class LivePanel(WorkingPanel):
         opened, folded = chosen_knobs(() if own_training and knobs is None else knobs)
         pick_device(settings.device)  # before there is a session, which would stay
         book = None if own_training else _ledger(ledger)
-        guess_input = GuessInput(predict, points, settings.max_steps) if predict is not None else None
+        guess_input = None
+        if predict is not None:
+            guess_input = GuessInput(predict, points, settings.max_steps)
         self._session = session = Session(source, settings, engine=engine_for(foreground))
         # from here on nothing that a widget calls may hold the panel: a dropped one must go
         self._mode = mode_buttons = widgets.ToggleButtons(
             options=list(MODES), value=mode, tooltips=list(MODES.values()),
             style={"button_width": "auto"})
+        # a generator that was begun cannot begin again: a moved slider would end it
         if own_training and mode == "restart":
             self._mode.value = "continue"
         self._controls = controls = SettingsControls(
@@ -106,6 +110,7 @@ class LivePanel(WorkingPanel):
         self._ledger = None if own_training else LedgerSection(session, controls)
         view.sections = [section for section in (self._inspector, self._ledger, self._tools)
                          if section is not None]
+        # last of all: from here on the painter thread shows frames
         session.book, session.view = book, view.show
         self._data = _data_menu(sources, session, controls) if len(sources) > 1 else None
         self._predict = guess_input
@@ -113,8 +118,8 @@ class LivePanel(WorkingPanel):
             view.ask_first(guess_input)
         above = [part for part in (self._data, guess_input and guess_input.widget) if part]
         mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
-                                layout={"flex_flow": "row wrap"})
-        button_row = widgets.HBox([*view.buttons.values()], layout={"flex_flow": "row wrap"})
+                                layout=WRAPPED_ROW)
+        button_row = widgets.HBox([*view.buttons.values()], layout=WRAPPED_ROW)
         self.widget = widgets.VBox([
             widgets.HTML(HEAD), *above, controls.widget, button_row, mode_row, view.words,
             view.diagnosis, view.curves, view.status, *(part.widget for part in view.sections)
@@ -143,6 +148,7 @@ class LivePanel(WorkingPanel):
                         "model": "an nn.Module", "loss_fn": "a function (output, y) -> loss",
                         "loader": "an iterable of pairs (x, y)"
                     }[what])
+        # Adam at 1e-3 trains most networks tolerably, whatever their scale
         chosen = optimizer if optimizer is not None else torch.optim.Adam(
             model.parameters(), lr=1e-3)
         return cls(steps=loop(model, loader, loss_fn, chosen), model=model, optimizer=chosen,
@@ -176,7 +182,7 @@ class LivePanel(WorkingPanel):
     @property
     def sliders(self) -> dict[str, widgets.Widget]:
         """The sliders and menus by the name of their setting, those of folded groups among them."""
-        self._controls.open_all()
+        self._controls.open_all()  # those of folded groups are made now
         return dict(self._controls.sliders)
 
     @property
@@ -258,6 +264,7 @@ class LivePanel(WorkingPanel):
 
     def turn(self, **knobs: Any) -> None:
         """Turn knobs from code, as moving their sliders at once would: in the panel's mode."""
+        # one command for all of them: each slider alone would give its own
         new = self.settings.replace(**knobs)
         self._controls.show(new)
         self._session.order(self._mode.value, new)
@@ -269,6 +276,7 @@ class LivePanel(WorkingPanel):
         if self._inspector is None:
             raise RecipeError("panel.look(tab)", found="a training of your own",
                               expected="a run of one of our models")
+        # as a reader opens it; the section itself tells the session
         self._inspector.widget.selected_index = 0 if tab else None
         if tab:
             self._inspector.choose(tab)

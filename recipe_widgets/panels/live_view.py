@@ -60,7 +60,7 @@ class LiveView:
             self._session.guess = guess
             self.waits_for_guess = self.buttons["run"].disabled = False
 
-        guess_input.on_lock(locked)
+        guess_input.on_lock(locked)  # called on the thread of the reader
 
     def show(self, frame: Frame) -> None:
         """Show a frame; called on the painter thread."""
@@ -72,6 +72,7 @@ class LiveView:
                             f"{html.escape(frame.words)}</div>")
         self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
         self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
+        # Run stays on while it runs: it then goes on, or begins with the newest settings
         active = frame.phase in ("running", "waiting")
         self.buttons["run"].disabled = self.waits_for_guess
         self.buttons["pause"].disabled = not active

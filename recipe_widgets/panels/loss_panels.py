@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Annotated
 
 import ipywidgets as widgets
@@ -12,7 +11,7 @@ from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import Dice, loss_shapes
 from recipe_widgets.panels.explorer import Dials
-from recipe_widgets.panels.panel_base import Panel
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, as_html, status_html
 from recipe_widgets.plots import Picture
 
 
@@ -24,8 +23,8 @@ class LossShapes(Dials):
     @validated
     def __init__(self, classes: Annotated[int, whole(1, 10**4)] = 10,
                  score: Annotated[float, real(-100, 100)] = 0.0) -> None:
-        stops = [half / 2 for half in range(-8, 17)]  # from -4 to 8
-        super().__init__(lambda score: loss_shapes(score, classes), {"score": stops},
+        scores = [half / 2 for half in range(-8, 17)]  # from -4 to 8; the other classes have 0
+        super().__init__(lambda score: loss_shapes(score, classes), {"score": scores},
                          {"score": score}, {"score": "score of the right class"})
 
 
@@ -39,8 +38,8 @@ class LossDice(Panel):
                  rolls: Annotated[int, whole(1, 10**5)] = 20) -> None:
         self.dice, self.rolls = Dice(data, settings), rolls
         self.button = widgets.Button(description=f"Roll {rolls} more", icon="random",
-                                     layout={"width": "auto"})
-        self._image, self._words = widgets.Image(format="png"), widgets.HTML()
+                                     layout=AUTO_WIDTH)
+        self._image, self._words = widgets.HTML(), widgets.HTML()
         self.widget = widgets.VBox([self.button, self._image, self._words])
         self.button.on_click(lambda _: self.roll())
         self.roll()
@@ -48,10 +47,11 @@ class LossDice(Panel):
     @validated
     def roll(self, times: Annotated[int | None, whole(1, 10**5)] = None) -> Picture:
         """Roll `times` more, and show the histograms of all rolls."""
+        # each roll is a fresh network and one batch, some milliseconds
         self.dice.roll(self.rolls if times is None else times)
         picture = self.dice.plot()
-        self._image.value = picture.png()
-        self._words.value = f'<div role="status"><small>{html.escape(picture.alt)}</small></div>'
+        self._image.value = as_html(picture)
+        self._words.value = status_html(picture.alt)
         return picture
 
     def plot(self) -> Picture:

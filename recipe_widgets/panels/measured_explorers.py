@@ -125,12 +125,14 @@ class LearningCurve(MeasuredExplorer):
             raise RecipeError("LearningCurve(sources)", found="none",
                               expected="name -> (data, settings)")
         most = max(data.train.size for data, _ in sources.values())
+        # a smaller data set stops at its own size
         counts = [count for count in COUNTS if count <= most]
         names = {count: f"{count:,}" for count in counts}
         controls = {
             "name": menu("data and model", list(sources), next(iter(sources))),
             "n": stops("training samples", counts, counts[min(len(counts), 4) - 1], names),
         }
+        # accuracy of guessing, drawn as the floor; of the first data set where there are several
         chance = 1 / next(iter(sources.values()))[0].num_classes
         curve = Curve("samples", chance, dict(known.points) if known else {})
 
@@ -152,6 +154,7 @@ class CapacityExplorer(MeasuredExplorer):
     @validated
     def __init__(self, data: Data, settings: Settings, seeds: Annotated[int, whole(1, 1000)] = 3,
                  known: Curve | None = None) -> None:
+        # one line of the chart for each number of samples
         lines = [f"{count:,} samples" for count in COUNTS if count <= data.train.size]
         controls = {
             "samples": stops("training samples", lines, lines[len(lines) // 2]),

@@ -40,7 +40,9 @@ class OptimizerBowl(Explorer):
         super().__init__(
             _paths, {
                 "surface": menu("surface", list(SURFACES), next(iter(SURFACES))),
+                # largest curvature / smallest: 1 is a round bowl, 1000 a gorge
                 "condition": log_number("steepness ratio κ", 0, 3, 20.0, step=0.1, digits=3),
+                # per-weight rates (Adam) only help along the axes
                 "turn": whole_number("turned by (degrees)", 0, 45, 0, step=5),
                 "names": several("optimisers", OPTIMIZERS, ("sgd", "momentum", "rmsprop", "adam")),
                 "tuned": tuned,
@@ -52,6 +54,7 @@ class OptimizerBowl(Explorer):
 
 def _paths(surface: str, condition: float, turn: int, names: tuple[str, ...], tuned: bool,
            lr: float, momentum: float, steps: int) -> Picture:
+    # lr None: each optimiser has its own best one of a grid
     chosen = turned(SURFACES[surface](condition), turn)
     return show_race(chosen, race(chosen, names, None if tuned else lr, steps, momentum))
 
@@ -62,10 +65,12 @@ class ScheduleExplorer(Explorer):
     @validated
     def __init__(self, settings: Settings | None = None) -> None:
         start = settings or Settings(schedule="cosine")
+        # some of the settings' schedules have no curve that is known before the run
         schedule = start.schedule if start.schedule in SCHEDULES else "constant"
         super().__init__(
             _schedule, {
                 "schedule": menu("schedule", SCHEDULES, schedule),
+                # powers of ten: from 1e-4 to 10
                 "lr": log_number("learning rate", -4, 1, start.lr),
                 "warmup": whole_number("warm-up (steps)", 0, 500, start.warmup, step=10),
                 "max_steps": whole_number("length (steps)", 100, 5000, min(start.max_steps, 5000),
@@ -76,7 +81,7 @@ class ScheduleExplorer(Explorer):
     @property
     def settings(self) -> Settings:
         """The schedule as settings, for a run."""
-        values = self.values
+        values = self.values  # all but one are settings
         del values["steps_per_epoch"]
         return Settings(**values)
 

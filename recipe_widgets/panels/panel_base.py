@@ -12,7 +12,8 @@ from IPython.core.getipython import get_ipython
 
 from recipe_widgets.plots import Picture
 
-AUTO_WIDTH = {"width": "auto"}
+# layouts that many panels share
+AUTO_WIDTH = {"width": "auto"}  # of a button: as wide as its text
 WRAPPED_ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
 
@@ -65,7 +66,7 @@ class WorkingPanel(Panel):
         """
         self._worker = worker
         self._finalizer = weakref.finalize(self, _discard, worker, self.widget)
-        self._finalizer.atexit = False
+        self._finalizer.atexit = False  # the engine ends its threads then; the page is gone
 
     def close(self) -> None:
         """Stop computing, end the threads and take the panel off the page. A second call does
@@ -113,7 +114,7 @@ def _cell() -> tuple[str, str] | None:
     shell = get_ipython()
     if shell is None or not hasattr(shell, "get_parent"):
         return None
-    parent = shell.get_parent() or {}
+    parent = shell.get_parent() or {}  # the execute_request that runs now
     cell = parent.get("metadata", {}).get("cellId") or parent.get("content", {}).get("code", "")
     return cell, parent.get("header", {}).get("msg_id", "")
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import filled, validated
-from recipe_widgets.panels.panel_base import Panel
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, status_html
 
 
 class Question(Panel):
@@ -28,8 +28,9 @@ class Question(Panel):
             raise RecipeError("Question.answer", found=repr(answer),
                               expected="one of " + ", ".join(map(repr, replies)))
         self.text, self.replies, self.answer = text, dict(replies), answer
+        # not disabled after a press: a reader may try the other answers, and read why not
         self._buttons = [
-            widgets.Button(description=choice, layout={"width": "auto"}) for choice in replies
+            widgets.Button(description=choice, layout=AUTO_WIDTH) for choice in replies
         ]
         self._reply = widgets.HTML()
         for button in self._buttons:
@@ -45,7 +46,7 @@ class Question(Panel):
             raise RecipeError("Question", found=repr(choice),
                               expected="one of " + ", ".join(map(repr, self.replies)))
         reply = f"{'Yes.' if choice == self.answer else 'No.'} {self.replies[choice]}"
-        self._reply.value = f'<div role="status">{html.escape(choice)}: {html.escape(reply)}</div>'
+        self._reply.value = status_html(f"{choice}: {reply}")  # it may be chosen again
         return reply
 
     def __repr__(self) -> str:

@@ -117,6 +117,7 @@ class SettingsControls:
         if getattr(self._here, "quiet", False) or value == now:
             return
         self.settings = self.settings.replace(**{name: value})
+        # one knob may take the effect from another: a linear model has no dropout
         self._enable_all()
         self._on_change(self.settings)
 
@@ -158,6 +159,7 @@ def _knob_widget(name: str, value: Any) -> widgets.Widget:
     """The kind of widget that suits a knob, standing at `value`."""
     knob = Settings.knob(name)
     common: dict[str, Any] = {"description": knob.label, "style": STYLE, "layout": LAYOUT}
+    # a menu where it is no number, else the slider that suits its scale
     if knob.choices and knob.several:
         return widgets.SelectMultiple(options=knob.choices, value=tuple(value.split("+")), rows=4,
                                       **common)

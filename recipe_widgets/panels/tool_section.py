@@ -35,6 +35,7 @@ class ToolSection(FoldedSection):
 
     def _rows(self) -> list[widgets.Widget]:
         runs = self._runs_row()
+        # a reader's own training has no presets, seeds or script that the panel knows of
         if self._own_training:
             return [runs, self.said]
         return [self._preset_menu(), runs, self._seeds_row(), self._code_row(), self.said]
@@ -52,7 +53,7 @@ class ToolSection(FoldedSection):
             return
         preset = PRESETS[number]
         new = preset.on(self._controls.settings)
-        self._controls.show(new)
+        self._controls.show(new)  # quietly: the sliders give no command of their own
         self._session.order("restart", new)
         self._say(f"{preset.name}: {preset.reason}.")
 
@@ -84,7 +85,7 @@ class ToolSection(FoldedSection):
         """Renew the list of runs, if it has changed."""
         if not self.made or frame.runs == self._listed:
             return
-        self._listed = frame.runs
+        self._listed = frame.runs  # new options forget what was chosen: it is set again
         chosen = self._runs.value
         options = [(f"{'📌 ' if pinned else ''}{title}", number)
                    for number, title, pinned in frame.runs]
@@ -119,10 +120,11 @@ class ToolSection(FoldedSection):
 
     def _compare_seeds(self) -> str:
         self._session.order("seeds", self._controls.settings)
-        return ""
+        return ""  # the status text above the curves says how far it is
 
     def _show_code(self) -> None:
         script = html.escape(self._newest_run("Code").to_script())
+        # tabindex: a reader without a mouse can scroll it
         style = "max-height:320px;overflow:auto"
         self.said.value = ('<div role="status">'
                            f'<pre class="recipe-code" tabindex="0" style="{style}">{script}</pre>'

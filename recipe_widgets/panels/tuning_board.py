@@ -38,9 +38,11 @@ class TuningBoard(WorkingPanel):
         }
         self.buttons["start"].on_click(lambda _: search.start())
         self.buttons["stop"].on_click(lambda _: search.stop())
+        # the view must not hold the board: one that is dropped stops its search
         show = _painter(self._chart, self._words, self.buttons)
         show(search.frame())
         search.view = show
+        # the head holds the style of the chart, and says when the kernel is gone
         self.widget = widgets.VBox(
             [widgets.HTML(HEAD),
              widgets.HBox([*self.buttons.values()]), self._words, self._chart])

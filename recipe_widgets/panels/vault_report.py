@@ -18,7 +18,7 @@ from recipe_widgets.lessons.nb10_squeeze.final_evaluation import (
     openings,
     price_words,
 )
-from recipe_widgets.panels.panel_base import Panel, as_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, as_html, status_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import text_card
 
@@ -44,14 +44,15 @@ class VaultReport(Panel):
         self.data = data
         self.final: Final | None = None
         self._models, self._why, self._names = (model, baseline), why, names
-        seen = accuracy(model, data.validation)
+        # what a reader should know before the one look: it is spent afterwards
+        validation = accuracy(model, data.validation)
         self._before = (
-            f"{data.name}: {data.vault.size:,} test samples, closed here; opened {_times(openings(data))} so "
-            f"far on this machine. On validation {names[0]} has {seen}. {price_words(data, seen.value)}"
-        )
+            f"{data.name}: {data.vault.size:,} test samples, closed here; "
+            f"opened {_times(openings(data))} so far on this machine. "
+            f"On validation {names[0]} has {validation}. {price_words(data, validation.value)}")
         self.problem = ""
         self.button = widgets.Button(description="Open the vault, once", icon="unlock",
-                                     layout={"width": "auto"})
+                                     layout=AUTO_WIDTH)
         self.button.on_click(lambda _: self._pressed())
         self.page = widgets.Dropdown(options=PAGES, description="show", disabled=True)
         self.page.observe(lambda _: self._show(), names="value")
@@ -65,6 +66,7 @@ class VaultReport(Panel):
         report.
         """
         if self.final is None:
+            # the log is written first: without its line nothing is opened
             self.final = open_final(self.data, *self._models, self._why, self._names)
             self.button.disabled, self.page.disabled = True, False
             self._show()
@@ -74,9 +76,10 @@ class VaultReport(Panel):
         """What is shown now, standing still."""
         if self.final is None:
             return text_card(f"The vault of {self.data.name} is closed", [self.words], self.words)
-        pictures = {
-            "confusion": self.final.confusion.plot, "calibration": self.final.calibration.plot,
-            "worst mistakes": self.final.worst
+        pictures = {  # the other pages show the answer itself
+            "confusion": self.final.confusion.plot,
+            "calibration": self.final.calibration.plot,
+            "worst mistakes": self.final.worst,
         }
         picture: Picture = pictures.get(self.page.value, self.final.plot)()
         return picture
@@ -90,6 +93,7 @@ class VaultReport(Panel):
                 f"{price_words(self.data, self.final.accuracy.value)}")
 
     def _pressed(self) -> None:
+        """The button: what goes wrong is said on the page, and nothing is opened then."""
         try:
             self.open()
         except RecipeError as error:
@@ -97,9 +101,10 @@ class VaultReport(Panel):
             self._show()
 
     def _show(self) -> None:
-        self._words.value = f'<div class="recipe-vault" role="status">{html.escape(self.words)}</div>'
+        self._words.value = status_html(self.words, "recipe-vault")
         if self.final is None:
             return
+        # a table of numbers by class is text; all else is a picture
         if self.page.value == "classes":
             self._body.value = f"<pre>{html.escape(str(self.final.classes))}</pre>"
         else:
@@ -115,7 +120,10 @@ def _times(count: int) -> str:
 
 
 def _table(final: Final) -> str:
-    rows = "".join(
-        f'<tr><th scope="row" style="text-align:left">{html.escape(ask)}</th><td style="text-align:left">'
-        f"{html.escape(said)}</td></tr>" for ask, said in final.rows())
-    return f'<table class="recipe-final">{rows}</table>'
+    """The questions that are asked before the vault is opened, each with its answer."""
+    left = 'style="text-align:left"'  # notebooks' own style aligns cells to the right
+    rows = [
+        f'<tr><th scope="row" {left}>{html.escape(question)}</th>'
+        f"<td {left}>{html.escape(answer)}</td></tr>" for question, answer in final.rows()
+    ]
+    return f'<table class="recipe-final">{"".join(rows)}</table>'

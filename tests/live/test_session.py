@@ -33,6 +33,26 @@ def until(what: object, patience: float = 60.0) -> None:
         time.sleep(0.002)
 
 
+def turns_of_the_trainer(session: Session, number: int) -> None:
+    """Let the trainer thread come round to this session so often: a run that did not pause would
+    train for a moment in each of these turns.
+    """
+    came, turn = threading.Semaphore(0), session.turn
+
+    def counted() -> bool:
+        more = turn()
+        came.release()
+        return more
+
+    session.turn = counted  # type: ignore[method-assign]
+    try:
+        for _ in range(number):
+            session.engine.enqueue(session)
+            assert came.acquire(timeout=60)
+    finally:
+        session.turn = turn  # type: ignore[method-assign]
+
+
 def test_a_run_equals_the_headless_one_to_the_last_bit(session: Session, blobs: Data) -> None:
     session.order("restart", SHORT)
     run = session.wait(60)
@@ -79,7 +99,7 @@ def test_pause_holds_resume_goes_on_to_the_same_numbers(session: Session) -> Non
     run = session.wait(60)
     assert session.phase == "paused"
     held = run.steps_done
-    time.sleep(0.05)
+    turns_of_the_trainer(session, 3)
     assert run.steps_done == held
     session.order("resume")
     until(lambda: run.steps_done > held + 60)
@@ -87,6 +107,14 @@ def test_pause_holds_resume_goes_on_to_the_same_numbers(session: Session) -> Non
     assert session.wait(60) is run
     assert run.history.series("train_loss")[:60] == whole
     assert run.status == "stopped"
+
+
+def test_a_run_that_does_not_pause_would_be_noticed(session: Session) -> None:
+    session.order("restart", LONG)
+    until(lambda: session.run is not None and session.run.steps_done > 5)
+    before = session.run.steps_done
+    turns_of_the_trainer(session, 3)
+    assert session.run.steps_done > before
 
 
 def test_stop_leaves_a_whole_run_and_reset_leaves_none(session: Session) -> None:

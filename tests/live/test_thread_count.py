@@ -10,7 +10,7 @@ from recipe_widgets import Data, LivePanel, Settings
 from recipe_widgets.core import Run
 from recipe_widgets.live import Session, UserLoop, thread_count
 from recipe_widgets.live.active_run import ModelRun
-from recipe_widgets.live.thread_count import FEW, ThreadCount
+from recipe_widgets.live.thread_count import FEWEST_STEPS, ThreadCount
 from recipe_widgets.models import build_model
 from recipe_widgets.training import Training
 from tests.live.test_session import until
@@ -37,10 +37,10 @@ def running() -> Run:
         ([0.0015] * 400, False),
         ([0.002] * 200, True),
         ([0.002] * 100, False),  # not long enough to tell
-        ([0.001] * 400 + [0.08] * (FEW - 1), False),  # a hiccup
+        ([0.001] * 400 + [0.08] * (FEWEST_STEPS - 1), False),  # a hiccup
         # two threads wait for each other: nobody waits for 16 such steps
-        ([0.001] * 20 + [0.15] * FEW, True),
-        ([0.15] * (FEW - 1), False),
+        ([0.001] * 20 + [0.15] * FEWEST_STEPS, True),
+        ([0.15] * (FEWEST_STEPS - 1), False),
         ([0.001, 0.001, 0.35], False),  # the laptop slept
         # one step in ten waits for the core: as measured beside a busy process
         (([0.001] * 9 + [0.007]) * 40, True),
