@@ -1,11 +1,11 @@
-from .active_run import DataSource as DataSource
+from .active_run import ModelSource as ModelSource
 from .active_run import live_settings as live_settings
+from .example_settings import PRESETS as PRESETS
+from .example_settings import Preset as Preset
 from .foreground import engine_for as engine_for
 from .frame import Frame as Frame
 from .guess import Guess as Guess
 from .measurement_queue import MeasurementQueue as MeasurementQueue
-from .presets import PRESETS as PRESETS
-from .presets import Preset as Preset
 from .session import Session as Session
 from .user_loop import UserLoop as UserLoop
 from .user_loop import loop as loop

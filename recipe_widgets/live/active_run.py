@@ -153,7 +153,7 @@ class ModelRun:
             self.run.snapshots.shrink()
 
 
-class DataSource:
+class ModelSource:
     """Our models on one data set."""
 
     forks = True
@@ -203,7 +203,7 @@ def as_source(given: Any) -> RunSource:
         RecipeError: it is neither.
     """
     if isinstance(given, Data):
-        return DataSource(given)
+        return ModelSource(given)
     if hasattr(given, "begin"):
         return given  # type: ignore[no-any-return]
     raise RecipeError("LivePanel(data, settings)", found=type(given).__name__, expected="a Data",

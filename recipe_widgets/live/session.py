@@ -18,10 +18,10 @@ from recipe_widgets.live.guess import Guess
 from recipe_widgets.live.inspector import Inspector
 from recipe_widgets.live.run_history import RunHistory
 from recipe_widgets.live.seed_band import SeedBand
+from recipe_widgets.live.session_trainer import SessionTrainer
 from recipe_widgets.live.status_text import SessionState, device_text, run_title, status_text
 from recipe_widgets.live.thread_count import ThreadCount, rest_openmp
 from recipe_widgets.live.time_travel import TimeTravel
-from recipe_widgets.live.trainer import Trainer
 from recipe_widgets.plots import CurveBand, PlottedRun, curves_svg
 from recipe_widgets.training.optimizers import preload_optimizer
 
@@ -41,7 +41,7 @@ class Session:
     def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
                  engine: Engine = ENGINE) -> None:
         self.commands = CommandQueue(settings)
-        self.trainer = Trainer(source, self.commands, engine)
+        self.trainer = SessionTrainer(source, self.commands, engine)
         self.view, self.engine = view, engine
         self.guess: Guess | None = None
         self._diagnosis = Diagnosis()

@@ -9,7 +9,7 @@ from torch import nn
 from recipe_widgets import RecipeError, Settings, load, train
 from recipe_widgets.core import Run
 from recipe_widgets.data import Data
-from recipe_widgets.live import DataSource
+from recipe_widgets.live import ModelSource
 from recipe_widgets.models import build_model
 from recipe_widgets.training import Training, replay, snapshots
 from recipe_widgets.training.snapshots import Snapshots
@@ -30,7 +30,7 @@ def every_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lived(data: Data, settings: Settings, steps: int = 220) -> Run:
     """A run as a panel makes it, with knobs turned on the way."""
-    lane = DataSource(data).begin(settings)
+    lane = ModelSource(data).begin(settings)
     for step in range(steps):
         if step in CHANGES:
             lane.turn(lane.training.settings.replace(**CHANGES[step]))
@@ -71,7 +71,7 @@ def test_looking_back_leaves_the_run_alone(small: Data) -> None:
 
 
 def test_memory_is_bounded_and_thinned_evenly(small: Data) -> None:
-    lane = DataSource(small).begin(Settings(width=8, max_steps=2000, momentum=0.0))
+    lane = ModelSource(small).begin(Settings(width=8, max_steps=2000, momentum=0.0))
     one = snapshots.size_of(lane.training)
     # SGD without momentum remembers nothing
     assert one == 4 * sum(p.numel() for p in lane.run.model.parameters())
@@ -88,7 +88,7 @@ def test_memory_is_bounded_and_thinned_evenly(small: Data) -> None:
 
 def test_a_model_larger_than_the_memory_has_none_and_is_done_over_from_its_seed(
         small: Data) -> None:
-    lane = DataSource(small).begin(Settings(width=8))
+    lane = ModelSource(small).begin(Settings(width=8))
     lane.run.snapshots = Snapshots(most=10)
     for _ in range(60):
         lane.step()

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.live.active_run import ActiveRun, DataSource, ModelRun, RunSource, as_source
+from recipe_widgets.live.active_run import ActiveRun, ModelRun, ModelSource, RunSource, as_source
 from recipe_widgets.live.command import Command, CommandQueue, Phase
 from recipe_widgets.live.engine import Engine
 from recipe_widgets.live.inspector import Inspector
@@ -28,7 +28,7 @@ from recipe_widgets.live.time_travel import TimeTravel
 from recipe_widgets.training import explain_torch_error
 
 
-class Trainer:
+class SessionTrainer:
     """The runs of one session. Only the trainer thread changes them; others may look.
 
     Attributes:
@@ -140,7 +140,7 @@ class Trainer:
         to see.
         """
         self._release(REPLACED)
-        if not isinstance(self.source, DataSource):
+        if not isinstance(self.source, ModelSource):
             self.threads.apply(None)
         begun = self.source.begin(wanted)
         if isinstance(begun, ModelRun) and begun.training is not None:
@@ -205,7 +205,7 @@ class Trainer:
         wanted, against = command.settings, command.against
         if against is None and before is not None:
             against = before.newest
-        if not isinstance(self.source, DataSource):
+        if not isinstance(self.source, ModelSource):
             self._enter_at_rest("Your own training cannot be begun from other seeds by the panel.")
             return
         if against is None or not wanted - against:
