@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -59,4 +60,43 @@ def test_who_waits_in_the_foreground_computes() -> None:
         queue.request(number)
     assert queue.wait(20) == {1: 1, 2: 4, 3: 9}
     assert threading.active_count() == before
+    queue.close()
+
+
+def test_the_newest_question_goes_first_and_answers_are_kept() -> None:
+    ended, begun, gate = [], threading.Event(), threading.Event()
+
+    def work(name: str) -> Iterator[str]:
+        if name == "c":
+            begun.set()
+        while not gate.is_set():
+            time.sleep(0.001)
+            yield ""
+        ended.append(name)
+        yield name.upper()
+
+    queue = MeasurementQueue(work)
+    for name in "abc":
+        queue.request(name)
+    assert begun.wait(20)
+    gate.set()
+    assert queue.wait(20) == {"a": "A", "b": "B", "c": "C"}
+    assert ended == ["c", "b", "a"]
+    queue.request("a")
+    assert not queue.has_command
+    queue.close()
+    queue.request("d")
+    assert not queue.has_command
+
+
+def test_a_failing_question_is_said_and_the_others_go_on() -> None:
+    def work(number: int) -> Iterator[float]:
+        yield 1 / number
+
+    queue = MeasurementQueue(work)
+    queue.request(0)
+    queue.wait(20)
+    queue.request(2)
+    assert queue.wait(20) == {2: 0.5}
+    assert "ZeroDivisionError" in queue.problem
     queue.close()
