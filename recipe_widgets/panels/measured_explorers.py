@@ -14,8 +14,8 @@ from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb05_overfit.learning_curves import (
     COUNTS,
-    Curve,
-    Point,
+    AccuracyCurve,
+    CurvePoint,
     measure,
     width_verdict,
 )
@@ -37,12 +37,12 @@ class MeasuredExplorer(Explorer, WorkingPanel):
         place: where the controls' values are. verdict: the words over the curve.
     """
 
-    def __init__(self, controls: Mapping[str, widgets.Widget], curve: Curve,
-                 measure: Callable[[Place], Iterator[Point]],
+    def __init__(self, controls: Mapping[str, widgets.Widget], curve: AccuracyCurve,
+                 measure: Callable[[Place], Iterator[CurvePoint]],
                  place: Callable[[dict[str, Any]], Place],
-                 verdict: Callable[[Curve], str]) -> None:
+                 verdict: Callable[[AccuracyCurve], str]) -> None:
         self.curve, self._place = curve, place
-        self._queue: MeasurementQueue[Place, Point] = MeasurementQueue(
+        self._queue: MeasurementQueue[Place, CurvePoint] = MeasurementQueue(
             measure, engine=engine_for(None))
         queue = self._queue
 
@@ -69,7 +69,7 @@ class MeasuredExplorer(Explorer, WorkingPanel):
         for place in reversed(wanted):  # the newest request is measured first
             self._queue.request(place)
 
-    def wait(self, timeout: float | None = None) -> Curve:
+    def wait(self, timeout: float | None = None) -> AccuracyCurve:
         """Block until all is measured, `timeout` seconds at most."""
         self.curve.points.update(self._queue.wait(timeout))
         return self.curve
@@ -89,7 +89,8 @@ class MeasuredExplorer(Explorer, WorkingPanel):
         return picture
 
 
-def _place_words(queue: MeasurementQueue[Place, Point], curve: Curve, place: Place) -> str:
+def _place_words(queue: MeasurementQueue[Place, CurvePoint], curve: AccuracyCurve,
+                 place: Place) -> str:
     name, at = place
     here = f"{name}, {at:,} {curve.label}"
     if place in curve.points:
@@ -120,7 +121,8 @@ class LearningCurve(MeasuredExplorer):
 
     @validated
     def __init__(self, sources: Annotated[Mapping[str, tuple[Data, Settings]], filled()],
-                 seeds: Annotated[int, whole(1, 1000)] = 3, known: Curve | None = None) -> None:
+                 seeds: Annotated[int, whole(1, 1000)] = 3,
+                 known: AccuracyCurve | None = None) -> None:
         if not sources:
             raise RecipeError("LearningCurve(sources)", found="none",
                               expected="name -> (data, settings)")
@@ -134,9 +136,9 @@ class LearningCurve(MeasuredExplorer):
         }
         # accuracy of guessing, drawn as the floor; of the first data set where there are several
         chance = 1 / next(iter(sources.values()))[0].num_classes
-        curve = Curve("samples", chance, dict(known.points) if known else {})
+        curve = AccuracyCurve("samples", chance, dict(known.points) if known else {})
 
-        def measure_at(place: Place) -> Iterator[Point]:
+        def measure_at(place: Place) -> Iterator[CurvePoint]:
             data, settings = sources[place[0]]
             return measure(data, settings, min(place[1], data.train.size), seeds)
 
@@ -153,17 +155,17 @@ class CapacityExplorer(MeasuredExplorer):
 
     @validated
     def __init__(self, data: Data, settings: Settings, seeds: Annotated[int, whole(1, 1000)] = 3,
-                 known: Curve | None = None) -> None:
+                 known: AccuracyCurve | None = None) -> None:
         # one line of the chart for each number of samples
         lines = [f"{count:,} samples" for count in COUNTS if count <= data.train.size]
         controls = {
             "samples": stops("training samples", lines, lines[len(lines) // 2]),
             "width": stops("width (units)", WIDTHS, 32),
         }
-        curve = Curve("units in the hidden layer", 1 / data.num_classes,
+        curve = AccuracyCurve("units in the hidden layer", 1 / data.num_classes,
                       dict(known.points) if known else {})
 
-        def measure_at(place: Place) -> Iterator[Point]:
+        def measure_at(place: Place) -> Iterator[CurvePoint]:
             line, width = place
             count = int(line.split()[0].replace(",", ""))  # "1,000 samples"
             return measure(data, settings.replace(width=width), count, seeds)

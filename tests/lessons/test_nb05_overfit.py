@@ -94,16 +94,16 @@ def test_measured_points_and_their_onset(blobs: Data) -> None:
 @pytest.mark.parametrize(("values", "onset"), [((0.1, 0.1, 0.5), 100), ((0.5, 0.5, 0.5), 5),
                                                ((0.5, 0.1, 0.5), 100), ((0.5, 0.5, 0.1), None)])
 def test_onset_is_where_every_later_point_beats_chance(values: tuple, onset: int | None) -> None:
-    points = {("a", n): learning_curves.Point((1.0, ), (v, v + 0.1))
+    points = {("a", n): learning_curves.CurvePoint((1.0, ), (v, v + 0.1))
               for n, v in zip((5, 10, 100), values, strict=True)}
-    assert learning_curves.Curve("samples", 0.1, points).onset("a") == onset
+    assert learning_curves.AccuracyCurve("samples", 0.1, points).onset("a") == onset
 
 
 def test_the_widest_is_judged_beside_the_best() -> None:
-    points = {("a", 1): learning_curves.Point((1.0, ), (0.5, 0.6)), ("a", 8):
-              learning_curves.Point((1.0, ), (0.8, 0.9)), ("a", 64): learning_curves.Point((1.0, ), (0.6, 0.7)),
-              ("b", 1): learning_curves.Point((1.0, ), (0.1, )), ("b", 64): learning_curves.Point((1.0, ), (0.2, ))}
-    text = learning_curves.width_verdict(learning_curves.Curve("units", 0.1, points))
+    validation = {("a", 1): (0.5, 0.6), ("a", 8): (0.8, 0.9), ("a", 64): (0.6, 0.7),
+                  ("b", 1): (0.1,), ("b", 64): (0.2,)}
+    points = {key: learning_curves.CurvePoint((1.0,), seeds) for key, seeds in validation.items()}
+    text = learning_curves.width_verdict(learning_curves.AccuracyCurve("units", 0.1, points))
     assert text == "a: best at 8 units (85.0%), 64 units are worse; b: best at 64 units (20.0%), the widest there is."
 
 

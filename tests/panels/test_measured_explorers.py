@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.lessons.nb05_overfit.learning_curves import Curve, Point
+from recipe_widgets.lessons.nb05_overfit.learning_curves import AccuracyCurve, CurvePoint
 from recipe_widgets.panels import (
     CapacityExplorer,
     LearningCurve,
@@ -33,7 +33,7 @@ def test_a_place_is_measured_when_it_is_visited(blobs: Data) -> None:
 
 @pytest.mark.usefixtures("no_leaked_threads")
 def test_capacity_takes_known_points(blobs: Data) -> None:
-    known = Curve("units", 1 / 3, {("30 samples", 8): Point((1.0,), (0.6,))})
+    known = AccuracyCurve("units", 1 / 3, {("30 samples", 8): CurvePoint((1.0,), (0.6,))})
     panel = CapacityExplorer(blobs, SHORT, seeds=1, known=known)
     panel.controls["samples"].value = "30 samples"
     panel.controls["width"].value = 8

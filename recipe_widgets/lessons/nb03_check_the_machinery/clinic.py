@@ -35,18 +35,20 @@ def split_leak(target: Any) -> CheckResult:
 
 # What a patient is examined with: quick, and each able to see one of the bugs or to clear a
 # suspicion.
-EXAMINATION: tuple[Check,
-                   ...] = (checks.class_balance, checks.input_range, split_leak,
-                           checks.label_alignment, checks.augmentation_keeps_label,
-                           checks.train_eval_preprocessing, checks.loss_reduction,
-                           checks.output_scale, checks.loss_at_init, checks.output_init,
-                           checks.batch_independence, checks.optimizer_covers_model,
-                           checks.gradients_flow, checks.gradient_check, checks.bias_before_norm,
-                           checks.mode_toggles, checks.grads_are_cleared, checks.update_ratio,
-                           checks.loss_decreases, checks.overfit_one_batch, checks.dead_units,
-                           checks.saturation,
-                           )
-_POINTS = {"curves": 2, "checks": 1}
+EXAMINATION: tuple[Check, ...] = (
+    # the data
+    checks.class_balance, checks.input_range, split_leak, checks.label_alignment,
+    checks.augmentation_keeps_label, checks.train_eval_preprocessing,
+    # loss and outputs before any training
+    checks.loss_reduction, checks.output_scale, checks.loss_at_init, checks.output_init,
+    # what flows through the model
+    checks.batch_independence, checks.optimizer_covers_model, checks.gradients_flow,
+    checks.gradient_check, checks.bias_before_norm,
+    # a step, and a few of them
+    checks.mode_toggles, checks.grads_are_cleared, checks.update_ratio, checks.loss_decreases,
+    checks.overfit_one_batch, checks.dead_units, checks.saturation,
+)
+_POINTS = {"curves": 2, "checks": 1}  # by what the diagnosis was made from
 _ATTEMPTS = 3  # wrong answers until it is told
 
 
@@ -67,7 +69,7 @@ class Patient:
 
 
 @dataclass
-class Answers:
+class PatientAnswers:
     """What was said of one patient: diagnoses that were no, and the points once it is over."""
 
     wrong: list[str] = field(default_factory=list)
@@ -96,23 +98,24 @@ class Clinic:
         self.data = {one.name: one for one in data}
         kept = [case for case in cases if case.data in self.data]
         if not kept:
-            wanted = " or ".join(dict.fromkeys(case.data
-                                               for case in cases)) or "none, as there are no cases"
+            names = dict.fromkeys(case.data for case in cases)  # each once, in order
+            wanted = " or ".join(names) or "none, as there are no cases"
             raise RecipeError("Data of the cases", found=", ".join(self.data) or "no data",
                               expected=wanted, mend='BugClinic(load("mnist"), load("cifar10")).')
         # In an order of their own, so that a place in the list of choices tells nothing.
         self.cases = [kept[k] for k in np.random.default_rng(4).permutation(len(kept))]
         self.seeds, self.keep = seeds, keep
         self._patients: dict[int, Patient] = {}
-        self._answers = {case.key: Answers() for case in self.cases}
+        self._answers = {case.key: PatientAnswers() for case in self.cases}
         if keep is not None and keep.exists():
             self._read(keep)
 
     def _read(self, file: Path) -> None:
         """A file that is damaged counts as none."""
         try:
-            said = {key: Answers([str(w) for w in one["wrong"]], one["points"]) for key, one in
-                    parse_json(read_text(file, "Answers", "a file"), "Answers", "an object").items()}
+            found = parse_json(read_text(file, "Answers", "a file"), "Answers", "an object")
+            said = {key: PatientAnswers([str(name) for name in one["wrong"]], one["points"])
+                    for key, one in found.items()}
         except (RecipeError, TypeError, KeyError, AttributeError):
             return
         if not all(one.points in (None, 0, *_POINTS.values()) for one in said.values()):
@@ -127,7 +130,7 @@ class Clinic:
 
     def afresh(self) -> None:
         """Forget all answers, on disk as well."""
-        self._answers = {case.key: Answers() for case in self.cases}
+        self._answers = {case.key: PatientAnswers() for case in self.cases}
         for patient in self._patients.values():
             patient.report = None
         self._save()
@@ -166,7 +169,7 @@ class Clinic:
             if case.key == key:
                 return number
         raise RecipeError("BugClinic", found=f"the case {key!r}",
-                          expected="one of " + ", ".join(c.key for c in self.cases))
+                          expected="one of " + ", ".join(case.key for case in self.cases))
 
     @validated
     def examine(self, number: Annotated[int, whole(1)], progress: bool = True) -> Report:
@@ -190,6 +193,7 @@ class Clinic:
             return f"{'Yes' if right else 'No'}; you had finished this one. {explain(case)}"
         if right:
             evidence = "checks" if patient.report is not None or said.wrong else "curves"
+            # the third try is a guess
             said.points = _POINTS[evidence] if len(said.wrong) < 2 else 0
             reply = f"Yes: {diagnosis} ({_points(said.points)}). {explain(case)}"
         else:
@@ -212,12 +216,12 @@ class Clinic:
 
     def table(self) -> str:
         """Every patient that is over: what it had, and what you said."""
-        rows = [
-            f"{number:>3}  {_points(said.points or 0):>8}  {case.diagnosis}" +
-            (f"   (you first said: {said.wrong[0]})" if said.wrong else "")
-            for number, case in enumerate(self.cases, 1)
-            if (said := self._answers[case.key]).over
-        ]
+        rows = []
+        for number, case in enumerate(self.cases, 1):
+            said = self._answers[case.key]
+            if said.over:
+                rows.append(f"{number:>3}  {_points(said.points or 0):>8}  {case.diagnosis}"
+                            + (f"   (you first said: {said.wrong[0]})" if said.wrong else ""))
         return "\n".join([*rows, self.score])
 
     def plot(self, number: int) -> Picture:
@@ -263,35 +267,38 @@ def curves(patient: Patient, program: Program) -> Picture:
     left, right = figure.subplots(1, 2)
     ends: list[str] = []
     lasts: list[float] = []
-    for name, runs, colour, line in (("the sound program", patient.sound, PALETTE[0], "--"),
-                                     (f"patient {patient.number}", patient.broken, PALETTE[1],
-                                      "-")):
-        _band(left, [downsample(*run.arrays("train_loss"), bins=50) for run in runs], name, colour, line)
-        last = _band(right, [(x, 100 * y) for x, y in (run.arrays("val_accuracy") for run in runs)],
-                     name, colour, line)
+    for name, runs, colour, line in (
+            ("the sound program", patient.sound, PALETTE[0], "--"),
+            (f"patient {patient.number}", patient.broken, PALETTE[1], "-")):
+        losses = [downsample(*run.arrays("train_loss"), bins=50) for run in runs]
+        _band(left, losses, name, colour, line)
+        shares = [run.arrays("val_accuracy") for run in runs]  # (steps, values) of each seed
+        last = _band(right, [(steps, 100 * values) for steps, values in shares], name, colour, line)
         lasts.append(last)
-        ends.append(
-            f"{name} begins with a loss of {np.mean([run.series('train_loss')[0] for run in runs]):.3g} and ends at "
-            f"{last:.0f} %")
+        first = np.mean([run.series("train_loss")[0] for run in runs])
+        ends.append(f"{name} begins with a loss of {first:.3g} and ends at {last:.0f} %")
     left.set(xlabel="step", ylabel=f"training loss ({program.unit})")
-    losses = np.concatenate([run.series("train_loss") for run in (*patient.sound, *patient.broken)])
-    losses = losses[np.isfinite(losses)]
-    if losses.max() > 20 * losses.min() > 0:
+    every = np.concatenate([run.series("train_loss") for run in (*patient.sound, *patient.broken)])
+    every = every[np.isfinite(every)]
+    if every.max() > 20 * every.min() > 0:  # else one of the two curves would lie on the axis
         left.set_yscale("log")
     right.set(xlabel="step", ylabel=f"{program.metric} (%)", ylim=(0, 100))
     left.legend(frameon=False, fontsize=8)
     what = "photos" if patient.case.data == "cifar10" else "digits"
     figure.suptitle(
-        f"Patient {patient.number} ({what}) ends at {lasts[1]:.0f} %, the sound program at {lasts[0]:.0f} % "
-        f"(lines: mean of {len(patient.sound)} seeds; bands: lowest to highest)", fontsize=10)
+        f"Patient {patient.number} ({what}) ends at {lasts[1]:.0f} %, the sound program at "
+        f"{lasts[0]:.0f} % (lines: mean of {len(patient.sound)} seeds; bands: lowest to highest)",
+        fontsize=10)
     return Picture(figure,
                    f"Patient {patient.number}, {what}: {'; '.join(ends)} ({program.metric}).")
 
 
 def _band(axes: Axes, series: list[tuple[Any, Any]], name: str, colour: str, line: str) -> float:
-    length = min(len(x) for x, _ in series)
-    x, ys = series[0][0][:length], np.stack([y[:length] for _, y in series])
-    axes.fill_between(x, ys.min(0), ys.max(0), color=colour, alpha=0.2, linewidth=0)
-    axes.plot(x, ys.mean(0), line, color=colour, label=name)
+    """Mean of the seeds as a line, lowest to highest as a band; returns the last mean."""
+    length = min(len(steps) for steps, _ in series)  # a run that diverged is shorter
+    steps = series[0][0][:length]
+    values = np.stack([values[:length] for _, values in series])  # (seeds, length)
+    axes.fill_between(steps, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
+    axes.plot(steps, values.mean(0), line, color=colour, label=name)
     axes.grid(alpha=0.3)
-    return float(ys.mean(0)[-1])
+    return float(values.mean(0)[-1])

@@ -1,5 +1,5 @@
 """Small training programs in pieces, such as a practitioner hands to `checks.subject`, and the
-loop that runs them.
+loop that runs them. (Notebook 03, section 5.)
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.checks import Subject, subject
-from recipe_widgets.checks.training_copy import (
-    seeded,
-)
+from recipe_widgets.checks.training_copy import seeded
 from recipe_widgets.core import History, generator
 from recipe_widgets.data import Data
 from recipe_widgets.training import BatchIndices
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+# samples of a batch, of the training set, of the validation set: a run takes about a second
 BATCH, SAMPLES, HELD = 64, 1024, 600
 
 
@@ -41,6 +40,7 @@ def accuracy(model: nn.Module, batches: Any) -> float:
     """Share right over all batches, in eval mode; the mode comes back."""
     was = model.training
     model.eval()
+    # (N,) of each batch: 1 where right
     hits = [(model(x).argmax(1) == y).float() for x, y in batches]
     model.train(was)
     return float(torch.cat(hits).mean())
@@ -76,11 +76,11 @@ class Program:
 
     def rows(self, seed: int) -> Iterator[torch.Tensor]:
         """Which samples make the batches, without end."""
-        n = len(self.train[1])
+        size = len(self.train[1])
         if self.shuffle:
-            yield from BatchIndices(n, BATCH, seed)
+            yield from BatchIndices(size, BATCH, seed)  # never ends
         while True:
-            yield from torch.arange(n).split(BATCH)
+            yield from torch.arange(size).split(BATCH)
 
     def batches(self, count: int, seed: int = 0) -> list[Pair]:
         """The first batches as they enter the model."""
@@ -99,6 +99,7 @@ class Program:
         """Train from this seed: columns `train_loss` of each step, `val_accuracy` of `looks`
         evenly spaced ones.
         """
+        # every: steps from look to look
         history, held, every = History(), self.held(), max(1, self.steps // looks)
         with seeded(seed):
             model = self.factory().train()
@@ -131,10 +132,9 @@ def samples(data: Data, train: int = SAMPLES, held: int = HELD) -> tuple[Pair, P
     return parts[0], parts[1]
 
 
-def sgd(lr: float, **more: float) -> Callable[[nn.Module], torch.optim.Optimizer]:
+def sgd(lr: float, weight_decay: float = 0.0) -> Callable[[nn.Module], torch.optim.Optimizer]:
     """Makes plain SGD over all parameters of a model."""
-    return lambda model: torch.optim.SGD(model.parameters(), lr=lr, **more
-                                         )  # type: ignore[arg-type]
+    return lambda model: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=weight_decay)
 
 
 def mlp(data: Data) -> Program:

@@ -1,4 +1,6 @@
-"""Which output depends on which input, charted by backprop; loops against vectorised code."""
+"""Which output depends on which input, charted by backprop; loops against vectorised code. (Notebook
+03, sections 2 and 3.)
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,12 @@ class NextRow(nn.Module):
         self.out = nn.Linear(units, size)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        q, k, v = self.inner(x).chunk(3, -1)
-        scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5  # (N, T, T)
+        query, key, value = self.inner(x).chunk(3, -1)  # (N, T, units) each
+        scores = query @ key.transpose(1, 2) / query.shape[-1] ** 0.5  # (N, T, T)
         if not self.peek:
-            later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
+            later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)  # (T, T)
             scores = scores.masked_fill(later, -torch.inf)
-        out: torch.Tensor = self.out(scores.softmax(-1) @ v)
+        out: torch.Tensor = self.out(scores.softmax(-1) @ value)
         return out
 
 
@@ -67,8 +69,8 @@ def chart(model: nn.Module, x: torch.Tensor, axis: int = 0) -> np.ndarray:
     x = x.detach().clone().requires_grad_()
     out = copy.deepcopy(model).eval()(x)  # the given one stays in its mode
     rows = []
-    for i in range(out.shape[axis]):
-        grad, = torch.autograd.grad(out.select(axis, i).sum(), x, retain_graph=True)
+    for number in range(out.shape[axis]):
+        grad, = torch.autograd.grad(out.select(axis, number).sum(), x, retain_graph=True)
         rows.append(grad.movedim(axis, 0).flatten(1).norm(dim=1))
     return torch.stack(rows).detach().numpy()
 
@@ -96,14 +98,15 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *,
     earlier ones.
     """
     made = [chart(model, x, axis) for model in (right, wrong)]
-    forbidden = ~np.eye(len(made[0]), dtype=bool) if axis == 0 else np.triu(
-        np.ones_like(made[0], dtype=bool), 1)
-    shares = tuple(float((m[forbidden] > 0).mean()) for m in made)
+    every = np.ones_like(made[0], dtype=bool)
+    # (n, n): other samples, or positions that come later
+    forbidden = ~np.eye(len(every), dtype=bool) if axis == 0 else np.triu(every, 1)
+    shares = tuple(float((sizes[forbidden] > 0).mean()) for sizes in made)
     what = "sample" if axis == 0 else "position"
     others = "of other samples count" if axis == 0 else "of later positions count"
     figure = Figure(figsize=(8, 3.4), layout="constrained")
-    for axes, m, name, share in zip(figure.subplots(1, 2), made, names, shares, strict=True):
-        shown = np.log10(np.where(m > 0, m, np.nan) / m.max())
+    for axes, sizes, name, share in zip(figure.subplots(1, 2), made, names, shares, strict=True):
+        shown = np.log10(np.where(sizes > 0, sizes, np.nan) / sizes.max())  # NaN stays white
         image = axes.imshow(shown, cmap="viridis", vmin=-4, vmax=0)
         axes.set(xlabel=f"input of {what}", ylabel=f"output of {what}")
         axes.set_title(f"{name}: {share:.0%} {others}", fontsize=10)
@@ -146,8 +149,8 @@ def distances_at_once(x: torch.Tensor,
 def distances_with_slip(x: torch.Tensor,
                         templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same with a slip in the axis: it runs, it has the right shape, and it is wrong."""
-    return x.square().sum(
-        1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(0)[:len(templates)]
+    lengths = templates.square().sum(0)[:len(templates)]  # the slip: sum(1) is |t|² (K,)
+    return x.square().sum(1, keepdim=True) - 2 * x @ templates.T + lengths
 
 
 Distances = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -163,12 +166,13 @@ class Same:
 
     @property
     def equal(self) -> bool:
-        return self.gap < 1e-3
+        return self.gap < 1e-3  # float32 sums in another order
 
     def __str__(self) -> str:
         verdict = "equal up to rounding" if self.equal else "NOT equal"
         speed = self.seconds[0] / max(self.seconds[1], 1e-9)
-        return f"{verdict}: largest relative difference {self.gap:.1e} on {self.n} samples; {speed:,.0f} times as fast"
+        return (f"{verdict}: largest relative difference {self.gap:.1e} on {self.n} samples; "
+                f"{speed:,.0f} times as fast")
 
 
 @validated
@@ -193,26 +197,30 @@ def check_distances(mine: Distances) -> str:
     """Judge the exercise: absolute (L1) distances (N, K) of x (N, D) to templates (K, D),
     without a Python loop.
     """
-    g = torch.Generator().manual_seed(0)
-    x, t = torch.randn(7, 5, generator=g), torch.randn(3, 5, generator=g)
-    wanted = torch.stack([torch.stack([(a - b).abs().sum() for b in t]) for a in x])
+    draw = torch.Generator().manual_seed(0)
+    # N, K and D all differ, so that an exchange of axes shows
+    x, templates = torch.randn(7, 5, generator=draw), torch.randn(3, 5, generator=draw)
+    wanted = torch.stack([(sample - templates).abs().sum(1) for sample in x])  # (7, 3)
     try:
-        got = mine(x, t)
+        got = mine(x, templates)
     except Exception as error:  # the learner's own code
-        return f"Not yet: it stops with {type(error).__name__}: {str(error).splitlines()[0]}. Shapes: x (7, 5), t (3, 5)."
+        return (f"Not yet: it stops with {type(error).__name__}: {str(error).splitlines()[0]}. "
+                "Shapes: x (7, 5), t (3, 5).")
     if not isinstance(got, torch.Tensor):
         return f"Not yet: it returns {type(got).__name__}; a tensor is wanted."
     if got.shape == wanted.T.shape and torch.allclose(got, wanted.T):
         return "Almost: the axes are exchanged. Row i belongs to sample i, column k to template k."
     if got.shape != wanted.shape:
-        return f"Not yet: its shape is {tuple(got.shape)}, and (7, 3) is wanted. x[:, None] has shape (7, 1, 5)."
+        return (f"Not yet: its shape is {tuple(got.shape)}, and (7, 3) is wanted. "
+                "x[:, None] has shape (7, 1, 5).")
     if torch.allclose(got, wanted, atol=1e-5):
         return "Right: equal to the loop on random numbers."
-    for value, hint in ((wanted / 5, "it takes the mean over the last axis; the sum is wanted"),
-                        (((x[:, None] - t)**2).sum(-1),
-                         "these are squared distances; absolute ones are wanted"),
-                        ((x[:, None] - t).sum(-1),
-                         "abs is missing: differences of both signs cancel")):
+    differences = x[:, None] - templates  # (N, K, D)
+    slips = ((wanted / 5, "it takes the mean over the last axis; the sum is wanted"),
+             (differences.square().sum(-1), "these are squared distances; absolute ones are wanted"),
+             (differences.sum(-1), "abs is missing: differences of both signs cancel"))
+    for value, hint in slips:
         if torch.allclose(got, value, atol=1e-5):
             return f"Not yet: {hint}."
-    return f"Not yet: the shape is right, but entry (0, 0) is {float(got[0, 0]):.3f} and not {float(wanted[0, 0]):.3f}."
+    return (f"Not yet: the shape is right, but entry (0, 0) is {float(got[0, 0]):.3f} and not "
+            f"{float(wanted[0, 0]):.3f}.")

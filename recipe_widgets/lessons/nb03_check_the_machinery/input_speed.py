@@ -1,10 +1,9 @@
 """Where the time goes: the same epoch from pictures through PIL and from tensors in memory; ways
-to read; time to learn.
+to read; time to learn. (Notebook 03, section 7.)
 """
 
 from __future__ import annotations
 
-import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,8 +29,6 @@ from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import BatchIndices, evaluate, train
 from recipe_widgets.training.validation import stratified_subset
 
-HATCHES = ("", "//", "..", "xx")
-
 
 class PilDataset(Dataset[Any]):
     """One PIL picture at a time through torchvision transforms, as most tutorials have it."""
@@ -49,7 +46,7 @@ class PilDataset(Dataset[Any]):
         return self.n
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        array = self.split.x[index].permute(1, 2, 0).numpy()
+        array = self.split.x[index].permute(1, 2, 0).numpy()  # (H, W, C) bytes
         picture = self._image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
         return self.prepare(picture), int(self.split.y[index])
 
@@ -69,14 +66,11 @@ class Epochs:
         return first / second
 
     def __str__(self) -> str:
-        rows = [
-            f"{name:<32} {sum(pair):6.2f} s, of which data {pair[0] / sum(pair):4.0%}"
-            for name, pair in self.seconds.items()
-        ]
-        return "\n".join([
-            *rows,
-            f"The same model on the same {self.n:,} samples: {self.factor:.1f} times as long."
-        ])
+        rows = [f"{name:<32} {sum(pair):6.2f} s, of which data {pair[0] / sum(pair):4.0%}"
+                for name, pair in self.seconds.items()]
+        rows.append(f"The same model on the same {self.n:,} samples: {self.factor:.1f} times as "
+                    "long.")
+        return "\n".join(rows)
 
 
 @validated
@@ -87,34 +81,34 @@ def epoch_both_ways(data: Data, settings: Settings,
     """
     size = settings.batch_size
     kinds: dict[str, Callable[[], Any]] = {
-        "PIL + transforms + DataLoader":
-        lambda: DataLoader(PilDataset(data.train, n), size, shuffle=True, generator=generator(
-            0, "batches")), "bytes in one tensor":
-        lambda: _in_memory(data.train, n, size)
+        "PIL + transforms + DataLoader": lambda: DataLoader(
+            PilDataset(data.train, n), size, shuffle=True, generator=generator(0, "batches")),
+        "bytes in one tensor": lambda: _in_memory(data.train, n, size),
     }
     seconds = {name: _epoch(make(), data, settings) for name, make in kinds.items()}
     figure = Figure(figsize=(7, 1.9), layout="constrained")
     axes = figure.subplots()
-    for part, (label, hatch) in enumerate(
-        (("getting the batch", "//"), ("forward, backward, step", ""))):
+    parts = ("getting the batch", "//"), ("forward, backward, step", "")
+    for part, (label, hatch) in enumerate(parts):
+        # the second part stands on the end of the first
         left = [pair[0] if part else 0.0 for pair in seconds.values()]
         axes.barh(list(seconds), [pair[part] for pair in seconds.values()], left=left, label=label,
                   hatch=hatch, color=PALETTE[1 - part], edgecolor="white")
     factor = sum(seconds["PIL + transforms + DataLoader"]) / sum(seconds["bytes in one tensor"])
-    axes.set(
-        xlabel=f"seconds for {n:,} samples", title=
-        f"{data.name}, {settings.model}: through PIL the same epoch takes {factor:.1f} times as long"
-    )
+    axes.set(xlabel=f"seconds for {n:,} samples",
+             title=f"{data.name}, {settings.model}: through PIL the same epoch takes {factor:.1f} "
+                   "times as long")
     axes.invert_yaxis()
     axes.legend(frameon=False, fontsize=8)
     words = "; ".join(
         f"{name}: {sum(pair):.2f} s, data {pair[0]:.2f} s" for name, pair in seconds.items())
-    return Epochs(seconds, n, Picture(figure,
-                                      f"One epoch of {n:,} samples of {data.name}. {words}."))
+    picture = Picture(figure, f"One epoch of {n:,} samples of {data.name}. {words}.")
+    return Epochs(seconds, n, picture)
 
 
 def _in_memory(split: Split, n: int, size: int) -> Any:
     rows = BatchIndices(n, size, 0)
+    # -(-a // b) rounds up: the last batch is smaller
     return (split.batch(next(rows)) for _ in range(-(-n // size)))
 
 
@@ -146,16 +140,12 @@ class Reading:
     picture: Picture
 
     def __str__(self) -> str:
-        rows = [
-            f"{name:<26} {self.ms[name]:8.3g} ms  {self.kilobytes[name]:8.0f} kB   per 1,000 pictures"
-            for name in self.ms
-        ]
-        slow, fast = max(self.ms, key=lambda k: self.ms[k]), "one array on disk"
-        return "\n".join([
-            *rows,
-            f"{slow.capitalize()} takes {self.ms[slow] / self.ms[fast]:.0f} times as long as {fast}, "
-            "which the system may hold in its cache."
-        ])
+        rows = [f"{name:<26} {self.ms[name]:8.3g} ms  {self.kilobytes[name]:8.0f} kB   "
+                "per 1,000 pictures" for name in self.ms]
+        slow, fast = max(self.ms, key=lambda name: self.ms[name]), "one array on disk"
+        rows.append(f"{slow.capitalize()} takes {self.ms[slow] / self.ms[fast]:.0f} times as long as "
+                    f"{fast}, which the system may hold in its cache.")
+        return "\n".join(rows)
 
 
 @validated
@@ -166,28 +156,28 @@ def ways_to_read(data: Data, n: Annotated[int, whole(1, 10**7)] = 500) -> Readin
     from PIL import Image
 
     x = data.train.x[:n]
+    # (H, W) or (H, W, 3), as PIL wants it
     arrays = [image.permute(1, 2, 0).numpy().squeeze() for image in x]
     with tempfile.TemporaryDirectory() as folder:
         sizes: dict[str, int] = {}
         readers: dict[str, Callable[[], Any]] = {}
         for kind in ("png", "jpeg"):
-            for k, array in enumerate(arrays):
-                buffer = io.BytesIO()
-                Image.fromarray(array).save(buffer, kind)
-                Path(folder, f"{k}.{kind}").write_bytes(buffer.getvalue())
-                sizes[f"one {kind} file each"] = sizes.get(f"one {kind} file each",
-                                                           0) + buffer.tell()
-            readers[f"one {kind} file each"] = partial(_decode, Path(folder), kind, n)
-        np.save(Path(folder, "all.npy"), x.numpy())
-        readers["one array on disk"] = lambda: torch.from_numpy(np.load(Path(folder, "all.npy"))
-                                                                ).float()
+            name = f"one {kind} file each"
+            sizes[name] = 0
+            for number, array in enumerate(arrays):
+                file = Path(folder, f"{number}.{kind}")
+                Image.fromarray(array).save(file, kind)
+                sizes[name] += file.stat().st_size
+            readers[name] = partial(_decode, Path(folder), kind, n)
+        whole_set = Path(folder, "all.npy")
+        np.save(whole_set, x.numpy())
+        readers["one array on disk"] = lambda: torch.from_numpy(np.load(whole_set)).float()
         readers["bytes in memory"] = lambda: x.float()
-        half = F.avg_pool2d(x.float(), 2).byte()
+        half = F.avg_pool2d(x.float(), 2).byte()  # (n, C, H/2, W/2): a quarter of the bytes
         readers["half resolution in memory"] = lambda: half.float()
-        sizes |= {
-            "one array on disk": x.numel(), "bytes in memory": x.numel(),
-            "half resolution in memory": half.numel()
-        }
+        sizes |= {"one array on disk": x.numel(), "bytes in memory": x.numel(),
+                  "half resolution in memory": half.numel()}  # a byte for each pixel and channel
+        # seconds for n -> milliseconds for 1,000
         ms = {name: _best_of(read) * 1e6 / n for name, read in readers.items()}
     return Reading(ms, {name: sizes[name] / n for name in ms}, _reading_picture(ms, data.name))
 
@@ -196,10 +186,9 @@ def _reading_picture(ms: dict[str, float], name: str) -> Picture:
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     axes = figure.subplots()
     axes.barh(list(ms), list(ms.values()), color=PALETTE[0])
-    axes.set(
-        xlabel="milliseconds to read 1,000 pictures", xscale="log", title=
-        f"{name}: single files take {max(ms.values()) / ms['one array on disk']:.0f} times as long as one array"
-    )
+    factor = max(ms.values()) / ms["one array on disk"]
+    axes.set(xlabel="milliseconds to read 1,000 pictures", xscale="log",
+             title=f"{name}: single files take {factor:.0f} times as long as one array")
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     words = "; ".join(f"{way}: {value:.3g} ms" for way, value in ms.items())
@@ -209,7 +198,7 @@ def _reading_picture(ms: dict[str, float], name: str) -> Picture:
 def _decode(folder: Path, kind: str, n: int) -> list[Any]:
     from PIL import Image
 
-    return [np.asarray(Image.open(folder / f"{k}.{kind}")) for k in range(n)]
+    return [np.asarray(Image.open(folder / f"{number}.{kind}")) for number in range(n)]
 
 
 def _best_of(read: Callable[[], Any], times: int = 3) -> float:
@@ -219,7 +208,7 @@ def _best_of(read: Callable[[], Any], times: int = 3) -> float:
         began = time.perf_counter()
         read()
         found.append(time.perf_counter() - began)
-    return min(found)
+    return min(found)  # the least disturbed by what else the machine does
 
 
 @dataclass(frozen=True)
@@ -235,24 +224,24 @@ class Milestones:
 
     def __str__(self) -> str:
         def span(values: Sequence[float], form: str) -> str:
-            return f"{min(values):{form}}" if min(values) == max(
-                values) else f"{min(values):{form}} to {max(values):{form}}"
+            if min(values) == max(values):
+                return f"{min(values):{form}}"
+            return f"{min(values):{form}} to {max(values):{form}}"
 
         lines = []
         for what, pairs in (("first pattern", self.first), ("convergence", self.converged)):
             if pairs:
-                lines.append(
-                    f"{self.name}: {what} after {span([p[0] for p in pairs], 'd')} steps, "
-                    f"{span([p[1] for p in pairs], '.2f')} s ({len(pairs)} of {len(self.final)} seeds)"
-                )
+                steps, seconds = zip(*pairs, strict=True)
+                lines.append(f"{self.name}: {what} after {span(steps, 'd')} steps, "
+                             f"{span(seconds, '.2f')} s ({len(pairs)} of {len(self.final)} seeds)")
             else:
                 lines.append(f"{self.name}: {what} not within the run")
         lines.append(f"{self.name}: best accuracy seen {span(self.final, '.1%')}")
         if len(self.first) == len(self.converged) == len(self.final):
-            shares = [f[0] / c[0] for f, c in zip(self.first, self.converged, strict=True)]
-            lines.append(
-                f"{self.name}: the first pattern took {span(shares, '.0%')} of the steps that convergence took"
-            )
+            shares = [early / late for (early, _), (late, _)
+                      in zip(self.first, self.converged, strict=True)]
+            lines.append(f"{self.name}: the first pattern took {span(shares, '.0%')} of the steps "
+                         "that convergence took")
         return "\n".join(lines)
 
 
@@ -264,6 +253,7 @@ class _Watch:
     def __init__(self, model: nn.Module, split: Split, every: int) -> None:
         self.model, self.split, self.every = model, split, every
         self.seen: list[tuple[int, float, float]] = []
+        # seconds of training, without the looks
         self._spent, self._began = 0.0, time.perf_counter()
 
     def __call__(self, step: Step) -> bool:
@@ -286,7 +276,10 @@ def milestones(data: Data, settings: Settings, seeds: Annotated[int, whole(1, 10
 
     Looks at `look` validation samples every `every` steps; the time of the looks does not count.
     """
-    held, first, converged, final = stratified_subset(data.validation, look), [], [], []
+    held = stratified_subset(data.validation, look)
+    first: list[tuple[int, float]] = []  # (steps, seconds) of each seed that came so far
+    converged: list[tuple[int, float]] = []
+    final = []
     for seed in tqdm(range(seeds), desc=data.name, unit="seed", leave=False):
         chosen = settings.replace(seed=seed, eval_every=max(1, settings.max_steps),
                                   eval_samples=look)
@@ -296,7 +289,7 @@ def milestones(data: Data, settings: Settings, seeds: Annotated[int, whole(1, 10
         watch.look(run.steps_done)  # the last step is not asked for its opinion
         seen = watch.seen
         best = max(accuracy for *_, accuracy in seen)
-        first += [(s, t) for s, t, a in seen if a >= 2 / data.num_classes][:1]
-        converged += [(s, t) for s, t, a in seen if a >= best - 0.02][:1]
+        for found, level in ((first, 2 / data.num_classes), (converged, best - 0.02)):
+            found += [(steps, seconds) for steps, seconds, accuracy in seen if accuracy >= level][:1]
         final.append(best)
     return Milestones(data.name, tuple(first), tuple(converged), tuple(final))

@@ -1,5 +1,5 @@
 """Is the gradient the derivative? Central differences against autograd, and what goes wrong
-while one looks.
+while one looks. (Notebook 03, section 1.)
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from recipe_widgets.lessons.common.changed_data import few_samples as few_sample
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
 
-STEPS = tuple(10.0**-k for k in range(1, 14))
-DIRECTIONS = 12
+STEPS = tuple(10.0**-k for k in range(1, 14))  # sizes h of the step that are compared
+DIRECTIONS = 12  # random ones: two passes each, where one weight at a time would cost thousands
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -39,9 +39,11 @@ class _Swish(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
         x, = ctx.saved_tensors
-        s = x.sigmoid()
-        slope = s + x * s * (1 - s) if ctx.right else s  # the product rule has two terms
-        return grads[0] * slope, None
+        sigmoid = x.sigmoid()
+        slope = sigmoid
+        if ctx.right:
+            slope = sigmoid + x * sigmoid * (1 - sigmoid)  # the product rule has two terms
+        return grads[0] * slope, None  # chain rule; `right` has no gradient
 
 
 class Swish(nn.Module):
@@ -75,32 +77,34 @@ def gradient_error(model: nn.Module, loss: Callable[[], torch.Tensor], h: float,
 
     h: length of the step, relative to the size of the weights. The model comes back bit for bit.
     """
-    named = [p for p in model.parameters() if p.requires_grad]
-    grads = torch.autograd.grad(loss(), named, allow_unused=True)
-    g, start = torch.Generator().manual_seed(0), [p.detach().clone() for p in named]
-    analytic, numeric = [], []
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    grads = torch.autograd.grad(loss(), weights, allow_unused=True)
+    draw = torch.Generator().manual_seed(0)
+    start = [weight.detach().clone() for weight in weights]
+    slopes, quotients = [], []  # by autograd, by differences
     for _ in range(directions):
-        v = [
-            torch.randn(p.shape, generator=g).to(p) *
-            p.detach().pow(2).mean().sqrt().clamp(min=1e-3) for p in named
-        ]
-        analytic.append(
-            sum(float((a * b).sum()) for a, b in zip(grads, v, strict=True) if a is not None))
-        ahead, behind = (_loss_at(named, start, v, s, loss) for s in (h, -h if central else 0.0))
-        numeric.append((ahead - behind) / (2 * h if central else h))
-    a, n = np.array(analytic), np.array(numeric)
-    total = float(np.linalg.norm(a) + np.linalg.norm(n))
-    return float(np.linalg.norm(a - n)) / total if total else 0.0
+        # normal noise in the size of each tensor's own weights; 1e-3 where they are all zero
+        way = [torch.randn(weight.shape, generator=draw).to(weight)
+               * weight.detach().pow(2).mean().sqrt().clamp(min=1e-3) for weight in weights]
+        slopes.append(sum(float((grad * part).sum())
+                          for grad, part in zip(grads, way, strict=True) if grad is not None))
+        ahead = _loss_at(weights, start, way, h, loss)
+        behind = _loss_at(weights, start, way, -h if central else 0.0, loss)
+        quotients.append((ahead - behind) / (2 * h if central else h))
+    analytic, numeric = np.array(slopes), np.array(quotients)  # (directions,) each
+    total = float(np.linalg.norm(analytic) + np.linalg.norm(numeric))
+    return float(np.linalg.norm(analytic - numeric)) / total if total else 0.0
 
 
 @torch.no_grad()
-def _loss_at(named: Sequence[nn.Parameter], start: list[torch.Tensor], v: list[torch.Tensor],
+def _loss_at(weights: Sequence[nn.Parameter], start: list[torch.Tensor], way: list[torch.Tensor],
              h: float, loss: Callable[[], torch.Tensor]) -> float:
-    for p, s, d in zip(named, start, v, strict=True):
-        p.copy_(s + h * d)
+    """The loss at `start` + h * `way`; the weights are put back."""
+    for weight, begin, part in zip(weights, start, way, strict=True):
+        weight.copy_(begin + h * part)
     value = float(loss())
-    for p, s in zip(named, start, strict=True):
-        p.copy_(s)
+    for weight, begin in zip(weights, start, strict=True):
+        weight.copy_(begin)  # copied, since adding and taking away would round
     return value
 
 
@@ -110,10 +114,8 @@ def error_curve(data: Data, activation: str = "tanh", dtype: str = "float64", ce
     model = small_net(data, ACTIVATIONS[activation]()).to(DTYPES[dtype])
     x, y = few_samples(data, samples)
     x = x.to(DTYPES[dtype])
-    return np.array([
-        gradient_error(model, lambda: F.cross_entropy(model(x), y), h, central=central)
-        for h in STEPS
-    ])
+    return np.array([gradient_error(model, lambda: F.cross_entropy(model(x), y), h, central=central)
+                     for h in STEPS])
 
 
 @validated
@@ -122,11 +124,15 @@ def draw_error(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-5,
                samples: Annotated[int, whole(1, 10**6)] = 8) -> Picture:
     """Relative error against step size; the chosen step is marked."""
     curve = error_curve(data, activation, dtype, differences == "central", samples)
+    # the nearest of `STEPS` on a log scale
     here = float(curve[int(np.argmin(np.abs(np.log(np.array(STEPS) / h))))])
     best = int(np.argmin(curve))
-    verdict = "fine" if here < 1e-4 else "doubtful" if here < 1e-2 else "useless: it would accuse a right gradient"
+    # levels of CS231n (Stanford, "Gradient checks")
+    verdict = ("fine" if here < 1e-4 else "doubtful" if here < 1e-2
+               else "useless: it would accuse a right gradient")
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.subplots()
+    # an exact 0 would have no place on a log axis
     axes.loglog(STEPS, np.maximum(curve, 1e-17), "o-", color=PALETTE[0])
     axes.plot([h], [max(here, 1e-17)], "D", color=PALETTE[1], markersize=10)
     for level, text in ((1e-2, "wrong above"), (1e-4, "good below")):
@@ -140,13 +146,13 @@ def draw_error(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-5,
     axes.grid(alpha=0.3)
     return Picture(
         figure,
-        f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best of "
-        f"13 step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, {dtype}, "
-        f"{differences} differences, {samples} samples).")
+        f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best "
+        f"of 13 step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, "
+        f"{dtype}, {differences} differences, {samples} samples).")
 
 
 @dataclass(frozen=True)
-class Row:
+class GradientRow:
     """One situation: the error seen, and whether the gradient is right in truth."""
 
     situation: str
@@ -156,15 +162,17 @@ class Row:
     @property
     def misled(self) -> bool:
         """A right gradient that looks wrong, or a wrong one that looks right."""
+        # 1e-2: the level above which a gradient counts as wrong
         return (self.error > 1e-2) == self.right
 
     def __str__(self) -> str:
-        return f"{self.situation:<66} {self.error:>10.1e}   {'MISLEADS' if self.misled else 'tells the truth'}"
+        verdict = "MISLEADS" if self.misled else "tells the truth"
+        return f"{self.situation:<66} {self.error:>10.1e}   {verdict}"
 
 
 @dataclass(frozen=True)
 class Pitfalls:
-    rows: tuple[Row, ...]
+    rows: tuple[GradientRow, ...]
 
     def __str__(self) -> str:
         misled = sum(row.misled for row in self.rows)
@@ -188,13 +196,15 @@ class _Situation:
             nn.init.zeros_(inner[-1].weight)  # type: ignore[arg-type]
 
         def loss() -> torch.Tensor:
-            penalty = sum(p.square().sum() for p in net.parameters()) * decay if decay else 0.0
-            return (F.cross_entropy(net(self.x.to(dtype)), self.y) + penalty) * scale
+            value = F.cross_entropy(net(self.x.to(dtype)), self.y)
+            if decay:
+                value = value + decay * sum(weight.square().sum() for weight in net.parameters())
+            return value * scale
 
         for _ in range(steps):
-            for p, grad in zip(net.parameters(),
-                               torch.autograd.grad(loss(), list(net.parameters())), strict=True):
-                p.data.sub_(0.1 * grad)
+            grads = torch.autograd.grad(loss(), list(net.parameters()))
+            for weight, grad in zip(net.parameters(), grads, strict=True):
+                weight.data.sub_(0.1 * grad)  # plain gradient descent
         return gradient_error(net, loss, h)
 
 
@@ -203,25 +213,26 @@ def pitfalls(data: Data) -> Pitfalls:
     """The same comparison done well and done badly, for a right and for a wrong backward pass."""
     error, single = _Situation(data).error, torch.float32
     with seeded():
-        return Pitfalls((Row("right gradient, float64, h = 1e-5", error(Swish()), True),
-                         Row("wrong gradient, float64, h = 1e-5", error(Swish(False)), False),
-                         Row("right gradient, float32, h = 1e-5", error(Swish(), dtype=single),
-                             True),
-                         Row("right gradient, ReLU, h = 0.3: many kinks on the way",
-                             error(nn.ReLU(), 0.3), True),
-                         Row("right gradient, dropout on: another mask at every look",
-                             error(Swish(), extra=nn.Dropout(0.2)), True),
-                         Row("wrong gradient, weight decay of 100, which drowns it",
-                             error(Swish(False), decay=100.0), False),
-                         Row("wrong gradient, head still at zero: nothing flows back yet",
-                             error(Swish(False), zero_head=True), False),
-                         Row("the same after 5 steps of training",
-                             error(Swish(False), zero_head=True, steps=5), False),
-                         Row("right gradient, loss times 1e-42 in float32, h = 1e-2",
-                             error(Swish(), 1e-2, scale=1e-42, dtype=single), True),
-                         Row("the same with the loss scaled back to 1",
-                             error(Swish(), 1e-2, dtype=single), True),
-                         ))
+        return Pitfalls((
+            GradientRow("right gradient, float64, h = 1e-5", error(Swish()), True),
+            GradientRow("wrong gradient, float64, h = 1e-5", error(Swish(False)), False),
+            GradientRow("right gradient, float32, h = 1e-5", error(Swish(), dtype=single), True),
+            GradientRow("right gradient, ReLU, h = 0.3: many kinks on the way",
+                        error(nn.ReLU(), 0.3), True),
+            GradientRow("right gradient, dropout on: another mask at every look",
+                        error(Swish(), extra=nn.Dropout(0.2)), True),
+            GradientRow("wrong gradient, weight decay of 100, which drowns it",
+                        error(Swish(False), decay=100.0), False),
+            GradientRow("wrong gradient, head still at zero: nothing flows back yet",
+                        error(Swish(False), zero_head=True), False),
+            GradientRow("the same after 5 steps of training",
+                        error(Swish(False), zero_head=True, steps=5), False),
+            # float32 holds no number below 1.4e-45: the differences have a bit or two left
+            GradientRow("right gradient, loss times 1e-42 in float32, h = 1e-2",
+                        error(Swish(), 1e-2, scale=1e-42, dtype=single), True),
+            GradientRow("the same with the loss scaled back to 1",
+                        error(Swish(), 1e-2, dtype=single), True),
+        ))
 
 
 @dataclass(frozen=True)
@@ -233,9 +244,10 @@ class FewPoints:
     picture: Picture
 
     def __str__(self) -> str:
-        pairs = ", ".join(
-            f"{n}: {share:.0%}" for n, share in zip(self.samples, self.crossed, strict=True))
-        return f"Directions on which some unit changes its side between -h and +h, by number of samples: {pairs}."
+        pairs = ", ".join(f"{count}: {share:.0%}"
+                          for count, share in zip(self.samples, self.crossed, strict=True))
+        return ("Directions on which some unit changes its side between -h and +h, by number of "
+                f"samples: {pairs}.")
 
 
 @validated
@@ -248,25 +260,27 @@ def kinks(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-3,
     model = small_net(data, nn.ReLU()).double()
     first = model[1]
     assert isinstance(first, nn.Linear)
-    g, shares = torch.Generator().manual_seed(0), []
+    draw, shares = torch.Generator().manual_seed(0), []
+    size = first.weight.detach().square().mean().sqrt()  # of a weight: the unit of h
     with torch.no_grad():
         for count in samples:
             x = few_samples(data, count)[0].double().flatten(1)
             hits = 0
             for _ in range(directions):
-                v = torch.randn(first.weight.shape,
-                                generator=g).double() * first.weight.square().mean().sqrt()
-                sides = [(x @ (first.weight + s * v).T + first.bias) > 0 for s in (h, -h)]
-                hits += int(not torch.equal(sides[0], sides[1]))
+                way = torch.randn(first.weight.shape, generator=draw).double() * size
+                # (samples, units): on which side of the kink, ahead and behind
+                ahead, behind = ((x @ (first.weight + step * way).T + first.bias) > 0
+                                 for step in (h, -h))
+                hits += int(not torch.equal(ahead, behind))
             shares.append(hits / directions)
     figure = Figure(figsize=(6, 2.6), layout="constrained")
     axes = figure.subplots()
-    bars = axes.bar([str(n) for n in samples], [100 * s for s in shares], color=PALETTE[0])
+    bars = axes.bar([str(count) for count in samples], [100 * share for share in shares],
+                    color=PALETTE[0])
     axes.bar_label(bars, fmt="%.0f %%", fontsize=9)
-    axes.set(
-        xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 112), title=
-        f"{samples[0]} samples: a kink on {shares[0]:.0%} of ways; {samples[-1]} samples: on {shares[-1]:.0%}"
-    )
+    axes.set(xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 112),
+             title=f"{samples[0]} samples: a kink on {shares[0]:.0%} of ways; "
+                   f"{samples[-1]} samples: on {shares[-1]:.0%}")
     picture = Picture(
         figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, "
         f"{shares[-1]:.0%} with {samples[-1]} (h = {h:g}, {directions} directions).")

@@ -1,4 +1,6 @@
-"""Programs that are wrong and still train: what is seen of them from outside."""
+"""Programs that are wrong and still train: what is seen of them from outside. (Notebook 03, sections
+1 and 6.)
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,12 @@ from recipe_widgets.lessons.nb03_check_the_machinery.numeric_gradients import Sw
 from recipe_widgets.training import train, train_many
 
 WAYS: Mapping[str, Mapping[str, float | str]] = {
-    "as it should be": {}, "learning rate 5": {"lr": 5.0}, "momentum 0.99": {"momentum":
-                                                                             0.99}, "init normal":
-    {"init": "normal"}, "init zeros": {"init": "zeros"}, "weight decay 0.1": {"weight_decay": 0.1}
+    "as it should be": {},
+    "learning rate 5": {"lr": 5.0},
+    "momentum 0.99": {"momentum": 0.99},
+    "init normal": {"init": "normal"},  # std 1, whatever the layer's width
+    "init zeros": {"init": "zeros"},
+    "weight decay 0.1": {"weight_decay": 0.1},
 }
 
 
@@ -32,18 +37,16 @@ class BothTrain(RunComparison[str]):
     name: str = ""
 
     def __str__(self) -> str:
-        words = [
-            f"{self.mean(kind):.1%} ({self.worst(kind):.1%} to {self.best(kind):.1%})"
-            for kind in ("right", "wrong")
-        ]
-        if self.best("wrong") < self.worst("right"):
+        words = [f"{self.mean(kind):.1%} ({self.worst(kind):.1%} to {self.best(kind):.1%})"
+                 for kind in ("right", "wrong")]
+        if self.best("wrong") < self.worst("right"):  # the ranges of the seeds do not meet
             said = "every seed with the right one is better"
         elif self.worst("wrong") > self.best("right"):
             said = "every seed with the wrong one is better"
         else:
             said = "the seeds of both overlap: the accuracy does not tell"
-        return f"{self.name}, {self.seeds} seeds: {words[0]} with the right backward pass, {words[1]} with the wrong one; " \
-               f"{said}."
+        return (f"{self.name}, {self.seeds} seeds: {words[0]} with the right backward pass, "
+                f"{words[1]} with the wrong one; {said}.")
 
 
 @validated
@@ -54,6 +57,7 @@ def train_with_both(data: Data, seeds: Annotated[int, whole(1, 1000)] = 3,
     """
     def run(seed: int, right: bool) -> Run:
         chosen = Settings(seed=seed, lr=0.02, max_steps=steps, eval_every=steps, eval_samples=1000)
+        # the same first weights for both
         return train(data, chosen, small_net(data, Swish(right), 64, seed))
 
     made = compare({"right": lambda seed: run(seed, True), "wrong": lambda seed: run(seed, False)},
@@ -70,28 +74,26 @@ class Broken(RunComparison[str]):
     def shapes(self, label: str) -> str:
         """The kinds of curve that `curve_shape` sees, such as "flat" or "falling 2, noisy 1"."""
         kinds = Counter(str(curve_shape(run).details["shape"]) for run in self.runs[label])
-        return next(iter(kinds)) if len(kinds) == 1 else ", ".join(
-            f"{kind} {count}" for kind, count in kinds.most_common())
+        if len(kinds) == 1:
+            return next(iter(kinds))
+        return ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
 
     def ends(self, label: str) -> tuple[float, float]:
         """First loss, and the median of the last tenth (nats; means of the seeds)."""
         losses = [run.history.series("train_loss") for run in self.runs[label]]
-        return float(np.mean([one[0] for one in losses])), float(
-            np.mean([np.median(one[-max(1,
-                                        len(one) // 10):]) for one in losses]))
+        # the median, as one batch of a run that falls apart can have any loss
+        lasts = [np.median(one[-max(1, len(one) // 10):]) for one in losses]
+        return float(np.mean([one[0] for one in losses])), float(np.mean(lasts))
 
     def __str__(self) -> str:
-        rows = [
-            f"{self.name:<16} {'first loss':>10} {'last loss':>10}   {'curve':<22} validation accuracy, "
-            f"{self.seeds} seeds"
-        ]
+        rows = [f"{self.name:<16} {'first loss':>10} {'last loss':>10}   {'curve':<22} "
+                f"validation accuracy, {self.seeds} seeds"]
         for label in self.runs:
             first, last = self.ends(label)
             lost = sum(run.status == "diverged" for run in self.runs[label])
-            rows.append(
-                f"{label:<16} {first:>10.3g} {last:>10.3g}   {self.shapes(label):<22} {self.mean(label):.1%} "
-                f"({self.worst(label):.1%} to {self.best(label):.1%})" +
-                (f", {lost} diverged (counted as 0)" if lost else ""))
+            rows.append(f"{label:<16} {first:>10.3g} {last:>10.3g}   {self.shapes(label):<22} "
+                        f"{self.mean(label):.1%} ({self.worst(label):.1%} to {self.best(label):.1%})"
+                        + (f", {lost} diverged (counted as 0)" if lost else ""))
         return "\n".join(rows)
 
 
@@ -100,8 +102,6 @@ def ways_to_break(data: Data, settings: Settings,
                   seeds: Annotated[int, whole(1, 1000)] = 3) -> Broken:
     """The same network with one knob turned far too far; losses in nats."""
     bar = tqdm(WAYS.items(), desc=data.name, unit="way", leave=False)
-    return Broken(
-        {
-            name: train_many(data, settings.replace(**changes), range(seeds))
-            for name, changes in bar
-        }, data.name)
+    runs = {name: train_many(data, settings.replace(**changes), range(seeds))
+            for name, changes in bar}
+    return Broken(runs, data.name)

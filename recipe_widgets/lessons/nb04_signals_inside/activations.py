@@ -1,5 +1,5 @@
 """Activations one by one: shape, slope, where they saturate, whether their outputs are centred,
-what they cost.
+what they cost. (Notebook 04, section 1.)
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import train_many
 
+# raced in the notebook: one of each kind
 RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")
 NAMES = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "maxout",
          "identity")
@@ -51,7 +52,7 @@ def slopes(name: str, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Outputs and derivatives at z."""
     z = z.detach().clone().requires_grad_()
     out = curve(name, z)
-    grad, = torch.autograd.grad(out.sum(), z)
+    grad, = torch.autograd.grad(out.sum(), z)  # elementwise: the sum gives each its own slope
     return out.detach(), grad.detach()
 
 
@@ -70,11 +71,13 @@ class Facts:
     @property
     def centred(self) -> bool:
         """Is the mean of the outputs small beside their spread?"""
-        return abs(self.mean) < 0.2 * max(self.std, 1e-9)
+        return abs(self.mean) < 0.2 * max(self.std, 1e-9)  # 1e-9: all outputs may be the same
 
     def __str__(self) -> str:
-        centre = "zero-centred" if self.centred else f"not zero-centred (mean {self.mean:.2f}, std {self.std:.2f})"
-        return f"{self.name}: mean slope {self.slope:.2f}, {self.flat:.0%} of the inputs have a slope below {FLAT}, {centre}"
+        centre = ("zero-centred" if self.centred else
+                  f"not zero-centred (mean {self.mean:.2f}, std {self.std:.2f})")
+        return (f"{self.name}: mean slope {self.slope:.2f}, {self.flat:.0%} of the inputs have a "
+                f"slope below {FLAT}, {centre}")
 
 
 @validated
@@ -84,7 +87,7 @@ def facts(name: str, scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
     """By drawing n inputs."""
     z = shift + scale * torch.randn(n, generator=torch.Generator().manual_seed(0))
     out, grad = slopes(name, z)
-    size = grad.abs()
+    size = grad.abs()  # elu, gelu and silu also fall
     return Facts(name, float(out.mean()), float(out.std()), float(size.mean()),
                  float((size < FLAT).float().mean()), float((out == 0).float().mean()))
 
@@ -93,7 +96,7 @@ def facts(name: str, scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
 def draw_activation(name: str = "sigmoid", scale: Annotated[float, real(-1e6, 1e6)] = 1.0,
                     shift: Annotated[float, real(-1e6, 1e6)] = 0.0) -> Picture:
     """Left: the curve and its slope, over the inputs that arrive. Right: what comes out."""
-    line = torch.linspace(-8, 8, 801)
+    line = torch.linspace(-8, 8, 801)  # inputs z of the curve
     out, grad = slopes(name, line)
     seen = facts(name, scale, shift)
     z = shift + scale * torch.randn(20_000, generator=torch.Generator().manual_seed(0))
@@ -129,16 +132,16 @@ def one_sign(data: Data,
         for seed in range(seeds):
             net = build_model(Settings(activation=name, depth=2, width=64, seed=seed), data.shape,
                               data.num_classes)
-            second = [m for m in net.modules() if isinstance(m, nn.Linear)][1].weight
+            second = [part for part in net.modules() if isinstance(part, nn.Linear)][1].weight
             hits = []
-            for k in range(samples):
-                loss = nn.functional.cross_entropy(net(x[k:k + 1]), y[k:k + 1])
-                grad, = torch.autograd.grad(loss, second)
-                moved = grad[grad.abs().amax(1) > 0]
-                hits.append((
-                    (moved >= 0).all(1)
-                    | (moved <= 0).all(1)).float().mean() if len(moved) else torch.tensor(1.0))
-            shares.append(float(torch.stack(hits).mean()))
+            for number in range(samples):  # one by one: the mean over a batch mixes signs
+                one = slice(number, number + 1)
+                loss = nn.functional.cross_entropy(net(x[one]), y[one])
+                grad, = torch.autograd.grad(loss, second)  # (units, inputs)
+                moved = grad[grad.abs().amax(1) > 0]  # units that are not dead for this sample
+                same = (moved >= 0).all(1) | (moved <= 0).all(1)
+                hits.append(float(same.float().mean()) if len(moved) else 1.0)
+            shares.append(float(np.mean(hits)))
         found[name] = tuple(shares)
     return OneSign(found)
 
@@ -153,8 +156,9 @@ class OneSign:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"after {name:<8} {np.mean(s):6.1%} of the units have weight gradients of one sign "
-            f"({min(s):.1%} to {max(s):.1%}, {len(s)} seeds)" for name, s in self.shares.items())
+            f"after {name:<8} {np.mean(shares):6.1%} of the units have weight gradients of one sign "
+            f"({min(shares):.1%} to {max(shares):.1%}, {len(shares)} seeds)"
+            for name, shares in self.shares.items())
 
 
 @validated
@@ -174,12 +178,13 @@ class NetworkRace(RunComparison[str]):
         """Best, worst, and whether the difference exceeds the spread of the seeds."""
         order = sorted(self.runs, key=self.mean, reverse=True)
         best, second, last = order[0], order[1], order[-1]
-        close = self.worst(best) <= self.best(second)
-        tie = f"{second} overlaps with it" if close else f"every seed of it beats every seed of {second}"
-        note = f", {self.lost(last)} of {self.seeds} diverged and count as 0" if self.lost(
-            last) else ""
-        return f"{self.data_name}: {best} is highest on average ({self.mean(best):.1%}), {tie}; {last} is lowest " \
-               f"({self.mean(last):.1%}{note}). {self.seeds} seeds."
+        close = self.worst(best) <= self.best(second)  # the ranges of the seeds meet
+        tie = (f"{second} overlaps with it" if close else
+               f"every seed of it beats every seed of {second}")
+        lost = self.lost(last)
+        note = f", {lost} of {self.seeds} diverged and count as 0" if lost else ""
+        return (f"{self.data_name}: {best} is highest on average ({self.mean(best):.1%}), {tie}; "
+                f"{last} is lowest ({self.mean(last):.1%}{note}). {self.seeds} seeds.")
 
     def dots(self, title: str = "") -> Picture:
         """One row per label: every seed as a dot, the mean as a bar."""
@@ -187,27 +192,24 @@ class NetworkRace(RunComparison[str]):
         figure = Figure(figsize=(7.5, 1.1 + 0.27 * len(labels)), layout="constrained")
         axes = figure.subplots()
         for row, label in enumerate(labels):
-            scores = [100 * s for s in self.scores(label)]
+            scores = [100 * score for score in self.scores(label)]
             axes.plot(scores, [row] * len(scores), "o", color=PALETTE[0], alpha=0.6)
             axes.plot([100 * self.mean(label)], [row], "|", color=PALETTE[1], markersize=16,
                       markeredgewidth=3)
         sizes = self.sizes or {}
-        notes = [(f" ({sizes[label]:,} numbers)" if label in sizes else "") +
-                 (f", {self.lost(label)} diverged" if self.lost(label) else "") for label in labels]
-        axes.set_yticks(range(len(labels)),
-                        [label + note for label, note in zip(labels, notes, strict=True)],
-                        fontsize=8)
+        ticks = [label + (f" ({sizes[label]:,} numbers)" if label in sizes else "")
+                 + (f", {self.lost(label)} diverged" if self.lost(label) else "")
+                 for label in labels]
+        axes.set_yticks(range(len(labels)), ticks, fontsize=8)
         axes.set(xlabel=f"validation accuracy on {self.data_name} (%), dots: seeds, bar: mean",
-                 ylim=(len(labels) - 0.5, -0.5))
+                 ylim=(len(labels) - 0.5, -0.5))  # the first label on top
         axes.set_title(textwrap.fill(title or self.summary(), 80), fontsize=8)
         axes.grid(axis="x", alpha=0.3)
         words = "; ".join(
             f"{label} {self.mean(label):.1%} ({self.worst(label):.1%} to {self.best(label):.1%})"
             for label in labels)
-        return Picture(
-            figure,
-            f"Validation accuracy on {self.data_name}, mean and range of {self.seeds} seeds: {words}."
-        )
+        return Picture(figure, f"Validation accuracy on {self.data_name}, mean and range of "
+                               f"{self.seeds} seeds: {words}.")
 
 
 @validated
@@ -216,10 +218,9 @@ def race(data: Data, variants: Annotated[Mapping[str, Settings], filled()],
     """Train each variant from every seed."""
     bar = tqdm(variants.items(), desc=data.name, unit="variant", leave=False)
     runs = {name: train_many(data, settings, range(seeds)) for name, settings in bar}
-    sizes = {
-        name: count_parameters(build_model(s, data.shape, data.num_classes))
-        for name, s in variants.items()
-    }
+    sizes = {name: count_parameters(build_model(settings, data.shape, data.num_classes))
+             for name, settings in variants.items()}
+    # equal sizes need no mention
     return NetworkRace(runs, data.name, sizes if len(set(sizes.values())) > 1 else None)
 
 

@@ -1,4 +1,4 @@
-"""First-layer filters over training, and a gallery of loss curves."""
+"""First-layer filters over training, and a gallery of loss curves. (Notebook 04, sections 7 and 8.)"""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ def first_filters(model: nn.Module, data: Data) -> np.ndarray:
     """(n, C, H, W) weights of the first layer as pictures, for a convolution as for a linear
     layer.
     """
-    first = next(m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear)))
-    w = first.weight.detach()
-    return (w if w.ndim == 4 else w.view(-1, *data.shape)).numpy().copy()
+    first = next(part for part in model.modules() if isinstance(part, (nn.Conv2d, nn.Linear)))
+    weight = first.weight.detach()
+    return (weight if weight.ndim == 4 else weight.view(-1, *data.shape)).numpy().copy()
 
 
 @validated
 def smoothness(filters: np.ndarray) -> float:
     """Correlation of neighbouring weights, -1 to 1; 0 for noise."""
-    w = filters.astype(np.float64)
-    w = w - w.mean((2, 3), keepdims=True)
-    pairs = ((w[..., :-1], w[..., 1:]), (w[..., :-1, :], w[..., 1:, :]))
-    cells = w.shape[2] * w.shape[3]
-    return float(
-        sum((a * b).mean() for a, b in pairs) / 2 / max(1e-12, (w**2).mean()) + 1 / (cells - 1))
+    centred = filters.astype(np.float64)
+    centred -= centred.mean((2, 3), keepdims=True)
+    right = (centred[..., :-1] * centred[..., 1:]).mean()  # neighbours in a row
+    below = (centred[..., :-1, :] * centred[..., 1:, :]).mean()  # and in a column
+    cells = centred.shape[2] * centred.shape[3]
+    # taking the mean away correlates noise by -1 / (cells - 1): added back, noise has 0
+    return float((right + below) / 2 / max(1e-12, (centred**2).mean()) + 1 / (cells - 1))
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ def filters_over_time(data: Data, variants: Annotated[Mapping[str, Settings], fi
         for step in steps(model, data, settings.replace(max_steps=max(at))):
             if step.index + 1 in at:
                 taken[name].append(first_filters(model, data))
-    smooth = {name: tuple(smoothness(f) for f in filters) for name, filters in taken.items()}
-    rows = [(name, when, f, s) for name, filters in taken.items()
-            for when, f, s in zip(at, filters, smooth[name], strict=True)]
+    smooth = {name: tuple(map(smoothness, looks)) for name, looks in taken.items()}
+    rows = [(name, when, filters, value) for name, looks in taken.items()
+            for when, filters, value in zip(at, looks, smooth[name], strict=True)]
     figure = Figure(figsize=(count * 0.8 + 2.4, 0.72 * len(rows) + 0.4), layout="constrained")
     for axes_row, (name, when, filters, value) in zip(
             figure.subplots(len(rows), count, squeeze=False), rows, strict=True):
-        for axes, w in zip(axes_row, filters[:count], strict=True):
-            shown = w.transpose(1, 2, 0)
+        for axes, weight in zip(axes_row, filters[:count], strict=True):
+            shown = weight.transpose(1, 2, 0)  # (H, W, C)
             span = max(float(np.abs(shown).max()), 1e-12)
             # nine levels: noise in fine ones makes large files
             grey = np.round((shown / span + 1) * 4) / 8
@@ -89,7 +90,8 @@ def filters_over_time(data: Data, variants: Annotated[Mapping[str, Settings], fi
         f"{name} {values[0]:.2f} to {values[-1]:.2f}" for name, values in smooth.items())
     figure.suptitle(f"{data.name}: correlation of neighbouring weights, {change}", fontsize=10)
     words = "; ".join(f"{name} at step {when}: {value:.2f}" for name, when, _, value in rows)
-    alt = f"First-layer weights of {data.name} networks as pictures. Correlation of neighbouring weights: {words}."
+    alt = (f"First-layer weights of {data.name} networks as pictures. Correlation of neighbouring "
+           f"weights: {words}.")
     return Filters(smooth, tuple(at), Picture(figure, alt))
 
 
@@ -104,33 +106,35 @@ class Gallery:
         return str(self.results[name].details["shape"])
 
     def __str__(self) -> str:
-        return "\n".join(f"{chr(65 + k)}  {name:<34} {self.shape(name):<13} {result.message}"
-                         for k, (name, result) in enumerate(self.results.items()))
+        return "\n".join(f"{chr(65 + number)}  {name:<34} {self.shape(name):<13} {result.message}"
+                         for number, (name, result) in enumerate(self.results.items()))
 
     def plot(self, named: bool = True) -> Picture:
         """One small chart per run; `named=False` hides what each is, for guessing."""
         columns = 3
-        rows = -(-len(self.runs) // columns)
+        rows = -(-len(self.runs) // columns)  # -(-a // b) rounds up
         figure = Figure(figsize=(9, 2.1 * rows), layout="constrained")
         said = []
         places = figure.subplots(rows, columns, squeeze=False).flat
         for number, (axes, (name, run)) in enumerate(zip(places, self.runs.items(), strict=False)):
-            letter = chr(65 + number)
-            x, y = run.history.arrays("train_loss")
-            keep = np.isfinite(y)
-            axes.plot(x[keep], y[keep], color="0.75", linewidth=0.7,
+            letter = chr(65 + number)  # A, B, C, ...
+            at, losses = run.history.arrays("train_loss")
+            finite = np.isfinite(losses)
+            at, shown = at[finite], losses[finite]
+            axes.plot(at, shown, color="0.75", linewidth=0.7,
                       antialiased=False)  # a third of the file size
-            means = downsample(x[keep], y[keep], bins=40)[1] if keep.any() else y[keep]
-            if keep.any():
-                axes.plot(*downsample(x[keep], y[keep], bins=40), color=PALETTE[0])
+            means = shown
+            if len(shown):
+                means = downsample(at, shown, bins=40)[1]
+                axes.plot(*downsample(at, shown, bins=40), color=PALETTE[0])
             axes.set(xlabel="step", ylabel="loss (nats)",
                      title=letter + (f": {self.shape(name)}" if named else ""))
             # single losses near zero say little
-            if keep.any() and means.max() > 20 * max(means.min(), 1e-9):
+            if len(shown) and means.max() > 20 * max(means.min(), 1e-9):
                 axes.set_yscale("log")
             axes.grid(alpha=0.3)
             said.append(f"{letter} ({name}): {self.shape(name)}" if named else
-                        f"{letter}: from {y[0]:.2g} to {y[-1]:.2g} in {len(y)} steps")
+                        f"{letter}: from {losses[0]:.2g} to {losses[-1]:.2g} in {len(losses)} steps")
         for axes in figure.axes[len(self.runs):]:
             axes.set_axis_off()
         return Picture(figure, "Training losses. " + "; ".join(said) + ".")

@@ -1,4 +1,6 @@
-"""The same matrix again and again: states and gradients over time, and two ways to clip."""
+"""The same matrix again and again: states and gradients over time, and two ways to clip. (Notebook 04,
+section 5.)
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,13 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.training import Training, advance, train
 
-UNITS = 64
+UNITS = 64  # of the recurrent state
 KINDS = ("tanh", "relu", "linear")
 
 
-def with_radius(w: torch.Tensor, radius: float) -> torch.Tensor:
-    """w (H, H) scaled so that its largest eigenvalue has this absolute value."""
-    return w * (radius / float(torch.linalg.eigvals(w.double()).abs().max()))
+def with_radius(matrix: torch.Tensor, radius: float) -> torch.Tensor:
+    """matrix (H, H) scaled so that its largest eigenvalue has this absolute value."""
+    return matrix * (radius / float(torch.linalg.eigvals(matrix.double()).abs().max()))
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,22 @@ def unroll(radius: Annotated[float, real(0, 1e6)], steps: Annotated[int, whole(1
         raise RecipeError(
             "unroll(radius, steps, kind)", found=f"{kind!r}, {steps} steps, radius {radius}",
             expected="at least one step, a radius from 0, and one of " + ", ".join(KINDS))
-    act: Callable[[torch.Tensor], torch.Tensor] = {"tanh": torch.tanh, "relu":
-                                                   torch.relu}.get(kind, lambda z: z)
+    acts: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "tanh": torch.tanh, "relu": torch.relu, "linear": lambda signal: signal}
     back, states, matrix = [], [], []
     for seed in range(seeds):
-        g = rng(seed)
-        w = with_radius(torch.randn(UNITS, UNITS, generator=g, dtype=torch.float64),
-                        radius).requires_grad_()
-        h = torch.randn(UNITS, generator=g, dtype=torch.float64).requires_grad_()
-        path = [h]
+        draw = rng(seed)
+
+        def normal(*shape: int, draw: torch.Generator = draw) -> torch.Tensor:
+            return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+        recurrent = with_radius(normal(UNITS, UNITS), radius).requires_grad_()
+        path = [normal(UNITS).requires_grad_()]  # the state after 0, 1, ... steps
         for _ in range(steps):
-            path.append(
-                act(path[-1] @ w + 0.1 * torch.randn(UNITS, generator=g, dtype=torch.float64)))
-        grads = torch.autograd.grad(path[-1].sum(), [*path, w])
-        back.append([float(grad.norm()) for grad in reversed(grads[:-1])])
-        states.append([float(s.detach().norm()) for s in path])
+            path.append(acts[kind](path[-1] @ recurrent + 0.1 * normal(UNITS)))
+        grads = torch.autograd.grad(path[-1].sum(), [*path, recurrent])
+        back.append([float(grad.norm()) for grad in reversed(grads[:-1])])  # the last state first
+        states.append([float(state.detach().norm()) for state in path])
         matrix.append(float(grads[-1].norm()))
     return OverTime(np.array(back), np.array(states), np.array(matrix))
 
@@ -94,16 +97,16 @@ def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     shown = np.clip(seen.back, 1e-30, 1e30)
-    ks = np.arange(steps + 1)
-    left.fill_between(ks, shown.min(0), shown.max(0), color=PALETTE[0], alpha=0.3, linewidth=0)
-    left.plot(ks, np.exp(np.log(shown).mean(0)), color=PALETTE[0])
+    steps_back = np.arange(steps + 1)
+    left.fill_between(steps_back, shown.min(0), shown.max(0), color=PALETTE[0], alpha=0.3, linewidth=0)
+    left.plot(steps_back, np.exp(np.log(shown).mean(0)), color=PALETTE[0])
     left.set(yscale="log", xlabel="steps back in time", ylabel="norm of the gradient by the state",
              title=f"{steps} steps back it is {seen.share:.1e} times as large")
     left.grid(alpha=0.3)
     norms = np.logspace(-2, 3, 400)
-    threshold = clip or 10.0
+    threshold = clip or 10.0  # where clipping is off the picture shows an example
     for rule, colour, line in (("to the threshold", PALETTE[0], "-"), ("to one", PALETTE[1], "--")):
-        right.plot(norms, [clipped(n, threshold, rule) for n in norms], line, color=colour,
+        right.plot(norms, [clipped(norm, threshold, rule) for norm in norms], line, color=colour,
                    label=f"clipped {rule}")
     right.set(
         xscale="log", yscale="log", xlabel="norm of the gradient", ylabel="norm after clipping",
@@ -114,21 +117,22 @@ def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
     norm = float(np.exp(np.log(np.maximum(seen.matrix, 1e-300)).mean()))
     said = f"the gradient of the recurrent matrix has norm {norm:.2g}"
     if clip:
-        said += f", {clipped(norm, clip):.2g} after clipping at {clip:g}, and {clipped(norm, clip, 'to one'):.2g} where " \
-                "it is divided by its norm instead"
+        said += (f", {clipped(norm, clip):.2g} after clipping at {clip:g}, and "
+                 f"{clipped(norm, clip, 'to one'):.2g} where it is divided by its norm instead")
     return Picture(
         figure,
-        f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.1e} of the gradient "
-        f"is left (3 seeds); {said}.")
+        f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.1e} of the "
+        f"gradient is left (3 seeds); {said}.")
 
 
 @validated
 def row_reader(data: Data, settings: Settings, radius: Annotated[float, real(0, 1e6)]) -> nn.Module:
     """An RNN over the rows of an image whose recurrent matrix has this spectral radius."""
     model = build_model(settings, data.shape, data.num_classes)
-    for name, p in model.named_parameters():
-        if "weight_hh" in name:
-            p.data.copy_(with_radius(torch.randn(p.shape, generator=rng(settings.seed)), radius))
+    for name, weight in model.named_parameters():
+        if "weight_hh" in name:  # hidden to hidden, as torch names it
+            fresh = torch.randn(weight.shape, generator=rng(settings.seed))
+            weight.data.copy_(with_radius(fresh, radius))
     return model
 
 
@@ -138,11 +142,11 @@ class ClipToOne(Training):
     """
 
     def _before_update(self, index: int) -> None:  # noqa: ARG002
-        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = torch.stack([grad.norm() for grad in grads]).norm()
+        grads = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        norm = torch.stack([grad.norm() for grad in grads]).norm()  # of all gradients as one vector
         if norm > self.settings.clip_norm:
             for grad in grads:
-                grad.div_(norm)
+                grad.div_(norm)  # the slip: the threshold is missing as a factor
 
 
 @validated
@@ -151,11 +155,9 @@ def radius_race(data: Data, settings: Settings,
                 seeds: Annotated[int, whole(1, 1000)] = 3) -> NetworkRace:
     """The row reader from recurrent matrices of several spectral radii."""
     bar = tqdm(radii, desc="radius", unit="radius", leave=False)
-    return NetworkRace(
-        {
-            f"radius {r:g}":
-            [train(data, s, row_reader(data, s, r)) for s in _seeded(settings, seeds)] for r in bar
-        }, data.name)
+    runs = {f"radius {radius:g}": [train(data, one, row_reader(data, one, radius))
+                                   for one in _seeded(settings, seeds)] for radius in bar}
+    return NetworkRace(runs, data.name)
 
 
 @validated
@@ -165,15 +167,16 @@ def clip_race(data: Data, settings: Settings, radius: Annotated[float, real(0, 1
     """An exploding row reader: not clipped, clipped to each threshold, and divided by its norm
     above it.
     """
-    runs: dict[str, list[Run]] = {"not clipped": [
-        train(data, s, row_reader(data, s, radius)) for s in _seeded(settings, seeds)]}
+    def trained(chosen: Settings) -> list[Run]:
+        return [train(data, one, row_reader(data, one, radius)) for one in _seeded(chosen, seeds)]
+
+    runs = {"not clipped": trained(settings)}
     for threshold in tqdm(thresholds, desc=data.name, unit="threshold", leave=False):
-        chosen = _seeded(settings.replace(clip_norm=threshold), seeds)
-        runs[f"scaled to {threshold:g}"] = [
-            train(data, s, row_reader(data, s, radius)) for s in chosen
-        ]
-        if threshold != 1.0:
-            runs[f"above {threshold:g}: to 1"] = [_to_one(data, s, radius) for s in chosen]
+        chosen = settings.replace(clip_norm=threshold)
+        runs[f"scaled to {threshold:g}"] = trained(chosen)
+        if threshold != 1.0:  # at 1 both rules are the same
+            runs[f"above {threshold:g}: to 1"] = [_to_one(data, one, radius)
+                                                  for one in _seeded(chosen, seeds)]
     return NetworkRace(runs, data.name)
 
 
@@ -195,26 +198,30 @@ def check_clip(mine: object) -> str:
     they are too long.
     """
     cases: Mapping[str, tuple[list[torch.Tensor], float]] = {
-        "long": ([torch.tensor([30.0, 0.0]), torch.tensor([[40.0]])], 10.0),
-        "short": ([torch.tensor([0.3, 0.0]), torch.tensor([[0.4]])], 10.0)}
+        "long": ([torch.tensor([30.0, 0.0]), torch.tensor([[40.0]])], 10.0),  # norm 50
+        "short": ([torch.tensor([0.3, 0.0]), torch.tensor([[0.4]])], 10.0)}  # norm 0.5
     got = {}
     for name, (grads, threshold) in cases.items():
         try:
-            out = list(mine([g.clone() for g in grads], threshold))  # type: ignore[operator]
+            out = list(mine([grad.clone() for grad in grads], threshold))  # type: ignore[operator]
         except Exception as error:  # the learner's own code
-            return f"Not yet: it stops with {type(error).__name__}: {(str(error) or '?').splitlines()[0]}"
-        if [getattr(o, "shape", None) for o in out] != [g.shape for g in grads]:
+            first = (str(error) or "?").splitlines()[0]
+            return f"Not yet: it stops with {type(error).__name__}: {first}"
+        if [getattr(part, "shape", None) for part in out] != [grad.shape for grad in grads]:
             return "Not yet: it must return one tensor of the same shape for each gradient."
-        got[name] = torch.cat([o.flatten() for o in out])
+        got[name] = torch.cat([part.flatten() for part in out])
     norm = float(got["long"].norm())
     if not torch.allclose(got["short"], torch.tensor([0.3, 0.0, 0.4])):
-        return f"Not yet: norm 0.5 lies below the threshold and must stay; it became {float(got['short'].norm()):.3g}."
+        return ("Not yet: norm 0.5 lies below the threshold and must stay; it became "
+                f"{float(got['short'].norm()):.3g}.")
     if abs(norm - 1) < 1e-3:
         return "Not yet: norm 50 became 1, the slip of the lecture: multiply by the threshold, too."
-    if abs(norm - 10 * 2**0.5) < 1e-3:
-        return "Not yet: each tensor was clipped on its own, which turns the direction. Take one norm over all of them."
+    if abs(norm - 10 * 2**0.5) < 1e-3:  # two tensors of length 10 each
+        return ("Not yet: each tensor was clipped on its own, which turns the direction. Take one "
+                "norm over all of them.")
     if abs(norm - 10) > 1e-3:
         return f"Not yet: norm 50 at threshold 10 became {norm:.3g}, and 10 is wanted."
     if not torch.allclose(got["long"], torch.tensor([6.0, 0.0, 8.0]), atol=1e-3):
-        return "Not yet: the length is right, but the direction changed. Multiply all tensors by one factor."
+        return ("Not yet: the length is right, but the direction changed. Multiply all tensors by "
+                "one factor.")
     return "Right: the length is at most the threshold, the direction stays."

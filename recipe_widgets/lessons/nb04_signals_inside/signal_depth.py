@@ -1,5 +1,5 @@
 """Signals through many layers: the spread of activations forward and of gradients back, by
-depth, scheme and activation.
+depth, scheme and activation. (Notebook 04, section 3.)
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SCHEMES: dict[str, Std] = {
     "0.01": lambda _n, _m: 0.01,
     "1/n": lambda n, _m: 1 / n,
     "1/sqrt(n)": lambda n, _m: 1 / math.sqrt(n),
-    "Xavier": lambda n, m: math.sqrt(2 / (n + m)),
-    "He": lambda n, _m: math.sqrt(2 / n),
+    "Xavier": lambda n, m: math.sqrt(2 / (n + m)),  # Glorot & Bengio 2010
+    "He": lambda n, _m: math.sqrt(2 / n),  # He et al. 2015
 }
 STACKABLE = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu")
 LOST, LOUD = 1e-3, 1e3  # times the first layer: below or above it a signal has vanished or exploded
@@ -56,29 +56,31 @@ class Signals:
         return _ratio(self.backward[:, 0], self.backward[:, -1])
 
 
-def _ratio(a: np.ndarray, b: np.ndarray) -> float:
-    tiny = 1e-300
-    return float(np.exp(np.mean(np.log(np.maximum(a, tiny)) - np.log(np.maximum(b, tiny)))))
+def _ratio(part: np.ndarray, whole: np.ndarray) -> float:
+    """Geometric mean of part / whole, (seeds,) each."""
+    tiny = 1e-300  # a signal of exactly 0 has no logarithm
+    logs = np.log(np.maximum(part, tiny)) - np.log(np.maximum(whole, tiny))
+    return float(np.exp(logs.mean()))
 
 
 def word(share: float) -> str:
     """vanishes, fades, is kept, grows, explodes."""
-    for level, text in ((LOST, "vanishes"), (0.2, "fades"), (5.0, "keeps its size"), (LOUD,
-                                                                                      "grows")):
+    levels = (LOST, "vanishes"), (0.2, "fades"), (5.0, "keeps its size"), (LOUD, "grows")
+    for level, text in levels:
         if share < level:
             return text
     return "explodes"
 
 
-def weights(n: int, m: int, scheme: str | Std, g: torch.Generator) -> torch.Tensor:
+def weights(n: int, m: int, scheme: str | Std, draw: torch.Generator) -> torch.Tensor:
     """(n, m) float64: normal with the std of the scheme, but for the uniform one."""
     if scheme == "uniform(-1, 1)":
-        return torch.rand(n, m, generator=g, dtype=torch.float64) * 2 - 1
+        return torch.rand(n, m, generator=draw, dtype=torch.float64) * 2 - 1
     if isinstance(scheme, str) and scheme not in SCHEMES:
         raise RecipeError("propagate(scheme=)", found=repr(scheme),
                           expected="one of " + ", ".join((*SCHEMES, "uniform(-1, 1)")))
     std = SCHEMES[scheme] if isinstance(scheme, str) else scheme
-    return torch.randn(n, m, generator=g, dtype=torch.float64) * std(n, m)
+    return torch.randn(n, m, generator=draw, dtype=torch.float64) * std(n, m)
 
 
 @validated
@@ -97,17 +99,18 @@ def propagate(x: torch.Tensor, depth: Annotated[int, whole(1, 1000)], scheme: st
                           expected="at least one layer, and one of " + ", ".join(STACKABLE))
     forward, backward = [], []
     for seed in range(seeds):
-        g, a = rng(seed), x.double()
-        sums: list[torch.Tensor] = []
+        draw, signal = rng(seed), x.double()
+        sums: list[torch.Tensor] = []  # inputs z of each layer's activation, (N, width)
         outs: list[float] = []
         for _ in range(depth):
-            z = a @ weights(a.shape[1], width, scheme, g)
-            z = z.requires_grad_() if not sums else z
-            a = curve(activation, z)
-            sums.append(z)
-            outs.append(float(a.detach().std()))
-        up = torch.randn(a.shape, generator=g, dtype=torch.float64)
-        grads = torch.autograd.grad(a, sums, up)
+            before = signal @ weights(signal.shape[1], width, scheme, draw)
+            if not sums:  # the graph begins here: weights and data get no gradient
+                before.requires_grad_()
+            signal = curve(activation, before)
+            sums.append(before)
+            outs.append(float(signal.detach().std()))
+        upstream = torch.randn(signal.shape, generator=draw, dtype=torch.float64)
+        grads = torch.autograd.grad(signal, sums, upstream)
         forward.append(outs)
         backward.append([float(grad.std()) for grad in grads])
     return Signals(np.array(forward), np.array(backward))
@@ -123,21 +126,21 @@ def draw_signals(data: Data, depth: Annotated[int, whole(1, 1000)] = 10, scheme:
     layers = np.arange(1, depth + 1)
     figure = Figure(figsize=(9, 3), layout="constrained")
     said = []
-    for axes, values, colour, what, share in zip(figure.subplots(
-            1, 2), (signals.forward, signals.backward), PALETTE, ("activations", "gradients"),
-                                                 (signals.kept, signals.returned), strict=False):
-        shown = np.clip(values, 1e-30, 1e30)
+    rows = (("activations", "last", "first", signals.forward, signals.kept),
+            ("gradients", "first", "last", signals.backward, signals.returned))
+    for axes, colour, (what, layer, other, values, share) in zip(
+            figure.subplots(1, 2), PALETTE, rows, strict=False):
+        shown = np.clip(values, 1e-30, 1e30)  # what a log axis can show
         axes.fill_between(layers, shown.min(0), shown.max(0), color=colour, alpha=0.3, linewidth=0)
         axes.plot(layers, np.exp(np.log(shown).mean(0)), "o-", color=colour, markersize=3)
         axes.set(yscale="log", xlabel="layer (1 is next to the input)", ylabel=f"std of the {what}",
                  title=f"the {what[:-1]} {word(share)}")
         low, high = axes.get_ylim()
+        # at least four decades, so that noise looks small
         axes.set_ylim(min(low, 1e-2), max(high, 1e2))
         axes.grid(alpha=0.3)
-        said.append(
-            f"{what} {'of the last layer are' if what == 'activations' else 'of the first layer are'} "
-            f"{share:.2g} times those of the {'first' if what == 'activations' else 'last'}: {word(share)}"
-        )
+        said.append(f"{what} of the {layer} layer are {share:.2g} times those of the {other}: "
+                    f"{word(share)}")
     about = f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}"
     figure.suptitle(f"{about}; {seeds} seeds", fontsize=10)
     return Picture(figure, f"{about}: " + "; ".join(said) + ".")
@@ -153,12 +156,12 @@ class SignalGrid:
 
     def table(self) -> str:
         """Activations forward / gradients back, by scheme and activation."""
-        names = list(dict.fromkeys(a for _, a in self.cells))
-        rows = [f"{'weights':<16}" + "".join(f"{a:>32}" for a in names)]
-        for scheme in dict.fromkeys(s for s, _ in self.cells):
-            cells = [self.cells[scheme, a] for a in names]
-            rows.append(f"{scheme:<16}" +
-                        "".join(f"{word(c.kept) + ' / ' + word(c.returned):>32}" for c in cells))
+        names = list(dict.fromkeys(activation for _, activation in self.cells))
+        rows = [f"{'weights':<16}" + "".join(f"{name:>32}" for name in names)]
+        for scheme in dict.fromkeys(scheme for scheme, _ in self.cells):
+            cells = [self.cells[scheme, name] for name in names]
+            rows.append(f"{scheme:<16}" + "".join(
+                f"{word(cell.kept) + ' / ' + word(cell.returned):>32}" for cell in cells))
         return "\n".join([*rows, f"forward / back through {self.depth} layers, {self.name}, "
                                  f"{len(next(iter(self.cells.values())).forward)} seeds"])
 
@@ -166,17 +169,19 @@ class SignalGrid:
         """The scheme that keeps both signals nearest to their size."""
         def distance(scheme: str) -> float:
             cell = self.cells[scheme, activation]
+            # decades off 1, both ways
             return abs(math.log(max(cell.kept, 1e-300))) + abs(math.log(max(cell.returned, 1e-300)))
 
-        return min(dict.fromkeys(s for s, _ in self.cells), key=distance)
+        return min(dict.fromkeys(scheme for scheme, _ in self.cells), key=distance)
 
     def verdict(self, activation: str, textbook: str) -> str:
         """Does the scheme of the textbook keep the signals best here?"""
         best = self.best(activation)
         mine, theirs = self.cells[best, activation], self.cells[textbook, activation]
         said = "and so it is here" if best == textbook else f"here {best} keeps them better"
-        return f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the first layer over those " \
-               f"of the last: {mine.returned:.2g} with {best}, {theirs.returned:.2g} with {textbook})."
+        return (f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the "
+                f"first layer over those of the last: {mine.returned:.2g} with {best}, "
+                f"{theirs.returned:.2g} with {textbook}).")
 
 
 @validated
@@ -186,18 +191,20 @@ def signal_grid(data: Data, depth: Annotated[int, whole(1, 1000)] = 20,
                 seeds: Annotated[int, whole(1, 1000)] = 3) -> SignalGrid:
     """All schemes with these activations."""
     x = few_samples(data, 64)[0].flatten(1)
-    return SignalGrid({(scheme, a): propagate(x, depth, scheme, a, width, seeds) for scheme in SCHEMES
-                 for a in activations}, depth, data.name)
+    cells = {(scheme, activation): propagate(x, depth, scheme, activation, width, seeds)
+             for scheme in SCHEMES for activation in activations}
+    return SignalGrid(cells, depth, data.name)
 
 
 @validated
 def sum_std(sizes: Annotated[tuple[int, ...], filled()] = (16, 64, 256, 1024),
             draws: Annotated[int, whole(2, 10**5)] = 4000) -> str:
     """Std of a sum of n products of N(0, 1) weights and inputs, beside sqrt(n) and n."""
-    g, rows = torch.Generator().manual_seed(0), [f"{'n':>6} {'measured':>9} {'sqrt(n)':>8}"]
+    draw, rows = torch.Generator().manual_seed(0), [f"{'n':>6} {'measured':>9} {'sqrt(n)':>8}"]
     for n in sizes:
-        x, w = (torch.randn(draws, n, generator=g) for _ in range(2))
-        rows.append(f"{n:>6} {float((x * w).sum(1).std()):>9.1f} {math.sqrt(n):>8.1f}")
+        inputs, factors = (torch.randn(draws, n, generator=draw) for _ in range(2))
+        sums = (inputs * factors).sum(1)  # (draws,): variances of independent products add up
+        rows.append(f"{n:>6} {float(sums.std()):>9.1f} {math.sqrt(n):>8.1f}")
     return "\n".join(rows)
 
 
@@ -209,12 +216,12 @@ def check_std(std: Annotated[float, unchecked], depth: Annotated[int, whole(1, 1
     """
     if not isinstance(std, (int, float)) or not math.isfinite(std) or std <= 0:
         return f"Not yet: a positive number is wanted, not {std!r}."
-    g = torch.Generator().manual_seed(0)
-    x = torch.randn(64, width, generator=g)
+    x = torch.randn(64, width, generator=torch.Generator().manual_seed(0))
     seen = propagate(x, depth, lambda _n, _m: float(std), "relu", width)
-    facts_ = f"Over {depth} layers the activations change {seen.kept:.2g}-fold and the gradients {seen.returned:.2g}-fold."
+    facts = (f"Over {depth} layers the activations change {seen.kept:.2g}-fold and the gradients "
+             f"{seen.returned:.2g}-fold.")
     if seen.kept < 0.2:
-        return f"Too small: the signal {word(seen.kept)}. {facts_}"
+        return f"Too small: the signal {word(seen.kept)}. {facts}"
     if seen.kept > 5:
-        return f"Too large: the signal {word(seen.kept)}. {facts_}"
-    return f"Right: both keep their size. {facts_}"
+        return f"Too large: the signal {word(seen.kept)}. {facts}"
+    return f"Right: both keep their size. {facts}"

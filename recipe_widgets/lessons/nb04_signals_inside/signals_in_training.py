@@ -1,4 +1,6 @@
-"""What signals do to training: saturation, dying units, norms, sizes of updates."""
+"""What signals do to training: saturation, dying units, norms, sizes of updates. (Notebook 04,
+sections 2, 4 and 6.)
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ class NumbersByVariant:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{name:<24} {self.what}: mean {np.mean(v):.3g}, {min(v):.3g} to {max(v):.3g}, {len(v)} seeds"
-            for name, v in self.values.items())
+            f"{name:<24} {self.what}: mean {np.mean(row):.3g}, {min(row):.3g} to {max(row):.3g}, "
+            f"{len(row)} seeds" for name, row in self.values.items())
 
 
 @validated
@@ -55,22 +57,23 @@ def mean_slopes(data: Data,
         for seed in range(seeds):
             net = build_model(Settings(activation="sigmoid", init="xavier", seed=seed), data.shape,
                               data.num_classes)
-            first = next(m for m in net.modules() if isinstance(m, nn.Linear))
+            first = next(part for part in net.modules() if isinstance(part, nn.Linear))
             with torch.no_grad():
                 first.weight.mul_(factor)
-                z = first(x.flatten(1)).sigmoid()
-            slopes.append(float((z * (1 - z)).mean()))
+                outputs = first(x.flatten(1)).sigmoid()  # (N, units)
+            slopes.append(float((outputs * (1 - outputs)).mean()))
         found[f"{factor:g} times Xavier"] = tuple(slopes)
     figure = Figure(figsize=(6, 2.8), layout="constrained")
     axes = figure.subplots()
-    means = [np.mean(v) for v in found.values()]
+    means = [np.mean(row) for row in found.values()]
     axes.semilogx(factors, means, "o-", color=PALETTE[0])
+    # a(1 - a) at a = 1/2
     axes.axhline(0.25, color="0.4", linestyle="--", label="largest possible: 0.25")
     axes.set(xlabel="weights, times Xavier's", ylabel="mean slope a(1 - a)", ylim=(0, 0.27),
              title=f"{data.name}: the slope falls from {means[0]:.2f} to {means[-1]:.3f}")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
-    words = "; ".join(f"{name}: {np.mean(v):.3f}" for name, v in found.items())
+    words = "; ".join(f"{name}: {np.mean(row):.3f}" for name, row in found.items())
     alt = f"Mean slope of sigmoid units on {data.name} by size of the weights: {words}."
     return NumbersByVariant(found, "mean slope", Picture(figure, alt))
 
@@ -92,16 +95,16 @@ def dead_share(model: nn.Module, data: Data) -> float:
     """
     alive: list[torch.Tensor] = []
     for x, _ in data.train.batches(2000):
-        a, number = x, 0
+        signal, number = x, 0  # number: of the hidden layer
         for layer in model.children():
-            a = layer(a)
+            signal = layer(signal)
             if isinstance(layer, (nn.ReLU, nn.LeakyReLU)):
-                seen = (a > 0).any(0)
+                seen = (signal > 0).any(0)  # (units,): active for some sample of this part
                 if len(alive) <= number:
                     alive.append(seen)
                 alive[number] |= seen
                 number += 1
-    return float(1 - torch.cat(alive).float().mean())
+    return float(1 - torch.cat(alive).float().mean())  # over the units of all hidden layers
 
 
 @dataclass(frozen=True)
@@ -116,35 +119,42 @@ class Dying:
     name: str
 
     def __str__(self) -> str:
-        return "\n".join(self._row(a, lr) for a, lr in self.dead)
+        return "\n".join(self._row(activation, lr) for activation, lr in self.dead)
 
     def _row(self, activation: str, lr: float) -> str:
-        dead, hits, lost = self.dead[activation, lr], self.accuracy[activation,
-                                                                    lr], self.lost(lr, activation)
-        ends = f"{lost} of {len(dead)} seeds diverged" if lost else \
-            f"accuracy {np.mean(hits):5.1%} ({min(hits):.1%} to {max(hits):.1%}), {len(dead)} seeds"
-        known = [d for d in dead if np.isfinite(d)]
-        shares = f"{np.mean(known):4.0%} ({min(known):.0%} to {max(known):.0%})" if known else "unknown"
+        dead, hits = self.dead[activation, lr], self.accuracy[activation, lr]
+        if lost := self.lost(lr, activation):
+            ends = f"{lost} of {len(dead)} seeds diverged"
+        else:
+            ends = (f"accuracy {np.mean(hits):5.1%} ({min(hits):.1%} to {max(hits):.1%}), "
+                    f"{len(dead)} seeds")
+        known = [share for share in dead if np.isfinite(share)]
+        shares = "unknown"
+        if known:
+            shares = f"{np.mean(known):4.0%} ({min(known):.0%} to {max(known):.0%})"
         return f"{activation:<11} lr {lr:<5g} units never active: {shares};  {ends}"
 
     def lost(self, lr: float, *activations: str) -> int:
         """How many runs at this rate diverged."""
-        return sum(not np.isfinite(d)
-                   for a in activations or ("relu", "leaky_relu")
-                   for d in self.dead[a, lr])
+        return sum(not np.isfinite(share)
+                   for activation in activations or ("relu", "leaky_relu")
+                   for share in self.dead[activation, lr])
 
     def verdict(self) -> str:
         """Does the leak rescue? By the numbers."""
+        # rates at which no run diverged
         lrs = [lr for lr in sorted({lr for _, lr in self.dead}) if not self.lost(lr)]
         if not lrs:
             return f"{self.name}: at every one of these rates some run diverged."
+        # where most ReLU units died
         worst = max(lrs, key=lambda lr: np.mean(self.dead["relu", lr]))
         relu, leaky = self.accuracy["relu", worst], self.accuracy["leaky_relu", worst]
-        said = "every leaky seed beats every ReLU seed" if min(leaky) > max(
-            relu) else "the seeds of both overlap"
+        said = ("every leaky seed beats every ReLU seed" if min(leaky) > max(relu)
+                else "the seeds of both overlap")
         dead = np.mean(self.dead["relu", worst])
-        return f"{self.name}, learning rate {worst:g}: {dead:.0%} of the ReLU units are dead. Accuracy is " \
-               f"{np.mean(relu):.1%} with ReLU and {np.mean(leaky):.1%} with leaky ReLU: {said}."
+        return (f"{self.name}, learning rate {worst:g}: {dead:.0%} of the ReLU units are dead. "
+                f"Accuracy is {np.mean(relu):.1%} with ReLU and {np.mean(leaky):.1%} with leaky "
+                f"ReLU: {said}.")
 
 
 @validated
@@ -163,6 +173,7 @@ def dying(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled
     figure = Figure(figsize=(7, 2.9), layout="constrained")
     axes = figure.subplots()
     for number, activation in enumerate(("relu", "leaky_relu")):
+        # (lrs, seeds) per cent; NaN leaves a gap
         values = np.array([dead[activation, lr] for lr in lrs]) * 100
         axes.plot(lrs, values.mean(1), LINES[number], marker="o", color=PALETTE[number],
                   label=activation)
@@ -173,8 +184,9 @@ def dying(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     words = "; ".join(
-        f"{a} at {lr:g}: " + (f"{np.mean(d):.0%}" if np.isfinite(d).all() else "some runs diverged")
-        for (a, lr), d in dead.items())
+        f"{activation} at {lr:g}: "
+        + (f"{np.mean(shares):.0%}" if np.isfinite(shares).all() else "some runs diverged")
+        for (activation, lr), shares in dead.items())
     alt = f"Units of {data.name} networks that no training sample activates: {words}."
     return Dying(dead, accuracy, Picture(figure, alt), data.name)
 
@@ -182,11 +194,10 @@ def dying(data: Data, settings: Settings, lrs: Annotated[Sequence[float], filled
 def _dying_title(name: str, dead: Mapping[tuple[str, float], tuple[float, ...]],
                  lrs: Sequence[float]) -> str:
     known = [lr for lr in lrs if np.isfinite(dead["relu", lr]).all()]
-    ends = [
-        f"{np.mean(dead['relu', lr]):.0%} at rate {lr:g}" for lr in dict.fromkeys((*known[:1],
-                                                                                   *known[-1:]))
-    ]
-    return f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, {', '.join(ends) or 'unknown: all diverged'}"
+    both_ends = dict.fromkeys((*known[:1], *known[-1:]))  # one, where only one is known
+    ends = [f"{np.mean(dead['relu', lr]):.0%} at rate {lr:g}" for lr in both_ends]
+    return (f"{name}, {len(dead['relu', lrs[0]])} seeds: dead ReLU units, "
+            f"{', '.join(ends) or 'unknown: all diverged'}")
 
 
 @validated
@@ -249,13 +260,14 @@ class UpdateSizes:
         figure = Figure(figsize=(9, 3), layout="constrained")
         left, right = figure.subplots(1, 2)
         for number, (lr, run) in enumerate(self.runs.items()):
-            style = {
-                "color": PALETTE[number % 7], "linestyle": LINES[number % 4], "label": f"lr {lr:g}"
-            }
-            x, y = run.history.arrays("update_ratio")
-            left.plot(x, np.maximum(y, 1e-9), **style)
+            style = {"color": PALETTE[number % len(PALETTE)], "label": f"lr {lr:g}",
+                     "linestyle": LINES[number % len(LINES)]}
+            at, ratios = run.history.arrays("update_ratio")
+            left.plot(at, np.maximum(ratios, 1e-9), **style)  # 0 has no place on a log axis
             right.plot(*downsample(*run.history.arrays("train_loss"), bins=60), **style)
+        # the range in which `checks.update_ratio` stays silent
         left.axhspan(1e-4, 1e-1, color=PALETTE[2], alpha=0.12, label="1e-4 to 1e-1")
+        # rule of thumb of CS231n (Karpathy)
         left.axhline(1e-3, color="0.4", linestyle=":", linewidth=1)
         best = self.best
         left.set(
@@ -267,19 +279,19 @@ class UpdateSizes:
             axes.grid(alpha=0.3)
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6,
                       frameon=False, fontsize=8)
-        return Picture(
-            figure, f"{self.name}: " + "; ".join(
-                f"lr {lr:g}: updates of {self.ratio(lr):.1e} of the weights, last loss {run.history.last('train_loss'):.3g}"
-                for lr, run in self.runs.items()) + ".")
+        words = "; ".join(f"lr {lr:g}: updates of {self.ratio(lr):.1e} of the weights, last loss "
+                          f"{run.history.last('train_loss'):.3g}" for lr, run in self.runs.items())
+        return Picture(figure, f"{self.name}: {words}.")
 
     @property
     def best(self) -> float:
         """The learning rate whose last 30 steps have the lowest mean loss."""
-        ends = {
-            lr: np.mean(run.history.series("train_loss")[-30:]) for lr, run in self.runs.items()
-        }
+        ends = {lr: np.mean(run.history.series("train_loss")[-30:])
+                for lr, run in self.runs.items()}
+        # a run that diverged comes last
         return min(ends, key=lambda lr: float(np.nan_to_num(ends[lr], nan=1e9)))
 
     def __str__(self) -> str:
         best = self.best
-        return f"Lowest loss at lr {best:g}, where an update is {self.ratio(best):.1e} of the weights (rule of thumb: 1e-3)."
+        return (f"Lowest loss at lr {best:g}, where an update is {self.ratio(best):.1e} of the "
+                "weights (rule of thumb: 1e-3).")

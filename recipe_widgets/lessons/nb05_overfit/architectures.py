@@ -20,6 +20,7 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE, set_title
 from recipe_widgets.training import train
 
+# Krizhevsky et al. 2012, as torchvision builds it
 ALEXNET = (("image", "3 x 224 x 224"), ("conv 11x11, stride 4", "64 x 55 x 55"),
            ("max-pool 3x3, stride 2", "64 x 27 x 27"), ("conv 5x5", "192 x 27 x 27"),
            ("max-pool", "192 x 13 x 13"), ("conv 3x3", "384 x 13 x 13"),
@@ -35,25 +36,21 @@ def shapes(settings: Settings, shape: Sequence[int], num_classes: int = 10) -> s
     rows: list[tuple[str, str, int]] = []
 
     def note(module: nn.Module, _: object, out: torch.Tensor) -> None:
-        rows.append(
-            (type(module).__name__, " x ".join(map(str, out.shape[1:])), count_parameters(module)))
+        size = " x ".join(map(str, out.shape[1:]))  # without the batch
+        rows.append((type(module).__name__, size, count_parameters(module)))
 
-    parts = [
-        part for part in model.children()
-        if not isinstance(part, (nn.ReLU, nn.Flatten, nn.BatchNorm2d))
-    ]
+    parts = [part for part in model.children()
+             if not isinstance(part, (nn.ReLU, nn.Flatten, nn.BatchNorm2d))]
     hooks = [part.register_forward_hook(note) for part in parts]
     with torch.no_grad():
         model(torch.zeros(1, *shape))
     for hook in hooks:
         hook.remove()
     lines = [f"{'input':>18}  {' x '.join(map(str, shape)):>14}"]
-    lines += [
-        f"{name:>18}  {size:>14}  {count:>9,}" for name, size, count in rows
-        if count or "Pool" in name
-    ]
-    return "\n".join(
-        [*lines, f"{'in all':>18}  {'':>14}  {count_parameters(model):>9,} parameters"])
+    lines += [f"{name:>18}  {size:>14}  {count:>9,}" for name, size, count in rows
+              if count or "Pool" in name]  # pooling learns nothing, but changes the size
+    lines.append(f"{'in all':>18}  {'':>14}  {count_parameters(model):>9,} parameters")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -72,23 +69,25 @@ class Families:
                 f"validation accuracy after {self.steps} steps"]
         for name in self.runs.runs:
             scores = self.runs.scores(name)
-            rows.append(
-                f"{name:>22}  {self.parameters[name]:>10,}  {self.ms[name]:>9.1f}  "
-                f"{self.ms[name] * self.steps / 1000:>8.1f}  {np.mean(scores):.1%} ({min(scores):.1%} to "
-                f"{max(scores):.1%}), n = {len(scores)}")
+            seconds = self.ms[name] * self.steps / 1000
+            rows.append(f"{name:>22}  {self.parameters[name]:>10,}  {self.ms[name]:>9.1f}  "
+                        f"{seconds:>8.1f}  {np.mean(scores):.1%} ({min(scores):.1%} to "
+                        f"{max(scores):.1%}), n = {len(scores)}")
         return "\n".join([*rows, self.verdict])
 
     @property
     def verdict(self) -> str:
         """The best, and the fastest that no seed tells from it."""
         best = max(self.runs.runs, key=self.runs.mean)
+        # the ranges of the seeds meet
         equal = [name for name in self.runs.runs if self.runs.best(name) >= self.runs.worst(best)]
         simple = min(equal, key=lambda name: self.ms[name])
         first = f"Best after {self.steps} steps: {best} ({self.runs.mean(best):.1%})."
         if simple == best:
             return f"{first} No faster one comes within the seeds' spread of it."
         gain = self.ms[best] / self.ms[simple]
-        return f"{first} The fastest within the seeds' spread of it: {simple}, {gain:.1f} times as fast."
+        return (f"{first} The fastest within the seeds' spread of it: {simple}, {gain:.1f} times as "
+                "fast.")
 
     def plot(self) -> Picture:
         """Accuracy over milliseconds a step; the area of a dot is the number of parameters."""
@@ -116,11 +115,10 @@ def families(data: Data, candidates: Mapping[str, Settings], seeds: int = 2) -> 
     if not candidates:
         raise RecipeError("families(candidates)", found="no models", expected="at least one")
     runs = RunComparison({name: [train(data, one.replace(seed=seed)) for seed in range(seeds)]
-                       for name, one in candidates.items()})
-    parameters = {
-        name: count_parameters(build_model(one, data.shape, data.num_classes))
-        for name, one in candidates.items()
-    }
+                          for name, one in candidates.items()})
+    parameters = {name: count_parameters(build_model(one, data.shape, data.num_classes))
+                  for name, one in candidates.items()}
+    # eight steps: enough for a median
     ms = {name: 1000 * seconds_per_step(data, one, 8) for name, one in candidates.items()}
     return Families(parameters, ms, runs, next(iter(candidates.values())).max_steps)
 
@@ -151,31 +149,34 @@ class Degrade:
         plain = self._change(self.plain, shallow, deep)
         residual = self._change(self.residual, shallow, deep)
         lower = max(self.residual[deep]) < min(self.plain[deep])
-        return f"From {shallow} to {deep} layers the training loss after {self.steps} steps {plain} without shortcuts and " \
-               f"{residual} with them; at {deep} layers the residual net is " \
-               f"{'lower with every seed' if lower else 'not lower with every seed'}."
+        said = "lower with every seed" if lower else "not lower with every seed"
+        return (f"From {shallow} to {deep} layers the training loss after {self.steps} steps {plain} "
+                f"without shortcuts and {residual} with them; at {deep} layers the residual net is "
+                f"{said}.")
 
     @staticmethod
-    def _change(losses: Mapping[int, list[float]], a: int, b: int) -> str:
-        words = "rises" if min(losses[b]) > max(losses[a]) else "falls" if max(losses[b]) < min(losses[a]) else \
-            "changes within the seeds' spread"
-        return f"{words} ({np.mean(losses[a]):.2f} to {np.mean(losses[b]):.2f} nats)"
+    def _change(losses: Mapping[int, list[float]], shallow: int, deep: int) -> str:
+        first, last = losses[shallow], losses[deep]
+        words = ("rises" if min(last) > max(first) else "falls" if max(last) < min(first)
+                 else "changes within the seeds' spread")
+        return f"{words} ({np.mean(first):.2f} to {np.mean(last):.2f} nats)"
 
     def plot(self) -> Picture:
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.subplots()
-        for number, (name, losses) in enumerate(
-            (("plain", self.plain), ("residual", self.residual))):
-            x, y = list(losses), np.array(list(losses.values()))
-            axes.fill_between(x, y.min(1), y.max(1), color=PALETTE[number], alpha=0.25)
-            axes.plot(x, y.mean(1), "os"[number] + "-", color=PALETTE[number], label=name)
+        kinds = {"plain": self.plain, "residual": self.residual}
+        for number, (name, losses) in enumerate(kinds.items()):
+            layers, values = list(losses), np.array(list(losses.values()))  # values: (depths, seeds)
+            axes.fill_between(layers, values.min(1), values.max(1), color=PALETTE[number],
+                              alpha=0.25)
+            axes.plot(layers, values.mean(1), "os"[number] + "-", color=PALETTE[number], label=name)
         axes.set(xlabel="layers", ylabel="training loss (nats)")
         axes.set_xticks(list(self.plain))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
         deep = max(self.plain)
         set_title(figure, f"{deep} layers: training loss {np.mean(self.plain[deep]):.2f} plain, "
-                     f"{np.mean(self.residual[deep]):.2f} with shortcuts", 6)
+                          f"{np.mean(self.residual[deep]):.2f} with shortcuts", 6)
         return Picture(figure, str(self))
 
 
@@ -187,11 +188,12 @@ def plain_and_residual(data: Data, settings: Settings, depths: Sequence[int],
                           expected="two depths or more")
 
     def losses(model: str, depth: int) -> list[float]:
-        runs = [
-            train(data, settings.replace(model=model, depth=depth, seed=seed))
-            for seed in range(seeds)
-        ]
+        runs = [train(data, settings.replace(model=model, depth=depth, seed=seed))
+                for seed in range(seeds)]
+        # twenty batches: one alone is noisy
         return [float(np.mean(run.history.series("train_loss")[-20:])) for run in runs]
 
-    return Degrade({6 * d + 2: losses("plainnet", d) for d in depths},
-                   {6 * d + 2: losses("resnet", d) for d in depths}, settings.max_steps)
+    # three stages of `depth` blocks of two layers, a first and a last layer (He et al. 2015)
+    return Degrade({6 * depth + 2: losses("plainnet", depth) for depth in depths},
+                   {6 * depth + 2: losses("resnet", depth) for depth in depths},
+                   settings.max_steps)

@@ -22,11 +22,13 @@ Pooling = Literal["none", "max", "mean"]
 
 KERNELS: dict[str, Array] = {
     "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], float),
+    # sums to 0: flat areas become 0
     "edge": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], float),
+    # sums to 1: the brightness stays
     "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], float),
-    "box": np.full((3, 3), 1 / 9),
+    "box": np.full((3, 3), 1 / 9),  # the mean of nine pixels
     "gaussian": np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], float) / 16,
-    "vertical edge": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float),
+    "vertical edge": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float),  # Sobel's
     "horizontal edge": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], float),
 }
 
@@ -62,7 +64,7 @@ def own_kernel(values: Any) -> Array:
         kernel = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         kernel = np.array(np.nan)
-    side = round(kernel.size**0.5)
+    side = round(kernel.size**0.5)  # k, if the numbers make a square
     if not np.isfinite(kernel).all() or kernel.ndim not in (1, 2) or side**2 != kernel.size or \
             (kernel.ndim == 2 and kernel.shape != (side, side)):
         raise RecipeError("Kernel", found=repr(values), expected="k rows of k numbers",
@@ -78,28 +80,28 @@ def convolve(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding: int = 0
     As in all deep-learning libraries the kernel is not mirrored, so mathematicians call this a
     cross-correlation.
     """
-    x = torch.as_tensor(np.asarray(image, np.float64))
-    flat = x.reshape(-1, 1, *x.shape[-2:])
-    for side in x.shape[-2:]:
-        output_size(side, len(kernel), padding, stride)
-    y = F.conv2d(flat,
-                 torch.as_tensor(np.asarray(kernel, np.float64))[None, None], padding=padding,
-                 stride=stride)
-    return y.reshape(*x.shape[:-2], *y.shape[-2:]).numpy()
+    pixels = torch.as_tensor(np.asarray(image, np.float64))
+    flat = pixels.reshape(-1, 1, *pixels.shape[-2:])  # each channel as a sample of its own
+    for side in pixels.shape[-2:]:
+        output_size(side, len(kernel), padding, stride)  # raises where the kernel does not fit
+    weight = torch.as_tensor(np.asarray(kernel, np.float64))[None, None]  # (out 1, in 1, k, k)
+    out = F.conv2d(flat, weight, padding=padding, stride=stride)
+    return out.reshape(*pixels.shape[:-2], *out.shape[-2:]).numpy()
 
 
 def pool(image: npt.NDArray[Any], kind: Pooling, size: int = 2) -> Array:
     """The largest or the mean value of each tile of size x size pixels; (..., H, W) to (..., H
     // size, W // size).
     """
-    x = np.asarray(image, np.float64)
+    pixels = np.asarray(image, np.float64)
     if kind == "none":
-        return x
-    if kind not in ("max", "mean") or not 1 <= size <= min(x.shape[-2:]):
+        return pixels
+    if kind not in ("max", "mean") or not 1 <= size <= min(pixels.shape[-2:]):
         raise RecipeError("pool", found=f"{kind!r} over {size} pixels",
                           expected="none, max or mean over pixels that are there")
-    h, w = (side // size for side in x.shape[-2:])
-    tiles = x[..., : h * size, : w * size].reshape(*x.shape[:-2], h, size, w, size)
+    rows, columns = (side // size for side in pixels.shape[-2:])
+    whole = pixels[..., : rows * size, : columns * size]  # what does not fill a tile is left out
+    tiles = whole.reshape(*pixels.shape[:-2], rows, size, columns, size)
     return np.asarray(tiles.max((-3, -1)) if kind == "max" else tiles.mean((-3, -1)))
 
 
@@ -132,8 +134,8 @@ def show_convolution(image: npt.NDArray[Any], kernel: npt.NDArray[Any], padding:
     set_title(figure, f"Rows that come out: {steps}{pooled}", 8.4)
     return Picture(
         figure,
-        f"{name} turns an image of {image.shape[-2]} x {image.shape[-1]} pixels into {out.shape[-2]} x "
-        f"{out.shape[-1]}: {steps}{pooled}.")
+        f"{name} turns an image of {image.shape[-2]} x {image.shape[-1]} pixels into "
+        f"{out.shape[-2]} x {out.shape[-1]}: {steps}{pooled}.")
 
 
 def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tuple(KERNELS),
@@ -156,26 +158,27 @@ def show_filters(images: Sequence[npt.NDArray[Any]], names: Sequence[str] = tupl
         for axes, name in zip(row, names, strict=True):
             out = np.asarray(image)
             for _ in range(times):
+                # 3 x 3 with padding 1: the size stays
                 out = convolve(out, KERNELS[name], padding=1)
             _grey(axes, out, name)
     often = "" if times == 1 else f", {times} times over"
-    set_title(figure, (f"{len(names)} filters on the same image: each keeps something else"
-                  if len(names) > 1 else f"One filter: {names[0]}") + often, wide)
-    return Picture(
-        figure,
-        f"{len(images)} image{'s' * (len(images) > 1)} through the kernels {', '.join(names)}{often}."
-    )
+    title = (f"{len(names)} filters on the same image: each keeps something else"
+             if len(names) > 1 else f"One filter: {names[0]}")
+    set_title(figure, title + often, wide)
+    plural = "s" * (len(images) > 1)
+    return Picture(figure, f"{len(images)} image{plural} through the kernels "
+                           f"{', '.join(names)}{often}.")
 
 
 def _grey(axes: Axes, image: npt.NDArray[Any], title: str) -> None:
-    shown = image.mean(0) if image.ndim == 3 else image
+    shown = image.mean(0) if image.ndim == 3 else image  # (H, W)
     axes.imshow(shown, cmap="gray", interpolation="nearest")
     axes.set_title(title, fontsize=8)
     axes.set_axis_off()
 
 
 def _numbers(axes: Axes, kernel: Array, title: str) -> None:
-    reach = max(float(np.abs(kernel).max()), 1e-12)
+    reach = max(float(np.abs(kernel).max()), 1e-12)  # 0 in the middle of the colours
     axes.imshow(kernel, cmap="PuOr", vmin=-reach, vmax=reach)
     for (row, column), value in np.ndenumerate(kernel):
         axes.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=8,

@@ -17,11 +17,12 @@ from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE, set_title
 from recipe_widgets.training import Training, advance, evaluate
 
+# training samples: about equal steps on a log scale
 COUNTS = (5, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """Shares right (0 to 1) of the training samples and of the validation samples, one per seed."""
 
     train: tuple[float, ...]
@@ -33,62 +34,59 @@ class Point:
 
 
 def measure(data: Data, settings: Settings, n: int, seeds: int,
-            look: int = 2000) -> Iterator[Point]:
+            look: int = 2000) -> Iterator[CurvePoint]:
     """Train on `n` samples, other ones for each seed; yields what is known so far, after every
     few steps and at the end.
     """
     train: list[float] = []
     val: list[float] = []
     for seed in range(seeds):
+        # other samples for each seed: which ones matters when few
         few, chosen = data.subset(n, seed), settings.replace(seed=seed, eval_samples=look,
                                                              eval_every=settings.max_steps)
         training = Training(build_model(chosen, data.shape, data.num_classes), few, chosen)
         for step in advance(training, training.new_run()):
-            if step.index % 8 == 0:
-                yield Point(tuple(train), tuple(val))
+            if step.index % 8 == 0:  # often enough for a page that shows how far it is
+                yield CurvePoint(tuple(train), tuple(val))
         train.append(evaluate(training.model, few.train).accuracy)
         val.append(training.history.last("val_accuracy"))
-    yield Point(tuple(train), tuple(val))
+    yield CurvePoint(tuple(train), tuple(val))
 
 
-def measured(data: Data, settings: Settings, n: int, seeds: int = 3) -> Point:
+def measured(data: Data, settings: Settings, n: int, seeds: int = 3) -> CurvePoint:
     """The same at once."""
-    point = Point((), ())
+    point = CurvePoint((), ())
     for point in measure(data, settings, n, seeds):  # noqa: B007  # the last one counts
         pass
     return point
 
 
 @dataclass
-class Curve:
+class AccuracyCurve:
     """What is known: `points[(name, x)]`, for lines with names over x (samples, or units)."""
 
     label: str
     chance: float
-    points: dict[tuple[str, int], Point] = field(default_factory=dict)
+    points: dict[tuple[str, int], CurvePoint] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         return list(dict.fromkeys(name for name, _ in self.points))
 
-    def line(self, name: str) -> dict[int, Point]:
-        return {
-            x: point
-            for (who, x), point in sorted(self.points.items(), key=lambda item: item[0][1])
-            if who == name
-        }
+    def line(self, name: str) -> dict[int, CurvePoint]:
+        points = {x: point for (who, x), point in self.points.items() if who == name}
+        return dict(sorted(points.items()))
 
     def onset(self, name: str) -> int | None:
         """The smallest number of samples from which on every seed does better than chance by 5
         points or more.
         """
         line = self.line(name)
-        good = [min(point.val) > self.chance + 0.05 for point in line.values()]
-        return next((x for k, x in enumerate(line) if all(good[k:])), None)
+        good = [min(point.val) > self.chance + 0.05 for point in line.values()]  # every seed
+        return next((count for number, count in enumerate(line) if all(good[number:])), None)
 
     def __str__(self) -> str:
-        rows = [
-            f"{'':>24}  {self.label:>8}  training  validation: mean, lowest and highest of the seeds"
-        ]
+        rows = [f"{'':>24}  {self.label:>8}  training  "
+                "validation: mean, lowest and highest of the seeds"]
         for (name, x), point in self.points.items():
             rows.append(
                 f"{name:>24}  {x:>8,}  {np.mean(point.train):>8.1%}  {np.mean(point.val):.1%} "
@@ -103,20 +101,21 @@ class Curve:
         axes, words = figure.subplots(), []
         for number, name in enumerate(self.names()):
             line, colour = self.line(name), PALETTE[number % len(PALETTE)]
-            x = np.array(list(line))
-            val, train = (np.array([[np.mean(v), min(v), max(v)]
-                                    for v in (getattr(p, kind)
-                                              for p in line.values())]).T * 100
-                          for kind in ("val", "train"))
-            axes.errorbar(x, val[0], yerr=np.abs(val[1:] - val[0]), fmt="o" + LINES[number % 3],
+            at = list(line)  # samples, or units
+            # (3, x) per cent: mean, lowest, highest
+            val = np.array([[np.mean(point.val), min(point.val), max(point.val)]
+                            for point in line.values()]).T * 100
+            train = [100 * np.mean(point.train) for point in line.values()]
+            axes.errorbar(at, val[0], yerr=np.abs(val[1:] - val[0]), fmt="o" + LINES[number % 3],
                           color=colour, label=name, markersize=4, capsize=3)
-            axes.plot(x, train[0], ":", color=colour, linewidth=1)
-            words.append(f"{name}: " +
-                         ", ".join(f"{at}: {v:.0f} %" for at, v in zip(x, val[0], strict=True)))
+            axes.plot(at, train, ":", color=colour, linewidth=1)
+            means = ", ".join(f"{x}: {mean:.0f} %" for x, mean in zip(at, val[0], strict=True))
+            words.append(f"{name}: {means}")
         if mark is not None and mark in self.points:
             axes.plot(mark[1],
                       np.mean(self.points[mark].val) * 100, "o", color="black", markersize=12,
                       fillstyle="none")
+        # one entry of the legend for all dotted lines
         axes.plot([], ":", color="0.4", label="training")
         axes.axhline(100 * self.chance, color="0.5", linestyle="--", linewidth=1, label="chance")
         axes.set(xscale="log", xlabel=self.label, ylabel="accuracy (%)", ylim=(0, 102))
@@ -132,16 +131,18 @@ class Curve:
             onset = self.onset(name)
             parts.append(f"{name}: from {onset:,} {self.label} on"
                          if onset is not None else f"{name}: not yet")
-        return f"Better than chance by 5 points, with every seed: {'; '.join(parts)}" if parts else "Nothing measured yet"
+        if not parts:
+            return "Nothing measured yet"
+        return f"Better than chance by 5 points, with every seed: {'; '.join(parts)}"
 
 
 def learning_curve(sources: Mapping[str, tuple[Data, Settings]], counts: Sequence[int] = COUNTS,
-                   seeds: int = 3) -> Curve:
+                   seeds: int = 3) -> AccuracyCurve:
     """One line per source, over the number of training samples. All train for as many steps as
     their settings say.
     """
     _some(counts, sources)
-    curve = Curve("samples", 1 / next(iter(sources.values()))[0].num_classes)
+    curve = AccuracyCurve("samples", 1 / next(iter(sources.values()))[0].num_classes)
     for name, (data, settings) in sources.items():
         for n in counts:
             curve.points[name, n] = measured(data, settings, n, seeds)
@@ -149,18 +150,18 @@ def learning_curve(sources: Mapping[str, tuple[Data, Settings]], counts: Sequenc
 
 
 def capacity(data: Data, settings: Settings, widths: Sequence[int], counts: Sequence[int],
-             seeds: int = 3) -> Curve:
+             seeds: int = 3) -> AccuracyCurve:
     """One line per number of samples, over the width of the net."""
     _some(widths, counts)
-    curve = Curve("units in the hidden layer", 1 / data.num_classes)
+    curve = AccuracyCurve("units in the hidden layer", 1 / data.num_classes)
     for n in counts:
         for width in widths:
-            curve.points[f"{n:,} samples", width] = measured(data, settings.replace(width=width), n,
-                                                             seeds)
+            chosen = settings.replace(width=width)
+            curve.points[f"{n:,} samples", width] = measured(data, chosen, n, seeds)
     return curve
 
 
-def width_verdict(curve: Curve) -> str:
+def width_verdict(curve: AccuracyCurve) -> str:
     """For each line: the best width, and whether the widest net is worse than it beyond the
     seeds' spread.
     """
@@ -169,7 +170,7 @@ def width_verdict(curve: Curve) -> str:
         line = curve.line(name)
         best = max(line, key=lambda x: float(np.mean(line[x].val)))
         widest = max(line)
-        worse = max(line[widest].val) < min(line[best].val)
+        worse = max(line[widest].val) < min(line[best].val)  # the ranges of the seeds do not meet
         tail = "worse" if worse else "as good within the seeds' spread"
         parts.append(f"{name}: best at {best} units ({np.mean(line[best].val):.1%}), "
                      + (f"{widest} units are {tail}" if widest != best else "the widest there is"))
@@ -178,5 +179,5 @@ def width_verdict(curve: Curve) -> str:
 
 def _some(*given: object) -> None:
     if not all(given):
-        raise RecipeError("Curve", found="nothing to measure",
+        raise RecipeError("AccuracyCurve", found="nothing to measure",
                           expected="at least one value and one line")

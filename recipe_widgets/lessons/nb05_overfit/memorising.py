@@ -44,7 +44,7 @@ def label_entropy(y: torch.Tensor) -> float:
     allow.
     """
     shares = torch.bincount(y).double() / len(y)
-    shares = shares[shares > 0]
+    shares = shares[shares > 0]  # 0 · ln 0 counts as 0
     return max(0.0, float(-(shares * shares.log()).sum()))
 
 
@@ -61,31 +61,28 @@ class Recall:
     @property
     def ends(self) -> dict[str, list[float]]:
         """Loss on the training samples at the end, each run's."""
-        return {
-            name:
-            [evaluate(run.model, run.data.train).loss
-             for run in runs
-             if run.model is not None]
-            for name, runs in self.runs.runs.items()
-        }
+        return {name: [evaluate(run.model, run.data.train).loss for run in runs
+                       if run.model is not None] for name, runs in self.runs.runs.items()}
 
     def __str__(self) -> str:
         real, blank = (max(self.ends[name]) for name in ("real input", "zeros"))
-        learnt = "learnt by heart" if real < 0.1 * max(self.floor,
-                                                       math.log(2)) else "not learnt by heart"
+        # a tenth of what the labels alone allow; of ln 2 where one label makes that 0
+        learnt = ("learnt by heart" if real < 0.1 * max(self.floor, math.log(2))
+                  else "not learnt by heart")
         if self.floor < 1e-9:
             other = "zeros do just as well" if blank < 0.1 else "zeros do not"
         else:
+            # it comes near the floor from above only
             held = "stays at" if blank > 0.9 * self.floor else "falls below"
             other = f"with zeros the loss {held} what the labels alone allow ({self.floor:.3f})"
-        return f"{self.n} sample{'s' * (self.n > 1)}: {learnt} (loss {real:.2g}); {other} (loss {blank:.2g}). " \
-               f"Highest of {self.runs.seeds} seeds."
+        return (f"{self.n} sample{'s' * (self.n > 1)}: {learnt} (loss {real:.2g}); {other} "
+                f"(loss {blank:.2g}). Highest of {self.runs.seeds} seeds.")
 
     def plot(self) -> Picture:
         real, blank = (float(np.mean(self.ends[name])) for name in ("real input", "zeros"))
-        return self.runs.plot(
-            f"{self.runs.runs['real input'][0].data_name}, {self.n} sample{'s' * (self.n > 1)}: loss "
-            f"{real:.2g} with the real input, {blank:.2g} with zeros")
+        name = self.runs.runs["real input"][0].data_name
+        return self.runs.plot(f"{name}, {self.n} sample{'s' * (self.n > 1)}: loss {real:.2g} with "
+                              f"the real input, {blank:.2g} with zeros")
 
 
 def recall(data: Data, settings: Settings, n: int, seeds: int = 3) -> Recall:
@@ -93,7 +90,7 @@ def recall(data: Data, settings: Settings, n: int, seeds: int = 3) -> Recall:
     few = data.subset(n)
     kinds = {"real input": few, "zeros": zeroed(few)}
     runs = RunComparison({name: [train(one, settings.replace(seed=seed)) for seed in range(seeds)]
-                       for name, one in kinds.items()})
+                          for name, one in kinds.items()})
     return Recall(runs, n, label_entropy(few.train.y))
 
 
@@ -105,7 +102,7 @@ class _Positive(nn.Module):
         self.inner = inner
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(self.inner(x)) * 0.1
+        return torch.relu(self.inner(x)) * 0.1  # (N, K), none below 0
 
 
 def suspects(data: Data, settings: Settings, n: int = 16) -> dict[str, CheckResult]:
@@ -113,21 +110,21 @@ def suspects(data: Data, settings: Settings, n: int = 16) -> dict[str, CheckResu
     regularised too much.
     """
     batches = [data.train.batch(torch.arange(max(n, 32)))]
-    sound = build_model(settings, data.shape, data.num_classes)
-    cases: dict[str, nn.Module] = {
-        "sound":
-        sound, "a bug":
-        _Positive(build_model(settings, data.shape, data.num_classes)), "too small":
-        build_model(settings.replace(model="mlp", width=1, activation="tanh"), data.shape,
-                    data.num_classes), "regularised":
-        build_model(settings.replace(model="mlp", dropout=0.9), data.shape, data.num_classes),
-    }
+    def made(**changes: Any) -> nn.Module:
+        return build_model(settings.replace(**changes), data.shape, data.num_classes)
+
+    def check(model: nn.Module, decay: float = 0.0) -> CheckResult:
+        def adam(model: nn.Module) -> torch.optim.Optimizer:
+            return torch.optim.Adam(model.parameters(), lr=3e-3, weight_decay=decay)
+
+        return checks.overfit_few(model, batches, nn.functional.cross_entropy, samples=n,
+                                  optimizer=adam)
+
     return {
-        name:
-        checks.overfit_few(
-            model, batches, nn.functional.cross_entropy, samples=n,
-            optimizer=lambda model, decay=1.0 * (name == "regularised"): torch.optim.Adam(
-                model.parameters(), lr=3e-3, weight_decay=decay)) for name, model in cases.items()
+        "sound": check(made()),
+        "a bug": check(_Positive(made())),
+        "too small": check(made(model="mlp", width=1, activation="tanh")),
+        "regularised": check(made(model="mlp", dropout=0.9), decay=1.0),
     }
 
 
@@ -150,17 +147,20 @@ class Raised:
         return next((width for width, losses in self.losses.items() if max(losses) < LEARNT), None)
 
     def __str__(self) -> str:
-        rows = [
-            f"{'width':>6}  {'parameters':>10}  {'loss on the batch (nats), lowest to highest seed':<48}  right"
-        ]
+        head = "loss on the batch (nats), lowest to highest seed"
+        rows = [f"{'width':>6}  {'parameters':>10}  {head:<48}  right"]
         for width, losses in self.losses.items():
-            right = sum(a == b for a, b in zip(self.answers[width], self.labels, strict=True))
-            rows.append(
-                f"{width:>6}  {self.parameters[width]:>10,}  {min(losses):.2g} to {max(losses):.2g}"
-                .ljust(68) + f"  {right} of {len(self.labels)}")
-        end = "No width here learnt the batch by heart." if self.enough is None else \
-            f"From width {self.enough} on, every seed learns the batch by heart."
-        return "\n".join([*rows, end])
+            span = f"{min(losses):.2g} to {max(losses):.2g}"
+            rows.append(f"{width:>6}  {self.parameters[width]:>10,}  {span}".ljust(68)
+                        + f"  {self.right(width)} of {len(self.labels)}")
+        rows.append("No width here learnt the batch by heart." if self.enough is None else
+                    f"From width {self.enough} on, every seed learns the batch by heart.")
+        return "\n".join(rows)
+
+    def right(self, width: int) -> int:
+        """Samples of the batch that the net of this width and of seed 0 has right."""
+        return sum(answer == label
+                   for answer, label in zip(self.answers[width], self.labels, strict=True))
 
     def plot(self) -> Picture:
         """Loss over width, and the first samples with label and prediction of the smallest and
@@ -168,10 +168,11 @@ class Raised:
         """
         figure = Figure(figsize=(9.5, 3.0), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6), squeeze=False)[0]
-        axes, widths = left.subplots(), list(self.losses)
+        axes, widths = left.subplots(), list(self.losses)  # smallest first
         middle = [float(np.mean(self.losses[width])) for width in widths]
-        axes.fill_between(widths, [min(v) for v in self.losses.values()],
-                          [max(v) for v in self.losses.values()], color=PALETTE[0], alpha=0.25)
+        axes.fill_between(widths, [min(losses) for losses in self.losses.values()],
+                          [max(losses) for losses in self.losses.values()], color=PALETTE[0],
+                          alpha=0.25)
         axes.plot(widths, middle, "o-", color=PALETTE[0])
         axes.set(xscale="log", yscale="log", xlabel="units in the hidden layer",
                  ylabel="loss on the batch (nats)")
@@ -179,24 +180,20 @@ class Raised:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         for number, place in enumerate(right.subplots(2, 5).flat):
-            truth, small, large = (row[number] for row in (self.labels, self.answers[widths[0]],
-                                                           self.answers[widths[-1]]))
+            truth = self.labels[number]
+            small, large = self.answers[widths[0]][number], self.answers[widths[-1]][number]
             place.imshow(displayable(self.images[number]), cmap="gray", interpolation="nearest")
             place.set_axis_off()
-            lines = self.classes[
-                truth], f"{widths[0]}: {self.classes[small]}", f"{widths[-1]}: {self.classes[large]}"
+            lines = (self.classes[truth], f"{widths[0]}: {self.classes[small]}",
+                     f"{widths[-1]}: {self.classes[large]}")
             place.set_title("\n".join(lines), fontsize=7)
-        right_of = {
-            w: sum(a == b
-                   for a, b in zip(self.answers[w], self.labels, strict=True))
-            for w in widths
-        }
+        few = f"{widths[0]} unit learns" if widths[0] == 1 else f"{widths[0]} units learn"
         set_title(
             figure,
-            f"Of {len(self.labels)} samples, {widths[0]} unit{'s' * (widths[0] > 1)} learn{'s' * (widths[0] == 1)} "
-            f"{right_of[widths[0]]}, {widths[-1]} learn {right_of[widths[-1]]}. Over each image: label, then both "
-            "answers", 9.5)
-        words = ", ".join(f"{w}: {m:.2g}" for w, m in zip(widths, middle, strict=True))
+            f"Of {len(self.labels)} samples, {few} {self.right(widths[0])}, {widths[-1]} learn "
+            f"{self.right(widths[-1])}. Over each image: label, then both answers", 9.5)
+        words = ", ".join(f"{width}: {mean:.2g}"
+                          for width, mean in zip(widths, middle, strict=True))
         return Picture(figure, f"Loss on one batch by width: {words}.", colours=128)
 
 
@@ -213,14 +210,13 @@ def raise_capacity(data: Data, settings: Settings, widths: Sequence[int], sample
     answers: dict[int, list[int]] = {}
     parameters: dict[int, int] = {}
     for width in widths:
-        runs = [
-            train(few, settings.replace(width=width, batch_size=samples, seed=seed))
-            for seed in range(seeds)
-        ]
+        # the batch is the whole training set: each step sees all samples
+        runs = [train(few, settings.replace(width=width, batch_size=samples, seed=seed))
+                for seed in range(seeds)]
         models = [run.model for run in runs if run.model is not None]
         losses[width] = [evaluate(model, few.train).loss for model in models]
         with torch.no_grad():
-            answers[width] = models[0](x).argmax(1).tolist()
+            answers[width] = models[0](x).argmax(1).tolist()  # (samples,) of seed 0
         parameters[width] = count_parameters(models[0])
     return Raised(losses, parameters, answers,
                   few.train.raw(rows)[0].numpy(), y.tolist(), data.classes)
@@ -239,7 +235,7 @@ def check_fewest_units(data: Data, width: int, samples: int = 32, steps: int = 2
     do not.
     """
     settings = Settings(optimizer="adam", lr=3e-3, max_steps=steps, eval_samples=100)
-    half = max(1, width // 2)
+    half = max(1, width // 2)  # units that must not be enough
     losses = raise_capacity(data, settings, sorted({half, width}), samples, seeds).losses
     facts = f"Highest loss of {seeds} seeds: {max(losses[width]):.2g} nats at {width} units"
     facts += f", {max(losses[half]):.2g} at {half}." if half < width else "."
@@ -266,26 +262,29 @@ class Memorised:
         real, random = (self.right[name] for name in ("true labels", "random labels"))
         learnt = "memorises" if min(random) > 0.99 else "does not yet memorise"
         held = self.runs.scores("random labels")
+        # 5 points: what a sample of the validation set may wobble
         says = "nothing" if max(held) < self.chance + 0.05 else "something"
         slower = np.mean(self.steps["random labels"]) / np.mean(self.steps["true labels"])
-        pace = f"it takes {slower:.1f} times as many steps to reach 99 %" if np.isfinite(slower) else \
-            "99 % was not reached by every seed"
-        return f"The net {learnt} {self.n} random labels: {min(random):.0%} to {max(random):.0%} of the training samples " \
-               f"right ({min(real):.0%} to {max(real):.0%} with true ones); {pace}. On validation samples it then knows " \
-               f"{says}: {min(held):.0%} to {max(held):.0%}, chance is {self.chance:.0%}. n = {len(random)} seeds."
+        pace = (f"it takes {slower:.1f} times as many steps to reach 99 %" if np.isfinite(slower)
+                else "99 % was not reached by every seed")
+        return (f"The net {learnt} {self.n} random labels: {min(random):.0%} to {max(random):.0%} of "
+                f"the training samples right ({min(real):.0%} to {max(real):.0%} with true ones); "
+                f"{pace}. On validation samples it then knows {says}: {min(held):.0%} to "
+                f"{max(held):.0%}, chance is {self.chance:.0%}. n = {len(random)} seeds.")
 
     def plot(self) -> Picture:
         real, random = (float(np.mean(self.right[name]))
                         for name in ("true labels", "random labels"))
-        return self.runs.plot(
-            f"{self.runs.runs['true labels'][0].data_name}, {self.n} training samples: {real:.0%} right "
-            f"with true labels, {random:.0%} with random ones")
+        name = self.runs.runs["true labels"][0].data_name
+        return self.runs.plot(f"{name}, {self.n} training samples: {real:.0%} right with true "
+                              f"labels, {random:.0%} with random ones")
 
 
 def memorise(data: Data, settings: Settings, n: int = 500, seeds: int = 3) -> Memorised:
     """Train on `n` samples with their labels, and with the same labels dealt out at random."""
     few = data.subset(n)
     kinds = {"true labels": few, "random labels": random_labels(few)}
+    # steps between two looks: a look costs a pass over the samples
     look = max(5, settings.max_steps // 40)
     right: dict[str, list[float]] = {name: [] for name in kinds}
     steps: dict[str, list[float]] = {name: [] for name in kinds}
@@ -311,10 +310,10 @@ def _watched(data: Data, settings: Settings, every: int) -> tuple[Run, float, fl
     model = build_model(settings, data.shape, data.num_classes)
 
     def look(step: Any) -> bool:
-        if math.isinf(found[0]) and (step.index + 1) % every == 0 and evaluate(
-                model, data.train).accuracy >= 0.99:
+        due = math.isinf(found[0]) and (step.index + 1) % every == 0
+        if due and evaluate(model, data.train).accuracy >= 0.99:
             found[0] = step.index + 1
         return False
 
-    run = train(data, settings, model, until=look)
+    run = train(data, settings, model, until=look)  # `look` never stops it: it only watches
     return run, found[0], evaluate(model, data.train).accuracy

@@ -26,6 +26,7 @@ def seconds_per_step(data: Data, settings: Settings, steps: int = 20,
         start = clock()
         training.step()
         times.append(clock() - start)
+    # the first ones warm up; the median ignores what the machine did besides
     return statistics.median(times[3:])
 
 
@@ -41,26 +42,26 @@ class Depths:
     steps: int
 
     def __str__(self) -> str:
-        rows = [
-            f"{'layers':>7}  {'parameters':>10}  {'ms a step':>9}  validation accuracy after {self.steps} steps"
-        ]
-        rows += [
-            f"{d:>7}  {self.parameters[d]:>10,}  {self.ms[d]:>9.2f}  {np.mean(v):.1%} ({min(v):.1%} to {max(v):.1%}), "
-            f"n = {len(v)}" for d, v in self.scores.items()
-        ]
+        rows = [f"{'layers':>7}  {'parameters':>10}  {'ms a step':>9}  "
+                f"validation accuracy after {self.steps} steps"]
+        for depth, scores in self.scores.items():
+            rows.append(f"{depth:>7}  {self.parameters[depth]:>10,}  {self.ms[depth]:>9.2f}  "
+                        f"{np.mean(scores):.1%} ({min(scores):.1%} to {max(scores):.1%}), "
+                        f"n = {len(scores)}")
         return "\n".join([*rows, self.verdict])
 
     @property
     def verdict(self) -> str:
         """The deepest net beside the one with a fifth of its layers (or the nearest there is)."""
         deep = max(self.scores)
-        small = min((d for d in self.scores if d != deep), key=lambda d: abs(d - deep / 5))
+        small = min((depth for depth in self.scores if depth != deep),
+                    key=lambda depth: abs(depth - deep / 5))
         cheaper = self.ms[deep] / self.ms[small]
-        a, b = self.scores[small], self.scores[deep]
-        how = "better" if min(a) > max(b) else "worse" if max(a) < min(
-            b) else "no different beyond the seeds' spread"
-        return f"{small} instead of {deep} hidden layers: a step is {cheaper:.1f} times as fast, and the result is {how} " \
-               f"({np.mean(a):.1%} against {np.mean(b):.1%})."
+        few, many = self.scores[small], self.scores[deep]
+        how = ("better" if min(few) > max(many) else "worse" if max(few) < min(many)
+               else "no different beyond the seeds' spread")
+        return (f"{small} instead of {deep} hidden layers: a step is {cheaper:.1f} times as fast, and "
+                f"the result is {how} ({np.mean(few):.1%} against {np.mean(many):.1%}).")
 
 
 def depths(data: Data, settings: Settings, layers: Sequence[int], seeds: int = 3) -> Depths:
@@ -68,16 +69,14 @@ def depths(data: Data, settings: Settings, layers: Sequence[int], seeds: int = 3
     if len(layers) < 2:
         raise RecipeError("depths(layers=)", found=repr(list(layers)),
                           expected="two numbers or more", mend="Try (2, 10).")
-    each = {d: settings.replace(depth=d) for d in layers}
-    return Depths(
-        {
-            d: count_parameters(build_model(one, data.shape, data.num_classes))
-            for d, one in each.items()
-        }, {d: 1000 * seconds_per_step(data, one) for d, one in each.items()}, {
-            d: [run.history.last("val_accuracy")
-                for run in train_many(data, one, range(seeds))]
-            for d, one in each.items()
-        }, settings.max_steps)
+    parameters, ms, scores = {}, {}, {}
+    for depth in layers:
+        chosen = settings.replace(depth=depth)
+        parameters[depth] = count_parameters(build_model(chosen, data.shape, data.num_classes))
+        ms[depth] = 1000 * seconds_per_step(data, chosen)
+        scores[depth] = [run.history.last("val_accuracy")
+                         for run in train_many(data, chosen, range(seeds))]
+    return Depths(parameters, ms, scores, settings.max_steps)
 
 
 @dataclass(frozen=True)
@@ -97,23 +96,24 @@ class ShortLong:
         """Spearman's: 1, the short runs order the candidates as the long ones do; 0, they tell
         nothing.
         """
-        from scipy.stats import spearmanr
+        from scipy.stats import spearmanr  # imported late: it takes a second
 
         return float(spearmanr(self.short, self.long).statistic)
 
     def __str__(self) -> str:
+        correlation = self.rank_correlation
+        if not correlation > 0.5:  # also where NaN: all candidates equal
+            return (f"Here {self.short_steps} steps tell little of {self.long_steps}: rank "
+                    f"correlation {correlation:.2f}.")
         first = int(np.argmax(self.short))
-        place = 1 + sum(value > self.long[first] for value in self.long)
-        behind, share = 100 * (max(self.long) -
-                               self.long[first]), self.short_steps / self.long_steps
-        if not self.rank_correlation > 0.5:
-            return f"Here {self.short_steps} steps tell little of {self.long_steps}: rank correlation " \
-                   f"{self.rank_correlation:.2f}."
-        end = "also wins the long ones" if place == 1 else \
-            f"comes in as number {place} of the long ones, {behind:.1f} points behind the best"
-        return f"{self.short_steps} steps order {len(self.names)} candidates much as {self.long_steps} steps do: rank " \
-               f"correlation {self.rank_correlation:.2f}. The winner of the short runs ({self.names[first]}) {end}, at " \
-               f"{share:.0%} of the time."
+        rank = 1 + sum(value > self.long[first] for value in self.long)
+        behind = 100 * (max(self.long) - self.long[first])  # points
+        end = ("also wins the long ones" if rank == 1 else
+               f"comes in as number {rank} of the long ones, {behind:.1f} points behind the best")
+        return (f"{self.short_steps} steps order {len(self.names)} candidates much as "
+                f"{self.long_steps} steps do: rank correlation {correlation:.2f}. The winner of the "
+                f"short runs ({self.names[first]}) {end}, at "
+                f"{self.short_steps / self.long_steps:.0%} of the time.")
 
     def plot(self) -> Picture:
         figure, axes = titled_axes(
@@ -137,17 +137,16 @@ def short_and_long(data: Data, candidates: Sequence[Settings], short: int) -> Sh
         raise RecipeError("short_and_long(candidates, short)",
                           found=f"{len(candidates)} candidates, short={short}",
                           expected="three candidates or more, all longer than short")
-    ends = []
+    early, late = [], []
     for one in candidates:
         run = train(data, one.replace(eval_every=short))
-        looks = dict(
-            zip(run.history.steps("val_accuracy"), run.history.series("val_accuracy"), strict=True))
-        ends.append(
-            (looks.get(short - 1,
-                       0.0), run.history.last("val_accuracy") if run.status == "done" else 0.0))
+        accuracy = dict(zip(run.history.steps("val_accuracy"),
+                            run.history.series("val_accuracy"), strict=True))  # by step, from 0
+        early.append(accuracy.get(short - 1, 0.0))
+        late.append(run.history.last("val_accuracy") if run.status == "done" else 0.0)
     base = candidates[0]
-    names = [
-        ", ".join(f"{knob} {getattr(one, knob):g}" for knob in base.to_dict() if knob in one - base)
-        or "the first" for one in candidates
-    ]
-    return ShortLong(names, [a for a, _ in ends], [b for _, b in ends], short, base.max_steps)
+    names = []
+    for one in candidates:
+        changes = [f"{knob} {getattr(one, knob):g}" for knob in base.to_dict() if knob in one - base]
+        names.append(", ".join(changes) or "the first")
+    return ShortLong(names, early, late, short, base.max_steps)
