@@ -132,9 +132,11 @@ def samples(data: Data, train: int = SAMPLES, held: int = HELD) -> tuple[Pair, P
     return parts[0], parts[1]
 
 
-def sgd(lr: float, weight_decay: float = 0.0) -> Callable[[nn.Module], torch.optim.Optimizer]:
-    """Makes plain SGD over all parameters of a model."""
-    return lambda model: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=weight_decay)
+def sgd(lr: float, momentum: float = 0.0,
+        weight_decay: float = 0.0) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    """Makes SGD over all parameters of a model."""
+    return lambda model: torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum,
+                                         weight_decay=weight_decay)
 
 
 def mlp(data: Data) -> Program:
