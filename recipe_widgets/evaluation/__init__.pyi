@@ -20,3 +20,4 @@ from .predictions import as_predictions as as_predictions
 from .reliability import Calibration as Calibration
 from .reliability import calibration as calibration
 from .reliability import temperature as temperature
+from .seed_comparison import SeedComparison as SeedComparison

@@ -13,6 +13,7 @@ from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.core.hooks import service
 from recipe_widgets.core.validation import measured, validated, whole
 from recipe_widgets.data import Data
+from recipe_widgets.evaluation.seed_comparison import WORDS, verdict_of
 from recipe_widgets.rules.statistics import Paired, paired
 from recipe_widgets.training import train_many
 from recipe_widgets.training.early_stopping import final_accuracy
@@ -174,10 +175,9 @@ class Ledger:
         found = entry.result
         if found is None:
             return "not measured"
-        if not found.real:  # the interval holds 0
-            seen, words = "same", "no difference beyond the seeds' spread"
-        else:
-            seen = words = "better" if (found.difference > 0) == self.higher else "worse"
+        verdict = verdict_of(found, more_is_better=self.higher)
+        seen = {"holds": "better", "the reverse": "worse"}.get(verdict, "same")
+        words = WORDS[verdict][0] if seen == "same" else seen
         expected = "as expected" if seen == entry.expected else f"expected {entry.expected}"
         return f"{words}, {expected}"
 

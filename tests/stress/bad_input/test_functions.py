@@ -49,7 +49,8 @@ RECORDS = {
     "core.Step", "core.RunLogEntry", "core.Knob", "ensembles.Gain", "evaluation.Predictions",
     "evaluation.Calibration", "evaluation.ClassTable", "evaluation.Confusion",
     "evaluation.Difference", "evaluation.LedgerEntry", "evaluation.Kappa", "evaluation.McNemar",
-    "evaluation.Mistakes", "evaluation.Proportion", "tune.Finalist", "tune.Finalists", "tune.Trial",
+    "evaluation.Mistakes", "evaluation.Proportion", "evaluation.SeedComparison", "tune.Finalist",
+    "tune.Finalists", "tune.Trial",
     "plots.Chart", "plots.ChartLine", "plots.TrialDot", "plots.CurveBand", "plots.PlottedRun",
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
