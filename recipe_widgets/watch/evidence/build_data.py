@@ -173,7 +173,7 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
 
 
 def _shared(shared: int, size: int, trained: int, another_is_clean: bool = False) -> SharedSamples:
-    return SharedSamples(shared, size, names=("training", "an evaluation"), train_size=trained,
+    return SharedSamples(shared, size, names=("the training set", "the evaluation"), train_size=trained,
                          another_is_clean=another_is_clean)
 
 
