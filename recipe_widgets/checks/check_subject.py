@@ -149,6 +149,7 @@ def _made(
     if not isinstance(model, nn.Module):
         raise RecipeError("Model", found=f"a function that returned {type(model).__name__}",
                           expected="an nn.Module")
+    # half precision hides what checks look for behind its rounding
     halves = {p.dtype for p in model.parameters()} & {torch.float16, torch.bfloat16}
     if halves:
         raise RecipeError(
@@ -186,6 +187,7 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
             "Batches", found="none", expected="at least one pair (x, y)",
             mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
     where = device_of(model)
+    # copies: a loader may hand out the same buffer again
     return tuple(
         (x.detach().to(where, copy=True), y.detach().to(where, copy=True)) for x, y in found)
 
@@ -228,7 +230,7 @@ def _round_and_round(target: Subject, batch_size: int) -> Iterator[Any]:
         for pair in target.source:
             dry = False
             yield pair
-    yield from itertools.cycle(target.batches)
+    yield from itertools.cycle(target.batches)  # an iterator is used up: its first batches
 
 
 @contextmanager

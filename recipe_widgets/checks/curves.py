@@ -184,7 +184,7 @@ def fit_diagnosis(curves: TrainingCurves) -> TrainAndValidation:
     Needs the columns `train_loss` and `val_loss`; `train_accuracy` and `val_accuracy` (0 to 1)
     help.
     """
-    hits = curves.values("train_accuracy")
+    hits = curves.values("train_accuracy")  # of single batches: the mean of the last 20 counts
     if not curves.falls:
         raise CannotTellError("this loss need not fall")
     return TrainAndValidation(

@@ -19,7 +19,7 @@ from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, classes_of
 from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules.class_balance import ClassCounts
-from recipe_widgets.rules.label_alignment import PredictionGain
+from recipe_widgets.rules.label_alignment import SURE, PredictionGain
 from recipe_widgets.rules.label_errors import SuspiciousLabels
 
 Array = npt.NDArray[Any]
@@ -42,10 +42,12 @@ def class_balance(source: DataSubject) -> ClassCounts:
     }
     if not labels:
         raise CannotTellError("there are no labels")
+    # -100 is PyTorch's ignore_index
     known = {name: y[y != -100] for name, y in labels.items()}
     classes = max(source.num_classes or 0, *(int(y.max()) + 1 for y in known.values() if len(y)))
     counts = {name: np.bincount(y.numpy(), minlength=classes) for name, y in known.items()}
     first = parts[0]
+    # the order of batches says something from three batches on
     runs = sortedness(labels[first.name].numpy(),
                       first.batches) if len(first.batches) > 2 and first.name in labels else 0.0
     return ClassCounts(counts, first.names, sorted_runs=runs, complete=first.complete)
@@ -55,17 +57,19 @@ def sortedness(y: Array, starts: Sequence[int]) -> float:
     """How far batches differ in their classes: 0 as by chance, 1 as much as they can. y (N,),
     starts (B,).
     """
+    # (B, K): how often each class occurs in each batch
     table = np.stack([
         np.bincount(part, minlength=int(y.max()) + 1)
         for part in np.split(np.maximum(y, 0), starts[1:])
     ])
     table = table[:, table.sum(0) > 0].astype(float)
-    if min(table.shape) < 2 or table.sum() < 5 * table.shape[1]:
+    if min(table.shape) < 2 or table.sum() < 5 * table.shape[1]:  # too few for a chi-square
         return 0.0
+    # what batches drawn at random would hold
     even = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
-    chi, chance = float(
-        ((table - even)**2 / even).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
-    most = table.sum() * (min(table.shape) - 1)
+    chi = float(((table - even)**2 / even).sum())
+    chance = (table.shape[0] - 1) * (table.shape[1] - 1)  # degrees of freedom: its mean by chance
+    most = table.sum() * (min(table.shape) - 1)  # of one class in each batch, Cramér
     return float(max(0.0, (chi - chance) / max(1e-9, most - chance)))
 
 
@@ -129,8 +133,8 @@ def _given(probabilities: Any, parts: Sequence[SampleSet]) -> Array | None:
     return found
 
 
-def predictions(parts: Sequence[SampleSet], num_classes: int | None, plan: plain_learners.Plan, folds: int,
-                given: Array | None = None, *, progress: bool = False,
+def predictions(parts: Sequence[SampleSet], num_classes: int | None,
+                plan: plain_learners.Plan, folds: int, given: Array | None = None, *, progress: bool = False,
                 quick: bool = False) -> Predicted:
     """Out-of-sample predictions of all splits in one pool; samples without a label are left out."""
     if not parts:
@@ -147,7 +151,7 @@ def predictions(parts: Sequence[SampleSet], num_classes: int | None, plan: plain
     y = torch.cat(labels)
     split = torch.cat([torch.full((part.size,), k) for k, part in enumerate(parts)])
     row = torch.cat([torch.arange(part.size) for part in parts])
-    known = (y != -100).nonzero().flatten()
+    known = (y != -100).nonzero().flatten()  # samples with a label
     if quick:
         known = known[torch.randperm(len(known),
                                      generator=generator(0, "check"))[:_QUICK].sort().values]
@@ -163,11 +167,13 @@ def predictions(parts: Sequence[SampleSet], num_classes: int | None, plan: plain
     x = x if len(known) == len(x) else x[known]
     number = torch.from_numpy(plain_learners.folds_of(y.numpy(), max(2, folds)))
     if _for_net(parts[0], len(y), quick):
-        p = plain_learners.image_probabilities(x, y, classes, number, plan, progress=progress)
-        return Predicted(p, y.numpy(), split.numpy(), row.numpy(), "convnet")
+        predicted = plain_learners.image_probabilities(x, y, classes, number, plan,
+                                                       progress=progress)
+        return Predicted(predicted, y.numpy(), split.numpy(), row.numpy(), "convnet")
     table = as_table(x)
-    p = plain_learners.table_probabilities(table, y.numpy(), classes, number.numpy())
-    return Predicted(p, y.numpy(), split.numpy(), row.numpy(), "forest and logistic regression")
+    predicted = plain_learners.table_probabilities(table, y.numpy(), classes, number.numpy())
+    return Predicted(predicted, y.numpy(), split.numpy(), row.numpy(),
+                     "forest and logistic regression")
 
 
 def _for_net(part: SampleSet, count: int, quick: bool) -> bool:
@@ -176,6 +182,7 @@ def _for_net(part: SampleSet, count: int, quick: bool) -> bool:
 
 def as_table(x: torch.Tensor) -> Array:
     """Samples as rows of a table (N, D), large images as at most 16 pixels a side, in colour 9."""
+    # pixels a side, so that a row has about 256 columns
     side = max(4, int((_COLUMNS / x.shape[1]) ** 0.5)) if x.ndim == 4 else 0
     if x.ndim == 4 and max(x.shape[2:]) > side:
         size = (min(side, x.shape[2]), min(side, x.shape[3]))
@@ -191,7 +198,8 @@ def quick_predictions(source: DataSubject, part: SampleSet) -> Predicted:
         if not part.x.is_floating_point() and not part.of_images:
             raise CannotTellError(
                 "needs inputs of numbers that can be compared, not of words or class numbers")
-        source.shared[key] = predictions([part], source.num_classes, plain_learners.Plan(), 3, quick=True)
+        source.shared[key] = predictions([part], source.num_classes, plain_learners.Plan(), 3,
+                                         quick=True)
     return source.shared[key]  # type: ignore[no-any-return]
 
 
@@ -204,19 +212,20 @@ def suspicious_labels(made: Predicted, splits: Sequence[str], names: Sequence[st
     except ImportError:
         raise RecipeError("label_errors", found="no cleanlab", expected="it installed",
                           mend="pip install recipe_widgets[data]") from None
-    p, y = made.probabilities, made.y
-    present = np.flatnonzero(np.bincount(y, minlength=p.shape[1]))
+    predicted, y = made.probabilities, made.y
+    present = np.flatnonzero(np.bincount(y, minlength=predicted.shape[1]))
     if len(present) < 2:
         raise CannotTellError("all labels are of one class")
-    if int(y.max()) >= p.shape[1]:
-        raise RecipeError("label_errors(probabilities=)", found=f"{p.shape[1]} columns",
+    if int(y.max()) >= predicted.shape[1]:
+        raise RecipeError("label_errors(probabilities=)", found=f"{predicted.shape[1]} columns",
                           expected=f"{int(y.max()) + 1}")
-    inside, small = np.searchsorted(present, y), p[:, present] + 1e-9
+    # classes renumbered without those that never occur; 1e-9 keeps logarithms finite
+    inside, small = np.searchsorted(present, y), predicted[:, present] + 1e-9
     small = small / small.sum(1, keepdims=True)
     issues = find_label_issues(inside, small, filter_by="both", n_jobs=1)
     quality = get_label_quality_scores(inside, small, method="self_confidence")
     guess = small.argmax(1)
-    joint = np.zeros((len(present),) * 2)
+    joint = np.zeros((len(present),) * 2)  # (K, K): label against prediction
     np.add.at(joint, (inside, guess), 1)
     label = [names[k] if k < len(names) else str(k) for k in present.tolist()]
     ranked = {
@@ -238,6 +247,7 @@ def suspicious_labels(made: Predicted, splits: Sequence[str], names: Sequence[st
 def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array,
             most: float) -> dict[str, Array]:
     mine = np.flatnonzero(made.split == split)
+    # at least 100 and all issues, so that there is something to look at
     count = min(len(mine), max(100, int(issues[mine].sum()), int(np.ceil(most * len(mine)))))
     order = mine[np.argsort(quality[mine], kind="stable")[:count]]
     return {
@@ -257,6 +267,7 @@ def overlapping(joint: Array, names: Sequence[str]) -> list[tuple[str, str, floa
         for b in range(a + 1, len(joint)):
             own, other = joint[a, a] + joint[b, b], joint[a, b] + joint[b, a]
             shares = joint[a, b] / max(1, joint[a].sum()), joint[b, a] / max(1, joint[b].sum())
+            # one class under two names is taken for itself half the time: 0.35 of them is near that
             if own + other >= 20 and min(shares) > 0.2 and other / (own + other) > 0.35:
                 found.append((names[a], names[b], float(other / (own + other))))
                 kept += other
@@ -277,14 +288,15 @@ def label_alignment(source: DataSubject, *,
     part = (source.fed or source.parts)[0]
     made = quick_predictions(source, part)
     gain = gain_of(made)
-    known = float(gain.mean()) > 4 * float(gain.std()) / np.sqrt(len(gain))
+    # Where tables say nothing, a net that sees pictures gets its try.
+    known = float(gain.mean()) > SURE * float(gain.std()) / np.sqrt(len(gain))
     if not known and part.of_images and min(part.x.shape[2:]) >= 6:
         rows = torch.from_numpy(made.row)
         plan = plain_learners.Plan(20.0, seconds, False)
-        p = plain_learners.image_probabilities(part.x[rows], torch.from_numpy(made.y),
+        predicted = plain_learners.image_probabilities(part.x[rows], torch.from_numpy(made.y),
                                         made.probabilities.shape[1],
                                         torch.from_numpy(plain_learners.folds_of(made.y, 2)), plan)
-        made = Predicted(p, made.y, made.split, made.row, "convnet")
+        made = Predicted(predicted, made.y, made.split, made.row, "convnet")
         gain = gain_of(made)
     accuracy = float((made.probabilities.argmax(1) == made.y).mean())
     return PredictionGain(gain, classes=len(np.unique(made.y)), accuracy=accuracy,
@@ -293,6 +305,7 @@ def label_alignment(source: DataSubject, *,
 
 def gain_of(made: Predicted) -> Array:
     """Probability of the own label less that of a label drawn at random, (N,)."""
+    # (K,) chance of each class for a label drawn at random
     share = np.bincount(made.y, minlength=made.probabilities.shape[1]) / len(made.y)
     own = made.probabilities[np.arange(len(made.y)), made.y]
     return own - made.probabilities @ share

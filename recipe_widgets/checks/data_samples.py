@@ -62,7 +62,8 @@ def copies(parts: Sequence[SampleSet]) -> list[list[tuple[int, int]]]:
             rows = rows + 0.0  # so that -0 equals 0
         blank = (rows == rows[:, :1]).all(1).numpy() if rows.shape[1] > 1 else np.zeros(
             part.size, bool)
-        values = np.ascontiguousarray(rows.numpy())
+        values = np.ascontiguousarray(rows.numpy())  # (N, values of a sample)
+        # the key keeps samples of other types or shapes apart, whose bytes may be equal
         head = f"{values.dtype} {tuple(part.x.shape[1:])}".encode()
         for row in np.flatnonzero(~blank):
             digest = hashlib.blake2b(values[row].data, digest_size=16, key=head[:64]).digest()
@@ -89,12 +90,14 @@ def near_copies(source: DataSubject, mirrored: bool | None, progress: bool) -> t
     key = f"near {mirrored}"
     if key not in source.shared:
         number = [k for k, part in enumerate(source.parts) if any(part is p for p in parts)]
+        # split and row of each pooled image, (N,)
         split = np.repeat(number, [part.size for part in parts])
         row = np.concatenate([np.arange(part.size) for part in parts])
         x = torch.cat(
             [part.x.float() if part.x.dtype != parts[0].x.dtype else part.x for part in parts])
         found = near_pairs(x, mirrored=mirrored, progress=progress and not source.quick)
         pairs, similarity = found[0].numpy(), found[1].numpy()
+        # exact copies are told elsewhere
         other = ~(x[pairs[:, 0]] == x[pairs[:, 1]]).flatten(1).all(1).numpy() if len(
             pairs) else np.zeros(0, bool)
         a, b = pairs[other].T if len(pairs) else (pairs[:, 0], pairs[:, 1])
@@ -112,9 +115,10 @@ def searchable(source: DataSubject) -> bool:
 
 def few_values(part: SampleSet) -> bool:
     """Have the samples so few possible values that equal ones come by chance?"""
-    rows = part.x[torch.linspace(0, part.size - 1,
-                                 min(part.size, 1000)).long()].reshape(-1, part.x[0].numel() or 1)
+    some = torch.linspace(0, part.size - 1, min(part.size, 1000)).long()
+    rows = part.x[some].reshape(-1, part.x[0].numel() or 1)
     columns = rows[:, torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 256)).long()]
+    # bits of a sample, were its columns independent; equal pairs come by chance below 2 log2 N
     bits = sum(float(np.log2(len(np.unique(column)))) for column in columns.numpy().T)
     return bits < 2 * math.log2(max(2, part.size)) + 10
 
@@ -123,9 +127,10 @@ def _clashes(exact: Array, parts: Sequence[SampleSet]) -> int:
     """Pairs of equal samples whose class labels differ."""
     labels = [part.labels for part in parts]
     count = 0
-    for s, r, t, q in exact.tolist():
-        one, other = labels[s], labels[t]
-        count += one is not None and other is not None and int(one[r]) != int(other[q])
+    for split, row, other_split, other_row in exact.tolist():
+        one, other = labels[split], labels[other_split]
+        known = one is not None and other is not None
+        count += known and int(one[row]) != int(other[other_row])
     return count
 
 
@@ -166,13 +171,14 @@ def image_axes(x: torch.Tensor) -> dict[str, Array]:
     relative to the spread, share of pixels far from the border's value, and in colour the spread
     between the channels."""
     found: dict[str, list[torch.Tensor]] = {}
-    for part in x.split(2000):
-        z = part.float()
+    for part in x.split(2000):  # so that floats of all images need not fit into memory
+        z = part.float()  # (n, C, H, W)
         contrast = z.flatten(1).std(1, correction=0)
         if min(z.shape[2:]) > 2:
             edges = (z[..., 1:, :] - z[..., :-1, :]).abs().mean(
                 (1, 2, 3)) + (z[..., 1:] - z[..., :-1]).abs().mean((1, 2, 3))
             found.setdefault("sharpness", []).append(edges / contrast.clamp(min=1e-6))
+        # the background: the median of the upper and lower border
         ground = torch.cat([z[..., 0, :], z[..., -1, :]], 2).mean(1).median(1).values[:, None, None]
         ink = ((z.mean(1) - ground).abs() > contrast[:, None, None]).float().mean((1, 2))
         for axis, value in (("brightness", z.mean(
@@ -186,7 +192,7 @@ def image_axes(x: torch.Tensor) -> dict[str, Array]:
 def _table_axes(x: torch.Tensor) -> dict[str, Array]:
     """Columns as axes; of wide tables the mean, the spread and the largest value of a row."""
     rows = x.reshape(len(x), -1).double()
-    if rows.shape[1] <= 32:
+    if rows.shape[1] <= 32:  # beyond, single columns say little of a row
         return {f"column {k}": rows[:, k].numpy() for k in range(rows.shape[1])}
     return {
         "mean": rows.mean(1).numpy(), "spread": rows.std(1, correction=0).numpy(), "largest":
@@ -199,6 +205,7 @@ def robust(values: Array) -> Array:
     varies.
     """
     middle = np.median(values)
+    # 1.4826: standard deviation of a normal distribution / its median absolute deviation
     spread = 1.4826 * float(np.median(np.abs(values - middle))) or float(values.std())
     return (values - middle) / spread if spread > 1e-12 else np.zeros(len(values))
 
@@ -210,8 +217,7 @@ def input_range(source: DataSubject) -> InputStatistics:
     Judges what enters the model where that is known. Source: Bengio, Practical Recommendations,
         2012.
     """
-    parts = source.fed or source.parts
-    part = parts[0]
+    part = (source.fed or source.parts)[0]  # what enters the model, where that is known
     broken = broken_rows(part.x)
     if len(broken):
         nothing = np.zeros(1)
@@ -224,8 +230,9 @@ def input_range(source: DataSubject) -> InputStatistics:
 
 def channel_statistics(x: torch.Tensor) -> dict[str, Array]:
     """mean, std, low, high, each (C,), per channel of images or column of tables."""
+    # 5000 samples tell a standard deviation to 1 %
     z = x[torch.linspace(0, len(x) - 1, min(len(x), 5000)).long()].double()
-    z = z.reshape(len(z), 1, 1) if z.ndim == 1 else z.reshape(len(z), z.shape[1], -1)
+    z = z.reshape(len(z), 1, 1) if z.ndim == 1 else z.reshape(len(z), z.shape[1], -1)  # (n, C, P)
     mean = z.mean((0, 2))
     centred = z - mean[:, None]
     return {

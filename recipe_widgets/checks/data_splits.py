@@ -34,7 +34,7 @@ from recipe_widgets.rules.split_leak import split_leak as rule_of_leaks
 from recipe_widgets.rules.train_eval_preprocessing import SamePipelines, TrainAndEvaluationInputs
 
 Array = npt.NDArray[Any]
-_SHOWN = 600  # samples on which augmentation is judged
+_SHOWN = 600  # samples on which augmentation is judged: an accuracy is known to 2 %
 
 
 @data_check("validation", stage="data", place=3)
@@ -56,7 +56,7 @@ def split_leak(source: DataSubject, *, near: bool = True, mirrored: bool | None 
     for split, part in enumerate(source.parts[1:], 1):
         exact = [(group[0][1], row) for group in groups if group[0][0] == 0 for where, row in group
                  if where == split]
-        mine = (pairs[:, 0] == 0) & (pairs[:, 2] == split)
+        mine = (pairs[:, 0] == 0) & (pairs[:, 2] == split)  # from training into this split
         found.append(
             _shared_samples(
                 np.array(exact, np.int64).reshape(-1, 2), pairs[mine][:, [1, 3]], similarity[mine],
@@ -87,11 +87,11 @@ def train_eval_preprocessing(
     """
     if preprocess_train is None or preprocess_eval is None:
         return _batches_alike(source)
-    part = next((p for p in source.parts[1:] if p.size >= 8), source.parts[0])
+    part = next((part for part in source.parts[1:] if part.size >= 8), source.parts[0])
     raw = part.given[:samples]
     runs: list[torch.Tensor] = []
     for pipeline in (preprocess_train, preprocess_train, preprocess_eval, preprocess_eval):
-        with seeded(len(runs)):
+        with seeded(len(runs)):  # other numbers each time, so that randomness shows
             runs.append(torch.as_tensor(np.asarray(pipeline(_copy(raw)))).detach().double().cpu())
     train, again, evaluated, once_more = runs
     shapes = (tuple(train.shape), tuple(evaluated.shape))
@@ -110,8 +110,8 @@ def _channels(x: torch.Tensor) -> Array:
     both pipelines.
     """
     x = x[:, None] if x.ndim == 3 or x.ndim == 1 else x
-    values: Array = x.reshape(len(x), x.shape[1], -1).transpose(0, 1).reshape(x.shape[1],
-                                                                              -1).numpy()
+    by_channel = x.reshape(len(x), x.shape[1], -1).transpose(0, 1)  # (C, n, pixels)
+    values: Array = by_channel.reshape(x.shape[1], -1).numpy()
     return values
 
 
@@ -165,7 +165,7 @@ def _plain(source: DataSubject) -> SampleSet:
     own = [
         part for part in source.parts if part.labels is not None and
         (not source.quick or (part.x.shape[1:] == shape and part.x.is_floating_point() and not any(
-            part is p for p in source.fed)))
+            part is fed for fed in source.fed)))
     ]
     found = own or [part for part in (*source.fed[1:], *source.fed[:1]) if part.labels is not None]
     if not found:
@@ -175,7 +175,7 @@ def _plain(source: DataSubject) -> SampleSet:
 
 def _sample(y: Array) -> Array:
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).numpy()
-    known: Array = order[y[order] >= 0]
+    known: Array = order[y[order] >= 0]  # -100 is no label
     return known[:_SHOWN]
 
 
@@ -194,10 +194,10 @@ def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], dr
             if isinstance(out, torch.Tensor):
                 out = (out, pair[1])
             if not isinstance(out, (tuple, list)) or len(out) != 2 or not all(
-                    isinstance(p, torch.Tensor) for p in out):
+                    isinstance(part, torch.Tensor) for part in out):
                 raise CannotTellError(
                     "augment does not give (x, y): it may blend labels, as mixup does")
-            new, labels = (p.detach().cpu() for p in out)
+            new, labels = (part.detach().cpu() for part in out)
             if labels.shape != pair[1].shape or labels.is_floating_point():
                 raise CannotTellError("augment blends labels, as mixup does")
             if new.shape != pair[0].shape:
@@ -222,8 +222,8 @@ def _exchanged(old: torch.Tensor, new: torch.Tensor, y: torch.Tensor,
     """Share of samples that became an exact copy of another one of their batch, whose label is
     not theirs.
     """
-    place = {row.numpy().tobytes(): k for k, row in enumerate(old.flatten(1))}
-    hits = [place.get(row.numpy().tobytes()) for row in new.flatten(1)]
+    number_of = {row.numpy().tobytes(): k for k, row in enumerate(old.flatten(1))}
+    hits = [number_of.get(row.numpy().tobytes()) for row in new.flatten(1)]
     return float(
         np.mean([
             k is not None and int(y[k]) != int(label)
@@ -235,11 +235,11 @@ def _recognised(part: SampleSet, x: torch.Tensor, y: torch.Tensor, new: torch.Te
                 labels: torch.Tensor, seconds: float) -> AugmentedSamples:
     """By a learner of the first half, on the second half as it is and augmented."""
     classes, half = int(max(y.max(), labels.max())) + 1, len(y) // 2
-    if half < 40 or len(y[:half].unique()) < 2:
+    if half < 40 or len(y[:half].unique()) < 2:  # one class tells nothing apart
         raise CannotTellError(f"{len(y)} samples are too few to learn from")
     views = [x[half:], *(draw[half:] for draw in new)]
     probabilities = _views(part, x[:half], y[:half], views, classes, seconds)
-    plain, aug = probabilities[0].argmax(1), np.stack([p.argmax(1) for p in probabilities[1:]])
+    plain, aug = probabilities[0].argmax(1), np.stack([part.argmax(1) for part in probabilities[1:]])
     truth, drawn = y[half:].numpy(), labels[:, half:].numpy()
     moved = {}
     name = [part.names[k] if k < len(part.names) else f"class {k}" for k in range(classes)]
@@ -248,7 +248,7 @@ def _recognised(part: SampleSet, x: torch.Tensor, y: torch.Tensor, new: torch.Te
         for b in range(classes):
             if a != b and mine.sum() >= 4:
                 share = float((aug[:, mine] == b).mean() - (plain[mine] == b).mean())
-                if share > 0.1:
+                if share > 0.1:  # below, it is the learner's own confusion
                     moved[name[a], name[b]] = share
     return AugmentedSamples(
         before=float((plain == truth).mean()), after=float((aug == drawn).mean()),
@@ -270,6 +270,7 @@ def _views(part: SampleSet, x: torch.Tensor, y: torch.Tensor, views: list[torch.
         small = [plain_learners.sized(view) for view in (x, *views)]
         net = plain_learners.fit(plain_learners.QuickNet(small[0], classes), small[0], y,
                           plain_learners.Plan(40.0, seconds))
+        # first, as for images it is the better learner
         found.insert(
             0, [plain_learners.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
     return found[0] if part.of_images and len(found) > 2 else max(

@@ -28,6 +28,7 @@ from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
 
 _MOST, _SECONDS = 4096, 3.0  # what is taken of a model's batches
+# What was gathered of a subject, for the next check; goes with the subject.
 _seen: weakref.WeakKeyDictionary[Subject, DataSubject] = weakref.WeakKeyDictionary()
 
 
@@ -74,6 +75,7 @@ def _source_of(data: Any, more: tuple[Any, ...], names: tuple[str, ...], options
         parts, num_classes=classes if classes is not None else getattr(data, "num_classes", None))
 
 
+# Fields of a subject that a check of data takes as options.
 _OF_SUBJECT = {
     "augmentation_keeps_label": ("augment",),
     "train_eval_preprocessing": ("preprocess_train", "preprocess_eval"),
@@ -109,7 +111,7 @@ def _of_batches(target: Subject) -> SampleSet:
     same = [(x, y)
             for x, y in target.batches
             if x.shape[1:] == target.x.shape[1:] and y.shape[1:] == target.y.shape[1:]]
-    starts = [0]
+    starts = [0]  # where each batch begins
     for x, _ in same[:-1]:
         starts.append(starts[-1] + len(x))
     x, y = (torch.cat([pair[i] for pair in same]).cpu() for i in (0, 1))

@@ -42,7 +42,7 @@ def _exchanged(x: torch.Tensor, pick: Any, seed: int = 0) -> torch.Tensor:
         noise = torch.randn(part.shape, generator=g).to(x) * x.std(correction=0).clamp(min=1e-3)
         new[pick] = part + noise
         return new
-    seen = x.unique()
+    seen = x.unique()  # whole numbers: tokens or class numbers, of which only known ones are fed
     shift = torch.randint(1, max(2, len(seen)), part.shape, generator=g).to(x.device)
     new[pick] = seen[(torch.searchsorted(seen, part.contiguous()) + shift) % len(seen)]
     return new
@@ -66,11 +66,11 @@ def batch_independence(target: Subject) -> MixedSamples | CheckResult:
                            f"{tuple(before.shape)}",
                            advice="The output begins with the batch axis.")
     moved = own = 0.0
-    for row in {0, len(x) // 2, len(x) - 1}:
+    for row in {0, len(x) // 2, len(x) - 1}:  # three say enough: a mixed batch mixes all
         change = (_outputs(target, model, _exchanged(x, row, row)) -
                   before).abs().flatten(1).amax(1)
         own = max(own, float(change[row]))
-        change[row] = 0
+        change[row] = 0  # what happens to the others?
         moved = max(moved, float(change.max()))
     return MixedSamples(moved, spread=float(before.std()), own=own)
 
@@ -88,6 +88,7 @@ def causal_dependence(target: Subject, *, causal: bool | None = None) -> FutureL
     if x.ndim < 2 or before.ndim < 3 or before.shape[:2] != x.shape[:2] or x.shape[
             1] < 2 or x.ndim > 3:
         raise CannotTellError("needs sequences: inputs (N, T, ...) and outputs (N, T, K)")
+    # the target of a position is the next input: a language model
     following = x.ndim == y.ndim and x.shape == y.shape and bool(torch.equal(x[:, 1:], y[:, :-1]))
     scale = float(before.std().clamp(min=1e-12))
     leak = [
@@ -109,9 +110,10 @@ def loop_equals_vectorised(target: Subject) -> BatchAndSamples:
     x, y = target.few
     model = model_copy(target).eval()
     whole = _outputs(target, model, x)
+    # (N, K), each sample as a batch of its own
     single = torch.cat([_outputs(target, model, part) for part in x.split(1)])
     gap = float("inf") if single.shape != whole.shape else float((single - whole).abs().max())
-    with seeded(1), torch.no_grad():
+    with seeded(1), torch.no_grad():  # other random numbers: do they matter in eval mode?
         stochastic = not torch.equal(target.logits(duplicate(model)(x)).double(), whole)
     metric = _metric(target, stochastic)
     gap = 0.0 if stochastic else gap / max(1e-6, float(whole.abs().max()))

@@ -43,14 +43,15 @@ def optimizer_covers_model(target: Subject) -> OptimizerContents:
     made = training_copy(target)
     hidden = _unregistered(made.model)
     to_train(made.model)
-    reached = _reached(target, made.model, [p for _, p in hidden])
-    unregistered = [name for name, p in hidden if id(p) in reached]
+    # ids of what gets a gradient, lists of layers included
+    reached = _reached(target, made.model, [parameter for _, parameter in hidden])
+    unregistered = [name for name, parameter in hidden if id(parameter) in reached]
     if made.optimizer is None:
         if unregistered:
             return OptimizerContents(held=1, unregistered=unregistered)
         raise CannotTellError("no optimiser was given")
     named = dict(made.model.named_parameters())
-    mine = {id(p) for p in named.values()}
+    mine = {id(parameter) for parameter in named.values()}
     held = [id(p) for group in made.optimizer.param_groups for p in group["params"]]
     missing = [name for name, p in named.items() if id(p) not in held and id(p) in reached]
     return OptimizerContents(held=len(mine.intersection(held)), missing=missing,
@@ -70,20 +71,21 @@ def _reached(target: Subject, model: nn.Module, more: Iterable[nn.Parameter]) ->
 
 def _unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
     """Parameters inside lists, tuples and dicts of a module, where PyTorch does not see them."""
-    known = {id(p) for p in model.parameters()}
+    known = {id(parameter) for parameter in model.parameters()}
     found: list[tuple[str, nn.Parameter]] = []
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             if name in ("_parameters", "_modules",
                         "_buffers") or not isinstance(value, (list, tuple, dict)):
                 continue
+            # layers in a plain list or dict: PyTorch does not register them
             for key, part in value.items() if isinstance(value, dict) else enumerate(value):
                 where = f"{path}.{name}".lstrip(".") + f"[{key!r}]"
                 inside = part.named_parameters(
                     prefix=where) if isinstance(part, nn.Module) else [(where, part)]
-                found += [(full, p)
-                          for full, p in inside
-                          if isinstance(p, nn.Parameter) and id(p) not in known]
+                found += [(full, parameter)
+                          for full, parameter in inside
+                          if isinstance(parameter, nn.Parameter) and id(parameter) not in known]
     return found
 
 
@@ -98,21 +100,23 @@ def gradients_flow(target: Subject, *,
     """
     model = to_train(model_copy(target))
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
     first = target.loss(model, *target.batches[0])
     if not first.requires_grad:
         if not named:
             return CheckResult("gradients_flow", "note", "the whole model is frozen")
         return GradientReach(no_graph=True)
+    # zero for one batch may be chance, zero for all is none
     flat = all(_all_zero(target, model, batch, named.values()) for batch in target.batches)
     if flat and float(first) != 0.0:
         return GradientReach(all_zero=True)
+    # a head that starts at zero lets no gradient through before its first step
     train_plainly(target, model, adam(model), target.batches, steps, 3.0)
     grads = _grads(target, model, target.batches, named)
     none = [name for name, grad in grads.items() if grad is None]
     zero = [
         name for name, grad in grads.items()
-        if grad is not None and named[name].ndim > 1 and not grad
+        if grad is not None and named[name].ndim > 1 and not grad  # biases before a norm have none
     ]
     moving = [name for name in none if _moves_loss(target, model, name)]
     zero = [] if flat else zero
@@ -143,15 +147,16 @@ def _grads(target: Subject, model: nn.Module, batches: Any,
 def _moves_loss(target: Subject, model: nn.Module, name: str) -> bool:
     """Does another value of this parameter change the loss?"""
     other = duplicate(model)
-    p = dict(other.named_parameters())[name]
-    with torch.no_grad():
-        p.add_(
-            torch.randn(p.shape, generator=torch.Generator().manual_seed(0)).to(p) *
-            (p.abs().mean() + 0.1))
+    parameter = dict(other.named_parameters())[name]
+    with torch.no_grad():  # noise of the parameter's own size
+        parameter.add_(
+            torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)).to(parameter) *
+            (parameter.abs().mean() + 0.1))
     values = []
     for each in (duplicate(model), other):
         with seeded(), torch.no_grad():
             values.append(float(target.loss(each, *target.few)))
+    # more than rounding of a float32 loss
     return abs(values[0] - values[1]) > 1e-4 * max(1e-3, abs(values[0]))
 
 
@@ -186,14 +191,15 @@ def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, abo
     mode. Source: CS231n.
     """
     model = model_copy(target)
-    if any(p.requires_grad for p in model.parameters()):
+    if any(parameter.requires_grad for parameter in model.parameters()):
         train_plainly(target, model, adam(model), target.batches, warmup, 1.0)
     model = duplicate(model).double().eval()
+    # four samples in float64: differences of 1e-5 need 10 good digits
     x, y = (part[:4].double() if part.is_floating_point() else part[:4]
             for part in target.batches[0])
 
     def loss() -> torch.Tensor:
-        with seeded():
+        with seeded():  # dropout would change from call to call
             return target.loss(model, x, y)
 
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -221,25 +227,28 @@ def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, abo
     return GradientErrors(errors, h or 1e-5, dropped)
 
 
-def _error(loss: Callable[[], torch.Tensor], p: nn.Parameter | torch.Tensor, grad: torch.Tensor,
-           h: float | None, directions: int) -> tuple[float | None, int]:
+def _error(loss: Callable[[], torch.Tensor], parameter: nn.Parameter | torch.Tensor,
+           grad: torch.Tensor, h: float | None, directions: int) -> tuple[float | None, int]:
     """Relative error over random directions, and how many were dropped because of kinks."""
     g = torch.Generator().manual_seed(0)
     analytic, numeric, kinks = [], [], 0
-    size = float(p.detach().pow(2).mean().sqrt()) or 1.0
+    # the length of a step is relative to the tensor's root mean square
+    size = float(parameter.detach().pow(2).mean().sqrt()) or 1.0
     for _ in range(directions):
-        v = torch.randn(p.shape, generator=g, dtype=torch.float64).to(p)
-        v = v / v.norm() * max(1.0, p.numel() ** 0.5) ** 0.5 * size
+        direction = torch.randn(parameter.shape, generator=g, dtype=torch.float64).to(parameter)
+        # longer for larger tensors, or the change of the loss drowns in rounding
+        length = max(1.0, parameter.numel()**0.5)**0.5 * size
+        direction = direction / direction.norm() * length
         step = h or 1e-5
-        ahead, behind = _slopes(loss, p, v, step)
-        near, back = _slopes(loss, p, v, step / 8)
+        ahead, behind = _slopes(loss, parameter, direction, step)
+        near, back = _slopes(loss, parameter, direction, step / 8)  # the same, nearer
         central, closer = (ahead + behind) / 2, (near + back) / 2
         # also a tie at this very point
         bent = abs(near - back) > 1e-3 * (abs(near) + abs(back)) + 1e-6 * size
         if bent or abs(central - closer) > 1e-3 * abs(closer) + 1e-8 * size:
-            kinks += 1
+            kinks += 1  # a ReLU switches between here and there: no derivative to compare
             continue
-        analytic.append(float((grad * v).sum()))
+        analytic.append(float((grad * direction).sum()))
         numeric.append(central)
     if not analytic:
         return None, kinks
@@ -249,18 +258,18 @@ def _error(loss: Callable[[], torch.Tensor], p: nn.Parameter | torch.Tensor, gra
     return (0.0 if total < noise else float((a - n).norm()) / total), kinks
 
 
-def _slopes(loss: Callable[[], torch.Tensor], p: torch.Tensor, v: torch.Tensor,
+def _slopes(loss: Callable[[], torch.Tensor], parameter: torch.Tensor, direction: torch.Tensor,
             h: float) -> tuple[float, float]:
     """(L(p + h v) - L(p)) / h and (L(p) - L(p - h v)) / h; p comes back bit for bit. Their mean
     is the central one.
     """
-    start = p.detach().clone()
+    start = parameter.detach().clone()
     values = []
     with torch.no_grad():
         for sign in (1.0, 0.0, -1.0):
-            p.copy_(start + sign * h * v)
+            parameter.copy_(start + sign * h * direction)
             values.append(float(loss()))
-        p.copy_(start)
+        parameter.copy_(start)
     return (values[0] - values[1]) / h, (values[1] - values[2]) / h
 
 

@@ -54,7 +54,7 @@ def loss_at_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -
     facts = loss_facts(target)
     losses, by_class = [], {}
     for model in fresh_models(target, inits):
-        with torch.no_grad():
+        with torch.no_grad():  # four batches: the mean of a first loss hardly varies
             losses += [float(target.loss(model, x, y)) for x, y in target.batches[:4]]
     if facts.kind in ("cross_entropy", "nll") and target.y.ndim == 1 and facts.classes <= 20:
         by_class = _per_class(target)
@@ -69,8 +69,9 @@ def _expected(target: Subject, facts: LossFacts) -> float | None:
     output = output_of(target)
     z, y = target.logits(output), target.y
     if facts.kind in ("bce_logits", "bce"):
-        return math.log(2)
+        return math.log(2)  # a fair coin, in nats
     if facts.kind == "regression":
+        # the mean of the targets is the best constant for squared errors
         centre = y.to(z).reshape(z.shape).mean(0, keepdim=True).expand_as(z)
         return float(target.loss_fn(replaced(target, output, centre), y))
     if facts.kind == "other" and facts.classes:
@@ -85,7 +86,7 @@ def _per_class(target: Subject) -> dict[int, float]:
     with torch.no_grad():
         for label in target.y.unique().tolist():
             rows = target.y == label
-            if int(rows.sum()) > 1:
+            if int(rows.sum()) > 1:  # a norm layer in training mode needs two samples
                 found[int(label)] = float(target.loss(model, target.x[rows], target.y[rows]))
     return found
 
@@ -124,39 +125,42 @@ def init_scale(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) ->
     """
     model = to_train(fresh_model(target, 0)) if target.factory else to_train(model_copy(target))
     stds: dict[str, float] = {}
-    layers = [(n, m)
-              for n, m in model.named_modules()
-              if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd))]
+    layers = [(name, layer)
+              for name, layer in model.named_modules()
+              if isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd))]
 
     def spread_of(name: str) -> Callable[..., None]:
         def see(_module: nn.Module, _args: Any, out: torch.Tensor) -> None:
+            # the first call counts: a shared layer is used again with other inputs
             stds.setdefault(name, float(out.std(correction=0)))
 
         return see
 
-    hooks = [m.register_forward_hook(spread_of(n)) for n, m in layers]
+    hooks = [layer.register_forward_hook(spread_of(name)) for name, layer in layers]
     with torch.no_grad():
         model(target.x)
     for hook in hooks:
         hook.remove()
-    suspects = [n for n, m in layers if _equal_units(m)]
+    suspects = [name for name, layer in layers if _equal_units(layer)]
     if suspects:
+        # equal units that differ after some steps broke their symmetry by themselves
         trained = duplicate(model)
         train_plainly(target, trained, adam(trained), target.batches, steps, 3.0)
         after = dict(trained.named_modules())
-        used = {n for n in suspects if after[n].weight.grad is not None and n in stds}
-        suspects = [n for n in suspects if n in used and _equal_units(after[n])]
+        used = {name for name in suspects if after[name].weight.grad is not None and name in stds}
+        suspects = [name for name in suspects if name in used and _equal_units(after[name])]
     spread = float(target.x.double().std(correction=0)) if target.x.is_floating_point() else 1.0
     return SignalSizes(stds, suspects, spread)
 
 
 def _equal_units(layer: Any) -> bool:
     """Are all rows of the weights (and the biases) the same?"""
-    w = layer.weight.detach()
-    if len(w) < 2 or not layer.weight.requires_grad or w[0].numel() < 2:
+    weights = layer.weight.detach()
+    if len(weights) < 2 or not layer.weight.requires_grad or weights[0].numel() < 2:
         return False
-    tolerance = 1e-6 * max(1e-6, float(w.abs().max()))
-    return bool((w - w[:1]).abs().max() <= tolerance)
+    # float32 rounding of equal rows
+    tolerance = 1e-6 * max(1e-6, float(weights.abs().max()))
+    return bool((weights - weights[:1]).abs().max() <= tolerance)
 
 
 @check(stage="first steps", place=2)
@@ -169,10 +173,11 @@ def input_independent_baseline(target: Subject, *, steps: Annotated[int, whole(1
         raise CannotTellError("needs inputs of floats")
     few = tuple((x[:_SAMPLES], y[:_SAMPLES]) for x, y in target.batches[:3])
     before = loss_on(target, to_train(model_copy(target)), few)
-    ends, count = [], steps
+    ends, count = [], steps  # losses at the end, on inputs and on zeros; steps they may take
     for batches in (few, tuple((torch.zeros_like(x), y) for x, y in few)):
         made = training_copy(target)
         optimizer = made.optimizer or adam(made.model)
+        # the second training gets as many steps as the first had time for
         count = len(train_plainly(target, to_train(made.model), optimizer, batches, count, seconds))
         ends.append(loss_on(target, made.model, batches))
     if count < 30:

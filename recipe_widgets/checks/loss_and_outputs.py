@@ -35,7 +35,9 @@ def output_scale(target: Subject, *,
     if target.factory is not None:
         models += [to_train(fresh_model(target, seed)) for seed in range(1, inits)]
     with torch.no_grad():
+        # z[model][batch]: (N, K) or (N, 1)
         z = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
+        # logits explode with their inputs, probabilities cannot
         loud = [
             target.logits(models[0](x * 100))
             for x, _ in target.batches[:1]
@@ -43,8 +45,8 @@ def output_scale(target: Subject, *,
         ]
     outputs = [part.movedim(facts.axis, 1).flatten(2) if facts.classes and part.ndim > 2 else part
                for parts in z for part in parts]
-    same = [(p, y) for parts in z for p, (_, y) in zip(parts, target.batches, strict=False)
-            if p.shape == y.shape and y.is_floating_point()]
+    same = [(part, y) for parts in z for part, (_, y) in zip(parts, target.batches, strict=False)
+            if part.shape == y.shape and y.is_floating_point()]
     below = float(torch.cat([y.flatten() for _, y in same]).lt(0).float().mean()) if same else 0.0
     return [OutputsAtLoss(_evidence(outputs, loud), facts.kind, facts.classes, below)]
 
@@ -57,6 +59,7 @@ def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> Outputs:
         return max(float(measure(z)) for z in outputs)
 
     wide = torch.cat([z.flatten() for z in (*outputs, *loud)])
+    # sums over the batch axis mean something for tables of at least 2 x 2
     columns = [z for z in outputs if z.ndim == 2 and z.shape[1] > 1 and len(z) > 1]
     return Outputs(
         low=float(wide.min()), high=float(wide.max()), zeros=float(
@@ -80,6 +83,7 @@ def loss_reduction(target: Subject) -> LossOnRandomOutputs:
     z = target.logits(output)
     if not z.is_floating_point() or z.ndim == 0 or len(z) != len(y) or len(y) < 2:
         raise CannotTellError("needs outputs that begin with the batch axis, and two samples")
+    # random outputs of the kind that the loss takes
     probe = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
     probe = probe.log_softmax(1) if loss_facts(target).kind == "nll" else probe
     probe = probe.sigmoid() if loss_facts(target).kind == "bce" else probe
@@ -89,7 +93,7 @@ def loss_reduction(target: Subject) -> LossOnRandomOutputs:
         return float(target.loss_fn(replaced(target, part, logits), labels))
 
     whole, twice = loss(probe, y), loss(torch.cat([probe, probe]), torch.cat([y, y]))
-    singles = float("inf")
+    singles = float("inf")  # a loss that refuses single samples is told by the batch alone
     with contextlib.suppress(Exception):
         singles = sum(loss(probe[i:i + 1], y[i:i + 1]) for i in range(len(y))) / len(y)
     facts = loss_facts(target)
@@ -109,8 +113,8 @@ def _cut(target: Subject, output: Any, logits: torch.Tensor) -> Any:
         return torch.cat([part, part])[: len(logits)]
 
     if isinstance(output, dict):
-        return {k: fit(v) for k, v in output.items()}
-    return tuple(fit(v) for v in output) if isinstance(output, (tuple, list)) else output
+        return {key: fit(value) for key, value in output.items()}
+    return tuple(fit(value) for value in output) if isinstance(output, (tuple, list)) else output
 
 
 def _squeezed(target: Subject, output: Any, z: torch.Tensor, y: torch.Tensor) -> float | None:

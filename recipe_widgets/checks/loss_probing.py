@@ -49,10 +49,10 @@ def replaced(target: Subject, output: Any, z: torch.Tensor) -> Any:
     old = target.logits(output)
     if output is old:
         return z
-    if isinstance(output, dict) and any(v is old for v in output.values()):
-        return type(output)({k: z if v is old else v for k, v in output.items()})
-    if isinstance(output, (tuple, list)) and any(v is old for v in output):
-        parts = [z if v is old else v for v in output]
+    if isinstance(output, dict) and any(value is old for value in output.values()):
+        return type(output)({key: z if value is old else value for key, value in output.items()})
+    if isinstance(output, (tuple, list)) and any(value is old for value in output):
+        parts = [z if value is old else value for value in output]
         return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
     raise CannotTellError(
         "the adapter computes the logits: they cannot be replaced to look at the loss alone")
@@ -79,6 +79,7 @@ def loss_facts(target: Subject) -> LossFacts:
         return float(target.loss_fn(replaced(target, output, logits), y))
 
     axis = class_axis(target, z, y)
+    # logits of our own, in the shape of the model's
     probe = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)).to(z)
     if axis is not None and z.shape[axis] > 1:
         return _of_classes(target, output, probe, y, axis)
@@ -102,24 +103,28 @@ def _of_classes(target: Subject, output: Any, probe: torch.Tensor, y: torch.Tens
     def loss(logits: torch.Tensor) -> float:
         return float(target.loss_fn(replaced(target, output, logits), y))
 
-    log_p = probe.log_softmax(axis)
+    log_p = probe.log_softmax(axis)  # both NLL and cross-entropy accept these
     ours = F.cross_entropy(log_p.movedim(axis, 1), y)
+    # does a uniform guess get a gradient?
     uniform = torch.full_like(probe, -math.log(classes)).requires_grad_()
     value = target.loss_fn(replaced(target, output, uniform), y)
     slope = torch.autograd.grad(value, uniform,
                                 allow_unused=True)[0] if value.requires_grad else None
     flat = slope is None or not bool(slope.any())
+    # cross-entropy does not see a constant added to all logits, NLL does
     shifted = _close(loss(log_p), loss(log_p + 1.5))
     if shifted:
-        second = probe.roll(1, 0) * 0.7
+        second = probe.roll(1, 0) * 0.7  # a second point, so that one ratio is no accident
         reference = F.cross_entropy(second.movedim(axis, 1), y)
         ratio, again = loss(log_p) / float(ours), loss(second) / float(reference)
         if _close(ratio, again):
             return LossFacts("cross_entropy", ratio, axis, classes, flat)
+        # label smoothing changes the ratio, but not the loss of equal logits, ln K
         smooth = loss(torch.zeros_like(probe)) / math.log(classes)
         return LossFacts("cross_entropy" if _close(smooth, 1.0) else "other", smooth, axis, classes,
                          flat)
     ratio = loss(log_p) / float(ours)
+    # NLL falls by what is added to the logarithms
     if _close(loss(log_p + 1.5) - loss(log_p), -1.5 * ratio) and not flat:
         return LossFacts("nll", ratio, axis, classes, flat)
     return LossFacts("other", 1.0, axis, classes, flat)
@@ -136,6 +141,7 @@ def _of_numbers(loss: Any, probe: torch.Tensor, y: torch.Tensor, z: torch.Tensor
     if binary and _close(loss(torch.zeros_like(z)), math.log(2)):
         return LossFacts("bce_logits")
     if not binary or not _close(loss(torch.full_like(z, 0.5)), math.log(2)):
+        # a distance is least at the targets and grows to all sides
         near, off = loss(wanted), min(loss(wanted + 1), loss(wanted - 1), loss(wanted + probe))
         least = 1e-6 * max(1e-12, abs(off))
         return LossFacts("regression" if abs(near) <= least < off or (

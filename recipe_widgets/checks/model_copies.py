@@ -23,6 +23,7 @@ def copied(model: nn.Module, factory: Callable[[], nn.Module] | None = None) -> 
         fresh.load_state_dict(model.state_dict())
     except Exception:
         return None
+    # load_state_dict does not copy modes
     for mine, theirs in zip(fresh.modules(), model.modules(), strict=False):
         mine.training = theirs.training
     return fresh
@@ -32,7 +33,7 @@ def together(*things: Any) -> tuple[Any, ...] | None:
     """Deep copies that share what the originals share (an optimiser's copy holds the model
     copy's parameters).
     """
-    memo: dict[int, Any] = {}
+    memo: dict[int, Any] = {}  # deepcopy takes from here what it finds by id
     for thing in things:
         if isinstance(thing, nn.Module):
             for module in thing.modules():
@@ -51,11 +52,11 @@ def _detach_results(values: list[Any], memo: dict[int, Any]) -> None:
         if isinstance(value, torch.Tensor) and not value.is_leaf:
             memo[id(value)] = value.detach().clone()
         elif isinstance(value, (list, tuple)):
-            _detach_results([v for v in value if isinstance(v, (torch.Tensor, list, tuple, dict))],
-                            memo)
+            _detach_results(
+                [one for one in value if isinstance(one, (torch.Tensor, list, tuple, dict))], memo)
         elif isinstance(value, dict):
             _detach_results(
-                [v for v in value.values() if isinstance(v, (torch.Tensor, list, tuple))], memo)
+                [one for one in value.values() if isinstance(one, (torch.Tensor, list, tuple))], memo)
 
 
 @contextlib.contextmanager
@@ -63,15 +64,15 @@ def kept(model: nn.Module) -> Iterator[None]:
     """Parameters, buffers, gradients, modes and hooks of `model` come back as they were, bit for
     bit.
     """
-    tensors = [*model.parameters(), *model.buffers()]
+    tensors = [*model.parameters(), *model.buffers()]  # restored in place: ids stay
     values = [t.detach().clone() for t in tensors]
     grads = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone())
              for p in model.parameters()]
-    modules = [(m, dict(vars(m)),
-                {k: copy.copy(v)
-                 for k, v in vars(m).items()
-                 if isinstance(v, dict)})
-               for m in model.modules()]
+    modules = [(module, dict(vars(module)),
+                {name: copy.copy(value)
+                 for name, value in vars(module).items()
+                 if isinstance(value, dict)})
+               for module in model.modules()]
     try:
         yield
     finally:
@@ -85,8 +86,8 @@ def kept(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
                 tensor.copy_(value)
-            for p, wanted, grad, old in grads:
-                p.requires_grad_(wanted)
-                p.grad = grad
+            for parameter, wanted, grad, old in grads:
+                parameter.requires_grad_(wanted)
+                parameter.grad = grad
                 if grad is not None and old is not None:
                     grad.copy_(old)

@@ -33,9 +33,10 @@ def mode_toggles(target: Subject) -> ModesSeen:
     eval mode.
     """
     model = model_copy(target)
-    rates = [m.p for m in model.modules() if isinstance(m, _DROPOUTS) and m.p < 1.0]
+    dropouts = [module for module in model.modules() if isinstance(module, _DROPOUTS)]
+    rates = [module.p for module in dropouts if module.p < 1.0]  # 1 is a switch, no dropout
     random = _random_eval(target)
-    chosen = any(_drops_in_eval(m) for m in model.modules() if isinstance(m, _DROPOUTS))
+    chosen = any(map(_drops_in_eval, dropouts))
     evaluated = target.evaluate is not None and target.validation is not None
     return ModesSeen(strong=max(rates, default=0.0), random_eval=random and not chosen,
                      chosen_random=random and chosen, frozen_statistics=_frozen_statistics(target),
@@ -45,7 +46,7 @@ def mode_toggles(target: Subject) -> ModesSeen:
 def _random_eval(target: Subject) -> bool:
     model = model_copy(target).eval()
     outputs = []
-    for seed in (0, 1):
+    for seed in (0, 1):  # random outputs differ from seed to seed
         with seeded(seed), torch.no_grad():
             outputs.append(target.logits(model(target.few[0])))
     return not torch.allclose(outputs[0], outputs[1], rtol=1e-4, atol=1e-6)
@@ -53,7 +54,7 @@ def _random_eval(target: Subject) -> bool:
 
 def _drops_in_eval(module: nn.Module) -> bool:
     """Does a dropout module of the reader drop in eval mode?"""
-    ones = torch.ones(4, 16)
+    ones = torch.ones(4, 16)  # 64 ones: dropout of 5 % misses all of them once in 30 tries
     try:
         with seeded(), torch.no_grad():
             return not torch.equal(module.eval()(ones), ones)
@@ -90,31 +91,37 @@ def _evaluation(target: Subject) -> dict[str, object]:
     if made.evaluate is None:
         return {}
     to_train(made.model)
-    parts = [(n, m)
-             for n, m in made.model.named_modules()
-             if isinstance(m, (_DROPOUTS, _BATCHNORM)) and m.training]
-    deliberate = [m for _, m in parts if type(m).__module__.partition(".")[0] != "torch"]
+    parts = [(name, module)
+             for name, module in made.model.named_modules()
+             if isinstance(module, (_DROPOUTS, _BATCHNORM)) and module.training]
+    # a class of the reader's own may stay in training mode on purpose
+    deliberate = [
+        module for _, module in parts if type(module).__module__.partition(".")[0] != "torch"
+    ]
 
     def look(module: nn.Module, _args: Any) -> None:
         if module.training:
             seen.add(id(module))
 
-    hooks = [m.register_forward_pre_hook(look) for _, m in parts if m not in deliberate]
-    before = {k: v.clone() for k, v in made.model.state_dict().items()}
+    hooks = [
+        module.register_forward_pre_hook(look) for _, module in parts if module not in deliberate
+    ]
+    before = {key: value.clone() for key, value in made.model.state_dict().items()}
     if not _play(made, made.evaluate, target.validation):
         return {}
     for hook in hooks:
         hook.remove()
-    changed = {k for k, v in made.model.state_dict().items() if not torch.equal(v, before[k])}
-    weights = {n for n, _ in made.model.named_parameters()}
+    after = made.model.state_dict()
+    changed = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    weights = {name for name, _ in made.model.named_parameters()}
     facts = {
         "changes_weights": bool(changed & weights), "eval_in_train": bool(seen),
         "changes_statistics": bool(changed - weights) and bool(seen)
     }
-    stays = _in_eval(made, target, [m for _, m in parts])
+    stays = _in_eval(made, target, [module for _, module in parts])
     alone = training_copy(target)
     return {**facts, "stays_eval": stays and not _in_eval(alone, target, [
-        m for m in to_train(alone.model).modules() if isinstance(m, (_DROPOUTS, _BATCHNORM))])}
+        module for module in to_train(alone.model).modules() if isinstance(module, (_DROPOUTS, _BATCHNORM))])}
 
 
 def _in_eval(made: TrainingCopy, target: Subject, parts: list[nn.Module]) -> bool:
@@ -135,16 +142,17 @@ def _frozen_statistics(target: Subject) -> bool:
     """
     made = training_copy(target)
     frozen = [
-        m for m in made.model.modules() if isinstance(m, _BATCHNORM) and m.running_mean is not None
-        and list(m.parameters()) and not any(p.requires_grad for p in m.parameters())
+        module for module in made.model.modules()
+        if isinstance(module, _BATCHNORM) and module.running_mean is not None
+        and list(module.parameters()) and not any(p.requires_grad for p in module.parameters())
     ]
     if not frozen or made.train_epoch is None:
         return False
-    before = [m.running_mean.clone() for m in frozen if m.running_mean is not None]
+    before = [module.running_mean.clone() for module in frozen if module.running_mean is not None]
     to_train(made.model)
     if not _play(made, made.train_epoch, short_loader(target.batches)):
         return False
-    now = [m.running_mean for m in frozen if m.running_mean is not None]
+    now = [module.running_mean for module in frozen if module.running_mean is not None]
     return any(not torch.equal(a, b) for a, b in zip(before, now, strict=True))
 
 
@@ -153,26 +161,29 @@ class _Watch:
 
     def __init__(self, made: TrainingCopy) -> None:
         self.stale = self.backwards = self.steps = 0
-        self._used: set[int] = set()
-        held = {id(p) for group in made.optimizer.param_groups for p in group["params"]}
-        self._parameters = [p for p in made.model.parameters() if p.requires_grad and id(p) in held]
-        for p in self._parameters:
-            p.register_hook(lambda _grad, p=p: self._before_adding(p))
+        self._used: set[int] = set()  # ids of parameters whose gradient a step has used
+        in_optimizer = {id(p) for group in made.optimizer.param_groups for p in group["params"]}
+        self._parameters = [
+            p for p in made.model.parameters() if p.requires_grad and id(p) in in_optimizer
+        ]
+        for parameter in self._parameters:
+            parameter.register_hook(lambda _grad, p=parameter: self._before_adding(p))
         made.optimizer.register_step_post_hook(lambda *_: self._stepped())
-        self._lead: nn.Parameter | None = None
+        self._lead: nn.Parameter | None = None  # the first to get a gradient counts the passes
 
-    def _before_adding(self, p: nn.Parameter) -> None:
-        self._lead = self._lead if self._lead is not None else p
-        clean = p.grad is None or not bool(p.grad.any())
+    def _before_adding(self, parameter: nn.Parameter) -> None:
+        self._lead = self._lead if self._lead is not None else parameter
+        # zero_grad leaves None or zeros
+        clean = parameter.grad is None or not bool(parameter.grad.any())
         if clean:
-            self._used.discard(id(p))
-        if p is self._lead:
+            self._used.discard(id(parameter))
+        if parameter is self._lead:
             self.backwards += 1
-            self.stale += id(p) in self._used
+            self.stale += id(parameter) in self._used
 
     def _stepped(self) -> None:
         self.steps += 1
-        self._used = {id(p) for p in self._parameters}
+        self._used = {id(parameter) for parameter in self._parameters}
 
 
 @check(stage="loop", place=2)
@@ -218,7 +229,7 @@ def _left(target: Subject) -> bool:
     if not any(p.grad is not None and bool(p.grad.any()) for p in made.model.parameters()):
         return False
     watch = _Watch(made)
-    watch._stepped()
+    watch._stepped()  # whatever gradient there is now has had its step
     with seeded():
         made.train_step(made.model, made.optimizer, *target.batches[0])
     return watch.stale > 0

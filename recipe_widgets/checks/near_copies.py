@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 Tensor = torch.Tensor
 _SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
-_NEIGHBOURS, _BLOCK, _MOST = 8, 1000, 60_000
+_NEIGHBOURS = 8  # nearest ones of each image that are looked at as candidates
+_BLOCK = 1000  # rows of a product of similarities, so that it fits into memory
+_MOST = 60_000  # candidate pairs that are laid over one another at full size
 # from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
 SURE = 0.75
 
@@ -35,7 +37,7 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None,
         return torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0)
     rows = (~flat).nonzero().flatten()
     views = _whitened(small[rows].flatten(1), *[small[rows].flip(3).flatten(1)] * mirrored)
-    spectrum = _whitened(_spectra(pictures)[rows])
+    spectrum = _whitened(_spectra(pictures)[rows])  # finds shifted copies
     nearest = [_neighbours(ways, progress) for ways in (views, spectrum)]
 
     def compared(pairs: Tensor, shown: bool) -> Tensor:
@@ -44,13 +46,14 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None,
             [_similarity(views, pictures, rows, part, mirrored) for part in parts if len(part)]
             or [torch.zeros(0)])
 
+    # How alike neighbours are by nature, from 500 images: the bar lies above that.
     some = torch.linspace(0, len(rows) - 1, min(len(rows), 500)).long()
     usual = torch.stack([
         compared(torch.stack([some, partner[some, 0]], 1), False) for _, partner in nearest
     ]).amax(0)
     pairs = torch.unique(torch.cat([_distinct(*found, _MOST) for found in nearest]), dim=0)
     similarity = compared(pairs, progress)
-    pairs = rows[pairs]
+    pairs = rows[pairs]  # from images with content to rows of x
     found = similarity >= _floor(usual, SURE, 2.5)
     pairs, similarity = pairs[found], similarity[found]
     order = similarity.argsort(descending=True, stable=True)
@@ -62,7 +65,7 @@ def _floor(best: Tensor, least: float, spreads: float) -> float:
     photographs are not.
     """
     middle = float(best.median())
-    spread = 1.4826 * float((best - middle).abs().median())
+    spread = 1.4826 * float((best - middle).abs().median())  # robust standard deviation
     return min(0.97, max(least, middle + spreads * spread))
 
 
@@ -72,6 +75,7 @@ def _similarity(views: list[Tensor], pictures: Tensor, rows: Tensor, pairs: Tens
     the small picture's word.
     """
     a, b = pairs.T
+    # cosine of the small pictures, the best of plain and mirrored
     small = torch.stack([(way[a].float() * views[0][b].float()).sum(1) for way in views]).amax(0)
     fit = laid_over(pictures[rows[a]], pictures[rows[b]], mirrored).mean(1)
     return torch.maximum(0.5 * small + 0.5 * fit, fit - 0.05)
@@ -89,8 +93,9 @@ def _descriptors(x: Tensor) -> tuple[Tensor, Tensor]:
     """Small pictures (N,C,h,w) without their mean, and which have no content."""
     size = (min(_SIDE, x.shape[2]), min(_SIDE, x.shape[3]))
     small = torch.cat([F.adaptive_avg_pool2d(part.float(), size) for part in x.split(4096)])
-    small = small - small.mean((2, 3), keepdim=True)
+    small = small - small.mean((2, 3), keepdim=True)  # brightness does not count
     norm = small.flatten(1).norm(dim=1)
+    # blank images, beside the usual contrast
     return small, norm <= 1e-4 * norm.median().clamp(min=1e-12)
 
 
@@ -99,12 +104,12 @@ def _spectra(pictures: Tensor) -> Tensor:
     and for mirrored images.
     """
     side = min(16, *pictures.shape[2:])
-    window = torch.hann_window(side + 2)[1:-1].sqrt()
+    window = torch.hann_window(side + 2)[1:-1].sqrt()  # fades out what a shift moves off the edge
     found = []
     for part in pictures.split(4096):
         z = F.adaptive_avg_pool2d(part.float(), side)
         z = (z - z.mean((2, 3), keepdim=True)) * window[:, None] * window
-        size = torch.fft.rfft2(z).abs()[..., :6]
+        size = torch.fft.rfft2(z).abs()[..., :6]  # a shift changes phases, not sizes
         up, down = size[:, :, 1:6], size[:, :, -5:].flip(2)  # a mirror exchanges these two
         found.append(torch.cat([size[:, :, :1], up + down, (up - down).abs()], 2).flatten(1))
     spectra = F.normalize(torch.cat(found), dim=1)
@@ -114,8 +119,10 @@ def _spectra(pictures: Tensor) -> Tensor:
 def _whitened(*ways: Tensor) -> list[Tensor]:
     """Unit vectors (N, D) in coordinates in which those of the first way are uncorrelated."""
     sample = ways[0][torch.linspace(0, len(ways[0]) - 1, min(len(ways[0]), 10_000)).long()]
+    # eigenvectors of the covariance; 2 % of the mean variance keeps noise from being blown up
     values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
     whiten = vectors * (values.clamp(min=0) + 0.02 * values.mean()).clamp(min=1e-20).rsqrt()
+    # half the memory and twice the speed where there are many; the order hardly changes
     kind = torch.bfloat16 if len(sample) > 5000 else torch.float32
     return [F.normalize(way @ whiten, dim=1).to(kind) for way in ways]
 
@@ -129,7 +136,7 @@ def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
         cosine = ways[0][start:start + _BLOCK] @ base
         for way in ways[1:]:
             cosine = torch.maximum(cosine, way[start:start + _BLOCK] @ base)
-        cosine.diagonal(start).fill_(-2)
+        cosine.diagonal(start).fill_(-2)  # an image is no neighbour of itself
         found.append(cosine.float().topk(k, 1))
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
 
@@ -141,7 +148,7 @@ def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
     wanted = value >= _floor(value[:, 0], 0.5, 1.5)
     one = torch.arange(len(partner))[:, None].expand_as(partner)[wanted]
     other, value = partner[wanted], value[wanted]
-    top = value.topk(min(most, len(value))).indices
+    top = value.topk(min(most, len(value))).indices  # the nearest where they are too many
     return torch.stack([torch.minimum(one, other)[top], torch.maximum(one, other)[top]], 1)
 
 
@@ -152,14 +159,15 @@ def laid_over(a: Tensor, b: Tensor, mirrored: bool) -> Tensor:
     The place is found by cross-correlation of the gradients, within an eighth of the side.
     """
     a, b = a.float(), b.float()
-    most = max(1, max(a.shape[2:]) // 8)
+    most = max(1, max(a.shape[2:]) // 8)  # pixels of shift
     # (n, ways, places)
     peaks = torch.stack([_shifts(way, b, most) for way in (a, a.flip(3))[: 1 + mirrored]], 1)
     best = peaks.flatten(1).argmax(1)
-    way, place = best // peaks.shape[2], best % peaks.shape[2]
+    way, place = best // peaks.shape[2], best % peaks.shape[2]  # mirrored or not; which shift
     side = 2 * most + 1
     a = torch.where((way == 1)[:, None, None, None], a.flip(3), a)
     moved, inside = _moved(b, place // side - most, place % side - most)
+    # gradients need the right and the lower neighbour inside, too
     edges = inside & _moved(inside[:, None].float(), torch.ones_like(place),
                             torch.ones_like(place))[0][:, 0].bool()
     return torch.stack(
@@ -179,7 +187,7 @@ def _shifts(a: Tensor, b: Tensor, most: int) -> Tensor:
     """Cross-correlation (n, (2 most + 1)²) of the grey gradients: how well a(p) fits b(p +
     shift).
     """
-    size = [s + most for s in a.shape[2:]]
+    size = [side + most for side in a.shape[2:]]  # padded, so that no shift wraps around
     fa, fb = (torch.fft.rfft2(_gradients(z.mean(1, keepdim=True)), s=size) for z in (a, b))
     full: Tensor = torch.fft.irfft2((fa.conj() * fb).sum(1), s=size)
     places = torch.arange(-most, most + 1)
@@ -200,7 +208,7 @@ def _moved(x: Tensor, dy: Tensor, dx: Tensor) -> tuple[Tensor, Tensor]:
 def _correlation(a: Tensor, b: Tensor, inside: Tensor) -> Tensor:
     """Pearson correlation (n,) over the pixels inside, the mean of each channel taken off."""
     weight = inside[:, None].float()
-    count = weight.sum((2, 3), keepdim=True).clamp(min=1)
+    count = weight.sum((2, 3), keepdim=True).clamp(min=1)  # pixels that both images have
     a, b = ((z - (z * weight).sum((2, 3), keepdim=True) / count) * weight for z in (a, b))
     power = (a * a).sum((1, 2, 3)) * (b * b).sum((1, 2, 3))
     return torch.where(power > 1e-12, (a * b).sum((1, 2, 3)) / power.clamp(min=1e-12).sqrt(), 0.0)

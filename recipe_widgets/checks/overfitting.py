@@ -28,7 +28,7 @@ from recipe_widgets.rules.overfit_few import FewSamples
 from recipe_widgets.rules.overfit_one_batch import OneBatch, share_left
 
 _ROSE = 1.3  # times the first loss: the steps were too long for so few samples
-# share of the loss left; the first steps of a sequence may be unknowable
+# Share of the loss left; the first steps of a sequence may be unknowable
 _ALLOWED, _ALLOWED_SEQUENCES = 0.2, 0.5
 
 
@@ -43,7 +43,7 @@ def floor_of(target: Subject, batch: Batch, steps: int = 150) -> float:
     x, y = batch
     output = output_of(target, model_copy(target), x)
     z = target.logits(output).detach().clone().float().requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=0.3)
+    optimizer = torch.optim.Adam([z], lr=0.3)  # logits themselves: large steps are safe
     value, facts = torch.zeros(()), loss_facts(target)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -54,6 +54,7 @@ def floor_of(target: Subject, batch: Batch, steps: int = 150) -> float:
             raise CannotTellError("the loss does not depend on the outputs")
         value.backward()
         optimizer.step()
+    # no distance from the truth is negative
     if facts.kind == "other" and float(value.detach()) < -1.0:
         raise CannotTellError("this loss has no floor: learning by heart means nothing for it")
     return float(value.detach())
@@ -85,17 +86,18 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
         for module in model.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.p = 0.0
+    # 3e-3: a handful of samples has little noise
     optimizer = adam(model, 3e-3) if plain or made.optimizer is None else made.optimizer
     for group in getattr(optimizer, "param_groups", []):
         group["lr"] *= gentle
     before = loss_on(target, model, [batch])
     losses, best = [], before
-    for _ in range(4):
+    for _ in range(4):  # looked at in between, so that what is learnt ends early
         losses += train_plainly(target, model, optimizer, [batch], steps // 4, seconds / 4)
         best = min(best, loss_on(target, model, [batch]),
                    loss_on(target,
                            duplicate(model).eval(), [batch]))
-        if best < 0.02 * before:
+        if best < 0.02 * before:  # learnt, beyond doubt
             return before, best, losses
     if gentle == 1.0 and not plain and max(losses, default=0.0) > _ROSE * abs(before):
         _, again, more = _train(target, batch, plain, steps, seconds, 0.1)
@@ -138,7 +140,7 @@ def overfit_few(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 1
             if found[count] > _allowed(target) and len(losses) < 60:
                 raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
         if own[count] <= _allowed(target) and count == samples:
-            break
+            break  # the larger number is learnt: nothing is left to explain
     return FewSamples(own, plain, _allowed(target))
 
 

@@ -66,32 +66,33 @@ class QuickNet(nn.Module):
         with torch.no_grad():
             self.white.weight.copy_(filters)
             self.white.bias.zero_()  # type: ignore[union-attr]
-        self.white.weight.requires_grad_(False)
+        self.white.weight.requires_grad_(False)  # fixed, as in the paper
         depth = max(1, min(3, int(math.log2(max(2, min(x.shape[2:]) - 1)))))
         widths = [len(filters), *_WIDTHS[-depth:]] if depth > 1 else [len(filters), _WIDTHS[-1]]
         pairs = list(itertools.pairwise(widths))
-        self.first = nn.ModuleList(_conv(i, o) for i, o in pairs)
-        self.second = nn.ModuleList(_conv(o, o) for _, o in pairs)
-        self.norms = nn.ModuleList(_norm(o) for _, o in pairs for _ in range(2))
+        self.first = nn.ModuleList(_conv(i, outputs) for i, outputs in pairs)
+        self.second = nn.ModuleList(_conv(outputs, outputs) for _, outputs in pairs)
+        self.norms = nn.ModuleList(_norm(outputs) for _, outputs in pairs for _ in range(2))
         self.head = nn.Linear(widths[-1], classes, bias=False)
         nn.init.normal_(self.head.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, K) of images (n,C,H,W) as they are, bytes or floats."""
         x = F.relu(self.white((x.float() - self.mean) * self.scale))
-        for k, (first, second) in enumerate(zip(self.first, self.second, strict=True)):
-            x = F.relu(self.norms[2 * k](F.max_pool2d(first(x), 2)))
-            x = F.relu(self.norms[2 * k + 1](second(x)))
-        return self.head(x.amax(
-            (2, 3
-             ))) / 9  # type: ignore[no-any-return]  # large weights, so that the head learns slowly
+        for number, (first, second) in enumerate(zip(self.first, self.second, strict=True)):
+            x = F.relu(self.norms[2 * number](F.max_pool2d(first(x), 2)))  # half the side
+            x = F.relu(self.norms[2 * number + 1](second(x)))
+        largest = x.amax((2, 3))  # (n, width)
+        # The head has large weights, so that it learns slowly: its logits are divided again.
+        return self.head(largest) / 9  # type: ignore[no-any-return]
 
 
 def _whitening(x: Tensor) -> Tensor:
     """Filters (2 C 4, C, 2, 2) that make patches uncorrelated, and their negatives."""
-    patches = x.unfold(2, 2, 2).unfold(3, 2, 2).permute(0, 2, 3, 1, 4,
-                                                        5).reshape(-1, x.shape[1] * 4)
+    patches = x.unfold(2, 2, 2).unfold(3, 2, 2)  # (N, C, H/2, W/2, 2, 2)
+    patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, x.shape[1] * 4)  # (patches, 4 C)
     values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+    # 5e-4 keeps directions that hold nothing but rounding from being blown up
     filters = (vectors * (values.clamp(min=0) + 5e-4).rsqrt()).T.flip(0).reshape(
         -1, x.shape[1], 2, 2)
     return torch.cat([filters, -filters])
@@ -99,14 +100,14 @@ def _whitening(x: Tensor) -> Tensor:
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    if outputs >= inputs:
+    if outputs >= inputs:  # starts by handing its inputs on
         nn.init.dirac_(conv.weight.data[:inputs])
     return conv
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
     norm = nn.BatchNorm2d(width, momentum=0.4)
-    norm.weight.requires_grad_(False)
+    norm.weight.requires_grad_(False)  # the paper trains its shifts only
     return norm
 
 
@@ -116,21 +117,22 @@ def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
     batch = min(_BATCH, max(8, len(x) // 8))
     total, done, start = max(1, round(plan.epochs * (len(x) // batch))), 0, time.monotonic()
     optimizer = _optimizer(net, batch)
-    base = [group["lr"] for group in optimizer.param_groups]
+    peaks = [group["lr"] for group in optimizer.param_groups]
     draw = generator(plan.seed, "batches")
+    # Shifted crops without copies: every window of the padded images is a view of it.
     border = F.pad(x, (_PAD,) * 4, mode="reflect" if min(x.shape[2:]) > _PAD else "replicate")
-    windows = border.unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)
+    windows = border.unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)  # (N, C, 5, 5, H, W)
     turned = torch.randint(2, (len(x),), generator=draw).bool()
     net.to(memory_format=torch.channels_last).train()
     epoch, share = 0, 0.0
     while share < 1:
         for rows in torch.randperm(len(x), generator=draw)[: len(x) // batch * batch].split(batch):
-            at = torch.randint(2 * _PAD + 1, (2, len(rows)), generator=draw)
-            images = windows[rows, :, at[0], at[1]]
+            dy, dx = torch.randint(2 * _PAD + 1, (2, len(rows)), generator=draw)
+            images = windows[rows, :, dy, dx]  # (batch, C, H, W)
             if plan.mirrored:  # each image alternates, which beats a toss
                 images = torch.where((turned[rows] ^ bool(epoch % 2))[:, None, None, None],
                                      images.flip(3), images)
-            for group, lr in zip(optimizer.param_groups, base, strict=True):
+            for group, lr in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = lr * _rate(share)
             _step(net, optimizer, images, y[rows])
             done += 1
@@ -154,6 +156,7 @@ def _optimizer(net: QuickNet, batch: int) -> torch.optim.Optimizer:
     shifts = [p for n, p in net.named_parameters() if "norms" in n and p.requires_grad]
     others = [p for n, p in net.named_parameters() if "norms" not in n and p.requires_grad]
     unit, decay = 1024 * (1 + 1 / (1 - 0.85)), 0.0153  # the paper's way of counting
+    # The paper's rate is for batches of 1024; smaller ones take the root of the share.
     lr = 8.0 / unit * min(1.0, math.sqrt(256 / batch))
     return torch.optim.SGD(
         [{"params": shifts, "lr": 64 * lr, "weight_decay": decay * batch / unit / 64 / lr},
@@ -163,8 +166,8 @@ def _optimizer(net: QuickNet, batch: int) -> torch.optim.Optimizer:
 
 def _step(net: QuickNet, optimizer: torch.optim.Optimizer, images: Tensor, y: Tensor) -> None:
     with _autocast():
-        z = net(images.contiguous(memory_format=torch.channels_last))
-    loss = F.cross_entropy(z.float(), y, label_smoothing=0.2, reduction="sum")
+        predicted = net(images.contiguous(memory_format=torch.channels_last))
+    loss = F.cross_entropy(predicted.float(), y, label_smoothing=0.2, reduction="sum")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -200,27 +203,29 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
     """
     x = sized(x)
     count = int(folds.max()) + 1
-    lanes = max(1, min(count, os.cpu_count() or 1, torch.get_num_threads()))
-    looking = (1 + plan.mirrored) / 3 / (count - 1)  # a prediction costs a third of a training step
+    # one thread a net: two nets on one thread each are faster than one net on two
+    workers = max(1, min(count, os.cpu_count() or 1, torch.get_num_threads()))
+    # in epochs: a prediction costs a third of a training step
+    predicting = (1 + plan.mirrored) / 3 / (count - 1)
     plan = replace(plan,
-                   seconds=plan.seconds * lanes / count * plan.epochs / (plan.epochs + looking))
+                   seconds=plan.seconds * workers / count * plan.epochs / (plan.epochs + predicting))
     out = torch.zeros(len(x), classes)
     with rng_guard():
         torch.manual_seed(plan.seed)
-        nets = [QuickNet(x[folds != k], classes) for k in range(count)]
-    todo = sum(int(plan.epochs * int((folds != k).sum())) for k in range(count))
+        nets = [QuickNet(x[folds != fold], classes) for fold in range(count)]
+    todo = sum(int(plan.epochs * int((folds != fold).sum())) for fold in range(count))
     with tqdm(total=todo, desc="learning", unit=" images", disable=not progress,
               leave=False) as bar:
-        def work(k: int) -> None:
+        def work(fold: int) -> None:
             torch.set_num_threads(1)
-            seen, held = (folds != k).nonzero().flatten(), (folds == k).nonzero().flatten()
-            net = fit(nets[k], x[seen], y[seen], plan, bar.update)
-            z = logits(net, x[held], plan.mirrored)
-            out[held] = (z * _sharpness(z, y[held])).softmax(1)
+            seen, held = (folds != fold).nonzero().flatten(), (folds == fold).nonzero().flatten()
+            net = fit(nets[fold], x[seen], y[seen], plan, bar.update)
+            scores = logits(net, x[held], plan.mirrored)
+            out[held] = (scores * _sharpness(scores, y[held])).softmax(1)
 
         threads = torch.get_num_threads()
         try:
-            with ThreadPoolExecutor(lanes, thread_name_prefix="recipe-check") as pool:
+            with ThreadPoolExecutor(workers, thread_name_prefix="recipe-check") as pool:
                 list(pool.map(work, range(count)))
         finally:
             torch.set_num_threads(threads)
@@ -232,6 +237,7 @@ def _sharpness(z: Tensor, y: Tensor) -> Tensor:
     bisection.
     """
     low, high = torch.tensor(0.05), torch.tensor(50.0)
+    # 30 halvings of a range of three decades leave a relative error of 1e-8
     for _ in range(30):
         middle = (low * high).sqrt().requires_grad_()
         with torch.enable_grad():
@@ -246,9 +252,9 @@ def table_probabilities(x: Array, y: npt.NDArray[np.int64], classes: int,
 
     Columns are standardised; classes which a fold's training part lacks get probability 0.
     """
-    out = np.zeros((len(x), classes))
-    for k in np.unique(folds):
-        seen, held = folds != k, folds == k
+    out = np.zeros((len(x), classes))  # sums of probabilities, normalised at the end
+    for fold in np.unique(folds):
+        seen, held = folds != fold, folds == fold
         for model in table_learners(int(seen.sum())):
             model.fit(x[seen], y[seen])
             found = model.predict_proba(x[held])
@@ -279,5 +285,5 @@ def folds_of(y: npt.NDArray[np.int64], count: int, seed: int = 0) -> npt.NDArray
     order = torch.randperm(len(y), generator=generator(seed, "split")).numpy()
     order = order[np.argsort(y[order], kind="stable")]
     folds = np.empty(len(y), np.int64)
-    folds[order] = np.arange(len(y)) % count
+    folds[order] = np.arange(len(y)) % count  # sorted by class, so each class is dealt evenly
     return folds

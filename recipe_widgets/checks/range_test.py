@@ -101,9 +101,10 @@ def _gather(target: Subject, *, low: float, high: float, steps: int) -> RangeTes
     optimizer = made.optimizer if made.optimizer is not None else _same_kind(target, model)
     if isinstance(optimizer, torch.optim.LBFGS):
         raise CannotTellError("L-BFGS searches its own step size")
+    # groups keep their proportions
     first = float(optimizer.param_groups[0]["lr"]) or 1.0
     shares = [float(group["lr"]) / first or 1.0 for group in optimizer.param_groups]
-    rates = np.geomspace(low, high, steps)
+    rates = np.geomspace(low, high, steps)  # by the same factor each step
     losses: list[float] = []
     with generators_kept(target.source):
         for rate, (x, y) in zip(rates, endless(target), strict=False):
@@ -137,7 +138,7 @@ def _enough(losses: list[float]) -> bool:
     """Is it no number, or far above the lowest level so far?"""
     if not math.isfinite(losses[-1]):
         return True
-    if len(losses) < 10:
+    if len(losses) < 10:  # medians of five need some more
         return False
     recent, least = float(np.median(losses[-5:])), min(
         float(np.median(losses[i:i + 5])) for i in range(len(losses) - 4))

@@ -165,11 +165,11 @@ def _labels(y: Any, name: str) -> tuple[torch.Tensor, tuple[str, ...]]:
 
 
 def _tensor(array: Any) -> torch.Tensor:
-    if array.dtype.kind == "u" and array.dtype != np.uint8:
+    if array.dtype.kind == "u" and array.dtype != np.uint8:  # torch knows no larger unsigned type
         array = array.astype(np.int64)
     if not array.dtype.isnative or not array.flags.writeable or any(s < 0 for s in array.strides):
         array = np.array(array, dtype=array.dtype.newbyteorder("="))
-    if array.dtype == np.longdouble:
+    if array.dtype == np.longdouble:  # 80 bits, which torch lacks
         array = array.astype(np.float64)
     return torch.from_numpy(array)
 
@@ -177,9 +177,11 @@ def _tensor(array: Any) -> torch.Tensor:
 def _as_images(x: Any) -> tuple[Any, bool]:
     """(N,C,H,W) where x holds images, else x as it is."""
     if x.ndim == 4:
+        # channels last, as files and TensorFlow have them
         last = x.shape[3] in (1, 3, 4) and x.shape[1] not in (1, 3)
         x = x.transpose(0, 3, 1, 2) if last else x
         return x, min(x.shape[2:]) >= 2
+    # (N, H, W) of bytes, or square, are grey images; else sequences
     grey = x.ndim == 3 and min(x.shape[1:]) >= 4
     if grey and (x.dtype == np.uint8 or (x.dtype.kind == "f" and x.shape[1] == x.shape[2])):
         return x[:, None], True
@@ -207,6 +209,7 @@ def _collected(name: str, batches: Any, several: bool, most: int | None,
         raise RecipeError(
             "Samples", found="no batches", expected="at least one pair (x, y)",
             mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
+    # where each batch begins in the joined samples
     starts = tuple(int(s) for s in np.cumsum([0, *map(len, xs[:-1])]))
     joined, labels = _joined(xs), _joined(ys)
     if joined is None:
@@ -277,7 +280,7 @@ def classes_of(part: SampleSet, num_classes: int | None = None) -> torch.Tensor:
         raise RecipeError(f"Samples of {part.name}, y", found=f"labels {low} to {high}",
                           expected=f"0 to {num_classes - 1}" if num_classes else "0 and up",
                           mend="Classes count from 0.")
-    if high >= max(1000, 20 * len(known)):
+    if high >= max(1000, 20 * len(known)):  # ids or numbers, no classes
         raise RecipeError(f"Samples of {part.name}, y",
                           found=f"labels up to {high} in {len(known)} samples",
                           expected="class numbers 0, 1, 2, ...",

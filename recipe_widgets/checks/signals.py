@@ -31,6 +31,7 @@ from recipe_widgets.rules.recurrent_spectrum import RecurrentRadii
 from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.rules.update_ratio import WeightUpdates
 
+# Distance from the middle, 0 to 1, of what a squashing function gives.
 _SQUASH = {"tanh": lambda a: a.abs(), "sigmoid": lambda a: (2 * a - 1).abs()}
 
 
@@ -69,7 +70,8 @@ def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: i
     of samples.
     """
     model = to_train(model_copy(target))
-    if any(p.requires_grad for p in model.parameters()):
+    # after some steps: units die by steps, not by their start
+    if any(parameter.requires_grad for parameter in model.parameters()):
         train_plainly(target, model, adam(model), target.batches, steps, 2.0)
     mode = Activations(see)
     with torch.no_grad():
@@ -89,7 +91,7 @@ def dead_units(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) ->
     largest: dict[str, torch.Tensor] = {}
 
     def see(name: str, a: torch.Tensor) -> None:
-        top = _by_unit(a).abs().amax(0)
+        top = _by_unit(a).abs().amax(0)  # (units,) largest output of each
         if name.startswith(("relu", "tanh")) and largest.setdefault(name, top).shape == top.shape:
             largest[name] = torch.maximum(largest[name], top)
 
@@ -110,7 +112,7 @@ def saturation(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3,
 
     def see(name: str, a: torch.Tensor) -> None:
         squash = _SQUASH.get(name.split()[0])
-        if squash is not None and a.shape[1:] != ends[1:]:
+        if squash is not None and a.shape[1:] != ends[1:]:  # not the outputs of the network
             high.setdefault(name, []).append((squash(_by_unit(a)) > level).float().mean(0))
 
     _watched(target, see, steps)
@@ -134,17 +136,20 @@ def gradient_norms(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3
     """
     model = to_train(model_copy(target))
     train_plainly(target, model, adam(model), target.batches, steps, 2.0)
-    named = {n: p for n, p in model.named_parameters() if p.requires_grad and p.ndim > 1}
+    named = {
+        name: parameter for name, parameter in model.named_parameters()
+        if parameter.requires_grad and parameter.ndim > 1
+    }
     if not named:
         raise CannotTellError("no weights require a gradient")
     total = dict.fromkeys(named, 0.0)
     for x, y in target.batches[:4]:
         grads = torch.autograd.grad(target.loss(model, x, y), list(named.values()),
                                     allow_unused=True)
-        for n, grad in zip(named, grads, strict=True):
-            total[n] += 0.0 if grad is None else float(grad.pow(2).mean())
+        for name, grad in zip(named, grads, strict=True):
+            total[name] += 0.0 if grad is None else float(grad.pow(2).mean())
     return LayerGradients(
-        {n: (value / len(target.batches[:4]))**0.5 for n, value in total.items()})
+        {name: (value / len(target.batches[:4]))**0.5 for name, value in total.items()})
 
 
 @check(stage="loop", place=3)
@@ -160,26 +165,27 @@ def update_ratio(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 12
     if made.optimizer is None and made.train_step is None:
         raise CannotTellError("needs an optimiser")
     to_train(made.model)
-    named = {n: p for n, p in made.model.named_parameters() if p.requires_grad}
+    named = {name: p for name, p in made.model.named_parameters() if p.requires_grad}
     if not named:
         raise CannotTellError("the whole model is frozen")
-    last = {n: p.detach().clone() for n, p in named.items()}
+    last = {name: parameter.detach().clone() for name, parameter in named.items()}
     ratios: dict[str, list[float]] = {}
     moved = False
 
     def look() -> None:
         nonlocal moved
-        for n, p in named.items():
-            change, size = float((p.detach() - last[n]).norm()), float(last[n].norm())
+        for name, parameter in named.items():
+            change, size = float((parameter.detach() - last[name]).norm()), float(last[name].norm())
             moved = moved or change > 0
-            if p.ndim > 1 and size > 0 and (change > 0 or p.grad is not None):
-                ratios.setdefault(n, []).append(change / size)
-            last[n] = p.detach().clone()
+            # biases start at zero and move far relative to that
+            if parameter.ndim > 1 and size > 0 and (change > 0 or parameter.grad is not None):
+                ratios.setdefault(name, []).append(change / size)
+            last[name] = parameter.detach().clone()
 
     before = loss_on(target, made.model, target.batches)
     train_as_given(target, made, target.batches, steps, seconds, look)
     helped = loss_on(target, to_train(made.model), target.batches) < 0.8 * before
-    return WeightUpdates({n: np.array(values) for n, values in ratios.items()}, moved, helped)
+    return WeightUpdates({name: np.array(values) for name, values in ratios.items()}, moved, helped)
 
 
 
@@ -192,7 +198,7 @@ def filters_smooth(target: Subject, *, trained: bool = False) -> FirstFilters:
     if first is None or min(first.kernel_size) < 3:
         raise CannotTellError("no convolution of 3x3 or more")
     w = first.weight.detach().double()
-    w = w - w.mean((2, 3), keepdim=True)
+    w = w - w.mean((2, 3), keepdim=True)  # (K, C, H, W) without the mean of each filter
     pairs = [(w[..., :-1], w[..., 1:]), (w[..., :-1, :], w[..., 1:, :])]
     correlation = sum(float((a * b).mean())
                       for a, b in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
@@ -210,9 +216,10 @@ def recurrent_spectrum(target: Subject) -> RecurrentRadii:
         if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
             continue
         gated = gated and not isinstance(module, (nn.RNN, nn.RNNCell))
-        for name, p in module.named_parameters():
+        for name, parameter in module.named_parameters():
             if name.startswith("weight_hh"):
-                blocks = p.detach().double().cpu().split(p.shape[1])
+                # an LSTM stacks four square matrices, a GRU three
+                blocks = parameter.detach().double().cpu().split(parameter.shape[1])
                 for i, block in enumerate(blocks):
                     radii[f"{path}.{name}[{i}]"] = float(torch.linalg.eigvals(block).abs().max())
     if not radii:

@@ -54,9 +54,10 @@ def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
             parts.append((clock() - before, *_step(target, made, x, y, clock)))
             if clock() - began > seconds:
                 break
+    # medians of milliseconds, without the first step, which warms up
     typical = np.median(np.array(parts[1:] or parts), axis=0) * 1000
     ms = dict(zip(("data", "forward", "backward", "step"), typical.tolist(), strict=True))
-    if not rereadable(target.source):
+    if not rereadable(target.source):  # the batches that were taken are in memory already
         del ms["data"]
     return StepTimes(ms, _per_epoch(target.source, batch_size), epochs)
 
@@ -85,7 +86,7 @@ def _step(target: Subject, made: TrainingCopy, x: Any, y: Any, clock: Callable[[
 
 def _wait(target: Subject) -> None:
     """Until the device has computed all it was given."""
-    kind = target.x.device.type
+    kind = target.x.device.type  # a CPU has computed when the call returns
     if kind == "cuda":
         torch.cuda.synchronize(target.x.device)
     elif kind == "mps":

@@ -39,7 +39,7 @@ def training_copy(target: Subject, *, fresh: int | None = None) -> TrainingCopy:
     """
     pieces = (target.train_step, target.train_epoch, target.evaluate)
     given = target.optimizer if isinstance(target.optimizer, torch.optim.Optimizer) else None
-    alone = (target.model, given)
+    alone = (target.model, given)  # where the reader's functions cannot be copied
     made = (together(*alone, *pieces) or together(*alone)) if fresh is None else None
     if made is not None:
         model, optimizer, *copies = made
