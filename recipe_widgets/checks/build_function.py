@@ -16,7 +16,8 @@ from recipe_widgets.checks.run_checks import run_all
 from recipe_widgets.core import RecipeError, Report
 from recipe_widgets.core.validation import validated
 
-_WANTED = "a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the three, or a Subject"
+_WANTED = ("a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the "
+           "three, or a Subject")
 
 
 @validated

@@ -29,7 +29,7 @@ from typing import Any
 import torch
 
 from recipe_widgets.checks.check_subject import Subject, subject
-from recipe_widgets.checks.model_copies import copied, kept
+from recipe_widgets.checks.model_copies import copied, restored_afterwards
 from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
 from recipe_widgets.core.findings import SEVERITY_OF, STATUS_ORDER
 from recipe_widgets.core.validation import validated
@@ -157,7 +157,9 @@ def _guarded(gather: Gather, target: Subject, options: dict[str, Any]) -> CheckR
         return CheckResult(name, "fail", f"the model does not run: {target.problem}",
                            advice="Make model(x) and loss_fn(output, y) work on one batch first.")
     model = target.model
-    guard = kept(model) if copied(model, target.factory) is None else contextlib.nullcontext()
+    # a model that can be copied is worked on as a copy; any other is restored afterwards
+    alone = copied(model, target.factory) is None
+    guard = restored_afterwards(model) if alone else contextlib.nullcontext()
     grad = torch.is_grad_enabled()
     with rng_guard(), guard, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the reader's own warnings would come once per check

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recipe_widgets.checks.model_copies import copied, kept
+from recipe_widgets.checks.model_copies import copied, restored_afterwards
 from recipe_widgets.core import RecipeError, generator, rng_guard
 from recipe_widgets.core.validation import validated
 from recipe_widgets.data import Data, Split
@@ -166,7 +166,7 @@ def _made(
 
 
 def device_of(model: nn.Module) -> torch.device:
-    return next((t.device for t in itertools.chain(model.parameters(), model.buffers())),
+    return next((tensor.device for tensor in itertools.chain(model.parameters(), model.buffers())),
                 torch.device("cpu"))
 
 
@@ -177,7 +177,7 @@ def _taken(batches: Any, model: nn.Module) -> tuple[Batch, ...]:
         raise RecipeError("Batches", found=type(batches).__name__,
                           expected="an iterable of pairs (x, y)",
                           mend="A DataLoader, a list such as [(x, y)], or data.train.")
-    with generators_kept(batches):
+    with restored_generators(batches):
         found = [
             _pair(pair, number)
             for number, pair in enumerate(itertools.islice(pairs(batches), MOST_BATCHES))
@@ -234,19 +234,20 @@ def _round_and_round(target: Subject, batch_size: int) -> Iterator[Any]:
 
 
 @contextmanager
-def generators_kept(batches: Any) -> Iterator[None]:
+def restored_generators(batches: Any) -> Iterator[None]:
     """Generators which a DataLoader carries come back as they were."""
     parts = (batches, getattr(batches, "sampler", None),
              getattr(getattr(batches, "batch_sampler", None), "sampler", None))
     found = [
-        g for part in parts if isinstance(g := getattr(part, "generator", None), torch.Generator)
+        source for part in parts
+        if isinstance(source := getattr(part, "generator", None), torch.Generator)
     ]
-    states = [g.get_state() for g in found]
+    states = [source.get_state() for source in found]
     try:
         yield
     finally:
-        for g, state in zip(found, states, strict=True):
-            g.set_state(state)
+        for source, state in zip(found, states, strict=True):
+            source.set_state(state)
 
 
 def _pair(pair: Any, number: int) -> Batch:
@@ -303,7 +304,7 @@ def _first_pass(made: Subject) -> str:
     """Why the model cannot process its first batch; mistakes of the input are a `RecipeError`."""
     model = copied(made.model, made.factory)
     if model is None:
-        with kept(made.model):
+        with restored_afterwards(made.model):
             return _try(made, made.model)
     return _try(made, model)
 
@@ -317,12 +318,14 @@ def _try(made: Subject, model: nn.Module) -> str:
                 "Batch 0, x",
                 found=f"{made.x.dtype} {tuple(made.x.shape)}; the model says: {_line(error)}",
                 expected="floats", mend="For images: x.float() / 255, then normalise.") from None
-        return f"model(x) with x {made.x.dtype} {tuple(made.x.shape)}: {type(error).__name__}: {_line(error)}"
+        return (f"model(x) with x {made.x.dtype} {tuple(made.x.shape)}: "
+                f"{type(error).__name__}: {_line(error)}")
     try:
         value = made.loss_fn(output, made.y)
     except Exception as error:
         _labels_fit(made, output, error)
-        return f"loss_fn(output, y) with y {made.y.dtype} {tuple(made.y.shape)}: {type(error).__name__}: {_line(error)}"
+        return (f"loss_fn(output, y) with y {made.y.dtype} {tuple(made.y.shape)}: "
+                f"{type(error).__name__}: {_line(error)}")
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         shown = f"shape {tuple(value.shape)}" if isinstance(value,
                                                             torch.Tensor) else type(value).__name__

@@ -159,8 +159,9 @@ def noise_level(curves: TrainingCurves, *,
     """How much do the losses of neighbouring steps differ, relative to their level?"""
     if not curves.falls:
         raise CannotTellError("this loss need not fall")
-    size = batch_size if batch_size is not None or curves.settings is None else curves.settings.batch_size
-    return BatchLosses(curves.values("train_loss"), size)
+    if batch_size is None and curves.settings is not None:
+        batch_size = curves.settings.batch_size
+    return BatchLosses(curves.values("train_loss"), batch_size)
 
 
 @curve_check(stage="curves", place=3)

@@ -114,7 +114,8 @@ def label_errors(source: DataSubject, *, probabilities: Any = None,
         plan = plain_learners.Plan(epochs, seconds, _mirrored(parts, mirrored))
         made = predictions(parts, source.num_classes, plan, folds, _given(probabilities, parts),
                            progress=progress)
-    return suspicious_labels(made, [part.name for part in parts], parts[0].names if parts else (), most)
+    names = parts[0].names if parts else ()
+    return suspicious_labels(made, [part.name for part in parts], names, most)
 
 
 def _mirrored(parts: Sequence[SampleSet], wanted: bool | None) -> bool:
@@ -134,8 +135,8 @@ def _given(probabilities: Any, parts: Sequence[SampleSet]) -> Array | None:
 
 
 def predictions(parts: Sequence[SampleSet], num_classes: int | None,
-                plan: plain_learners.Plan, folds: int, given: Array | None = None, *, progress: bool = False,
-                quick: bool = False) -> Predicted:
+                plan: plain_learners.Plan, folds: int, given: Array | None = None, *,
+                progress: bool = False, quick: bool = False) -> Predicted:
     """Out-of-sample predictions of all splits in one pool; samples without a label are left out."""
     if not parts:
         raise CannotTellError("needs labels")
@@ -149,7 +150,7 @@ def predictions(parts: Sequence[SampleSet], num_classes: int | None,
             found=f"splits of different kinds, {', '.join(f'{tuple(s)} {d}' for s, d in shapes)}",
             expected="one shape and type")
     y = torch.cat(labels)
-    split = torch.cat([torch.full((part.size,), k) for k, part in enumerate(parts)])
+    split = torch.cat([torch.full((part.size,), index) for index, part in enumerate(parts)])
     row = torch.cat([torch.arange(part.size) for part in parts])
     known = (y != -100).nonzero().flatten()  # samples with a label
     if quick:
@@ -227,17 +228,17 @@ def suspicious_labels(made: Predicted, splits: Sequence[str], names: Sequence[st
     guess = small.argmax(1)
     joint = np.zeros((len(present),) * 2)  # (K, K): label against prediction
     np.add.at(joint, (inside, guess), 1)
-    label = [names[k] if k < len(names) else str(k) for k in present.tolist()]
+    label = [names[index] if index < len(names) else str(index) for index in present.tolist()]
     ranked = {
-        split: _ranked(made, k, quality, present[guess], issues, most)
-        for k, split in enumerate(splits)
+        split: _ranked(made, index, quality, present[guess], issues, most)
+        for index, split in enumerate(splits)
     }
     rows, accuracy = np.arange(len(y)), float((guess == inside).mean())
     # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is
     # sure.
     sure = issues & (small[rows, inside] < 0.2 * small[rows, guess])
-    return SuspiciousLabels({k: v
-                             for k, v in ranked.items()
+    return SuspiciousLabels({index: v
+                             for index, v in ranked.items()
                              if len(v["rows"])}, samples=len(y), issues=int(issues.sum()),
                             sure=int(sure.sum()), accuracy=accuracy,
                             chance=float(joint.sum(1).max() / joint.sum()),

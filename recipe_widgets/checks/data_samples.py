@@ -89,7 +89,7 @@ def near_copies(source: DataSubject, mirrored: bool | None, progress: bool) -> t
         return np.zeros((0, 4), np.int64), np.zeros(0)
     key = f"near {mirrored}"
     if key not in source.shared:
-        number = [k for k, part in enumerate(source.parts) if any(part is p for p in parts)]
+        number = [index for index, part in enumerate(source.parts) if any(part is p for p in parts)]
         # split and row of each pooled image, (N,)
         split = np.repeat(number, [part.size for part in parts])
         row = np.concatenate([np.arange(part.size) for part in parts])
@@ -193,7 +193,7 @@ def _table_axes(x: torch.Tensor) -> dict[str, Array]:
     """Columns as axes; of wide tables the mean, the spread and the largest value of a row."""
     rows = x.reshape(len(x), -1).double()
     if rows.shape[1] <= 32:  # beyond, single columns say little of a row
-        return {f"column {k}": rows[:, k].numpy() for k in range(rows.shape[1])}
+        return {f"column {index}": rows[:, index].numpy() for index in range(rows.shape[1])}
     return {
         "mean": rows.mean(1).numpy(), "spread": rows.std(1, correction=0).numpy(), "largest":
         rows.abs().amax(1).numpy()

@@ -77,7 +77,8 @@ def _shared_samples(exact: Array, near: Array, similarity: Array, *, size: int,
 def train_eval_preprocessing(
         source: DataSubject, *, preprocess_train: Callable[..., Any] | None = None,
         preprocess_eval: Callable[..., Any] | None = None,
-        samples: Annotated[int, whole(1, 10**6)] = 128) -> SamePipelines | TrainAndEvaluationInputs:
+        samples: Annotated[int, whole(1, 10**6)] = 128
+) -> SamePipelines | TrainAndEvaluationInputs:
     """Does a raw sample look the same to the model in training and in evaluation, but for random
     augmentation?
 
@@ -187,7 +188,7 @@ def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], dr
     Raises:
         CannotTellError: it blends labels, as mixup does.
     """
-    xs, ys = [], []
+    samples_out, labels_out = [], []
     with seeded():
         for pair in _batches(x, y, draws):
             out = augment(*(part.clone() for part in pair))
@@ -202,13 +203,14 @@ def _augmented(x: torch.Tensor, y: torch.Tensor, augment: Callable[..., Any], dr
                 raise CannotTellError("augment blends labels, as mixup does")
             if new.shape != pair[0].shape:
                 raise CannotTellError(
-                    f"augment turns samples of shape {tuple(x.shape[1:])} into {tuple(new.shape[1:])}"
+                    f"augment turns samples of shape {tuple(x.shape[1:])} into "
+                    f"{tuple(new.shape[1:])}"
                 )
-            xs.append(new)
-            ys.append(labels.long())
-    new = torch.cat(xs)
+            samples_out.append(new)
+            labels_out.append(labels.long())
+    new = torch.cat(samples_out)
     bad = new.is_floating_point() and not bool(new.isfinite().all())
-    return new, torch.cat(ys), "gives NaN or infinity" if bad else ""
+    return new, torch.cat(labels_out), "gives NaN or infinity" if bad else ""
 
 
 def _batches(x: torch.Tensor, y: torch.Tensor,
@@ -222,12 +224,12 @@ def _exchanged(old: torch.Tensor, new: torch.Tensor, y: torch.Tensor,
     """Share of samples that became an exact copy of another one of their batch, whose label is
     not theirs.
     """
-    number_of = {row.numpy().tobytes(): k for k, row in enumerate(old.flatten(1))}
+    number_of = {row.numpy().tobytes(): index for index, row in enumerate(old.flatten(1))}
     hits = [number_of.get(row.numpy().tobytes()) for row in new.flatten(1)]
     return float(
         np.mean([
-            k is not None and int(y[k]) != int(label)
-            for k, label in zip(hits, labels, strict=True)
+            index is not None and int(y[index]) != int(label)
+            for index, label in zip(hits, labels, strict=True)
         ]))
 
 
@@ -239,10 +241,14 @@ def _recognised(part: SampleSet, x: torch.Tensor, y: torch.Tensor, new: torch.Te
         raise CannotTellError(f"{len(y)} samples are too few to learn from")
     views = [x[half:], *(draw[half:] for draw in new)]
     probabilities = _views(part, x[:half], y[:half], views, classes, seconds)
-    plain, aug = probabilities[0].argmax(1), np.stack([part.argmax(1) for part in probabilities[1:]])
+    plain = probabilities[0].argmax(1)
+    aug = np.stack([draw.argmax(1) for draw in probabilities[1:]])  # (draws, n)
     truth, drawn = y[half:].numpy(), labels[:, half:].numpy()
     moved = {}
-    name = [part.names[k] if k < len(part.names) else f"class {k}" for k in range(classes)]
+    name = [
+        part.names[index] if index < len(part.names) else f"class {index}"
+        for index in range(classes)
+    ]
     for a in range(classes):
         mine = truth == a
         for b in range(classes):
@@ -255,8 +261,8 @@ def _recognised(part: SampleSet, x: torch.Tensor, y: torch.Tensor, new: torch.Te
         samples=len(truth), moved=moved, chance=float(np.bincount(truth).max() / len(truth)))
 
 
-def _views(part: SampleSet, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor], classes: int,
-           seconds: float) -> list[Array]:
+def _views(part: SampleSet, x: torch.Tensor, y: torch.Tensor, views: list[torch.Tensor],
+           classes: int, seconds: float) -> list[Array]:
     """Probabilities (n, K) of each view, by the learner that knows the plain view best."""
     found: list[list[Array]] = []
     for model in plain_learners.table_learners(len(x)):
@@ -272,6 +278,9 @@ def _views(part: SampleSet, x: torch.Tensor, y: torch.Tensor, views: list[torch.
                           plain_learners.Plan(40.0, seconds))
         # first, as for images it is the better learner
         found.insert(
-            0, [plain_learners.logits(net, view, False).softmax(1).double().numpy() for view in small[1:]])
+            0, [
+                plain_learners.logits(net, view, False).softmax(1).double().numpy()
+                for view in small[1:]
+            ])
     return found[0] if part.of_images and len(found) > 2 else max(
         found, key=lambda rows: float(rows[0].max(1).mean()))

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
-from recipe_widgets.checks.check_subject import Subject, generators_kept, pairs
+from recipe_widgets.checks.check_subject import Subject, pairs, restored_generators
 from recipe_widgets.checks.loss_probing import output_of, replaced
 from recipe_widgets.checks.training_copy import (
     duplicate,
@@ -36,14 +36,14 @@ def _exchanged(x: torch.Tensor, pick: Any, seed: int = 0) -> torch.Tensor:
     """x with other plausible values at `pick`: the same values in another order, or noise of the
     same size.
     """
-    g = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(seed)
     new, part = x.clone(), x[pick]
     if x.is_floating_point():
-        noise = torch.randn(part.shape, generator=g).to(x) * x.std(correction=0).clamp(min=1e-3)
+        noise = torch.randn(part.shape, generator=draw).to(x) * x.std(correction=0).clamp(min=1e-3)
         new[pick] = part + noise
         return new
     seen = x.unique()  # whole numbers: tokens or class numbers, of which only known ones are fed
-    shift = torch.randint(1, max(2, len(seen)), part.shape, generator=g).to(x.device)
+    shift = torch.randint(1, max(2, len(seen)), part.shape, generator=draw).to(x.device)
     new[pick] = seen[(torch.searchsorted(seen, part.contiguous()) + shift) % len(seen)]
     return new
 
@@ -140,7 +140,7 @@ def _metric(target: Subject, stochastic: bool) -> list[float]:
     """
     if stochastic or target.evaluate is None or target.validation is None:
         return []
-    with generators_kept(target.validation):
+    with restored_generators(target.validation):
         given = pairs(target.validation, "validation")
         found = [pair for pair in given if isinstance(pair, (tuple, list)) and len(pair) == 2]
     try:
@@ -164,14 +164,16 @@ def _metric(target: Subject, stochastic: bool) -> list[float]:
 
 def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
     """What the reader's evaluation gives; None when it takes other batches or gives no number."""
-    made, g = training_copy(dataclasses.replace(target, optimizer=None)), torch.Generator().manual_seed(0)
+    made = training_copy(dataclasses.replace(target, optimizer=None))
+    draw = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for p in made.model.parameters():
-            p.add_(shake * p.abs().mean() * torch.randn(p.shape, generator=g).to(p))
+        for parameter in made.model.parameters():
+            noise = torch.randn(parameter.shape, generator=draw).to(parameter)
+            parameter.add_(shake * parameter.abs().mean() * noise)
     try:
         if made.evaluate is None or _norms_in_training(made.evaluate, target):
             return None
-        with seeded(), torch.enable_grad(), generators_kept(batches):
+        with seeded(), torch.enable_grad(), restored_generators(batches):
             value = made.evaluate(made.model, batches)
         return float(value)
     except Exception:  # of the reader's own
@@ -181,7 +183,10 @@ def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
 def _norms_in_training(evaluate: Any, target: Subject) -> list[nn.Module]:
     """Norm layers which the reader's evaluation runs in training mode."""
     model, seen = model_copy(target), []
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [
+        module for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
     for norm in norms:
         norm.register_forward_pre_hook(lambda module, _: seen.append(module)
                                        if module.training else None)

@@ -210,8 +210,8 @@ def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, abo
     ]
     value = loss()
     if not value.requires_grad or value.dtype != torch.float64:
-        why = "the model does not compute in float64" if value.requires_grad else "the loss has no gradient"
-        raise CannotTellError(why)
+        raise CannotTellError("the model does not compute in float64" if value.requires_grad else
+                              "the loss has no gradient")
     grads = dict(
         zip(named, torch.autograd.grad(value, list(named.values()), allow_unused=True),
             strict=True))

@@ -67,15 +67,15 @@ def _expected(target: Subject, facts: LossFacts) -> float | None:
     if facts.kind in ("cross_entropy", "nll"):
         return math.log(facts.classes)
     output = output_of(target)
-    z, y = target.logits(output), target.y
+    outputs, y = target.logits(output), target.y
     if facts.kind in ("bce_logits", "bce"):
         return math.log(2)  # a fair coin, in nats
     if facts.kind == "regression":
         # the mean of the targets is the best constant for squared errors
-        centre = y.to(z).reshape(z.shape).mean(0, keepdim=True).expand_as(z)
+        centre = y.to(outputs).reshape(outputs.shape).mean(0, keepdim=True).expand_as(outputs)
         return float(target.loss_fn(replaced(target, output, centre), y))
     if facts.kind == "other" and facts.classes:
-        value = float(target.loss_fn(replaced(target, output, torch.zeros_like(z)), y))
+        value = float(target.loss_fn(replaced(target, output, torch.zeros_like(outputs)), y))
         return value if value > 0 else None
     return None
 
@@ -96,9 +96,11 @@ def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) ->
     """Are the first outputs small, and near the mean of the targets of a regression?"""
     facts = loss_facts(target)
     with torch.no_grad():
-        z = [target.logits(model(x)).flatten().double() for model in fresh_models(target, inits)
-             for x, _ in target.batches[:2]]
-    everything = torch.cat(z)
+        outputs = [
+            target.logits(model(x)).flatten().double()
+            for model in fresh_models(target, inits) for x, _ in target.batches[:2]
+        ]
+    everything = torch.cat(outputs)
     y = torch.cat([y.flatten()
                    for _, y in target.batches]).double() if facts.kind == "regression" else None
     return FirstOutputs(

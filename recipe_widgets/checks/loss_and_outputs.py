@@ -36,7 +36,7 @@ def output_scale(target: Subject, *,
         models += [to_train(fresh_model(target, seed)) for seed in range(1, inits)]
     with torch.no_grad():
         # z[model][batch]: (N, K) or (N, 1)
-        z = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
+        logits = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
         # logits explode with their inputs, probabilities cannot
         loud = [
             target.logits(models[0](x * 100))
@@ -44,8 +44,10 @@ def output_scale(target: Subject, *,
             if x.is_floating_point()
         ]
     outputs = [part.movedim(facts.axis, 1).flatten(2) if facts.classes and part.ndim > 2 else part
-               for parts in z for part in parts]
-    same = [(part, y) for parts in z for part, (_, y) in zip(parts, target.batches, strict=False)
+               for parts in logits for part in parts]
+    same = [(part, y)
+            for parts in logits
+            for part, (_, y) in zip(parts, target.batches, strict=False)
             if part.shape == y.shape and y.is_floating_point()]
     below = float(torch.cat([y.flatten() for _, y in same]).lt(0).float().mean()) if same else 0.0
     return [OutputsAtLoss(_evidence(outputs, loud), facts.kind, facts.classes, below)]
@@ -56,18 +58,18 @@ def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> Outputs:
         return float((total - 1).abs().max())
 
     def worst(measure: Any) -> float:
-        return max(float(measure(z)) for z in outputs)
+        return max(float(measure(logits)) for logits in outputs)
 
-    wide = torch.cat([z.flatten() for z in (*outputs, *loud)])
+    wide = torch.cat([logits.flatten() for logits in (*outputs, *loud)])
     # sums over the batch axis mean something for tables of at least 2 x 2
     columns = [z for z in outputs if z.ndim == 2 and z.shape[1] > 1 and len(z) > 1]
     return Outputs(
         low=float(wide.min()), high=float(wide.max()), zeros=float(
             (wide == 0).float().mean()), constant=bool((wide == wide[0]).all()),
         row_sum_gap=worst(lambda z: gap(z.sum(1))) if outputs[0].ndim > 1 else float("inf"),
-        row_exp_gap=worst(lambda z: gap(z.clamp(max=50).exp().sum(1)))
+        row_exp_gap=worst(lambda logits: gap(logits.clamp(max=50).exp().sum(1)))
         if outputs[0].ndim > 1 else float("inf"), column_exp_gap=max(
-            (min(gap(z.clamp(max=50).exp().sum(0)), gap(z.sum(0))) for z in columns),
+            (min(gap(logits.clamp(max=50).exp().sum(0)), gap(logits.sum(0))) for logits in columns),
             default=float("inf")))
 
 
@@ -80,11 +82,11 @@ def loss_reduction(target: Subject) -> LossOnRandomOutputs:
     over a wrong axis.
     """
     output, y = output_of(target, x=target.few[0]), target.few[1]
-    z = target.logits(output)
-    if not z.is_floating_point() or z.ndim == 0 or len(z) != len(y) or len(y) < 2:
+    logits = target.logits(output)
+    if not logits.is_floating_point() or logits.ndim == 0 or len(logits) != len(y) or len(y) < 2:
         raise CannotTellError("needs outputs that begin with the batch axis, and two samples")
     # random outputs of the kind that the loss takes
-    probe = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
+    probe = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0)).to(logits)
     probe = probe.log_softmax(1) if loss_facts(target).kind == "nll" else probe
     probe = probe.sigmoid() if loss_facts(target).kind == "bce" else probe
 
@@ -117,13 +119,13 @@ def _cut(target: Subject, output: Any, logits: torch.Tensor) -> Any:
     return tuple(fit(value) for value in output) if isinstance(output, (tuple, list)) else output
 
 
-def _squeezed(target: Subject, output: Any, z: torch.Tensor, y: torch.Tensor) -> float | None:
+def _squeezed(target: Subject, output: Any, logits: torch.Tensor, y: torch.Tensor) -> float | None:
     """The loss when (N, 1) and (N,) are brought to the same shape; None where they have it
     already.
     """
-    if z.ndim == y.ndim or z.numel() != y.numel() or not y.is_floating_point():
+    if logits.ndim == y.ndim or logits.numel() != y.numel() or not y.is_floating_point():
         return None
     try:
-        return float(target.loss_fn(replaced(target, output, z), y.reshape(z.shape)))
+        return float(target.loss_fn(replaced(target, output, logits), y.reshape(logits.shape)))
     except Exception:
         return None

@@ -13,7 +13,7 @@ from torch import nn
 
 def copied(model: nn.Module, factory: Callable[[], nn.Module] | None = None) -> nn.Module | None:
     """A deep copy of `model` with its gradients and mode; None when none can be made."""
-    made = together(model)
+    made = copy_together(model)
     if made is not None:
         return made[0]  # type: ignore[no-any-return]
     if factory is None:
@@ -29,7 +29,7 @@ def copied(model: nn.Module, factory: Callable[[], nn.Module] | None = None) -> 
     return fresh
 
 
-def together(*things: Any) -> tuple[Any, ...] | None:
+def copy_together(*things: Any) -> tuple[Any, ...] | None:
     """Deep copies that share what the originals share (an optimiser's copy holds the model
     copy's parameters).
     """
@@ -56,11 +56,12 @@ def _detach_results(values: list[Any], memo: dict[int, Any]) -> None:
                 [one for one in value if isinstance(one, (torch.Tensor, list, tuple, dict))], memo)
         elif isinstance(value, dict):
             _detach_results(
-                [one for one in value.values() if isinstance(one, (torch.Tensor, list, tuple))], memo)
+                [one for one in value.values() if isinstance(one, (torch.Tensor, list, tuple))],
+                memo)
 
 
 @contextlib.contextmanager
-def kept(model: nn.Module) -> Iterator[None]:
+def restored_afterwards(model: nn.Module) -> Iterator[None]:
     """Parameters, buffers, gradients, modes and hooks of `model` come back as they were, bit for
     bit.
     """

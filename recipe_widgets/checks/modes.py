@@ -11,7 +11,7 @@ from torch.nn.modules import batchnorm, dropout
 from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
-from recipe_widgets.checks.check_subject import Batch, Subject, generators_kept
+from recipe_widgets.checks.check_subject import Batch, Subject, restored_generators
 from recipe_widgets.checks.training_copy import (
     TrainingCopy,
     model_copy,
@@ -67,7 +67,7 @@ def _play(made: TrainingCopy, what: Callable[..., Any] | None, batches: Any) -> 
     if what is None:
         return False
     try:
-        with seeded(), generators_kept(batches):
+        with seeded(), restored_generators(batches):
             what(made.model, batches) if what is made.evaluate else what(
                 made.model, made.optimizer, batches)
     except (TypeError, AttributeError, ValueError, IndexError):
@@ -121,7 +121,8 @@ def _evaluation(target: Subject) -> dict[str, object]:
     stays = _in_eval(made, target, [module for _, module in parts])
     alone = training_copy(target)
     return {**facts, "stays_eval": stays and not _in_eval(alone, target, [
-        module for module in to_train(alone.model).modules() if isinstance(module, (_DROPOUTS, _BATCHNORM))])}
+        module for module in to_train(alone.model).modules()
+        if isinstance(module, (_DROPOUTS, _BATCHNORM))])}
 
 
 def _in_eval(made: TrainingCopy, target: Subject, parts: list[nn.Module]) -> bool:

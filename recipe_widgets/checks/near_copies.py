@@ -107,11 +107,12 @@ def _spectra(pictures: Tensor) -> Tensor:
     window = torch.hann_window(side + 2)[1:-1].sqrt()  # fades out what a shift moves off the edge
     found = []
     for part in pictures.split(4096):
-        z = F.adaptive_avg_pool2d(part.float(), side)
-        z = (z - z.mean((2, 3), keepdim=True)) * window[:, None] * window
-        size = torch.fft.rfft2(z).abs()[..., :6]  # a shift changes phases, not sizes
-        up, down = size[:, :, 1:6], size[:, :, -5:].flip(2)  # a mirror exchanges these two
-        found.append(torch.cat([size[:, :, :1], up + down, (up - down).abs()], 2).flatten(1))
+        images = F.adaptive_avg_pool2d(part.float(), side)
+        images = (images - images.mean((2, 3), keepdim=True)) * window[:, None] * window
+        size = torch.fft.rfft2(images).abs()[..., :6]  # a shift changes phases, not sizes
+        rising, down = size[:, :, 1:6], size[:, :, -5:].flip(2)  # a mirror exchanges these two
+        parts = [size[:, :, :1], rising + down, (rising - down).abs()]
+        found.append(torch.cat(parts, 2).flatten(1))
     spectra = F.normalize(torch.cat(found), dim=1)
     return spectra - spectra.mean(0)
 
@@ -138,7 +139,8 @@ def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
             cosine = torch.maximum(cosine, way[start:start + _BLOCK] @ base)
         cosine.diagonal(start).fill_(-2)  # an image is no neighbour of itself
         found.append(cosine.float().topk(k, 1))
-    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+    cosines = torch.cat([block.values for block in found])
+    return cosines, torch.cat([block.indices for block in found])
 
 
 def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
@@ -188,8 +190,9 @@ def _shifts(a: Tensor, b: Tensor, most: int) -> Tensor:
     shift).
     """
     size = [side + most for side in a.shape[2:]]  # padded, so that no shift wraps around
-    fa, fb = (torch.fft.rfft2(_gradients(z.mean(1, keepdim=True)), s=size) for z in (a, b))
-    full: Tensor = torch.fft.irfft2((fa.conj() * fb).sum(1), s=size)
+    grey = [_gradients(images.mean(1, keepdim=True)) for images in (a, b)]
+    spectrum_a, spectrum_b = (torch.fft.rfft2(gradients, s=size) for gradients in grey)
+    full: Tensor = torch.fft.irfft2((spectrum_a.conj() * spectrum_b).sum(1), s=size)
     places = torch.arange(-most, most + 1)
     return full[:, places % size[0]][:, :, places % size[1]].flatten(1)
 
@@ -209,6 +212,7 @@ def _correlation(a: Tensor, b: Tensor, inside: Tensor) -> Tensor:
     """Pearson correlation (n,) over the pixels inside, the mean of each channel taken off."""
     weight = inside[:, None].float()
     count = weight.sum((2, 3), keepdim=True).clamp(min=1)  # pixels that both images have
-    a, b = ((z - (z * weight).sum((2, 3), keepdim=True) / count) * weight for z in (a, b))
+    means = [(images * weight).sum((2, 3), keepdim=True) / count for images in (a, b)]
+    a, b = (a - means[0]) * weight, (b - means[1]) * weight
     power = (a * a).sum((1, 2, 3)) * (b * b).sum((1, 2, 3))
     return torch.where(power > 1e-12, (a * b).sum((1, 2, 3)) / power.clamp(min=1e-12).sqrt(), 0.0)

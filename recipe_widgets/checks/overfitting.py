@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
-from recipe_widgets.checks.check_subject import Batch, Subject, generators_kept, pairs
+from recipe_widgets.checks.check_subject import Batch, Subject, pairs, restored_generators
 from recipe_widgets.checks.loss_probing import loss_facts, output_of, replaced
 from recipe_widgets.checks.training_copy import (
     adam,
@@ -171,22 +171,22 @@ def generalisation_onset(target: Subject, *, steps: Annotated[int, whole(1, 10**
     if not held:
         raise CannotTellError("needs validation batches")
     total = sum(len(y) for _, y in target.batches)
-    counts = sorted({n for n in (8, 32, 128, total) if n <= total})
+    counts = sorted({count for count in (8, 32, 128, total) if count <= total})
     losses = []
     base = _held_loss(target, model_copy(target), held)
     for count in counts:
         made = training_copy(target)
         x, y = _few(target, count)
         batches = list(zip(x.split(len(target.y)), y.split(len(target.y)), strict=True))
-        train_plainly(target, to_train(made.model), made.optimizer or adam(made.model), batches, steps,
-                seconds)
+        optimizer = made.optimizer or adam(made.model)
+        train_plainly(target, to_train(made.model), optimizer, batches, steps, seconds)
         losses.append(_held_loss(target, made.model, held))
     return LossBySamples(counts, losses, base)
 
 
 def _held(target: Subject) -> list[Batch]:
     """The first validation batches, on the model's device."""
-    with generators_kept(target.validation):
+    with restored_generators(target.validation):
         found = itertools.islice(pairs(target.validation, "validation"), 2)
         return [(x.to(target.x.device), y.to(target.x.device))
                 for x, y in found

@@ -208,7 +208,8 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
     # in epochs: a prediction costs a third of a training step
     predicting = (1 + plan.mirrored) / 3 / (count - 1)
     plan = replace(plan,
-                   seconds=plan.seconds * workers / count * plan.epochs / (plan.epochs + predicting))
+                   seconds=plan.seconds * workers / count * plan.epochs /
+                   (plan.epochs + predicting))
     out = torch.zeros(len(x), classes)
     with rng_guard():
         torch.manual_seed(plan.seed)

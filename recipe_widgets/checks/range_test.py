@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
-from recipe_widgets.checks.check_subject import Subject, endless, generators_kept, subject
+from recipe_widgets.checks.check_subject import Subject, endless, restored_generators, subject
 from recipe_widgets.checks.training_copy import (
     adam,
     to_train,
@@ -106,7 +106,7 @@ def _gather(target: Subject, *, low: float, high: float, steps: int) -> RangeTes
     shares = [float(group["lr"]) / first or 1.0 for group in optimizer.param_groups]
     rates = np.geomspace(low, high, steps)  # by the same factor each step
     losses: list[float] = []
-    with generators_kept(target.source):
+    with restored_generators(target.source):
         for rate, (x, y) in zip(rates, endless(target), strict=False):
             for group, share in zip(optimizer.param_groups, shares, strict=True):
                 group["lr"] = float(rate) * share

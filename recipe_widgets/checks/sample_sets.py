@@ -15,12 +15,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from recipe_widgets.checks.check_decorator import CannotTellError
-from recipe_widgets.checks.check_subject import generators_kept
+from recipe_widgets.checks.check_subject import restored_generators
 from recipe_widgets.core import RecipeError, rng_guard
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.arrays import as_array
 
-_FORMS = "Data, a split, (x, y), {name: (x, y)}, (train, validation), a DataLoader or a list of batches"
+_FORMS = ("Data, a split, (x, y), {name: (x, y)}, (train, validation), a DataLoader or a list of "
+          "batches")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +95,9 @@ def sets_of(data: Any, labels: Any = None, *, why: str = "a check of the samples
     """
     named = [("data", (data, labels))] if labels is not None else _named(data, why)
     with rng_guard():
-        parts = tuple(part for name, value in named
-                      if (part := _sample_set_of(name, value, len(named) > 1, most, seconds)) is not None)
+        several = len(named) > 1
+        found = [_sample_set_of(name, value, several, most, seconds) for name, value in named]
+        parts = tuple(part for part in found if part is not None)
     if not parts or not any(part.size for part in parts):
         raise RecipeError(
             "Samples", found="none", expected="at least one sample",
@@ -141,7 +143,8 @@ def _sample_set_of(name: str, value: Any, several: bool, most: int | None,
     return _collected(name, loader, several, most, seconds)
 
 
-def sample_set(name: str, x: Any, y: Any, batches: tuple[int, ...] = (), complete: bool = True) -> SampleSet:
+def sample_set(name: str, x: Any, y: Any, batches: tuple[int, ...] = (),
+               complete: bool = True) -> SampleSet:
     """A part of arrays, checked. y may be None."""
     array = as_array(x, f"Samples of {name}, x")
     labels, names = (None, ()) if y is None else _labels(y, name)
@@ -167,7 +170,8 @@ def _labels(y: Any, name: str) -> tuple[torch.Tensor, tuple[str, ...]]:
 def _tensor(array: Any) -> torch.Tensor:
     if array.dtype.kind == "u" and array.dtype != np.uint8:  # torch knows no larger unsigned type
         array = array.astype(np.int64)
-    if not array.dtype.isnative or not array.flags.writeable or any(s < 0 for s in array.strides):
+    backwards = any(stride < 0 for stride in array.strides)
+    if not array.dtype.isnative or not array.flags.writeable or backwards:
         array = np.array(array, dtype=array.dtype.newbyteorder("="))
     if array.dtype == np.longdouble:  # 80 bits, which torch lacks
         array = array.astype(np.float64)
@@ -191,27 +195,27 @@ def _as_images(x: Any) -> tuple[Any, bool]:
 def _collected(name: str, batches: Any, several: bool, most: int | None,
                seconds: float | None) -> SampleSet | None:
     """The samples of an iterable of batches, in its order."""
-    xs: list[torch.Tensor] = []
-    ys: list[torch.Tensor | None] = []
+    inputs: list[torch.Tensor] = []
+    targets: list[torch.Tensor | None] = []
     end = None if seconds is None else time.monotonic() + seconds
     complete, count = True, 0
-    with generators_kept(batches), contextlib.closing(_checked(name, batches)) as pairs:
+    with restored_generators(batches), contextlib.closing(_checked(name, batches)) as pairs:
         for x, y in pairs:
-            xs.append(x)
-            ys.append(y)
+            inputs.append(x)
+            targets.append(y)
             count += len(x)
             if (most is not None and count >= most) or (end is not None and time.monotonic() > end):
                 complete = False
                 break
-    if not xs:
+    if not inputs:
         if several:
             return None
         raise RecipeError(
             "Samples", found="no batches", expected="at least one pair (x, y)",
             mend="An iterator that was used up gives nothing: hand in a list or a DataLoader.")
     # where each batch begins in the joined samples
-    starts = tuple(int(s) for s in np.cumsum([0, *map(len, xs[:-1])]))
-    joined, labels = _joined(xs), _joined(ys)
+    starts = tuple(int(size) for size in np.cumsum([0, *map(len, inputs[:-1])]))
+    joined, labels = _joined(inputs), _joined(targets)
     if joined is None:
         raise RecipeError(f"Samples of {name}, x", found="batches of different shapes",
                           expected="samples of one shape", mend="Pad or crop them to one size.")

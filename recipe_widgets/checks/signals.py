@@ -32,7 +32,7 @@ from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.rules.update_ratio import WeightUpdates
 
 # Distance from the middle, 0 to 1, of what a squashing function gives.
-_SQUASH = {"tanh": lambda a: a.abs(), "sigmoid": lambda a: (2 * a - 1).abs()}
+_SQUASH = {"tanh": lambda values: values.abs(), "sigmoid": lambda values: (2 * values - 1).abs()}
 
 
 class Activations(TorchDispatchMode):
@@ -59,10 +59,10 @@ class Activations(TorchDispatchMode):
         return out
 
 
-def _by_unit(a: torch.Tensor) -> torch.Tensor:
+def _by_unit(values: torch.Tensor) -> torch.Tensor:
     """(values, units): channels of (N, C, ...) with 2, 4 or 5 axes, the last axis of (N, T, C)."""
-    a = a if a.ndim in (2, 3) else a.movedim(1, -1)
-    return a.reshape(-1, a.shape[-1])
+    values = values if values.ndim in (2, 3) else values.movedim(1, -1)
+    return values.reshape(-1, values.shape[-1])
 
 
 def _watched(target: Subject, see: Callable[[str, torch.Tensor], None], steps: int) -> int:
@@ -90,8 +90,8 @@ def dead_units(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3) ->
     """
     largest: dict[str, torch.Tensor] = {}
 
-    def see(name: str, a: torch.Tensor) -> None:
-        top = _by_unit(a).abs().amax(0)  # (units,) largest output of each
+    def see(name: str, values: torch.Tensor) -> None:
+        top = _by_unit(values).abs().amax(0)  # (units,) largest output of each
         if name.startswith(("relu", "tanh")) and largest.setdefault(name, top).shape == top.shape:
             largest[name] = torch.maximum(largest[name], top)
 
@@ -110,10 +110,10 @@ def saturation(target: Subject, *, steps: Annotated[int, whole(0, 1000)] = 3,
     high: dict[str, list[torch.Tensor]] = {}
     ends = target.logits(_output(target)).shape
 
-    def see(name: str, a: torch.Tensor) -> None:
+    def see(name: str, values: torch.Tensor) -> None:
         squash = _SQUASH.get(name.split()[0])
-        if squash is not None and a.shape[1:] != ends[1:]:  # not the outputs of the network
-            high.setdefault(name, []).append((squash(_by_unit(a)) > level).float().mean(0))
+        if squash is not None and values.shape[1:] != ends[1:]:  # not the outputs of the network
+            high.setdefault(name, []).append((squash(_by_unit(values)) > level).float().mean(0))
 
     _watched(target, see, steps)
     shares = {
@@ -200,8 +200,8 @@ def filters_smooth(target: Subject, *, trained: bool = False) -> FirstFilters:
     w = first.weight.detach().double()
     w = w - w.mean((2, 3), keepdim=True)  # (K, C, H, W) without the mean of each filter
     pairs = [(w[..., :-1], w[..., 1:]), (w[..., :-1, :], w[..., 1:, :])]
-    correlation = sum(float((a * b).mean())
-                      for a, b in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
+    correlation = sum(float((values * right).mean())
+                      for values, right in pairs) / 2 / max(1e-12, float(w.pow(2).mean()))
     cells = int(np.prod(first.kernel_size))
     # Noise, once its mean is taken away, has a correlation of -1 / (cells - 1).
     return FirstFilters(correlation + 1 / (cells - 1), w.cpu().numpy(), trained)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
-from recipe_widgets.checks.check_subject import Subject, endless, generators_kept, rereadable
+from recipe_widgets.checks.check_subject import Subject, endless, rereadable, restored_generators
 from recipe_widgets.checks.training_copy import (
     TrainingCopy,
     adam,
@@ -44,7 +44,7 @@ def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
         to_train(made.model))
     to_train(made.model)
     parts: list[tuple[float, ...]] = []
-    with generators_kept(target.source):
+    with restored_generators(target.source):
         batches = endless(target, batch_size)
         began = clock()
         for _ in range(steps + 1):

@@ -15,7 +15,7 @@ from torch import nn
 
 from recipe_widgets.checks.check_decorator import CannotTellError
 from recipe_widgets.checks.check_subject import Subject
-from recipe_widgets.checks.model_copies import copied, together
+from recipe_widgets.checks.model_copies import copied, copy_together
 from recipe_widgets.core import rng_guard
 
 
@@ -40,14 +40,14 @@ def training_copy(target: Subject, *, fresh: int | None = None) -> TrainingCopy:
     pieces = (target.train_step, target.train_epoch, target.evaluate)
     given = target.optimizer if isinstance(target.optimizer, torch.optim.Optimizer) else None
     alone = (target.model, given)  # where the reader's functions cannot be copied
-    made = (together(*alone, *pieces) or together(*alone)) if fresh is None else None
+    made = (copy_together(*alone, *pieces) or copy_together(*alone)) if fresh is None else None
     if made is not None:
         model, optimizer, *copies = made
     else:
         model = fresh_model(target, fresh) if fresh is not None else copied(
             target.model, target.factory) or target.model
         optimizer, copies = None, []
-    copies = copies or list(together(*pieces) or pieces)
+    copies = copies or list(copy_together(*pieces) or pieces)
     if target.optimizer is not None and given is None:
         optimizer = target.optimizer(model)
     return TrainingCopy(model, optimizer, *copies)
@@ -72,7 +72,7 @@ def duplicate(model: nn.Module) -> nn.Module:
     Raises:
         CannotTellError: the reader's model refuses to be copied.
     """
-    made = together(model)
+    made = copy_together(model)
     if made is None:
         raise CannotTellError("needs a model that can be copied: copy.deepcopy(model) fails")
     return made[0]  # type: ignore[no-any-return]
@@ -141,8 +141,8 @@ def train_plainly(target: Subject, model: nn.Module, optimizer: Any, batches: An
     return losses
 
 
-def train_as_given(target: Subject, made: TrainingCopy, batches: Any, steps: int, seconds: float = 4.0,
-         after: Callable[[], None] = lambda: None) -> int:
+def train_as_given(target: Subject, made: TrainingCopy, batches: Any, steps: int,
+                   seconds: float = 4.0, after: Callable[[], None] = lambda: None) -> int:
     """Trains with the reader's own step, epoch or optimiser, whichever there is; gives the number
     of steps.
 
