@@ -224,8 +224,9 @@ def input_range(source: DataSubject) -> InputStatistics:
         return InputStatistics(nothing, nothing, nothing, nothing, broken=broken.tolist())
     if not part.x.is_floating_point() and not part.of_images:
         raise CannotTellError("the inputs are whole numbers, such as words or class numbers")
-    return InputStatistics(**channel_statistics(part.x), whole=not part.x.is_floating_point(),
-                           image=part.of_images)
+    columns = channel_statistics(part.x)
+    return InputStatistics(columns["mean"], columns["std"], columns["low"], columns["high"],
+                           whole=not part.x.is_floating_point(), image=part.of_images)
 
 
 def channel_statistics(x: torch.Tensor) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,9 +39,9 @@ def mode_toggles(target: Subject) -> ModesSeen:
     random = _random_eval(target)
     chosen = any(map(_drops_in_eval, dropouts))
     evaluated = target.evaluate is not None and target.validation is not None
-    return ModesSeen(strong=max(rates, default=0.0), random_eval=random and not chosen,
-                     chosen_random=random and chosen, frozen_statistics=_frozen_statistics(target),
-                     **(_evaluation(target) if evaluated else {}))
+    seen = ModesSeen(strong=max(rates, default=0.0), random_eval=random and not chosen,
+                     chosen_random=random and chosen, frozen_statistics=_frozen_statistics(target))
+    return dataclasses.replace(seen, **(_evaluation(target) if evaluated else {}))
 
 
 def _random_eval(target: Subject) -> bool:
@@ -85,7 +86,7 @@ def short_loader(batches: Sequence[Batch], most: int = 3) -> Any:
     return DataLoader(TensorDataset(x, y), len(batches[0][1]))
 
 
-def _evaluation(target: Subject) -> dict[str, object]:
+def _evaluation(target: Subject) -> dict[str, bool]:
     """What the reader's evaluation does to a model that is in training mode."""
     made, seen = training_copy(target), set[int]()
     if made.evaluate is None:

@@ -18,7 +18,7 @@ When it stays silent
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +64,7 @@ def fit_diagnosis(rule: Rule[TrainAndValidation], run: TrainAndValidation) -> Ch
     """`details["verdict"]`: "overfitting", "underfitting", "still improving", "good" or "unknown"."""
     steps, train = _until_no_number(run.train_steps, run.train_loss)
     looks, validation = _until_no_number(run.val_steps, run.val_loss)
-    details = {
+    details: dict[str, Any] = {
         "verdict": "unknown", "train_steps": steps, "train_loss": train, "val_steps": looks,
         "val_loss": validation, "best_step": None
     }
