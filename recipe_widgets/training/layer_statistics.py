@@ -24,8 +24,9 @@ from recipe_widgets.training.validation import eval_mode
 RECTIFIED = (nn.ReLU, nn.ReLU6)  # zero for a unit that is off
 # beyond these the slope is next to nothing
 BOUNDED = {nn.Sigmoid: (0.03, 0.97), nn.Tanh: (-0.97, 0.97)}
-ACTIVE = (*RECTIFIED, *BOUNDED, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.PReLU, nn.Softplus,
-          nn.Hardswish)
+ACTIVE: tuple[type[nn.Module], ...] = (
+    *RECTIFIED, *BOUNDED, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.PReLU, nn.Softplus,
+    nn.Hardswish)
 PARTS = ("data", "forward", "backward", "update")  # of a step
 
 
