@@ -213,8 +213,13 @@ def _notes(run: Run) -> Iterator[str]:
 
 def _settings(run: Run, history: list[Settings]) -> Part:
     """The knobs that the script reads, as arguments of a call."""
-    names = ["lr", "momentum", "weight_decay", "dropout", "batch_size", "max_steps", "schedule",
-             "warmup", "clip_norm", "loss", "label_smoothing"]
+    names = ["lr", "momentum", "weight_decay", "dropout", "batch_size", "label_smoothing"]
+    if any(varies(one) for one in history):
+        names += ["max_steps", "schedule", "warmup"]
+    if any(one.clip_norm for one in history):
+        names += ["clip_norm"]
+    if len({one.loss for one in history}) > 1:
+        names += ["loss"]
     if any(one.augment != "none" for one in history):
         names += ["augment", "augment_strength"]
     if any(SCHEDULES[one.schedule].needs_validation for one in history):
@@ -262,9 +267,8 @@ def _init_lines(s: Settings) -> Iterator[str]:
     if row is None:
         # PyTorch's own bound, from a generator of our own: one row of the weight holds n_in numbers
         yield "    bound = 1 / math.sqrt(layer.weight[0].numel())"
-        yield "    for p in (layer.weight, layer.bias):"
-        yield "        if p is not None:"
-        yield "            p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
+        yield "    for p in layer.parameters():"
+        yield "        p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=draw))"
         if s.model in ("rnn", "gru"):
             yield "if isinstance(layer, nn.RNNBase):"
             yield "    bound = 1 / math.sqrt(layer.hidden_size)"

@@ -80,13 +80,12 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     random numbers.
     """
     seen: list[LayerStatistics] = []
-    layers = list(model.named_modules())
+    layers: list[tuple[str, nn.Module]] = list(model.named_modules())
     # a model without activations, such as a linear one, shows its weighted layers instead
-    parts: list[tuple[str, nn.Module]] = [
-        (name, layer) for name, layer in layers if isinstance(layer, ACTIVE)]
+    parts = [(name, layer) for name, layer in layers if isinstance(layer, ACTIVE)]
     if not parts:
-        parts = [(name, layer) for name, layer in layers
-                 if isinstance(layer, (nn.Linear, nn.Conv2d))]
+        weighted = (nn.Linear, nn.Conv2d)
+        parts = [(name, layer) for name, layer in layers if isinstance(layer, weighted)]
 
     def watch(name: str) -> Any:
         return lambda layer, _, out: seen.append(_layer(name, layer, out))

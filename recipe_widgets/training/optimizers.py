@@ -60,9 +60,7 @@ def plain_group(settings: Settings) -> dict[str, Any]:
 
 
 def momentum_group(settings: Settings) -> dict[str, Any]:
-    return {
-        "lr": settings.lr, "momentum": settings.momentum, "weight_decay": settings.weight_decay
-    }
+    return {"lr": settings.lr, "momentum": settings.momentum, "weight_decay": settings.weight_decay}
 
 
 def nesterov_group(settings: Settings) -> dict[str, Any]:
@@ -75,10 +73,8 @@ def nesterov_group(settings: Settings) -> dict[str, Any]:
 
 def adam_group(settings: Settings) -> dict[str, Any]:
     # 0.999: the second beta of Kingma & Ba 2015
-    return {
-        "lr": settings.lr, "betas": (settings.momentum, 0.999),
-        "weight_decay": settings.weight_decay
-    }
+    betas = (settings.momentum, 0.999)
+    return {"lr": settings.lr, "betas": betas, "weight_decay": settings.weight_decay}
 
 
 def normalized_group(settings: Settings) -> dict[str, Any]:
