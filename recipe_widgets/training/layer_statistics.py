@@ -82,7 +82,8 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
     seen: list[LayerStatistics] = []
     layers: list[tuple[str, nn.Module]] = list(model.named_modules())
     # a model without activations, such as a linear one, shows its weighted layers instead
-    parts = [(name, layer) for name, layer in layers if isinstance(layer, ACTIVE)]
+    parts: list[tuple[str, Any]] = [
+        (name, layer) for name, layer in layers if isinstance(layer, ACTIVE)]
     if not parts:
         weighted = (nn.Linear, nn.Conv2d)
         parts = [(name, layer) for name, layer in layers if isinstance(layer, weighted)]
