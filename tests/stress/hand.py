@@ -18,8 +18,9 @@ from ipywidgets.widgets.widget import CallbackDispatcher
 from torch import nn
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
-from recipe_widgets.live import Session
 from recipe_widgets.live.inspector import TABS
+from recipe_widgets.live.session_trainer import SessionTrainer
+from recipe_widgets.panels.panel_base import widgets_in
 from tests.live.test_session import until
 
 SMALL = Settings(width=16, max_steps=60, batch_size=32)
@@ -44,15 +45,15 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         for callback in self.callbacks:
             callback(*args, **more)
 
-    def tell(session: Session, text: str) -> None:
-        session.__dict__["problem"] = text
+    def tell(trainer: SessionTrainer, text: str) -> None:
+        trainer.__dict__["problem"] = text
         if UNEXPECTED.search(text):
             faults.append(text)
 
     with monkeypatch.context() as patch:
         patch.setattr(CallbackDispatcher, "__call__", call)
-        patch.setattr(Session, "problem", property(lambda session: session.__dict__["problem"],
-                                                   tell), raising=False)
+        patch.setattr(SessionTrainer, "problem",
+                      property(lambda trainer: trainer.__dict__["problem"], tell), raising=False)
         patch.setattr(threading, "excepthook",
                       lambda args: faults.append(f"{args.thread.name}: {args.exc_value!r}"))
         yield faults
@@ -102,7 +103,7 @@ class Hand:
 
     def _from_page(self, panel: LivePanel) -> None:
         names = {id(widget): name for name, widget in panel._controls.sliders.items()}
-        shown = [widget for widget in panel._parts() if isinstance(widget, _TOUCHED)]
+        shown = [widget for widget in widgets_in(panel.widget) if isinstance(widget, _TOUCHED)]
         widget = self.draw.choice(shown)
         if isinstance(widget, widgets.Button):
             widget._handle_custom_msg({"event": "click"}, [])

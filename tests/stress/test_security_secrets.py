@@ -151,7 +151,7 @@ def test_the_board_of_a_lost_database_lives_and_hides_the_password(lost: tuple) 
         gone.gone = True
         search.start()
         search.wait(60)
-        board = search.board()
+        board = search.frame()
         assert (board.phase, "was lost" in board.words) == ("ended", True)
         assert not seen(board.words + board.chart)
         gone.gone = False
