@@ -25,9 +25,10 @@ def as_html(picture: Picture) -> str:
     return f'<img src="data:image/png;base64,{png}" alt="{alt}" style="{style}">'
 
 
-def status_html(text: str, css_class: str = "", tag: str = "div") -> str:
+def status_html(text: str, css_class: str = "") -> str:
     """Text that screen readers read out when it changes."""
-    return f'<{tag} class="{css_class}" role="status">{html.escape(text)}</{tag}>'
+    shown = f'class="{css_class}" ' if css_class else ""
+    return f'<div {shown}role="status">{html.escape(text)}</div>'
 
 
 class PanelWorker(Protocol):

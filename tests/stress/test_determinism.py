@@ -19,7 +19,7 @@ from recipe_widgets import load
 from recipe_widgets.lessons.nb01_know_your_data.input_detail_and_range import spacing
 from recipe_widgets.lessons.nb02_skeleton_and_baselines import parameters
 from recipe_widgets.lessons.nb05_overfit import sizes
-from recipe_widgets.lessons.nb07_regularise_with_data.input_sizes_and_noise import class_weights
+from recipe_widgets.lessons.nb07_regularise_with_data.rare_classes import class_weights
 from tests.stress.tally import FULL, Tally, times
 
 ROOT = Path(__file__).parents[2]
