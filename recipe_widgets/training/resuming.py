@@ -18,6 +18,10 @@ from recipe_widgets.training.training_state import (
     state_of,
 )
 
+# what `save` writes, and what another version or another hand may have left out
+PARTS_OF_A_STATE = ("settings", "done", "threads", "parts", "generators", "global", "history",
+                    "data", "ranks")
+
 
 class Checkpointing:
     """Ties one training and its run to a folder of checkpoints."""
@@ -59,6 +63,10 @@ class Checkpointing:
             self._take_up(state)
 
     def _take_up(self, state: dict[str, Any]) -> None:
+        if lacking := [name for name in PARTS_OF_A_STATE if name not in state]:
+            raise RecipeError("Checkpoint", found=f"a state without {', '.join(lacking)}",
+                              expected="what a run of this package wrote",
+                              mend="Begin a new run in another folder.")
         if state["data"] != self._data:
             raise RecipeError(
                 "Resuming a run",

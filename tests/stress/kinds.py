@@ -175,7 +175,7 @@ def read_script(folder: Path) -> int:
         assert len(stored["x_train"]) == 40
     found = re.search(r"^STEPS = (\d+)$", file.read_text(encoding="utf-8"), re.M)
     assert found is not None
-    assert file.read_text(encoding="utf-8").endswith("')\n")
+    assert file.read_text(encoding="utf-8").endswith('")\n')
     return int(found[1])
 
 
