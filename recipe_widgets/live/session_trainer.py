@@ -86,8 +86,9 @@ class SessionTrainer:
             self._release("the panel was closed")
 
     def _say_what_failed(self, error: Exception) -> None:
-        known = error if isinstance(error, RecipeError) else explain_torch_error(error,
-                                                                      self._commands.settings)
+        known = explain_torch_error(error, self._commands.settings)
+        if known is None and isinstance(error, RecipeError):
+            known = error
         text = str(known) if known is not None else f"{type(error).__name__}: {error}"
         self._commands.visiting = None
         if self.time_travel.goal is not None:  # the run itself is well

@@ -29,6 +29,8 @@ def explain_torch_error(error: BaseException,
     """The `RecipeError` for an error that a reader can mend: too little memory, BatchNorm on one
     value; else None.
     """
+    if isinstance(error, RecipeError):  # around an error in the reader's model, say
+        return None if error.__cause__ is None else explain_torch_error(error.__cause__, settings)
     # torch's texts go on for pages: the first line says it
     said = (str(error).strip().splitlines() or [""])[0][:200] or type(error).__name__
     if out_of_memory(error):
@@ -55,11 +57,11 @@ def torch_errors_explained(settings: Settings | None = None) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError, ValueError) as error:
-        # an error in the reader's model is wrapped by now
-        cause = error.__cause__ if isinstance(error, RecipeError) else error
-        told = explain_torch_error(cause, settings) if cause is not None else None
+        told = explain_torch_error(error, settings)
         if told is None:
             raise
-        # else the error keeps every tensor of that step alive
-        traceback.clear_frames(error.__traceback__)
+        # else the error, or the one it wraps, keeps every tensor of that step alive
+        for one in (error, error.__cause__):
+            if one is not None:
+                traceback.clear_frames(one.__traceback__)
         raise told from None
