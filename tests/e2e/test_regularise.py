@@ -21,7 +21,7 @@ def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
     page = opened("07_regularise_with_data.ipynb")
     run_cells(page, "mnist, cifar = load(")
     cell = run_cell(page, "choose = AugmentationGallery(")
-    image = cell.locator("img.widget-image")
+    image = cell.locator(".jp-OutputArea img")
     before = image.get_attribute("src")
     handle = slider(page, "strength")
     handle.scroll_into_view_if_needed()
