@@ -13,6 +13,7 @@ from recipe_widgets.core.findings import Finding as Finding
 from recipe_widgets.core.report import Report as Report
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.rules.rulebook import known_rules
+from recipe_widgets.watch.evidence.observer import all_observers
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.instrument.call_patches import CallPatches
 from recipe_widgets.watch.judging import Judging
@@ -32,8 +33,8 @@ class WatchSession:
                  own_process: bool = False, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> None:
         self.select, self.ignore = known_rules(select), known_rules(ignore)
         self.report = Report(command="watch", script=script)
-        self.recorder = Recorder(steps)
-        self.patches, self.own_process = CallPatches(self.recorder), own_process
+        self.recorder = Recorder(steps, all_observers())
+        self.patches, self.own_process = CallPatches(self.recorder.router), own_process
         self._began = time.perf_counter()
 
     def begin(self) -> Report:
@@ -47,14 +48,14 @@ class WatchSession:
         report.seconds = time.perf_counter() - self._began
         problems = []
         try:
-            guard(recorder.close)
+            guard(recorder.router.script_ended)
             guard.active = False  # from here on: our own probes call torch, too
             recorder.monitor.close()
             self.patches.remove()
             judging = Judging(recorder, finished, self.own_process)
             report.findings = judging.run(self.select, self.ignore)
             report.sort()
-            problems = judging.problems
+            problems = [*(f"{name}: {why}" for name, why in guard.failed.items()), *judging.problems]
         except Exception as error:
             problems.append(f"{type(error).__name__}: {error}")
         report.steps = recorder.progress.step

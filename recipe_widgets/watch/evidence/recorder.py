@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -29,12 +29,17 @@ from recipe_widgets.watch.evidence.optimizer_record import (
 )
 from recipe_widgets.watch.evidence.sample_records import SampleRecords
 from recipe_widgets.watch.instrument.autograd_graph import walk_graph
+from recipe_widgets.watch.instrument.event_router import EventRouter
 from recipe_widgets.watch.instrument.events import EventHandler
 from recipe_widgets.watch.instrument.guard import Guard
 from recipe_widgets.watch.instrument.heap import trim_heap
 from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
-from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
+from recipe_widgets.watch.instrument.torch_call_monitor import (
+    CallHandler,
+    TorchCall,
+    TorchCallMonitor,
+)
 
 _TRIM_HEAP_EVERY = 10  # steps that are looked at closely
 
@@ -46,10 +51,13 @@ class Recorder(EventHandler):
         optimizers, schedulers, grad_scaler: of the steps. models, layers: of modules.
         pending: forward passes that no backward has reached. losses, samples, evaluations, loaders,
         random_numbers, checkpoints, notable_calls: as their names say.
+        observers: what follows one thing by itself, by its class.
     """
 
-    def __init__(self, last_step: int | None = None) -> None:
+    def __init__(self, last_step: int | None = None,
+                 observers: Sequence[Callable[[Recorder], EventHandler]] = ()) -> None:
         self.guard = Guard(on_stop=lambda: self.monitor.close())
+        self._observers = observers
         self._make_records(last_step)
 
     def _make_records(self, last_step: int | None = None) -> None:
@@ -65,17 +73,37 @@ class Recorder(EventHandler):
         self.notable_calls = NotableCalls(progress, self.layers)
         # lines of backward passes that ran while the model was in eval mode
         self.eval_mode_backward_lines: set[SourceLocation | None] = set()
-        self.monitor = TorchCallMonitor(
-            self.guard, {
-                **self.losses.torch_calls(), **self.evaluations.torch_calls(),
-                **self.random_numbers.torch_calls(), **self.notable_calls.torch_calls()
-            }, self._any_torch_call)
+        self.observers = {kind: kind(self) for kind in self._observers}
+        self.monitor = TorchCallMonitor(self.guard, self._torch_calls(), self._any_torch_call)
+        self.router = EventRouter(self.guard, progress, self.monitor,
+                                  [self, *self.observers.values()])
+
+    def _torch_calls(self) -> dict[Any, CallHandler]:
+        """Function of torch -> what hears of its calls."""
+        hearers: dict[Any, list[CallHandler]] = {}
+        tables = [one.torch_calls() for one in self.observers.values()]
+        for table in (self.losses.torch_calls(), self.evaluations.torch_calls(),
+                      self.random_numbers.torch_calls(), self.notable_calls.torch_calls(), *tables):
+            for function, handler in table.items():
+                hearers.setdefault(function, []).append(handler)
+        return {
+            function: handlers[0] if len(handlers) == 1 else self._all_of(handlers)
+            for function, handlers in hearers.items()
+        }
+
+    def _all_of(self, handlers: list[CallHandler]) -> CallHandler:
+        def tell(call: TorchCall) -> None:
+            for handler in handlers:
+                self.guard.attempt(handler, call)
+
+        return tell
 
     def forget(self) -> None:
         """Models, optimisers and data may go, even where a module that was imported meanwhile
         keeps one of our patches.
         """
         self.guard.active = False
+        self.router.forget()
         self._make_records()
 
     # how closely this step is watched
@@ -332,8 +360,7 @@ class Recorder(EventHandler):
 
     # the end
 
-    def close(self) -> None:
-        """The script is done."""
+    def script_ended(self) -> None:
         self.monitor.close()
         self.evaluations.never_trained(self.pending.take_all())
         self.evaluations.close(last=True)

@@ -8,7 +8,8 @@ line that it belongs to:
         for line, (old, new) in run.records.notable_calls.torn_axes.items():
             yield TornAxes(old, new), line
 
-Builders stand in the files build_*.py of this folder, which are found by themselves.
+Builders stand in the files build_*.py and observe_*.py of this folder, which are found by
+themselves.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import pkgutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
+from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 Built = Iterator[tuple[Any, SourceLocation | None]]
+Observed = TypeVar("Observed", bound=Observer)
 Builder = Callable[["WatchedRun"], Built]
 
 SIDE_MODEL_SHARE = 0.05  # of the steps; a model that trains less often does not count
@@ -44,6 +47,10 @@ class WatchedRun:
     finished: bool
     own_process: bool
     deadline: float
+
+    def observer(self, kind: type[Observed]) -> Observed:
+        """The observer of this class."""
+        return cast(Observed, self.records.observers[kind])
 
     @property
     def time_is_left(self) -> bool:
@@ -101,6 +108,6 @@ def all_builders() -> Mapping[Any, Builder]:
     # found by name, so that a new builder needs no list to be added to
     package = importlib.import_module(__package__)
     for file in pkgutil.iter_modules(package.__path__):
-        if file.name.startswith("build_"):
+        if file.name.startswith(("build_", "observe_")):
             importlib.import_module(f"{__package__}.{file.name}")
     return dict(_builders)

@@ -13,11 +13,12 @@ from torch import nn
 
 from recipe_widgets.watch.instrument.guard import Guard
 from recipe_widgets.watch.instrument.progress import WatchProgress
-from recipe_widgets.watch.instrument.torch_call_monitor import TorchCallMonitor
+from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCallMonitor
 
 
 class EventHandler:
-    """Receives the events; every method does nothing here. An error in one ends the watching.
+    """Receives the events; every method does nothing here. A handler that fails hears of nothing
+    more.
 
     Attributes:
         guard: calls the methods below. progress: where the run is.
@@ -27,6 +28,10 @@ class EventHandler:
     guard: Guard
     progress: WatchProgress
     monitor: TorchCallMonitor
+
+    def torch_calls(self) -> dict[Any, CallHandler]:
+        """Function of torch -> what hears of each of its calls, while the monitor is open."""
+        return {}
 
     # modules: one call that no other module's call encloses
 
@@ -111,3 +116,6 @@ class EventHandler:
 
     def compilation_began(self) -> None:
         """torch.compile is about to run."""
+
+    def script_ended(self) -> None:
+        """The script has come to its end, or the watching has."""

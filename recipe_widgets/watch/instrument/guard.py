@@ -18,10 +18,12 @@ class Guard:
         active: False once watching has ended.
         problem: why it ended early; empty when it did not.
         seconds: time spent in handlers.
+        failed: class name of a handler -> why it hears of nothing more.
     """
 
     def __init__(self, on_stop: Callable[[], None]) -> None:
         self.active, self.problem, self.seconds = True, "", 0.0
+        self.failed: dict[str, str] = {}
         # One thread is watched: another one's training would be mistaken for this one's.
         self._thread, self._on_stop = threading.get_ident(), on_stop
 
@@ -38,6 +40,19 @@ class Guard:
             return None
         finally:
             self.seconds += time.perf_counter() - start
+
+    def attempt(self, listener: Callable[..., Any], *arguments: Any) -> Any:
+        """listener(*arguments), or None where it fails: it hears of nothing more, and the others
+        go on.
+        """
+        owner = getattr(listener, "__self__", None)
+        if type(owner).__name__ in self.failed:
+            return None
+        try:
+            return listener(*arguments)
+        except Exception as error:
+            self.failed[type(owner).__name__] = f"{type(error).__name__}: {error} ({_line_of(error)})"
+            return None
 
     def in_watched_thread(self) -> bool:
         return threading.get_ident() == self._thread
