@@ -52,6 +52,7 @@ class CheckResult:
         source: the paper or lecture behind the expectation.
         details: evidence arrays for `.plot()`.
         where: "file:line" of the reader's script; empty where there is none. code: that line.
+        silenced: what keeps it out of a report's findings: a comment on its line, or a baseline.
     """
 
     name: str
@@ -65,6 +66,7 @@ class CheckResult:
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
     where: str = ""
     code: str = ""
+    silenced: Literal["", "comment", "baseline"] = ""
 
     @property
     def rule(self) -> str:
@@ -83,6 +85,12 @@ class CheckResult:
     def ok(self) -> bool:
         """True unless something needs mending."""
         return self.status in ("pass", "note", "skip")
+
+    @property
+    def location(self) -> tuple[str, int]:
+        """File and line of `where`; ("", 0) where there is none."""
+        file, _, line = self.where.rpartition(":")
+        return (file, int(line)) if file else ("", 0)
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -105,7 +113,7 @@ class CheckResult:
         return {
             "check": self.name, "status": self.status, "severity": self.severity, "message":
             self.message, "evidence": self.evidence, "where": self.where, "advice": self.advice,
-            "source": self.source
+            "source": self.source, "silenced": self.silenced
         }
 
     def numbers(self, measured: str = "measured") -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -46,6 +47,7 @@ class Report:
         script: path of the watched script. seconds: wall time of its run.
         overhead: share of that time which watching took, as measured inside.
         steps: optimiser steps seen. problem: why watching ended early; empty when it did not.
+        silenced: what was found besides, where a comment or a baseline keeps it out of `findings`.
     """
 
     findings: Sequence[CheckResult] = ()
@@ -55,6 +57,7 @@ class Report:
     overhead: float = 0.0
     steps: int = 0
     problem: str = ""
+    silenced: Sequence[CheckResult] = ()
 
     def __iter__(self) -> Iterator[CheckResult]:
         return iter(self.findings)
@@ -111,6 +114,13 @@ class Report:
         order = (*SEVERITIES, None)
         self.findings = sorted(self.findings, key=lambda f: order.index(f.severity))
 
+    def silence(self, by: Literal["comment", "baseline"],
+                is_known: Callable[[CheckResult], bool]) -> None:
+        """Moves the findings that are known to `silenced`; what passed stays where it is."""
+        known = [f for f in self.findings if f.severity and is_known(f)]
+        self.findings = [f for f in self.findings if all(f is not one for one in known)]
+        self.silenced = [*self.silenced, *(dataclasses.replace(f, silenced=by) for f in known)]
+
     def raise_for(self, severity: str = "error") -> None:
         """For tests: nothing where nothing this bad, or worse, was found.
 
@@ -136,6 +146,10 @@ class Report:
     def to_text(self, colour: bool = False) -> str:
         """One line a check and the counts; of a watched script two to four lines a finding."""
         entries = [self._entry(f, colour) for f in self.findings]
+        if self.silenced:
+            known = (f"{f.name}{f' {f.where}' if f.where else ''} ({f.silenced})"
+                     for f in self.silenced)
+            entries.append(f"silenced: {', '.join(known)}")
         if self.command == "check":
             return "\n".join([*entries, self.summary])
         problem = f"Watching ended early, by an error of its own: {self.problem}"
@@ -168,7 +182,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         return {
             "script": self.script, "seconds": self.seconds, "overhead": self.overhead, "steps":
-            self.steps, "problem": self.problem, "findings": [f.as_dict() for f in self.findings]
+            self.steps, "problem": self.problem, "findings": [f.as_dict() for f in self.findings],
+            "silenced": [f.as_dict() for f in self.silenced]
         }
 
     def to_json(self) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from typing import Annotated
 from recipe_widgets.core.findings import Finding as Finding
 from recipe_widgets.core.report import Report as Report
 from recipe_widgets.core.validation import validated, whole
+from recipe_widgets.reporting.ignore_comments import silence_commented
+from recipe_widgets.reporting.script_lines import located_from
 from recipe_widgets.rules.rulebook import known_rules
 from recipe_widgets.watch.evidence.observer import all_observers
 from recipe_widgets.watch.evidence.recorder import Recorder
@@ -35,6 +38,7 @@ class WatchSession:
         self.report = Report(command="watch", script=script)
         self.recorder = Recorder(steps, all_observers())
         self.patches, self.own_process = CallPatches(self.recorder.router), own_process
+        self._folder = os.getcwd()  # files are named from here, wherever the script goes
         self._began = time.perf_counter()
 
     def begin(self) -> Report:
@@ -53,9 +57,11 @@ class WatchSession:
             recorder.monitor.close()
             self.patches.remove()
             judging = Judging(recorder, finished, self.own_process)
-            report.findings = judging.run(self.select, self.ignore)
+            found = judging.run(self.select, self.ignore)
+            report.findings = [located_from(self._folder, one) for one in found]
             report.sort()
             problems = [*(f"{name}: {why}" for name, why in guard.failed.items()), *judging.problems]
+            silence_commented(report, self._folder)
         except Exception as error:
             problems.append(f"{type(error).__name__}: {error}")
         report.steps = recorder.progress.step
