@@ -11,6 +11,8 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from recipe_widgets.core import machine
+
 Tensor = torch.Tensor
 _SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
 _NEIGHBOURS = 8  # nearest ones of each image that are looked at as candidates
@@ -124,7 +126,8 @@ def _whitened(*ways: Tensor) -> list[Tensor]:
     values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
     whiten = vectors * (values.clamp(min=0) + 0.02 * values.mean()).clamp(min=1e-20).rsqrt()
     # half the memory and twice the speed where there are many; the order hardly changes
-    kind = torch.bfloat16 if len(sample) > 5000 else torch.float32
+    many = len(sample) > 5000
+    kind = torch.bfloat16 if many and machine.bf16_is_fast() else torch.float32
     return [F.normalize(way @ whiten, dim=1).to(kind) for way in ways]
 
 

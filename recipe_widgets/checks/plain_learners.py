@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from recipe_widgets.core import RecipeError, generator, rng_guard
+from recipe_widgets.core import RecipeError, generator, machine, rng_guard
 
 Array = npt.NDArray[np.float64]
 Tensor = torch.Tensor
@@ -174,8 +173,7 @@ def _step(net: QuickNet, optimizer: torch.optim.Optimizer, images: Tensor, y: Te
 
 
 def _autocast() -> Any:
-    fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
+    return torch.autocast("cpu", torch.bfloat16, enabled=machine.bf16_is_fast())
 
 
 @torch.no_grad()
@@ -204,7 +202,7 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
     x = sized(x)
     count = int(folds.max()) + 1
     # one thread a net: two nets on one thread each are faster than one net on two
-    workers = max(1, min(count, os.cpu_count() or 1, torch.get_num_threads()))
+    workers = max(1, min(count, machine.cores(), torch.get_num_threads()))
     # in epochs: a prediction costs a third of a training step
     predicting = (1 + plan.mirrored) / 3 / (count - 1)
     plan = replace(plan,

@@ -1,0 +1,76 @@
+"""What this machine can do: cores and memory that this process may use, and which numbers it is fast
+with. Whatever trains, checks or searches asks here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from pathlib import Path
+
+import torch
+
+_CGROUP = Path("/sys/fs/cgroup")
+_SIDE = 256  # of the matrices that are multiplied to see which numbers are fast
+_TURNS = 3
+
+
+def cores() -> int:
+    """Cores that this process may use: fewer than the machine has under `taskset` or in a container
+    with a quota.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    allowed = len(affinity(0)) if affinity else os.cpu_count() or 1
+    quota = _quota(_CGROUP)
+    return max(1, min(allowed, quota)) if quota else allowed
+
+
+def _quota(cgroup: Path) -> int | None:
+    """Cores that a control group (version 2) grants, rounded up; None: no limit."""
+    try:
+        limit, period = (cgroup / "cpu.max").read_text().split()
+        return None if limit == "max" else -(-int(limit) // int(period))
+    except (OSError, ValueError):
+        return None
+
+
+def memory_bytes() -> int | None:
+    """Memory that this process may use: the machine's, or less in a container with a limit; None
+    where nothing tells.
+    """
+    try:
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not on Windows
+        return None
+    limit = _memory_limit(_CGROUP)
+    return min(whole, limit) if limit else whole
+
+
+def _memory_limit(cgroup: Path) -> int | None:
+    try:
+        text = (cgroup / "memory.max").read_text().strip()
+        return None if text == "max" else int(text)
+    except (OSError, ValueError):
+        return None
+
+
+@functools.cache
+def bf16_is_fast() -> bool:
+    """Is a product of matrices in bfloat16 faster than in float32 here?
+
+    Measured once, in some milliseconds: without instructions for it (AVX-512 BF16, AMX) torch
+    computes it up to 24 times slower, and no flag of the processor tells that on every system.
+    """
+    return _seconds_of_product(torch.bfloat16) < _seconds_of_product(torch.float32)
+
+
+def _seconds_of_product(dtype: torch.dtype) -> float:
+    """The fastest of a few turns; the first, which allocates, does not count."""
+    a = torch.ones(_SIDE, _SIDE, dtype=dtype)
+    times = []
+    for _ in range(_TURNS + 1):
+        start = time.perf_counter()
+        torch.mm(a, a)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
