@@ -23,8 +23,11 @@ SEEDS = 8  # runs of each setting
 
 @dataclass(frozen=True)
 class SeedBand:
-    """Runs of two settings, seed by seed. `column` is what they are compared by: val_accuracy,
-    or the loss without one.
+    """Runs of two settings, seed by seed.
+
+    Attributes:
+        column: what they are compared by: val_accuracy, or the loss without one.
+        steps: that each run was to have.
     """
 
     old: Settings
@@ -32,6 +35,13 @@ class SeedBand:
     old_runs: tuple[Run, ...]
     new_runs: tuple[Run, ...]
     column: str
+    steps: int
+
+    @property
+    def reached(self) -> int:
+        """The step at which the runs stand that did not come to their end; `steps` where all did."""
+        return min((run.steps_done for run in (*self.old_runs, *self.new_runs)
+                    if run.status == "running"), default=self.steps)
 
     @property
     def ends(self) -> SeedComparison:
@@ -53,7 +63,12 @@ class SeedBand:
 
     @property
     def verdict(self) -> str:
-        """One sentence, with both means, the difference, its interval, and the number of seeds."""
+        """One sentence, with both means, the difference, its interval, and the number of seeds; none
+        of them where the training was stopped.
+        """
+        if self.reached < self.steps:
+            return (f"The comparison over {len(self.new_runs)} seeds was stopped at step "
+                    f"{self.reached:,} of {self.steps:,}: no verdict.")
         old, new = self.ends.scores
         numbers = self.ends.facts(new, old)
         if self.result.n < 2:
@@ -89,7 +104,7 @@ def compare_seeds(data: Data, old: Settings, new: Settings, steps: int,
         wanted = live_settings(settings.replace(max_steps=steps, seed=0))
         sides.append(MultiSeedTraining(data, wanted, range(seeds)))
     column = "val_accuracy" if len(data.validation.y) else "train_loss"
-    band = SeedBand(old, new, tuple(sides[0].runs), tuple(sides[1].runs), column)
+    band = SeedBand(old, new, tuple(sides[0].runs), tuple(sides[1].runs), column, steps)
     for number in range(steps):
         for side in sides:
             if side.running:
@@ -104,12 +119,13 @@ class SeedTraining:
     """A comparison over seeds that goes on, and the newest one that was made.
 
     Attributes:
-        band: the newest comparison, or None.
+        band: the newest comparison, or None. run: the newest run when it began.
         done: share of the training that is done.
     """
 
     def __init__(self) -> None:
         self.band: SeedBand | None = None
+        self.run: Run | None = None
         self.done = 0.0
         self._steps: Iterator[tuple[float, SeedBand]] | None = None
 
@@ -122,8 +138,8 @@ class SeedTraining:
         """Of the comparison that goes on, what is done; 1 when none does."""
         return self.done if self.going else 1.0
 
-    def begin(self, data: Data, old: Settings, new: Settings, steps: int) -> None:
-        self._steps, self.done = compare_seeds(data, old, new, steps), 0.0
+    def begin(self, data: Data, old: Settings, new: Settings, steps: int, run: Run | None) -> None:
+        self._steps, self.done, self.run = compare_seeds(data, old, new, steps), 0.0, run
 
     def step(self) -> bool:
         """One step of all seeds; False at the end."""

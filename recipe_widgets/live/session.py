@@ -284,7 +284,9 @@ class Session:
 
     def _answers(self, run: Run | None, phase: Phase) -> tuple[str, ...]:
         """What a comparison over seeds says, and how far a guess was from what came."""
-        found = [self.band.verdict] if self.band is not None else []
+        band, beside = self.band, self.trainer.seeds.run
+        # a later run was not in the comparison
+        found = [band.verdict] if band is not None and run is beside else []
         ended = run is not None and phase == "ended" and run.status != "running"
         if self.guess is not None and run is not None and ended:
             found.append(self.guess.reply(run))

@@ -218,7 +218,7 @@ class SessionTrainer:
             steps = max(wanted.max_steps, against.max_steps)
         else:  # of the panel: as long as the curves that are seen
             steps = max([run.steps_done for run in (self.run, before) if run is not None] or [0])
-        self.seeds.begin(self.source.data, against, wanted, max(steps, GHOST_STEPS))
+        self.seeds.begin(self.source.data, against, wanted, max(steps, GHOST_STEPS), self.run)
         self._enter("running")
 
     def _enter_at_rest(self, note: str) -> None:

@@ -172,6 +172,23 @@ def test_seeds_tell_a_real_difference_from_luck(session: Session) -> None:
     assert "No difference beyond the seeds' spread" in session.words()
 
 
+def test_a_comparison_that_is_stopped_gives_no_verdict(session: Session) -> None:
+    for settings in (LONG, LONG.replace(lr=1e-4)):
+        session.order("restart", settings)
+        until(lambda: session.run is not None and session.run.steps_done > 60)
+    session.order("seeds", LONG.replace(lr=1e-4), against=LONG)
+    until(lambda: session.band is not None and session.band.new_runs[0].steps_done > 5)
+    session.order("stop", LONG)
+    session.wait(60)
+    assert session.band.reached < session.band.steps == LONG.max_steps
+    assert (f"over 8 seeds was stopped at step {session.band.reached:,} of {LONG.max_steps:,}: "
+            "no verdict.") in session.words()
+    assert "real" not in session.words()
+    session.order("restart", SHORT.replace(lr=0.02))
+    session.wait(60)
+    assert "seeds" not in session.words()  # of the run that is shown now nothing was compared
+
+
 def test_a_saved_sitting_comes_back_and_replays(session: Session, blobs: Data) -> None:
     begun(session)
     session.order("fork", LONG.replace(lr=0.2))
