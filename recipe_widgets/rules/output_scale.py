@@ -2,8 +2,9 @@
 
 What it finds
     Probabilities handed to a loss that wants logits (the soft-max or sigmoid is applied twice),
-    logits handed to a loss that wants probabilities or their logarithms, a soft-max over the batch
-    axis, and a ReLU as the last layer.
+    logits handed to a loss that wants probabilities or their logarithms, a soft-max over another
+    axis than the classes, or a reshape behind it that tears them apart, and a ReLU as the last
+    layer.
 Why it hurts
     Nothing crashes. Soft-max twice keeps the cross-entropy above ln(e + K - 1) - 1 and shrinks its
     gradients; a last ReLU cannot give a negative logit and its gradient is zero wherever it is off.
@@ -98,6 +99,11 @@ def _judge_range(rule: Rule[Sequence[OutputsAtLoss]], seen: OutputsAtLoss) -> Ch
             "the model gives probabilities to a loss that wants logits: soft-max is applied twice",
             measured=z.high,
             advice=f"Drop the soft-max: with it the loss cannot fall below {floor:.3f}.")
+    if kind == "nll" and z.row_exp_gap > SUMS_TO_OTHER and seen.last_operation == "LogSoftmax":
+        return rule.fails(
+            "the log-probabilities of a row are not those of its classes: the log_softmax runs over "
+            "another axis, or a reshape behind it tears the classes apart", measured=z.row_exp_gap,
+            advice="log_softmax over the class axis; permute before view or reshape.")
     if kind == "nll" and z.row_exp_gap > SUMS_TO_OTHER:
         given = "probabilities" if z.probabilities else "raw logits"
         return rule.fails(f"the model gives {given} to a loss that wants log-probabilities",

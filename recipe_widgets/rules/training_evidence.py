@@ -104,7 +104,8 @@ class LossPass:
             batch), broadcast, other. Found from the gradient, not from a name.
         scale: gradient as a multiple of that of the mean loss of this kind; None when it is no
             multiple.
-        samples, classes: N, K (0 where there are none). value: the loss.
+        samples, classes: N, K (0 where there are none). value: the loss, with all its terms.
+        mean_loss: of this kind, at z: the value of this term before any factor; NaN where unknown.
         zero: the gradient at z is exactly zero. made_by: the operation that made z.
         scalars: operations on the finished number. weighted: by class weights or pos_weight.
         below: share of targets under zero. target_mean, target_std: of targets.
@@ -132,6 +133,7 @@ class LossPass:
     index_classes: int = 0
     has_bias: bool = True
     coarse: bool = False
+    mean_loss: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,12 @@ def outputs_at_losses(run: WatchedRun) -> Built:
 def first_losses(run: WatchedRun) -> Built:
     for loss, line in watched_losses(run):
         first = loss.passes[0]
-        known = first.scale is not None and first.scale > 0 and math.isfinite(first.value)
+        # the value of this term alone: the loss as a whole may be a sum of several
+        known = first.scale is not None and first.scale > 0 and math.isfinite(first.mean_loss)
         # later on, or with weights that were loaded, a low or high loss says nothing
         if first.step == 0 and first.kind == "cross_entropy" and first.classes > 1 and known \
                 and not loss.weights_loaded:
-            yield FirstLoss([first.value / first.scale], math.log(first.classes), first.kind,
+            yield FirstLoss([first.mean_loss], math.log(first.classes), first.kind,
                             first.classes), line
 
 

@@ -163,10 +163,11 @@ def dead_units(run: WatchedRun) -> Built:
         one for one in run.records.notable_calls.activations.values()
         if one.kind == "relu" and one.samples >= _FEWEST_SAMPLES_OF_RELU
     ]
-    shares = {one.name: float((~one.alive).float().mean()) for one in relus}
+    silent = {one.name: one.recently_silent(_FEWEST_SAMPLES_OF_RELU) for one in relus}
     if relus:
-        worst = max(relus, key=lambda one: shares[one.name])
-        yield DeadUnits(shares, worst.samples), worst.line
+        worst = max(relus, key=lambda one: silent[one.name])
+        shares = {name: share for name, (share, _) in silent.items()}
+        yield DeadUnits(shares, silent[worst.name][1]), worst.line
 
 
 @builds(Saturation)

@@ -62,12 +62,13 @@ class LossCall:
 @dataclass(frozen=True)
 class RecognisedLoss:
     """kind: as in `LossPass`. y: its target. scale: its gradient as a multiple of the textbook's;
-    None where it is no multiple.
+    None where it is no multiple. mean: of the textbook's loss; NaN where unknown.
     """
 
     kind: str
     y: torch.Tensor | None = None
     scale: float | None = None
+    mean: float = float("nan")
 
 
 def observe_loss(call: LossCall, step: int, value: float, factor: float, scalars: list[str],
@@ -98,7 +99,7 @@ def observe_loss(call: LossCall, step: int, value: float, factor: float, scalars
         loss.kind, step, loss.scale, samples, classes, zero=not bool(slope.any()),
         value=value / factor, outputs=_output_facts(rows[:_MOST_ROWS]), made_by=call.made_by,
         scalars=tuple(scalars), weighted=weighted, mean=float(z.mean()),
-        std=float(z.std(correction=0)), has_bias=has_bias, coarse=half, **targets)
+        std=float(z.std(correction=0)), has_bias=has_bias, coarse=half, mean_loss=loss.mean, **targets)
     return observed, loss.y
 
 
@@ -158,9 +159,13 @@ def _recognise(call: LossCall, z: torch.Tensor, slope: torch.Tensor,
     if call.function is not None and call.y is not None:
         return _recognise_function(call, call.y.detach(), z, slope, tolerance)
     for candidate in call.candidates:
-        kind, scale = _recognise_by_hand(z, candidate.detach(), slope, tolerance)
+        y = candidate.detach()
+        kind, scale = _recognise_by_hand(z, y, slope, tolerance)
+        if kind == "cross_entropy":  # y: classes, or probabilities
+            mean = F.cross_entropy(z, y.to(z) if y.shape == z.shape else y.long())
+            return RecognisedLoss(kind, y, scale, float(mean))
         if kind != "other":
-            return RecognisedLoss(kind, candidate.detach(), scale)
+            return RecognisedLoss(kind, y, scale)
     return RecognisedLoss("other", _likely_labels(z, call.candidates))
 
 
@@ -171,8 +176,8 @@ def _recognise_function(call: LossCall, y: torch.Tensor, z: torch.Tensor, slope:
         spread = torch.broadcast_shapes(y.shape, z.shape)
         crossed = n > 1 and z.numel() == y.numel() == n and spread.numel() == n * n
         return RecognisedLoss("broadcast" if crossed else "other", y)
-    expected = _gradient_of(call.function, z, y, call.options)
-    return RecognisedLoss(kind, y, _multiple_of(slope, expected, tolerance))
+    mean, expected = _mean_and_gradient(call.function, z, y, call.options)
+    return RecognisedLoss(kind, y, _multiple_of(slope, expected, tolerance), mean)
 
 
 def _likely_labels(z: torch.Tensor, candidates: list[torch.Tensor]) -> torch.Tensor | None:
@@ -183,9 +188,9 @@ def _likely_labels(z: torch.Tensor, candidates: list[torch.Tensor]) -> torch.Ten
     return None
 
 
-def _gradient_of(function: Any, z: torch.Tensor, y: torch.Tensor,
-                 options: Mapping[str, Any]) -> torch.Tensor | None:
-    """The gradient of the mean loss at z."""
+def _mean_and_gradient(function: Any, z: torch.Tensor, y: torch.Tensor,
+                       options: Mapping[str, Any]) -> tuple[float, torch.Tensor | None]:
+    """The mean loss at z, and its gradient."""
     reductions = ("reduction", "size_average", "reduce")
     given = {key: value for key, value in options.items() if key not in reductions}
     leaf = z.clone().requires_grad_()
@@ -193,9 +198,9 @@ def _gradient_of(function: Any, z: torch.Tensor, y: torch.Tensor,
         with torch.enable_grad(), torch.autocast(z.device.type, enabled=False):
             target = y.float() if y.is_floating_point() else y
             mean = function(leaf, target, reduction="mean", **given)
-            return torch.autograd.grad(mean, leaf)[0]
+            return float(mean.detach()), torch.autograd.grad(mean, leaf)[0]
     except (RuntimeError, TypeError, ValueError, IndexError):
-        return None
+        return float("nan"), None
 
 
 def _recognise_by_hand(z: torch.Tensor, y: torch.Tensor, slope: torch.Tensor,

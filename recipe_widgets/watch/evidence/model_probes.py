@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,13 +36,16 @@ class _Probe:
     def tensors(self) -> list[torch.Tensor]:
         return tensors_in(self.args) + tensors_in(self.kwargs)
 
-    def outputs(self, change: Callable[[torch.Tensor], torch.Tensor] | None = None
-                ) -> list[torch.Tensor]:
+    def outputs(self, change: Callable[[torch.Tensor], torch.Tensor] | None = None,
+                seed: int = 0) -> list[torch.Tensor]:
         """Outputs of floats, as float64. change: of each input tensor."""
         args, kwargs = self.args, self.kwargs
         if change is not None:
             args, kwargs = map_tensors(args, change), map_tensors(kwargs, change)
-        torch.manual_seed(0)  # a model that is random on purpose: the same numbers every time
+        # a model that is random on purpose: the same numbers every time
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  the model may draw from the global one
+        random.seed(seed)
         with torch.no_grad():
             output = self.model(*args, **kwargs)
         return [o.detach().double().clone() for o in tensors_in(output) if o.is_floating_point()]
@@ -86,12 +90,43 @@ def mixed_samples(record: ModelRecord, module: nn.Module) -> MixedSamples | None
     if before is None:
         return None
     mixing = _exchange_samples(probe, before, axis=0)
-    mixed = mixing is not None and not batch_independence(mixing).ok
-    if mixed and _may_be_time_first(record, probe, before):
+    if mixing is None or batch_independence(mixing).ok:
+        return mixing
+    if _is_random(probe, before) or _compares_samples(probe, before):
+        return None
+    if _may_be_time_first(record, probe, before):
         batch_second = _exchange_samples(probe, before, axis=1)
         if batch_second is not None and batch_independence(batch_second).ok:
             return batch_second
     return mixing
+
+
+def _is_random(probe: _Probe, before: torch.Tensor) -> bool:
+    """Does the unchanged input give other outputs, or would it with other random numbers?
+
+    How many numbers are drawn, and for whom, may depend on the input: then a change of one sample
+    changes others, though they are not mixed.
+    """
+    for seed in (0, 1):
+        again = _like(before, probe.outputs(seed=seed))
+        if again is None or not torch.allclose(again, before, rtol=1e-5):
+            return True
+    return False
+
+
+def _like(before: torch.Tensor, outputs: list[torch.Tensor]) -> torch.Tensor | None:
+    """The same output of another call."""
+    return next((o for o in outputs if o.shape == before.shape), None)
+
+
+def _compares_samples(probe: _Probe, before: torch.Tensor) -> bool:
+    """Is the output (N, N, ...) a matrix of similarities, which follows when samples are reordered?"""
+    n = probe.samples
+    if before.ndim < 2 or before.shape[1] != n:
+        return False
+    order = torch.arange(n).roll(1)
+    after = _like(before, probe.outputs(lambda t: t[order] if t.ndim and len(t) == n else t))
+    return after is not None and torch.allclose(after, before[order][:, order], rtol=1e-3, atol=1e-5)
 
 
 def _is_graph(probe: _Probe) -> bool:
@@ -118,7 +153,7 @@ def _exchange_samples(probe: _Probe, before: torch.Tensor, axis: int) -> MixedSa
             fits = t.ndim > axis and t.shape[axis] == count
             return _with_other_sample(t, row, axis) if fits else t
 
-        after = next((o for o in probe.outputs(change) if o.shape == before.shape), None)
+        after = _like(before, probe.outputs(change))
         if after is None or not bool(after.isfinite().all()):
             return None
         gap = (after - before).abs().movedim(axis, 0).reshape(count, -1).amax(1)  # (N,)

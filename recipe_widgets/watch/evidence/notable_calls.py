@@ -4,6 +4,7 @@ activations.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from recipe_widgets.watch.instrument.source_location import (
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_NUMBERS = 4_000_000  # of an activation that is looked at
-_MOST_ACTIVATIONS = 300
+_MOST_ACTIVATIONS, _MOST_LOOKS = 300, 16
 _SATURATED = 0.97  # of |tanh|: its slope there is below 0.06
 _SATURATION_STEPS = 3  # saturation is a matter of the start
 Line = SourceLocation | None
@@ -32,16 +33,38 @@ class ActivationRecord:
     """One non-linearity.
 
     Attributes:
-        alive: (units,) was it ever above zero? Of ReLUs only.
+        units: how many. samples: of all looks.
+        looks: [step, samples, (units,) was it above zero for any of them?] of the last looks, one a
+            step. Of ReLUs only.
         saturated: share of saturated units of each look. Of tanh and sigmoid only.
     """
 
     name: str
     kind: str
     line: Line
-    alive: torch.Tensor
+    units: int
     samples: int = 0
+    looks: deque[tuple[int, int, torch.Tensor]] = field(
+        default_factory=lambda: deque(maxlen=_MOST_LOOKS))
     saturated: list[float] = field(default_factory=list)
+
+    def look(self, step: int, samples: int, alive: torch.Tensor) -> None:
+        """One more look at a ReLU; several calls in one step count as one look."""
+        if self.looks and self.looks[-1][0] == step:
+            _, before, alive_before = self.looks.pop()
+            samples, alive = before + samples, alive_before | alive
+        self.looks.append((step, samples, alive))
+
+    def recently_silent(self, fewest: int) -> tuple[float, int]:
+        """Share of units that were zero for all samples of the last looks, and the number of these
+        samples: those of the second half of the run, and `fewest` where there are so many.
+        """
+        alive, seen = torch.zeros(self.units, dtype=torch.bool), 0
+        for step, samples, one in reversed(self.looks):
+            if seen >= fewest and step < self.looks[-1][0] / 2:
+                break
+            alive, seen = alive | one.cpu(), seen + samples
+        return float((~alive).float().mean()), seen
 
 
 @dataclass
@@ -168,13 +191,12 @@ class NotableCalls:
         if record is None:
             if len(self.activations) > _MOST_ACTIVATIONS:
                 return
-            none_yet = torch.zeros(len(values), dtype=torch.bool, device=values.device)
             record = self.activations[key] = ActivationRecord(f"{kind} {self._ordinal}", kind,
-                                                              caller_location(), none_yet)
-        if len(record.alive) != len(values):
+                                                              caller_location(), len(values))
+        if record.units != len(values):
             return  # the same place in the forward pass, but another branch of it
         if kind == "relu":
-            record.alive |= (values > 0).any(1)
+            record.look(progress.step, len(result), (values > 0).any(1))
         elif progress.step <= _SATURATION_STEPS:
             size = values.abs() if kind == "tanh" else (2 * values - 1).abs()
             full = (size > _SATURATED).float().mean(1) > 0.5  # (units,) on most samples

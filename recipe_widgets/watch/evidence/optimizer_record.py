@@ -23,6 +23,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation, call
 _MOST_COPIED_NUMBERS = 2_000_000  # of weights that are copied to measure a step
 _MOST_COPIED_TENSORS = 10
 _MOST_NUMBERS_OF_SAMPLE = 200_000  # of a parameter that stands for others
+_USUAL_EPS = 1e-7  # gradients as small as that are not swallowed by eps: something else shrank them
 _MOST_GROUPS = 500  # more kinds of steps than this: there is no rhythm to speak of
 
 
@@ -207,8 +208,9 @@ class StepMeter:
             weight_square += size**2
             state = optimizer.state.get(p, {})
             square = state.get("exp_avg_sq", state.get("square_avg"))  # Adam's, RMSprop's
-            if eps and isinstance(square, torch.Tensor):
-                eps_shares.append(eps / max(1e-30, float(square.mean().sqrt())))
+            typical = float(square.mean().sqrt()) if isinstance(square, torch.Tensor) else 0.0
+            if typical and eps > _USUAL_EPS:
+                eps_shares.append(eps / typical)
         self.measurements.append(
             StepMeasurement(step, gradient_square**0.5, weight_square**0.5,
                             float(group.get("lr", 0.0)),

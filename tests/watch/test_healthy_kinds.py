@@ -1,0 +1,248 @@
+"""Healthy programs of kinds that look like faults: the watcher says nothing about them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import recipe_widgets
+
+N, D, K = 32, 6, 4
+
+
+def said(train, **options) -> dict[str, list[str]]:
+    """What watching this training says: rule -> messages, without notes."""
+    with recipe_widgets.watch(**options) as report:
+        train()
+    assert not report.problem
+    found: dict[str, list[str]] = {}
+    for finding in report.findings:
+        if finding.severity != "note":
+            found.setdefault(finding.check, []).append(finding.message)
+    return found
+
+
+def blobs(n=N, seed=0):
+    """x (n, D), y (n,) of K classes around centres of their own."""
+    g = torch.Generator().manual_seed(seed)
+    centres = 2 * torch.randn(K, D, generator=torch.Generator().manual_seed(99))
+    y = torch.randint(K, (n, ), generator=g)
+    return centres[y] + torch.randn(n, D, generator=g), y
+
+
+def mlp(out=K, width=32):
+    return nn.Sequential(nn.Linear(D, width), nn.ReLU(), nn.Linear(width, out))
+
+
+def steps(model, loss_of, count=12, lr=1e-2, make=torch.optim.Adam):
+    """loss_of(model, step) -> loss."""
+    torch.manual_seed(0)
+    optimizer = make(model.parameters(), lr=lr)
+    for step in range(count):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        optimizer.step()
+
+
+# samples of a batch
+
+
+class Noisy(nn.Module):
+    """Draws from generators that are not torch's."""
+
+    def __init__(self, draw):
+        super().__init__()
+        self.net, self.draw = mlp(), draw
+
+    def forward(self, x):
+        return self.net(x + self.draw(x.shape))
+
+
+class Rejecting(nn.Module):
+    """Gamma variables are drawn by rejection: how many numbers that takes depends on the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.shape, self.head = nn.Linear(D, 3), nn.Linear(3, K)
+
+    def forward(self, x):
+        return self.head(torch.distributions.Gamma(F.softplus(self.shape(x)) + 0.1, 1.0).rsample())
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Noisy(lambda shape: torch.from_numpy(np.random.normal(size=shape)).float()),
+    lambda: Noisy(lambda shape: random.random() * torch.ones(shape)),
+    lambda: Noisy(lambda shape, own=np.random.default_rng(0): torch.from_numpy(
+        own.normal(size=shape)).float()),
+    Rejecting,
+], ids=["numpy", "random", "own generator", "rejection"])
+def test_a_random_model_does_not_mix_samples(make):
+    found = said(lambda: steps(make(), lambda m, i: F.cross_entropy(
+        m(blobs(seed=i)[0]), blobs(seed=i)[1])))
+    assert "batch_independence" not in found
+
+
+class Similarity(nn.Module):
+    """Two encoders; the output is the (N, N) matrix of similarities, as of CLIP."""
+
+    def __init__(self, last=lambda s: s):
+        super().__init__()
+        self.a, self.b, self.last = mlp(8), mlp(8), last
+
+    def forward(self, x, y):
+        return self.last(F.normalize(self.a(x), dim=1) @ F.normalize(self.b(y), dim=1).T / 0.1)
+
+
+@pytest.mark.parametrize("last", [lambda s: s, lambda s: s.softmax(1), lambda s: s.log_softmax(0)])
+def test_a_matrix_of_similarities_is_no_mixing(last):
+    def loss(model, step):
+        x = blobs(seed=step)[0]
+        s = model(x, x + 0.1 * torch.randn(N, D))
+        return F.cross_entropy(s, torch.arange(N)) + s.square().mean() * 1e-3
+
+    assert "batch_independence" not in said(lambda: steps(Similarity(last), loss))
+
+
+class Mixing(nn.Module):
+    """Attention over the batch axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x):
+        h = self.net(x)
+        return (h @ h.T).softmax(0) @ h
+
+
+def test_mixing_is_still_found():
+    found = said(lambda: steps(Mixing(), lambda m, i: F.cross_entropy(
+        m(blobs(seed=i)[0]), blobs(seed=i)[1])))
+    assert "batch_independence" in found
+
+
+# losses
+
+
+def test_each_of_several_cross_entropies_is_judged_by_itself():
+    class Heads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.trunk = nn.Linear(D, 16)
+            self.heads = nn.ModuleList(nn.Linear(16, K) for _ in range(6))
+
+        def forward(self, x):
+            return [head(self.trunk(x).relu()) for head in self.heads]
+
+    def loss(model, step):
+        x, y = blobs(seed=step)
+        return sum(F.cross_entropy(z, y.roll(i)) for i, z in enumerate(model(x)))
+
+    assert "loss_at_init" not in said(lambda: steps(Heads(), loss))
+
+
+class Reverse(torch.autograd.Function):
+    """Identity forward, negative gradient backward."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return -grad
+
+
+class Adversarial(nn.Module):
+    """Classes, and the domain behind a gradient reversal."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.classes, self.domain = nn.Linear(D, 32), nn.Linear(32, K), nn.Linear(32, 2)
+
+    def forward(self, x):
+        h = self.trunk(x).relu()
+        return self.classes(h), self.domain(Reverse.apply(h))
+
+
+def test_domain_adversarial_training():
+    def train():
+        torch.manual_seed(0)
+        model = Adversarial()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for step in range(30):
+            (x, y), target = blobs(64, step), blobs(64, 500 + step)[0] * 0.3 + 9
+            (z, source_domain), (_, target_domain) = model(x), model(target)
+            loss = F.cross_entropy(z, y) + F.cross_entropy(source_domain, torch.zeros(
+                64, dtype=torch.long)) + F.cross_entropy(target_domain,
+                                                         torch.ones(64, dtype=torch.long))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for x, y in (blobs(200, 900), (blobs(200, 901)[0] * 0.3 + 9, blobs(200, 901)[1])):
+                print((model(x)[0].argmax(1) == y).float().mean())
+
+    found = said(train)
+    assert "loss_at_init" not in found
+    assert "train_eval_preprocessing" not in found
+
+
+# steps and layers
+
+
+def test_zero_gradients_are_not_swallowed_by_eps():
+    def loss(model, step):
+        x, y = blobs(seed=step)
+        return F.cross_entropy(model(x), y) * 0.0
+
+    found = said(lambda: steps(mlp(), loss, count=60))
+    assert not any("eps of" in text for texts in found.values() for text in texts)
+
+
+def test_a_strong_dropout_is_said_once():
+    model = nn.Sequential(nn.Linear(D, 64), nn.ReLU(), nn.Dropout(0.9), nn.Linear(64, K))
+    found = said(lambda: steps(model, lambda m, i: F.cross_entropy(
+        m(blobs(seed=i)[0]), blobs(seed=i)[1])))
+    assert [len(texts) for rule, texts in found.items() if rule == "dropout_rate"] == [1]
+
+
+def test_units_that_died_later_count_as_dead():
+    def train():
+        torch.manual_seed(0)
+        model = mlp(width=64)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        for step in range(40):
+            x, y = blobs(64, step)
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            if step == 8:
+                with torch.no_grad():
+                    model[0].bias[:50] -= 100
+
+    assert "zero for all" in said(train)["dead_units"][0]
+
+
+def test_a_wrong_reshape_behind_log_softmax_is_called_that():
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.head = nn.GRU(D, 16, batch_first=True), nn.Linear(16, K)
+
+        def forward(self, x):
+            return self.head(self.rnn(x)[0]).log_softmax(-1)  # (N, T, K)
+
+    def loss(model, step):
+        x = torch.randn(N, 7, D)
+        y = (x[..., 0] > 0).long()
+        return F.nll_loss(model(x).transpose(1, 2).reshape(-1, K), y.reshape(-1))
+
+    found = said(lambda: steps(Tagger(), loss))
+    assert ["reshape" in text for text in found["output_scale"]] == [True]
