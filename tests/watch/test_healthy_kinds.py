@@ -52,6 +52,9 @@ def steps(model, loss_of, count=12, lr=1e-2, make=torch.optim.Adam):
 # samples of a batch
 
 
+OWN = np.random.default_rng(0)
+
+
 class Noisy(nn.Module):
     """Draws from generators that are not torch's."""
 
@@ -60,7 +63,7 @@ class Noisy(nn.Module):
         self.net, self.draw = mlp(), draw
 
     def forward(self, x):
-        return self.net(x + self.draw(x.shape))
+        return self.net(x + self.draw(tuple(x.shape)))
 
 
 class Rejecting(nn.Module):
@@ -75,10 +78,10 @@ class Rejecting(nn.Module):
 
 
 @pytest.mark.parametrize("make", [
-    lambda: Noisy(lambda shape: torch.from_numpy(np.random.normal(size=shape)).float()),
+    lambda: Noisy(lambda shape: torch.tensor(
+        np.random.normal(size=shape), dtype=torch.float32)),  # noqa: NPY002
     lambda: Noisy(lambda shape: random.random() * torch.ones(shape)),
-    lambda: Noisy(lambda shape, own=np.random.default_rng(0): torch.from_numpy(
-        own.normal(size=shape)).float()),
+    lambda: Noisy(lambda shape: torch.tensor(OWN.normal(size=shape), dtype=torch.float32)),
     Rejecting,
 ], ids=["numpy", "random", "own generator", "rejection"])
 def test_a_random_model_does_not_mix_samples(make):
