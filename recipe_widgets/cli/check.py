@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from recipe_widgets.cli.common import DONE, FOUND, Commands, add_command, add_report_options
+from recipe_widgets.cli.common import (
+    DONE,
+    FOUND,
+    Commands,
+    add_command,
+    add_project_options,
+    add_report_options,
+    outputs_of,
+)
+
+FAIL_ON = "error"
 
 
 def add_to(commands: Commands) -> None:
@@ -17,19 +28,19 @@ def add_to(commands: Commands) -> None:
   recipe check my_project.training:build --select loss_at_init,gradients_flow""")
     check.add_argument(
         "target", help="package.module:function; it returns a dict with model, batches, loss_fn")
-    add_report_options(check, fail_on="error")
+    add_report_options(check, fail_on=FAIL_ON)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print what the checks say; the exit status is 3 where --fail-on is met."""
     from recipe_widgets.checks.build_function import check_named
 
+    add_project_options(chosen, Path.cwd(), FAIL_ON)
+    outputs = outputs_of(chosen)
     # a bar of progress only where somebody watches it: not in a file, not in CI
     report = check_named(chosen.target, only=chosen.select or None, ignore=chosen.ignore,
                          progress=sys.stderr.isatty())
+    outputs.silence(report)
     print(report)
-    if chosen.json:
-        report.save(chosen.json, "json")
-    if chosen.html:
-        report.save(chosen.html, "html")
+    outputs.write(report, sys.stdout)
     return FOUND if report.at_least(chosen.fail_on) else DONE

@@ -16,6 +16,7 @@ from recipe_widgets.core.json_files import read_text
 
 if TYPE_CHECKING:
     from recipe_widgets.core import Settings
+    from recipe_widgets.reporting.outputs import Outputs
 
 # Exit statuses, as `recipe --help` lists them.
 DONE = 0
@@ -49,21 +50,58 @@ def add_command(commands: Commands, name: str, purpose: str, run: Run,
 
 def add_report_options(command: argparse.ArgumentParser, fail_on: str | None) -> None:
     """The options that `recipe check` and `recipe watch` share: which rules, and what becomes of
-    their findings.
+    their findings. Those that are not given are None: pyproject.toml may have them.
 
     Args:
         fail_on: the severity that `--fail-on` names where it is not given; None: no finding does.
     """
-    command.add_argument("--select", type=_names, default=(), metavar="RULE,RULE",
+    command.add_argument("--select", type=_names, metavar="RULE,RULE",
                          help="judge by these rules only; `recipe rules` lists them")
-    command.add_argument("--ignore", type=_names, default=(), metavar="RULE,RULE",
+    command.add_argument("--ignore", type=_names, metavar="RULE,RULE",
                          help="leave these rules out")
-    command.add_argument("--fail-on", type=_severity, choices=SEVERITIES, default=fail_on,
+    command.add_argument("--fail-on", type=_severity, choices=SEVERITIES,
                          metavar="|".join(SEVERITIES),
                          help=f"exit with {FOUND} when something this bad, or worse, is found; "
                          f"default: {fail_on or 'never'}")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     command.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
+    command.add_argument("--sarif", type=Path, metavar="FILE",
+                         help="write the report as SARIF 2.1.0, for code scanning")
+    command.add_argument("--github", action=argparse.BooleanOptionalAction, default=None,
+                         help="print findings as annotations of GitHub Actions; "
+                         "default: where GITHUB_ACTIONS is true")
+    command.add_argument("--baseline", type=Path, metavar="FILE",
+                         help="findings that are known: they are told, and do not count")
+    command.add_argument("--update-baseline", action="store_true",
+                         help="write all that is found now into the baseline")
+
+
+def add_project_options(chosen: argparse.Namespace, start: Path, fail_on: str | None) -> None:
+    """Fills in what was not given: from the nearest pyproject.toml, then the defaults.
+
+    Args:
+        start: folder where the search for pyproject.toml begins. fail_on: the default.
+
+    Raises:
+        RecipeError: `[tool.recipe]` there holds what is no option.
+    """
+    from recipe_widgets.reporting.project_options import project_options
+
+    project = project_options(start)
+    if chosen.select is None:
+        chosen.select = project.select
+    if chosen.ignore is None:
+        chosen.ignore = project.ignore
+    chosen.baseline = chosen.baseline or project.baseline
+    chosen.fail_on = chosen.fail_on or project.fail_on or fail_on
+
+
+def outputs_of(chosen: argparse.Namespace) -> Outputs:
+    """What is to be written, as the options say. Raises: RecipeError: the baseline is none."""
+    from recipe_widgets.reporting.outputs import Outputs
+
+    return Outputs(chosen.json, chosen.html, chosen.sarif, chosen.github, chosen.baseline,
+                   chosen.update_baseline)
 
 
 def _names(text: str) -> tuple[str, ...]:

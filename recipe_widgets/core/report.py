@@ -25,6 +25,7 @@ from recipe_widgets.core.findings import (
 )
 from recipe_widgets.core.validation import validated
 
+VERSION = 1  # of the JSON; reporting/report.schema.json says what is in it
 _COLOURS = {"error": "\033[31m", "warning": "\033[33m", "note": "\033[36m"}  # of a terminal
 _COLOUR_OFF = "\033[0m"
 _STYLE = ("body{font:15px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
@@ -181,8 +182,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "script": self.script, "seconds": self.seconds, "overhead": self.overhead, "steps":
-            self.steps, "problem": self.problem, "findings": [f.as_dict() for f in self.findings],
+            "version": VERSION, "command": self.command, "script": self.script,
+            "seconds": self.seconds, "overhead": self.overhead, "steps": self.steps,
+            "problem": self.problem, "findings": [f.as_dict() for f in self.findings],
             "silenced": [f.as_dict() for f in self.silenced]
         }
 

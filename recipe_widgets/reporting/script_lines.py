@@ -1,4 +1,6 @@
-"""Lines of the reader's script, named from the folder in which it was started."""
+"""Lines of the reader's script, named from the folder in which it was started, and by CI from the
+root of the repository.
+"""
 
 from __future__ import annotations
 
@@ -28,3 +30,14 @@ def located_from(folder: str, finding: CheckResult) -> CheckResult:
     lines = source_lines(folder, path)
     code = lines[line - 1] if line <= len(lines) else ""
     return finding.at(f"{path}:{line}", finding.code or code)
+
+
+def from_checkout(folder: str, file: str) -> str:
+    """The path of a file that is named from `folder`, as programs of CI want it: with slashes, from
+    the root of the repository (GITHUB_WORKSPACE; elsewhere `folder`), or whole where it is not in
+    there.
+    """
+    root = os.environ.get("GITHUB_WORKSPACE") or folder
+    path = os.path.join(folder, file)
+    inside = path.startswith(root + os.sep)
+    return (os.path.relpath(path, root) if inside else path).replace(os.sep, "/")

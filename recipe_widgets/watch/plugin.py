@@ -21,8 +21,8 @@ class WatchedTest:
     bad.
     """
 
-    def __init__(self, session: WatchSession) -> None:
-        self._session, self._ended = session, False
+    def __init__(self, session: WatchSession, severity: str) -> None:
+        self._session, self._severity, self._ended = session, severity, False
 
     def report(self) -> Report:
         """The `Report`; the watching ends here."""
@@ -31,20 +31,26 @@ class WatchedTest:
             self._session.end()
         return self._session.report
 
-    def check(self, severity: str = "error") -> None:
-        """Raises: AssertionError with the findings that are this bad or worse."""
-        self.report().raise_for(severity)
+    def check(self, severity: str | None = None) -> None:
+        """Raises: AssertionError with the findings that are this bad or worse; None: as bad as
+        the project's fail-on says, or else an error.
+        """
+        self.report().raise_for(severity or self._severity)
 
 
 @pytest.fixture
-def recipe_watch() -> Iterator[WatchedTest]:
-    """Watches the test's training from its first line."""
+def recipe_watch(request: pytest.FixtureRequest) -> Iterator[WatchedTest]:
+    """Watches the test's training from its first line, by the rules that `[tool.recipe]` of the
+    nearest pyproject.toml selects.
+    """
     # here, and not above: pytest imports this file at every start, and torch takes a second
+    from recipe_widgets.reporting.project_options import project_options
     from recipe_widgets.watch.session import WatchSession
 
-    session = WatchSession()
+    project = project_options(request.path.parent)
+    session = WatchSession(select=project.select, ignore=project.ignore)
     session.begin()
-    watched = WatchedTest(session)
+    watched = WatchedTest(session, project.fail_on or "error")
     try:
         yield watched
     finally:

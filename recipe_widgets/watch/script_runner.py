@@ -14,6 +14,7 @@ from typing import Annotated
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.findings import severity_named
 from recipe_widgets.core.validation import validated, whole
+from recipe_widgets.reporting.outputs import Outputs
 from recipe_widgets.watch.session import WatchSession
 
 FOUND = 3  # exit status when something at or above `fail_on` was found
@@ -25,7 +26,7 @@ def run_script(target: str | Path, arguments: Sequence[str],
                steps: Annotated[int | None, whole(1)] = None, *, module: bool = False,
                select: Sequence[str] = (), ignore: Sequence[str] = (),
                json: Path | None = None, html: Path | None = None,
-               fail_on: str | None = None) -> int:
+               fail_on: str | None = None, outputs: Outputs | None = None) -> int:
     """Runs `target` with `arguments`, prints the report and gives the exit status.
 
     The target's own status passes through; when that is 0 and something at or above `fail_on`
@@ -35,7 +36,8 @@ def run_script(target: str | Path, arguments: Sequence[str],
         target: path of a script; with `module` the dotted name of a module, as of `python -m`.
         steps: stop watching after so many optimiser steps.
         select: names of the only rules to judge by; none: all. ignore: rules to leave out.
-        json, html: files that the report is written to.
+        json, html: files that the report is written to. outputs: all that is to be written, in
+            place of these two.
 
     Raises:
         RecipeError: there is no such script, rule or severity.
@@ -46,18 +48,15 @@ def run_script(target: str | Path, arguments: Sequence[str],
     if not module and not Path(target).is_file():
         raise RecipeError("script", found=str(target), expected="a Python file")
     worst = severity_named(fail_on) if fail_on else None
-    # as absolute paths: the script may change the directory
-    json, html = (Path(os.path.abspath(path)) if path else None for path in (json, html))
+    outputs = outputs or Outputs(json, html)
     session = WatchSession(str(target), steps, own_process=True, select=select, ignore=ignore)
     session.begin()
     status, finished = execute(target, arguments, module)
     report = session.end(finished)
+    outputs.silence(report)
     sys.stdout.flush()
     report.show()
-    if json:
-        report.save(json, "json")
-    if html:
-        report.save(html, "html")
+    outputs.write(report, sys.stderr)
     return status or (FOUND if worst and report.at_least(worst) else 0)
 
 

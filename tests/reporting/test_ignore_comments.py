@@ -65,7 +65,6 @@ def test_a_file_that_ends_in_nonsense_is_read_up_to_there():
 
 
 def watched(folder: Path, comment: str, monkeypatch) -> tuple[int, dict]:
-    folder.mkdir()
     monkeypatch.chdir(folder)
     path, out = folder / "train.py", folder / "report.json"
     path.write_text(TRAINING.replace("COMMENT", comment))
@@ -73,18 +72,18 @@ def watched(folder: Path, comment: str, monkeypatch) -> tuple[int, dict]:
 
 
 def test_a_watched_script_is_silenced_line_by_line(tmp_path, monkeypatch, capsys):
-    status, report = watched(tmp_path / "a", "", monkeypatch)
+    status, report = watched(tmp_path, "", monkeypatch)
     assert status == 3
     (found, ) = report["findings"]
     # the script has gone elsewhere since
     assert (found["where"], found["evidence"]["code"]) == ("train.py:11", "loss.backward()")
     ignore = "  # recipe: ignore[grads_are_cleared]"
-    status, report = watched(tmp_path / "b", ignore, monkeypatch)
+    status, report = watched(tmp_path, ignore, monkeypatch)
     assert (status, report["findings"]) == (0, [])
     assert [(one["check"], one["silenced"]) for one in report["silenced"]] == [
         ("grads_are_cleared", "comment")]
     assert "silenced: grads_are_cleared train.py:11 (comment)" in capsys.readouterr().err
-    assert watched(tmp_path / "c", "  # recipe: ignore[clipping]", monkeypatch)[0] == 3
+    assert watched(tmp_path, "  # recipe: ignore[clipping]", monkeypatch)[0] == 3
 
 
 def test_code_that_watches_itself_is_silenced_too():
