@@ -1,7 +1,8 @@
 """The loss stays a finite number.
 
 What it finds
-    A loss that is NaN or infinite.
+    A loss that is NaN or infinite; while a script runs (`watch(raise_on="error")`) the step at
+    which the loss, or a gradient that is about to be used, is.
 Why it hurts
     From then on every weight is NaN: the rest of the run is lost.
 How to mend
@@ -30,11 +31,26 @@ class LossesByStep:
     scaler: bool = False
 
 
-@rule(worst="warning", source="PyTorch, Automatic mixed precision")
+@dataclass(frozen=True)
+class NumbersOfStep:
+    """what: the loss or gradient that is not finite, and that no scaler looks at. step: when."""
+
+    what: str
+    step: int
+
+
+@rule(worst="error", source="PyTorch, Automatic mixed precision")
 def curve(rule: Rule[LossesByStep], seen: LossesByStep) -> CheckResult:
     bad = [step for step, loss in seen.losses if not math.isfinite(loss)]
     if not bad or (seen.scaler and len(bad) < SKIPPED_BY_SCALER * len(seen.losses)):
         return rule.passes("every loss is a finite number")
     return rule.warns(
         f"the loss is no finite number from step {bad[0]}", measured=bad[0],
+        advice="A smaller learning rate; clip the gradient; look for log(0) and 0/0.")
+
+
+@curve.register
+def numbers_of_step(rule: Rule[NumbersOfStep], seen: NumbersOfStep) -> CheckResult:
+    return rule.fails(
+        f"{seen.what} is no finite number at step {seen.step}", measured=seen.step,
         advice="A smaller learning rate; clip the gradient; look for log(0) and 0/0.")
