@@ -2,7 +2,8 @@
 
 What it finds
     A state dict kept as the best one that is an alias of the running weights; one that is loaded
-    and holds nothing but the model's own tensors; strict=False that hides keys which do not fit.
+    and holds nothing but the model's own tensors; a target network or a teacher that is the very
+    model it should lag behind; strict=False that hides keys which do not fit.
 Why it hurts
     state_dict() gives references: the "best" weights go on training, and what is restored are the
     last ones. With strict=False a fine-tuning starts from random weights without a word.
@@ -32,6 +33,7 @@ class StateUse:
         alias: all its tensors are the module's own. keys: their number.
         step: of this use. taken: step at which it was taken from the module, where that is known.
         missing, unexpected: names that did not fit.
+        own: was it taken from the very module that it is loaded into?
     """
 
     alias: bool
@@ -41,6 +43,7 @@ class StateUse:
     saved: bool = False
     missing: Sequence[str] = ()
     unexpected: Sequence[str] = ()
+    own: bool = False
 
 
 @rule(worst="error", source="PyTorch, Saving and loading models")
@@ -53,6 +56,12 @@ def checkpoint(rule: Rule[StateUse], use: StateUse) -> CheckResult:
             f"{'saved' if use.saved else 'restored'} are those of step {use.step}",
             measured=use.step, expected=use.taken, unit="step",
             advice="best = copy.deepcopy(model.state_dict())")
+    if use.alias and use.own and use.step:
+        return rule.fails(
+            "a module's state is loaded into the very same module: nothing changes. What should be "
+            "a copy that lags behind (a target network, a teacher) is the model itself",
+            measured=use.keys, unit="tensors",
+            advice="target = copy.deepcopy(model); .to() and other names give the same object.")
     if use.alias:
         return rule.warns(
             "a state dict is loaded that holds nothing but the model's own tensors: nothing "

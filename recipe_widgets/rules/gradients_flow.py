@@ -106,3 +106,25 @@ def flat_loss(rule: Rule[Any], loss: WatchedLoss) -> CheckResult:
         return rule.warns(
             "the loss is flat: its gradient at the outputs is exactly zero although it is not")
     return rule.passes("gradients come back from the loss")
+
+
+FEWEST_LEAVES, LEAF_SHARE = 3, 0.5
+
+
+@dataclass(frozen=True)
+class LossWithoutGraph:
+    """Backward passes from a tensor that nothing made: a leaf. all: backward passes of the run."""
+
+    times: int
+    all: int
+
+
+@gradients_flow.register
+def loss_without_graph(rule: Rule[Any], loss: LossWithoutGraph) -> CheckResult:
+    if loss.times < max(FEWEST_LEAVES, LEAF_SHARE * loss.all):
+        return rule.passes(f"{loss.times} of {loss.all} losses have no graph")
+    return rule.fails(
+        "the loss that backward is called on has no graph: it was made anew from numbers, and no "
+        "parameter gets a gradient", measured=loss.times, expected=0, unit="backward passes",
+        advice="No torch.tensor(loss), .item(), .detach() or requires_grad_() on the way from the "
+        "model to loss.backward().")

@@ -2,7 +2,8 @@
 
 What it finds
     Parameters that get a gradient and are in no optimiser, layers kept in a plain Python list, an
-    optimiser of another model or of layers that were replaced since, and parameters held twice.
+    optimiser of another model or of layers that were replaced since, an optimiser of which no
+    parameter ever gets a gradient, and parameters held twice.
 Why it hurts
     What the optimiser lacks stays at its random start. The rest of the net works around it, so the
     loss falls, less than it could.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -35,6 +37,7 @@ class OptimizerContents:
         twice: parameters that it holds more than once.
         whole_branches: the missing ones are whole branches under the model, left out on purpose
             perhaps.
+        newer: how many of the missing ones became parts of the model after the optimiser was made.
     """
 
     held: int
@@ -43,6 +46,7 @@ class OptimizerContents:
     unregistered: Sequence[str] = ()
     twice: int = 0
     whole_branches: bool = False
+    newer: int = 0
 
 
 @rule(worst="error", source=TRAINCHECK)
@@ -55,6 +59,8 @@ def optimizer_covers_model(rule: Rule[OptimizerContents], seen: OptimizerContent
         said.append("the optimiser holds no parameter of this model but of another one")
     elif seen.missing:
         said.append(f"the optimiser lacks {few(seen.missing)}")
+    if seen.newer:
+        said.append(f"it was made before {seen.newer} of them became parts of the model")
     if seen.stale and seen.held:
         said.append(f"it holds {seen.stale} tensors which the model does not have (replaced after "
                     "it was made?)")
@@ -67,3 +73,52 @@ def optimizer_covers_model(rule: Rule[OptimizerContents], seen: OptimizerContent
     say = rule.fails if lacking and not seen.whole_branches else rule.warns
     return say("; ".join(said), measured=lacking, expected=0, unit="parameters",
                advice="Use nn.ModuleList, and make the optimiser after the model is complete.")
+
+
+FEWEST_STEPS = 5
+_WHY = {
+    "copy": "the loss reaches another copy of them, which no optimiser holds (a model copied or "
+            "made again after the optimiser?)",
+    "cut": "the loss reaches no parameter at all: its graph is cut (.detach(), .item(), .data, "
+           "no_grad, torch.tensor)",
+    "frozen": "all of them have requires_grad=False",
+    "": "the loss is made of others",
+}
+
+
+@dataclass(frozen=True)
+class ParametersWithoutGradient:
+    """Parameters of an optimiser that never had a gradient at any of its steps.
+
+    Attributes:
+        optimizer: name of its class. steps: it took. count: of them. held: by the optimiser.
+        moved: did they change all the same?
+        why: "copy" (the loss reaches as many of the same shapes that no optimiser holds and that
+            stay as they are), "cut" (it reaches no parameter), "frozen" or "" (unknown).
+        others: do other optimisers of the script train, so that this one may wait for its turn?
+    """
+
+    optimizer: str
+    steps: int
+    count: int
+    held: int
+    why: str = ""
+    moved: bool = False
+    others: bool = False
+
+
+@optimizer_covers_model.register
+def idle_parameters(rule: Rule[Any], seen: ParametersWithoutGradient) -> CheckResult:
+    known = seen.count == seen.held or seen.why == "copy"
+    if seen.steps < FEWEST_STEPS or seen.moved or not seen.count or not known:
+        return rule.passes(f"{seen.held - seen.count} of {seen.held} parameters get gradients")
+    rule = rule.about(
+        measured=seen.count, expected=0, unit="parameters",
+        advice="Make the optimiser of the parameters of the very model that the loss comes from, "
+        "after its last change.")
+    which = "none of its" if seen.count == seen.held else f"{seen.count} of its"
+    never = "ever has" if seen.count == seen.held else "never have"
+    certain = seen.why in ("copy", "cut") or (not seen.others and seen.why != "frozen")
+    say = rule.fails if certain else rule.warns
+    return say(f"{seen.optimizer} takes {seen.steps} steps, and {which} {seen.held} parameters "
+               f"{never} a gradient: {_WHY[seen.why]}")

@@ -24,6 +24,7 @@ from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.model_record import ModelRecord
+from recipe_widgets.watch.evidence.observe_registrations import Registrations
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
@@ -68,15 +69,17 @@ def optimizer_contents(run: WatchedRun) -> Built:
         stale = [one for one in optimizers.stepped if foreign[id(one)]]
         own = [one for one in optimizers.stepped if one.ids & set(names)]
         count = sum(foreign.values())
-        if not (unregistered or missing) or (missing and not unregistered and not count
-                                             and not own):
-            continue
         last = (own or stale or list(optimizers))[-1]
-        on_purpose = not unregistered and not count and _are_whole_branches(
+        parameters, seen = dict(module.named_parameters()), run.observer(Registrations)
+        newer = sum(seen.is_newer(parameters[name], last) for name in missing)
+        if not (unregistered or missing) or (missing and not unregistered and not count
+                                             and not own and not newer):
+            continue
+        on_purpose = not (unregistered or count or newer) and _are_whole_branches(
             names.values(), missing)
         yield OptimizerContents(
-            len(set(names) & last.ids), missing, count, unregistered,
-            whole_branches=on_purpose), model.line if unregistered else last.made_line
+            len(set(names) & last.ids), missing, count, unregistered, whole_branches=on_purpose,
+            newer=newer), model.line if unregistered else last.made_line
 
 
 def _are_whole_branches(names: Any, missing: list[str]) -> bool:

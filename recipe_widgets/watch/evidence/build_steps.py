@@ -125,4 +125,4 @@ def step_sizes(run: WatchedRun) -> Built:
 def state_uses(run: WatchedRun) -> Built:
     for use in run.records.checkpoints.uses:
         yield StateUse(use.alias, use.keys, use.step, use.taken, use.saved, use.missing,
-                       use.unexpected), use.line
+                       use.unexpected, use.own), use.line

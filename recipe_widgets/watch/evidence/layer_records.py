@@ -42,6 +42,7 @@ class OrphanRecord:
     fresh: bool
     first_sum: float
     last_sum: float
+    shape: tuple[int, ...] = ()
     times_seen: int = 0
 
 
@@ -178,7 +179,8 @@ class LayerRecords:
         if key not in self.orphans and len(self.orphans) >= _MOST_ORPHANS:
             return
         total = float(leaf.detach().double().sum())  # stands for the values: do they move?
-        orphan = self.orphans.setdefault(key, OrphanRecord(self.is_initial(leaf), total, total))
+        orphan = self.orphans.setdefault(key, OrphanRecord(
+            self.is_initial(leaf), total, total, tuple(leaf.shape)))
         orphan.times_seen += 1
         orphan.last_sum = total
 

@@ -28,7 +28,7 @@ from recipe_widgets.watch.evidence.optimizer_record import (
     SchedulerRecords,
 )
 from recipe_widgets.watch.evidence.sample_records import SampleRecords
-from recipe_widgets.watch.instrument.autograd_graph import walk_graph
+from recipe_widgets.watch.instrument.autograd_graph import AutogradGraph, walk_graph
 from recipe_widgets.watch.instrument.event_router import EventRouter
 from recipe_widgets.watch.instrument.events import EventHandler
 from recipe_widgets.watch.instrument.guard import Guard
@@ -52,6 +52,8 @@ class Recorder(EventHandler):
         pending: forward passes that no backward has reached. losses, samples, evaluations, loaders,
         random_numbers, checkpoints, notable_calls: as their names say.
         observers: what follows one thing by itself, by its class.
+        loss_graph: what lies behind the loss, from `before_backward` to `after_backward` of steps
+            with a full look; None otherwise.
     """
 
     def __init__(self, last_step: int | None = None,
@@ -71,6 +73,7 @@ class Recorder(EventHandler):
         self.loaders, self.random_numbers = LoaderRecords(), RandomNumberRecords(progress)
         self.checkpoints = CheckpointRecords(progress)
         self.notable_calls = NotableCalls(progress, self.layers)
+        self.loss_graph: AutogradGraph | None = None
         # lines of backward passes that ran while the model was in eval mode
         self.eval_mode_backward_lines: set[SourceLocation | None] = set()
         self.observers = {kind: kind(self) for kind in self._observers}
@@ -181,7 +184,8 @@ class Recorder(EventHandler):
         self._watch_hand_made_steps(loss)
         self.optimizers.observe()
         if self.progress.full and not self.progress.compiled:
-            self.layers.graph_read(walk_graph(loss), self.pending, self.optimizers.parameter_ids)
+            self.loss_graph = walk_graph(loss)
+            self.layers.graph_read(self.loss_graph, self.pending, self.optimizers.parameter_ids)
         self.losses.before_backward(loss)
 
     def _watch_hand_made_steps(self, loss: torch.Tensor) -> None:
@@ -195,6 +199,7 @@ class Recorder(EventHandler):
 
     def after_backward(self) -> None:
         self.progress.in_backward, self.progress.stepped = False, True
+        self.loss_graph = None
         line = caller_location()
         reached = [one for one in self.optimizers if one.is_alive and one.after_backward(line)]
         if len(self.optimizers) and not reached:
@@ -330,10 +335,10 @@ class Recorder(EventHandler):
         return self.checkpoints.before_load(module, state)
 
     def after_state_loaded(self, module: nn.Module, state: Any, before: Any, result: Any) -> None:
-        self.checkpoints.after_load(state, before, result)
+        self.checkpoints.after_load(module, state, before, result)
 
     def state_taken(self, module: nn.Module, state: Any) -> None:
-        self.checkpoints.taken(state)
+        self.checkpoints.taken(module, state)
 
     def state_saved(self, thing: Any) -> None:
         self.checkpoints.saved(thing, self._held_parameters())

@@ -211,6 +211,12 @@ class CallPatches:
             return save
 
         self._replace(torch, "save", make_save)
+        # Which parameters are the same, newer than an optimiser, or made anew in each step.
+        def tell_registered(_: Any, args: Any) -> None:
+            if len(args) == 3:
+                handler.parameter_registered(*args)
+
+        self._tell_after(nn.Module, "register_parameter", tell_registered)
         # Weights that still are what an initialisation drew have not been loaded nor trained.
         for name in dir(nn.init):
             if name.endswith("_") and not name.startswith("_"):

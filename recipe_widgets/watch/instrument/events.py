@@ -83,6 +83,9 @@ class EventHandler:
 
     # weights
 
+    def parameter_registered(self, module: nn.Module, name: str, parameter: Any) -> None:
+        """A parameter, or None, became a part of a module."""
+
     def tensor_initialised(self, tensor: Any) -> None:
         """A function of torch.nn.init has filled a tensor."""
 
