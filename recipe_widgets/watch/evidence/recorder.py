@@ -249,6 +249,9 @@ class Recorder(EventHandler):
         if model is None:
             return
         model.trained_in(one.training)
+        if model.trained == 1:
+            self.progress.restart_close_steps()
+            self._set_monitor()
         if model.number not in self.models.retained:
             self.models.retain(model)
         if not one.training:

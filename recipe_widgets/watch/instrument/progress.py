@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import nn
 
 CLOSE_STEPS = 40  # the first steps are all looked at closely
+RESTARTED_STEPS, MOST_RESTARTS = 10, 20  # after an optimiser was made, or another model begins to train
 CLOSE_STEPS_MOST, CLOSE_SAMPLES = 160, 1500  # more of them, while few samples have been seen
 SPARSE_FROM = 320  # from here on, only every fourth step's forward pass is looked at
 SPARSE_EVERY = 4
@@ -48,16 +49,22 @@ class WatchProgress:
         self.in_call, self.grad_at_start = False, True
         self.model: nn.Module | None = None
         self.in_backward = self.stepped = self.compiled = False
+        self._restarts, self._close_until = 0, 0
 
     def restart_close_steps(self) -> None:
-        """An optimiser was made: what follows is worth a full look."""
+        """An optimiser was made, or a model trains for the first time: what follows is worth a full
+        look, and a few close ones.
+        """
         self.full = self.close = True
+        self._restarts += 1
+        if self._restarts <= MOST_RESTARTS:  # not where each step makes an optimiser of its own
+            self._close_until = self.step + RESTARTED_STEPS
 
     def advance(self, samples: int) -> None:
         """A step has been taken. samples: training samples that were kept so far."""
         self.step += 1
         self.full = self.step in _FULL_STEPS
-        early = self.step < CLOSE_STEPS or (self.step < CLOSE_STEPS_MOST and
+        early = self.step < max(CLOSE_STEPS, self._close_until) or (self.step < CLOSE_STEPS_MOST and
                                             samples < CLOSE_SAMPLES)
         self.close = self.full or early
         self.sparse = (self.step >= SPARSE_FROM and self.step % SPARSE_EVERY != 0
