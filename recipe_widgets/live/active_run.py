@@ -78,6 +78,11 @@ class RunSource(Protocol):
         ...
 
     @property
+    def classes(self) -> int:
+        """Classes of the labels; 0 where that is not known."""
+        ...
+
+    @property
     def forks(self) -> bool:
         """Whether a run can be forked."""
         ...
@@ -168,6 +173,10 @@ class ModelSource:
     @property
     def size(self) -> int:
         return len(self.data.train.y)
+
+    @property
+    def classes(self) -> int:
+        return self.data.num_classes
 
     def begin(self, settings: Settings) -> ModelRun:
         chosen = live_settings(settings)

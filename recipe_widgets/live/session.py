@@ -297,7 +297,8 @@ class Session:
         run = self.run
         listed = tuple((branch.number, run_title(branch, self.first_settings), branch.pinned)
                        for branch in reversed(tuple(self.tree)))
-        diagnosis = self._diagnosis.of(run, self.phase == "running")
+        diagnosis = self._diagnosis.of(run, self.phase == "running", self.other or self.ghost,
+                                       self.trainer.source.classes)
         return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnosis,
                      listed, self.inspector.page, run.steps_done if run else 0, self.visiting)
 

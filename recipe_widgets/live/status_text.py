@@ -119,15 +119,20 @@ def _differing(settings: Settings, other: Settings) -> list[str]:
     return [name for name in settings - other if Settings.knob(name).kind != "fixed"]
 
 
+def changed_words(new: Run, old: Run) -> str:
+    """For example "learning rate 0.05 → 0.16"; "" where no knob differs."""
+    changes = []
+    for name in _differing(new.newest, old.newest):
+        before, now = (number_words(getattr(run.newest, name)) for run in (old, new))
+        changes.append(f"{Settings.knob(name).label} {before} → {now}")
+    return "; ".join(changes)
+
+
 def cause_words(new: Run, old: Run, at_step: int) -> str:
     """What makes two branches differ."""
     names = _differing(new.newest, old.newest)
     if not names:
         return f"Forked after step {at_step:,}: nothing differs, so both go on to the same numbers."
-    changes = []
-    for name in names:
-        before, now = (number_words(getattr(run.newest, name)) for run in (old, new))
-        changes.append(f"{Settings.knob(name).label} {before} → {now}")
     causes = "One cause"
     if len(names) > 1:
         causes = f"{len(names)} causes, which cannot be told apart"
@@ -137,7 +142,7 @@ def cause_words(new: Run, old: Run, at_step: int) -> str:
         differ = " The batches then differ, too."
     else:
         same += ", and the batches"
-    return f"Forked after step {at_step:,}. {causes}: {'; '.join(changes)}. Equal: {same}.{differ}"
+    return f"Forked after step {at_step:,}. {causes}: {changed_words(new, old)}. Equal: {same}.{differ}"
 
 
 def progress_words(run: Run, train_size: int, steps_per_second: float) -> str:

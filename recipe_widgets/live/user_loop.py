@@ -32,7 +32,7 @@ class UserLoop:
     """
 
     forks = False  # a generator cannot be copied
-    size = 0  # training samples are not known
+    size = classes = 0  # training samples and classes are not known
 
     def __init__(self, steps: Steps, model: nn.Module | None = None,
                  optimizer: torch.optim.Optimizer | None = None,

@@ -84,7 +84,7 @@ def sizes_html(history: History, column: str, guide: float | None = None) -> str
              for number, (name, (x, y)) in enumerate(pairs.items())]
     chart = Chart(what, "", True, max(last, 1.0), low, max(high, 10 * low), tuple(lines))
     newest = ", ".join(f"layer {name} {y[-1]:.2g}" for name, (_, y) in pairs.items())
-    usual = f" About {guide:g} is usual (dotted)." if guide else ""
+    usual = f" Dotted: {guide:g}, a usual middle; a tenth and ten times that are no cause for worry." if guide else ""
     return _page(_lines(chart, guide), f"{what}, by layer; newest: {newest}.{usual}")
 
 

@@ -69,7 +69,7 @@ def lr_verdict(rule: Rule[CurveAndUpdates], run: CurveAndUpdates) -> CheckResult
         "lr": run.lr
     }
     rule = rule.about(details=details)
-    if len(ratio):
+    if len(ratio) and _speaks(verdict, float(np.median(ratio))):
         rule = rule.about(measured=float(np.median(ratio)), expected="about 1e-3",
                           unit="of the weights per step")
     if verdict == "good":
@@ -80,6 +80,13 @@ def lr_verdict(rule: Rule[CurveAndUpdates], run: CurveAndUpdates) -> CheckResult
     words = {0.1: "a tenth", 1 / 3: "a third"}.get(factor, f"{factor:.0f} times")
     advice = f"Try {run.lr * factor:.2g}." if run.lr else f"Try {words} of it."
     return rule.warns(f"the learning rate is {verdict}: {why}", advice=advice)
+
+
+def _speaks(verdict: Verdict, ratio: float) -> bool:
+    """Is the size of the updates evidence for this verdict?"""
+    if verdict == "low":
+        return ratio < SMALL_UPDATE
+    return verdict == "good" or (verdict in ("too high", "high") and ratio > LARGE_UPDATE)
 
 
 def _verdict(seen: CurveFacts, ratio: Array, falls: bool) -> tuple[Verdict, str]:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 # Standard deviation of a normal distribution / its median absolute deviation.
 ROBUST = 1.4826
+# Of the first level: near zero a loss leaps to several times itself, and it means nothing.
+SMALL_LEAP = 0.15
 MEDIAN_ERROR = 1.25  # standard error of a median / that of a mean
 # 0.975 quantile of Student's t for 1, 2, 3, ... degrees of freedom: seeds are few, and a table
 # needs no scipy.
@@ -85,7 +87,8 @@ def curve_facts(loss: npt.ArrayLike) -> CurveFacts:
     late = max(0.0, middle - fifths[-1]) / fall if fall > 0.01 * scale else 0.0
     return CurveFacts(len(values), bad, start, fifths, (fifths[-1] - base) / scale,
                  (min(start, *fifths) - base) / scale, (float(seen.max()) - start) / scale,
-                 spread(seen[len(seen) // 2:]) / scale, late, len(jumps(seen)), bounded)
+                 spread(seen[len(seen) // 2:]) / scale, late,
+                 len(jumps(seen, least=SMALL_LEAP * scale)), bounded)
 
 
 def first_level(values: Array) -> float:
@@ -111,11 +114,11 @@ def spread(values: Array) -> float:
     return float(ROBUST * np.median(np.abs(np.diff(values))) / np.sqrt(2))
 
 
-def jumps(values: Array, window: int = 15) -> npt.NDArray[np.int64]:
+def jumps(values: Array, window: int = 15, least: float = 0.0) -> npt.NDArray[np.int64]:
     """Where (indices) the level leaps up and does not belong to the noise.
 
     A leap: the median of the next few steps lies far above the median of the `window` before, in
-    units of the noise there, and by a third of that level.
+    units of the noise there, and by a third of that level and by `least`.
     """
     ahead = max(3, window // 5)
     if len(values) < window + ahead:
@@ -126,7 +129,8 @@ def jumps(values: Array, window: int = 15) -> npt.NDArray[np.int64]:
     noise = ROBUST * np.median(np.abs(np.diff(before, axis=1)), axis=1) / np.sqrt(2)
     rise = np.median(after, axis=1) - level
     found: list[int] = []
-    for i in np.flatnonzero((rise > 6 * noise) & (rise > np.abs(level) / 3)) + window:
+    for i in np.flatnonzero((rise > 6 * noise) & (rise > np.abs(level) / 3)
+                             & (rise > least)) + window:
         if not found or i - found[-1] > window:
             found.append(int(i))
     return np.array(found, np.int64)
