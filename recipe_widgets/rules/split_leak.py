@@ -11,8 +11,9 @@ How to mend
     part only.
 When it stays silent
     When equal samples are to be expected by chance (a note says so). In a script that is watched:
-    below 10 different samples, 3 copies or 1 % of them, and when the training set as a whole is
-    evaluated, as training accuracy is.
+    below 10 different samples, 3 copies or 1 % of them, when the training set as a whole is
+    evaluated, as training accuracy is, and when the samples are drawn anew for each evaluation. A
+    part of the training set is only noted where another evaluation has none of its samples.
 """
 
 from __future__ import annotations

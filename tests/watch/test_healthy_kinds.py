@@ -249,3 +249,86 @@ def test_a_wrong_reshape_behind_log_softmax_is_called_that():
 
     found = said(lambda: steps(Tagger(), loss))
     assert ["reshape" in text for text in found["output_scale"]] == [True]
+
+
+# splits
+
+
+def train_and_evaluate(evaluate, count=6, x_y=None):
+    """Epochs over 400 samples in batches; evaluate(model, x, y, epoch) after each."""
+    torch.manual_seed(0)
+    x, y = x_y or blobs(400)
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for epoch in range(count):
+        for rows in torch.randperm(len(x)).split(40):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+        with torch.no_grad():
+            evaluate(model, x, y, epoch)
+
+
+def hits(model, x, y):
+    return sum(int((model(a).argmax(1) == b).sum()) for a, b in zip(x.split(40), y.split(40), strict=True))
+
+
+def test_an_estimate_from_random_training_samples_is_no_leak():
+    def estimate(model, x, y, epoch):
+        rows = torch.randperm(len(x))[:80]
+        print(hits(model, x[rows], y[rows]) / 80)
+
+    assert "split_leak" not in said(lambda: train_and_evaluate(estimate))
+
+
+def test_estimates_of_both_losses_by_one_line_are_no_leak():
+    test = blobs(200, seed=7)
+
+    def estimate(model, x, y, epoch):
+        for a, b in ((x, y), test):
+            for _ in range(4):
+                rows = torch.randint(len(a), (20, ))
+                print((model(a[rows]).argmax(1) == b[rows]).float().mean())
+
+    assert "split_leak" not in said(lambda: train_and_evaluate(estimate))
+
+
+def test_validation_that_is_a_part_of_the_training_set_is_still_found():
+    found = said(lambda: train_and_evaluate(lambda model, x, y, epoch: print(
+        hits(model, x[:80], y[:80]) / 80)))
+    assert "training samples" in found["split_leak"][0]
+
+
+def test_folds_of_a_cross_validation_are_no_leak():
+    def train():
+        x, y = blobs(300)
+        for fold in range(3):
+            held_out = torch.arange(300) % 3 == fold
+            train_and_evaluate(lambda model, a, b, epoch, m=held_out: print(
+                hits(model, x[m], y[m]) / 100), x_y=(x[~held_out], y[~held_out]))
+
+    assert "split_leak" not in said(train)
+
+
+def test_a_warm_up_on_random_labels_is_no_contradiction():
+    """As fast CIFAR programs do it: a few steps on dummy labels before the clock starts, flips of
+    all pictures in every other epoch, and an evaluation that averages over flips.
+    """
+    def train():
+        torch.manual_seed(0)
+        y = torch.randint(K, (200, ))
+        x = torch.randn(K, 3, 8, 8)[y] + torch.randn(200, 3, 8, 8)
+        for labels, epochs in ((torch.randint(K, (200, )), 1), (y, 24)):
+            model = nn.Sequential(nn.Flatten(), nn.Linear(192, 32), nn.ReLU(), nn.Linear(32, K))
+            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+            for epoch in range(epochs):
+                pictures = x.flip(-1) if epoch % 4 > 1 else x
+                for rows in torch.randperm(200).split(50):
+                    optimizer.zero_grad()
+                    F.cross_entropy(model(pictures[rows]), labels[rows]).backward()
+                    optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                print(((model(x) + model(x.flip(-1))).argmax(1) == y).float().mean())
+
+    assert "label_alignment" not in said(train)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +25,15 @@ from recipe_widgets.rules.training_evidence import ProbeAccuracies, TrainingLabe
 from recipe_widgets.watch.evidence import data_probes
 from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
 from recipe_widgets.watch.evidence.forward_pass import ForwardPass
+from recipe_widgets.watch.evidence.input_statistics import RunningStatistics
 from recipe_widgets.watch.evidence.loader_record import LoaderRecord
+from recipe_widgets.watch.evidence.sample_hash import SampleHashes
 from recipe_widgets.watch.evidence.sample_records import Labels
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _FEWEST_COMPARED = 60  # samples, of training and of evaluation
+_OTHER_DOMAIN = 0.25  # standard deviations, or logarithm of spreads, between inputs of one training
 _FEWEST_LABELS, _MOST_CLASSES = 200, 100
 _FEWEST_EVALUATION_LABELS, _MISSING_SHARE = 30, 0.02  # before a class is said to be missing
 _EXPECTED_OF_MISSING = 12  # training samples that a missing class ought to have had by chance
@@ -39,6 +43,8 @@ _MOST_CLASSES_TO_PROBE = 100
 _WEAK_ACCURACY = 0.7
 _FEWEST_FLIPPED = 80
 _CLEAN_SHARE, _FEWEST_CLEAN = 0.01, 10  # an evaluation without training samples
+# Share of an evaluation's samples that come in another one, too, if both read one set.
+_SAME_SET, _MOST_COMPARED = 0.5, 6
 _EPOCHS_TO_REPEAT = 3
 _SEEN_AGAIN = 2.5  # times that a sample came, on average: the epochs are the same
 
@@ -60,13 +66,30 @@ def first_layer_inputs(run: WatchedRun) -> Built:
 
 @builds(TrainAndEvaluationInputs)
 def train_and_evaluation_inputs(run: WatchedRun) -> Built:
-    train, evaluation = run.records.samples.train_inputs, run.records.samples.eval_inputs
-    samples = min(train.samples, evaluation.samples)
-    if samples >= _FEWEST_COMPARED and not run.several_models:
-        lines = (phase.line for phase in run.records.evaluations.phases
-                 if phase.passes and phase.passes[0].from_data)
-        yield TrainAndEvaluationInputs(train.mean, train.std, evaluation.mean, evaluation.std,
-                                       samples, train.is_picture), next(lines, None)
+    evaluation = run.records.samples.eval_inputs
+    trained = [one for one in run.records.samples.train_inputs.values()
+               if one.samples >= _FEWEST_COMPARED]
+    if evaluation.samples < _FEWEST_COMPARED or run.several_models or _are_domains(trained):
+        return
+    lines = (phase.line for phase in run.records.evaluations.phases
+             if phase.passes and phase.passes[0].from_data)
+    for train in trained[:1]:
+        yield TrainAndEvaluationInputs(
+            train.mean, train.std, evaluation.mean, evaluation.std,
+            min(train.samples, evaluation.samples), train.is_picture), next(lines, None)
+
+
+def _are_domains(trained: list[RunningStatistics]) -> bool:
+    """Do inputs of several kinds enter the training side by side, as in domain adaptation? Then an
+    evaluation may be of any of them.
+    """
+    def gap(one: RunningStatistics, other: RunningStatistics) -> float:
+        shift = np.abs(one.mean - other.mean) / max(float(one.std.max()), 1e-9)
+        spread = np.abs(np.log((one.std + 1e-9) / (other.std + 1e-9)))
+        return float(max(np.median(shift), np.median(spread)))
+
+    return any(one.mean.shape != trained[0].mean.shape or gap(one, trained[0]) > _OTHER_DOMAIN
+               for one in trained[1:])
 
 
 # labels
@@ -113,9 +136,13 @@ def _lacks_classes(train: Labels, evaluation: Labels) -> bool:
 
 @builds(RepeatedLabels)
 def repeated_labels(run: WatchedRun) -> Built:
-    pairs = run.records.samples.hashed_labels
-    if not pairs or run.several_models:
-        return
+    """Of each model by itself: another one may be trained on other labels on purpose."""
+    for pairs in run.records.samples.hashed_labels.values():
+        if not run.several_models:
+            yield _repeated_labels(pairs), run.data_line
+
+
+def _repeated_labels(pairs: list[tuple[SampleHashes, Labels]]) -> RepeatedLabels:
     hashes, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
     _, index, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     bounds = np.iinfo(np.int64)
@@ -124,8 +151,7 @@ def repeated_labels(run: WatchedRun) -> Built:
     np.maximum.at(high, index, labels)
     copies = max(1 - len(np.unique(batch)) / max(1, len(batch)) for batch, _ in pairs)
     again = counts > 1
-    yield RepeatedLabels(int(again.sum()), int((again & (low != high)).sum()),
-                         copies), run.data_line
+    return RepeatedLabels(int(again.sum()), int((again & (low != high)).sum()), copies)
 
 
 # evaluations
@@ -154,22 +180,34 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
     rounds, batches = _rounds(run), run.records.samples.train_hashes
     if not batches or not rounds or not run.are_rare([phase for phase, _ in rounds]):
         return
-    trained = np.unique(np.concatenate([hashes for _, hashes in batches]))
+    # by the model: what one fold of a cross-validation trains on is another fold's validation
+    trained = {number: np.unique(np.concatenate([hashes for one, hashes in batches if one == number]))
+               for number in {number for number, _ in batches}}
+    sets = [np.unique(_hashes(passes)) for _, passes in rounds]
+    at_one_place: dict[Any, list[SampleHashes]] = {}
     counts = []
-    for phase, passes in rounds:
-        hashes = _hashes(passes)
-        own = np.unique(hashes)
-        counts.append((phase, int(np.isin(own, trained).sum()), len(own),
-                       1 - len(own) / len(hashes)))
+    for (phase, passes), own in zip(rounds, sets, strict=True):
+        at_one_place.setdefault((passes[0].model, passes[0].line), []).append(own)
+        of_model = trained.get(passes[0].model, own[:0])
+        counts.append((phase, passes, own, int(np.isin(own, of_model).sum()), len(of_model)))
     continuous = _inputs_are_continuous(run)
-    clean = False
-    for _, shared, size, _ in counts:
-        clean = clean or (shared <= _CLEAN_SHARE * size and size >= _FEWEST_CLEAN)
-    for phase, shared, size, copies in counts:
+    clean = any(shared <= _CLEAN_SHARE * len(own) and len(own) >= _FEWEST_CLEAN
+                for _, _, own, shared, _ in counts)
+    for phase, passes, own, shared, size in counts:
+        copies = 1 - len(own) / sum(one.samples for one in passes)
         by_chance = not continuous and (copies > _CHANCE_COPIES
-                                        or shared < max(_CHANCE_SHARE, 5 * copies) * size)
-        if not by_chance:
-            yield _shared(shared, size, len(trained), clean), phase.line
+                                        or shared < max(_CHANCE_SHARE, 5 * copies) * len(own))
+        same_place = at_one_place[passes[0].model, passes[0].line]
+        if not by_chance and not _is_drawn_anew(own, same_place):
+            yield _shared(shared, len(own), size, clean), phase.line
+
+
+def _is_drawn_anew(own: SampleHashes, same_place: list[SampleHashes]) -> bool:
+    """Do the other evaluations at this place have other samples? Then it is an estimate from random
+    samples, as of the training loss, and no set that was held out.
+    """
+    others = [one for one in same_place if one is not own][:_MOST_COMPARED]
+    return bool(others) and all(np.isin(own, one).mean() < _SAME_SET for one in others)
 
 
 def _shared(shared: int, size: int, trained: int, another_is_clean: bool = False) -> SharedSamples:
@@ -180,14 +218,20 @@ def _shared(shared: int, size: int, trained: int, another_is_clean: bool = False
 def _overlaps_by_index(run: WatchedRun) -> Built:
     """Loaders of training and of evaluation that read the same samples of one data set."""
     loaders = [one for one in run.records.loaders.records if _is_indexable(one)]
+    found, clean = [], False
     for test in (one for one in loaders if one.evaluated and not one.trained):
+        shares = False
         for train in (one for one in loaders if one.trained):
             with contextlib.suppress(TypeError, IndexError, AttributeError):  # data of any kind
                 of_train, trained = data_probes.dataset_and_indices(train)
                 of_test, tested = data_probes.dataset_and_indices(test)
                 if data_probes.same_samples(of_train, of_test):
                     shared = len(set(trained) & set(tested))
-                    yield _shared(shared, len(set(tested)), len(set(trained))), test.line
+                    shares = shares or shared > 0
+                    found.append((shared, len(set(tested)), len(set(trained)), test.line))
+        clean = clean or not shares
+    for shared, size, trained_size, line in found:
+        yield _shared(shared, size, trained_size, clean), line
 
 
 def _is_indexable(loader: LoaderRecord) -> bool:

@@ -216,8 +216,8 @@ class Recorder(EventHandler):
                 record.gradients.with_gradient |= {
                     id(p) for p in record.parameters() if p.grad is not None
                 }
-        for one in passes:
-            self._trained(one, line)
+        for position, one in enumerate(passes):
+            self._trained(one, position, line)
         self.pending.drop_reached()
         self.losses.forget_calls()
 
@@ -243,8 +243,8 @@ class Recorder(EventHandler):
             models[0].example_labels = known[0].detach().clone()
         self.samples.labelled(passes[0], known[0])
 
-    def _trained(self, one: ForwardPass, line: SourceLocation | None) -> None:
-        """A backward pass came through this forward pass."""
+    def _trained(self, one: ForwardPass, position: int, line: SourceLocation | None) -> None:
+        """A backward pass came through this forward pass, the so-manieth."""
         model = self.models.numbered(one.model)
         if model is None:
             return
@@ -257,7 +257,7 @@ class Recorder(EventHandler):
         if not one.training:
             self.eval_mode_backward_lines.add(line)
         self.loaders.trained(one.loader)
-        self.samples.trained_on(one, self.progress.full)
+        self.samples.trained_on(one, position, self.progress.full)
         one.release_tensors()
 
     def module_gradients_cleared(self, module: nn.Module) -> None:

@@ -12,25 +12,31 @@ import torch
 from recipe_widgets.watch.evidence.forward_pass import ForwardPass
 from recipe_widgets.watch.evidence.input_statistics import RunningStatistics, SampleStore
 from recipe_widgets.watch.evidence.sample_hash import SampleHasher, SampleHashes
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _MOST_NUMBERS = 5_000_000  # of a batch whose statistics are taken
 _MOST_EVALUATION_SAMPLES = 1500  # whose statistics are taken
+_MOST_STREAMS = 8
 Labels = npt.NDArray[np.int64]  # (N,)
+
+Stream = tuple[int, SourceLocation | None]
 
 
 @dataclass
 class SampleRecords:
     """Attributes:
-        train_hashes: (step, hashes) of training batches. train_labels: of training batches.
-        hashed_labels: (hashes, labels) of batches of which both are known.
-        train_inputs, eval_inputs: statistics. train_store, eval_store: samples with labels.
+        train_hashes: (model's number, hashes) of training batches. train_labels: of training batches.
+        hashed_labels: model's number -> (hashes, labels) of batches of which both are known.
+        train_inputs, eval_inputs: statistics. Of the training by stream: (place, line) of the call
+            among those that one backward pass reached, as with two domains.
+        train_store, eval_store: samples with labels.
     """
 
     hasher: SampleHasher = field(default_factory=SampleHasher)
     train_hashes: list[tuple[int, SampleHashes]] = field(default_factory=list)
     train_labels: list[Labels] = field(default_factory=list)
-    hashed_labels: list[tuple[SampleHashes, Labels]] = field(default_factory=list)
-    train_inputs: RunningStatistics = field(default_factory=RunningStatistics)
+    hashed_labels: dict[int, list[tuple[SampleHashes, Labels]]] = field(default_factory=dict)
+    train_inputs: dict[Stream, RunningStatistics] = field(default_factory=dict)
     eval_inputs: RunningStatistics = field(default_factory=RunningStatistics)
     train_store: SampleStore = field(default_factory=SampleStore)
     eval_store: SampleStore = field(default_factory=SampleStore)
@@ -39,16 +45,16 @@ class SampleRecords:
         """Of the inputs that have a row per sample, as the first one has."""
         return self.hasher.of([x for x in inputs if x.ndim and len(x) == len(inputs[0])])
 
-    def trained_on(self, one: ForwardPass, full: bool) -> None:
-        """A training pass is complete."""
+    def trained_on(self, one: ForwardPass, position: int, full: bool) -> None:
+        """A training pass is complete. position: among the calls that one backward pass reached."""
         if one.hashes is not None:
-            self.train_hashes.append((one.step, one.hashes))
-        if one.inputs and one.from_data and full:
-            _add_inputs(one, self.train_inputs)
+            self.train_hashes.append((one.model, one.hashes))
+        stream = position, one.line
+        if full and (stream in self.train_inputs or len(self.train_inputs) < _MOST_STREAMS):
+            _add_inputs(one, self.train_inputs.setdefault(stream, RunningStatistics()))
 
     def evaluated_on(self, one: ForwardPass) -> None:
-        enough = self.eval_inputs.samples >= _MOST_EVALUATION_SAMPLES
-        if one.inputs and one.from_data and not enough:
+        if self.eval_inputs.samples < _MOST_EVALUATION_SAMPLES:
             _add_inputs(one, self.eval_inputs)
 
     def compared(self, one: ForwardPass, labels: torch.Tensor) -> None:
@@ -65,7 +71,7 @@ class SampleRecords:
             array = labels.detach().cpu().numpy().astype(np.int64)
             self.train_labels.append(array)
             if one.hashes is not None:
-                self.hashed_labels.append((one.hashes, array))
+                self.hashed_labels.setdefault(one.model, []).append((one.hashes, array))
             self.train_store.add(one.inputs[0], labels)
         elif labels.numel() == one.samples and labels.is_floating_point():
             flat = labels.detach().flatten()
@@ -87,6 +93,6 @@ class SampleRecords:
 
 
 def _add_inputs(one: ForwardPass, into: RunningStatistics) -> None:
-    x: Any = one.inputs[0]
-    if x.is_floating_point() and x.ndim >= 2 and x.numel() < _MOST_NUMBERS:
+    x: Any = one.inputs[0] if one.inputs and one.from_data else None
+    if x is not None and x.is_floating_point() and x.ndim >= 2 and x.numel() < _MOST_NUMBERS:
         into.add(x)
