@@ -23,7 +23,7 @@ STRONG = 0.8  # Srivastava et al. 2014 use 0.5 and 0.2; beyond 0.8 little of a l
 
 @dataclass(frozen=True)
 class DropoutRate:
-    """name: of the layer, or the line of the call."""
+    """name: of the layers, or the lines of the calls."""
 
     name: str
     rate: float

@@ -210,10 +210,41 @@ def test_zero_gradients_are_not_swallowed_by_eps():
 
 
 def test_a_strong_dropout_is_said_once():
-    model = nn.Sequential(nn.Linear(D, 64), nn.ReLU(), nn.Dropout(0.9), nn.Linear(64, K))
-    found = said(lambda: steps(model, lambda m, i: F.cross_entropy(
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(D, 64), nn.Linear(64, 64), nn.Linear(64, K)
+            self.dropout, self.other = nn.Dropout(0.9), nn.Dropout(0.9)
+
+        def forward(self, x):
+            x = self.dropout(self.a(x).relu())
+            x = self.dropout(self.b(x).relu())
+            return self.c(self.other(x))
+
+    found = said(lambda: steps(Twice(), lambda m, i: F.cross_entropy(
         m(blobs(seed=i)[0]), blobs(seed=i)[1])))
     assert [len(texts) for rule, texts in found.items() if rule == "dropout_rate"] == [1]
+
+
+def test_dropout_layers_that_stay_on_in_eval_mode_are_monte_carlo_dropout():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.dropout, self.b = nn.Linear(D, 64), nn.Dropout(0.5), nn.Linear(64, K)
+
+        def forward(self, x):
+            return self.b(self.dropout(self.a(x).relu()))
+
+    def train():
+        model = Net()
+        steps(model, lambda m, i: F.cross_entropy(m(blobs(seed=i)[0]), blobs(seed=i)[1]), 20)
+        model.eval()
+        model.dropout.train()
+        x = blobs(64, 70)[0]
+        with torch.no_grad():
+            print(torch.stack([model(x).softmax(1) for _ in range(8)]).std(0).mean())
+
+    assert "mode_toggles" not in said(train)
 
 
 def test_units_that_died_later_count_as_dead():

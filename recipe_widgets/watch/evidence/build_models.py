@@ -22,6 +22,7 @@ from recipe_widgets.rules.mode_toggles import DropoutInEvalMode, FrozenNorms
 from recipe_widgets.rules.non_linearity import GraphLinearity
 from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 from recipe_widgets.rules.saturation import Saturation
+from recipe_widgets.rules.texts import few
 from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.model_record import ModelRecord
 from recipe_widgets.watch.evidence.observe_registrations import Registrations
@@ -118,8 +119,12 @@ def equal_units(run: WatchedRun) -> Built:
 
 @builds(DropoutRate)
 def dropout_rates(run: WatchedRun) -> Built:
-    for name, (rate, line) in run.records.layers.strong_dropouts.items():
-        yield DropoutRate(name, rate), line
+    layers: dict[float, list[str]] = {}
+    strong = run.records.layers.strong_dropouts
+    for name, (rate, _) in strong.items():
+        layers.setdefault(rate, []).append(name)
+    for rate, names in layers.items():
+        yield DropoutRate(few(names), rate), strong[names[0]][1]
 
 
 @builds(DropoutInEvalMode)

@@ -4,12 +4,15 @@ activations.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import torch
 from torch.nn import functional as F
+from torch.nn.modules import dropout
 
 from recipe_widgets.rules.dropout_rate import STRONG
 from recipe_widgets.watch.evidence.layer_records import LayerRecords
@@ -22,6 +25,8 @@ from recipe_widgets.watch.instrument.source_location import (
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_NUMBERS = 4_000_000  # of an activation that is looked at
+_DROPOUT_FILE = dropout.__file__
+_FRAMES_TO_LAYER = 15  # from our handler, through torch's dispatch, to the layer's forward
 _MOST_ACTIVATIONS, _MOST_LOOKS = 300, 16
 _SATURATED = 0.97  # of |tanh|: its slope there is below 0.06
 _SATURATION_STEPS = 3  # saturation is a matter of the start
@@ -129,7 +134,7 @@ class NotableCalls:
         model = self.progress.model
         p = call.argument(1, "p", 0.5)
         on = p and call.kwargs.get("training", True)
-        if not self.progress.in_call or model is None or not on:
+        if not self.progress.in_call or model is None or not on or _called_by_layer():
             return  # outside of a model it may be an augmentation
         line = caller_location()
         if model.training:
@@ -138,7 +143,7 @@ class NotableCalls:
             return
         text = source_text(line, 3)  # a call may go over several lines
         arguments = text.partition("dropout")[2].split(")")[0]
-        # a library's own layer calls F.dropout with the right mode; here the script itself does
+        # a library calls F.dropout with the right mode; here the script itself does
         called = "dropout(" in text.replace("2d", "").replace("3d", "")
         if "train" not in arguments and called:
             self.layers.dropout_in_eval[line] = "F.dropout without training=self.training"
@@ -214,3 +219,15 @@ class NotableCalls:
         if self.progress.in_call and self.progress.full and call.args[0].grad_fn is not None:
             line = caller_location()
             self.detached[line] = self.detached.get(line, 0) + 1
+
+
+def _called_by_layer() -> bool:
+    """Does a dropout module make this call? It has a mode of its own, and is looked at as a layer."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_FRAMES_TO_LAYER):
+        if frame is None:
+            return False
+        if frame.f_code.co_filename == _DROPOUT_FILE:
+            return True
+        frame = frame.f_back
+    return False
