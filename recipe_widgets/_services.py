@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from recipe_widgets.core import hooks
 
 if TYPE_CHECKING:
-    from recipe_widgets.core import CheckResult, Run
+    from recipe_widgets.core import CheckResult, Report, Run
     from recipe_widgets.data import Data
     from recipe_widgets.evaluation import Calibration, Confusion, Ledger, Mistakes
     from recipe_widgets.evaluation.seed_comparison import SeedComparison
@@ -78,8 +78,15 @@ def script_of(run: Run, data: Data | None) -> str:
     return script_of(run, data)
 
 
+def send_alert(report: Report, target: str) -> None:
+    from recipe_widgets.reporting.alerts import send_alert
+
+    send_alert(report, target)
+
+
 def attach() -> None:
     """Put them all into the table of `core.hooks`."""
     services: list[Any] = [plot_run, plot_check, plot_calibration, plot_confusion, plot_mistakes,
-                           plot_ledger, plot_seed_comparisons, plot_tuning, run_at, script_of]
+                           plot_ledger, plot_seed_comparisons, plot_tuning, run_at, script_of,
+                           send_alert]
     hooks.provide(**{service.__name__: service for service in services})

@@ -94,7 +94,7 @@ for name in {POSIX!r}:
     if name != "posix":
         sys.modules[name] = None
 for one in pkgutil.walk_packages(recipe_widgets.__path__, "recipe_widgets."):
-    if not one.name.endswith(("__main__", ".plugin")):
+    if not one.name.endswith(("__main__", ".plugin", ".lightning", ".huggingface")):
         importlib.import_module(one.name)
 print(len([name for name in sys.modules if name.startswith("recipe_widgets")]))
 """

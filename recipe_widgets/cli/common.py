@@ -16,7 +16,7 @@ from recipe_widgets.core.json_files import read_text
 
 if TYPE_CHECKING:
     from recipe_widgets.core import Settings
-    from recipe_widgets.reporting.outputs import Outputs
+    from recipe_widgets.reporting.outputs import ReportOutputs
 
 # Exit statuses, as `recipe --help` lists them.
 DONE = 0
@@ -74,6 +74,9 @@ def add_report_options(command: argparse.ArgumentParser, fail_on: str | None) ->
                          help="findings that are known: they are told, and do not count")
     command.add_argument("--update-baseline", action="store_true",
                          help="write all that is found now into the baseline")
+    command.add_argument("--alert", action="append", default=[], metavar="PROGRAM[:PLACE]",
+                         help="tell tensorboard:FOLDER, wandb, mlflow or trackio, each with a "
+                         "project or address after a colon; may be given again")
 
 
 def add_project_options(chosen: argparse.Namespace, start: Path, fail_on: str | None) -> None:
@@ -96,12 +99,12 @@ def add_project_options(chosen: argparse.Namespace, start: Path, fail_on: str | 
     chosen.fail_on = chosen.fail_on or project.fail_on or fail_on
 
 
-def outputs_of(chosen: argparse.Namespace) -> Outputs:
+def outputs_of(chosen: argparse.Namespace) -> ReportOutputs:
     """What is to be written, as the options say. Raises: RecipeError: the baseline is none."""
-    from recipe_widgets.reporting.outputs import Outputs
+    from recipe_widgets.reporting.outputs import ReportOutputs
 
-    return Outputs(chosen.json, chosen.html, chosen.sarif, chosen.github, chosen.baseline,
-                   chosen.update_baseline)
+    return ReportOutputs(chosen.json, chosen.html, chosen.sarif, chosen.github, chosen.baseline,
+                   chosen.update_baseline, chosen.alert)
 
 
 def _names(text: str) -> tuple[str, ...]:

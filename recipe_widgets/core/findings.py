@@ -90,7 +90,7 @@ class CheckResult:
     def location(self) -> tuple[str, int]:
         """File and line of `where`; ("", 0) where there is none."""
         file, _, line = self.where.rpartition(":")
-        return (file, int(line)) if file else ("", 0)
+        return (file, int(line)) if file and line.isdecimal() else ("", 0)
 
     @property
     def evidence(self) -> dict[str, Any]:

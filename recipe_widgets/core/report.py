@@ -23,6 +23,7 @@ from recipe_widgets.core.findings import (
     severity_named,
     short_number,
 )
+from recipe_widgets.core.hooks import service
 from recipe_widgets.core.validation import validated
 
 VERSION = 1  # of the JSON; reporting/report.schema.json says what is in it
@@ -138,6 +139,15 @@ class Report:
     def raise_for_failures(self) -> None:
         """`raise_for("error")`."""
         self.raise_for("error")
+
+    def log_to(self, target: str) -> None:
+        """Tell a program that tracks runs: "tensorboard:FOLDER", "wandb:PROJECT", "mlflow:ADDRESS",
+        "trackio:PROJECT".
+
+        Raises:
+            RecipeError: there is no such program, it is not installed, or does not take it.
+        """
+        service("send_alert")(self, target)
 
     # text
 

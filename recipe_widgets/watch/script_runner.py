@@ -14,7 +14,7 @@ from typing import Annotated
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.findings import severity_named
 from recipe_widgets.core.validation import validated, whole
-from recipe_widgets.reporting.outputs import Outputs
+from recipe_widgets.reporting.outputs import ReportOutputs
 from recipe_widgets.watch.session import WatchSession
 
 FOUND = 3  # exit status when something at or above `fail_on` was found
@@ -26,7 +26,7 @@ def run_script(target: str | Path, arguments: Sequence[str],
                steps: Annotated[int | None, whole(1)] = None, *, module: bool = False,
                select: Sequence[str] = (), ignore: Sequence[str] = (),
                json: Path | None = None, html: Path | None = None,
-               fail_on: str | None = None, outputs: Outputs | None = None) -> int:
+               fail_on: str | None = None, outputs: ReportOutputs | None = None) -> int:
     """Runs `target` with `arguments`, prints the report and gives the exit status.
 
     The target's own status passes through; when that is 0 and something at or above `fail_on`
@@ -48,7 +48,7 @@ def run_script(target: str | Path, arguments: Sequence[str],
     if not module and not Path(target).is_file():
         raise RecipeError("script", found=str(target), expected="a Python file")
     worst = severity_named(fail_on) if fail_on else None
-    outputs = outputs or Outputs(json, html)
+    outputs = outputs or ReportOutputs(json, html)
     session = WatchSession(str(target), steps, own_process=True, select=select, ignore=ignore)
     session.begin()
     status, finished = execute(target, arguments, module)

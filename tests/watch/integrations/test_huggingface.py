@@ -37,8 +37,12 @@ def train(folder, *callbacks, kind=Trainer, **options) -> nn.Module:
     arguments = TrainingArguments(
         output_dir=str(folder), use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True,
         per_device_train_batch_size=8, num_train_epochs=1, learning_rate=1e-3, **options)
-    kind(model, arguments, train_dataset=rows(160, 0), eval_dataset=rows(40, 1),
-         callbacks=list(callbacks)).train()
+    trainer = kind(model, arguments, train_dataset=rows(160, 0), eval_dataset=rows(40, 1),
+                   callbacks=list(callbacks))
+    # BERT takes the arguments by which a loss would be told how many passes make a step, and does
+    # not look at them: left at True, the sum over the passes would not be divided
+    trainer.model_accepts_loss_kwargs = False
+    trainer.train()
     return model
 
 
