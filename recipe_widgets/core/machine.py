@@ -29,7 +29,7 @@ def cores() -> int:
 def _quota(cgroup: Path) -> int | None:
     """Cores that a control group (version 2) grants, rounded up; None: no limit."""
     try:
-        limit, period = (cgroup / "cpu.max").read_text().split()
+        limit, period = (cgroup / "cpu.max").read_text(encoding="utf-8").split()
         return None if limit == "max" else -(-int(limit) // int(period))
     except (OSError, ValueError):
         return None
@@ -49,7 +49,7 @@ def memory_bytes() -> int | None:
 
 def _memory_limit(cgroup: Path) -> int | None:
     try:
-        text = (cgroup / "memory.max").read_text().strip()
+        text = (cgroup / "memory.max").read_text(encoding="utf-8").strip()
         return None if text == "max" else int(text)
     except (OSError, ValueError):
         return None
