@@ -120,8 +120,9 @@ def _soft_labels(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckRe
 
 def _divergence(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
     # a part of a distribution sums to less than one; more than one is none at all
-    if one.low < 0 and one.high > 1 + NO_DISTRIBUTION and one.exp_gap > NO_DISTRIBUTION:
-        return rule.fails("kl_div gets raw logits as its input, but wants log-probabilities",
+    if one.high > 1 + NO_DISTRIBUTION and one.exp_gap > NO_DISTRIBUTION:
+        given = "raw logits" if one.low < 0 else "probabilities"
+        return rule.fails(f"kl_div gets {given} as its input, but wants log-probabilities",
                           measured=one.high, expected=1.0, unit="sum of exp(input)",
                           advice="Use log_softmax for the input.")
     if one.target_sum > 1 + NO_DISTRIBUTION:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.evidence import Outputs
@@ -125,21 +124,3 @@ def _judge_range(rule: Rule[Sequence[OutputsAtLoss]], seen: OutputsAtLoss) -> Ch
                           measured=z.low, advice="Drop the last ReLU.")
     return rule.passes(f"the outputs suit the loss ({kind.replace('_', ' ')})",
                        details={"outputs": z})
-
-
-# In a script that is watched
-
-@dataclass(frozen=True)
-class ProbabilitiesIntoDivergence:
-    """kl_div was given probabilities where it wants their logarithms, so many times."""
-
-    times: int
-
-
-@output_scale.register
-def divergence_calls(rule: Rule[Any], calls: ProbabilitiesIntoDivergence) -> CheckResult:
-    if calls.times < 2:
-        return rule.passes("kl_div gets logarithms")
-    return rule.fails("kl_div gets probabilities as its input, but wants their logarithms",
-                      measured=calls.times, expected=0, unit="calls", source="",
-                      advice="Use log_softmax for the input; the target stays as it is.")

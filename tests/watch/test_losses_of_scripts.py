@@ -298,6 +298,7 @@ ONE_HOT = F.one_hot(torch.arange(40).reshape(5, 8) % 4, 4).float()
     (lambda z: F.cross_entropy(z, (NUMBERS > 0).float()), "right classes"),
     (lambda z: F.cross_entropy(z, F.one_hot(Y, 4).float()), ""),
     (lambda z: F.kl_div(z, NUMBERS.softmax(1), reduction="batchmean"), "raw logits"),
+    (lambda z: F.kl_div(z.softmax(1), NUMBERS.softmax(1), reduction="batchmean"), "gets probabilities"),
     (lambda z: F.kl_div(z.log_softmax(1), NUMBERS.sigmoid(), reduction="batchmean"), "no distribution"),
     (lambda z: F.kl_div(z.log_softmax(1), NUMBERS.softmax(1), reduction="mean"), "4 classes"),
     (lambda z: F.kl_div(z.log_softmax(1), NUMBERS.softmax(1), reduction="batchmean"), ""),
@@ -366,7 +367,7 @@ def test_soft_max_without_an_axis():
 
 @pytest.mark.parametrize("wrong", [True, False])
 def test_a_focal_factor_of_the_mean(wrong):
-    model = nn.Linear(6, 4)
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 4))
 
     def step(_):
         ce = F.cross_entropy(model(X), Y, reduction="mean" if wrong else "none")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from recipe_widgets.rules.curve import LossesByStep
 from recipe_widgets.rules.loss_at_init import FirstLoss
 from recipe_widgets.rules.output_init import FirstOutputs
-from recipe_widgets.rules.output_scale import OutputsAtLoss, ProbabilitiesIntoDivergence
+from recipe_widgets.rules.output_scale import OutputsAtLoss
 from recipe_widgets.rules.training_evidence import WatchedLoss
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 
@@ -64,12 +64,6 @@ def first_outputs(run: WatchedRun) -> Built:
         classes = bool(first.index_classes)
         if loss.kind == "regression" and not first.has_bias and not classes and first.target_std:
             yield FirstOutputs(first.mean, first.std, first.target_mean, first.target_std), line
-
-
-@builds(ProbabilitiesIntoDivergence)
-def divergences(run: WatchedRun) -> Built:
-    for line, times in run.records.losses.probabilities_into_divergence.items():
-        yield ProbabilitiesIntoDivergence(times), line
 
 
 @builds(LossesByStep)

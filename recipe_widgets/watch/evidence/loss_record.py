@@ -33,14 +33,12 @@ class LossRecords:
     """Attributes:
         by_line: (line, function) -> what was observed of the loss there.
         curve: (step, loss, line of its backward), without the factor of a GradScaler.
-        probabilities_into_divergence: line -> calls of kl_div with probabilities.
     """
 
     progress: WatchProgress
     pending: PendingPasses
     by_line: dict[tuple[SourceLocation | None, Any], list[LossPass]] = field(default_factory=dict)
     curve: list[tuple[int, float, SourceLocation | None]] = field(default_factory=list)
-    probabilities_into_divergence: dict[SourceLocation | None, int] = field(default_factory=dict)
     torch_calls_seen: int = 0
     _calls: list[LossCall] = field(default_factory=list)
     _candidates: list[torch.Tensor] = field(default_factory=list)  # possible targets
@@ -49,7 +47,7 @@ class LossRecords:
 
     def torch_calls(self) -> dict[Any, CallHandler]:
         """Handlers of single torch calls."""
-        return {**dict.fromkeys(KINDS, self._loss_called), F.kl_div: self._divergence_called}
+        return dict.fromkeys(KINDS, self._loss_called)
 
     # forward
 
@@ -72,16 +70,6 @@ class LossRecords:
         if isinstance(z, torch.Tensor) and isinstance(y, torch.Tensor) and z.requires_grad \
                 and len(self._calls) < _MOST_CALLS:
             self._add(LossCall(call.function, z, y, options, caller_location()))
-
-    def _divergence_called(self, call: TorchCall) -> None:
-        """kl_div wants logarithms first: is it given rows that sum to one?"""
-        z = call.argument(0, "input")
-        if not isinstance(z, torch.Tensor) or not z.requires_grad or z.ndim < 2:
-            return
-        if bool((z >= 0).all()) and bool(((z.detach().sum(-1) - 1).abs() < 1e-3).all()):
-            line = caller_location()
-            times = self.probabilities_into_divergence.get(line, 0)
-            self.probabilities_into_divergence[line] = times + 1
 
     def find_candidates(self, args: Any, kwargs: dict[str, Any]) -> None:
         """Tensors without a graph that meet the output on its way to the loss."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,7 +88,8 @@ class LossCompositions(Observer):
                       torch.mul, tensor.div, torch.div, tensor.__rsub__, tensor.neg)
         reductions = (tensor.mean, torch.mean, tensor.sum, torch.sum)
         return {**dict.fromkeys(_LOSSES, self._loss_called), **dict.fromkeys(reductions, self._reduced),
-                **dict.fromkeys(arithmetic, self._combined), torch.stack: self._combined}
+                **dict.fromkeys(arithmetic, self._combined), torch.stack: self._combined,
+                tensor.detach: self._detached}
 
     # calls
 
@@ -100,9 +102,15 @@ class LossCompositions(Observer):
         elif call.function is F.cross_entropy:
             self._look_at_logits(call)
 
+    def _detached(self, call: TorchCall) -> None:
+        """A finished loss, cut from its graph."""
+        if self.progress.close and call.args[0].grad_fn is not None and not call.result.ndim:
+            self._hold(call)
+
     def _hold(self, call: TorchCall) -> None:
         if len(self._constants.held) < _MOST_HELD:
-            line, name = caller_location(), getattr(call.function, "__name__", "")
+            line, name = caller_location(), call.function.__name__
+            name = "a detached loss" if name == "detach" else name
             self._constants.held[id(call.result)] = call.result, line, name
 
     def _reduced(self, call: TorchCall) -> None:
@@ -271,9 +279,10 @@ def _is_stack(children: list[Any]) -> bool:
 
 
 def _nodes_behind(node: Any, most: int) -> Iterator[Any]:
-    todo, visited = [node], set()
+    """At most so many, the nearest first."""
+    todo, visited = deque([node]), set()
     while todo and len(visited) < most:
-        one = todo.pop()
+        one = todo.popleft()
         if one is None or one in visited:
             continue
         visited.add(one)
