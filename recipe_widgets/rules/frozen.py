@@ -1,13 +1,14 @@
-"""Only weights that know something are frozen.
+"""Only weights that know something are frozen, and those are.
 
 What it finds
     Weights that do not learn and still have the values that an initialisation drew, in front of
-    layers that learn.
+    layers that learn. And a freezing that does nothing: module.requires_grad = False, or a
+    misspelt attribute of a parameter.
 Why it hurts
     The layers behind learn from random features. As a rule the pretrained weights were never
     loaded, or the wrong part was frozen.
 How to mend
-    Load before freezing; freeze pretrained layers only.
+    Load before freezing; freeze pretrained layers only, with module.requires_grad_(False).
 When it stays silent
     When the weights learn at another time (a GAN's discriminator), and when nothing behind them
     learns.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -38,3 +40,24 @@ def frozen(rule: Rule[FrozenAtRandom], weights: FrozenAtRandom) -> CheckResult:
         f"{few(weights.names)} is frozen at its random initial values, below layers that learn",
         measured=len(weights.names), expected=0, unit="tensors",
         advice="Freeze pretrained layers only.")
+
+
+@dataclass(frozen=True)
+class IdleFreezing:
+    """names: modules and parameters with an attribute that should have frozen them, and does not.
+    attribute: its name.
+    """
+
+    names: Sequence[str]
+    attribute: str
+
+
+@frozen.register
+def idle_freezing(rule: Rule[Any], idle: IdleFreezing) -> CheckResult:
+    if not idle.names:
+        return rule.passes("nothing is frozen in name only")
+    return rule.warns(
+        f"{few(idle.names)}.{idle.attribute} = False freezes nothing: torch does not read this "
+        "attribute there, and the weights learn", measured=len(idle.names), expected=0,
+        unit="attributes", advice="module.requires_grad_(False), or p.requires_grad = False for "
+        "each of its parameters.")

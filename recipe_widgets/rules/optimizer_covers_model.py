@@ -81,6 +81,8 @@ _WHY = {
             "made again after the optimiser?)",
     "cut": "the loss reaches no parameter at all: its graph is cut (.detach(), .item(), .data, "
            "no_grad, torch.tensor)",
+    "unreached": "the outputs of their model are cut off before the loss (.detach(), .item(), .data, "
+                 "no_grad, numpy)",
     "frozen": "all of them have requires_grad=False",
     "": "the loss is made of others",
 }
@@ -94,7 +96,9 @@ class ParametersWithoutGradient:
         optimizer: name of its class. steps: it took. count: of them. held: by the optimiser.
         moved: did they change all the same?
         why: "copy" (the loss reaches as many of the same shapes that no optimiser holds and that
-            stay as they are), "cut" (it reaches no parameter), "frozen" or "" (unknown).
+            stay as they are), "cut" (it reaches no parameter), "unreached" (their model is called
+            in training all the time, and no backward pass comes back to it), "frozen" or ""
+            (unknown).
         others: do other optimisers of the script train, so that this one may wait for its turn?
     """
 
@@ -109,7 +113,7 @@ class ParametersWithoutGradient:
 
 @optimizer_covers_model.register
 def idle_parameters(rule: Rule[Any], seen: ParametersWithoutGradient) -> CheckResult:
-    known = seen.count == seen.held or seen.why == "copy"
+    known = seen.count == seen.held or seen.why in ("copy", "unreached")
     if seen.steps < FEWEST_STEPS or seen.moved or not seen.count or not known:
         return rule.passes(f"{seen.held - seen.count} of {seen.held} parameters get gradients")
     rule = rule.about(

@@ -2,7 +2,8 @@
 
 What it finds
     One module with weights that stands under several names of its container (n * [Block()]), and
-    is called several times in a forward pass: on what it made itself, or on the very same input.
+    is called several times in a forward pass: on what it made itself, or on the very same input. And
+    a batch norm that stands in several parts of a model.
 Why it hurts
     n blocks have the weights of one: the net is smaller than it looks, and its gradient is the sum
     over all places. Heads that share their weights all say the same.
@@ -50,7 +51,7 @@ def shared_modules(rule: Rule[SharedModule], seen: SharedModule) -> CheckResult:
     why = ("one after the other: they have the weights of one" if seen.chained else
            "on the same input: they all give the same output")
     return rule.warns(
-        f"{few(seen.names)} are one and the same {seen.kind} ({count} names in a {seen.container}), "
+        f"{few(seen.names)} are one and the same {seen.kind} ({count} names in one {seen.container}), "
         f"called {why}", measured=1, expected=count, unit="modules",
         advice=f"Make one each: [{seen.kind}(...) for _ in range({count})]. If the weights are "
         "shared on purpose, call one name in a loop.")

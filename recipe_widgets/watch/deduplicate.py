@@ -11,6 +11,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "augmentation_keeps_label": {"train_eval_preprocessing", "label_errors"},
     "batch_independence": {"learning_rate", "causal_dependence", "output_scale",
                            "label_alignment"},
+    "checkpoint": {"target_network"},
     "class_order": {"class_balance", "label_alignment", "train_eval_preprocessing",
                     "learning_rate"},
     "clipping": _SIZE_OF_STEPS,

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from recipe_widgets.watch import watch
 
-RULES = ("checkpoint", "gradients_flow", "loss_terms", "optimizer_covers_model",
+RULES = ("checkpoint", "frozen", "gradients_flow", "loss_terms", "optimizer_covers_model",
          "overwritten_weights", "rebuilt_layers", "registered_weights", "shared_modules",
          "target_network", "tied_weights")
 D, STEPS = 16, 14
@@ -103,7 +103,27 @@ def encoder_is_cut_off():
         last.step()
 
 
-@pytest.mark.parametrize("program", [deep_copied, another_instance, part_copied,
+def trunk_is_cut_off():
+    """One optimiser holds both, and the first never learns."""
+    trunk, head = nn.Linear(D, D), nn.Linear(D, 2)
+    x, y = data()
+    train(head, adam(trunk, head), loss=lambda: F.cross_entropy(head(trunk(x).data), y))
+
+
+def trunk_runs_without_a_gradient():
+    trunk, head = nn.Linear(D, D), nn.Linear(D, 2)
+    x, y = data()
+
+    def loss():
+        with torch.no_grad():
+            h = trunk(x)
+        return F.cross_entropy(head(h), y)
+
+    train(head, adam(trunk, head), loss=loss)
+
+
+@pytest.mark.parametrize("program", [trunk_is_cut_off, trunk_runs_without_a_gradient,
+                                     deep_copied, another_instance, part_copied,
                                      loaded_by_assignment, layer_added_later, encoder_is_cut_off])
 def test_an_optimiser_of_parameters_that_never_learn(program):
     assert "optimizer_covers_model" in found(program)
@@ -222,6 +242,43 @@ def head_replaced_before_the_optimiser():
     model.load_state_dict({k: v + 0.01 for k, v in net().state_dict().items()})
     model[2] = nn.Linear(D, 2)
     train(model, adam(model))
+
+
+def frozen_in_name_only(freeze):
+    model = net()
+    freeze(model)
+    train(model, adam(model))
+
+
+def by_the_module(model):
+    model[0].requires_grad = False
+
+
+def by_a_misspelt_attribute(model):
+    for p in model[0].parameters():
+        p.require_grad = False
+
+
+@pytest.mark.parametrize("freeze", [by_the_module, by_a_misspelt_attribute])
+def test_a_freezing_that_does_nothing(freeze):
+    assert found(lambda: frozen_in_name_only(freeze)) == ["frozen"]
+
+
+def frozen_as_it_should_be():
+    frozen_in_name_only(lambda model: model[2].requires_grad_(False))
+
+
+def teacher_without_a_gradient():
+    teacher, student = net(), net()
+    teacher.load_state_dict({k: v + 0.01 for k, v in net().state_dict().items()})
+    x, _ = data()
+
+    def loss():
+        with torch.no_grad():
+            aim = teacher(x)
+        return F.mse_loss(student(x), aim)
+
+    train(student, adam(student), loss=loss)
 
 
 # terms of a loss
@@ -400,7 +457,37 @@ def one_head_n_times():
     train(model, adam(model))
 
 
-@pytest.mark.parametrize("program", [n_times_one_block, one_block_in_a_list,
+class Mirror(nn.Module):
+    """A decoder that is made of the encoder's layers, or of copies of them."""
+
+    def __init__(self, copied):
+        super().__init__()
+        layers = [nn.Linear(D, D), nn.BatchNorm1d(D), nn.ReLU()]
+        self.encoder, self.head = nn.Sequential(*layers), nn.Linear(D, 2)
+        self.decoder = nn.Sequential(*(copy.deepcopy(layers) if copied else layers))
+
+    def forward(self, x):
+        return self.head(self.decoder(self.encoder(x)))
+
+
+def decoder_of_the_encoder():
+    model = Mirror(copied=False)
+    train(model, adam(model))
+
+
+def decoder_of_copies():
+    model = Mirror(copied=True)
+    train(model, adam(model))
+
+
+def shared_in_two_parents():
+    """One layer that is handed to several blocks on purpose."""
+    shared = nn.Linear(D, D)
+    model = nn.Sequential(*(nn.Sequential(shared, nn.ReLU()) for _ in range(3)), nn.Linear(D, 2))
+    train(model, adam(model))
+
+
+@pytest.mark.parametrize("program", [decoder_of_the_encoder, n_times_one_block, one_block_in_a_list,
                                      one_layer_under_two_names, one_head_n_times])
 def test_one_block_where_several_are_meant(program):
     assert found(program) == ["shared_modules"]
@@ -792,6 +879,7 @@ def state_written_in_place():
 
 
 @pytest.mark.parametrize("program", [
+    frozen_as_it_should_be, teacher_without_a_gradient, decoder_of_copies, shared_in_two_parents,
     head_only_is_trained, gan, frozen_trunk, unused_part, moving_average, gradients_by_hand, lbfgs,
     head_replaced_before_the_optimiser, running_total, both_heads, one_backward_a_term,
     accumulated, a_block_each, called_in_a_loop, shared_head_on_different_inputs, shared_activation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from recipe_widgets.rules.bias_before_norm import BiasesBeforeNorm
 from recipe_widgets.rules.causal_dependence import FutureLeak
 from recipe_widgets.rules.dead_units import DeadUnits
 from recipe_widgets.rules.dropout_rate import DropoutRate
-from recipe_widgets.rules.frozen import FrozenAtRandom
+from recipe_widgets.rules.frozen import FrozenAtRandom, IdleFreezing
 from recipe_widgets.rules.gradient_check import CustomDerivative
 from recipe_widgets.rules.gradients_flow import GradientReach
 from recipe_widgets.rules.init_scale import SignalSizes
@@ -153,6 +154,25 @@ def frozen_at_random(run: WatchedRun) -> Built:
     names = [name for name, one in frozen.items() if not one.ids & learn]
     if names:
         yield FrozenAtRandom(names), frozen[names[0]].line
+
+
+@builds(IdleFreezing)
+def idle_freezings(run: WatchedRun) -> Built:
+    """Attributes that torch does not know: of a module, or misspelt ones of a parameter."""
+    learn = run.records.optimizers.ids_with_gradient
+    for model, module in _retained(run):
+        modules = [
+            name for name, part in module.named_modules()
+            if vars(part).get("requires_grad") is False
+            and any(id(p) in learn for p in part.parameters())
+        ]
+        if modules:
+            yield IdleFreezing(modules, "requires_grad"), model.line
+        for name, p in module.named_parameters():
+            misspelt = difflib.get_close_matches("requires_grad", vars(p), 1, 0.8)
+            if misspelt and vars(p)[misspelt[0]] is False and id(p) in learn:
+                yield IdleFreezing([name], misspelt[0]), model.line
+                break
 
 
 @builds(BiasesBeforeNorm)

@@ -123,6 +123,10 @@ def step_sizes(run: WatchedRun) -> Built:
 
 @builds(StateUse)
 def state_uses(run: WatchedRun) -> Built:
-    for use in run.records.checkpoints.uses:
+    uses = run.records.checkpoints.uses
+    again = any(use.alias and use.own and use.step for use in uses)
+    for use in uses:
+        if use.alias and use.own and not use.step and again:
+            continue  # the first of several times
         yield StateUse(use.alias, use.keys, use.step, use.taken, use.saved, use.missing,
                        use.unexpected, use.own), use.line

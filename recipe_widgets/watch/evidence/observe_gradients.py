@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import nn
 
 from recipe_widgets.rules.gradients_flow import LossWithoutGraph
 from recipe_widgets.rules.optimizer_covers_model import ParametersWithoutGradient
+from recipe_widgets.watch.evidence.forward_pass import tensors_in
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
 _KEPT = 3  # parameters whose values are compared at the end, small ones
-_FEWEST_LOOKS = 2
+_FEWEST_LOOKS, _FEWEST_CALLS = 2, 4
 
 
 @dataclass
@@ -42,10 +44,21 @@ class SteppedParameters:
                    for p, old in self.first_values)
 
 
+@dataclass
+class _Calls:
+    """Steps with a look at which a model was called in training mode, with a graph or with weights
+    that still are at random. ids: of its parameters that want a gradient.
+    """
+
+    ids: set[int] = field(default_factory=set)
+    steps: set[int] = field(default_factory=set)
+
+
 class StepGradients(Observer):
     """Attributes:
         optimizers: by id of their records. looks: graphs that were read, and by what they reached:
             "parameters", "others" (leaves that no optimiser holds) or "nothing".
+        called: by number of the model, calls that should have trained it.
         rootless: line -> backward passes from a loss that is a leaf itself.
     """
 
@@ -55,6 +68,20 @@ class StepGradients(Observer):
         self.looks: Counter[str] = Counter()
         self.rootless: Counter[SourceLocation | None] = Counter()
         self.backwards = 0
+        self.called: dict[int, _Calls] = {}
+
+    def after_forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      output: Any) -> None:
+        progress = self.records.progress
+        record = self.records.models.of(model) if progress.full else None
+        if record is not None and model.training:
+            own = [p for p in model.parameters() if p.requires_grad]
+            # a pretrained part that runs under no_grad is meant to stay as it is
+            graph = any(x.requires_grad for x in tensors_in(output))
+            if graph or any(p.ndim > 1 and self.records.layers.is_initial(p) for p in own):
+                calls = self.called.setdefault(record.number, _Calls())
+                calls.ids |= {id(p) for p in own}
+                calls.steps.add(progress.step)
 
     def before_backward(self, roots: Any) -> None:
         self.backwards += 1
@@ -63,7 +90,7 @@ class StepGradients(Observer):
         graph = self.records.loss_graph
         if graph is not None and graph.complete:
             parameters = [leaf for leaf in graph.leaves.values()
-                          if isinstance(leaf, torch.nn.Parameter)]
+                          if isinstance(leaf, nn.Parameter)]
             self.looks["parameters" if parameters else "nothing"] += 1
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -105,6 +132,17 @@ def _known_ids(run: WatchedRun) -> set[int]:
     }
 
 
+def _cut_off(run: WatchedRun, one: SteppedParameters) -> set[int]:
+    """Ids of the parameters of models that are called again and again in training, that this
+    optimiser holds as a whole, and that no backward pass ever reaches.
+    """
+    seen = run.observer(StepGradients)
+    trained = run.records.models.trained_numbers
+    parts = [calls.ids for number, calls in seen.called.items()
+             if number not in trained and len(calls.steps) >= _FEWEST_CALLS]
+    return {key for ids in parts if ids <= one.silent.keys() for key in ids}
+
+
 @builds(ParametersWithoutGradient)
 def parameters_without_gradient(run: WatchedRun) -> Built:
     seen, records = run.observer(StepGradients), run.records
@@ -121,10 +159,10 @@ def parameters_without_gradient(run: WatchedRun) -> Built:
             number: shape for number, shape in one.silent.items() if number not in known
         }
         shapes = Counter(silent.values())
-        if not silent:
+        if not one.silent:
             continue
         why = ""
-        if shapes <= orphans:
+        if silent and shapes <= orphans:
             why = "copy"
         elif one.frozen:
             why = "frozen"
@@ -133,6 +171,9 @@ def parameters_without_gradient(run: WatchedRun) -> Built:
         others = bool(trains - {key})
         if others and why != "copy" and not to_the_end:
             continue  # its turn may come later
+        cut_off = _cut_off(run, one) if one.any_gradient and why != "copy" else set()
+        if cut_off:
+            silent, why = {key: one.silent[key] for key in cut_off}, "unreached"
         yield ParametersWithoutGradient(
             one.record.kind, one.record.gradients.steps, len(silent), one.held, why, one.moved,
             others), one.record.made_line

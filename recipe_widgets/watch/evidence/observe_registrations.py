@@ -25,6 +25,7 @@ class _Slot:
     """A name in a module, and the parameter that was put there. order: counts registrations."""
 
     module: weakref.ref[nn.Module]
+    kind: str  # class of the module
     name: str
     parameter: weakref.ref[torch.Tensor]
     order: int
@@ -76,7 +77,7 @@ class Registrations(Observer):
         progress = self.records.progress
         same = earlier is not None and earlier.content is parameter
         line = caller_location() if same or progress.step else None
-        slot = _Slot(weakref.ref(module), name, weakref.ref(parameter), self._count, line,
+        slot = _Slot(weakref.ref(module), type(module).__name__, name, weakref.ref(parameter), self._count, line,
                      progress.in_call)
         if not self._loading and self._ties:  # a script that fills a slot anew unties on purpose
             self._ties = [tie for tie in self._ties
@@ -118,9 +119,8 @@ class Registrations(Observer):
             if slot is None or slot.order <= self._at_last_step \
                     or slot.parameter() is not graph.leaves[key]:
                 continue
-            kind = type(slot.module()).__name__
-            self.rebuilt.setdefault((kind, slot.line), _Rebuilt(
-                kind, slot.line, slot.in_forward)).steps.add(step)
+            self.rebuilt.setdefault((slot.kind, slot.line), _Rebuilt(
+                slot.kind, slot.line, slot.in_forward)).steps.add(step)
 
     def is_newer(self, parameter: torch.Tensor, optimizer: Any) -> bool:
         """Was this parameter registered after the optimiser of this record was made?"""
@@ -135,7 +135,7 @@ class Registrations(Observer):
             for name, part in (model.named_modules() if (model := record.module()) else ()):
                 if part is module:
                     return f"{name}.{slot.name}" if name else slot.name
-        return f"{type(module).__name__}.{slot.name}"
+        return f"{slot.kind}.{slot.name}"
 
 
 @builds(BrokenTie)

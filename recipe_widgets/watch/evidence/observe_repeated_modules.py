@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.rules.shared_modules import SharedModule
+from recipe_widgets.watch.evidence.model_record import NORM
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.autograd_graph import walk_graph
@@ -72,11 +74,12 @@ class RepeatedModules(Observer):
 
 
 def _repeated_in(model: nn.Module) -> list[_Repeated]:
-    """Modules with weights that one parent has under several names."""
-    found = []
-    for count, (path, parent) in enumerate(model.named_modules()):
-        if count > _MOST_NAMES:
-            break
+    """Modules with weights that one parent has under several names, and norms with running
+    statistics that several parents have.
+    """
+    found: list[_Repeated] = []
+    inside: set[int] = set()  # ids of parts of what was found
+    for path, parent in itertools.islice(model.named_modules(), _MOST_NAMES):
         names: dict[int, list[str]] = {}
         for name, child in parent._modules.items():
             if child is not None:
@@ -84,9 +87,19 @@ def _repeated_in(model: nn.Module) -> list[_Repeated]:
         for child in parent._modules.values():
             mine = names.pop(id(child), [])
             # one slope of a PReLU, for example, is shared on purpose
-            if len(mine) > 1 and any(p.numel() > 1 for p in child.parameters()):
+            if child is not None and len(mine) > 1 and any(p.numel() > 1 for p in child.parameters()):
                 found.append(_Repeated(weakref.ref(child), type(child).__name__,
                                        type(parent).__name__, mine))
+                inside |= {id(part) for part in child.modules()}
+    norms: dict[int, list[str]] = {}
+    every = itertools.islice(model.named_modules(remove_duplicate=False), _MOST_NAMES)
+    for path, part in every:
+        if isinstance(part, NORM) and part.running_mean is not None and id(part) not in inside:
+            norms.setdefault(id(part), []).append(path)
+    for mine in norms.values():
+        if len(mine) > 1:
+            norm = model.get_submodule(mine[0])
+            found.append(_Repeated(weakref.ref(norm), type(norm).__name__, "model", mine))
     return found
 
 
