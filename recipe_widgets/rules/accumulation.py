@@ -2,8 +2,9 @@
 
 What it finds
     A loss that is not divided by the number of passes that are added up, so that the gradient is
-    that many times too large; and an incomplete last group of each epoch, whose gradients are
-    thrown away.
+    that many times too large; an incomplete last group of each epoch, whose gradients are thrown
+    away; and gradients that are cleared before each pass although a step comes after several, so
+    that it uses the last pass alone.
 Why it hurts
     With SGD a gradient that is n times too large is a learning rate n times too large. A dropped
     tail hides the same few samples from training in every epoch, where data is not shuffled.
@@ -26,6 +27,7 @@ SAME_SIZE = 0.02  # relative: the gradient of one pass is that of the mean loss 
 FEWEST_STEPS = 3
 FEWEST_TAILS = 2  # epochs that drop one
 LEAST_SHARE = 0.002  # of all passes; less than that is no loss of data
+CLEARED_SHARE = 0.45  # of all passes: half of them, where a step comes after two
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class AccumulatedGradients:
 @rule(worst="warning", source="PyTorch, Automatic mixed precision examples: gradient accumulation")
 def accumulation(rule: Rule[AccumulatedGradients], seen: AccumulatedGradients) -> CheckResult:
     history, passes = seen.history, seen.history.passes_per_step
-    if passes < 2 or history.steps < 2:
-        return rule.passes("each step uses one backward pass")
     lines = {line for group in history.groups for line, _ in group}
     used = sum(count * steps for group, steps in history.groups.items() for _, count in group)
+    if passes < 2 or history.steps < 2:
+        return _cleared_each_pass(rule, history, lines, used)
     for line, (times, dropped) in history.dropped.items():
         share = dropped / max(1, dropped + used)
         # passes of another line are those of another model, as in a GAN
@@ -64,3 +66,17 @@ def accumulation(rule: Rule[AccumulatedGradients], seen: AccumulatedGradients) -
             expected=1 / passes, unit="of the mean loss", advice=f"(loss / {passes}).backward()",
             details={"scale_free": scale_free(history.optimizer)})
     return rule.passes(f"{passes} passes enter each step")
+
+
+def _cleared_each_pass(rule: Rule[AccumulatedGradients], history: GradientHistory,
+                       lines: set[str], used: int) -> CheckResult:
+    for line, (times, dropped) in history.dropped.items():
+        # gradients that the script collects and puts back (one a sample, or a task) are not lost
+        if line in lines and len(lines) == 1 and 2 * history.replaced < history.steps and times >= FEWEST_STEPS \
+                and history.steps >= FEWEST_STEPS and dropped > CLEARED_SHARE * (dropped + used):
+            return rule.warns(
+                f"gradients are cleared before each backward pass, but a step comes after "
+                f"{1 + dropped / used:.0f}: {dropped} of {dropped + used} passes are thrown away",
+                measured=dropped, expected=0, unit="passes", where=history.clear_line,
+                advice="Clear gradients after a step alone.")
+    return rule.passes("each step uses one backward pass")

@@ -1,9 +1,10 @@
-"""A printed accuracy is hits over samples.
+"""A printed accuracy is hits over samples, and a printed loss a mean over samples.
 
 What it finds
     A printed accuracy that differs from a recount of the evaluation, and equals what one of two
     slips would give: the mean of the batches' accuracies although the last batch is smaller, or the
-    hits over batches times batch size.
+    hits over batches times batch size. A printed loss of an evaluation that is the batches' mean
+    losses, added up and divided by the number of samples.
 Why it hurts
     The number depends on the batch size, and two papers' numbers cannot be compared.
 How to mend
@@ -23,6 +24,7 @@ from recipe_widgets.rules.rulebook import Rule, rule
 
 ROUNDING = 0.51  # of the last printed digit
 FEWEST_DIGITS = 2  # behind the point, or none of a percentage
+FEWEST_UNITS = 200  # half digits in a loss, before two that agree are no chance
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,21 @@ class PrintedMetric:
     slips: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class PrintedLoss:
+    """A number that was printed after an evaluation in several batches.
+
+    Attributes:
+        right: what a mean, or a sum, of its losses may be. slip: the batches' means over the number
+            of samples. digits: printed behind the point.
+    """
+
+    printed: float
+    digits: int
+    right: tuple[float, ...]
+    slip: float
+
+
 @rule(worst="error", source="A. Ng, Machine Learning Yearning")
 def metric_recount(rule: Rule[PrintedMetric], seen: PrintedMetric) -> CheckResult:
     half_digit = ROUNDING * 10.0**-seen.digits
@@ -55,3 +72,16 @@ def metric_recount(rule: Rule[PrintedMetric], seen: PrintedMetric) -> CheckResul
                     expected=scale * seen.right[0], unit=unit,
                     advice="Add up hits and samples; divide once, at the end.")
     return rule.passes("the printed number agrees with a recount, or is another one")
+
+
+@metric_recount.register
+def loss_recount(rule: Rule[PrintedMetric], seen: PrintedLoss) -> CheckResult:
+    half_digit = ROUNDING * 10.0**-seen.digits
+    agrees = any(abs(seen.printed - right) <= half_digit for right in seen.right)
+    if agrees or abs(seen.slip) < FEWEST_UNITS * half_digit \
+            or abs(seen.printed - seen.slip) > half_digit:
+        return rule.passes("the printed number agrees with a recount, or is another one")
+    return rule.warns(
+        "the printed loss is the sum of the batches' mean losses over the number of samples: it is "
+        "divided by the batch size twice", measured=seen.printed, expected=seen.right[0],
+        advice="Divide by the number of batches, or add up loss * batch size.")

@@ -36,6 +36,7 @@ class GradientHistory:
         groups: how often a step used so many backward passes, by their lines:
             ((line, count), ...) -> steps.
         stale: steps whose gradients held those of an earlier step.
+        replaced: steps on gradients that the script has put in the place of those of a pass.
         cleared_early: steps on gradients that were cleared after backward.
         dropped: passes whose gradients were cleared unused, by line -> (times, passes).
         clips: clippings by what the gradients were: "clean" (none yet), "fresh", "used" (after the
@@ -60,6 +61,7 @@ class GradientHistory:
     backward_line: str = ""
     clear_line: str = ""
     clip_line: str = ""
+    replaced: int = 0
 
     @property
     def passes_per_step(self) -> int:

@@ -33,7 +33,9 @@ _EXPLAINS: dict[str, set[str]] = {
     "rebuilt_layers": {*_SIZE_OF_STEPS, "optimizer_covers_model", "registered_weights"},
     "optimizer_steps": {*_SIZE_OF_STEPS, "schedule", "optimizer_covers_model", "label_alignment"},
     "output_scale": {*_SIZE_OF_STEPS, "loss_at_init", "loss_reduction", "dead_units"},
+    "sample_order": {"random_numbers", "label_alignment", "class_order", "class_balance"},
     "schedule": _SIZE_OF_STEPS,
+    "update_precision": _SIZE_OF_STEPS,
     "train_eval_preprocessing": {"augmentation_keeps_label"},
     "weight_decay": {*_SIZE_OF_STEPS, "dead_units", "label_alignment"},
 }

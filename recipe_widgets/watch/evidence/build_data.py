@@ -14,7 +14,7 @@ from recipe_widgets.rules.class_balance import ClassCounts
 from recipe_widgets.rules.input_range import InputStatistics
 from recipe_widgets.rules.label_alignment import BatchFlip, RepeatedLabels
 from recipe_widgets.rules.label_errors import ClassConfusions, NeighbourLabels
-from recipe_widgets.rules.metric_recount import PrintedMetric
+from recipe_widgets.rules.metric_recount import PrintedLoss, PrintedMetric
 from recipe_widgets.rules.random_numbers import RepeatedNumbers
 from recipe_widgets.rules.split_leak import SharedSamples
 from recipe_widgets.rules.train_eval_preprocessing import (
@@ -299,6 +299,20 @@ def printed_metrics(run: WatchedRun) -> Built:
             for number in phase.printed:
                 yield PrintedMetric(number.value, number.digits, (share, *shares),
                                     slips), number.line
+
+
+@builds(PrintedLoss)
+def printed_losses(run: WatchedRun) -> Built:
+    for phase in run.records.evaluations.phases:
+        if len(phase.losses) < 2 or not phase.printed:
+            continue
+        means, samples = (np.array(part) for part in zip(*phase.losses, strict=True))
+        total = float((means * samples).sum())
+        right = (total / float(samples.sum()), float(means.mean()), float(means.sum()), total,
+                 *means.tolist())
+        for number in phase.printed:
+            yield PrintedLoss(number.value, number.digits, right,
+                              float(means.sum() / samples.sum())), number.line
 
 
 # random numbers

@@ -1,4 +1,4 @@
-"""Evidence about steps: gradients, optimisers, schedules, modes, checkpoints."""
+"""Evidence about steps: gradients, optimisers, modes, checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from recipe_widgets.rules.accumulation import AccumulatedGradients
 from recipe_widgets.rules.checkpoint import StateUse
 from recipe_widgets.rules.mode_toggles import EvaluationsInTrainingMode
-from recipe_widgets.rules.schedule import ScheduleUse
 from recipe_widgets.rules.training_evidence import (
     GradientHistory,
     StepSizes,
@@ -21,8 +20,6 @@ from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 FEWEST_STEPS = 20  # before sizes of steps are judged
-# Schedules that are stepped by others, or in their own time.
-_NO_PLAN = ("SWALR", "SequentialLR", "ChainedScheduler")
 
 
 def _text(line: SourceLocation | object | None) -> str:
@@ -40,7 +37,8 @@ def _history(run: WatchedRun, optimizer: OptimizerRecord) -> GradientHistory:
         {_text(line): tuple(tally) for line, tally in tracked.dropped.items()},
         tracked.clips.copy(), tracked.clipped_scaled, tracked.changed, run.finished,
         frozenset(map(_text, run.records.eval_mode_backward_lines)),
-        _text(optimizer.backward_line), _text(optimizer.clear_line), _text(optimizer.clip_line))
+        _text(optimizer.backward_line), _text(optimizer.clear_line), _text(optimizer.clip_line),
+        tracked.replaced)
 
 
 @builds(GradientHistory)
@@ -59,18 +57,6 @@ def accumulated_gradients(run: WatchedRun) -> Built:
     for optimizer in run.records.optimizers:
         yield AccumulatedGradients(_history(run, optimizer), last.scale if last else None,
                                    last.samples if last else 0), optimizer.backward_line
-
-
-@builds(ScheduleUse)
-def schedules(run: WatchedRun) -> Built:
-    for one in run.records.schedulers:
-        kind, optimizer = type(one.scheduler).__name__, one.optimizer()
-        record = run.records.optimizers.of(optimizer) if optimizer is not None else None
-        if record is None or kind in _NO_PLAN:
-            continue
-        to_the_end = run.finished and run.records.progress.last_step is None
-        yield ScheduleUse(kind, one.scheduler.last_epoch - one.start, record.gradients.steps,
-                          one.plan, record.steps.learning_rates, to_the_end), one.line
 
 
 @builds(TrainingModes)

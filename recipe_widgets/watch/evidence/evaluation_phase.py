@@ -45,6 +45,7 @@ class EvaluationPhase:
 
     Attributes:
         dropout_on, batch_statistics_on: with the model as a whole in training mode.
+        losses: (mean loss, samples) of calls of torch's losses meanwhile.
         printed: numbers printed meanwhile, or right after. last: the script ended with it.
     """
 
@@ -53,6 +54,7 @@ class EvaluationPhase:
     passes: list[ForwardPass] = field(default_factory=list)
     dropout_on: bool = False
     batch_statistics_on: bool = False
+    losses: list[tuple[float, int]] = field(default_factory=list)
     printed: list[PrintedNumber] = field(default_factory=list)
     last: bool = False
 
@@ -132,6 +134,11 @@ class EvaluationPhases:
             one.release_tensors()
         if len(self.phases) < _MOST_PHASES:
             self.phases.append(phase)
+
+    @property
+    def newest(self) -> EvaluationPhase | None:
+        """The one that goes on, or the last one."""
+        return self._open or (self.phases[-1] if self.phases else None)
 
     def line_printed(self, line: str) -> None:
         """Numbers belong to the evaluation that runs, or has just ended."""

@@ -38,6 +38,7 @@ class GradientTracker:
             ((line, count), ...) -> steps.
         stale: steps whose gradients held those of an earlier step.
         cleared_early: steps on gradients that were cleared after backward.
+        replaced: steps on gradients that the script has put in the place of those of a pass.
         dropped: passes whose gradients were cleared unused, by line -> [times, passes].
         clips: clippings by the state of the gradients then. clipped_scaled: clippings of gradients
             still multiplied by a GradScaler.
@@ -45,6 +46,7 @@ class GradientTracker:
 
     def __init__(self) -> None:
         self.steps = self.backwards = self.stale = self.cleared_early = self.clipped_scaled = 0
+        self.replaced = 0
         self.groups: Counter[tuple[tuple[object, int], ...]] = Counter()
         self.dropped: dict[object, list[int]] = {}
         self.clips: Counter[str] = Counter()
@@ -52,6 +54,7 @@ class GradientTracker:
         self.state, self._lines = "clean", Counter[object]()
         self._samples: list[torch.Tensor] = []
         self._marks: list[tuple[int, int] | None] = []  # of the samples' gradients at the last look
+        self._versions: list[int] = []  # of the samples at the last backward
         self._dropped_since_step = 0
         self._first_values: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -63,7 +66,8 @@ class GradientTracker:
         gone = all(mark is None for mark in now)
         # zeros right after a backward are its result, not a clearing
         if gone or ((now != self._marks or self.state != "fresh") and self._all_zero()):
-            if self.state == "fresh":
+            # the script may have used them itself, as SAM does to climb
+            if self.state == "fresh" and self._versions == [p._version for p in self._samples]:
                 self._dropped_since_step += sum(self._lines.values())
                 for line, count in self._lines.items():
                     tally = self.dropped.setdefault(line, [0, 0])
@@ -86,6 +90,7 @@ class GradientTracker:
         self._marks = now
         if reached:
             self.backwards += 1
+            self._versions = [p._version for p in self._samples]
             self.state = {"clean": "fresh", "used": "mixed"}.get(self.state, self.state)
             self._lines[line] += 1
         return reached
@@ -97,6 +102,8 @@ class GradientTracker:
             self.clipped_scaled += 1
 
     def before_step(self) -> None:
+        known = [mark and mark[0] for mark in self._marks]
+        self.replaced += self.state == "fresh" and known != [m and m[0] for m in self._current_marks()]
         self.observe()
         if self.state == "clean":  # no gradient, although there was one since the last step
             self.cleared_early += bool(self._dropped_since_step)

@@ -320,7 +320,7 @@ class Recorder(EventHandler):
     def scheduler_made(self, scheduler: Any) -> None:
         self.schedulers.made(scheduler)
 
-    def loss_scaled(self, scaler: Any) -> None:
+    def loss_scaled(self, scaler: Any, scaled: Any) -> None:
         self.grad_scaler.scaled(scaler)
 
     def gradients_unscaled(self, scaler: Any, optimizer: torch.optim.Optimizer) -> None:

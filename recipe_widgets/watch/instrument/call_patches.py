@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    LRScheduler,
+    ReduceLROnPlateau,
+    SequentialLR,
+)
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
@@ -104,21 +110,47 @@ class CallPatches:
         # An optimiser that never steps calls no hook: without this it would not be known at all.
         self._tell_after(torch.optim.Optimizer, "__init__",
                          lambda _, args: handler.optimizer_made(args[0]))
+        self._tell_after(torch.optim.Optimizer, "load_state_dict",
+                         lambda _, args: handler.optimizer_state_loaded(args[0], args[-1]))
         # Both kinds of zero_grad. Gradients that are cleared otherwise (p.grad = None) are noticed
         # at the next look; the line is known only here.
         self._tell_after(torch.optim.Optimizer, "zero_grad",
                          lambda _, args: handler.gradients_cleared(args[0]))
         self._tell_after(nn.Module, "zero_grad",
                          lambda _, args: handler.module_gradients_cleared(args[0]))
-        # A schedule's step() is read from its last_epoch at the end; only its making is an event.
-        self._tell_after(LRScheduler, "__init__",
-                         lambda _, args: handler.scheduler_made(args[0]))
+        for kind in (LRScheduler, ReduceLROnPlateau, SequentialLR, ChainedScheduler):
+            self._tell_after(kind, "__init__", lambda _, args: handler.scheduler_made(args[0]))
+        self._patch_scheduler_steps()
         scaler = torch.amp.GradScaler
         # Gradients are multiplied by the scaler's factor until unscale_: losses and clipping can
         # only be judged when that factor is known.
-        self._tell_after(scaler, "scale", lambda _, args: handler.loss_scaled(args[0]))
+        self._tell_after(scaler, "scale", lambda scaled, args: handler.loss_scaled(args[0], scaled))
         self._tell_after(scaler, "unscale_", lambda _, args: handler.gradients_unscaled(*args))
         self._tell_after(scaler, "update", lambda _, args: handler.scale_updated(args[0]))
+
+    def _patch_scheduler_steps(self) -> None:
+        handler, guard = self.handler, self.handler.guard
+
+        def make(old: Any) -> Any:
+            @functools.wraps(old)
+            def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+                result = old(self, *args, **kwargs)
+                given = [*args, *kwargs.values()]
+                guard(handler.scheduler_stepped, self, given[0] if given else None)
+                return result
+
+            return step
+
+        # What step() of the base class calls last: its warnings name the line of its caller.
+        self._replace(LRScheduler, "_update_lr", make)
+        for kind in vars(lr_scheduler).values():  # some have a step of their own
+            if isinstance(kind, type) and issubclass(kind, LRScheduler) \
+                    and kind is not LRScheduler and "step" in vars(kind):
+                self._replace(kind, "step", make)
+        for kind in vars(lr_scheduler).values():
+            if isinstance(kind, type) and "load_state_dict" in vars(kind):
+                self._tell_after(kind, "load_state_dict",
+                                 lambda _, args: handler.scheduler_state_loaded(args[0]))
 
     def _patch_clipping(self) -> None:
         """Clipping leaves no trace when gradients are small: the order of calls is the evidence."""
@@ -217,6 +249,7 @@ class CallPatches:
                 handler.parameter_registered(*args)
 
         self._tell_after(nn.Module, "register_parameter", tell_registered)
+        self._tell_after(torch, "load", lambda thing, _: handler.file_loaded(thing))
         # Weights that still are what an initialisation drew have not been loaded nor trained.
         for name in dir(nn.init):
             if name.endswith("_") and not name.startswith("_"):
@@ -277,8 +310,20 @@ class CallPatches:
         # came last shows only in __next__.
         self._tell_after(_BaseDataLoaderIter, "__init__",
                          lambda _, args: handler.loader_iterated(args[1], args[0]))
-        self._tell_after(_BaseDataLoaderIter, "__next__",
-                         lambda _, args: handler.batch_loaded(args[0]))
+        def make_next(old: Any) -> Any:
+            @functools.wraps(old)
+            def __next__(self: Any) -> Any:  # noqa: N807
+                try:
+                    batch = old(self)
+                except StopIteration:
+                    handler.guard(handler.loader_exhausted, self)
+                    raise
+                handler.guard(handler.batch_loaded, self)
+                return batch
+
+            return __next__
+
+        self._replace(_BaseDataLoaderIter, "__next__", make_next)
         # A seed set again in every epoch repeats the same augmentation and order.
         def tell_seed(_: Any, args: Any, name: str) -> None:
             handler.generator_seeded(name, args)

@@ -72,10 +72,19 @@ class EventHandler:
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None: ...
 
+    def optimizer_state_loaded(self, optimizer: torch.optim.Optimizer, state: Any) -> None:
+        """optimizer.load_state_dict(state)"""
+
     def scheduler_made(self, scheduler: Any) -> None: ...
 
-    def loss_scaled(self, scaler: Any) -> None:
-        """GradScaler.scale(loss)"""
+    def scheduler_stepped(self, scheduler: Any, metric: Any) -> None:
+        """scheduler.step(), also from its own constructor. metric: its first argument, or None."""
+
+    def scheduler_state_loaded(self, scheduler: Any) -> None:
+        """scheduler.load_state_dict(...)"""
+
+    def loss_scaled(self, scaler: Any, scaled: Any) -> None:
+        """GradScaler.scale(loss). scaled: what it returned."""
 
     def gradients_unscaled(self, scaler: Any, optimizer: torch.optim.Optimizer) -> None: ...
 
@@ -98,6 +107,9 @@ class EventHandler:
     def state_taken(self, module: nn.Module, state: Any) -> None:
         """module.state_dict()"""
 
+    def file_loaded(self, thing: Any) -> None:
+        """torch.load has returned this."""
+
     def state_saved(self, thing: Any) -> None:
         """torch.save(thing) is about to run."""
 
@@ -108,6 +120,9 @@ class EventHandler:
     def loader_iterated(self, loader: Any, iterator: Any) -> None: ...
 
     def batch_loaded(self, iterator: Any) -> None: ...
+
+    def loader_exhausted(self, iterator: Any) -> None:
+        """An iterator over a loader said that it is over."""
 
     def generator_seeded(self, name: str, args: tuple[Any, ...]) -> None:
         """torch.manual_seed, numpy.random.seed or random.seed. name: that of the function."""

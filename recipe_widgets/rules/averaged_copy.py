@@ -1,0 +1,74 @@
+"""An averaged copy of a model (EMA, SWA, a mean teacher) follows the model, with all that it needs.
+
+What it finds
+    A copy that gets the averaged weights but never the running statistics of its BatchNorm layers,
+    and is evaluated with them; a copy whose decay is so near to 1 that it still is what it was at
+    the start; a copy that is evaluated again and again and does not follow at all.
+Why it hurts
+    The copy is what is evaluated, saved and published: with statistics of another network, or with
+    the weights of the start, it says nothing about the training.
+How to mend
+    Copy the buffers at each update, too, or run torch.optim.swa_utils.update_bn before evaluating;
+    a decay whose time, 1 / (1 - decay) steps, is much shorter than the run, or one that warms up.
+When it stays silent
+    When the copy's statistics are renewed in any way (copied, or by passes in training mode), when
+    the model's own stand still, for copies used in each step (teachers, targets, references), and
+    in runs of fewer than fifty steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.rulebook import Rule, rule
+
+FEWEST_STEPS = 50  # before the pace of a copy is judged
+LAGS = 0.1  # of the model's way from the start: so little is another network
+FEWEST_EVALUATIONS = 3  # of a copy that does not move
+
+
+@dataclass(frozen=True)
+class AveragedCopy:
+    """A copy of a model that is evaluated and not trained itself.
+
+    Attributes:
+        name: of its class. norms: layers whose running statistics stood still although the weights
+            moved and the model's own statistics did. steps: of the model, at the last evaluation.
+        moved: the copy's way from the start as a share of the model's.
+        evaluations: in so many different steps. only_one: is the model itself never evaluated?
+        follows: do its weights change between evaluations? If not it may be a snapshot.
+    """
+
+    name: str
+    norms: int
+    steps: int
+    moved: float
+    evaluations: int
+    only_one: bool = False
+    follows: bool = False
+
+
+@rule(worst="error", source="B. Polyak, A. Juditsky, 1992; PyTorch, torch.optim.swa_utils")
+def averaged_copy(rule: Rule[AveragedCopy], copy: AveragedCopy) -> CheckResult:
+    if copy.norms:
+        return rule.fails(
+            f"the averaged copy of {copy.name} gets weights, but the running statistics of its "
+            f"{copy.norms} norm layers stay those of the start, and it is evaluated with them",
+            measured=copy.norms, expected=0, unit="layers",
+            advice="Copy the buffers, too, or call update_bn before the evaluation.")
+    if copy.steps < FEWEST_STEPS:
+        return rule.cannot_tell("too few steps")
+    if copy.moved == 0:
+        if copy.evaluations >= FEWEST_EVALUATIONS and copy.only_one:
+            return rule.warns(
+                f"what is evaluated is a copy of {copy.name} that never changes, while the model "
+                "itself trains", measured=0, expected=copy.steps, unit="updates",
+                advice="Update the copy after each step, or evaluate the model.")
+    elif copy.moved < LAGS and copy.follows:
+        return rule.warns(
+            f"after {copy.steps} steps the averaged copy of {copy.name} has gone {copy.moved:.1%} "
+            "of the model's way: it still is what it was at the start",
+            measured=copy.moved, expected=1, unit="of the way",
+            advice="A smaller decay, or one that grows during the first steps.")
+    return rule.passes(f"the copy has gone {copy.moved:.0%} of the model's way")

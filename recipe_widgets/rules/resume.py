@@ -1,0 +1,50 @@
+"""A training that goes on from a file takes over all that the file holds.
+
+What it finds
+    A file with the states of model, optimiser and scheduler, of which the model's alone is loaded,
+    or the model's and the optimiser's, before the training goes on.
+Why it hurts
+    Adam's averages, the momentum and the place in the schedule are lost: the loss jumps after each
+    resume, and the learning rate begins at its start again.
+How to mend
+    optimizer.load_state_dict(file["optimizer"]), scheduler.load_state_dict(file["scheduler"]).
+When it stays silent
+    When the state in the file does not fit the optimiser (another model is fine-tuned), when no
+    training follows (the best weights are restored for an evaluation), and where the file holds
+    weights alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.rulebook import Rule, rule
+
+FEWEST_STEPS = 5
+
+
+@dataclass(frozen=True)
+class ResumedFile:
+    """A file of which the model's weights were loaded.
+
+    Attributes:
+        loaded, left: what else it holds and the run could use: "the optimiser", "the scheduler".
+        steps: after that.
+    """
+
+    left: Sequence[str]
+    loaded: Sequence[str] = ()
+    steps: int = 0
+
+
+@rule(worst="warning", source="PyTorch, Saving and loading a general checkpoint")
+def resume(rule: Rule[ResumedFile], seen: ResumedFile) -> CheckResult:
+    if seen.steps < FEWEST_STEPS or not seen.left:
+        return rule.passes("all that the file holds is loaded, or no training follows")
+    also = " and ".join(("the model", *seen.loaded))
+    return rule.warns(
+        f"the training goes on from a file of which {also} is loaded, but not the state of "
+        f"{' and '.join(seen.left)}, which it holds", measured=len(seen.left), expected=0,
+        unit="states", advice="Call load_state_dict of each with its part of the file.")

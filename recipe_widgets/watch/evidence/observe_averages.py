@@ -1,0 +1,170 @@
+"""Copies of a model that follow it: EMA, SWA, Polyak averages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.rules.averaged_copy import AveragedCopy
+from recipe_widgets.watch.evidence.model_record import NORM, ModelRecord
+from recipe_widgets.watch.evidence.observer import Observer
+from recipe_widgets.watch.evidence.recorder import Recorder
+from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+
+_MOST_NUMBERS = 1_000_000  # of the weights that stand for all
+_MOST_TENSORS = 8
+_MOST_LOOKS, _MOST_MODELS = 200, 20
+_ALIKE = 0.5  # cosine of the weights of a copy and its model
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(eq=False)
+class _Start:
+    """A model at its first training pass: some of its weights, and all statistics."""
+
+    number: int
+    shapes: Shapes
+    weights: list[torch.Tensor]
+    statistics: list[torch.Tensor]
+
+
+@dataclass(eq=False)
+class _Copy:
+    """A model without training passes, of the same shape as one with.
+
+    Attributes:
+        statistics: of its norms at the first look. weights: at the last. follows: did these change
+            between two looks?
+        norms: the number of those that stood still at the last look. steps: of its looks.
+    """
+
+    original: int
+    line: SourceLocation | None
+    statistics: list[torch.Tensor]
+    weights: list[torch.Tensor]
+    follows: bool = False
+    steps: list[int] = field(default_factory=list)
+    norms: int = 0
+    moved: float = 0.0
+
+
+class ModelAverages(Observer):
+    """copies: by number of the copy's `ModelRecord`."""
+
+    def __init__(self, records: Recorder) -> None:
+        super().__init__(records)
+        self.copies: dict[int, _Copy] = {}
+        self._starts: dict[int, _Start] = {}
+        self._looked: dict[int, int] = {}  # number of a model -> step of the last look
+
+    def before_forward(self, model: nn.Module) -> None:
+        if not torch.is_grad_enabled():
+            return
+        record = self.records.models.of(model)
+        if record is not None and record.number not in self._starts and model.training \
+                and len(self._starts) < _MOST_MODELS:
+            self._starts[record.number] = _Start(
+                record.number, _shapes(model), [p.detach().clone() for p in _weights(model)],
+                _statistics(model))
+
+    def after_forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      output: Any) -> None:
+        if model.training or not self.progress.step:
+            return
+        record = self.records.models.of(model)
+        if record is None or record.trained or record.number in self._starts \
+                or self._looked.get(record.number) == self.progress.step:
+            return
+        self._looked[record.number] = self.progress.step
+        copy = self.copies.get(record.number) or self._new_copy(record, model)
+        if copy is not None:
+            copy.steps.append(self.progress.step)
+            if len(copy.steps) <= _MOST_LOOKS or self.progress.full:
+                self._look(copy, model)
+
+    def _new_copy(self, record: ModelRecord, model: nn.Module) -> _Copy | None:
+        shapes = _shapes(model)
+        for start in self._starts.values():
+            original = self.records.models.numbered(start.number)
+            if original is None or not original.trained or start.shapes != shapes \
+                    or original.ids & record.ids:
+                continue
+            theirs = original.module()
+            if theirs is not None and _cosine(_weights(theirs), _weights(model)) > _ALIKE:
+                copy = _Copy(start.number, caller_location(), _statistics(model),
+                             [p.clone() for p in _weights(model)])
+                self.copies[record.number] = copy
+                return copy
+        return None
+
+    def _look(self, copy: _Copy, model: nn.Module) -> None:
+        original = self.records.models.numbered(copy.original)
+        theirs, start = original.module() if original else None, self._starts[copy.original]
+        if theirs is None:
+            return
+        weights = _weights(model)
+        copy.follows |= _distance(weights, copy.weights) > 0
+        copy.weights = [p.clone() for p in weights]
+        way = _distance(_weights(theirs), start.weights)
+        copy.moved = _distance(weights, start.weights) / way if way else 1.0
+        first = len(copy.steps) == 1
+        still = 0
+        for before, now, begun, own in zip(copy.statistics, _statistics(model), start.statistics,
+                                           _statistics(theirs), strict=False):
+            # at the first look those of the model's start, or of a fresh layer, are the measure
+            fresh = torch.equal(now, begun) if first else torch.equal(now, before)
+            still += fresh and not torch.equal(now, own) and not torch.equal(begun, own)
+        copy.norms = still if copy.moved else 0
+
+
+def _shapes(model: nn.Module) -> Shapes:
+    return tuple(tuple(p.shape) for p in model.parameters())
+
+
+def _weights(model: nn.Module) -> list[torch.Tensor]:
+    """A few of the weights, the same ones of each model of this shape."""
+    chosen: list[torch.Tensor] = []
+    room = _MOST_NUMBERS
+    for p in model.parameters():
+        if p.ndim >= 2 and p.numel() <= room and len(chosen) < _MOST_TENSORS:
+            room -= p.numel()
+            chosen.append(p.detach())
+    return chosen
+
+
+def _statistics(model: nn.Module) -> list[torch.Tensor]:
+    """Running means of its norm layers."""
+    return [
+        m.running_mean.detach().clone() for m in model.modules()
+        if isinstance(m, NORM) and m.running_mean is not None
+    ]
+
+
+def _distance(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
+    return sum(float((a - b).double().square().sum()) for a, b in zip(one, other, strict=True))**0.5
+
+
+def _cosine(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
+    dot, first, second = (sum(float((a * b).double().sum()) for a, b in zip(x, y, strict=True))
+                          for x, y in ((one, other), (one, one), (other, other)))
+    return dot / max(1e-30, (first * second)**0.5)
+
+
+@builds(AveragedCopy)
+def averaged_copies(run: WatchedRun) -> Built:
+    for number, copy in run.observer(ModelAverages).copies.items():
+        record = run.records.models.numbered(number)
+        original = run.records.models.numbered(copy.original)
+        rare = len(copy.steps) <= max(3, 0.34 * run.records.progress.step)
+        if record is None or original is None or record.trained or not rare:
+            continue
+        evaluated = any(one.model == copy.original for phase in run.records.evaluations.phases
+                        for one in phase.passes)
+        yield AveragedCopy(original.name, copy.norms, copy.steps[-1], copy.moved, len(copy.steps),
+                           not evaluated, copy.follows), copy.line

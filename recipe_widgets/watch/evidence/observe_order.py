@@ -1,0 +1,147 @@
+"""In which order loaders give their samples, from epoch to epoch."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import RandomSampler, SequentialSampler, WeightedRandomSampler
+
+from recipe_widgets.rules.sample_order import SampleOrder
+from recipe_widgets.watch.evidence.observer import Observer
+from recipe_widgets.watch.evidence.recorder import Recorder
+from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+
+_FEWEST_EPOCHS, _FEWEST_SEEDED, _FEWEST_STARTS = 2, 3, 5
+_FEWEST_USES = 2  # after the end; one more is how a loop notices it
+_MOST_EPOCHS = 5000
+_FEW_WEIGHTS = 0.5  # of the samples
+
+
+@dataclass(eq=False)
+class _Epoch:
+    """One iteration over a loader.
+
+    Attributes:
+        number: of the loader. order: what decides the order. epoch: that of the sampler.
+        optimizers: made so far. trained: batches of the loader that were trained on before it.
+        batches: that it has given. ends: how often it said that it is over.
+    """
+
+    number: int
+    order: Any
+    epoch: int | None
+    optimizers: int
+    trained: int
+    batches: int = 0
+    ends: int = 0
+
+
+@dataclass(frozen=True)
+class _Sampler:
+    """A loader's sampler. kind: name of its class."""
+
+    kind: str
+    shuffles: bool
+    random: bool
+    sequential: bool
+    length: int  # batches
+    weights: int = 0
+    samples: int = 0
+
+
+class LoaderOrder(Observer):
+    """samplers: by number of the loader. epochs: of all loaders, in order."""
+
+    def __init__(self, records: Recorder) -> None:
+        super().__init__(records)
+        self.samplers: dict[int, _Sampler] = {}
+        self.epochs: list[_Epoch] = []
+
+    def loader_made(self, loader: Any) -> None:
+        sampler, length, samples = _sampler_of(loader), 0, 0
+        with contextlib.suppress(TypeError):  # an iterable data set has no length
+            length, samples = len(loader), len(loader.dataset)
+        weighted = isinstance(sampler, WeightedRandomSampler)
+        self.samplers[len(self.records.loaders.records)] = _Sampler(
+            type(sampler).__name__,
+            hasattr(sampler, "set_epoch") and bool(getattr(sampler, "shuffle", True)),
+            isinstance(sampler, (RandomSampler, WeightedRandomSampler)),
+            isinstance(sampler, SequentialSampler), length,
+            len(sampler.weights) if weighted else 0, samples)
+
+    def loader_iterated(self, loader: Any, iterator: Any) -> None:
+        number = getattr(iterator, "_recipe_number", 0)
+        if not number or len(self.epochs) >= _MOST_EPOCHS:
+            return
+        sampler = _sampler_of(loader)
+        generator = getattr(sampler, "generator", None)
+        # the seed of the workers is drawn right before the order is
+        order = (getattr(iterator, "_base_seed", None),
+                 generator.get_state().numpy().tobytes() if generator is not None else b"")
+        epoch = getattr(sampler, "epoch", None)
+        one = _Epoch(number, order, epoch if isinstance(epoch, int) else None,
+                     len(self.records.optimizers), self.records.loaders.records[number - 1].trained)
+        self.epochs.append(one)
+        iterator._recipe_epoch = one
+
+    def batch_loaded(self, iterator: Any) -> None:
+        one = getattr(iterator, "_recipe_epoch", None)
+        if one is not None:
+            one.batches += 1
+
+    def loader_exhausted(self, iterator: Any) -> None:
+        one = getattr(iterator, "_recipe_epoch", None)
+        if one is not None:
+            one.ends += 1
+
+
+def _sampler_of(loader: Any) -> Any:
+    """The one that decides the order: of samples, or of whole batches."""
+    batches = getattr(loader, "batch_sampler", None)
+    if hasattr(batches, "set_epoch"):
+        return batches
+    return getattr(batches, "sampler", None) or getattr(loader, "sampler", None)
+
+
+@builds(SampleOrder)
+def sample_orders(run: WatchedRun) -> Built:
+    observer = run.observer(LoaderOrder)
+    for loader in run.records.loaders.records:
+        sampler = observer.samplers.get(loader.number)
+        epochs = [one for one in observer.epochs if one.number == loader.number]
+        if sampler is None or not epochs:
+            continue
+        trained = _trained(epochs, loader.trained)
+        if 0 < sampler.weights < _FEW_WEIGHTS * sampler.samples and loader.trained:
+            yield SampleOrder("weights", sampler.weights, sampler.samples, sampler.kind), loader.line
+        for same_run in _by_optimizer(trained):
+            numbers = {one.epoch for one in same_run}
+            if sampler.shuffles and len(same_run) >= _FEWEST_EPOCHS and None not in numbers \
+                    and len(numbers) == 1:
+                yield SampleOrder("set_epoch", len(same_run), sampler=sampler.kind), loader.line
+            # a seed that is set again is told by another rule, with its line
+            seeded = run.records.random_numbers.seeds
+            if sampler.random and not seeded and len(same_run) >= _FEWEST_SEEDED \
+                    and len({one.order for one in same_run}) == 1:
+                yield SampleOrder("seed", len(same_run), sampler=sampler.kind), loader.line
+        starts = [one for one in trained if one.batches == 1]
+        if sampler.sequential and sampler.length > 1 and len(starts) >= _FEWEST_STARTS \
+                and len(starts) == len(trained):
+            yield SampleOrder("first", len(starts), sampler.length), loader.line
+        uses = sum(max(0, one.ends - 1) for one in epochs)
+        if uses >= _FEWEST_USES:
+            yield SampleOrder("over", uses), loader.line
+
+
+def _trained(epochs: list[_Epoch], total: int) -> list[_Epoch]:
+    """Those of which batches were trained on."""
+    after = [*(one.trained for one in epochs[1:]), total]
+    return [one for one, end in zip(epochs, after, strict=True) if end > one.trained]
+
+
+def _by_optimizer(epochs: list[_Epoch]) -> list[list[_Epoch]]:
+    """Experiments that follow one another each have an optimiser, and may each seed."""
+    return [list(group) for _, group in itertools.groupby(epochs, lambda one: one.optimizers)]

@@ -1,0 +1,113 @@
+"""Files that are loaded, and what of them reaches the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from recipe_widgets.rules.resume import ResumedFile
+from recipe_widgets.watch.evidence.observer import Observer
+from recipe_widgets.watch.evidence.recorder import Recorder
+from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+
+_MOST_FILES, _MOST_PARTS = 20, 50
+_OPTIMIZER, _SCHEDULER = "the optimiser", "the scheduler"
+
+
+@dataclass(eq=False)
+class _File:
+    """Attributes:
+        shapes: of the weights that the optimiser's state in it belongs to; None: it holds none.
+        names: of the model's weights in it. scheduler: does it hold one's state?
+        step: at which a model took its weights; -1: none has. loaded: what else was.
+        begun: ids of the records of optimisers that had taken steps by then.
+    """
+
+    line: SourceLocation | None
+    shapes: list[tuple[int, ...]] | None
+    scheduler: bool
+    names: set[str]
+    step: int = -1
+    loaded: set[str] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
+
+
+class Resumes(Observer):
+    """files: that were loaded and hold more than weights."""
+
+    def __init__(self, records: Recorder) -> None:
+        super().__init__(records)
+        self.files: list[_File] = []
+
+    def file_loaded(self, thing: Any) -> None:
+        if not isinstance(thing, dict) or len(self.files) >= _MOST_FILES:
+            return
+        parts = list(_parts(thing))
+        shapes = next((_shapes(one) for one in parts if _is_optimizer(one)), None)
+        scheduler = any("last_epoch" in one and "_last_lr" in one for one in parts)
+        names = {name for one in parts if not _is_optimizer(one)
+                 for name, value in one.items() if isinstance(value, torch.Tensor)}
+        if names and (shapes or scheduler):
+            self.files.append(_File(caller_location(), shapes, scheduler, names))
+
+    def after_state_loaded(self, module: nn.Module, state: Any, before: Any, result: Any) -> None:
+        for file in self.files:
+            if file.step < 0 and state and set(state) <= file.names:
+                file.step = self.progress.step
+                file.begun = {id(one) for one in self.records.optimizers.stepped}
+
+    def optimizer_state_loaded(self, optimizer: torch.optim.Optimizer, state: Any) -> None:
+        for file in self.files:
+            file.loaded.add(_OPTIMIZER)
+
+    def scheduler_state_loaded(self, scheduler: Any) -> None:
+        for file in self.files:
+            file.loaded.add(_SCHEDULER)
+
+
+def _parts(thing: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+    """The dicts in a file, two levels deep: states may lie in a dict or a list of their own."""
+    for value in list(thing.values())[:_MOST_PARTS]:
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(one, dict):
+                yield one
+                yield from (inner for inner in list(one.values())[:_MOST_PARTS]
+                            if isinstance(inner, dict) and not _is_optimizer(one))
+
+
+def _is_optimizer(part: dict[Any, Any]) -> bool:
+    return "param_groups" in part and isinstance(part.get("state"), dict)
+
+
+def _shapes(state: dict[str, Any]) -> list[tuple[int, ...]]:
+    """The largest tensor of each weight's state has the weight's shape."""
+    found = []
+    for one in state["state"].values():
+        tensors = [v for v in one.values() if isinstance(v, torch.Tensor)] \
+            if isinstance(one, dict) else []
+        if tensors:
+            found.append(tuple(max(tensors, key=torch.Tensor.numel).shape))
+    return found
+
+
+@builds(ResumedFile)
+def resumed_files(run: WatchedRun) -> Built:
+    for file in run.observer(Resumes).files:
+        if file.step < 0:
+            continue
+        steps = run.records.progress.step - file.step
+        fits = any(
+            sorted(file.shapes or []) == sorted(tuple(p.shape) for p in one.parameters())
+            for one in run.records.optimizers.stepped if id(one) not in file.begun)
+        could = [_OPTIMIZER] if fits and file.shapes else []
+        # a scheduler alone is left out on purpose where a training starts again
+        scheduled = any(one.optimizer() is not None for one in run.records.schedulers)
+        if file.scheduler and scheduled and (fits or _OPTIMIZER in file.loaded):
+            could.append(_SCHEDULER)
+        left = [one for one in could if one not in file.loaded]
+        yield ResumedFile(left, sorted(file.loaded), steps), file.line
