@@ -13,14 +13,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import lr_scheduler as lrs
-from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Subset, TensorDataset, WeightedRandomSampler
 from torch.utils.data.distributed import DistributedSampler
 
 from recipe_widgets.watch.session import WatchSession
 
 EPOCHS, BATCH = 6, 16
 RULES = ("schedule", "plateau_metric", "averaged_copy", "sample_order", "update_precision",
-         "random_numbers", "optimizer_state", "resume", "accumulation", "stored_samples", "metric_recount")
+         "random_numbers", "optimizer_state", "resume", "accumulation", "stored_samples",
+         "metric_recount", "leaked_statistics")
 
 
 def samples(n: int = 320, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -265,7 +266,7 @@ def test_a_data_set_that_changes_what_it_stores(copies):
             for a, b in DataLoader(data, BATCH, shuffle=True):
                 step(model, optimizer, a, b)
 
-    assert said(train) == ([] if copies else [("error", "stored_samples", "metric_recount")])
+    assert said(train) == ([] if copies else [("error", "stored_samples", "metric_recount", "leaked_statistics")])
 
 
 # precision, steps, resumes
@@ -454,4 +455,20 @@ def test_a_loss_that_is_divided_twice(divisor, capsys):
                     total += F.cross_entropy(model(a), b).item()
             print(f"validation loss {total / (100 if divisor == 'samples' else len(batches)):.5f}")
 
-    assert said(train) == ([("warning", "metric_recount")] if divisor == "samples" else [])
+    assert said(train) == ([("warning", "metric_recount", "leaked_statistics")] if divisor == "samples" else [])
+
+
+@pytest.mark.parametrize("before_the_split", [True, False])
+def test_statistics_of_all_samples(before_the_split):
+    def train() -> None:
+        model, (x, y) = net(), samples()
+        of = x if before_the_split else x[:240]
+        data = TensorDataset((x - of.mean(0)) / of.std(0), y)
+        optimizer = sgd(model)
+        for a, b in DataLoader(Subset(data, range(240)), BATCH, shuffle=True):
+            step(model.train(), optimizer, a, b)
+        with torch.no_grad():
+            for a, _ in DataLoader(Subset(data, range(240, 320)), 40):
+                model.eval()(a)
+
+    assert said(train) == ([("warning", "leaked_statistics")] if before_the_split else [])
