@@ -27,6 +27,7 @@ from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
 from recipe_widgets.watch.evidence.forward_pass import ForwardPass
 from recipe_widgets.watch.evidence.input_statistics import RunningStatistics
 from recipe_widgets.watch.evidence.loader_record import LoaderRecord
+from recipe_widgets.watch.evidence.observe_optimizers import OptimizerLives
 from recipe_widgets.watch.evidence.sample_hash import SampleHashes
 from recipe_widgets.watch.evidence.sample_records import Labels
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
@@ -334,6 +335,8 @@ def _repeated_draws(run: WatchedRun) -> Built:
         for step, numbers in draws:
             if (line, step) in random_numbers.used_in_training:
                 epochs.setdefault(step, []).append(numbers)
+        if set(epochs) <= _beginnings(run):
+            continue
         different = {tuple(numbers) for numbers in epochs.values()}
         if len(epochs) >= _EPOCHS_TO_REPEAT and len(different) == 1:
             yield RepeatedNumbers("drawn", len(epochs)), line
@@ -347,8 +350,15 @@ def _repeated_seeds(run: WatchedRun) -> Built:
     for (name, line), calls in random_numbers.seeds.items():
         steps, seeds = {step for step, _ in calls}, {seed for _, seed in calls}
         used = all((line, step) in random_numbers.used_in_training for step in steps)
+        if steps <= _beginnings(run):
+            continue
         if len(steps) >= _EPOCHS_TO_REPEAT and len(seeds) == 1 and used:
             yield RepeatedNumbers("seeded", len(calls), f"{name}({calls[0][1]})"), line
+
+
+def _beginnings(run: WatchedRun) -> set[int]:
+    """Steps at which an experiment with a model of its own begins: each may set the same seed."""
+    return {one.step for one in run.observer(OptimizerLives).made if one.before is None}
 
 
 def _copied_generators(run: WatchedRun) -> Built:

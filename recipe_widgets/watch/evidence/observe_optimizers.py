@@ -25,7 +25,8 @@ class _Made:
     """One optimiser.
 
     Attributes:
-        first: its first parameter. step: of the run, when it was made. loads: of states before.
+        first: its first parameter. step: of the run, when it was made. batches: that had been
+            trained on by then. loads: of states before.
         before: one that was made at the same line for the same parameters.
         marks: of its gradients after its last step.
     """
@@ -34,6 +35,7 @@ class _Made:
     first: weakref.ref[torch.Tensor]
     has_state: bool
     step: int
+    batches: int
     loads: int
     before: _Made | None = None
     marks: list[tuple[int, int]] = field(default_factory=list)
@@ -58,7 +60,8 @@ class OptimizerLives(Observer):
         if record is None or first is None or len(self.made) >= _MOST_MADE:
             return
         has_state = record.kind != "SGD" or bool(optimizer.defaults.get("momentum"))
-        one = _Made(record, weakref.ref(first), has_state, self.progress.step, self._loads)
+        one = _Made(record, weakref.ref(first), has_state, self.progress.step,
+                    len(self.records.samples.train_hashes), self._loads)
         # the objects, not their ids: those of a model that has gone are used again
         one.before = next((other for other in reversed(self.made) if other.first() is first
                            and other.record.made_line == record.made_line
@@ -88,18 +91,16 @@ class OptimizerLives(Observer):
 
 @builds(OptimizerLife)
 def optimizer_lives(run: WatchedRun) -> Built:
-    observer = run.observer(OptimizerLives)
-    for last in observer.made:
-        if not last.record.gradients.steps:
-            continue
+    made = [one for one in run.observer(OptimizerLives).made if one.record.gradients.steps]
+    for last in made:
         line, chain = [last], 1
         while (before := line[-1].before) is not None:
             chain += (before.has_state and before.loads == line[-1].loads
-                      and _same_data(run, before, line[-1]))
+                      and _same_data(run, before, line[-1], line[-2] if line[1:] else None))
             line.append(before)
         steps, repeated = (sum(counts) for counts in zip(
             *((one.record.gradients.steps, one.repeated) for one in line), strict=True))
-        if not any(other.before is last for other in observer.made):
+        if not any(other.before is last for other in made):
             yield OptimizerLife(last.record.kind, chain, steps, repeated), last.record.made_line
 
 
@@ -110,15 +111,11 @@ def _marks(optimizer: torch.optim.Optimizer) -> list[tuple[int, int]]:
     return [(id(p.grad), p.grad._version) for p in few]
 
 
-def _same_data(run: WatchedRun, before: _Made, one: _Made) -> bool:
-    """Do both train on the same samples?"""
-    first, second = (_samples(run, made) for made in (before, one))
-    if not len(first) or not len(second):
+def _same_data(run: WatchedRun, before: _Made, one: _Made, after: _Made | None) -> bool:
+    """Do two that follow one another train on the same samples? after: the one behind them."""
+    batches = [hashes for _, hashes in run.records.samples.train_hashes]
+    first = batches[before.batches:one.batches]
+    second = batches[one.batches:after.batches if after is not None else None]
+    if not first or not second:
         return False
-    return float(np.isin(second, first).mean()) >= _SAME_DATA
-
-
-def _samples(run: WatchedRun, made: _Made) -> Any:
-    end = made.step + made.record.gradients.steps
-    hashes = [h for step, h in run.records.samples.train_hashes if made.step <= step < end]
-    return np.concatenate(hashes) if hashes else np.zeros(0, np.int64)
+    return float(np.isin(np.concatenate(second), np.concatenate(first)).mean()) >= _SAME_DATA

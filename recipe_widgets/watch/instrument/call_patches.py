@@ -148,7 +148,8 @@ class CallPatches:
                     and kind is not LRScheduler and "step" in vars(kind):
                 self._replace(kind, "step", make)
         for kind in vars(lr_scheduler).values():
-            if isinstance(kind, type) and "load_state_dict" in vars(kind):
+            if isinstance(kind, type) and issubclass(kind, LRScheduler) \
+                    and "load_state_dict" in vars(kind):
                 self._tell_after(kind, "load_state_dict",
                                  lambda _, args: handler.scheduler_state_loaded(args[0]))
 

@@ -11,7 +11,7 @@ EPOCHS = 16
 
 
 def trajectories():
-    x = 2 * torch.rand(512, 3, generator=torch.Generator().manual_seed(0)) - 1
+    x = 2 * torch.rand(640, 3, generator=torch.Generator().manual_seed(0)) - 1
     step = torch.stack([x[:, 1] - x[:, 0], x[:, 0] * (1 - x[:, 2]) - x[:, 1], x[:, 0] * x[:, 1] - x[:, 2]], 1)
     return TensorDataset(x, x + 0.1 * step)
 
