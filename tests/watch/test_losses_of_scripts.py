@@ -86,6 +86,18 @@ def test_terms_in_a_stack():
     assert not said(train(step(False), model), "constant_terms")
 
 
+def test_a_loss_that_is_detached_before_it_is_added():
+    x, y = data()
+    model = nn.Linear(6, 4)
+
+    def step(_):
+        z = model(x)
+        penalty = z.square().mean().detach()
+        return F.cross_entropy(z, y) + 0.1 * penalty
+
+    assert "a detached loss" in said(train(step, model), "constant_terms")[0]
+
+
 def test_a_loss_that_is_only_logged():
     x, y = data()
     model = nn.Linear(6, 4)

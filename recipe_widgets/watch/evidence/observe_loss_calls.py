@@ -22,7 +22,7 @@ from recipe_widgets.watch.instrument.autograd_graph import last_operation
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
-_MOST_CALLS, _MOST_LOOKS = 256, 200  # of one backward pass; of one line
+_MOST_CALLS, _MOST_LOOKS = 64, 200  # of one backward pass; of one line
 _MOST_NUMBERS = 2_000_000  # of a tensor whose gradient is looked at; of a larger one, its first rows
 _MOST_CLASSES = 2000  # that are counted
 _TOLERANCE = 0.03  # relative, of a row's gradient from its textbook form
@@ -117,6 +117,9 @@ class LossCalls(Observer):
         if not self.progress.close or not torch.is_grad_enabled() \
                 or len(self._calls) >= _MOST_CALLS:
             return
+        newest = self.records.pending.newest
+        if newest is not None and not newest.training:
+            return  # an evaluation with gradients, whose graphs must not be held
         position = _SIGNED.get(call.function, 1)
         z, y = call.argument(0, "input", None), call.argument(position, "target", None)
         z = call.kwargs.get("log_probs", call.kwargs.get("input1", z))

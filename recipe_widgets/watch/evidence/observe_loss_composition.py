@@ -22,6 +22,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation, call
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_NODES, _MOST_TERMS, _MOST_HELD = 200, 12, 200
+_MOST_VALUES = 16  # whose graphs are held, until the backward pass
 _MOST_LEAF_NODES = 5000
 _LOSSES = (F.cross_entropy, F.nll_loss, F.kl_div, F.mse_loss, F.l1_loss, F.smooth_l1_loss,
            F.huber_loss, F.binary_cross_entropy, F.binary_cross_entropy_with_logits,
@@ -120,8 +121,10 @@ class LossCompositions(Observer):
         held = self._constants.held.get(id(call.args[0])) if call.args else None
         if held is not None and not result.requires_grad:
             self._constants.held[id(result)] = result, *held[1:]
-        elif result.requires_grad and len(self._values) < _MOST_HELD:
+        elif result.requires_grad:
             self._values[result.grad_fn] = result.detach()
+            if len(self._values) > _MOST_VALUES:
+                del self._values[next(iter(self._values))]
 
     def _combined(self, call: TorchCall) -> None:
         """Arithmetic on a term without a graph: it is scaled, or joins a loss."""
