@@ -324,6 +324,13 @@ def test_estimates_of_both_losses_by_one_line_are_no_leak():
     assert "split_leak" not in said(lambda: train_and_evaluate(estimate))
 
 
+def test_looking_at_what_a_model_makes_of_training_samples_is_no_evaluation():
+    def look(model, x, y, epoch):
+        model(torch.cat([x[:40], blobs(40, 8)[0]]))
+
+    assert "split_leak" not in said(lambda: train_and_evaluate(look))
+
+
 def test_validation_that_is_a_part_of_the_training_set_is_still_found():
     found = said(lambda: train_and_evaluate(lambda model, x, y, epoch: print(
         hits(model, x[:80], y[:80]) / 80)))

@@ -167,6 +167,15 @@ def _rounds(run: WatchedRun) -> list[Round]:
                 one.hashes is not None for one in passes)]
 
 
+def _measuring(rounds: list[Round]) -> list[Round]:
+    """Those at places where something is counted or printed: training samples may well be looked at,
+    as reconstructions are.
+    """
+    places = {passes[0].line for phase, passes in rounds
+              if phase.printed or any(one.hits is not None for one in passes)}
+    return [(phase, passes) for phase, passes in rounds if passes[0].line in places]
+
+
 def _hashes(passes: list[ForwardPass]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.concatenate([one.hashes for one in passes if one.hashes is not None])
 
@@ -178,7 +187,7 @@ def sample_overlaps(run: WatchedRun) -> Built:
 
 
 def _overlaps_by_hash(run: WatchedRun) -> Built:
-    rounds, batches = _rounds(run), run.records.samples.train_hashes
+    rounds, batches = _measuring(_rounds(run)), run.records.samples.train_hashes
     if not batches or not rounds or not run.are_rare([phase for phase, _ in rounds]):
         return
     # by the model: what one fold of a cross-validation trains on is another fold's validation
