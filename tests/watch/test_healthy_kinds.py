@@ -370,3 +370,33 @@ def test_a_warm_up_on_random_labels_is_no_contradiction():
                 print(((model(x) + model(x.flip(-1))).argmax(1) == y).float().mean())
 
     assert "label_alignment" not in said(train)
+
+
+# weights and inputs
+
+
+def test_frozen_weights_that_were_computed_are_not_random():
+    """As a whitening layer's are: written through .data, which torch's version counter misses."""
+    def train():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(D, 32), nn.ReLU(), nn.Linear(32, K))
+        model[0].weight.requires_grad_(False)
+        model[0].weight.data[:] = torch.linalg.qr(torch.randn(32, 32))[0][:, :D]
+        steps(model, lambda m, i: F.cross_entropy(m(blobs(seed=i)[0]), blobs(seed=i)[1]))
+
+    assert "frozen" not in said(train)
+
+
+def test_a_sparse_adjacency_is_an_input_as_well():
+    class Graph(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(D, K)
+
+        def forward(self, x, adjacency):
+            return torch.sparse.mm(adjacency, self.layer(x))
+
+    x, y = blobs(100)
+    adjacency = (torch.eye(100) + (torch.rand(100, 100) < 0.02)).to_sparse()
+    assert "batch_independence" not in said(lambda: steps(
+        Graph(), lambda m, i: F.cross_entropy(m(x, adjacency), y)))

@@ -26,7 +26,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation, call
 
 _WEIGHTED = (nn.Linear, conv._ConvNd)
 _WEIGHTED_OPERATIONS = ("Convolution", "Addmm", "Linear")
-_MOST_ORPHANS = 500
+_MOST_ORPHANS, _MOST_FIRST_NUMBERS = 500, 8
 _MOST_NUMBERS = 5_000_000  # of a tensor whose statistics are taken
 
 
@@ -78,7 +78,8 @@ class LayerRecords:
     equal_units: dict[str, list[int]] = field(default_factory=dict)
     biases_before_norm: set[str] = field(default_factory=set)
     orphans: dict[int, OrphanRecord] = field(default_factory=dict)
-    _initialised: dict[int, tuple[weakref.ref[torch.Tensor], int]] = field(default_factory=dict)
+    _initialised: dict[int, tuple[weakref.ref[torch.Tensor], int, tuple[float, ...]]] = field(
+        default_factory=dict)
     _submodule_ids: dict[int, set[int]] = field(default_factory=dict)
     _first_layer_seen: bool = False
     _last_weighted: Any = None  # the layer with weights that was called last
@@ -203,13 +204,15 @@ class LayerRecords:
     def tensor_initialised(self, tensor: Any) -> None:
         if isinstance(tensor, torch.Tensor):
             # torch raises the version with each write in place, so a trained or loaded tensor
-            # is told from this one without a copy
-            self._initialised[id(tensor)] = (weakref.ref(tensor), tensor._version)
+            # is told from this one without a copy; writes through .data raise none
+            self._initialised[id(tensor)] = (weakref.ref(tensor), tensor._version,
+                                             _first_numbers(tensor))
 
     def is_initial(self, tensor: torch.Tensor) -> bool:
         """Are these the values that an initialisation gave it?"""
         mark = self._initialised.get(id(tensor))
-        return mark is not None and mark[0]() is tensor and mark[1] == tensor._version
+        return mark is not None and mark[0]() is tensor and mark[1:] == (tensor._version,
+                                                                         _first_numbers(tensor))
 
     def step_taken(self, optimizer: OptimizerRecord) -> None:
         """Looks for layers whose units are all the same."""
@@ -222,6 +225,13 @@ class LayerRecords:
                 if isinstance(layer, _WEIGHTED) and _learns(layer.weight, optimizer.ids) \
                         and _rows_equal(layer.weight[:2]) and _rows_equal(layer.weight):
                     self.equal_units.setdefault(name, []).append(self.progress.step)
+
+
+def _first_numbers(tensor: torch.Tensor) -> tuple[float, ...]:
+    """A few of its values; empty on a GPU, which would have to be waited for."""
+    if tensor.device.type != "cpu" or tensor.layout != torch.strided:
+        return ()
+    return tuple(tensor.detach().flatten()[:_MOST_FIRST_NUMBERS].double().tolist())
 
 
 def _learns(weight: torch.Tensor, held: set[int]) -> bool:

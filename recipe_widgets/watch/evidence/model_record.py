@@ -64,7 +64,8 @@ class ModelRecord:
         if self.example is None:
             tensors = tensors_in(args) + tensors_in(kwargs)
             # copies: the script may write into its own batch later
-            if sum(t.numel() for t in tensors) < _MOST_EXAMPLE_NUMBERS:
+            dense = all(t.layout == torch.strided for t in tensors)
+            if dense and sum(t.numel() for t in tensors) < _MOST_EXAMPLE_NUMBERS:
                 self.example = (_copied(args), _copied(kwargs))
                 self._example_hash = hashes[0]
         elif hashes[0] != self._example_hash:

@@ -43,7 +43,8 @@ class SampleRecords:
 
     def hashes_of(self, inputs: list[torch.Tensor]) -> SampleHashes | None:
         """Of the inputs that have a row per sample, as the first one has."""
-        return self.hasher.of([x for x in inputs if x.ndim and len(x) == len(inputs[0])])
+        return self.hasher.of([x for x in inputs if x.ndim and len(x) == len(inputs[0])
+                               and x.layout == torch.strided])  # no sparse adjacency
 
     def trained_on(self, one: ForwardPass, position: int, full: bool) -> None:
         """A training pass is complete. position: among the calls that one backward pass reached."""
