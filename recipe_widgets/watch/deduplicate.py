@@ -9,6 +9,8 @@ _SIZE_OF_STEPS = {"learning_rate", "update_ratio", "curve"}
 _EXPLAINS: dict[str, set[str]] = {
     "accumulation": {*_SIZE_OF_STEPS, "loss_reduction", "dead_units"},
     "augmentation_keeps_label": {"train_eval_preprocessing", "label_errors"},
+    "batch_axis": {"batch_independence", "learning_rate", "causal_dependence", "output_scale",
+                   "label_alignment", "curve", "curve_shape", "padding"},
     "batch_independence": {"learning_rate", "causal_dependence", "output_scale",
                            "label_alignment"},
     "checkpoint": {"target_network"},
@@ -35,6 +37,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "output_scale": {*_SIZE_OF_STEPS, "loss_at_init", "loss_reduction", "dead_units"},
     "plateau_metric": _SIZE_OF_STEPS,
     "sample_order": {"random_numbers", "label_alignment", "class_order", "class_balance"},
+    "padding": {*_SIZE_OF_STEPS, "label_alignment"},
     "schedule": _SIZE_OF_STEPS,
     "stored_samples": {*_SIZE_OF_STEPS, "input_range", "train_eval_preprocessing", "dead_units",
                        "label_alignment"},

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
+from torch.nn.modules import batchnorm
 
 from recipe_widgets.rules.axes import TornAxes
-from recipe_widgets.rules.batch_independence import MixedSamples
+from recipe_widgets.rules.batch_independence import (
+    MixedSamples,
+    PlacedSamples,
+    batch_independence,
+)
 from recipe_widgets.rules.bias_before_norm import BiasesBeforeNorm
-from recipe_widgets.rules.causal_dependence import FutureLeak
+from recipe_widgets.rules.causal_dependence import CopiedInput, FutureLeak
 from recipe_widgets.rules.dead_units import DeadUnits
 from recipe_widgets.rules.dropout_rate import DropoutRate
 from recipe_widgets.rules.frozen import FrozenAtRandom, IdleFreezing
@@ -21,12 +26,15 @@ from recipe_widgets.rules.gradients_flow import GradientReach
 from recipe_widgets.rules.init_scale import SignalSizes
 from recipe_widgets.rules.mode_toggles import DropoutInEvalMode, FrozenNorms
 from recipe_widgets.rules.non_linearity import GraphLinearity
+from recipe_widgets.rules.norm_options import NormOptions
+from recipe_widgets.rules.norm_options import norm_options as norm_options_rule
 from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.rules.texts import few
 from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.model_record import ModelRecord
 from recipe_widgets.watch.evidence.observe_registrations import Registrations
+from recipe_widgets.watch.evidence.observe_sequences import SequenceLayers
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
@@ -220,18 +228,57 @@ def _mixing_line(run: WatchedRun, model: ModelRecord) -> SourceLocation | None:
 
 @builds(MixedSamples)
 def mixed_samples(run: WatchedRun) -> Built:
+    sequences = run.observer(SequenceLayers)
     for model, module in _retained(run):
-        mixed = model_probes.mixed_samples(model, module) if run.time_is_left else None
+        if not run.time_is_left or sequences.reads_single_sequences(model.number):
+            continue
+        mixed = model_probes.mixed_samples(model, module)
         if mixed is not None:
             yield mixed, _mixing_line(run, model)
 
 
-@builds(FutureLeak)
-def future_leaks(run: WatchedRun) -> Built:
+def _leaks(run: WatchedRun, kind: type) -> Built:
     for model, module in _retained(run):
         leak = model_probes.future_leak(model, module) if run.time_is_left else None
-        if leak is not None:
+        if isinstance(leak, kind):
             yield leak, _mixing_line(run, model)
+
+
+@builds(PlacedSamples)
+def placed_samples(run: WatchedRun) -> Built:
+    sequences = run.observer(SequenceLayers)
+    for model, module in _retained(run):
+        if not run.time_is_left or sequences.reads_single_sequences(model.number):
+            continue
+        mixed = model_probes.mixed_samples(model, module)
+        # samples that are mixed are another finding
+        if mixed is not None and batch_independence(mixed).ok:
+            placed = model_probes.placed_samples(model, module)
+            if placed is not None:
+                yield placed, model.line
+
+
+@builds(FutureLeak)
+def future_leaks(run: WatchedRun) -> Built:
+    yield from _leaks(run, FutureLeak)
+
+
+@builds(CopiedInput)
+def copied_inputs(run: WatchedRun) -> Built:
+    yield from _leaks(run, CopiedInput)
+
+
+@builds(NormOptions)
+def norm_options(run: WatchedRun) -> Built:
+    """The first unusual batch norm of each model that learns."""
+    for model, module in _retained(run):
+        for name, layer in module.named_modules():
+            if isinstance(layer, batchnorm._BatchNorm) and layer.running_mean is not None:
+                seen = NormOptions(f"{type(layer).__name__} {name}".strip(), float(layer.eps),
+                                   layer.momentum)
+                if norm_options_rule(seen).severity is not None:
+                    yield seen, model.line
+                    break
 
 
 @builds(GradientReach)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules import conv
 
 from recipe_widgets.checks.model_copies import copied
-from recipe_widgets.rules.batch_independence import MixedSamples, batch_independence
-from recipe_widgets.rules.causal_dependence import FutureLeak
+from recipe_widgets.rules.batch_independence import (
+    MixedSamples,
+    PlacedSamples,
+    batch_independence,
+)
+from recipe_widgets.rules.causal_dependence import CopiedInput, FutureLeak
 from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
 from recipe_widgets.watch.evidence.model_record import ModelRecord
 
 _PROBED_SAMPLES = 16
 _PROBED_POSITIONS = 24  # of a sequence
 _PROBED_PARAMETERS = 12
+_FEWEST_PADDED = 4  # rows
 
 
 @dataclass
@@ -78,8 +85,11 @@ def _first_rows(thing: Any, rows: int, most: int) -> Any:
 # samples of a batch
 
 
-def mixed_samples(record: ModelRecord, module: nn.Module) -> MixedSamples | None:
-    """Does the output of a sample depend on others of its batch? None where that cannot be told."""
+def mixed_samples(record: ModelRecord, module: nn.Module,
+                  axis_is_known: bool = False) -> MixedSamples | None:
+    """Does the output of a sample depend on others of its batch? None where that cannot be told.
+    axis_is_known: axis 0 is the batch for sure; else it may be time.
+    """
     uses_batch = any(
         isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None
         for m in module.modules())
@@ -94,11 +104,31 @@ def mixed_samples(record: ModelRecord, module: nn.Module) -> MixedSamples | None
         return mixing
     if _is_random(probe, before) or _compares_samples(probe, before):
         return None
-    if _may_be_time_first(record, probe, before):
+    if not axis_is_known and _may_be_time_first(record, probe, before):
         batch_second = _exchange_samples(probe, before, axis=1)
         if batch_second is not None and batch_independence(batch_second).ok:
             return batch_second
     return mixing
+
+
+def placed_samples(record: ModelRecord, module: nn.Module) -> PlacedSamples | None:
+    """Does the output of a sample depend on its place in the batch? None where that cannot be told,
+    as of sequences without a label each: their first axis may be time.
+    """
+    labels = record.example_labels
+    probe = _probe_of(record, module) if labels is not None and labels.ndim == 1 else None
+    if probe is None or labels is None or _is_graph(probe) or \
+            len(labels) != len(tensors_in(record.example)[0]):
+        return None
+    before = next((o for o in probe.outputs() if o.ndim and len(o) == probe.samples), None)
+    if before is None or before.shape[1:2] == before.shape[:1] or _is_random(probe, before):
+        return None
+    after = _like(before, probe.outputs(
+        lambda t: t.roll(1, 0) if t.ndim and len(t) == probe.samples else t))
+    if after is None or not bool(after.isfinite().all()):
+        return None
+    moved = float((after - before.roll(1, 0)).abs().max())
+    return PlacedSamples(moved, float(before.std()))
 
 
 def _is_random(probe: _Probe, before: torch.Tensor) -> bool:
@@ -181,29 +211,56 @@ def _with_other_sample(t: torch.Tensor, row: int, axis: int) -> torch.Tensor:
 # positions of a sequence
 
 
-def future_leak(record: ModelRecord, module: nn.Module) -> FutureLeak | None:
-    """Do outputs depend on later tokens? None unless each target is the next token."""
+def future_leak(record: ModelRecord, module: nn.Module) -> FutureLeak | CopiedInput | None:
+    """Do outputs depend on later inputs, where each target is the next one? Is the target the very
+    input, and the model sees nothing else? None unless the targets are inputs.
+    """
     labels = record.example_labels
     probe = _probe_of(record, module) if labels is not None else None
     if probe is None or labels is None:
         return None
     for x in tensors_in(record.example):
-        tokens = x.ndim == 2 and not x.is_floating_point() and labels.numel() == x.numel()
-        if not tokens or min(x.shape) < 2:
+        if x.ndim not in (2, 3) or (x.ndim == 3 and not x.is_floating_point()) \
+                or min(x.shape[:2]) < 2:
             continue
-        target = labels.reshape(x.shape)
         for axis in (1, 0):
-            steps = x.shape[axis]
-            # the targets are the tokens, moved by one position along this axis
-            if torch.equal(x.narrow(axis, 1, steps - 1), target.narrow(axis, 0, steps - 1)):
-                if axis == 1:
-                    return _exchange_tokens(probe, x[:probe.samples], axis)
-                whole = _probe_of(record, module, all_samples=True)  # (T, N): rows are positions
-                return _exchange_tokens(whole, x, axis) if whole is not None else None
+            shift = _shift_of_targets(x, labels, axis)
+            if shift is None:
+                continue
+            # (N, T): a few samples are enough; (T, N): rows are positions
+            few = probe if axis == 1 else _probe_of(record, module, all_samples=True)
+            if few is None:
+                return None
+            leak = _exchange_positions(few, x[:few.samples] if axis == 1 else x, axis)
+            if shift == 1 or leak is None:
+                return leak
+            causal = leak.leak.max() == 0 and not x.is_floating_point()
+            return CopiedInput(x.shape[axis]) if causal else None
     return None
 
 
-def _exchange_tokens(probe: _Probe, x: torch.Tensor, axis: int) -> FutureLeak | None:
+def _shift_of_targets(x: torch.Tensor, labels: torch.Tensor, axis: int) -> int | None:
+    """1: each target is the next input along this axis; 0: it is the input itself."""
+    steps = x.shape[axis]
+    for length in (steps, steps - 1):  # the last one may have no target
+        shape = [length if a == axis else n for a, n in enumerate(x.shape)]
+        if labels.numel() != math.prod(shape) or labels.is_floating_point() != \
+                x.is_floating_point():
+            continue
+        target = labels.reshape(shape).narrow(axis, 0, steps - 1)
+        # negative labels, such as -100, do not count
+        counts = torch.ones_like(target, dtype=torch.bool) if x.is_floating_point() else target >= 0
+        same, after = x.narrow(axis, 0, steps - 1), x.narrow(axis, 1, steps - 1)
+        if not bool(counts.any()) or bool((same == after)[counts].all()):
+            continue
+        if bool((after == target)[counts].all()):
+            return 1
+        if bool((same == target)[counts].all()):
+            return 0
+    return None
+
+
+def _exchange_positions(probe: _Probe, x: torch.Tensor, axis: int) -> FutureLeak | None:
     before = _scores(probe.outputs(), x)
     if before is None:
         return None
@@ -212,7 +269,10 @@ def _exchange_tokens(probe: _Probe, x: torch.Tensor, axis: int) -> FutureLeak | 
     for t in range(1, min(steps, _PROBED_POSITIONS)):
         def change(tensor: torch.Tensor, t: int = t) -> torch.Tensor:
             same = tensor.shape == x.shape and torch.equal(tensor, x)
-            return _with_other_token(tensor, t, axis) if same else tensor
+            if not same:
+                return tensor
+            return _with_other_sample(tensor, t, axis) if x.is_floating_point() \
+                else _with_other_token(tensor, t, axis)
 
         after = _scores(probe.outputs(change), x)
         if after is None:
@@ -222,13 +282,17 @@ def _exchange_tokens(probe: _Probe, x: torch.Tensor, axis: int) -> FutureLeak | 
 
 
 def _scores(outputs: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor | None:
-    """(*x.shape, K): the first output that has one row per token."""
+    """(*x.shape[:2], K), or without the last position: the first output that has one row per
+    position.
+    """
+    rows, columns = x.shape[:2]
     for o in outputs:
-        if o.numel() % x.numel() == 0 and o.numel() > x.numel():
-            if o.shape[:2] == x.shape:
-                return o
-            if len(o) == x.numel():
-                return o.reshape(*x.shape, -1)
+        if o.ndim >= 2 and (o.shape[:2] == x.shape[:2] or o.shape[:2] == (rows, columns - 1)):
+            return o
+        if len(o) == rows * columns and o.numel() > len(o):
+            return o.reshape(rows, columns, -1)
+        if o.ndim == 3 and len(o) == rows and o.shape[2] == columns:  # (N, K, T), for the loss
+            return o.movedim(2, 1)
     return None
 
 
@@ -239,6 +303,73 @@ def _with_other_token(x: torch.Tensor, t: int, axis: int) -> torch.Tensor:
     after = (torch.searchsorted(vocabulary, tokens) + 1) % len(vocabulary)
     new.select(axis, t).copy_(vocabulary[after])
     return new
+
+
+# padding
+
+
+def padding_of(x: torch.Tensor) -> torch.Tensor | None:
+    """(N, T) where sequences (N, T) of tokens or (N, T, D) of numbers are padded at their ends:
+    rows of different length that end in one token, or in zeros, which are nowhere else. None where
+    there is no such thing.
+    """
+    tokens = x.ndim == 2 and not x.is_floating_point() and x.dtype != torch.bool
+    if not (tokens or (x.ndim == 3 and x.is_floating_point())) or len(x) < _FEWEST_PADDED \
+            or x.shape[1] < 3:
+        return None
+    empty = x == x[:, -1].mode().values if tokens else (x == 0).all(-1)  # (N, T)
+    behind = empty.flip(1).cumprod(1).flip(1).bool()
+    lengths = (~behind).sum(1)
+    several = len(lengths.unique()) >= 3 and int(lengths.min()) >= 1
+    return behind if several and torch.equal(empty, behind) else None
+
+
+def padding_effect(record: ModelRecord, module: nn.Module) -> tuple[float, bool] | None:
+    """How much the output of the shortest sample changes when its padding is cut off, in standard
+    deviations, and whether the model is told where the padding is. None where nothing is padded, or
+    where it cannot be told.
+    """
+    probe = _probe_of(record, module)
+    if probe is None or any(isinstance(m, conv._ConvNd) for m in module.modules()):
+        return None  # at its border a convolution sees the padding, and is meant to
+    padding = next((p for x in probe.tensors if (p := padding_of(x)) is not None), None)
+    if padding is None:
+        return None
+    samples, steps = padding.shape
+    lengths = (~padding).sum(1)
+    row, length = int(lengths.argmin()), max(2, int(lengths.min()))
+    told = any(isinstance(m, nn.Embedding) and m.padding_idx is not None for m in module.modules())
+    told |= any(_tells(t, padding, lengths) for t in probe.tensors)
+
+    def alone(t: torch.Tensor, most: int) -> torch.Tensor:
+        """Two copies of the row, up to a length."""
+        if t.ndim and len(t) == samples and t.shape != (steps, steps):
+            t = t[[row, row]]
+            return t[:, :most] if t.ndim > 1 and t.shape[1] == steps else t
+        return t[:most, :most] if t.shape == (steps, steps) else t
+
+    spread = probe.outputs()
+    try:
+        long, short = (probe.outputs(lambda t, most=most: alone(t, most))
+                       for most in (steps, length))
+    except Exception:  # a model for sequences of one length
+        return None
+    for every, a, b in zip(spread, long, short, strict=False):
+        if a.ndim > 1 and a.shape[1] == steps and b.shape[1] == length:
+            a = a[:, :length]
+        if a.ndim and len(a) == 2 and a.shape == b.shape and bool(a.isfinite().all()):
+            scale = max(float(every.std()), 1e-12)
+            return float((a - b)[0, ...].abs().max()) / scale, told
+    return None
+
+
+def _tells(t: torch.Tensor, padding: torch.Tensor, lengths: torch.Tensor) -> bool:
+    """Does this input say where the padding is: as lengths, or as a mask?"""
+    if t.shape == lengths.shape:
+        return bool((t == lengths.to(t.device)).all())
+    if t.shape == padding.shape:
+        return bool((t == padding).all()) or bool((t == ~padding).all())
+    return False
 
 
 # parameters
