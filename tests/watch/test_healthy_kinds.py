@@ -387,16 +387,18 @@ def test_frozen_weights_that_were_computed_are_not_random():
     assert "frozen" not in said(train)
 
 
-def test_a_sparse_adjacency_is_an_input_as_well():
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_sparse_adjacency_is_an_input_as_well(sparse):
     class Graph(nn.Module):
         def __init__(self):
             super().__init__()
             self.layer = nn.Linear(D, K)
 
         def forward(self, x, adjacency):
-            return torch.sparse.mm(adjacency, self.layer(x))
+            return torch.sparse.mm(adjacency, torch.mm(x, self.layer.weight.T))
 
     x, y = blobs(100)
+    x = x.to_sparse() if sparse else x
     adjacency = (torch.eye(100) + (torch.rand(100, 100) < 0.02)).to_sparse()
     assert "batch_independence" not in said(lambda: steps(
         Graph(), lambda m, i: F.cross_entropy(m(x, adjacency), y)))

@@ -31,9 +31,10 @@ class RunningStatistics:
     high: torch.Tensor | None = None  # (C,)
 
     def add(self, x: torch.Tensor) -> None:
-        """x (N, C, ...); another number of channels than before is left out."""
+        """x (N, C, ...); another number of channels than before is left out, and sparse ones are."""
         shape = tuple(x.shape[1:])
-        if self.total is not None and shape[:1] != self.shape[:1]:
+        other = self.total is not None and shape[:1] != self.shape[:1]
+        if other or x.layout != torch.strided:
             return
         channels = x.detach().double().transpose(0, 1).reshape(x.shape[1], -1)  # (C, N * ...)
         self.shape = self.shape or shape
@@ -77,7 +78,7 @@ class SampleStore:
     numbers: int = 0
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        if self.count >= _MOST_STORED or self.numbers + x.numel() > _MOST_STORED_NUMBERS:
+        if x.layout != torch.strided or self.count >= _MOST_STORED or self.numbers + x.numel() > _MOST_STORED_NUMBERS:
             return
         if self.shape and tuple(x.shape[1:]) != self.shape:
             return
