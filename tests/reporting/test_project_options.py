@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -73,18 +74,22 @@ def test_the_command_line_counts_for_more(tmp_path, capsys):
 
 def test_the_fixture_follows_the_project_of_its_tests(tmp_path):
     (tmp_path / "conftest.py").write_text("pytest_plugins = ['recipe_widgets.watch.plugin']\n")
-    tables = {"ignores": "ignore = ['grads_are_cleared']\n", "wrong": "fail-on = 'bad'\n", "plain": ""}
+    tables = {"ignores": "ignore = ['grads_are_cleared']\n", "wrong": "fail-on = 'bad'\n", "plain": "",
+              "knows": "baseline = 'known.json'\n"}
     for name, table in tables.items():
         (tmp_path / name).mkdir()
         project(tmp_path / name, "[tool.recipe]\n" + table)
         (tmp_path / name / f"test_{name}.py").write_text(
             "def test_training(recipe_watch):\n" + textwrap.indent(SCRIPT, "    ") +
             "    recipe_watch.check()\n")
+    code = SCRIPT.splitlines()[6].strip()
+    (tmp_path / "knows" / "known.json").write_text(json.dumps({"version": 1, "findings": [
+        {"rule": "grads_are_cleared", "file": "test_knows.py", "code": code}]}))
     root = str(Path(recipe_widgets.__file__).parent.parent)
     said = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         capture_output=True, text=True, timeout=240, check=False, cwd=root,
         env=os.environ | {"PYTHONPATH": root}).stdout
-    assert "1 failed, 1 passed, 1 error" in said, said
+    assert "1 failed, 2 passed, 1 error" in said, said
     assert "one of error, warning, note" in said
     assert "grads_are_cleared" in said
