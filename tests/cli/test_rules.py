@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets.cli import main, parser
+from recipe_widgets.cli.check import FAIL_ON
+from recipe_widgets.cli.common import add_project_options
 from recipe_widgets.rules.rulebook import SECTIONS, all_rules
 
 PROJECT = """
@@ -120,9 +122,15 @@ def test_severities_are_spelled_alike(command: str, word: str, severity: str) ->
     assert parser().parse_args([command, "--fail-on", word, "target"]).fail_on == severity
 
 
-def test_without_fail_on_a_check_fails_on_errors_and_a_watched_script_on_nothing() -> None:
-    assert parser().parse_args(["check", "target"]).fail_on == "error"
-    assert parser().parse_args(["watch", "target"]).fail_on is None
+@pytest.mark.parametrize(("command", "default"), [("check", FAIL_ON), ("watch", None)])
+def test_without_fail_on_the_project_decides_and_then_the_command(command: str, default: str | None,
+                                                                  tmp_path: Path) -> None:
+    assert FAIL_ON == "error"
+    for table, expected in (("", default), ("[tool.recipe]\nfail-on = 'note'\n", "note")):
+        (tmp_path / "pyproject.toml").write_text(table)
+        chosen = parser().parse_args([command, "target"])
+        add_project_options(chosen, tmp_path, default)
+        assert chosen.fail_on == expected
 
 
 @pytest.mark.parametrize(("options", "status"), [([], 0), (["--fail-on", "error"], 3),
