@@ -264,8 +264,8 @@ def terms_of(loss: torch.Tensor) -> tuple[list[Term], set[Any]]:
             todo += [(child, factor) for child in children]
         elif kind in ("Sum", "Mean") and _is_stack(children):
             sums.add(children[0])
-            times = 1 / _numel(children[0]) if kind == "Mean" else 1.0
-            todo += [(child, None if factor is None else factor * times)
+            share = 1 / _numel(children[0]) if kind == "Mean" else 1.0
+            todo += [(child, None if factor is None else factor * share)
                      for child, _ in children[0].next_functions if child is not None]
         elif kind in _SCALINGS and len(children) == 1 and _numel(children[0]) == 1:
             times = _constant_of(node)
@@ -283,7 +283,7 @@ def _is_stack(children: list[Any]) -> bool:
 
 def _nodes_behind(node: Any, most: int) -> Iterator[Any]:
     """At most so many, the nearest first."""
-    todo, visited = deque([node]), set()
+    todo, visited = deque([node]), set[Any]()
     while todo and len(visited) < most:
         one = todo.popleft()
         if one is None or one in visited:
