@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,13 +148,14 @@ def _statistics(model: nn.Module) -> list[torch.Tensor]:
 
 
 def _distance(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
-    return sum(float((a - b).double().square().sum()) for a, b in zip(one, other, strict=True))**0.5
+    squares = [float((a - b).double().square().sum()) for a, b in zip(one, other, strict=True)]
+    return math.sqrt(sum(squares))
 
 
 def _cosine(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
     dot, first, second = (sum(float((a * b).double().sum()) for a, b in zip(x, y, strict=True))
                           for x, y in ((one, other), (one, one), (other, other)))
-    return dot / max(1e-30, (first * second)**0.5)
+    return dot / max(1e-30, math.sqrt(first * second))
 
 
 @builds(AveragedCopy)

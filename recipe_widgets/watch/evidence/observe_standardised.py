@@ -31,9 +31,10 @@ def standardised_samples(run: WatchedRun) -> Built:
 
 def _rows(loader: LoaderRecord) -> torch.Tensor | None:
     """(N, D) of its inputs, as they are stored."""
-    dataset, indices = loader.dataset, None
-    if isinstance(dataset, Subset):
-        dataset, indices = dataset.dataset, dataset.indices
+    part, indices = loader.dataset, None
+    dataset = part
+    if isinstance(part, Subset):
+        dataset, indices = part.dataset, part.indices
     if not isinstance(dataset, TensorDataset):
         return None
     x = dataset.tensors[0]
