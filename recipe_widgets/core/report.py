@@ -38,6 +38,20 @@ class FindingsError(RecipeError, AssertionError):
     """A report holds findings that a test does not accept; pytest shows it as a failed assertion."""
 
 
+@dataclass(frozen=True)
+class WatchCosts:
+    """Seconds of the watcher's own.
+
+    Attributes:
+        start: importing its modules and patching torch. during: while the script ran.
+        end: probes and judging after its end.
+    """
+
+    start: float = 0.0
+    during: float = 0.0
+    end: float = 0.0
+
+
 @validated
 @dataclass
 class Report:
@@ -47,8 +61,9 @@ class Report:
         findings: of checks in the order of the recipe; of a watched script the worst first.
         command: "check" or "watch": a watched script's report says nothing of rules that pass.
         script: path of the watched script. seconds: wall time of its run.
-        overhead: share of that time which watching took, as measured inside.
-        steps: optimiser steps seen. problem: why watching ended early; empty when it did not.
+        costs: seconds that watching took.
+        steps: optimiser steps seen. problems: parts of the watcher that failed, and why.
+        unjudged: rules that time was too short for.
         silenced: what was found besides, where a comment or a baseline keeps it out of `findings`.
     """
 
@@ -56,9 +71,10 @@ class Report:
     command: Literal["check", "watch"] = "check"
     script: str = ""
     seconds: float = 0.0
-    overhead: float = 0.0
+    costs: WatchCosts = WatchCosts()
     steps: int = 0
-    problem: str = ""
+    problems: Sequence[str] = ()
+    unjudged: Sequence[str] = ()
     silenced: Sequence[CheckResult] = ()
 
     def __iter__(self) -> Iterator[CheckResult]:
@@ -90,6 +106,17 @@ class Report:
         return [f for f in self.findings if f.severity in worst_first]
 
     @property
+    def problem(self) -> str:
+        """The first of `problems`; empty where there is none."""
+        return next(iter(self.problems), "")
+
+    @property
+    def overhead(self) -> float:
+        """All that watching took, as a share of the time of the script itself."""
+        alone = self.seconds - self.costs.during
+        return (self.costs.start + self.costs.during + self.costs.end) / max(1e-9, alone)
+
+    @property
     def ok(self) -> bool:
         """True unless there is an error or a warning."""
         return not self.at_least("warning")
@@ -109,7 +136,19 @@ class Report:
         numbers = [(severity, len(self.of(severity))) for severity in SEVERITIES]
         found = ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in numbers if n)
         where = f" in {self.script}" if self.script else ""
-        return f"{found or 'nothing suspicious'}{where} ({self.steps} steps, {self.seconds:.1f} s)"
+        silent = "nothing found, but parts of the watcher failed" if self.problems else \
+            "nothing suspicious"
+        return f"{found or silent}{where} ({self.steps} steps, {self.seconds:.1f} s)"
+
+    @property
+    def watching(self) -> list[str]:
+        """Lines about the watching itself: what it cost, what was left out, what failed."""
+        cost = self.costs
+        lines = [f"watching took {cost.start:.1f} s to start, {cost.during:.1f} s during the run "
+                 f"and {cost.end:.1f} s after it: {self.overhead:+.0%}"]
+        if self.unjudged:
+            lines.append(f"too little time to judge: {', '.join(self.unjudged)}")
+        return [*lines, *self.problems]
 
     def sort(self) -> None:
         """The worst first; those of one severity stay in their order."""
@@ -163,10 +202,7 @@ class Report:
             entries.append(f"silenced: {', '.join(known)}")
         if self.command == "check":
             return "\n".join([*entries, self.summary])
-        problem = f"Watching ended early, by an error of its own: {self.problem}"
-        return "\n".join([
-            f"recipe watch: {self.summary}", *entries, *([problem] if self.problem else [])
-        ])
+        return "\n".join([f"recipe watch: {self.summary}", *entries, *self.watching])
 
     def _entry(self, finding: CheckResult, colour: bool = False) -> str:
         if self.command == "check":
@@ -193,8 +229,10 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         return {
             "version": VERSION, "command": self.command, "script": self.script,
-            "seconds": self.seconds, "overhead": self.overhead, "steps": self.steps,
-            "problem": self.problem, "findings": [f.as_dict() for f in self.findings],
+            "seconds": self.seconds, "overhead": self.overhead,
+            "costs": dataclasses.asdict(self.costs), "steps": self.steps,
+            "problem": self.problem, "problems": list(self.problems),
+            "unjudged": list(self.unjudged), "findings": [f.as_dict() for f in self.findings],
             "silenced": [f.as_dict() for f in self.silenced]
         }
 
@@ -210,10 +248,11 @@ class Report:
 
     def _repr_html_(self) -> str:
         rows = "".join(map(_row, self.findings))
-        problem = f"<p>Watching ended early: {html.escape(self.problem)}</p>" if self.problem else ""
+        lines = self.watching if self.command == "watch" else []
+        watching = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
         return (f'<table class="recipe-report"><caption>{html.escape(self.summary)}</caption>'
                 f"<thead><tr><th></th><th>check</th><th>finding</th><th>evidence</th></tr></thead>"
-                f"<tbody>{rows}</tbody></table>{problem}")
+                f"<tbody>{rows}</tbody></table>{watching}")
 
     @validated
     def save(self, path: Path, form: Literal["json", "html"]) -> None:

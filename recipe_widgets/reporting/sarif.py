@@ -91,7 +91,7 @@ def _place(finding: CheckResult, report: Report, folder: str) -> dict[str, Any]:
 
 def _notifications(report: Report) -> list[dict[str, Any]]:
     """What the watcher could not do."""
-    return [{"level": "error", "message": {"text": report.problem}}] if report.problem else []
+    return [{"level": "error", "message": {"text": problem}} for problem in report.problems]
 
 
 def _digest(*texts: str) -> str:

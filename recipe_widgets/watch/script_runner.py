@@ -26,7 +26,8 @@ def run_script(target: str | Path, arguments: Sequence[str],
                steps: Annotated[int | None, whole(1)] = None, *, module: bool = False,
                select: Sequence[str] = (), ignore: Sequence[str] = (),
                json: Path | None = None, html: Path | None = None,
-               fail_on: str | None = None, outputs: ReportOutputs | None = None) -> int:
+               fail_on: str | None = None, outputs: ReportOutputs | None = None,
+               imported_since: float | None = None) -> int:
     """Runs `target` with `arguments`, prints the report and gives the exit status.
 
     The target's own status passes through; when that is 0 and something at or above `fail_on`
@@ -38,6 +39,7 @@ def run_script(target: str | Path, arguments: Sequence[str],
         select: names of the only rules to judge by; none: all. ignore: rules to leave out.
         json, html: files that the report is written to. outputs: all that is to be written, in
             place of these two.
+        imported_since: time.perf_counter() before this module was imported: a part of the cost.
 
     Raises:
         RecipeError: there is no such script, rule or severity.
@@ -50,7 +52,7 @@ def run_script(target: str | Path, arguments: Sequence[str],
     worst = severity_named(fail_on) if fail_on else None
     outputs = outputs or ReportOutputs(json, html)
     session = WatchSession(str(target), steps, own_process=True, select=select, ignore=ignore)
-    session.begin()
+    session.begin(imported_since)
     status, finished = execute(target, arguments, module)
     report = session.end(finished)
     outputs.silence(report)

@@ -8,11 +8,13 @@ import linecache
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
 from recipe_widgets.core.findings import Finding as Finding
 from recipe_widgets.core.report import Report as Report
+from recipe_widgets.core.report import WatchCosts
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.reporting.ignore_comments import silence_commented
 from recipe_widgets.reporting.script_lines import located_from
@@ -21,7 +23,8 @@ from recipe_widgets.watch.anomaly import AnomalyWatch, raise_anomaly
 from recipe_widgets.watch.evidence.observer import all_observers
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.instrument.call_patches import CallPatches
-from recipe_widgets.watch.judging import Judging
+from recipe_widgets.watch.instrument.guard import error_text
+from recipe_widgets.watch.judging import Judging, probe_budget
 
 
 class WatchSession:
@@ -47,20 +50,25 @@ class WatchSession:
         self._anomalies = AnomalyWatch(self.recorder, on_anomaly or raise_anomaly,
                                        raise_on or "warning", self.select, self.ignore)
         self._early = bool(raise_on or on_anomaly)
-        self._began = time.perf_counter()
+        self._start_seconds, self._began = 0.0, time.perf_counter()
 
-    def begin(self) -> Report:
+    def begin(self, imported_since: float | None = None) -> Report:
+        """imported_since: time.perf_counter() before the watcher's own modules were imported."""
+        began = time.perf_counter() if imported_since is None else imported_since
         linecache.checkcache()  # files may have changed since this process last ran them
         self.patches.install()
         if self._early:
             self._anomalies.install()
+        self._began = time.perf_counter()
+        self._start_seconds = self._began - began
         return self.report
 
     def end(self, finished: bool = True) -> Report:
         """Puts torch back and judges; never raises. finished: did the script come to its end?"""
         recorder, report = self.recorder, self.report
         guard = recorder.guard
-        report.seconds = time.perf_counter() - self._began
+        ended = time.perf_counter()
+        report.seconds = ended - self._began
         problems = []
         self._anomalies.remove()
         try:
@@ -68,20 +76,28 @@ class WatchSession:
             guard.active = False  # from here on: our own probes call torch, too
             recorder.monitor.close()
             self.patches.remove()
-            judging = Judging(recorder, finished, self.own_process)
-            found = judging.run(self.select, self.ignore)
+            judging = Judging(recorder, finished, self.own_process, probe_budget(report.seconds),
+                              self._tell)
+            with warnings.catch_warnings():  # of copies of the models
+                warnings.simplefilter("ignore")
+                found = judging.run(self.select, self.ignore)
             report.findings = [located_from(self._folder, one) for one in found]
             report.sort()
-            problems = [*(f"{name}: {why}" for name, why in guard.failed.items()), *judging.problems]
+            problems, report.unjudged = judging.problems, judging.unjudged
             silence_commented(report, self._folder)
         except Exception as error:
-            problems.append(f"{type(error).__name__}: {error}")
+            problems.append(error_text(error))
         report.steps = recorder.progress.step
-        report.problem = guard.problem or next(iter(problems), "")
-        # time in handlers / time of the script itself
-        report.overhead = guard.seconds / max(1e-9, report.seconds - guard.seconds)
+        report.problems = [*guard.problems, *problems]
+        during = guard.seconds + recorder.monitor_seconds
         recorder.forget()  # or the report would hold the script's models and data
+        report.costs = WatchCosts(self._start_seconds, during,
+                                  time.perf_counter() - ended)
         return report
+
+    def _tell(self, line: str) -> None:
+        if self.own_process:
+            print(line, file=sys.stderr, flush=True)
 
 
 @validated

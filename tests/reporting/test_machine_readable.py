@@ -103,7 +103,7 @@ def test_the_fingerprint_outlives_lines_above():
 
 
 def test_a_problem_of_the_watcher_is_told():
-    (invocation, ) = run_of(problem="it fell over")["invocations"]
+    (invocation, ) = run_of(problems=["it fell over"])["invocations"]
     assert invocation["executionSuccessful"] is False
     assert invocation["toolExecutionNotifications"][0]["message"]["text"] == "it fell over"
 

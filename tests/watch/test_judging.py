@@ -29,7 +29,11 @@ def test_a_rule_that_fails_is_told_and_the_others_go_on(monkeypatch):
     monkeypatch.setitem(clipping.judges, GradientHistory, fails)
     with recipe_widgets.watch() as report:
         train_without_clearing()
-    assert report.problem == "clipping: ValueError: planted"
+    assert [one.partition(" (")[0] for one in report.problems] == [
+        "rule clipping failed: ValueError: planted"
+    ]
+    for text in (str(report), report.to_json(), report.to_html()):
+        assert "rule clipping failed" in text
     assert [finding.check for finding in report.of("error")] == ["grads_are_cleared"]
 
 

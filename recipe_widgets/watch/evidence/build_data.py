@@ -30,7 +30,14 @@ from recipe_widgets.watch.evidence.loader_record import LoaderRecord
 from recipe_widgets.watch.evidence.observe_optimizers import OptimizerLives
 from recipe_widgets.watch.evidence.sample_hash import SampleHashes
 from recipe_widgets.watch.evidence.sample_records import Labels
-from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.evidence.watched_run import (
+    FITS_NETS,
+    READS_SAMPLES,
+    RUNS_MODELS,
+    Built,
+    WatchedRun,
+    builds,
+)
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _FEWEST_COMPARED = 60  # samples, of training and of evaluation
@@ -260,7 +267,7 @@ def _inputs_are_continuous(run: WatchedRun) -> bool:
     return different >= 12 or (narrow and len(x.unique()) > 0.5 * x.numel())
 
 
-@builds(RepeatedEvaluation)
+@builds(RepeatedEvaluation, RUNS_MODELS)  # it reads the data set again
 def repeated_evaluations(run: WatchedRun) -> Built:
     rounds = _rounds(run)
     if run.records.samples.train_hashes and run.are_rare([phase for phase, _ in rounds]):
@@ -268,7 +275,7 @@ def repeated_evaluations(run: WatchedRun) -> Built:
     for loader in run.records.loaders.records if run.own_process else ():
         if _is_indexable(loader) and loader.evaluated and not loader.trained and not loader.workers:
             with contextlib.suppress(Exception):  # the script's own data set
-                yield RepeatedEvaluation(*data_probes.changing_items(loader)), loader.line
+                yield RepeatedEvaluation(*data_probes.changing_items(loader, run.check_time)), loader.line
 
 
 def _rounds_with_same_labels(rounds: list[Round]) -> Built:
@@ -328,7 +335,7 @@ def printed_losses(run: WatchedRun) -> Built:
 # random numbers
 
 
-@builds(RepeatedNumbers)
+@builds(RepeatedNumbers, RUNS_MODELS)  # it reads an item of the data set
 def repeated_numbers(run: WatchedRun) -> Built:
     yield from _repeated_draws(run)
     yield from _repeated_seeds(run)
@@ -384,8 +391,14 @@ def _copied_generators(run: WatchedRun) -> Built:
 
 def _samples_to_probe(run: WatchedRun) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Training samples (x as floats, y) that a small net can be fitted to."""
+    samples: tuple[torch.Tensor, torch.Tensor] | None = run.once("samples to probe",
+                                                                 lambda: _find_samples(run))
+    return samples
+
+
+def _find_samples(run: WatchedRun) -> tuple[torch.Tensor, torch.Tensor] | None:
     stored = run.records.samples.train_store.distinct()
-    if stored is None or run.several_models or not run.time_is_left:
+    if stored is None or run.several_models:
         return None
     x, y = stored
     if len(x) < _FEWEST_TO_PROBE or not x.is_floating_point() or not bool(x.isfinite().all()):
@@ -396,33 +409,42 @@ def _samples_to_probe(run: WatchedRun) -> tuple[torch.Tensor, torch.Tensor] | No
     return x.float(), y
 
 
-@builds(NeighbourLabels)
+def _nearest(run: WatchedRun, x: torch.Tensor) -> torch.Tensor:
+    """(N, k) neighbours of the samples to probe."""
+    found: torch.Tensor = run.once("nearest", lambda: data_probes.neighbours(x, run.check_time))
+    return found
+
+
+@builds(NeighbourLabels, READS_SAMPLES)
 def neighbour_labels(run: WatchedRun) -> Built:
     samples = _samples_to_probe(run)
     if samples is not None:
-        yield NeighbourLabels(*data_probes.label_noise(*samples),
-                              int(samples[1].max()) + 1), run.data_line
+        x, y = samples
+        yield NeighbourLabels(*data_probes.label_noise(_nearest(run, x), y),
+                              int(y.max()) + 1), run.data_line
 
 
-@builds(ClassConfusions)
+@builds(ClassConfusions, READS_SAMPLES)
 def class_confusions(run: WatchedRun) -> Built:
     samples = _samples_to_probe(run)
     if samples is not None:
-        pairs, rest = data_probes.class_confusions(*samples)
-        yield ClassConfusions(pairs, rest, int(samples[1].max()) + 1), run.data_line
+        x, y = samples
+        pairs, rest = data_probes.class_confusions(_nearest(run, x), y)
+        yield ClassConfusions(pairs, rest, int(y.max()) + 1), run.data_line
 
 
-@builds(ProbeAccuracies)
+@builds(ProbeAccuracies, FITS_NETS)
 def probe_accuracies(run: WatchedRun) -> Built:
     """Only where something is amiss: fitting a net takes seconds."""
     samples, model = _samples_to_probe(run), _accuracy_of_model(run)
     weak = run.records.losses.trains_badly or (model is not None and model < _WEAK_ACCURACY)
     if samples is None or not weak:
         return
-    accuracy, chance, held_out = data_probes.probe_accuracy(*samples)
+    accuracy, chance, held_out = data_probes.probe_accuracy(*samples, run.check_time)
     of_evaluation, stored = None, run.records.samples.eval_store.distinct()
     if stored is not None and len(stored[0]) >= _FEWEST_EVALUATED and int(stored[1].min()) >= 0:
-        of_evaluation = data_probes.probe_accuracy(stored[0].float(), stored[1])[0]
+        of_evaluation = data_probes.probe_accuracy(stored[0].float(), stored[1],
+                                                   run.check_time)[0]
     yield ProbeAccuracies(accuracy, chance, held_out, of_evaluation, model,
                           run.records.samples.training_repeats), run.data_line
 
@@ -451,14 +473,15 @@ def _samples_to_flip(run: WatchedRun) -> tuple[torch.Tensor, torch.Tensor] | Non
     return stored if enough and _samples_to_probe(run) is not None else None
 
 
-@builds(MirroredClasses)
+@builds(MirroredClasses, FITS_NETS)
 def mirrored_classes(run: WatchedRun) -> Built:
     train, evaluation = _samples_to_probe(run), _samples_to_flip(run)
     if train is None or evaluation is None or next(batch_flips(run), None) is not None:
         return
     for axis, line in _mirrors(run):
         if evaluation[0].ndim == 4 and evaluation[0].is_floating_point():
-            yield MirroredClasses(*data_probes.mirrored(*evaluation, axis, train)), line
+            yield MirroredClasses(
+                *data_probes.mirrored(*evaluation, axis, train, run.check_time)), line
             return
 
 

@@ -35,7 +35,7 @@ from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.model_record import ModelRecord
 from recipe_widgets.watch.evidence.observe_registrations import Registrations
 from recipe_widgets.watch.evidence.observe_sequences import SequenceLayers
-from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.evidence.watched_run import RUNS_MODELS, Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _FEWEST_STEPS = 5  # before a parameter without a gradient is called silent
@@ -226,44 +226,50 @@ def _mixing_line(run: WatchedRun, model: ModelRecord) -> SourceLocation | None:
     return next(iter([*calls.torn_axes, *calls.batch_softmax]), None) or model.line
 
 
-@builds(MixedSamples)
+@builds(MixedSamples, RUNS_MODELS)
 def mixed_samples(run: WatchedRun) -> Built:
     sequences = run.observer(SequenceLayers)
     for model, module in _retained(run):
-        if not run.time_is_left or sequences.reads_single_sequences(model.number):
+        if sequences.reads_single_sequences(model.number):
             continue
-        mixed = model_probes.mixed_samples(model, module)
+        mixed = None
+        with run.tolerating(f"a probe of {model.name}"):
+            mixed = model_probes.mixed_samples(model, module, check_time=run.check_time)
         if mixed is not None:
             yield mixed, _mixing_line(run, model)
 
 
 def _leaks(run: WatchedRun, kind: type) -> Built:
     for model, module in _retained(run):
-        leak = model_probes.future_leak(model, module) if run.time_is_left else None
+        leak = None
+        with run.tolerating(f"a probe of {model.name}"):
+            leak = model_probes.future_leak(model, module, run.check_time)
         if isinstance(leak, kind):
             yield leak, _mixing_line(run, model)
 
 
-@builds(PlacedSamples)
+@builds(PlacedSamples, RUNS_MODELS)
 def placed_samples(run: WatchedRun) -> Built:
     sequences = run.observer(SequenceLayers)
     for model, module in _retained(run):
-        if not run.time_is_left or sequences.reads_single_sequences(model.number):
+        if sequences.reads_single_sequences(model.number):
             continue
-        mixed = model_probes.mixed_samples(model, module)
-        # samples that are mixed are another finding
-        if mixed is not None and batch_independence(mixed).ok:
-            placed = model_probes.placed_samples(model, module)
-            if placed is not None:
-                yield placed, model.line
+        placed = None
+        with run.tolerating(f"a probe of {model.name}"):
+            mixed = model_probes.mixed_samples(model, module, check_time=run.check_time)
+            # samples that are mixed are another finding
+            if mixed is not None and batch_independence(mixed).ok:
+                placed = model_probes.placed_samples(model, module, run.check_time)
+        if placed is not None:
+            yield placed, model.line
 
 
-@builds(FutureLeak)
+@builds(FutureLeak, RUNS_MODELS)
 def future_leaks(run: WatchedRun) -> Built:
     yield from _leaks(run, FutureLeak)
 
 
-@builds(CopiedInput)
+@builds(CopiedInput, RUNS_MODELS)
 def copied_inputs(run: WatchedRun) -> Built:
     yield from _leaks(run, CopiedInput)
 
@@ -281,7 +287,7 @@ def norm_options(run: WatchedRun) -> Built:
                     break
 
 
-@builds(GradientReach)
+@builds(GradientReach, RUNS_MODELS)
 def layers_without_gradient(run: WatchedRun) -> Built:
     """Layers in use that never get a gradient."""
     for model, module in _retained(run):
@@ -299,9 +305,11 @@ def layers_without_gradient(run: WatchedRun) -> Built:
             if p.requires_grad and p.grad is None and id(p) in held - with_gradient
             and name.rpartition(".")[0] in model.called | {""}
         }
-        if not silent or len(silent) == len(parameters) or not run.time_is_left:
+        if not silent or len(silent) == len(parameters):
             continue
-        changing = model_probes.changes_output(model, module, list(silent))
+        changing = []
+        with run.tolerating(f"a probe of {model.name}"):
+            changing = model_probes.changes_output(model, module, list(silent), run.check_time)
         if changing:
             initial = any(run.records.layers.is_initial(silent[name]) for name in changing)
             # the line of a detach inside the model is the likely cause
@@ -309,12 +317,11 @@ def layers_without_gradient(run: WatchedRun) -> Built:
             yield GradientReach(changing, pretrained=not initial), detached or model.line
 
 
-@builds(CustomDerivative)
+@builds(CustomDerivative, RUNS_MODELS)
 def custom_derivatives(run: WatchedRun) -> Built:
     for function, (inputs, line) in run.records.notable_calls.functions.items():
         wrong = None
-        if run.time_is_left:
-            with contextlib.suppress(Exception):  # a function that takes no doubles, for example
-                wrong = model_probes.wrong_derivative(function, inputs)
+        with contextlib.suppress(Exception):  # a function that takes no doubles, for example
+            wrong = model_probes.wrong_derivative(function, inputs, run.check_time)
         if wrong is not None:
             yield CustomDerivative(function.__name__, wrong), line

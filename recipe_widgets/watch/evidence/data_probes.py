@@ -5,6 +5,7 @@ a data set.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,21 +22,34 @@ _TELLING = 0.12  # difference from chance at which neighbours tell two classes a
 _MOST_ITEMS = 24  # of a data set that are read twice
 _MOST_PARTS = 50  # of a container that are searched
 
+_ROWS_AT_ONCE = 256  # of a matrix of distances, or of features
+_PATCHES, _PATCH = 64, 5  # number and side of patches of pictures
+_LARGEST_SIDE = 32  # of a picture that patches are cut from; larger ones are made smaller
+
 Samples = tuple[torch.Tensor, torch.Tensor]  # x (N, ...), y (N,)
+CheckTime = Callable[[], None]  # raises when the time for probes is over
 
 
-def neighbours(x: torch.Tensor, k: int = _NEIGHBOURS) -> torch.Tensor:
-    """(N, k) indices of the nearest other samples; features standardised."""
+def neighbours(x: torch.Tensor, check_time: CheckTime) -> torch.Tensor:
+    """(N, k) indices of the k nearest other samples; features standardised."""
     flat = x.flatten(1).float()  # (N, D)
     flat = (flat - flat.mean(0)) / flat.std(0).clamp(min=1e-6 + 1e-3 * float(flat.std()))
-    distance = torch.cdist(flat, flat)  # (N, N)
-    distance.fill_diagonal_(float("inf"))
-    distance[distance < 1e-5] = float("inf")  # copies of a sample say nothing about their labels
-    return distance.topk(k, largest=False).indices
+    nearest = []
+    for first in range(0, len(flat), _ROWS_AT_ONCE):
+        check_time()
+        distance = torch.cdist(flat[first:first + _ROWS_AT_ONCE], flat)
+        rows = torch.arange(len(distance))
+        distance[rows, first + rows] = float("inf")
+        distance[distance < 1e-5] = float("inf")  # copies of a sample say nothing of their labels
+        nearest.append(distance.topk(_NEIGHBOURS, largest=False).indices)
+    return torch.cat(nearest)
 
 
-def label_noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, int]:
+def label_noise(nearest: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, int]:
     """How far labels differ from those of the neighbours.
+
+    Args:
+        nearest: (N, k) indices of neighbours. y: (N,)
 
     Returns:
         rate: of labels that differ from those of all k neighbours, where these agree.
@@ -43,7 +57,7 @@ def label_noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, 
         even: how evenly wrong labels spread over the other classes (entropy, 0 to 1).
         places: samples whose neighbours agree.
     """
-    near = y[neighbours(x)]  # (N, k) labels
+    near = y[nearest]  # (N, k) labels
     agree = (near == near[:, :1]).all(1)
     anywhere = float((near.mode(1).values != y).double().mean())
     own, others = y[agree], near[agree, 0]
@@ -58,13 +72,13 @@ def label_noise(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, float, 
     return float(wrong.double().mean()), anywhere, even, int(agree.sum())
 
 
-def class_confusions(x: torch.Tensor,
+def class_confusions(nearest: torch.Tensor,
                      y: torch.Tensor) -> tuple[dict[tuple[int, int], float], float]:
     """(a, b) -> how much classes a and b lie among one another; accuracy of neighbours when such
-    pairs count as one.
+    pairs count as one. nearest (N, k): indices of neighbours. y (N,).
     """
     classes = int(y.max()) + 1
-    near = F.one_hot(y[neighbours(x)], classes).double().mean(1)  # (N, K) shares
+    near = F.one_hot(y[nearest], classes).double().mean(1)  # (N, K) shares
     frequent = [k for k in range(classes) if int((y == k).sum()) >= 10]
     mean = {k: near[y == k].mean(0) for k in frequent}
     count = {k: int((y == k).sum()) for k in frequent}
@@ -93,33 +107,73 @@ def _mutual_share(near_a: torch.Tensor, near_b: torch.Tensor, a: int, b: int, co
 # a small net of our own
 
 
-class _GlobalPool(nn.Module):
-    """(N, C, H, W) -> (N, 2C): largest and mean value of each channel."""
+class _PatchFeatures(nn.Module):
+    """(N, C, H, W) -> (N, 5F): how much of each of F patches, cut from pictures, is in the whole
+    and in each quarter. Learns nothing, so it costs one pass over the data (A. Coates, H. Lee,
+    A. Y. Ng, An Analysis of Single-Layer Networks in Unsupervised Feature Learning, 2011).
+    """
+
+    def __init__(self, x: torch.Tensor) -> None:
+        super().__init__()
+        x = self._at_most(x)
+        rows = torch.randint(len(x), (8 * _PATCHES, ))
+        top, left = (torch.randint(side - _PATCH + 1, (8 * _PATCHES, )) for side in x.shape[2:])
+        cut = torch.stack([x[n, :, i:i + _PATCH, j:j + _PATCH]
+                           for n, i, j in zip(rows, top, left, strict=True)])
+        cut = cut - cut.mean((1, 2, 3), keepdim=True)
+        size = cut.flatten(1).norm(dim=1)
+        kept = size.topk(_PATCHES).indices  # not the empty border
+        self.filters = cut[kept] / size[kept, None, None, None].clamp(min=1e-6)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([x.amax((2, 3)), x.mean((2, 3))], 1)
+        x = self._at_most(x)
+        stride = 2 if min(x.shape[2:]) >= 16 else 1
+        found = F.conv2d(x, self.filters, stride=stride, padding=_PATCH // 2).relu()
+        return torch.cat([found.amax((2, 3)), F.adaptive_avg_pool2d(found, 2).flatten(1)], 1)
+
+    @staticmethod
+    def _at_most(x: torch.Tensor) -> torch.Tensor:
+        sides = [min(side, _LARGEST_SIDE) for side in x.shape[2:]]
+        return x if list(x.shape[2:]) == sides else F.adaptive_avg_pool2d(x, sides)
 
 
-def _small_net(shape: tuple[int, ...], classes: int) -> nn.Module:
-    if len(shape) == 3 and min(shape[1:]) >= 7:  # a picture that a 5 × 5 filter fits into
-        return nn.Sequential(nn.Conv2d(shape[0], 16, 5, padding=2), nn.ReLU(),
-                             nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), _GlobalPool(),
-                             nn.Linear(64, classes))
-    size = int(np.prod(shape))
-    return nn.Sequential(nn.Flatten(), nn.Linear(size, 64), nn.ReLU(), nn.Linear(64, classes))
+class _Standardised(nn.Module):
+    """Each feature with mean 0 and standard deviation 1 on the data it was made from (N, D)."""
+
+    def __init__(self, x: torch.Tensor) -> None:
+        super().__init__()
+        self.mean, self.std = x.mean(0), x.std(0).clamp(min=1e-6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.mean) / self.std
 
 
-def _fit(x: torch.Tensor, y: torch.Tensor, classes: int, steps: int = 150) -> nn.Module:
-    """A small net, fitted by Adam. x (N, ...) floats."""
+def _fit(x: torch.Tensor, y: torch.Tensor, classes: int, check_time: CheckTime,
+         steps: int = 150) -> nn.Module:
+    """A net of one hidden layer, fitted by Adam; before it, of pictures, patch features.
+
+    x (N, ...) floats.
+    """
     torch.manual_seed(0)  # the caller puts the generators back
-    net = _small_net(tuple(x.shape[1:]), classes)
-    optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
+    picture = x.ndim == 4 and min(x.shape[2:]) >= 7
+    features: nn.Module = _PatchFeatures(x) if picture else nn.Flatten()
+    parts = []
+    with torch.no_grad():
+        for rows in x.split(_ROWS_AT_ONCE):
+            check_time()
+            parts.append(features(rows))
+    flat = torch.cat(parts)  # (N, D)
+    standardised: nn.Module = _Standardised(flat) if picture else nn.Identity()
+    flat, width = standardised(flat), flat.shape[1]
+    head = nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Linear(64, classes))
+    optimizer = torch.optim.Adam(head.parameters(), lr=5e-3)
     for _ in range(steps):
-        rows = torch.randint(len(x), (64, ))
+        check_time()
+        rows = torch.randint(len(flat), (64, ))
         optimizer.zero_grad()
-        F.cross_entropy(net(x[rows]), y[rows]).backward()
+        F.cross_entropy(head(flat[rows]), y[rows]).backward()
         optimizer.step()
-    return net.eval()
+    return nn.Sequential(features, standardised, head).eval()
 
 
 def _accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
@@ -137,20 +191,21 @@ def _shuffled(x: torch.Tensor, y: torch.Tensor) -> Samples:
     return _standardised(x)[order], y[order]
 
 
-def probe_accuracy(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, int]:
+def probe_accuracy(x: torch.Tensor, y: torch.Tensor,
+                   check_time: CheckTime) -> tuple[float, float, int]:
     """Accuracy of probes (a small net, and neighbours) on held-out samples; that of the
     commonest class; their number.
     """
     x, y = _shuffled(x, y)
     cut, classes = int(0.7 * len(x)), int(y.max()) + 1
-    of_net = _accuracy(_fit(x[:cut], y[:cut], classes), x[cut:], y[cut:])
-    votes = F.one_hot(y[neighbours(x, 5)], classes).sum(1).argmax(1)
+    of_net = _accuracy(_fit(x[:cut], y[:cut], classes, check_time), x[cut:], y[cut:])
+    votes = F.one_hot(y[neighbours(x, check_time)[:, :5]], classes).sum(1).argmax(1)
     of_neighbours = float((votes == y).double().mean())
     return max(of_net, of_neighbours), float(torch.bincount(y).max() / len(y)), len(x) - cut
 
 
-def mirrored(x: torch.Tensor, y: torch.Tensor, axis: int,
-             train: Samples) -> tuple[dict[tuple[int, int], float], float]:
+def mirrored(x: torch.Tensor, y: torch.Tensor, axis: int, train: Samples,
+             check_time: CheckTime) -> tuple[dict[tuple[int, int], float], float]:
     """What a probe that knows the pictures takes the mirror images of a class for.
 
     Args:
@@ -163,7 +218,7 @@ def mirrored(x: torch.Tensor, y: torch.Tensor, axis: int,
     """
     x, y = _shuffled(x, y)
     cut, classes = int(0.6 * len(x)), int(y.max()) + 1
-    net = _fit(x[:cut], y[:cut], classes, steps=250)
+    net = _fit(x[:cut], y[:cut], classes, check_time, steps=250)
     plain = _accuracy(net, x[cut:], y[cut:])
     with torch.no_grad():
         of_mirrors = net(x[cut:].flip(axis)).argmax(1)
@@ -222,12 +277,13 @@ def draws_from_own_generator(loader: LoaderRecord) -> bool:
     return any(_state_of(one) != old for one, old in zip(generators, before, strict=True))
 
 
-def changing_items(loader: LoaderRecord) -> tuple[float, int]:
+def changing_items(loader: LoaderRecord, check_time: CheckTime) -> tuple[float, int]:
     """Share of items whose input differs when they are read twice while their label does not;
     their number.
     """
     changed = looked = 0
     for i in range(min(_MOST_ITEMS, len(loader.dataset))):
+        check_time()
         first, second = loader.dataset[i], loader.dataset[i]
         if not (isinstance(first, (tuple, list)) and len(first) == 2 and tensors_in(first[0])):
             return 0.0, 0

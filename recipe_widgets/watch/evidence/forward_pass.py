@@ -112,8 +112,10 @@ def float_outputs(outputs: list[torch.Tensor]) -> list[torch.Tensor]:
     return [o for o in outputs if o.is_floating_point() and o.ndim][:_MOST_OUTPUTS]
 
 
-def tensors_in(thing: Any, depth: int = 3) -> list[torch.Tensor]:
-    """The tensors in nested tuples, lists, dicts and records, in order."""
+def tensors_in(thing: Any, depth: int = 3, objects: bool = False) -> list[torch.Tensor]:
+    """The tensors in nested tuples, lists, dicts and records, in order. objects: in attributes of
+    any object, such as a distribution, too.
+    """
     if isinstance(thing, torch.Tensor):
         return [thing]
     if depth == 0 or thing is None or isinstance(thing, (str, int, float, nn.Module)):
@@ -122,10 +124,11 @@ def tensors_in(thing: Any, depth: int = 3) -> list[torch.Tensor]:
         thing = list(thing.values())
     if isinstance(thing, (tuple, list)):
         # 64: a list of samples, each with its tensors, is no output of a model
-        return [tensor for part in thing[:64] for tensor in tensors_in(part, depth - 1)]
+        return [tensor for part in thing[:64] for tensor in tensors_in(part, depth - 1, objects)]
     fields = getattr(thing, "__dict__", None)
-    if fields and hasattr(thing, "__dataclass_fields__"):  # outputs of transformers, for example
-        return tensors_in(list(fields.values()), depth - 1)
+    # dataclasses: outputs of transformers, for example
+    if fields and (objects or hasattr(thing, "__dataclass_fields__")):
+        return tensors_in(list(fields.values()), depth - 1, objects)
     return []
 
 

@@ -84,8 +84,12 @@ def observe_loss(call: LossCall, step: int, value: float, factor: float, scalars
         return None
     z = call.z.detach().float()
     slope = sum(call.gradients[1:], call.gradients[0]).float() / factor
+    of_one_sample = call.function in (F.cross_entropy, F.nll_loss) and z.ndim == 1
+    if of_one_sample:  # without a batch axis: (K,) against ()
+        z, slope = z[None], slope[None]
     half = call.z.dtype in (torch.float16, torch.bfloat16)
-    loss = _recognise(call, z, slope, _HALF_TOLERANCE if half else _TOLERANCE)
+    y = call.y[None] if of_one_sample and call.y is not None else call.y
+    loss = _recognise(call, y, z, slope, _HALF_TOLERANCE if half else _TOLERANCE)
     of_classes = loss.kind in ("cross_entropy", "nll", "coupled") and z.ndim > 1
     classes = z.shape[1] if of_classes else 0  # K
     # (N, K): one row per sample, or per pixel or token
@@ -154,10 +158,10 @@ def _multiple_of(slope: torch.Tensor, expected: torch.Tensor | None,
     return s if float((a - s * b).norm()) <= tolerance * float(a.norm()) else None
 
 
-def _recognise(call: LossCall, z: torch.Tensor, slope: torch.Tensor,
+def _recognise(call: LossCall, y: torch.Tensor | None, z: torch.Tensor, slope: torch.Tensor,
                tolerance: float) -> RecognisedLoss:
-    if call.function is not None and call.y is not None:
-        return _recognise_function(call, call.y.detach(), z, slope, tolerance)
+    if call.function is not None and y is not None:
+        return _recognise_function(call, y.detach(), z, slope, tolerance)
     for candidate in call.candidates:
         y = candidate.detach()
         kind, scale = _recognise_by_hand(z, y, slope, tolerance)

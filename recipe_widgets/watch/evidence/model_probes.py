@@ -24,6 +24,8 @@ from recipe_widgets.rules.causal_dependence import CopiedInput, FutureLeak
 from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
 from recipe_widgets.watch.evidence.model_record import ModelRecord
 
+CheckTime = Callable[[], None]  # raises when the time for probes is over
+
 _PROBED_SAMPLES = 16
 _PROBED_POSITIONS = 24  # of a sequence
 _PROBED_PARAMETERS = 12
@@ -38,14 +40,24 @@ class _Probe:
     args: Any
     kwargs: Any
     samples: int
+    check_time: CheckTime
 
     @property
     def tensors(self) -> list[torch.Tensor]:
         return tensors_in(self.args) + tensors_in(self.kwargs)
 
+    def runs(self) -> bool:
+        """Does the model take these inputs?"""
+        try:
+            self.outputs()
+        except (RuntimeError, ValueError, IndexError, AssertionError):
+            return False
+        return True
+
     def outputs(self, change: Callable[[torch.Tensor], torch.Tensor] | None = None,
                 seed: int = 0) -> list[torch.Tensor]:
         """Outputs of floats, as float64. change: of each input tensor."""
+        self.check_time()
         args, kwargs = self.args, self.kwargs
         if change is not None:
             args, kwargs = map_tensors(args, change), map_tensors(kwargs, change)
@@ -58,8 +70,13 @@ class _Probe:
         return [o.detach().double().clone() for o in tensors_in(output) if o.is_floating_point()]
 
 
-def _probe_of(record: ModelRecord, module: nn.Module, all_samples: bool = False) -> _Probe | None:
-    """None where no input was kept, or no copy can be made."""
+def _probe_of(record: ModelRecord, module: nn.Module, check_time: CheckTime,
+              all_samples: bool = False) -> _Probe | None:
+    """None where no input was kept, or no copy can be made.
+
+    With fewer samples than the example has, unless the model wants as many (a hidden state that
+    is handed in has its batch on another axis).
+    """
     model = copied(module) if record.example is not None else None
     if model is None or record.example is None:
         return None
@@ -71,10 +88,11 @@ def _probe_of(record: ModelRecord, module: nn.Module, all_samples: bool = False)
                 p.copy_(torch.randn(p.shape, generator=rng).to(p) * 0.05)
     args, kwargs = record.example
     samples = len((tensors_in(args) or tensors_in(kwargs))[0])
-    if all_samples:
-        return _Probe(model, args, kwargs, samples)
-    return _Probe(model, _first_rows(args, samples, _PROBED_SAMPLES),
-                  _first_rows(kwargs, samples, _PROBED_SAMPLES), min(samples, _PROBED_SAMPLES))
+    whole = _Probe(model, args, kwargs, samples, check_time)
+    few = _Probe(model, _first_rows(args, samples, _PROBED_SAMPLES),
+                 _first_rows(kwargs, samples, _PROBED_SAMPLES), min(samples, _PROBED_SAMPLES),
+                 check_time)
+    return whole if all_samples or samples <= _PROBED_SAMPLES or not few.runs() else few
 
 
 def _first_rows(thing: Any, rows: int, most: int) -> Any:
@@ -86,14 +104,15 @@ def _first_rows(thing: Any, rows: int, most: int) -> Any:
 
 
 def mixed_samples(record: ModelRecord, module: nn.Module,
-                  axis_is_known: bool = False) -> MixedSamples | None:
+                  axis_is_known: bool = False,
+                  check_time: CheckTime = lambda: None) -> MixedSamples | None:
     """Does the output of a sample depend on others of its batch? None where that cannot be told.
     axis_is_known: axis 0 is the batch for sure; else it may be time.
     """
     uses_batch = any(
         isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is None
         for m in module.modules())
-    probe = _probe_of(record, module) if record.varies and not uses_batch else None
+    probe = _probe_of(record, module, check_time) if record.varies and not uses_batch else None
     if probe is None or probe.samples < 2 or _is_graph(probe):
         return None
     before = next((o for o in probe.outputs() if o.ndim and len(o) == probe.samples), None)
@@ -111,12 +130,13 @@ def mixed_samples(record: ModelRecord, module: nn.Module,
     return mixing
 
 
-def placed_samples(record: ModelRecord, module: nn.Module) -> PlacedSamples | None:
+def placed_samples(record: ModelRecord, module: nn.Module,
+                   check_time: CheckTime) -> PlacedSamples | None:
     """Does the output of a sample depend on its place in the batch? None where that cannot be told,
     as of sequences without a label each: their first axis may be time.
     """
     labels = record.example_labels
-    probe = _probe_of(record, module) if labels is not None and labels.ndim == 1 else None
+    probe = _probe_of(record, module, check_time) if labels is not None and labels.ndim == 1 else None
     if probe is None or labels is None or _is_graph(probe) or \
             len(labels) != len(tensors_in(record.example)[0]):
         return None
@@ -211,12 +231,13 @@ def _with_other_sample(t: torch.Tensor, row: int, axis: int) -> torch.Tensor:
 # positions of a sequence
 
 
-def future_leak(record: ModelRecord, module: nn.Module) -> FutureLeak | CopiedInput | None:
+def future_leak(record: ModelRecord, module: nn.Module,
+                check_time: CheckTime) -> FutureLeak | CopiedInput | None:
     """Do outputs depend on later inputs, where each target is the next one? Is the target the very
     input, and the model sees nothing else? None unless the targets are inputs.
     """
     labels = record.example_labels
-    probe = _probe_of(record, module) if labels is not None else None
+    probe = _probe_of(record, module, check_time) if labels is not None else None
     if probe is None or labels is None:
         return None
     for x in tensors_in(record.example):
@@ -228,7 +249,7 @@ def future_leak(record: ModelRecord, module: nn.Module) -> FutureLeak | CopiedIn
             if shift is None:
                 continue
             # (N, T): a few samples are enough; (T, N): rows are positions
-            few = probe if axis == 1 else _probe_of(record, module, all_samples=True)
+            few = probe if axis == 1 else _probe_of(record, module, check_time, all_samples=True)
             if few is None:
                 return None
             leak = _exchange_positions(few, x[:few.samples] if axis == 1 else x, axis)
@@ -324,12 +345,13 @@ def padding_of(x: torch.Tensor) -> torch.Tensor | None:
     return behind if several and torch.equal(empty, behind) else None
 
 
-def padding_effect(record: ModelRecord, module: nn.Module) -> tuple[float, bool] | None:
+def padding_effect(record: ModelRecord, module: nn.Module,
+                   check_time: CheckTime = lambda: None) -> tuple[float, bool] | None:
     """How much the output of the shortest sample changes when its padding is cut off, in standard
     deviations, and whether the model is told where the padding is. None where nothing is padded, or
     where it cannot be told.
     """
-    probe = _probe_of(record, module)
+    probe = _probe_of(record, module, check_time)
     if probe is None or any(isinstance(m, conv._ConvNd) for m in module.modules()):
         return None  # at its border a convolution sees the padding, and is meant to
     padding = next((p for x in probe.tensors if (p := padding_of(x)) is not None), None)
@@ -375,9 +397,10 @@ def _tells(t: torch.Tensor, padding: torch.Tensor, lengths: torch.Tensor) -> boo
 # parameters
 
 
-def changes_output(record: ModelRecord, module: nn.Module, names: list[str]) -> list[str]:
+def changes_output(record: ModelRecord, module: nn.Module, names: list[str],
+                   check_time: CheckTime) -> list[str]:
     """Which of these parameters change the model's output?"""
-    probe = _probe_of(record, module)
+    probe = _probe_of(record, module, check_time)
     if probe is None:
         return []
     before, rng, found = probe.outputs(), torch.Generator().manual_seed(1), []
@@ -400,7 +423,8 @@ def changes_output(record: ModelRecord, module: nn.Module, names: list[str]) -> 
     return found
 
 
-def wrong_derivative(function: Any, inputs: tuple[Any, ...]) -> float | None:
+def wrong_derivative(function: Any, inputs: tuple[Any, ...],
+                     check_time: CheckTime) -> float | None:
     """Share of looked-at entries at which a custom backward differs from the slope of its forward.
 
     None where its forward is flat or the identity: such functions (straight-through estimators,
@@ -429,6 +453,7 @@ def wrong_derivative(function: Any, inputs: tuple[Any, ...]) -> float | None:
         if slope is None:
             continue
         for index in torch.randperm(t.numel(), generator=rng)[:40].tolist():
+            check_time()
             numeric, closer = (_central_difference(value, weights, t, index, h)
                                for h in (1e-5, 1e-6))
             if abs(numeric - closer) > 1e-3 * max(1e-6, abs(numeric)):

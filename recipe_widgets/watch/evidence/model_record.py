@@ -26,7 +26,7 @@ class ModelRecord:
     """A module with parameters that the script calls itself.
 
     Attributes:
-        ids: of its parameters. example: (args, kwargs) of one call; example_labels: that belong.
+        ids: of its parameters, as of the last close look. example: (args, kwargs) of one call; example_labels: that belong.
         mode_runs: [training mode?, training steps in a row], in order.
         varies: its inputs differ from call to call. trained: training passes.
         called: names of submodules that were called.
@@ -54,6 +54,7 @@ class ModelRecord:
     graph_linearity: list[tuple[bool, int]] = field(default_factory=list)
     no_output_bias: bool = False
     active_in_training_mode: tuple[bool, bool] = (False, False)
+    _example_form: Any = None
     _example_hash: Any = None
 
     def keep_example(self, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -61,8 +62,10 @@ class ModelRecord:
         """Copies the inputs of one call for the probes at the end."""
         if hashes is None or len(hashes) < 2:
             return
-        if self.example is None:
-            tensors = tensors_in(args) + tensors_in(kwargs)
+        tensors = tensors_in(args) + tensors_in(kwargs)
+        form = (tensors[0].dtype, tensors[0].device, tensors[0].ndim)
+        if form != self._example_form:  # the first one, or the model takes something else by now
+            self.example, self.example_labels, self._example_form = None, None, form
             # copies: the script may write into its own batch later
             dense = all(t.layout == torch.strided for t in tensors)
             if dense and sum(t.numel() for t in tensors) < _MOST_EXAMPLE_NUMBERS:
@@ -87,7 +90,6 @@ class ModelRecords:
         self.retained: dict[int, nn.Module] = {}
         # by id of the module; None for modules without parameters: losses, transforms
         self._known: dict[int, tuple[weakref.ref[nn.Module], ModelRecord | None]] = {}
-        self._mode_layers: dict[int, list[tuple[nn.Module, str]]] = {}
 
     def __iter__(self) -> Iterator[ModelRecord]:
         return iter(self._records)
@@ -95,7 +97,8 @@ class ModelRecords:
     def of(self, module: nn.Module) -> ModelRecord | None:
         """None for a module without parameters."""
         known = self._known.get(id(module))
-        if known is not None and known[0]() is module:  # ids are used again after a deletion
+        # ids are used again after a deletion; what had no parameters may have been given some
+        if known is not None and known[0]() is module and known[1] is not None:
             return known[1]
         record = None
         if next(module.parameters(), None) is not None and len(self._records) < _MOST_MODELS:
@@ -104,19 +107,25 @@ class ModelRecords:
         return record
 
     def _add(self, module: nn.Module) -> ModelRecord:
-        number = len(self._records) + 1
+        record = ModelRecord(len(self._records) + 1, weakref.ref(module), type(module).__name__,
+                             set(), caller_location())
+        self._records.append(record)
+        self.refresh(record)
+        return record
+
+    def refresh(self, record: ModelRecord) -> None:
+        """What the model consists of by now: a script may replace, add and freeze layers."""
+        module = record.module()
+        if module is None:
+            return
+        record.ids = {id(p) for p in module.parameters()}
         layers = [(m, kind) for m in module.modules() if (kind := _mode_kind(m))]
         # a frozen norm is meant to stay as it is: the mode of training does not change it
-        names = {
+        record.mode_layers = sorted({
             type(m).__name__
             for m, kind in layers
             if kind == "dropout" or any(p.requires_grad for p in m.parameters())
-        }
-        record = ModelRecord(number, weakref.ref(module), type(module).__name__,
-                             {id(p) for p in module.parameters()}, caller_location(), sorted(names))
-        self._records.append(record)
-        self._mode_layers[number] = layers
-        return record
+        })
 
     def numbered(self, number: int) -> ModelRecord | None:
         return self._records[number - 1] if 0 < number <= len(self._records) else None
@@ -128,7 +137,7 @@ class ModelRecords:
         module = record.module()
         if module is None or not module.training:
             return False, False
-        kinds = {kind for m, kind in self._mode_layers[record.number] if m.training}
+        kinds = {_mode_kind(m) for m in module.modules() if m.training}
         record.active_in_training_mode = ("dropout" in kinds, "norm" in kinds)
         return record.active_in_training_mode
 

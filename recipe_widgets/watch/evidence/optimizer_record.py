@@ -211,7 +211,7 @@ class StepMeter:
             if size > 0:
                 self.ratios.setdefault(str(number), []).append(change / size)
             if p.grad is not None and not p.grad.is_sparse:
-                gradient_square += float(p.grad.norm())**2
+                gradient_square += float(p.grad.detach().norm())**2
             weight_square += size**2
             state = optimizer.state.get(p, {})
             square = state.get("exp_avg_sq", state.get("square_avg"))  # Adam's, RMSprop's
@@ -287,6 +287,11 @@ class OptimizerRecord:
         if full and optimizer is not None:
             self.ids = {id(p) for p in self.parameters()}
             self.steps.after_step(optimizer, self.gradients.steps)
+
+    def look_again(self) -> None:
+        """What it holds may have changed since the last full look."""
+        self.ids = {id(p) for p in self.parameters()} or self.ids  # those of a deleted one stay
+        self.gradients.observe()
 
     def moved_by_hand(self) -> bool:
         """Called before each backward: has the script moved its parameters since the last one?"""

@@ -39,6 +39,7 @@ from recipe_widgets.watch.instrument.torch_call_monitor import (
     CallHandler,
     TorchCall,
     TorchCallMonitor,
+    seconds_per_call,
 )
 
 _TRIM_HEAP_EVERY = 10  # steps that are looked at closely
@@ -58,7 +59,7 @@ class Recorder(EventHandler):
 
     def __init__(self, last_step: int | None = None,
                  observers: Sequence[Callable[[Recorder], EventHandler]] = ()) -> None:
-        self.guard = Guard(on_stop=lambda: self.monitor.close())
+        self.guard = Guard()
         self._observers = observers
         self._make_records(last_step)
 
@@ -76,7 +77,8 @@ class Recorder(EventHandler):
         self.loss_graph: AutogradGraph | None = None
         # lines of backward passes that ran while the model was in eval mode
         self.eval_mode_backward_lines: set[SourceLocation | None] = set()
-        self.observers = {kind: kind(self) for kind in self._observers}
+        made = {kind: self.guard.attempt(kind, self) for kind in self._observers}
+        self.observers = {kind: one for kind, one in made.items() if one is not None}
         self.monitor = TorchCallMonitor(self.guard, self._torch_calls(), self._any_torch_call)
         self.router = EventRouter(self.guard, progress, self.monitor,
                                   [self, *self.observers.values()])
@@ -95,9 +97,11 @@ class Recorder(EventHandler):
         }
 
     def _all_of(self, handlers: list[CallHandler]) -> CallHandler:
+        attempt = self.guard.attempt
+
         def tell(call: TorchCall) -> None:
             for handler in handlers:
-                self.guard.attempt(handler, call)
+                attempt(handler, call)
 
         return tell
 
@@ -108,6 +112,11 @@ class Recorder(EventHandler):
         self.guard.active = False
         self.router.forget()
         self._make_records()
+
+    @property
+    def monitor_seconds(self) -> float:
+        """Time that the close look took beside its handlers."""
+        return self.monitor.calls * seconds_per_call()
 
     # how closely this step is watched
 
@@ -132,6 +141,7 @@ class Recorder(EventHandler):
     # forward
 
     def before_forward(self, model: nn.Module) -> None:
+        self.progress.model = None
         record = self.models.of(model)
         if record is not None:  # a loss or a transform changes nothing about the look
             # labels and predictions meet after the model: the look stays open behind an evaluation
@@ -140,7 +150,7 @@ class Recorder(EventHandler):
                        and self.progress.step > 0)
             if closely != self.monitor.is_open or self.progress.close:
                 self._set_monitor(closely)
-        self.progress.model = model if record is not None else None
+            self.progress.model = model
         self.progress.grad_at_start = torch.is_grad_enabled()
         self.layers.model_called()
         self.notable_calls.model_called()
@@ -150,43 +160,53 @@ class Recorder(EventHandler):
 
     def after_forward(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
                       output: Any) -> None:
+        attempt, close = self.guard.attempt, self.progress.close
         record = self.models.of(model)
-        inputs, outputs = tensors_in(args) + tensors_in(kwargs), tensors_in(output)
-        if record is None or self.pending.is_full or not inputs or inputs[0].ndim == 0:
+        inputs = tensors_in(args) + tensors_in(kwargs)
+        outputs = tensors_in(output, objects=True)
+        # without outputs nobody knows whether it was training
+        if record is None or self.pending.is_full or not outputs or not inputs \
+                or inputs[0].ndim == 0:
             return
+        if close:
+            self.models.refresh(record)
         with_graph = torch.is_grad_enabled() and any(o.requires_grad for o in outputs)
         # an input with a graph is another model's output, as in a GAN
         from_data = not any(x.grad_fn is not None for x in inputs)
         hashed = from_data and not self.pending.many
         one = ForwardPass(record.number, self.progress.step, len(inputs[0]), model.training,
                           with_graph, from_data,
-                          self.samples.hashes_of(inputs) if hashed else None, self.loaders.current)
+                          attempt(self.samples.hashes_of, inputs) if hashed else None,
+                          self.loaders.current)
         self.pending.last = one  # what is compared next belongs to it
         self.random_numbers.passed_through(training=with_graph and model.training)
-        if self.progress.close or self.monitor.is_open:
+        if close or self.monitor.is_open:
             one.line, one.inputs, one.outputs = caller_location(), inputs, float_outputs(outputs)
-            record.keep_example(args, kwargs, one.hashes)
+            attempt(record.keep_example, args, kwargs, one.hashes)
         if not with_graph:
-            self.loaders.evaluated(one.loader)
-            self.evaluations.evaluated(one, record)
+            attempt(self.loaders.evaluated, one.loader)
+            attempt(self.evaluations.evaluated, one, record)
             return
         one.follow_backward(outputs)
-        if self.progress.close:
-            self.losses.outputs_made(one.outputs)
+        if close:
+            attempt(self.losses.outputs_made, one.outputs)
         self.pending.add(one)
 
     # backward
 
     def before_backward(self, roots: Any) -> None:
-        self.progress.in_backward = True
+        attempt = self.guard.attempt
         # of several roots the first stands for all
         loss = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
-        self._watch_hand_made_steps(loss)
-        self.optimizers.observe()
+        attempt(self._watch_hand_made_steps, loss)
+        attempt(self.optimizers.observe)
         if self.progress.full and not self.progress.compiled:
-            self.loss_graph = walk_graph(loss)
-            self.layers.graph_read(self.loss_graph, self.pending, self.optimizers.parameter_ids)
-        self.losses.before_backward(loss)
+            attempt(self._read_graph, loss)
+        attempt(self.losses.before_backward, loss)
+
+    def _read_graph(self, loss: torch.Tensor) -> None:
+        self.loss_graph = walk_graph(loss)
+        self.layers.graph_read(self.loss_graph, self.pending, self.optimizers.parameter_ids)
 
     def _watch_hand_made_steps(self, loss: torch.Tensor) -> None:
         """A script without optimisers moves its parameters itself."""
@@ -198,26 +218,29 @@ class Recorder(EventHandler):
             self._step_taken()
 
     def after_backward(self) -> None:
-        self.progress.in_backward, self.progress.stepped = False, True
+        attempt = self.guard.attempt
+        self.progress.stepped = True
         self.loss_graph = None
         line = caller_location()
-        reached = [one for one in self.optimizers if one.is_alive and one.after_backward(line)]
+        reached = [
+            one for one in self.optimizers if one.is_alive and attempt(one.after_backward, line)
+        ]
         if len(self.optimizers) and not reached:
             self._backward_missed_optimizers()
             return
         factor = self.grad_scaler.factor
-        value = self.losses.after_backward(line, factor)
-        self.evaluations.close()
+        value = attempt(self.losses.after_backward, line, factor)
+        attempt(self.evaluations.close)
         passes = self.pending.reached()
-        if self.progress.close:
-            self._observe_losses(value, factor, line, passes)
+        if self.progress.close and value is not None:
+            attempt(self._observe_losses, value, factor, line, passes)
         if self.progress.full:
             for record in reached:
                 record.gradients.with_gradient |= {
                     id(p) for p in record.parameters() if p.grad is not None
                 }
         for position, one in enumerate(passes):
-            self._trained(one, position, line)
+            attempt(self._trained, one, position, line)
         self.pending.drop_reached()
         self.losses.forget_calls()
 
@@ -241,7 +264,7 @@ class Recorder(EventHandler):
             return  # with two models in one loss nobody knows whose labels they are
         if models and models[0].example is not None and models[0].example_labels is None:
             models[0].example_labels = known[0].detach().clone()
-        self.samples.labelled(passes[0], known[0])
+        self.guard.attempt(self.samples.labelled, passes[0], known[0])
 
     def _trained(self, one: ForwardPass, position: int, line: SourceLocation | None) -> None:
         """A backward pass came through this forward pass, the so-manieth."""
@@ -256,8 +279,8 @@ class Recorder(EventHandler):
             self.models.retain(model)
         if not one.training:
             self.eval_mode_backward_lines.add(line)
-        self.loaders.trained(one.loader)
-        self.samples.trained_on(one, position, self.progress.full)
+        self.guard.attempt(self.loaders.trained, one.loader)
+        self.guard.attempt(self.samples.trained_on, one, position, self.progress.full)
         one.release_tensors()
 
     def module_gradients_cleared(self, module: nn.Module) -> None:
@@ -294,28 +317,31 @@ class Recorder(EventHandler):
         record = self.optimizers.of(optimizer)
         if record is None:  # made before the watching began
             record = self._add_optimizer(optimizer)
-        record.before_step(self.progress.full)
+        self.guard.attempt(record.before_step, self.progress.full)
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         record = self.optimizers.of(optimizer)
         if record is None:
             return
-        record.after_step(self.progress.full)
+        attempt = self.guard.attempt
+        attempt(record.after_step, self.progress.full)
         if self.progress.full:
-            self.layers.step_taken(record)
+            attempt(self.layers.step_taken, record)
         self.losses.forget_calls()
         self._step_taken()
 
     def _step_taken(self) -> None:
         # passes with gradients that no backward followed for two steps were evaluations
-        self.evaluations.never_trained(self.pending.take_older_than(self.progress.step))
+        old = self.pending.take_older_than(self.progress.step)
+        self.guard.attempt(self.evaluations.never_trained, old)
         was_close = self.progress.close
         self.progress.advance(self.samples.train_store.count)
         self._set_monitor()
         if was_close and self.progress.step % _TRIM_HEAP_EVERY == 0:
             trim_heap()
         if self.progress.is_over:
-            self.guard.stop()
+            self.guard.active = False
+            self.monitor.close()
 
     def scheduler_made(self, scheduler: Any) -> None:
         self.schedulers.made(scheduler)
@@ -369,8 +395,11 @@ class Recorder(EventHandler):
     # the end
 
     def script_ended(self) -> None:
+        attempt = self.guard.attempt
         self.monitor.close()
-        self.evaluations.never_trained(self.pending.take_all())
-        self.evaluations.close(last=True)
-        for record in self.optimizers:
-            record.gradients.observe()
+        attempt(self.evaluations.never_trained, self.pending.take_all())
+        attempt(self.evaluations.close, True)
+        for optimizer in self.optimizers:
+            attempt(optimizer.look_again)
+        for model in self.models:
+            attempt(self.models.refresh, model)

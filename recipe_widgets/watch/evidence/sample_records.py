@@ -65,7 +65,7 @@ class SampleRecords:
 
     def labelled(self, one: ForwardPass, labels: torch.Tensor) -> None:
         """A loss tells the labels of a training pass."""
-        if not one.inputs or len(labels) != one.samples or not one.from_data:
+        if not one.inputs or not labels.ndim or len(labels) != one.samples or not one.from_data:
             return
         classes = not labels.is_floating_point() and labels.dtype != torch.bool
         if labels.ndim == 1 and classes:

@@ -14,25 +14,37 @@ themselves.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import pkgutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
+from recipe_widgets.watch.instrument.guard import error_text
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 Built = Iterator[tuple[Any, SourceLocation | None]]
 Observed = TypeVar("Observed", bound=Observer)
 Builder = Callable[["WatchedRun"], Built]
 
+# What a builder costs: it reads records; it runs copies of the models a few times; it works on the
+# samples; it fits nets of its own. The cheap ones come first.
+READS, RUNS_MODELS, READS_SAMPLES, FITS_NETS = range(4)
+
 SIDE_MODEL_SHARE = 0.05  # of the steps; a model that trains less often does not count
 RARE_SHARE, RARE_STEPS = 0.34, 3  # of the steps; evaluations more often than that are none
+
+
+class OutOfTime(BaseException):
+    """The time for probes is over. No Exception: a builder that makes the best of errors ends,
+    too.
+    """
 
 
 @dataclass
@@ -40,13 +52,19 @@ class WatchedRun:
     """Attributes:
         finished: did the script come to its own end? own_process: is it a script of its own, so
             that its data sets may be read once more?
-        deadline: of time.monotonic(), for probes that compute something.
+        budget: seconds for probes, of this thread at work: another program's load decides
+            nothing. By the clock they may take three times as long.
+        problems: probes that failed, and why.
     """
 
     records: Recorder
     finished: bool
     own_process: bool
-    deadline: float
+    budget: float
+    problems: list[str] = field(default_factory=list)
+    _began: tuple[float, float] = field(
+        default_factory=lambda: (time.thread_time(), time.monotonic()))
+    _known: dict[str, Any] = field(default_factory=dict)
 
     def observer(self, kind: type[Observed]) -> Observed:
         """The observer of this class."""
@@ -54,7 +72,32 @@ class WatchedRun:
 
     @property
     def time_is_left(self) -> bool:
-        return time.monotonic() < self.deadline
+        at_work, by_the_clock = self._began
+        return (time.thread_time() - at_work < self.budget
+                and time.monotonic() - by_the_clock < 3 * self.budget)
+
+    def check_time(self) -> None:
+        """For the loops of probes.
+
+        Raises:
+            OutOfTime: the deadline has passed; what the builder has yielded so far stays.
+        """
+        if not self.time_is_left:
+            raise OutOfTime
+
+    @contextlib.contextmanager
+    def tolerating(self, what: str) -> Iterator[None]:
+        """An error in this block is told, and the builder goes on with its next object."""
+        try:
+            yield
+        except Exception as error:
+            self.problems.append(f"{what} failed: {error_text(error)}")
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """make(), computed once for all builders that ask under this name."""
+        if name not in self._known:
+            self._known[name] = make()
+        return self._known[name]
 
     @property
     def several_models(self) -> bool:
@@ -91,15 +134,23 @@ class WatchedRun:
 
 
 _builders: dict[Any, Builder] = {}
+_costs: dict[Any, int] = {}
 
 
-def builds(evidence: Any) -> Callable[[Builder], Builder]:
-    """Registers the function that builds this class of evidence."""
+def builds(evidence: Any, cost: int = READS) -> Callable[[Builder], Builder]:
+    """Registers the function that builds this class of evidence. cost: READS, RUNS_MODELS,
+    READS_SAMPLES or FITS_NETS.
+    """
     def register(builder: Builder) -> Builder:
-        _builders[evidence] = builder
+        _builders[evidence], _costs[evidence] = builder, cost
         return builder
 
     return register
+
+
+def cost_of(evidence: Any) -> int:
+    """What building it costs."""
+    return _costs.get(evidence, READS)
 
 
 @functools.cache

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import inspect
 import logging
 import os
 import random
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from recipe_widgets.watch.instrument.events import EventHandler
+from recipe_widgets.watch.instrument.tracing import TRACING_FUNCTIONS, are_readable
+from recipe_widgets.watch.instrument.warning_lines import at_own_line
 
 _current_handler: EventHandler | None = None
 _fork_hook_registered = False
@@ -45,7 +49,7 @@ class CallPatches:
 
     def __init__(self, handler: EventHandler) -> None:
         self.handler = handler
-        self._replaced: list[tuple[Any, str, Any]] = []  # owner, name, the old function
+        self._replaced: list[tuple[Any, str, Any, Any]] = []  # owner, name, old, new
         self._hooks: list[Any] = []
 
     def install(self) -> None:
@@ -60,11 +64,14 @@ class CallPatches:
         self._patch_weights()
         self._patch_autograd()
         self._patch_compile()
+        self._patch_tracing()
         self._patch_data()
         self._patch_printing()
+        self._replace(warnings, "_showwarnmsg",
+                      functools.partial(at_own_line, guard=self.handler.guard))
 
     def remove(self) -> None:
-        for owner, name, old in reversed(self._replaced):
+        for owner, name, old, _ in reversed(self._replaced):
             setattr(owner, name, old)
         for hook in self._hooks:
             hook.remove()
@@ -74,12 +81,10 @@ class CallPatches:
 
     def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """owner.name becomes make(old)."""
-        # From the class's own __dict__: getattr would unwrap a classmethod, and remove() could not
-        # put the same object back.
-        own = isinstance(owner, type) and name in owner.__dict__
-        old = owner.__dict__[name] if own else getattr(owner, name)
-        self._replaced.append((owner, name, old))
-        setattr(owner, name, make(old))
+        old = _own(owner, name)
+        new = make(old)
+        self._replaced.append((owner, name, old, new))
+        setattr(owner, name, new)
 
     def _tell_after(self, owner: Any, name: str, tell: Callable[[Any, Any], Any]) -> None:
         """tell(result, args) once the old function is through. args: those given by position."""
@@ -104,8 +109,10 @@ class CallPatches:
         # Hooks and not a patch of step(): each optimiser class has a step of its own. They are also
         # called for a step that a GradScaler or a closure takes.
         self._hooks = [
-            register_optimizer_step_pre_hook(lambda o, *_: guard(handler.before_step, o)),
-            register_optimizer_step_post_hook(lambda o, *_: guard(handler.after_step, o)),
+            register_optimizer_step_pre_hook(
+                lambda o, *_: guard(handler.before_step, o) if _holds_numbers(o) else None),
+            register_optimizer_step_post_hook(
+                lambda o, *_: guard(handler.after_step, o) if _holds_numbers(o) else None),
         ]
         # An optimiser that never steps calls no hook: without this it would not be known at all.
         self._tell_after(torch.optim.Optimizer, "__init__",
@@ -175,8 +182,8 @@ class CallPatches:
         for name, limit in (("clip_grad_norm_", "max_norm"), ("clip_grad_value_", "clip_value")):
             self._replace(module, name, functools.partial(make, limit=limit))
             # torch.nn.utils holds the same functions under names of its own.
-            self._replaced.append((torch.nn.utils, name, getattr(torch.nn.utils, name)))
-            setattr(torch.nn.utils, name, getattr(module, name))
+            new = getattr(module, name)
+            self._replace(torch.nn.utils, name, lambda _, new=new: new)
 
     # modules
 
@@ -188,13 +195,16 @@ class CallPatches:
 
         def make(old: Any) -> Any:
             def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
-                progress = handler.progress
-                if (not guard.active or torch.compiler.is_compiling()
-                        or not guard.in_watched_thread()):
+                if torch.compiler.is_compiling():  # first: what follows would enter the graph
                     return old(self, *args, **kwargs)
-                if progress.in_call:
+                progress = handler.progress
+                if progress.in_call and guard.active:  # most calls, and most of them unheard
                     if progress.full or handler.monitor.is_open:
                         guard(handler.submodule_called, self, args)
+                    return old(self, *args, **kwargs)
+                # a backward pass calls parts of a model again where activations are checkpointed
+                if not guard.listens or progress.in_backward or not (
+                        are_readable(args) and are_readable(kwargs.values())):
                     return old(self, *args, **kwargs)
                 # Late in a run most training passes are only marked as running, for speed.
                 skipped = progress.sparse and progress.stepped and torch.is_grad_enabled()
@@ -266,8 +276,15 @@ class CallPatches:
             # Tensor.backward ends here, too. A hook on the loss would not see the finished pass.
             @functools.wraps(old)
             def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+                roots = (tensors, ) if isinstance(tensors, torch.Tensor) else tuple(tensors)
+                if not guard.listens or not roots or not are_readable(roots):
+                    return old(tensors, *args, **kwargs)
                 guard(handler.before_backward, tensors)
-                result = old(tensors, *args, **kwargs)
+                handler.progress.in_backward = True
+                try:
+                    result = old(tensors, *args, **kwargs)
+                finally:  # a script may go on after too little memory
+                    handler.progress.in_backward = False
                 guard(handler.after_backward)
                 return result
 
@@ -300,6 +317,47 @@ class CallPatches:
             return compile_
 
         self._replace(torch, "compile", make)
+
+    def _patch_tracing(self) -> None:
+        """While torch traces, its functions are its own again."""
+        def make(old: Any) -> Any:
+            looks_for_its_caller = "_frames_up" in inspect.signature(old).parameters
+
+            @functools.wraps(old)
+            def trace(*args: Any, **kwargs: Any) -> Any:
+                if looks_for_its_caller:  # names in a script's classes are looked up there
+                    kwargs["_frames_up"] = kwargs.get("_frames_up", 0) + 1
+                with self._set_aside():
+                    return old(*args, **kwargs)
+
+            return trace
+
+        for owner, name in TRACING_FUNCTIONS:
+            self._replace(owner, name, make)
+
+    @contextlib.contextmanager
+    def _set_aside(self) -> Iterator[None]:
+        """Nothing is replaced, nor heard of, inside this block."""
+        guard, monitor = self.handler.guard, self.handler.monitor
+        if not guard.in_watched_thread() or guard.aside:
+            yield
+            return
+        was_open = monitor.is_open
+        monitor.close()
+        # what the script itself has put over a patch stays
+        mine = [(owner, name, old, new) for owner, name, old, new in self._replaced
+                if _own(owner, name) is new]
+        for owner, name, old, _ in reversed(mine):
+            setattr(owner, name, old)
+        try:
+            with guard.step_aside():
+                yield
+        finally:
+            if self._replaced:  # or the watching has ended meanwhile
+                for owner, name, _, new in mine:
+                    setattr(owner, name, new)
+            if was_open and guard.active:
+                monitor.open()
 
     # data, random numbers, printing
 
@@ -348,3 +406,16 @@ class CallPatches:
         self._replace(builtins, "print", make)
         self._tell_after(logging.Logger, "callHandlers",
                          lambda _, args: handler.line_printed(args[1].getMessage()))
+
+
+def _own(owner: Any, name: str) -> Any:
+    """What stands under this name."""
+    # From the class's own __dict__: getattr would unwrap a classmethod, and remove() could not put
+    # the same object back.
+    own = isinstance(owner, type) and name in owner.__dict__
+    return owner.__dict__[name] if own else getattr(owner, name)
+
+
+def _holds_numbers(optimizer: torch.optim.Optimizer) -> bool:
+    """Not an optimiser of a model on the meta device."""
+    return are_readable(group["params"][0] for group in optimizer.param_groups if group["params"])
