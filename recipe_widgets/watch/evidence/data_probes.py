@@ -133,8 +133,9 @@ class _PatchFeatures(nn.Module):
 
     @staticmethod
     def _at_most(x: torch.Tensor) -> torch.Tensor:
-        sides = [min(side, _LARGEST_SIDE) for side in x.shape[2:]]
-        return x if list(x.shape[2:]) == sides else F.adaptive_avg_pool2d(x, sides)
+        height, width = (min(side, _LARGEST_SIDE) for side in x.shape[2:])
+        same = x.shape[2:] == (height, width)
+        return x if same else F.adaptive_avg_pool2d(x, (height, width))
 
 
 class _Standardised(nn.Module):

@@ -182,8 +182,8 @@ class CallPatches:
         for name, limit in (("clip_grad_norm_", "max_norm"), ("clip_grad_value_", "clip_value")):
             self._replace(module, name, functools.partial(make, limit=limit))
             # torch.nn.utils holds the same functions under names of its own.
-            new = getattr(module, name)
-            self._replace(torch.nn.utils, name, lambda _, new=new: new)
+            clip = getattr(module, name)
+            self._replace(torch.nn.utils, name, functools.partial(_instead, new=clip))
 
     # modules
 
@@ -406,6 +406,10 @@ class CallPatches:
         self._replace(builtins, "print", make)
         self._tell_after(logging.Logger, "callHandlers",
                          lambda _, args: handler.line_printed(args[1].getMessage()))
+
+
+def _instead(_: Any, new: Any) -> Any:
+    return new
 
 
 def _own(owner: Any, name: str) -> Any:
