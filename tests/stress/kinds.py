@@ -180,7 +180,7 @@ def read_script(folder: Path) -> int:
 
 
 def write_report(folder: Path, n: int) -> None:
-    report = Report(steps=n, problem="x" * (n * 37 % 400))
+    report = Report(steps=n, problems=["x" * (n * 37 % 400)])
     report.save(folder / "report.html", "html")
     report.save(folder / "report.json", "json")
 

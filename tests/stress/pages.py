@@ -97,7 +97,7 @@ def watch_page(text: str) -> str:
                     source=text, details={text: text}, where=text, code=text)
         for status in ("fail", "warn", "note")
     ]
-    return Report(findings, "watch", script=text, problem=text, steps=3).to_html()
+    return Report(findings, "watch", script=text, problems=[text], steps=3).to_html()
 
 
 def curves_page(text: str) -> str:
