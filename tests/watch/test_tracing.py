@@ -111,10 +111,6 @@ def _count_flops(net: nn.Module) -> torch.Tensor:
     return torch.tensor(float(counter.get_total_flops()))
 
 
-def _compile(net: nn.Module) -> torch.Tensor:
-    return torch.compile(net, backend="eager")(X)
-
-
 def _onnx(net: nn.Module) -> torch.Tensor:
     pytest.importorskip("onnx")
     torch.onnx.export(net, (X, ), io.BytesIO(), dynamo=False)
@@ -136,8 +132,7 @@ def _tensorboard(net: nn.Module) -> torch.Tensor:
 
 
 WAYS = (_trace, _trace_module, _script, _script_class, _export, _export_strict, _symbolic_trace,
-        _make_fx, _transforms, _fake_tensors, _meta, _count_flops, _compile, _onnx, _onnx_new,
-        _tensorboard)
+        _make_fx, _transforms, _fake_tensors, _meta, _count_flops, _onnx, _onnx_new, _tensorboard)
 
 
 def train(way, bug: bool) -> list[torch.Tensor]:
