@@ -141,16 +141,20 @@ def blobs(n=900, classes=4, seed=0):
     return centres[y] + torch.randn(n, 10, generator=g), y
 
 
+def nearest(x: torch.Tensor) -> torch.Tensor:
+    return data_probes.neighbours(x, lambda: None)
+
+
 def test_label_noise_is_measured():
     def said(x, y):
-        return judged("label_errors", NeighbourLabels(*data_probes.label_noise(x, y), classes=4))
+        return judged("label_errors", NeighbourLabels(*data_probes.label_noise(nearest(x), y), classes=4))
 
     x, y = blobs()
-    assert data_probes.label_noise(x, y)[0] < 0.02
+    assert data_probes.label_noise(nearest(x), y)[0] < 0.02
     g = torch.Generator().manual_seed(1)
     wrong = torch.rand(len(y), generator=g) < 0.25
     noisy = torch.where(wrong, (y + torch.randint(1, 4, y.shape, generator=g)) % 4, y)
-    rate, _, _, places = data_probes.label_noise(x, noisy)
+    rate, _, _, places = data_probes.label_noise(nearest(x), noisy)
     assert rate == pytest.approx(0.25, abs=0.08)
     assert said(x, noisy).status == "warn"
     assert places >= 60
@@ -160,7 +164,7 @@ def test_label_noise_is_measured():
 
 
 def confusions(x, y):
-    pairs, rest = data_probes.class_confusions(x, y)
+    pairs, rest = data_probes.class_confusions(nearest(x), y)
     return judged("label_errors", ClassConfusions(pairs, rest, int(y.max()) + 1))
 
 
@@ -180,7 +184,7 @@ def test_classes_of_which_none_can_be_told_apart_are_no_doubled_class():
 
 def test_probe_tells_labels_that_belong_from_those_that_do_not():
     x, y = blobs(600)
-    told, chance, held_out = data_probes.probe_accuracy(x, y)
+    told, chance, held_out = data_probes.probe_accuracy(x, y, lambda: None)
     assert told > 0.9
     order = torch.randperm(600, generator=torch.Generator().manual_seed(3))
     apart = data_probes.probe_accuracy(x, y[order])[0]
