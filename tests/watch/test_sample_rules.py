@@ -187,7 +187,7 @@ def test_probe_tells_labels_that_belong_from_those_that_do_not():
     told, chance, held_out = data_probes.probe_accuracy(x, y, lambda: None)
     assert told > 0.9
     order = torch.randperm(600, generator=torch.Generator().manual_seed(3))
-    apart = data_probes.probe_accuracy(x, y[order])[0]
+    apart = data_probes.probe_accuracy(x, y[order], lambda: None)[0]
 
     def said(train, **more):
         return judged("label_alignment", ProbeAccuracies(train, chance, held_out, **more))
