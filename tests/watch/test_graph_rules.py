@@ -354,6 +354,39 @@ def running_total():
     train(model, adam(model), loss=loss)
 
 
+def warm_up():
+    """A second term that comes in after some steps."""
+    model, step = net(), 0
+    x, y = data()
+
+    def loss():
+        nonlocal step
+        step += 1
+        out = model(x)
+        main = F.cross_entropy(out, y)
+        total = main + 0.1 * out.pow(2).mean()
+        return total if step > 8 else main
+
+    train(model, adam(model), loss=loss)
+
+
+def teacher_in_the_optimiser():
+    """A teacher that follows by averages, and whose parameters are in the optimiser, too."""
+    student = net()
+    teacher = copy.deepcopy(student)
+    optimizer = adam(student, teacher)
+    x, y = data()
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        out = student(x)
+        loss = F.cross_entropy(out, y) + F.mse_loss(out, teacher(x).detach())
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            for a, p in zip(teacher.parameters(), student.parameters(), strict=True):
+                a.lerp_(p, 0.1)
+
+
 def both_heads():
     model = TwoHeads()
     x, y = data()
@@ -879,7 +912,8 @@ def state_written_in_place():
 
 
 @pytest.mark.parametrize("program", [
-    frozen_as_it_should_be, teacher_without_a_gradient, decoder_of_copies, shared_in_two_parents,
+    warm_up, teacher_in_the_optimiser, frozen_as_it_should_be,
+    teacher_without_a_gradient, decoder_of_copies, shared_in_two_parents,
     head_only_is_trained, gan, frozen_trunk, unused_part, moving_average, gradients_by_hand, lbfgs,
     head_replaced_before_the_optimiser, running_total, both_heads, one_backward_a_term,
     accumulated, a_block_each, called_in_a_loop, shared_head_on_different_inputs, shared_activation,

@@ -17,7 +17,8 @@ from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
-_KEPT = 3  # parameters whose values are compared at the end, small ones
+# parameters whose values are compared at the end
+_KEPT, _MOST_NUMBERS = 16, 100_000
 _FEWEST_LOOKS, _FEWEST_CALLS = 2, 4
 
 
@@ -101,7 +102,9 @@ class StepGradients(Observer):
         if seen is None:
             seen = self.optimizers[id(record)] = SteppedParameters(record)
             small = sorted(record.parameters(), key=torch.Tensor.numel)[:_KEPT]
-            seen.first_values = [(p, p.detach().clone()) for p in small]
+            seen.first_values = [
+                (p, p.detach().clone()) for p in small if p.numel() <= _MOST_NUMBERS
+            ]
         self._look(seen)
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -40,8 +40,13 @@ class _Sum:
 
 @dataclass
 class _Tally:
+    """Looks at which a sum was trained on in part, terms that were left out then, and looks at
+    which it was trained on as a whole.
+    """
+
     times: int = 0
     terms: int = 0
+    whole: int = 0
 
 
 class LossTerms(Observer):
@@ -113,6 +118,8 @@ class LossTerms(Observer):
         told: set[tuple[int, SourceLocation | None]] = set()
         for one in self._sums:
             left = one.terms - self._trained
+            if not left:
+                self.dropped.setdefault(one.line, _Tally()).whole += 1
             if left and len(left) < len(one.terms) and (one.step, one.line) not in told:
                 told.add((one.step, one.line))
                 tally = self.dropped.setdefault(one.line, _Tally())
@@ -139,7 +146,7 @@ def _terms(node: Any) -> Iterator[Any]:
 @builds(DroppedTerm)
 def dropped_terms(run: WatchedRun) -> Built:
     for line, tally in run.observer(LossTerms).dropped.items():
-        yield DroppedTerm(tally.times, tally.terms), line
+        yield DroppedTerm(tally.times, tally.terms, tally.whole), line
 
 
 @builds(UntrainedTerm)
