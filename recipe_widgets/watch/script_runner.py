@@ -15,6 +15,7 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.core.findings import severity_named
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.reporting.outputs import ReportOutputs
+from recipe_widgets.watch.peer_processes import peer_processes
 from recipe_widgets.watch.session import WatchSession
 
 FOUND = 3  # exit status when something at or above `fail_on` was found
@@ -31,7 +32,8 @@ def run_script(target: str | Path, arguments: Sequence[str],
     """Runs `target` with `arguments`, prints the report and gives the exit status.
 
     The target's own status passes through; when that is 0 and something at or above `fail_on`
-    ("error", "warning" or "note") was found, it is 3.
+    ("error", "warning" or "note") was found, it is 3. Of several processes that torchrun has
+    started, the first one reports for all.
 
     Args:
         target: path of a script; with `module` the dotted name of a module, as of `python -m`.
@@ -57,6 +59,11 @@ def run_script(target: str | Path, arguments: Sequence[str],
     report = session.end(finished)
     outputs.silence(report)
     sys.stdout.flush()
+    peers = peer_processes()
+    if peers is not None:
+        peers.merge(report)
+        if not peers.is_first:
+            return status
     report.show()
     outputs.write(report, sys.stderr)
     return status or (FOUND if worst and report.at_least(worst) else 0)
