@@ -372,7 +372,7 @@ def padding_effect(record: ModelRecord, module: nn.Module,
 
     spread = probe.outputs()
     try:
-        long, short = (probe.outputs(lambda t, most=most: alone(t, most))
+        long, short = (probe.outputs(functools.partial(alone, most=most))
                        for most in (steps, length))
     except Exception:  # a model for sequences of one length
         return None

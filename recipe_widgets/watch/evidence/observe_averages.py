@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from recipe_widgets.rules.averaged_copy import AveragedCopy
 from recipe_widgets.watch.evidence.model_record import NORM, ModelRecord
@@ -68,6 +69,8 @@ class ModelAverages(Observer):
         if not torch.is_grad_enabled():
             return
         record = self.records.models.of(model)
+        if any(is_lazy(p) for p in model.parameters()):
+            return  # no weights yet
         if record is not None and record.number not in self._starts and model.training \
                 and len(self._starts) < _MOST_MODELS:
             self._starts[record.number] = _Start(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -58,7 +58,7 @@ class CompiledModels(Observer):
             return
         looks.count += 1
         # a deep copy leaves the compiled call of module.compile() behind
-        copy = copied(model._orig_mod if compiled else model)
+        copy = copied(cast(nn.Module, model._orig_mod) if compiled else model)
         if copy is None:
             return
         difference = self._difference(copy, args, kwargs, output)
