@@ -191,7 +191,7 @@ def _is_graph(probe: _Probe) -> bool:
 def _may_be_time_first(record: ModelRecord, probe: _Probe, output: torch.Tensor) -> bool:
     """(T, N, ...): as recurrent layers and transformers of torch take it by default."""
     first, labels = probe.tensors[0], record.example_labels
-    per_sample = labels is not None and labels.ndim < 2 and len(labels) == len(
+    per_sample = labels is not None and labels.ndim == 1 and len(labels) == len(
         tensors_in(record.example)[0])
     return not per_sample and output.ndim >= 3 and first.ndim >= 2 \
         and output.shape[1] == first.shape[1] > 1

@@ -100,7 +100,7 @@ class ModelAverages(Observer):
                     or original.ids & record.ids:
                 continue
             theirs = original.module()
-            if theirs is not None and _cosine(_weights(theirs), _weights(model)) > _ALIKE:
+            if theirs is not None and _shapes(theirs) == shapes and _cosine(_weights(theirs), _weights(model)) > _ALIKE:
                 copy = _Copy(start.number, caller_location(), _statistics(model),
                              [p.clone() for p in _weights(model)])
                 self.copies[record.number] = copy
@@ -110,8 +110,8 @@ class ModelAverages(Observer):
     def _look(self, copy: _Copy, model: nn.Module) -> None:
         original = self.records.models.numbered(copy.original)
         theirs, start = original.module() if original else None, self._starts[copy.original]
-        if theirs is None:
-            return
+        if theirs is None or not start.shapes == _shapes(theirs) == _shapes(model):
+            return  # one of them was changed since
         weights = _weights(model)
         copy.follows |= _distance(weights, copy.weights) > 0
         copy.weights = [p.clone() for p in weights]
