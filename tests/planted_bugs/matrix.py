@@ -1,7 +1,7 @@
 """Which check finds which planted bug, and which healthy program is accused.
 
 `python -m tests.planted_bugs.matrix` runs all checks on all programs and prints Markdown (`--write`
-puts it into MATRIX.md and the README, too); names as arguments select programs. A bug is found when
+puts it into MATRIX.md, too); names as arguments select programs. A bug is found when
 a check that is responsible for it fails or warns (where the right answer is a note: notes).
 """
 
@@ -23,7 +23,6 @@ from recipe_widgets.core import rng_guard
 from .catalogue import Program, programs
 
 HERE = Path(__file__).parent
-MARKS = "<!-- bug matrix -->", "<!-- end of bug matrix -->"
 
 
 @dataclass
@@ -119,7 +118,7 @@ def by_number(buggy: Sequence[Row]) -> str:
 
 
 def write(done: dict[str, list[Row]]) -> None:
-    """MATRIX.md with every number and every program, and the figures between the README's marks."""
+    """MATRIX.md with every number and every program."""
     healthy = done.get("healthy", []) + done.get("twins", [])
     said = figures(done.get("buggy", []), healthy).replace("\n", "  \n")
     parts = [f"## by number\n\n{by_number(done.get('buggy', []))}\n"]
@@ -127,10 +126,6 @@ def write(done: dict[str, list[Row]]) -> None:
     (HERE / "MATRIX.md").write_text(
         "# Which check finds which planted bug\n\nMade by `make bug-matrix`.\n\n" + said + "\n\n" +
         "\n".join(parts), encoding="utf-8")
-    readme = HERE.parents[1] / "README.md"
-    head, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, tail = rest.partition(MARKS[1])
-    readme.write_text(f"{head}{MARKS[0]}\n{said}\n{MARKS[1]}{tail}", encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
