@@ -1,5 +1,6 @@
 """Regression of standardised house prices from tabular features."""
 import math
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
