@@ -1,22 +1,26 @@
 """Which real bug `recipe watch` finds by its cause, and which mended twin it accuses.
 
 `python -m tests.real_bugs.measure` watches every script, unchanged, each in a fork of its own, and
-prints Markdown; ids as arguments select cases, `--write` renews RESULTS.md and its figures in the
-README. `--say` prints every finding, for whoever judges which of them name the cause.
+prints Markdown; ids as arguments select cases. `--say` prints every finding, for whoever judges which
+of them name the cause. `--write` puts what was measured into verdicts.json and renews RESULTS.md and
+its figures in the README; cases that were not measured now keep what was measured before.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.planted_bugs.watch_matrix import forked
 from tests.real_bugs.catalogue import FOLDER, HALVES, POSTS, Case, cases
 
 BEGIN, END = "<!-- real bugs -->\n", "<!-- end of real bugs -->"
 LOUD = ("error", "warning")
+STORE = FOLDER / "verdicts.json"
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,31 @@ def main(argv: Sequence[str] | None = None) -> None:
                       flush=True)
     print(f"\n{figures(verdicts)}")
     if args.write:
-        write(verdicts)
+        keep(verdicts)
+        write(kept())
+
+
+def keep(verdicts: Iterable[Verdict]) -> None:
+    """Write them into verdicts.json, in place of older ones of the same cases."""
+    known: dict[str, Any] = json.loads(STORE.read_text(encoding="utf-8")) if STORE.exists() else {}
+    known |= {
+        one.case.id: {"buggy": one.of_buggy, "fixed": one.of_fixed, "failed": one.failed}
+        for one in verdicts
+    }
+    STORE.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def kept() -> list[Verdict]:
+    """The verdicts of verdicts.json; cases that were never measured are left out."""
+    known = json.loads(STORE.read_text(encoding="utf-8"))
+
+    def said(case: Case, twin: str) -> tuple[tuple[str, str, str], ...]:
+        return tuple((how, rule, text) for how, rule, text in known[case.id][twin])
+
+    return [
+        Verdict(case, said(case, "buggy"), said(case, "fixed"), known[case.id]["failed"])
+        for case in cases() if case.id in known
+    ]
 
 
 def write(verdicts: Sequence[Verdict]) -> None:

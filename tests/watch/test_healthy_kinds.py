@@ -402,3 +402,32 @@ def test_a_sparse_adjacency_is_an_input_as_well(sparse):
     adjacency = (torch.eye(100) + (torch.rand(100, 100) < 0.02)).to_sparse()
     assert "batch_independence" not in said(lambda: steps(
         Graph(), lambda m, i: F.cross_entropy(m(x, adjacency), y)))
+
+
+# samples that are equal by chance
+
+
+def test_short_sequences_that_are_equal_by_chance_are_no_leak():
+    """10**4 values of a sample: of 160 in the evaluation some ten have an equal in a training set of
+    700 by chance, and one pair of them is equal itself.
+    """
+    g = torch.Generator().manual_seed(3)
+    x, held = torch.randint(10, (700, 4), generator=g), torch.randint(10, (160, 4), generator=g)
+    held[1] = held[0]
+    y, held_y = x[:, 0] % K, held[:, 0] % K
+    model = nn.Sequential(nn.Embedding(10, 8), nn.Flatten(), nn.Linear(32, K))
+
+    def train():
+        for epoch in range(2):
+            steps(model, lambda m, step: F.cross_entropy(m(x[step * 50:][:50]), y[step * 50:][:50]),
+                  count=14)
+            model.eval()
+            with torch.no_grad():
+                hits = sum(int((model(held[i:i + 40]).argmax(1) == held_y[i:i + 40]).sum())
+                           for i in range(0, 160, 40))
+            model.train()
+            print(f"epoch {epoch} accuracy {hits / 160:.3f}")
+
+    both = {tuple(row) for row in x.tolist()} & {tuple(row) for row in held.tolist()}
+    assert len(both) >= 0.05 * 160
+    assert "split_leak" not in said(train)

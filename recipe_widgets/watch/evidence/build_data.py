@@ -211,12 +211,24 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
     clean = any(shared <= _CLEAN_SHARE * len(own) and len(own) >= _FEWEST_CLEAN
                 for _, _, own, shared, _ in counts)
     for phase, passes, own, shared, size in counts:
-        copies = 1 - len(own) / sum(one.samples for one in passes)
+        samples = sum(one.samples for one in passes)
+        copies = 1 - len(own) / samples
         by_chance = not continuous and (copies > _CHANCE_COPIES
-                                        or shared < max(_CHANCE_SHARE, 5 * copies) * len(own))
+                                        or shared < max(_CHANCE_SHARE, 5 * copies) * len(own)
+                                        or shared <= 2 * _equal_by_chance(samples, len(own), size))
         same_place = at_one_place[passes[0].model, passes[0].line]
         if not by_chance and not _is_drawn_anew(own, same_place):
             yield _shared(shared, len(own), size, clean), phase.line
+
+
+def _equal_by_chance(samples: int, distinct: int, train_size: int) -> float:
+    """How many samples of an evaluation may be expected to have an equal in the training set.
+
+    Equal pairs among the evaluation's own samples, one more than were found, give the chance that
+    two samples are equal.
+    """
+    pairs = max(1.0, samples * (samples - 1) / 2)
+    return (samples - distinct + 1) / pairs * samples * train_size
 
 
 def _is_drawn_anew(own: SampleHashes, same_place: list[SampleHashes]) -> bool:
