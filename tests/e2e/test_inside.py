@@ -26,7 +26,7 @@ CELL = ("from recipe_widgets import LivePanel, Settings, load\n"
         "panel = LivePanel(load('cifar10'), Settings(max_steps=100_000, width=32)); panel")
 SAYS = {
     "Activations": "Activations on 500 validation samples", "Gradients": "Norm of the gradient",
-    "Updates": "About 0.001 is usual", "First layer": "Weights of 32 of 32 units", "Predictions":
+    "Updates": "Dotted: 0.001, a usual middle", "First layer": "Weights of 32 of 32 units", "Predictions":
     "The first 10 of 500 fixed validation samples", "Confusion": "Label .row. against prediction",
     "Time": "A step takes"
 }
