@@ -51,9 +51,9 @@ class Guard:
 
     def __call__(self, handler: Callable[..., Any], *arguments: Any) -> Any:
         """handler(*arguments), or None when nothing is watched here, or where it fails."""
+        start = time.perf_counter()
         if not self.listens:
             return None
-        start = time.perf_counter()
         self.busy = True
         try:
             return self.attempt(handler, *arguments)
@@ -68,21 +68,25 @@ class Guard:
         The object is a module, an optimiser or a loader among the arguments, or else the line of
         the script.
         """
-        if self._failures and self._is_off(listener, arguments):
+        if self.is_off(listener, arguments):
             return None
         try:
             return listener(*arguments)
         except Exception as error:
-            self._fail(listener, arguments, error)
+            self.failed(listener, arguments, error)
             return None
 
-    def _is_off(self, listener: Any, arguments: tuple[Any, ...]) -> bool:
+    def is_off(self, listener: Any, arguments: tuple[Any, ...]) -> bool:
+        """Does it hear nothing more of the object of this call?"""
+        if not self._failures:
+            return False
         key = _key_of(listener)
         count = self._failures[key]
         return count > 0 and (count >= _MOST_FAILURES
                               or (*key, _object_of(arguments)[0]) in self._failed)
 
-    def _fail(self, listener: Any, arguments: tuple[Any, ...], error: Exception) -> None:
+    def failed(self, listener: Any, arguments: tuple[Any, ...], error: Exception) -> None:
+        """An error of ours is noted, and the listener hears nothing more of that object."""
         key, (what, words) = _key_of(listener), _object_of(arguments)
         self._failures[key] += 1
         self._failed.add((*key, what))
