@@ -13,6 +13,7 @@ import numpy as np
 from recipe_widgets.core import CheckResult, Run
 from recipe_widgets.live.pacing import DIAGNOSE_EVERY, DIAGNOSE_FROM_STEP, DIAGNOSE_SHARE
 from recipe_widgets.live.status_text import changed_words, knob_words, number_words
+from recipe_widgets.rules import dropout_rate
 from recipe_widgets.rules.curve_shape import LossCurve, curve_shape
 from recipe_widgets.rules.fit_diagnosis import TrainAndValidation, fit_diagnosis
 from recipe_widgets.rules.lr_verdict import CurveAndUpdates, lr_verdict
@@ -23,7 +24,7 @@ LAST_BATCHES, FEWEST_BATCHES = 20, 5
 LAST_LOSSES = 30  # batches whose median is the training loss of now
 # loss / loss of guessing: above the first nothing was learnt, above the second much is missing
 GUESSES, HANGS = 0.98, 0.33
-STRONG_DROPOUT, STRONG_DECAY, LONG_MOMENTUM = 0.8, 0.05, 0.97  # where a setting is the likely cause
+STRONG_DECAY, LONG_MOMENTUM = 0.05, 0.97  # where a setting is the likely cause
 FEWEST_SAMPLES = 1000  # of a validation set, where the settings do not say how many are looked at
 TWO_ERRORS = 1.96  # standard errors within which a difference of accuracies may be chance
 
@@ -107,7 +108,7 @@ def _judgement(run: Run, classes: int) -> tuple[str, str]:
         if settings.init == "zeros" and settings.model != "linear" and level > GUESSES * guessing:
             return (f"Nothing is learnt ({stands}): all weights began at zero, so all units of a "
                     "layer get the same gradient.", "Choose another initialisation.")
-        if settings.dropout >= STRONG_DROPOUT:
+        if settings.dropout >= dropout_rate.STRONG:
             return (f"Hardly anything is learnt ({stands}): a dropout of "
                     f"{number_words(settings.dropout)} leaves few units to learn with.", "Less of it.")
         if settings.momentum >= LONG_MOMENTUM and rate.details["verdict"] in ("too high", "high"):

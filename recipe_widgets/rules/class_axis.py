@@ -66,7 +66,8 @@ class FlattenedOutputs:
 @rule(worst="error", source="PyTorch, CrossEntropyLoss: shape")
 def class_axis(rule: Rule[OneClassSoftmax], seen: OneClassSoftmax) -> CheckResult:
     if seen.calls >= FEWEST and seen.single == seen.calls:
-        return rule.fails(
+        say = rule.notes if seen.in_model else rule.fails
+        return say(
             "a soft-max runs over an axis of length one: its result is always 1 and its gradient 0",
             measured=1, expected="2 or more", unit="classes",
             advice="One output for two classes: sigmoid and binary cross-entropy. Or dim is the wrong axis.")

@@ -29,11 +29,10 @@ FEWEST = 2
 
 @dataclass(frozen=True)
 class ConstantTerm:
-    """name: of the function that made it. values: one a pass. passes: all that were looked at."""
+    """name: of the function that made it. values: one a pass."""
 
     name: str
     values: Sequence[float]
-    passes: int
 
 
 @dataclass(frozen=True)

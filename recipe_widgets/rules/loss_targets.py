@@ -146,7 +146,7 @@ def _ctc(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
 
 def _poisson(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
     if one.made_by in ("Exp", "Softplus", "Relu"):
-        return rule.fails(
+        return rule.warns(
             f"poisson_nll_loss takes the logarithm of the rate, but {one.made_by.lower()} made a rate",
             advice="Pass log_input=False, or drop the last activation.")
     return rule.passes("poisson_nll_loss gets logarithms")

@@ -122,7 +122,8 @@ def idle_parameters(rule: Rule[Any], seen: ParametersWithoutGradient) -> CheckRe
         "after its last change.")
     which = "none of its" if seen.count == seen.held else f"{seen.count} of its"
     never = "ever has" if seen.count == seen.held else "never have"
-    certain = seen.why in ("copy", "cut") or (not seen.others and seen.why != "frozen")
+    # that a model of the same shapes is a copy is likely, and no more
+    certain = seen.why == "cut" or (not seen.others and seen.why not in ("frozen", "copy"))
     say = rule.fails if certain else rule.warns
     return say(f"{seen.optimizer} takes {seen.steps} steps, and {which} {seen.held} parameters "
                f"{never} a gradient: {_WHY[seen.why]}")

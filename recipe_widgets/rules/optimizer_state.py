@@ -34,7 +34,7 @@ class OptimizerLife:
 
     Attributes:
         kind: name of its class. made: how many took turns on the same data. steps: of all of them.
-        repeated: steps of the first on gradients that it had used before.
+        repeated: steps on gradients that the same optimiser had used before, of all of them.
     """
 
     kind: str

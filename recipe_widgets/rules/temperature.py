@@ -27,11 +27,10 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class BoundedLogits:
-    """Logits of one call: cosines times `factor`, of `classes` candidates. loss: what it gave."""
+    """Logits of one call: cosines times `factor`, of `classes` candidates."""
 
     factor: float
     classes: int
-    loss: float
 
     @property
     def floor(self) -> float:

@@ -22,6 +22,7 @@ from recipe_widgets.reporting.script_lines import located_from
 from recipe_widgets.rules.curve import NumbersOfStep
 from recipe_widgets.rules.rulebook import rule_named
 from recipe_widgets.watch.evidence.recorder import Recorder
+from recipe_widgets.watch.instrument.call_patches import tuple_of_roots
 from recipe_widgets.watch.instrument.source_location import caller_location
 from recipe_widgets.watch.judging import Judging
 
@@ -72,6 +73,7 @@ class AnomalyWatch:
 
         @functools.wraps(old)
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            tensors = tuple_of_roots(tensors)
             self._before_backward(tensors)
             return old(tensors, *args, **kwargs)
 
@@ -89,21 +91,27 @@ class AnomalyWatch:
         guard = self._recorder.guard
         return guard.active and guard.in_watched_thread() and not torch.compiler.is_compiling()
 
-    def _before_backward(self, roots: Any) -> None:
+    def _before_backward(self, roots: tuple[Any, ...]) -> None:
         # a scaled loss may overflow in half precision: then the scaler skips the step
-        if self._is_on and FINITE in self._rules and not self._recorder.grad_scaler.used:
-            losses = [roots] if isinstance(roots, torch.Tensor) else list(roots)
-            if not all_finite(losses):
-                self._tell_number("the loss")
+        looks = self._is_on and FINITE in self._rules and not self._recorder.grad_scaler.used
+        # an error of ours in looking is noted as any other; only a finding is raised
+        if looks and self._recorder.guard.attempt(all_finite, roots) is False:
+            self._tell_number("the loss")
 
     def _before_step(self, optimizer: torch.optim.Optimizer) -> None:
         # a fused step skips itself where the scaler found infinities
         if not self._is_on or FINITE not in self._rules or hasattr(optimizer, "found_inf"):
             return
+        name = self._recorder.guard.attempt(self._bad_gradient, optimizer)
+        if name:
+            self._tell_number(f"the gradient of {name}")
+
+    def _bad_gradient(self, optimizer: torch.optim.Optimizer) -> str:
+        """The first parameter whose gradient is not finite; "" where all are."""
         held = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        if not all_finite([p.grad for p in held]):
-            bad = next(p for p in held if not all_finite([p.grad]))
-            self._tell_number(f"the gradient of {self._name_of(bad)}")
+        if all_finite(p.grad for p in held):
+            return ""
+        return self._name_of(next(p for p in held if not all_finite([p.grad])))
 
     def _tell_number(self, what: str) -> None:
         line = caller_location()
@@ -125,10 +133,12 @@ class AnomalyWatch:
         guard, early = self._recorder.guard, self._rules & set(EARLY_RULES)
         guard.active = False  # what the builders compute is no part of the run
         self._recorder.monitor.close()
+        judging = Judging(self._recorder, finished=False)
         try:
-            found = Judging(self._recorder, finished=False).run(early) if early else []
+            found = judging.run(early) if early else []
         finally:
             guard.active = True
+        guard.problems += [one for one in judging.problems if one not in guard.problems]
         for finding in found:
             self._tell(finding)
 
@@ -149,6 +159,7 @@ def raise_anomaly(finding: CheckResult) -> None:
 def all_finite(tensors: Iterable[Any]) -> bool:
     """Are all numbers finite? What holds no floats has no others."""
     values = [t._values() if t.is_sparse else t for t in tensors if isinstance(t, torch.Tensor)]
+    values = [torch.view_as_real(t) if t.is_complex() else t for t in values]
     floats = [t.detach() for t in values if t.is_floating_point() and t.numel()]
     by_device: dict[torch.device, list[torch.Tensor]] = {}
     for one in floats:

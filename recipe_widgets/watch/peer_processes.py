@@ -61,16 +61,30 @@ class PeerProcesses:
             # numbers and arrays stay behind: what they say is in the message
             names = [field.name for field in dataclasses.fields(CheckResult)
                      if field.name not in ("measured", "expected", "details")]
-            self.tell("findings", [{name: getattr(one, name) for name in names}
-                                   for one in report.findings])
+            self.tell("report", {
+                "findings": [{name: getattr(one, name) for name in names}
+                             for one in report.findings],
+                "problems": list(report.problems), "unjudged": list(report.unjudged)
+            })
             return
+        heard = self.hear("report")
         known = {(one.name, one.where) for one in report.findings}
-        for rank, findings in sorted(self.hear("findings").items()):
-            for fields in findings:
-                if (fields["name"], fields["where"]) not in known:
-                    known.add((fields["name"], fields["where"]))
-                    fields["message"] += f" (in process {rank} only)"
-                    report.findings = [*report.findings, CheckResult(**fields)]
+        others: dict[tuple[str, str], tuple[dict[str, Any], list[int]]] = {}  # finding, its ranks
+        for rank, told in sorted(heard.items()):
+            for fields in told["findings"]:
+                key = fields["name"], fields["where"]
+                if key not in known:
+                    others.setdefault(key, (fields, []))[1].append(rank)
+            report.problems = [*report.problems,
+                               *(f"process {rank}: {one}" for one in told["problems"])]
+            report.unjudged = sorted({*report.unjudged, *told["unjudged"]})
+        for fields, ranks in others.values():
+            where = "process" if len(ranks) == 1 else "processes"
+            fields["message"] += f" (in {where} {', '.join(map(str, ranks))} only)"
+            report.findings = [*report.findings, CheckResult(**fields)]
+        report.problems = [*report.problems,
+                           *(f"process {rank} did not report" for rank in range(1, self.count)
+                             if rank not in heard)]
         report.sort()
         shutil.rmtree(self.folder, ignore_errors=True)
 

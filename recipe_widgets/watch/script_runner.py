@@ -57,13 +57,13 @@ def run_script(target: str | Path, arguments: Sequence[str],
     session.begin(imported_since)
     status, finished = execute(target, arguments, module)
     report = session.end(finished)
-    outputs.silence(report)
     sys.stdout.flush()
     peers = peer_processes()
     if peers is not None:
         peers.merge(report)
         if not peers.is_first:
             return status
+    outputs.silence(report)  # all processes' findings: a baseline written now knows them all
     report.show()
     outputs.write(report, sys.stderr)
     return status or (FOUND if worst and report.at_least(worst) else 0)

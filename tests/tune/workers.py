@@ -31,6 +31,7 @@ from recipe_widgets.tune import Tuning, space, tune
 URL, FOLDER = sys.argv[1], Path(sys.argv[2])
 TRIALS, KILLS, TOGETHER, SEED = map(int, sys.argv[3:7])
 BASE = Settings(width=8, max_steps=40, batch_size=32, eval_every=10)
+HEARTBEAT = 4  # seconds: a living worker that a busy machine lets wait must not pass for dead
 PAUSE = 0.004  # seconds per training step: trials of a length at which to aim
 
 
@@ -44,7 +45,7 @@ def make_data() -> Data:
 
 def prepared(data: Data) -> Tuning:
     return tune(data, space("lr", "momentum"), BASE, trials=TRIALS, sampler="random", storage=URL,
-                heartbeat=1, retries=99, start=False)
+                heartbeat=HEARTBEAT, retries=99, start=False)
 
 
 def child(body: Callable[[], None]) -> int:

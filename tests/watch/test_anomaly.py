@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 import torch
@@ -134,3 +135,20 @@ def test_finite_is_judged_by_the_largest_number():
     assert not all_finite([torch.tensor([1.0, math.nan])])
     sparse = torch.sparse_coo_tensor([[0]], [math.nan], (3, ), check_invariants=True)
     assert not all_finite([sparse])
+
+
+def test_a_complex_number_that_is_none_is_seen():
+    assert all_finite([torch.ones(2, dtype=torch.complex64)])
+    assert not all_finite([torch.tensor([1.0 + 1j * math.nan])])
+
+
+def test_an_error_in_looking_is_noted_and_does_not_reach_the_script(monkeypatch):
+    def broken(tensors):
+        raise ValueError("ours")
+
+    anomaly = sys.modules["recipe_widgets.watch.anomaly"]  # `recipe_widgets.watch` is a function
+    monkeypatch.setattr(anomaly, "all_finite", broken)
+    with recipe_widgets.watch(raise_on="error") as report:
+        Training().run(5)
+    assert report.steps == 5
+    assert any("ours" in one for one in report.problems)

@@ -1,10 +1,13 @@
 """Compiled models are replayed by an eager copy."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from recipe_widgets.watch import watch
+from recipe_widgets.watch.evidence.observe_compiled import _distance
 
 
 def without_gelu(graph, _):
@@ -48,3 +51,12 @@ def test_a_backend_that_forgets_an_activation(in_place):
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_silent_on_a_right_backend(dropout):
     assert findings("eager", dropout) == []
+
+
+@pytest.mark.parametrize(("eager", "compiled", "distance"), [
+    ([1.0, 3.0], [1.0, 3.0], 0.0), ([1.0, 3.0], [1.0, 4.0], 1.0), ([1.0, 3.0], [1.0, math.nan], math.inf),
+    ([1.0, math.nan], [1.0, math.nan], 0.0), ([math.inf, 1.0], [2.0, 1.0], math.inf),
+])
+def test_outputs_that_are_no_numbers_agree_only_with_their_like(eager, compiled, distance):
+    """In standard deviations of the eager output: (1, 3) has one of 1."""
+    assert _distance(torch.tensor(eager), torch.tensor(compiled)) == pytest.approx(distance)

@@ -8,8 +8,14 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import torch
 
 import recipe_widgets
+from recipe_widgets.core import CheckResult
+from recipe_widgets.core.report import Report
+from recipe_widgets.watch import peer_processes as peer_processes_module
+from recipe_widgets.watch.evidence.observe_replicas import _sum_of_bits
+from recipe_widgets.watch.peer_processes import PeerProcesses
 
 HEAD = """
 import os, sys
@@ -72,3 +78,27 @@ def test_two_processes_are_one_report(tmp_path, body, said):
     else:
         assert said in found[0]["message"]
         assert found[0]["severity"] == ("warning" if body == "alone" else "error")
+
+
+def test_a_sum_of_bits_does_not_depend_on_the_order():
+    """Where a sum of floats does: 1e16 + 1 - 1e16."""
+    values = torch.tensor([1e16, 1.0, -1e16, 3.0, 0.1], dtype=torch.float64)
+    assert values.cumsum(0)[-1] != values.flip(0).cumsum(0)[-1]
+    assert _sum_of_bits(values) == _sum_of_bits(values.flip(0)) != _sum_of_bits(values * 2)
+    for dtype in (torch.float32, torch.bfloat16, torch.complex64):
+        assert _sum_of_bits(values[1:2].to(dtype)) != _sum_of_bits(values[3:4].to(dtype))
+
+
+def test_findings_of_all_processes_are_told_with_their_ranks(tmp_path, monkeypatch):
+    """Process 0 and 1 found `a`, 1 and 2 found `b`; 3 said nothing."""
+    def report(*names, problems=()):
+        return Report([CheckResult(name, "fail", name, where="x.py:1") for name in names],
+                      "watch", problems=problems)
+
+    for rank, names in ((1, "ab"), (2, "b")):
+        PeerProcesses(rank, 4, tmp_path / "word").merge(report(*names, problems=[f"p{rank}"]))
+    first = report("a")
+    monkeypatch.setattr(peer_processes_module, "PATIENCE", 0.3)
+    PeerProcesses(0, 4, tmp_path / "word").merge(first)
+    assert sorted(one.message for one in first.findings) == ["a", "b (in processes 1, 2 only)"]
+    assert list(first.problems) == ["process 1: p1", "process 2: p2", "process 3 did not report"]

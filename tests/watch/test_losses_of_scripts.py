@@ -421,3 +421,25 @@ def test_the_divergence_of_an_autoencoder(form):
     found = said(report, "kl_weight")
     assert bool(found) == (form == "mean and sum"), found
     assert not found or math.isclose(float(found[0].split("weighs ")[1].split(" ")[0]), 640, rel_tol=0.01)
+
+
+def test_a_head_with_one_position_mixes_nothing():
+    """Global pooling, as in SqueezeNet: (N, K, 1, 1) flattened to (N, K)."""
+    x, y = torch.randn(8, 3, 6, 6), torch.arange(8) % 4
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1))
+    assert said(train(lambda _: F.cross_entropy(model(x).flatten(1), y), model), "class_axis") == []
+    assert said(train(lambda _: F.cross_entropy(model(x).view(8, 4), y), model), "class_axis") == []
+
+
+def test_attention_over_sequences_of_length_one_is_no_error():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.score, self.head = nn.Linear(6, 1), nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.head((self.score(x).softmax(1) * x).sum(1))
+
+    x, y = data()
+    model = Pooled()
+    assert said(train(lambda _: F.cross_entropy(model(x[:, None]), y), model), "class_axis") == []

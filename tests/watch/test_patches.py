@@ -6,8 +6,10 @@ import gc
 import threading
 import weakref
 
+import pytest
 import torch
 from torch import nn
+from torch.autograd.graph import get_gradient_edge
 from torch.utils.data import DataLoader, TensorDataset
 
 import recipe_widgets
@@ -78,3 +80,22 @@ def test_training_in_another_thread_is_not_heard():
     alone = heard(neighbour=False)
     assert alone[1:] == (20, [20], 20)
     assert heard(neighbour=True) == alone
+
+
+@pytest.mark.parametrize("options", [{}, {"raise_on": "error"}])
+def test_roots_that_can_be_read_only_once_reach_torch(options):
+    """backward takes any iterable of tensors, and edges of a graph."""
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with recipe_widgets.watch(**options) as report:
+        for _ in range(3):
+            optimizer.zero_grad()
+            torch.autograd.backward(iter([model(torch.ones(2, 4)).sum()]))
+            assert model.weight.grad is not None
+            assert model.weight.grad.eq(2).all()
+            optimizer.step()
+        loss = model(torch.ones(2, 4)).sum()
+        optimizer.zero_grad()
+        torch.autograd.backward(get_gradient_edge(loss), torch.ones(()))
+        assert model.weight.grad.eq(2).all()
+    assert not report.problem

@@ -472,3 +472,22 @@ def test_statistics_of_all_samples(before_the_split):
                 model.eval()(a)
 
     assert said(train) == ([("warning", "leaked_statistics")] if before_the_split else [])
+
+
+def test_two_scalers_with_factors_of_their_own_skip_nothing():
+    """As a GAN has them: one scaler's smaller factor is no skipped step of the other's."""
+
+    def train() -> None:
+        nets = [net(), net()]
+        optimizers = [sgd(one) for one in nets]
+        scalers = [torch.amp.GradScaler("cpu", init_scale=scale) for scale in (1024.0, 512.0)]
+        x, y = samples()
+        for _ in range(2 * EPOCHS):
+            for a, b in zip(x.split(80), y.split(80), strict=True):
+                for one, optimizer, scaler in zip(nets, optimizers, scalers, strict=True):
+                    optimizer.zero_grad()
+                    scaler.scale(F.cross_entropy(one(a), b)).backward()
+                    scaler.step(optimizer)
+                    scaler.update()
+
+    assert said(train) == []

@@ -114,6 +114,8 @@ def _is_of_product(weights: torch.Tensor) -> bool:
             return False
         if node_kind(node) == "Bmm":
             return all(child is not None for child, _ in node.next_functions)
+        if node_kind(node) in ("Mm", "Addmm", "Convolution"):
+            return False
         node = next((child for child, _ in node.next_functions if child is not None), None)
     return False
 

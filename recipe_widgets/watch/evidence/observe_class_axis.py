@@ -99,7 +99,9 @@ class ClassAxes(Observer):
         record = self.losses.setdefault(caller_location(), _Losses())
         record.calls += 1
         classes, outputs, targets = z.shape[1], self._shape_before(z), self._shape_before(y)
-        if len(outputs) >= 3 and outputs[-1] != classes and outputs[1] == classes:
+        # as many rows as samples: there is one position, as after global pooling
+        if len(outputs) >= 3 and outputs[-1] != classes and outputs[1] == classes \
+                and len(z) != outputs[0]:
             record.torn.append((outputs, tuple(z.shape)))
         elif len(outputs) == 3 and outputs[-1] == classes and len(targets) == 2 \
                 and outputs[0] != outputs[1] and targets == (outputs[1], outputs[0]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,12 @@ from torch import nn
 
 from recipe_widgets.checks.model_copies import copied
 from recipe_widgets.core import rng_guard
-from recipe_widgets.rules.compiled_equals_eager import CompiledOutput, compiled_equals_eager
+from recipe_widgets.rules.compiled_equals_eager import (
+    HALF,
+    SINGLE,
+    CompiledOutput,
+    compiled_equals_eager,
+)
 from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
@@ -36,11 +42,11 @@ class _Replay:
 @dataclass
 class _Looks:
     count: int = 0
-    worst: list[_Replay] = field(default_factory=list)  # one at most
+    worst: _Replay | None = None
 
 
 class CompiledModels(Observer):
-    """replays: of each compiled model, by its id."""
+    """looks: at each compiled model, by its id."""
 
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
@@ -54,7 +60,7 @@ class CompiledModels(Observer):
                 compiled or getattr(model, "_compiled_call_impl", None) is not None):
             return
         looks = self.looks.setdefault(id(model), _Looks())
-        if looks.count >= _MOST_REPLAYS or looks.worst:
+        if looks.count >= _MOST_REPLAYS or looks.worst is not None:
             return
         looks.count += 1
         # a deep copy leaves the compiled call of module.compile() behind
@@ -69,9 +75,9 @@ class CompiledModels(Observer):
         seen = CompiledOutput(type(copy).__name__, self.progress.step, difference, half)
         if compiled_equals_eager(seen).severity is not None:
             detached = (map_tensors(part, lambda t: t.detach().clone()) for part in (args, kwargs))
-            looks.worst.append(_Replay(
+            looks.worst = _Replay(
                 seen, caller_location(), copy,
-                getattr(model, "dynamo_ctx", None) if compiled else torch.compile, *detached))
+                getattr(model, "dynamo_ctx", None) if compiled else torch.compile, *detached)
 
     def _difference(self, copy: nn.Module, args: Any, kwargs: Any, output: Any) -> float | None:
         """None where the model is random, or its outputs are no numbers."""
@@ -96,10 +102,14 @@ def _distance(one: Any, other: Any) -> float | None:
     worst = 0.0
     for a, b in pairs:
         a, b = a.detach().double(), b.detach().double()
-        gap = float((a - b).abs().max())
-        spread = float(a.std(correction=0)) or float(a.abs().max()) or 1.0
-        worst = max(worst, gap / spread)
-    return worst if pairs and worst == worst else None
+        finite = a.isfinite()
+        if not torch.equal(finite, b.isfinite()):
+            return math.inf
+        if finite.any():
+            a, b = a[finite], b[finite]
+            spread = float(a.std(correction=0)) or float(a.abs().max()) or 1.0
+            worst = max(worst, float((a - b).abs().max()) / spread)
+    return worst if pairs else None
 
 
 def _first_that_differs(replay: _Replay) -> str:
@@ -120,7 +130,8 @@ def _first_that_differs(replay: _Replay) -> str:
         for name, module, inputs, output in calls:
             alone = replay.compile(module) if replay.compile is not None else module
             distance = _distance(output, alone(*inputs))
-            if distance is not None and distance > 1e-3:
+            limit = HALF if replay.output.half else SINGLE
+            if distance is not None and distance > limit:
                 return f"{name} ({type(module).__name__})"
     return ""
 
@@ -133,7 +144,7 @@ def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 @builds(CompiledOutput)
 def compiled_outputs(run: WatchedRun) -> Built:
     for looks in run.observer(CompiledModels).looks.values():
-        for replay in looks.worst:
+        if (replay := looks.worst) is not None:
             seen, module = replay.output, ""
             if run.time_is_left:
                 module = _first_that_differs(replay)

@@ -58,7 +58,7 @@ class _Calls:
 class StepGradients(Observer):
     """Attributes:
         optimizers: by id of their records. looks: graphs that were read, and by what they reached:
-            "parameters", "others" (leaves that no optimiser holds) or "nothing".
+            "parameters" or "nothing".
         called: by number of the model, calls that should have trained it.
         rootless: line -> backward passes from a loss that is a leaf itself.
     """

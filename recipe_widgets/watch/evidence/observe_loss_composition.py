@@ -58,19 +58,17 @@ class _Constants:
 
 class LossCompositions(Observer):
     """Attributes:
-        passes: backward passes that were looked at, by the line of their last term.
         constants: (line, name) -> values of a term without a graph in a loss.
         untrained: line of the backward -> times a term reached no parameter of an optimiser.
         stale: times a term had been made before the last step, and was in that step's loss, too.
         focal: line -> times a focal factor was made of a mean.
         divergences: (weight of the divergence as a multiple of the reconstruction's, divergence of
             one sample in nats), one a look.
-        bounded: line -> (largest |logit| that is possible, classes, loss, is it a product?).
+        bounded: line -> (largest |logit| that is possible, classes).
     """
 
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
-        self.passes = 0
         self.constants: dict[tuple[Line, str], list[float]] = {}
         self.untrained: dict[Line, list[int]] = {}
         self.stale: dict[Line, int] = {}
@@ -157,7 +155,7 @@ class LossCompositions(Observer):
             line = caller_location()
             known = self.bounded.setdefault(line, [])
             if len(known) < _MOST_HELD and not call.result.ndim:
-                known.append(BoundedLogits(abs(factor), z.shape[1], float(call.result.detach())))
+                known.append(BoundedLogits(abs(factor), z.shape[1]))
 
     # backward
 
@@ -167,7 +165,6 @@ class LossCompositions(Observer):
         loss = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
         if loss.grad_fn is None or loss.numel() != 1:
             return
-        self.passes += 1
         line = caller_location()
         terms, sums = terms_of(loss)
         for node in sums:
@@ -380,7 +377,7 @@ def _divergence_weight(term: Term) -> tuple[float, float] | None:
 def constant_terms(run: WatchedRun) -> Built:
     seen = run.observer(LossCompositions)
     for (line, name), values in seen.constants.items():
-        yield ConstantTerm(name, tuple(values), seen.passes), line
+        yield ConstantTerm(name, tuple(values)), line
 
 
 @builds(ForeignTerm)

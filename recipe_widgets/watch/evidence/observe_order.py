@@ -7,7 +7,12 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from torch.utils.data import RandomSampler, SequentialSampler, WeightedRandomSampler
+from torch.utils.data import (
+    DistributedSampler,
+    RandomSampler,
+    SequentialSampler,
+    WeightedRandomSampler,
+)
 
 from recipe_widgets.rules.sample_order import SampleOrder
 from recipe_widgets.watch.evidence.observer import Observer
@@ -67,7 +72,8 @@ class LoaderOrder(Observer):
         weighted = isinstance(sampler, WeightedRandomSampler)
         self.samplers[len(self.records.loaders.records)] = _Sampler(
             type(sampler).__name__,
-            hasattr(sampler, "set_epoch") and bool(getattr(sampler, "shuffle", True)),
+            # of others with set_epoch nobody knows where their order comes from
+            isinstance(sampler, DistributedSampler) and sampler.shuffle,
             isinstance(sampler, (RandomSampler, WeightedRandomSampler)),
             isinstance(sampler, SequentialSampler), length,
             len(sampler.weights) if weighted else 0, samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,6 @@ from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
-from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _HALF = (torch.bfloat16, torch.float16)
 _MOST_NUMBERS, _MOST_TENSORS = 500_000, 6
@@ -40,14 +40,13 @@ class _Optimizer:
 
 
 class UpdatePrecision(Observer):
-    """optimizers: by id of their record. updates, skipped: of the GradScaler."""
+    """optimizers: by id of their record. updates, skipped: of all GradScalers."""
 
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
         self.optimizers: dict[int, _Optimizer] = {}
         self.updates = self.skipped = 0
-        self.line: SourceLocation | None = None
-        self._factor = 0.0
+        self._factors: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
         self._scaled: deque[Any] = deque(maxlen=8)  # what made the last scaled losses
         self._root_is_scaled = False
         self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -78,11 +77,14 @@ class UpdatePrecision(Observer):
                 one.from_scaled = self._root_is_scaled
 
     def scale_updated(self, scaler: Any) -> None:
-        factor = float(scaler.get_scale()) if scaler.is_enabled() else 0.0
-        if factor and self._factor:
+        if not scaler.is_enabled():
+            return
+        factor = float(scaler.get_scale())
+        before = self._factors.get(scaler)
+        if before is not None:
             self.updates += 1
-            self.skipped += factor < self._factor
-        self._factor = factor
+            self.skipped += factor < before
+        self._factors[scaler] = factor
 
     # steps
 
@@ -149,7 +151,9 @@ def rounded_updates(run: WatchedRun) -> Built:
 @builds(ScaledSteps)
 def scaled_steps(run: WatchedRun) -> Built:
     observer = run.observer(UpdatePrecision)
-    for one in observer.optimizers.values():
-        if one.steps or observer.updates:
-            yield ScaledSteps(one.steps, one.scaled, one.unscaled, observer.updates,
-                              observer.skipped), one.record.step_line
+    for number, one in enumerate(observer.optimizers.values()):
+        # what the scalers did is told once
+        updates, skipped = (0, 0) if number else (observer.updates, observer.skipped)
+        if one.steps or updates:
+            yield ScaledSteps(one.steps, one.scaled, one.unscaled, updates,
+                              skipped), one.record.step_line

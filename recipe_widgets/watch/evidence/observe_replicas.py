@@ -20,6 +20,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation, call
 from recipe_widgets.watch.peer_processes import peer_processes
 
 _MOST_PARAMETERS = 2000
+_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes a number
 _MOST_STEPS = 40  # optimiser steps whose sums are kept: those of a power of two
 
 
@@ -32,7 +33,7 @@ class Replicas(Observer):
 
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
-        self.sums: dict[str, tuple[list[int], list[float]]] = {}
+        self.sums: dict[str, tuple[list[int], list[int]]] = {}
         self.parameters: list[list[torch.Tensor]] = []
         self.inner_calls: dict[int, SourceLocation | None] = {}
         self.wrappers: list[DistributedDataParallel] = []
@@ -56,7 +57,7 @@ class Replicas(Observer):
         if len(parameters) < _MOST_PARAMETERS and all(type(p) in (nn.Parameter, torch.Tensor)
                                                       for p in parameters):  # whole ones
             with torch.no_grad():
-                values = torch.stack([p.double().sum().cpu() for p in parameters]).tolist()
+                values = torch.stack([_sum_of_bits(p).cpu() for p in parameters]).tolist()
             self.sums[f"{number} {steps}"] = [p.numel() for p in parameters], values
 
     def script_ended(self) -> None:
@@ -87,7 +88,7 @@ def different_replicas(run: WatchedRun) -> Built:
             if any(list(one[0]) != sizes for one in theirs):
                 return  # each holds its own part
             differing[step] = [
-                i for i, value in enumerate(own) if any(_differ(value, one[1][i]) for one in theirs)
+                i for i, value in enumerate(own) if any(value != one[1][i] for one in theirs)
             ]
         # for good, from some step on
         for_good = set(differing.get(max(differing, default=0), []))
@@ -99,8 +100,12 @@ def different_replicas(run: WatchedRun) -> Built:
                 yield DifferentReplicas(step, names, len(others) + 1, cause), line
 
 
-def _differ(one: float, other: float) -> bool:
-    return one != other and not (one != one and other != other)
+def _sum_of_bits(p: torch.Tensor) -> torch.Tensor:
+    """The bits of all numbers, summed up as integers: exact in any order, on any number of threads
+    or kind of GPU, where a sum of floats is not.
+    """
+    numbers = torch.view_as_real(p) if p.is_complex() else p
+    return numbers.contiguous().view(_INTEGERS[numbers.element_size()]).long().sum()
 
 
 def _why(run: WatchedRun, seen: Replicas, differing: list[torch.Tensor]) -> tuple[
@@ -126,4 +131,4 @@ def _why(run: WatchedRun, seen: Replicas, differing: list[torch.Tensor]) -> tupl
         if called is not None:
             return said, "inner", seen.inner_calls[id(called)]
         return said, "unknown", run.model_line
-    return said, "unknown" if seen.wrappers else "alone", run.model_line
+    return said, "alone", run.model_line  # no wrapper holds them

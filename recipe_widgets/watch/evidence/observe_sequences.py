@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from recipe_widgets.rules.batch_axis import BatchAsTime, LastSample
+from recipe_widgets.rules.batch_independence import batch_independence
 from recipe_widgets.rules.carried_state import CarriedState
 from recipe_widgets.rules.padding import InvertedMask, PaddedMean, PaddedSteps, PaddingEffect
 from recipe_widgets.watch.evidence import model_probes
@@ -400,7 +401,7 @@ def batch_as_time(run: WatchedRun) -> Built:
             continue
         mixed = model_probes.mixed_samples(record, module, axis_is_known=True) \
             if run.time_is_left else None
-        if mixed is not None and mixed.moved > 0:
+        if mixed is not None and not batch_independence(mixed).ok:
             yield BatchAsTime(reading.layer, reading.batch_first, samples, reading.batch,
                               reading.recurrent), line
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.graph import GradientEdge
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import (
     ChainedScheduler,
@@ -42,6 +43,13 @@ def _after_fork_in_child() -> None:
     """Worker processes of loaders are not watched: what they see would be lost with them."""
     if _current_handler is not None:
         _current_handler.guard.active = False
+
+
+def tuple_of_roots(roots: Any) -> tuple[Any, ...]:
+    """What torch.autograd.backward was given, as it reads it itself: one tensor or edge of a graph,
+    or any iterable of them.
+    """
+    return (roots, ) if isinstance(roots, (torch.Tensor, GradientEdge)) else tuple(roots)
 
 
 class CallPatches:
@@ -276,8 +284,10 @@ class CallPatches:
             # Tensor.backward ends here, too. A hook on the loss would not see the finished pass.
             @functools.wraps(old)
             def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-                roots = (tensors, ) if isinstance(tensors, torch.Tensor) else tuple(tensors)
-                if not guard.listens or not roots or not are_readable(roots):
+                # once: what can be iterated only once is the script's own
+                tensors = tuple_of_roots(tensors)
+                tensors_only = all(isinstance(one, torch.Tensor) for one in tensors)
+                if not guard.listens or not tensors or not tensors_only or not are_readable(tensors):
                     return old(tensors, *args, **kwargs)
                 guard(handler.before_backward, tensors)
                 handler.progress.in_backward = True

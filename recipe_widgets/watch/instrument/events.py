@@ -17,8 +17,8 @@ from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, Torc
 
 
 class EventHandler:
-    """Receives the events; every method does nothing here. A handler that fails hears of nothing
-    more.
+    """Receives the events; every method does nothing here. A handler that fails hears nothing more
+    of the object that it failed for.
 
     Attributes:
         guard: calls the methods below. progress: where the run is.
