@@ -1,0 +1,35 @@
+"""All experiments, by the name of their file."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from recipe_widgets import RecipeError
+from recipe_widgets.evaluation.experiment import Experiment
+from recipe_widgets.evaluation.experiment_record import Record, load_record
+
+FOLDER = Path(__file__).parent
+RECORDS = FOLDER / "records"
+NO_EXPERIMENT = {"__init__", "__main__", "catalogue", "table"}
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NO_EXPERIMENT)
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of the file studies/NAME.py."""
+    if name not in names():
+        raise RecipeError("Experiment", found=repr(name), expected="one of " + ", ".join(names()))
+    found: Experiment = importlib.import_module(f"studies.{name}").EXPERIMENT
+    if found.name != name:
+        raise RecipeError(f"studies/{name}.py", found=f"an experiment named {found.name!r}",
+                          expected="the name of its file")
+    return found
+
+
+def record(name: str) -> Record | None:
+    """What was measured, or None where it never ran."""
+    path = RECORDS / f"{name}.json"
+    return load_record(path) if path.exists() else None

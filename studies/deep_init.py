@@ -1,0 +1,37 @@
+"""MNIST: an MLP of ten layers, by how its weights begin."""
+
+from __future__ import annotations
+
+from recipe_widgets import Settings, load
+from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+
+EXPERIMENT = Experiment(
+    name="deep_init",
+    title="MNIST, ReLU MLP of 64 units a layer",
+    asks="Do ten layers fail because they are deep, or because of how they begin?",
+    refuted_by="ten layers that stay far behind two with He's init at their own rate",
+    equal="1,000 steps of 64 images",
+    page="05",
+    data=lambda: load("mnist"),
+    base=Settings(model="mlp", width=64, batch_size=64, max_steps=1000, momentum=0.9),
+    arms=[
+        Arm("2 layers, default", {"depth": 2}),
+        Arm("2 layers, He", {"depth": 2, "init": "he"}),
+        Arm("10 layers, default", {"depth": 10}),
+        Arm("10 layers, He", {"depth": 10, "init": "he"}),
+        Arm("10 layers, Xavier", {"depth": 10, "init": "xavier"}),
+        Arm("10 layers, small", {"depth": 10, "init": "small"}),
+    ],
+    questions=[
+        Question("Ten layers learn better from He's init than from PyTorch's default",
+                 "10 layers, He", "10 layers, default"),
+        Question("Ten layers learn better from He's init than from Xavier's",
+                 "10 layers, He", "10 layers, Xavier"),
+        Question("Two layers learn better from He's init than from PyTorch's default",
+                 "2 layers, He", "2 layers, default"),
+        Question("Two layers are better than ten, both from He's init",
+                 "2 layers, He", "10 layers, He"),
+    ],
+    grid={"lr": (0.001, 0.003, 0.01, 0.03, 0.1)},
+    matters=0.005,
+)

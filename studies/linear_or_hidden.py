@@ -1,0 +1,31 @@
+"""CIFAR-10: what one hidden layer is worth, when the linear model has a learning rate of its own."""
+
+from __future__ import annotations
+
+from recipe_widgets import Settings, load
+from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+
+EXPERIMENT = Experiment(
+    name="linear_or_hidden",
+    title="CIFAR-10",
+    asks="Is one hidden layer a big step over a linear model?",
+    refuted_by="a linear model within three points of the hidden layer's at its own best rate",
+    equal="1,500 steps of 64 images",
+    page="02",
+    data=lambda: load("cifar10"),
+    base=Settings(batch_size=64, max_steps=1500, momentum=0.9, schedule="cosine"),
+    arms=[
+        Arm("linear", {"model": "linear"}, {"lr": (0.0001, 0.0003, 0.001, 0.003, 0.01)}),
+        Arm("one hidden layer", {"model": "mlp", "width": 128},
+            {"lr": (0.001, 0.003, 0.01, 0.03, 0.1)}),
+        Arm("the rate that suits the hidden layer", {"model": "linear"},
+            {"lr": (0.03,), "momentum": (0.5, 0.6, 0.7, 0.8, 0.9)}),
+    ],
+    questions=[
+        Question("One hidden layer is better than a linear model", "one hidden layer", "linear"),
+        Question("A linear model loses by a rate that suits the MLP",
+                 "linear", "the rate that suits the hidden layer"),
+    ],
+    grid={},
+    matters=0.01,
+)

@@ -1,0 +1,40 @@
+"""MNIST and the rate of each: SGD, momentum, Adam, AdamW, RMSprop."""
+
+from __future__ import annotations
+
+from recipe_widgets import Settings, load
+from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+
+SLOW = (0.01, 0.03, 0.1, 0.3, 1.0)
+ADAPTIVE = (0.0001, 0.0003, 0.001, 0.003, 0.01)
+
+EXPERIMENT = Experiment(
+    name="optimizers",
+    title="MNIST, MLP of 128 units",
+    asks="Which optimiser is best when each is tuned with the same effort?",
+    refuted_by="intervals that hold zero between every pair",
+    equal="1,000 steps of 64 images, five learning rates tried",
+    page="06",
+    data=lambda: load("mnist"),
+    base=Settings(model="mlp", width=128, batch_size=64, max_steps=1000),
+    arms=[
+        Arm("SGD", {"momentum": 0.0}, {"lr": SLOW}),
+        Arm("SGD with momentum", {"momentum": 0.9}, {"lr": tuple(rate / 10 for rate in SLOW)}),
+        Arm("Nesterov", {"optimizer": "nesterov", "momentum": 0.9},
+            {"lr": tuple(rate / 10 for rate in SLOW)}),
+        Arm("RMSprop", {"optimizer": "rmsprop", "momentum": 0.0}, {"lr": ADAPTIVE}),
+        Arm("Adam", {"optimizer": "adam", "momentum": 0.9}, {"lr": ADAPTIVE}),
+        Arm("AdamW", {"optimizer": "adamw", "momentum": 0.9, "weight_decay": 0.01},
+            {"lr": ADAPTIVE}),
+    ],
+    questions=[
+        Question("Momentum is better than plain SGD", "SGD with momentum", "SGD"),
+        Question("Adam is better than SGD with momentum", "Adam", "SGD with momentum"),
+        Question("Adam is better than plain SGD", "Adam", "SGD"),
+        Question("Nesterov's momentum is better than plain momentum",
+                 "Nesterov", "SGD with momentum"),
+        Question("AdamW is better than Adam", "AdamW", "Adam"),
+    ],
+    grid={},
+    matters=0.003,
+)
