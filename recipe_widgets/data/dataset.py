@@ -15,7 +15,7 @@ import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import unchecked, validated
-from recipe_widgets.data.split import Samples, Split, moments, resolved
+from recipe_widgets.data.split import ORIGINAL_TEST, Samples, Split, moments, resolved
 from recipe_widgets.data.stratified_split import (
     check_train_left,
     checked_fraction,
@@ -218,11 +218,12 @@ class Data:
 
     @validated
     def split(self, train: float, validation: float, test: float, seed: int = 0) -> Data:
-        """Pool all samples and deal them again, each class in proportion, with a new test set in a
-        new, closed vault.
+        """Deal the samples again, each class in proportion, with a test set in a new, closed vault.
 
-        The pool is put in its original order first, so the result depends on the fractions and the
-        seed alone.
+        Samples of an original test set stay in the test set, whatever the fractions: nothing that
+        is published for it may be trained on or chosen by. Where they are more than `test` asks
+        for, train and validation share the rest in proportion. The pool is put in its original
+        order first, so the result depends on the fractions and the seed alone.
 
         Raises:
             RecipeError: fractions that do not fit, or samples that occur twice, as after
@@ -242,9 +243,20 @@ class Data:
         pool = pool.take(number.argsort())
         total = len(pool.y)
         held_out, tested = (sample_count(total, part, "Data.split") for part in shares[1:])
-        check_train_left(total, held_out + tested, "Data.split")
-        parts = [pool.take(rows) for rows in split_rows(pool.y, held_out, tested, seed)]
-        note = f"all {total} samples dealt again, seed {seed}: the test set is not the original one"
+        official, free = (pool.take(rows.nonzero().flatten())
+                          for rows in (pool.origin == ORIGINAL_TEST, pool.origin != ORIGINAL_TEST))
+        kept = len(official.y)
+        if kept > tested:
+            held_out = round(len(free.y) * shares[1] / max(1e-9, shares[0] + shares[1]))
+        check_train_left(len(free.y), held_out + max(0, tested - kept), "Data.split")
+        parts = [free.take(rows)
+                 for rows in split_rows(free.y, held_out, max(0, tested - kept), seed)]
+        parts[2] = Samples.join([official, parts[2]])
+        note = f"all {total} samples dealt again, seed {seed}"
+        if kept:
+            note += f": the {kept} samples of the original test set stay in the test set"
+        if len(parts[2].y) != kept:
+            note += ": the test set is not the original one"
         return self._with_parts(parts, note).to(self.device)
 
     def _with_parts(self, parts: Sequence[Samples], note: str) -> Data:

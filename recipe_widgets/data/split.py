@@ -17,6 +17,7 @@ from recipe_widgets.core.validation import unchecked, validated
 
 # What `Split.origin` counts: which of the original arrays a sample's `index` numbers.
 ORIGINS = ("train", "test", "validation")
+ORIGINAL_TEST = 1  # of `Split.origin`
 _CHUNK = 2**16  # values per chunk of a statistic: small enough to stay in the cache
 
 
