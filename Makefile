@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: setup lab test stress lint bench peers bug-matrix notebooks site screenshots audit clean
+.PHONY: setup lab test stress studies lint bench peers bug-matrix notebooks site screenshots audit clean
 
 PIP_LINES := sed -n 's/^      - //p' environment.yml
 INSTALL := xargs $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -41,6 +41,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+studies: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m studies $(ARGS)
 
 bench: setup
 	$(BIN)/python benchmarks/startup.py

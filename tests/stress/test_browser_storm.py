@@ -23,7 +23,7 @@ from tests.e2e.lab import (
     save,
     slider,
 )
-from tests.stress.tally import Tally, times
+from tests.stress.tally import FULL, Tally, times
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
@@ -99,6 +99,7 @@ def test_reload_in_mid_training(lab: tuple[Lab, Page, Page], tally: Callable[[st
         row.tried += 1
 
 
+@pytest.mark.skipif(not FULL, reason="in make stress")
 def test_two_tabs(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
     server, page, other = lab
     row = tally("two tabs on one notebook")
@@ -114,6 +115,7 @@ def test_two_tabs(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) ->
             row.tried += 1
 
 
+@pytest.mark.skipif(not FULL, reason="in make stress")
 def test_restart_from_the_page(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
     """Both tabs say that the panel is over or old; the cell run again gives a new one, and one
     trainer.
@@ -136,6 +138,7 @@ def test_restart_from_the_page(lab: tuple[Lab, Page, Page], tally: Callable[[str
         row.tried += 1
 
 
+@pytest.mark.skipif(not FULL, reason="in make stress")
 def test_a_kernel_that_dies(lab: tuple[Lab, Page, Page], tally: Callable[[str], Tally]) -> None:
     """JupyterLab tells its widgets nothing of it: the words of the run say that they are old."""
     _, page, _ = lab

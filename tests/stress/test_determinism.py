@@ -46,6 +46,7 @@ def in_two_processes() -> list[dict[str, dict[str, float | str]]]:
     return found
 
 
+@pytest.mark.skipif(not FULL, reason="many processes: in make stress")
 def test_one_step_on_one_and_two_threads_and_in_other_processes(
         tally: Callable[[str], Tally]) -> None:
     row, found = tally("one step: processes, threads"), in_two_processes()

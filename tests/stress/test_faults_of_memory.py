@@ -19,7 +19,7 @@ from recipe_widgets import Data, LivePanel, RecipeError, Settings, train
 from recipe_widgets.cli import main
 from recipe_widgets.training import Training
 from recipe_widgets.tune import space, tune
-from tests.stress.tally import Tally
+from tests.stress.tally import FULL, Tally
 
 ROOT = Path(__file__).parents[2]
 SMALL = Settings(width=8, max_steps=6, batch_size=16)
@@ -36,6 +36,7 @@ def memory(tally: Callable[[str], Tally]) -> Tally:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"),
                     reason="needs a limit on the address space")
+@pytest.mark.skipif(not FULL, reason="processes that run out of memory: in make stress")
 def test_a_machine_that_is_too_small(memory: Tally) -> None:
     done = subprocess.run([sys.executable, "-m", "tests.stress.short_of_memory"], cwd=ROOT,
                           capture_output=True, text=True)

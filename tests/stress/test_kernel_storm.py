@@ -17,7 +17,7 @@ from jupyter_client.manager import KernelManager
 
 from recipe_widgets.live.pacing import REPAINT_EVERY
 from tests.stress.kernels import PANEL, Page, connected, process_of, running_kernel
-from tests.stress.tally import Tally, times
+from tests.stress.tally import FULL, Tally, times
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -82,6 +82,7 @@ BUSY = ("", "panel.mode = 'fork'; panel.turn(lr=0.2)",
         "del panel")
 
 
+@pytest.mark.skipif(not FULL, reason="a kernel, many times: in make stress")
 def test_restart_and_shutdown(tmp_path: Path, tally: Callable[[str], Tally]) -> None:
     """Each process ends by itself, without an error, and leaves no other behind; the new kernel
     trains.

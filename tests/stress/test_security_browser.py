@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.e2e.lab import Lab, chromium, open_notebook, run_all, running_browser, running_lab
 from tests.stress.pages import ATTACKS, watch_page
-from tests.stress.tally import Tally
+from tests.stress.tally import FULL, Tally
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -74,6 +74,7 @@ def notebook(lab: Lab) -> str:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.skipif(not FULL, reason="starts a server: in make stress")
 def test_no_name_runs_in_a_notebook(dialogs: tuple[Page, list[str]], tmp_path: Path,
                                     tally: Callable[[str], Tally]) -> None:
     page, said = dialogs

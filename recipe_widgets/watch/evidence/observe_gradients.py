@@ -84,9 +84,9 @@ class StepGradients(Observer):
                 calls.ids |= {id(p) for p in own}
                 calls.steps.add(progress.step)
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         self.backwards += 1
-        if isinstance(roots, torch.Tensor) and roots.grad_fn is None:
+        if len(roots) == 1 and roots[0].grad_fn is None:
             self.rootless[caller_location()] += 1
         graph = self.records.loss_graph
         if graph is not None and graph.complete:

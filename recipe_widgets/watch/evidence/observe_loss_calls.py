@@ -133,7 +133,7 @@ class LossCalls(Observer):
             one.follow_gradient()
             self._calls.append(one)
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         self._passing, self._calls = self._calls, []
 
     def after_backward(self) -> None:

@@ -159,10 +159,10 @@ class LossCompositions(Observer):
 
     # backward
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         if not self.progress.close or self.progress.compiled:
             return
-        loss = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
+        loss = roots[0]
         if loss.grad_fn is None or loss.numel() != 1:
             return
         line = caller_location()

@@ -96,12 +96,13 @@ class LossTerms(Observer):
         assert isinstance(seen, StepGradients)
         return {key for one in seen.optimizers.values() if one.any_gradient for key in one.silent}
 
-    def before_backward(self, roots: Any) -> None:
-        if not isinstance(roots, torch.Tensor) or roots.grad_fn is None:
-            return
-        self._newest = max(self._newest, roots.grad_fn._sequence_nr())
-        if self.records.progress.full or self._sums:
-            self._trained.update(_terms(roots.grad_fn))
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
+        for root in roots:
+            if root.grad_fn is None:
+                continue
+            self._newest = max(self._newest, root.grad_fn._sequence_nr())
+            if self.records.progress.full or self._sums:
+                self._trained.update(_terms(root.grad_fn))
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._scalars, self._earlier = 0, self._newest

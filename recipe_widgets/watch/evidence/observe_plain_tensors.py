@@ -111,7 +111,7 @@ class PlainTensors(Observer):
 
     # what wants a gradient
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         graph = self.records.loss_graph
         if graph is None:
             return

@@ -62,9 +62,9 @@ class UpdatePrecision(Observer):
         losses = scaled if isinstance(scaled, (tuple, list)) else [scaled]
         self._scaled.extend(one.grad_fn for one in losses if one.grad_fn is not None)
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         if self._scaled:
-            root = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
+            root = roots[0]
             self._root_is_scaled = _leads_to(root, set(self._scaled))
 
     def after_backward(self) -> None:

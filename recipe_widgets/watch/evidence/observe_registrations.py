@@ -100,7 +100,7 @@ class Registrations(Observer):
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._at_last_step = self._count
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         graph, step = self.records.loss_graph, self.records.progress.step
         if graph is None:
             return

@@ -194,10 +194,10 @@ class Recorder(EventHandler):
 
     # backward
 
-    def before_backward(self, roots: Any) -> None:
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         attempt = self.guard.attempt
         # of several roots the first stands for all
-        loss = roots if isinstance(roots, torch.Tensor) else next(iter(roots))
+        loss = roots[0]
         attempt(self._watch_hand_made_steps, loss)
         attempt(self.optimizers.observe)
         if self.progress.full and not self.progress.compiled:

@@ -47,8 +47,8 @@ class EventHandler:
 
     # gradients
 
-    def before_backward(self, roots: Any) -> None:
-        """torch.autograd.backward begins. roots: the loss, or several."""
+    def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
+        """torch.autograd.backward begins. roots: the loss, or several; one at least."""
 
     def after_backward(self) -> None: ...
 
