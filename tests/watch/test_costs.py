@@ -61,6 +61,7 @@ def test_probes_stop_inside_their_loops_and_it_is_said(monkeypatch):
     with recipe_widgets.watch() as report:
         train()
     assert "label_errors" in report.unjudged
+    assert {"padding", "batch_independence"} <= set(report.unjudged)
     assert report.problems == []
     assert "too little time to judge: " in str(report)
     assert "label_errors" in json.loads(report.to_json())["unjudged"]

@@ -30,6 +30,7 @@ from recipe_widgets.watch.evidence.loader_record import LoaderRecord
 from recipe_widgets.watch.evidence.observe_optimizers import OptimizerLives
 from recipe_widgets.watch.evidence.sample_hash import SampleHashes
 from recipe_widgets.watch.evidence.sample_records import Labels
+from recipe_widgets.watch.evidence.script_objects import ScriptObjectError
 from recipe_widgets.watch.evidence.watched_run import (
     FITS_NETS,
     READS_SAMPLES,
@@ -251,7 +252,7 @@ def _overlaps_by_index(run: WatchedRun) -> Built:
     for test in (one for one in loaders if one.evaluated and not one.trained):
         shares = False
         for train in (one for one in loaders if one.trained):
-            with contextlib.suppress(TypeError, IndexError, AttributeError):  # data of any kind
+            with run.tolerating("comparing data sets"), contextlib.suppress(ScriptObjectError):
                 of_train, trained = data_probes.dataset_and_indices(train)
                 of_test, tested = data_probes.dataset_and_indices(test)
                 if data_probes.same_samples(of_train, of_test):
@@ -286,7 +287,8 @@ def repeated_evaluations(run: WatchedRun) -> Built:
         yield from _rounds_with_same_labels(rounds)
     for loader in run.records.loaders.records if run.own_process else ():
         if _is_indexable(loader) and loader.evaluated and not loader.trained and not loader.workers:
-            with contextlib.suppress(Exception):  # the script's own data set
+            with run.tolerating(f"reading {type(loader.dataset).__name__} again"), \
+                    contextlib.suppress(ScriptObjectError):
                 yield RepeatedEvaluation(*data_probes.changing_items(loader, run.check_time)), loader.line
 
 
@@ -393,7 +395,8 @@ def _copied_generators(run: WatchedRun) -> Built:
     for loader in run.records.loaders.records if run.own_process else ():
         if _is_indexable(loader) and loader.trained and loader.workers \
                 and not loader.has_init_function:
-            with contextlib.suppress(Exception):  # the script's own data set
+            with run.tolerating(f"reading {type(loader.dataset).__name__} again"), \
+                    contextlib.suppress(ScriptObjectError):
                 if data_probes.draws_from_own_generator(loader):
                     yield RepeatedNumbers("copied", loader.workers), loader.line
 

@@ -35,6 +35,7 @@ from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.model_record import ModelRecord
 from recipe_widgets.watch.evidence.observe_registrations import Registrations
 from recipe_widgets.watch.evidence.observe_sequences import SequenceLayers
+from recipe_widgets.watch.evidence.script_objects import ScriptObjectError
 from recipe_widgets.watch.evidence.watched_run import RUNS_MODELS, Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
@@ -234,7 +235,7 @@ def mixed_samples(run: WatchedRun) -> Built:
             continue
         mixed = None
         with run.tolerating(f"a probe of {model.name}"):
-            mixed = model_probes.mixed_samples(model, module, check_time=run.check_time)
+            mixed = model_probes.mixed_samples(model, module, run.check_time)
         if mixed is not None:
             yield mixed, _mixing_line(run, model)
 
@@ -256,7 +257,7 @@ def placed_samples(run: WatchedRun) -> Built:
             continue
         placed = None
         with run.tolerating(f"a probe of {model.name}"):
-            mixed = model_probes.mixed_samples(model, module, check_time=run.check_time)
+            mixed = model_probes.mixed_samples(model, module, run.check_time)
             # samples that are mixed are another finding
             if mixed is not None and batch_independence(mixed).ok:
                 placed = model_probes.placed_samples(model, module, run.check_time)
@@ -321,7 +322,9 @@ def layers_without_gradient(run: WatchedRun) -> Built:
 def custom_derivatives(run: WatchedRun) -> Built:
     for function, (inputs, line) in run.records.notable_calls.functions.items():
         wrong = None
-        with contextlib.suppress(Exception):  # a function that takes no doubles, for example
+        # a function that takes no doubles, for example, is not looked at
+        with run.tolerating(f"a probe of {function.__name__}"), \
+                contextlib.suppress(ScriptObjectError):
             wrong = model_probes.wrong_derivative(function, inputs, run.check_time)
         if wrong is not None:
             yield CustomDerivative(function.__name__, wrong), line

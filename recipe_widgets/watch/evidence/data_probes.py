@@ -4,8 +4,8 @@ a data set.
 
 from __future__ import annotations
 
+import operator
 import random
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from recipe_widgets.watch.evidence.forward_pass import tensors_in
 from recipe_widgets.watch.evidence.loader_record import LoaderRecord
+from recipe_widgets.watch.evidence.script_objects import CheckTime, ask
 
 _NEIGHBOURS = 7
 _ALIKE = 0.3  # share of the other class among neighbours, from which on two classes count as one
@@ -27,7 +28,6 @@ _PATCHES, _PATCH = 64, 5  # number and side of patches of pictures
 _LARGEST_SIDE = 32  # of a picture that patches are cut from; larger ones are made smaller
 
 Samples = tuple[torch.Tensor, torch.Tensor]  # x (N, ...), y (N,)
-CheckTime = Callable[[], None]  # raises when the time for probes is over
 
 
 def neighbours(x: torch.Tensor, check_time: CheckTime) -> torch.Tensor:
@@ -274,7 +274,7 @@ def draws_from_own_generator(loader: LoaderRecord) -> bool:
     if not generators:
         return False
     before = [_state_of(one) for one in generators]
-    loader.dataset[0]
+    ask(operator.getitem, loader.dataset, 0)
     return any(_state_of(one) != old for one, old in zip(generators, before, strict=True))
 
 
@@ -283,15 +283,18 @@ def changing_items(loader: LoaderRecord, check_time: CheckTime) -> tuple[float, 
     their number.
     """
     changed = looked = 0
-    for i in range(min(_MOST_ITEMS, len(loader.dataset))):
+    for i in range(min(_MOST_ITEMS, ask(len, loader.dataset))):
         check_time()
-        first, second = loader.dataset[i], loader.dataset[i]
-        if not (isinstance(first, (tuple, list)) and len(first) == 2 and tensors_in(first[0])):
+        first, second = (ask(operator.getitem, loader.dataset, i) for _ in range(2))
+        if not all(isinstance(one, (tuple, list)) and len(one) == 2 and tensors_in(one[0])
+                   for one in (first, second)):
             return 0.0, 0
-        same_label = bool(np.array_equal(np.asarray(first[1]), np.asarray(second[1])))
+        # labels may be of any kind, and of any length
+        label, label_again = (ask(np.asarray, one[1]) for one in (first, second))
+        x, again = (tensors_in(one[0])[0] for one in (first, second))
         looked += 1
-        changed += same_label and not torch.equal(tensors_in(first[0])[0],
-                                                  tensors_in(second[0])[0])
+        same_input = x.dtype == again.dtype and torch.equal(x, again)
+        changed += np.array_equal(label, label_again) and not same_input
     return changed / max(1, looked), looked
 
 
@@ -313,26 +316,30 @@ def contains_part(thing: Any, name: str, depth: int = 5, seen: set[int] | None =
 def dataset_and_indices(loader: LoaderRecord) -> tuple[Any, list[int]]:
     """The data set at the bottom of all Subsets, and the indices of it that the loader reads."""
     dataset = loader.dataset
-    indices = range(len(dataset)) if loader.indices is None else loader.indices
-    chosen = [int(i) for i in indices]
+    indices = range(ask(len, dataset)) if loader.indices is None else loader.indices
+    chosen = ask(lambda: [int(i) for i in indices])
     while hasattr(dataset, "indices") and hasattr(dataset, "dataset"):
-        chosen = [int(dataset.indices[i]) for i in chosen]
+        chosen = ask(_taken_out_of, dataset.indices, chosen)
         dataset = dataset.dataset
     return dataset, chosen
+
+
+def _taken_out_of(indices: Any, chosen: list[int]) -> list[int]:
+    return [int(indices[i]) for i in chosen]
 
 
 def same_samples(a: Any, b: Any) -> bool:
     """Do two data sets hold the same samples in the same order?"""
     if a is b:
         return True
-    if type(a) is not type(b) or len(a) != len(b):
+    if type(a) is not type(b) or ask(len, a) != ask(len, b):
         return False
     mine, theirs = getattr(a, "__dict__", {}), getattr(b, "__dict__", {})
     for name, value in mine.items():
         other = theirs.get(name)
         arrays = isinstance(value, (torch.Tensor, np.ndarray)) and len(value.shape) > 0
         if arrays and len(value) == len(a) > 0:
-            return bool(np.array_equal(np.asarray(value), np.asarray(other)))
-        if isinstance(value, list) and len(value) == len(a) and value == other and len(value) > 1:
+            return bool(np.array_equal(ask(np.asarray, value), ask(np.asarray, other)))
+        if isinstance(value, list) and len(value) == len(a) > 1 and ask(operator.eq, value, other):
             return True
     return False

@@ -24,8 +24,7 @@ from recipe_widgets.rules.batch_independence import (
 from recipe_widgets.rules.causal_dependence import CopiedInput, FutureLeak
 from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
 from recipe_widgets.watch.evidence.model_record import ModelRecord
-
-CheckTime = Callable[[], None]  # raises when the time for probes is over
+from recipe_widgets.watch.evidence.script_objects import CheckTime, ScriptObjectError, ask
 
 _PROBED_SAMPLES = 16
 _PROBED_POSITIONS = 24  # of a sequence
@@ -51,7 +50,7 @@ class _Probe:
         """Does the model take these inputs?"""
         try:
             self.outputs()
-        except (RuntimeError, ValueError, IndexError, AssertionError):
+        except ScriptObjectError:
             return False
         return True
 
@@ -67,7 +66,7 @@ class _Probe:
         np.random.seed(seed)  # noqa: NPY002  the model may draw from the global one
         random.seed(seed)
         with torch.no_grad():
-            output = self.model(*args, **kwargs)
+            output = ask(self.model, *args, **kwargs)
         return [o.detach().double().clone() for o in tensors_in(output) if o.is_floating_point()]
 
 
@@ -105,8 +104,8 @@ def _first_rows(thing: Any, rows: int, most: int) -> Any:
 
 
 def mixed_samples(record: ModelRecord, module: nn.Module,
-                  axis_is_known: bool = False,
-                  check_time: CheckTime = lambda: None) -> MixedSamples | None:
+                  check_time: CheckTime,
+                  axis_is_known: bool = False) -> MixedSamples | None:
     """Does the output of a sample depend on others of its batch? None where that cannot be told.
     axis_is_known: axis 0 is the batch for sure; else it may be time.
     """
@@ -347,7 +346,7 @@ def padding_of(x: torch.Tensor) -> torch.Tensor | None:
 
 
 def padding_effect(record: ModelRecord, module: nn.Module,
-                   check_time: CheckTime = lambda: None) -> tuple[float, bool] | None:
+                   check_time: CheckTime) -> tuple[float, bool] | None:
     """How much the output of the shortest sample changes when its padding is cut off, in standard
     deviations, and whether the model is told where the padding is. None where nothing is padded, or
     where it cannot be told.
@@ -375,7 +374,7 @@ def padding_effect(record: ModelRecord, module: nn.Module,
     try:
         long, short = (probe.outputs(functools.partial(alone, most=most))
                        for most in (steps, length))
-    except Exception:  # a model for sequences of one length
+    except ScriptObjectError:  # a model for sequences of one length
         return None
     for every, a, b in zip(spread, long, short, strict=False):
         if a.ndim > 1 and a.shape[1] == steps and b.shape[1] == length:
@@ -437,7 +436,7 @@ def wrong_derivative(function: Any, inputs: tuple[Any, ...],
     rng = torch.Generator().manual_seed(0)
 
     def value() -> torch.Tensor:
-        output: Any = function.apply(*doubles)
+        output: Any = ask(function.apply, *doubles)
         first: torch.Tensor = output[0] if isinstance(output, tuple) else output
         return first
 
@@ -449,7 +448,8 @@ def wrong_derivative(function: Any, inputs: tuple[Any, ...],
     wrong = looked = flat = 0
     for t in floats:
         t.requires_grad_()
-        slope = torch.autograd.grad((value() * weights).sum(), t, allow_unused=True)[0]
+        total = (value() * weights).sum()
+        slope = ask(torch.autograd.grad, total, t, allow_unused=True)[0]
         t.requires_grad_(False)
         if slope is None:
             continue

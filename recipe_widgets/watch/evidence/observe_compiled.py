@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,14 @@ from recipe_widgets.rules.compiled_equals_eager import (
 from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
-from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.evidence.script_objects import CheckTime
+from recipe_widgets.watch.evidence.watched_run import (
+    RUNS_MODELS,
+    Built,
+    OutOfTime,
+    WatchedRun,
+    builds,
+)
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
 _MOST_REPLAYS = 6  # of one model
@@ -112,7 +120,7 @@ def _distance(one: Any, other: Any) -> float | None:
     return worst if pairs else None
 
 
-def _first_that_differs(replay: _Replay) -> str:
+def _first_that_differs(replay: _Replay, check_time: CheckTime) -> str:
     """The first module without submodules that, compiled alone, gives another output."""
     calls: list[tuple[str, nn.Module, Any, Any]] = []
 
@@ -128,6 +136,7 @@ def _first_that_differs(replay: _Replay) -> str:
         for hook in hooks:
             hook.remove()
         for name, module, inputs, output in calls:
+            check_time()
             alone = replay.compile(module) if replay.compile is not None else module
             distance = _distance(output, alone(*inputs))
             limit = HALF if replay.output.half else SINGLE
@@ -141,11 +150,12 @@ def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             if not list(module.children()) and name)
 
 
-@builds(CompiledOutput)
+@builds(CompiledOutput, RUNS_MODELS)
 def compiled_outputs(run: WatchedRun) -> Built:
     for looks in run.observer(CompiledModels).looks.values():
         if (replay := looks.worst) is not None:
             seen, module = replay.output, ""
-            if run.time_is_left:
-                module = _first_that_differs(replay)
+            # without time for its name, the difference is still one
+            with contextlib.suppress(OutOfTime), run.tolerating(f"a replay of {seen.model}"):
+                module = _first_that_differs(replay, run.check_time)
             yield CompiledOutput(seen.model, seen.step, seen.difference, seen.half, module), replay.line

@@ -22,7 +22,7 @@ from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.forward_pass import tensors_in
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
-from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.evidence.watched_run import RUNS_MODELS, Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
@@ -382,7 +382,7 @@ def _expanded(index: Any, dimensions: int) -> list[Any] | None:
     return parts[:at] + [slice(None)] * missing + parts[at + len(dots):]
 
 
-@builds(BatchAsTime)
+@builds(BatchAsTime, RUNS_MODELS)
 def batch_as_time(run: WatchedRun) -> Built:
     for (line, _), known in run.observer(SequenceLayers).readings.items():
         if known.right or not known.confused:
@@ -399,8 +399,9 @@ def batch_as_time(run: WatchedRun) -> Built:
         # one sentence, a label for each word: the batch is one sentence
         if not from_loader and not (one_label_each and reading.batch > 1):
             continue
-        mixed = model_probes.mixed_samples(record, module, axis_is_known=True) \
-            if run.time_is_left else None
+        mixed = None
+        with run.tolerating(f"a probe of {record.name}"):
+            mixed = model_probes.mixed_samples(record, module, run.check_time, axis_is_known=True)
         if mixed is not None and not batch_independence(mixed).ok:
             yield BatchAsTime(reading.layer, reading.batch_first, samples, reading.batch,
                               reading.recurrent), line
@@ -441,14 +442,16 @@ def carried_states(run: WatchedRun) -> Built:
             yield CarriedState(times), line
 
 
-@builds(PaddingEffect)
+@builds(PaddingEffect, RUNS_MODELS)
 def padding_effects(run: WatchedRun) -> Built:
     lengths = run.observer(SequenceLayers).padded_lengths
     for model in run.records.models:
         module = run.records.models.retained.get(model.number)
-        if module is not None and run.time_is_left:
-            found = model_probes.padding_effect(model, module)
-            if found is not None:
-                change, told = found
-                varies = len(lengths.get(model.number, ())) > 1
-                yield PaddingEffect(change, told, varies), model.line
+        found = None
+        if module is not None:
+            with run.tolerating(f"a probe of {model.name}"):
+                found = model_probes.padding_effect(model, module, run.check_time)
+        if found is not None:
+            change, told = found
+            varies = len(lengths.get(model.number, ())) > 1
+            yield PaddingEffect(change, told, varies), model.line

@@ -26,6 +26,7 @@ from typing import Any, TypeVar, cast
 from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
+from recipe_widgets.watch.evidence.script_objects import ScriptObjectError
 from recipe_widgets.watch.instrument.guard import error_text
 from recipe_widgets.watch.instrument.source_location import SourceLocation
 
@@ -87,11 +88,17 @@ class WatchedRun:
 
     @contextlib.contextmanager
     def tolerating(self, what: str) -> Iterator[None]:
-        """An error in this block is told, and the builder goes on with its next object."""
+        """An error in this block is told, and the builder goes on with its next object.
+
+        Raises:
+            OutOfTime: the deadline has passed before it begins.
+        """
+        self.check_time()
         try:
             yield
         except Exception as error:
-            self.problems.append(f"{what} failed: {error_text(error)}")
+            cause = error.__cause__ if isinstance(error, ScriptObjectError) else None
+            self.problems.append(f"{what} failed: {error_text(cause or error)}")
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """make(), computed once for all builders that ask under this name."""
