@@ -114,6 +114,38 @@ def test_last_sample_for_last_step():
                  drop_last=True) == [("error", "batch_axis")]
 
 
+class Own(nn.Module):
+    """Reads (N, T, D) and gives the layer's whole output and its state."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.output = nn.GRU(DIM, DIM, batch_first=True), nn.Linear(DIM, 2)
+
+    def forward(self, x, last=False):
+        out, state = self.layer(x)
+        newest = out[-1].mean(0, keepdim=True) if last else 0.0
+        return self.output(state[0] + newest)
+
+
+@pytest.mark.parametrize(("steps", "samples", "wrong"), [
+    (1, SAMPLES, False),  # one look at the newest sample
+    (9, SAMPLES, True),
+    (9, LENGTH, True),  # sizes that do not tell, and samples that are mixed
+])
+def test_one_call_is_no_habit(steps, samples, wrong):
+    torch.manual_seed(0)
+    x, y = torch.randn(40, samples, LENGTH, DIM), torch.randint(2, (40, samples))
+    model = Own()
+    with watch(select=["batch_axis"]) as report:
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for i in range(12):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x[i], last=i < steps), y[i]).backward()
+            optimizer.step()
+    assert not report.problem
+    assert [one.name for one in report.findings] == ["batch_axis"] * wrong
+
+
 def test_one_sentence_at_a_time_has_no_batch():
     """(T,) words and a tag for each, as in the tutorials."""
     torch.manual_seed(0)

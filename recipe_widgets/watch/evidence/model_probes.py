@@ -24,12 +24,12 @@ from recipe_widgets.rules.batch_independence import (
 from recipe_widgets.rules.causal_dependence import CopiedInput, FutureLeak
 from recipe_widgets.watch.evidence.forward_pass import map_tensors, tensors_in
 from recipe_widgets.watch.evidence.model_record import ModelRecord
+from recipe_widgets.watch.evidence.padded_rows import padding_of
 from recipe_widgets.watch.evidence.script_objects import CheckTime, ScriptObjectError, ask
 
 _PROBED_SAMPLES = 16
 _PROBED_POSITIONS = 24  # of a sequence
 _PROBED_PARAMETERS = 12
-_FEWEST_PADDED = 4  # rows
 
 
 @dataclass
@@ -135,10 +135,8 @@ def placed_samples(record: ModelRecord, module: nn.Module,
     """Does the output of a sample depend on its place in the batch? None where that cannot be told,
     as of sequences without a label each: their first axis may be time.
     """
-    labels = record.example_labels
-    probe = _probe_of(record, module, check_time) if labels is not None and labels.ndim == 1 else None
-    if probe is None or labels is None or _is_graph(probe) or \
-            len(labels) != len(tensors_in(record.example)[0]):
+    probe = _probe_of(record, module, check_time) if record.has_label_per_sample else None
+    if probe is None or _is_graph(probe):
         return None
     before = next((o for o in probe.outputs() if o.ndim and len(o) == probe.samples), None)
     if before is None or before.shape[1:2] == before.shape[:1] or _is_random(probe, before):
@@ -189,10 +187,8 @@ def _is_graph(probe: _Probe) -> bool:
 
 def _may_be_time_first(record: ModelRecord, probe: _Probe, output: torch.Tensor) -> bool:
     """(T, N, ...): as recurrent layers and transformers of torch take it by default."""
-    first, labels = probe.tensors[0], record.example_labels
-    per_sample = labels is not None and labels.ndim == 1 and len(labels) == len(
-        tensors_in(record.example)[0])
-    return not per_sample and output.ndim >= 3 and first.ndim >= 2 \
+    first = probe.tensors[0]
+    return not record.has_label_per_sample and output.ndim >= 3 and first.ndim >= 2 \
         and output.shape[1] == first.shape[1] > 1
 
 
@@ -327,22 +323,6 @@ def _with_other_token(x: torch.Tensor, t: int, axis: int) -> torch.Tensor:
 
 
 # padding
-
-
-def padding_of(x: torch.Tensor) -> torch.Tensor | None:
-    """(N, T) where sequences (N, T) of tokens or (N, T, D) of numbers are padded at their ends:
-    rows of different length that end in one token, or in zeros, which are nowhere else. None where
-    there is no such thing.
-    """
-    tokens = x.ndim == 2 and not x.is_floating_point() and x.dtype != torch.bool
-    if not (tokens or (x.ndim == 3 and x.is_floating_point())) or len(x) < _FEWEST_PADDED \
-            or x.shape[1] < 3:
-        return None
-    empty = x == x[:, -1].mode().values if tokens else (x == 0).all(-1)  # (N, T)
-    behind = empty.flip(1).cumprod(1).flip(1).bool()
-    lengths = (~behind).sum(1)
-    several = len(lengths.unique()) >= 3 and int(lengths.min()) >= 1
-    return behind if several and torch.equal(empty, behind) else None
 
 
 def padding_effect(record: ModelRecord, module: nn.Module,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,16 @@ class ModelRecord:
                 self._example_hash = hashes[0]
         elif hashes[0] != self._example_hash:
             self.varies = True
+
+    @property
+    def has_label_per_sample(self) -> bool:
+        """Does the example have one label for each row of its first input? Then its first axis is
+        the batch.
+        """
+        labels, example = self.example_labels, self.example
+        if labels is None or example is None or labels.ndim != 1:
+            return False
+        return len(labels) == len((tensors_in(example[0]) or tensors_in(example[1]))[0])
 
     def trained_in(self, training_mode: bool) -> None:
         """One more training pass."""
@@ -156,6 +166,11 @@ class ModelRecords:
     @property
     def trained_numbers(self) -> set[int]:
         return {one.number for one in self.trained}
+
+
+def parameter_names(modules: Iterable[nn.Module]) -> dict[int, str]:
+    """Id of a parameter -> its name in the last of these modules that has it."""
+    return {id(p): name for module in modules for name, p in module.named_parameters()}
 
 
 def _mode_kind(module: nn.Module) -> str:

@@ -16,6 +16,7 @@ from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.autograd_graph import node_kind
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_NODES = 12  # scaling, masks and views between a product and its soft-max
@@ -27,8 +28,8 @@ class AttentionScores(Observer):
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
         self.found: dict[SourceLocation | None, AttentionWeights] = {}
-        # id -> (weights, axis of the soft-max, its line), of the call that goes on
-        self._weights: dict[int, tuple[torch.Tensor, int, SourceLocation | None]] = {}
+        # axis of the soft-max and its line, of weights of the call that goes on
+        self._weights = TensorNotes[tuple[int, SourceLocation | None]]()
 
     def torch_calls(self) -> dict[Any, CallHandler]:
         tensor: Any = torch.Tensor
@@ -44,25 +45,21 @@ class AttentionScores(Observer):
         return {function: handler for functions, handler in groups for function in functions}
 
     def before_forward(self, model: nn.Module) -> None:
-        self._weights = {}
+        self._weights.clear()
 
     def script_ended(self) -> None:
-        self._weights = {}
-
-    def _of(self, thing: Any) -> tuple[torch.Tensor, int, SourceLocation | None] | None:
-        known = self._weights.get(id(thing))
-        return known if known is not None and known[0] is thing else None
+        self._weights.clear()
 
     def _softmax(self, call: TorchCall) -> None:
         axis, result = call.argument(1, "dim"), call.result
         if isinstance(axis, int) and result.ndim >= 3 and _is_of_product(result):
-            self._weights[id(result)] = result, axis % result.ndim, caller_location()
+            self._weights[result] = axis % result.ndim, caller_location()
 
     def _moved(self, call: TorchCall, order: list[int] | None = None) -> None:
-        known = self._of(call.argument(0, "input"))
+        known = self._weights.of(call.argument(0, "input"))
         if known is not None:
-            axis = known[1] if order is None else order.index(known[1])
-            self._weights[id(call.result)] = call.result, axis, known[2]
+            axis = known[0] if order is None else order.index(known[0])
+            self._weights[call.result] = axis, known[1]
 
     def _same_axes(self, call: TorchCall) -> None:
         self._moved(call)
@@ -82,11 +79,11 @@ class AttentionScores(Observer):
     def _multiplied(self, call: TorchCall) -> None:
         if len(call.args) < 2:
             return
-        left, right = (self._of(one) for one in call.args[:2])
-        if left is not None:
-            self._used(left, (left[0].ndim - 1, ))
-        elif right is not None:
-            self._used(right, (right[0].ndim - 2, ))
+        left, right = call.args[:2]
+        if self._weights.of(left) is not None:
+            self._used(left, (left.ndim - 1, ))
+        elif self._weights.of(right) is not None:
+            self._used(right, (right.ndim - 2, ))
 
     def _einsum(self, call: TorchCall) -> None:
         equation, *operands = call.args
@@ -94,15 +91,14 @@ class AttentionScores(Observer):
             return
         inputs, output = equation.replace(" ", "").split("->")
         for letters, operand in zip(inputs.split(","), operands, strict=False):
-            known = self._of(operand)
             summed = tuple(i for i, letter in enumerate(letters) if letter not in output)
-            if known is not None and summed:
-                self._used(known, summed)
+            if summed:
+                self._used(operand, summed)
 
-    def _used(self, weights: tuple[torch.Tensor, int, SourceLocation | None],
-              summed: tuple[int, ...]) -> None:
-        tensor, axis, line = weights
-        if axis not in summed:
+    def _used(self, tensor: torch.Tensor, summed: tuple[int, ...]) -> None:
+        known = self._weights.of(tensor)
+        if known is not None and known[0] not in summed:
+            axis, line = known
             self.found[line] = AttentionWeights(axis, summed, tuple(tensor.shape))
 
 

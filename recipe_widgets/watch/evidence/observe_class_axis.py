@@ -13,6 +13,7 @@ from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_HELD = 64
@@ -51,8 +52,7 @@ class ClassAxes(Observer):
         super().__init__(records)
         self.softmaxes: dict[Line, _SoftmaxCalls] = {}
         self.losses: dict[Line, _Losses] = {}
-        # id of a flattened tensor -> (the tensor, shape before); of this step
-        self._flattened: dict[int, tuple[torch.Tensor, tuple[int, ...]]] = {}
+        self._flattened = TensorNotes[tuple[int, ...]]()  # shapes before; of this step
 
     def torch_calls(self) -> dict[Any, CallHandler]:
         tensor: Any = torch.Tensor
@@ -75,22 +75,15 @@ class ClassAxes(Observer):
         record.single += result.shape[axis] == 1
         record.implicit += implicit and result.ndim == 3 and result.shape[0] > 1
         # a soft-max does not change the order of its input
-        self._pass_on(call.args[0], result)
+        before = self._flattened.of(call.args[0])
+        if before is not None:
+            self._flattened[result] = before
 
     def _flatten(self, call: TorchCall) -> None:
         old, new = call.args[0], call.result
         flat = isinstance(old, torch.Tensor) and new.ndim < old.ndim and 1 <= new.ndim <= 2
         if self.progress.close and flat and old.ndim >= 2 and len(self._flattened) < _MOST_HELD:
-            self._flattened[id(new)] = new, tuple(old.shape)
-
-    def _pass_on(self, old: torch.Tensor, new: torch.Tensor) -> None:
-        known = self._flattened.get(id(old))
-        if known is not None and known[0] is old:
-            self._flattened[id(new)] = new, known[1]
-
-    def _shape_before(self, one: torch.Tensor) -> tuple[int, ...]:
-        known = self._flattened.get(id(one))
-        return known[1] if known is not None and known[0] is one else ()
+            self._flattened[new] = tuple(old.shape)
 
     def _loss(self, call: TorchCall) -> None:
         z, y = call.argument(0, "input"), call.argument(1, "target")
@@ -98,7 +91,8 @@ class ClassAxes(Observer):
             return
         record = self.losses.setdefault(caller_location(), _Losses())
         record.calls += 1
-        classes, outputs, targets = z.shape[1], self._shape_before(z), self._shape_before(y)
+        classes = z.shape[1]
+        outputs, targets = (self._flattened.of(one) or () for one in (z, y))
         # as many rows as samples: there is one position, as after global pooling
         if len(outputs) >= 3 and outputs[-1] != classes and outputs[1] == classes \
                 and len(z) != outputs[0]:

@@ -16,10 +16,12 @@ from recipe_widgets.rules.loss_targets import LossInputs
 from recipe_widgets.rules.padding_in_loss import PaddedTargets
 from recipe_widgets.rules.token_weights import MicroBatchMeans
 from recipe_widgets.watch.evidence.observer import Observer
+from recipe_widgets.watch.evidence.padded_rows import padding_that_counts
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.autograd_graph import last_operation
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_CALLS, _MOST_LOOKS = 64, 200  # of one backward pass; of one line
@@ -27,7 +29,6 @@ _MOST_NUMBERS = 2_000_000  # of a tensor whose gradient is looked at; of a large
 _MOST_CLASSES = 2000  # that are counted
 _TOLERANCE = 0.03  # relative, of a row's gradient from its textbook form
 _EQUAL = 0.02  # relative difference of two weights that are the same
-_FEWEST_ROWS, _FEWEST_POSITIONS = 4, 4  # of sequences that are looked at for padding
 _OF_CLASSES = (F.cross_entropy, F.nll_loss)
 _ELEMENTWISE = {
     F.mse_loss: "regression", F.l1_loss: "regression", F.smooth_l1_loss: "regression",
@@ -93,7 +94,7 @@ class LossCalls(Observer):
         self.by_line: dict[tuple[Line, str], CallRecord] = {}
         self._calls: list[_Call] = []
         self._passing: list[_Call] = []  # those of the backward pass that runs
-        self._flattened: dict[int, tuple[torch.Tensor, tuple[int, ...]]] = {}
+        self._flattened = TensorNotes[tuple[int, ...]]()  # shapes before
         # of this step: (number of the backward pass, record, weight of a target, targets)
         self._window: list[tuple[int, CallRecord, float, int]] = []
         self._passes = 0
@@ -111,7 +112,7 @@ class LossCalls(Observer):
         old, new = call.args[0], call.result
         if isinstance(old, torch.Tensor) and old.ndim == 2 and new.ndim == 1 \
                 and not old.is_floating_point() and len(self._flattened) < _MOST_CALLS:
-            self._flattened[id(new)] = new, tuple(old.shape)
+            self._flattened[new] = tuple(old.shape)
 
     def _called(self, call: TorchCall) -> None:
         if not self.progress.close or not torch.is_grad_enabled() \
@@ -126,8 +127,7 @@ class LossCalls(Observer):
         y = call.kwargs.get("targets", y)
         if isinstance(z, torch.Tensor) and isinstance(y, torch.Tensor) and z.requires_grad \
                 and z.is_floating_point():
-            flat = self._flattened.get(id(y))
-            layout = tuple(y.shape) if y.ndim == 2 else flat[1] if flat else None
+            layout = tuple(y.shape) if y.ndim == 2 else self._flattened.of(y)
             one = _Call(call.function, z, y, dict(call.kwargs), caller_location(), layout,
                         last_operation(z))
             one.follow_gradient()
@@ -213,7 +213,7 @@ class LossCalls(Observer):
         if multiples is not None and weight is None and _spread(multiples) < _EQUAL:
             self._window.append((self._passes, record, float(multiples.median()), targets))
         if call.layout is not None and classes > 2 and whole and y.numel() == math.prod(call.layout):
-            record.padding.append(_padding(labels.reshape(call.layout), counted.reshape(call.layout)))
+            record.padding.append(padding_that_counts(labels.reshape(call.layout), counted.reshape(call.layout)))
 
     def _look_at_numbers(self, call: _Call, record: CallRecord, z: torch.Tensor, y: torch.Tensor,
                          slope: torch.Tensor) -> None:
@@ -238,7 +238,7 @@ class LossCalls(Observer):
         if kind == "regression" and y.ndim in (2, 3) and y.numel() <= _MOST_NUMBERS:
             empty = y == 0 if y.ndim == 2 else (y == 0).all(-1)  # (N, T)
             reached = slope != 0 if y.ndim == 2 else (slope != 0).any(-1)
-            record.padding.append(_padding(empty.long(), reached, fill=1, shown=0.0))
+            record.padding.append(padding_that_counts(empty.long(), reached, fill=1, shown=0.0))
 
 
 def _row_multiples(call: _Call, z: torch.Tensor, slope: torch.Tensor,
@@ -286,31 +286,6 @@ def _count_classes(call: _Call, record: CallRecord, labels: torch.Tensor, classe
         by_class = by_class / by_class[~by_class.isnan()].mean()
         known = record.weights if record.weights is not None else by_class
         record.weights = torch.where(by_class.isnan(), known, by_class)
-
-
-def _padding(rows: torch.Tensor, counted: torch.Tensor, fill: int | None = None,
-             shown: float | None = None) -> tuple[float, float] | None:
-    """(value, share of it among the positions that count) where the ends of the rows are filled up
-    with one value that is found nowhere else; rows (N, T) or (T, N).
-
-    Of each run the first position is left out: it may be the end of the sequence.
-    """
-    for table, reached in ((rows, counted), (rows.t(), counted.t())):
-        if len(table) < _FEWEST_ROWS or table.shape[1] < _FEWEST_POSITIONS:
-            continue
-        for turned, mask in ((table, reached), (table.flip(1), reached.flip(1))):
-            ends = turned[:, -1]
-            value = int(ends.mode().values) if fill is None else fill
-            same = turned == value
-            run = same.flip(1).long().cumprod(1).flip(1)  # 1 in the last run of each row
-            lengths = run.sum(1)
-            only_there = int(same.sum()) == int(lengths.sum())
-            ragged = len(torch.unique(lengths)) >= 3 and int(lengths.min()) < turned.shape[1]
-            if only_there and ragged and float((lengths >= 2).float().mean()) >= 0.5:
-                later = (run[:, :-1] * run[:, 1:]).bool()  # positions 2, 3, ... of the run
-                hits = int((later & mask[:, 1:]).sum())
-                return float(value if shown is None else shown), hits / max(1, int(mask.sum()))
-    return None
 
 
 def _gap_from_one(sums: torch.Tensor) -> float:

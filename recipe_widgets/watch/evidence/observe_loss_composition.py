@@ -17,43 +17,40 @@ from recipe_widgets.rules.temperature import BoundedLogits
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
-from recipe_widgets.watch.instrument.autograd_graph import node_kind
+from recipe_widgets.watch.instrument.autograd_graph import (
+    Term,
+    constant_factor,
+    made_numel,
+    node_kind,
+    terms_of,
+)
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
-_MOST_NODES, _MOST_TERMS, _MOST_HELD = 200, 12, 200
+_MOST_TERMS, _MOST_HELD = 12, 200
 _MOST_VALUES = 16  # whose graphs are held, until the backward pass
 _MOST_LEAF_NODES = 5000
 _LOSSES = (F.cross_entropy, F.nll_loss, F.kl_div, F.mse_loss, F.l1_loss, F.smooth_l1_loss,
            F.huber_loss, F.binary_cross_entropy, F.binary_cross_entropy_with_logits,
            F.cosine_embedding_loss, F.triplet_margin_loss, F.margin_ranking_loss,
            F.hinge_embedding_loss, F.gaussian_nll_loss, F.poisson_nll_loss, F.ctc_loss)
-_SUMS = {"Add", "Sub", "Rsub"}
-_JOINS = _SUMS | {"Stack"}
-_SCALINGS = {"Mul", "Div", "Neg", "ToCopy", "View", "Squeeze", "Unsqueeze", "Reshape", "Alias",
-             "Sum", "Mean"}  # sums of one number, too
+_JOINS = {"Add", "Sub", "Rsub", "Stack"}
 _ELEMENTWISE = {"Add", "Sub", "Rsub", "Mul", "Neg", "Pow", "Exp", "Log", "Div"}
 Line = SourceLocation | None
-
-
-@dataclass(frozen=True)
-class Term:
-    """One addend of a loss. factor: what it is multiplied by; None where that is no constant."""
-
-    node: Any
-    factor: float | None
 
 
 @dataclass
 class _Constants:
     """Results without a graph, on their way into the loss."""
 
-    held: dict[int, tuple[torch.Tensor, Line, str]] = field(default_factory=dict)
+    held: TensorNotes[tuple[Line, str]] = field(default_factory=TensorNotes)
     # node that added one -> (line, name, value)
     joined: dict[Any, tuple[Line, str, float]] = field(default_factory=dict)
 
     def clear(self) -> None:
-        self.held, self.joined = {}, {}
+        self.held.clear()
+        self.joined.clear()
 
 
 class LossCompositions(Observer):
@@ -110,15 +107,15 @@ class LossCompositions(Observer):
         if len(self._constants.held) < _MOST_HELD:
             line, name = caller_location(), call.function.__name__
             name = "a detached loss" if name == "detach" else name
-            self._constants.held[id(call.result)] = call.result, line, name
+            self._constants.held[call.result] = line, name
 
     def _reduced(self, call: TorchCall) -> None:
         result = call.result
         if not self.progress.close or not isinstance(result, torch.Tensor) or result.ndim:
             return
-        held = self._constants.held.get(id(call.args[0])) if call.args else None
+        held = self._constants.held.of(call.args[0]) if call.args else None
         if held is not None and not result.requires_grad:
-            self._constants.held[id(result)] = result, *held[1:]
+            self._constants.held[result] = held
         elif result.requires_grad:
             self._values[result.grad_fn] = result.detach()
             if len(self._values) > _MOST_VALUES:
@@ -127,18 +124,18 @@ class LossCompositions(Observer):
     def _combined(self, call: TorchCall) -> None:
         """Arithmetic on a term without a graph: it is scaled, or joins a loss."""
         held, result = self._constants.held, call.result
-        if not held or not isinstance(result, torch.Tensor):
+        if not len(held) or not isinstance(result, torch.Tensor):
             return
         several = call.args[:1] if call.function is not torch.stack else call.args[0]
         for one in (*several, *call.args[1:], *call.kwargs.values()):
-            known = held.get(id(one)) if isinstance(one, torch.Tensor) else None
-            if known is None or known[0] is not one:
+            known = held.of(one)
+            if known is None:
                 continue
             if not result.requires_grad:
-                held[id(result)] = result, *known[1:]
+                held[result] = known
             elif result.grad_fn is not None and node_kind(result.grad_fn) in _JOINS \
                     and not one.ndim:
-                self._constants.joined[result.grad_fn] = (known[1], known[2], float(one))
+                self._constants.joined[result.grad_fn] = (*known, float(one))
 
     def _look_at_logits(self, call: TorchCall) -> None:
         """Similarities of unit vectors that are multiplied by a small number."""
@@ -146,7 +143,7 @@ class LossCompositions(Observer):
         node = z.grad_fn
         if z.ndim != 2 or z.shape[1] < 2 or node is None or node_kind(node) != "Mul":
             return
-        factor = _constant_of(node)
+        factor = constant_factor(node)
         child = next((one for one, _ in node.next_functions if one is not None), None)
         if factor is None or child is None or not _of_unit_vectors(child):
             return
@@ -166,7 +163,7 @@ class LossCompositions(Observer):
         if loss.grad_fn is None or loss.numel() != 1:
             return
         line = caller_location()
-        terms, sums = terms_of(loss)
+        terms, sums = terms_of(loss.grad_fn)
         for node in sums:
             if node in self._constants.joined:
                 where, name, value = self._constants.joined[node]
@@ -214,70 +211,6 @@ class LossCompositions(Observer):
                 self.divergences.setdefault(line, []).append((found[0] / reconstruction, nats))
 
 
-def _constant_of(node: Any) -> float | None:
-    """The one number by which a Mul or Div multiplies; None where both sides have a graph."""
-    kind = node_kind(node)
-    children = [child for child, _ in node.next_functions if child is not None]
-    if len(children) != 1:
-        return None
-    if kind == "Neg":
-        return -1.0
-    if kind not in ("Mul", "Div"):
-        return 1.0
-    first = node.next_functions[0][0] is not None
-    try:
-        other = node._saved_other if first else node._saved_self
-    except (RuntimeError, AttributeError):  # freed by an earlier pass
-        return None
-    if isinstance(other, torch.Tensor):
-        if other.numel() != 1:
-            return None
-        other = float(other)
-    if other is None or (kind == "Div" and not first):
-        return None
-    return float(other) if kind == "Mul" else 1 / float(other) if other else None
-
-
-def _numel(node: Any) -> int:
-    """Of the tensor that the node made."""
-    count = 1
-    for length in node._input_metadata[0].shape:
-        count *= int(length)
-    return count
-
-
-def terms_of(loss: torch.Tensor) -> tuple[list[Term], set[Any]]:
-    """The addends of a loss, and the nodes that add them up."""
-    terms, sums = list[Term](), set[Any]()
-    todo: list[tuple[Any, float | None]] = [(loss.grad_fn, 1.0)]
-    for _ in range(_MOST_NODES):
-        if not todo:
-            break
-        node, factor = todo.pop()
-        kind = node_kind(node)
-        children = [child for child, _ in node.next_functions if child is not None]
-        if kind in _SUMS and _numel(node) == 1:
-            sums.add(node)
-            todo += [(child, factor) for child in children]
-        elif kind in ("Sum", "Mean") and _is_stack(children):
-            sums.add(children[0])
-            share = 1 / _numel(children[0]) if kind == "Mean" else 1.0
-            todo += [(child, None if factor is None else factor * share)
-                     for child, _ in children[0].next_functions if child is not None]
-        elif kind in _SCALINGS and len(children) == 1 and _numel(children[0]) == 1:
-            times = _constant_of(node)
-            todo.append((children[0], None if factor is None or times is None else factor * times))
-        else:
-            terms.append(Term(node, factor))
-    return terms, sums
-
-
-def _is_stack(children: list[Any]) -> bool:
-    """Are they single numbers that were stacked?"""
-    return (len(children) == 1 and node_kind(children[0]) == "Stack"
-            and all(child is None or _numel(child) == 1 for child, _ in children[0].next_functions))
-
-
 def _nodes_behind(node: Any, most: int) -> Iterator[Any]:
     """At most so many, the nearest first."""
     todo, visited = deque([node]), set[Any]()
@@ -313,10 +246,10 @@ def _of_unit_vectors(node: Any) -> bool:
 
 def _is_focal_of_mean(node: Any) -> bool:
     """(1 - exp(-L))^g · L where L is one number: the mean over the batch. node: the product."""
-    if node_kind(node) != "Mul" or _numel(node) != 1:
+    if node_kind(node) != "Mul" or made_numel(node) != 1:
         return False
     exponentials = [one for one in _nodes_behind(node, 10)
-                    if node_kind(one) == "Exp" and _numel(one) == 1]
+                    if node_kind(one) == "Exp" and made_numel(one) == 1]
     for one in exponentials:
         child = one.next_functions[0][0]
         if child is not None and node_kind(child) == "Neg":
@@ -335,7 +268,7 @@ def _reconstruction_weight(term: Term) -> float | None:
     reduction = getattr(term.node, "_saved_reduction", None)
     if child is None or reduction not in (1, 2):
         return None
-    scale = 1 / _numel(child) if reduction == 1 else 1.0
+    scale = 1 / made_numel(child) if reduction == 1 else 1.0
     return abs(factor) * scale * (2 if kind == "MseLoss" else 1)  # half the square is a nat
 
 
@@ -346,12 +279,12 @@ def _divergence_weight(term: Term) -> tuple[float, float] | None:
     node, inner = term.node, 1.0
     while node_kind(node) in ("Sum", "Mean", "Mul", "Neg"):
         children = [child for child, _ in node.next_functions if child is not None]
-        times = _constant_of(node)
+        times = constant_factor(node)
         if len(children) != 1 or times is None:
             break
         inner *= abs(times)
         if node_kind(node) == "Mean":
-            inner *= _numel(node) / _numel(children[0])
+            inner *= made_numel(node) / made_numel(children[0])
         node = children[0]
     shape = node._input_metadata[0].shape
     if node is term.node or not term.factor or not inner or len(shape) < 2:

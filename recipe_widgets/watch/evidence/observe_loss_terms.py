@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,22 +10,21 @@ from torch.nn import functional as F
 
 from recipe_widgets.rules.loss_terms import DroppedTerm, UntrainedTerm
 from recipe_widgets.watch.evidence.loss_recognition import KINDS
+from recipe_widgets.watch.evidence.model_record import parameter_names
 from recipe_widgets.watch.evidence.observe_gradients import StepGradients
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
-from recipe_widgets.watch.instrument.autograd_graph import node_kind, walk_graph
+from recipe_widgets.watch.instrument.autograd_graph import terms_of, walk_graph
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _WAIT = 2  # steps until which a term may still get a backward pass of its own
-_MOST_TERMS, _MOST_SUMS, _MOST_SCALARS = 64, 40, 16
+_MOST_SUMS, _MOST_SCALARS = 40, 16
 _LATE_STEP = 2  # by then every parameter in use has had a gradient
 _SUMS = (torch.Tensor.add, torch.add, torch.Tensor.add_, torch.Tensor.sub, torch.sub,
          torch.Tensor.sum, torch.sum, torch.Tensor.mean, torch.mean)
 _SCALARS = (*KINDS, torch.Tensor.mean, torch.mean, torch.Tensor.sum, torch.sum, F.kl_div,
             F.triplet_margin_loss, F.cosine_embedding_loss, F.margin_ranking_loss)
-_JOINS = ("Stack", "Cat")
-_SCALINGS = ("Mul", "Div", "Neg", "Squeeze", "Unsqueeze", "View", "Clone", "ToCopy", "Alias")
 
 
 @dataclass
@@ -75,8 +73,8 @@ class LossTerms(Observer):
             return
         if call.function in _SUMS and len(self._sums) < _MOST_SUMS:
             # what an earlier step made is a running total
-            terms = frozenset(one for one in _terms(result.grad_fn)
-                              if one._sequence_nr() > self._earlier)
+            terms = frozenset(one.node for one in terms_of(result.grad_fn)[0]
+                              if one.node._sequence_nr() > self._earlier)
             if len(terms) > 1:
                 self._sums.append(_Sum(terms, progress.step, caller_location()))
         if call.function in _SCALARS and progress.step >= _LATE_STEP:
@@ -102,7 +100,7 @@ class LossTerms(Observer):
                 continue
             self._newest = max(self._newest, root.grad_fn._sequence_nr())
             if self.records.progress.full or self._sums:
-                self._trained.update(_terms(root.grad_fn))
+                self._trained.update(one.node for one in terms_of(root.grad_fn)[0])
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._scalars, self._earlier = 0, self._newest
@@ -128,22 +126,6 @@ class LossTerms(Observer):
         self._sums, self._trained = [], set()
 
 
-def _terms(node: Any) -> Iterator[Any]:
-    """Nodes whose sum, but for constant factors, this node is."""
-    todo, count = [node], 0
-    while todo and count < _MOST_TERMS:
-        node = todo.pop()
-        kind = node_kind(node)
-        children = [child for child, _ in node.next_functions if child is not None]
-        count += 1
-        scaled = len(children) == 1 and kind in _SCALINGS
-        stacked = kind in ("Sum", "Mean") and children and node_kind(children[0]) in _JOINS
-        if scaled or stacked or kind in ("Add", "Sub", *_JOINS):
-            todo += children
-        else:
-            yield node
-
-
 @builds(DroppedTerm)
 def dropped_terms(run: WatchedRun) -> Built:
     for line, tally in run.observer(LossTerms).dropped.items():
@@ -154,10 +136,7 @@ def dropped_terms(run: WatchedRun) -> Built:
 def untrained_terms(run: WatchedRun) -> Built:
     seen, steps = run.observer(LossTerms), run.observer(StepGradients)
     silent = {key for one in steps.optimizers.values() for key in one.silent}
-    names = {
-        id(p): name
-        for module in run.records.models.retained.values() for name, p in module.named_parameters()
-    }
+    names = parameter_names(run.records.models.retained.values())
     for line, found in seen.untrained.items():
         left = [names.get(key, "a parameter") for key in found & silent]
         if left:

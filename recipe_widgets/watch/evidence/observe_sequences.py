@@ -20,10 +20,13 @@ from recipe_widgets.rules.carried_state import CarriedState
 from recipe_widgets.rules.padding import InvertedMask, PaddedMean, PaddedSteps, PaddingEffect
 from recipe_widgets.watch.evidence import model_probes
 from recipe_widgets.watch.evidence.forward_pass import tensors_in
+from recipe_widgets.watch.evidence.model_record import ModelRecord
 from recipe_widgets.watch.evidence.observer import Observer
+from recipe_widgets.watch.evidence.padded_rows import padding_of
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import RUNS_MODELS, Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
+from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _RECURRENT = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
@@ -31,6 +34,7 @@ _HIDDEN = -1e4  # what masks add to a score that nobody is to see
 _SHUFFLED = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 _BLOCKS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 _FEWEST_CARRIED = 2  # times; the first could be a coincidence
+_FEWEST_LAST_ROWS = 2  # calls; one may be a look at the result
 Line = SourceLocation | None
 
 
@@ -65,9 +69,9 @@ class _Readings:
 
 @dataclass
 class _Padded:
-    """A padded output. lengths: (N,), in the order of its rows."""
+    """A padded output of this shape. lengths: (N,), in the order of its rows."""
 
-    tensor: torch.Tensor
+    shape: tuple[int, ...]
     lengths: torch.Tensor
     batch_first: bool
 
@@ -77,7 +81,7 @@ class _Padded:
 
     @property
     def steps(self) -> int:
-        return self.tensor.shape[self.time_axis]
+        return self.shape[self.time_axis]
 
 
 @dataclass
@@ -88,9 +92,24 @@ class _Taken:
     other: bool = False  # it takes other steps, too: a loop over all of them
 
 
+@dataclass
+class _LastRows:
+    """out[-1] of outputs that are (batch, length, dim) to their layer.
+
+    Attributes:
+        shape: of the last one. model: number of the model whose call it was in; 0 for none.
+        calls: how many there were. apart: those whose batch and length differ.
+    """
+
+    shape: tuple[int, ...]
+    model: int
+    calls: int = 0
+    apart: int = 0
+
+
 class SequenceLayers(Observer):
     """Attributes, by line: taken: steps out of padded outputs. means: over padded steps.
-        last_samples: out[-1] where the first axis is the batch. inverted: name of the masked call.
+        last_rows: out[-1] where the first axis is the batch. inverted: name of the masked call.
         carried: times that a state came from a batch of other samples.
     padded_lengths: model -> lengths that its inputs were padded to.
     """
@@ -100,7 +119,7 @@ class SequenceLayers(Observer):
         self.readings: dict[tuple[Line, str], _Readings] = {}
         self.taken: dict[Line, _Taken] = {}
         self.means: dict[Line, PaddedMean] = {}
-        self.last_samples: dict[Line, LastSample] = {}
+        self.last_rows: dict[Line, _LastRows] = {}
         self.inverted: dict[Line, str] = {}
         self.carried: dict[Line, int] = {}
         self.padded_lengths: dict[int, set[int]] = {}
@@ -111,8 +130,8 @@ class SequenceLayers(Observer):
         # of the call that goes on
         self._new: list[_Reading] = []
         self._masks: list[tuple[Line, str, torch.Tensor]] = []
-        self._padded: dict[int, _Padded] = {}
-        self._outputs: dict[int, tuple[torch.Tensor, bool]] = {}
+        self._padded = TensorNotes[_Padded]()
+        self._outputs = TensorNotes[bool]()  # of recurrent layers: batch first?
         # first weight of a layer -> (batch, state)
         self._states: dict[int, tuple[int, torch.Tensor]] = {}
 
@@ -173,7 +192,8 @@ class SequenceLayers(Observer):
 
     def _forget_call(self) -> None:
         self._new, self._masks = [], []
-        self._padded, self._outputs = {}, {}
+        self._padded.clear()
+        self._outputs.clear()
 
     def script_ended(self) -> None:
         self._forget_call()
@@ -225,7 +245,7 @@ class SequenceLayers(Observer):
             time, batch = args[0].shape[:2] if not batch_first else args[0].shape[:2][::-1]
             name = type(self._layer).__name__ if isinstance(self._layer, nn.RNNBase) else "RNN"
             self._new.append(_Reading(line, name, batch_first, True, time, batch))
-            self._outputs[id(result[0])] = result[0], batch_first
+            self._outputs[result[0]] = batch_first
         if weights and torch.is_grad_enabled():
             first = state[0] if isinstance(state, (list, tuple)) else state
             self._state_used(line, id(weights[0]), first, result[1])
@@ -268,7 +288,7 @@ class SequenceLayers(Observer):
     def _judge_masks(self, inputs: list[torch.Tensor]) -> None:
         """Is a mask the opposite of where an input is padded?"""
         for x in inputs:
-            padding = model_probes.padding_of(x)
+            padding = padding_of(x)
             if padding is None:
                 continue
             for line, name, mask in self._masks:
@@ -285,15 +305,11 @@ class SequenceLayers(Observer):
         self._note(padded, lengths, bool(call.args[2]))
 
     def _note(self, tensor: torch.Tensor, lengths: torch.Tensor, batch_first: bool) -> None:
-        self._padded[id(tensor)] = _Padded(tensor, lengths, batch_first)
-
-    def _of(self, thing: Any) -> _Padded | None:
-        padded = self._padded.get(id(thing))
-        return padded if padded is not None and padded.tensor is thing else None
+        self._padded[tensor] = _Padded(tuple(tensor.shape), lengths, batch_first)
 
     def _rows_selected(self, call: TorchCall) -> None:
         """pad_packed_sequence brings the rows back to the order they came in."""
-        padded = self._of(call.args[0])
+        padded = self._padded.of(call.args[0])
         if padded is None:
             return
         axis, index = call.argument(1, "dim"), call.argument(2, "index")
@@ -302,36 +318,44 @@ class SequenceLayers(Observer):
                        padded.batch_first)
 
     def _same_layout(self, call: TorchCall) -> None:
-        padded = self._of(call.argument(0, "input"))
-        if padded is not None and call.result.ndim == padded.tensor.ndim:
+        padded = self._padded.of(call.argument(0, "input"))
+        if padded is not None and call.result.ndim == len(padded.shape):
             self._note(call.result, padded.lengths, padded.batch_first)
 
     def _axes_moved(self, call: TorchCall) -> None:
-        padded = self._of(call.args[0])
-        if padded is not None and call.result.shape[:2] == padded.tensor.shape[:2][::-1] \
+        padded = self._padded.of(call.args[0])
+        if padded is not None and call.result.shape[:2] == padded.shape[:2][::-1] \
                 and call.result.shape[0] != call.result.shape[1]:
             self._note(call.result, padded.lengths, not padded.batch_first)
 
     def _indexed(self, call: TorchCall) -> None:
         x, index = call.args
-        padded, output = self._of(x), self._outputs.get(id(x))
+        padded, batch_first = self._padded.of(x), self._outputs.of(x)
         if padded is not None:
             places = _expanded(index, x.ndim)
             if places is not None:
                 self._step_taken(padded, places[padded.time_axis])
-        elif output is not None and output[0] is x and output[1] and len(x) > 1 and x.requires_grad:
+        elif batch_first and len(x) > 1 and x.requires_grad:
             places = _expanded(index, x.ndim)
             # out[-1]; out[-1, t] goes on to a step on purpose
             if places is not None and places[0] == -1 and places[1] == slice(None):
-                self.last_samples[caller_location()] = LastSample(-1, tuple(x.shape))
+                self._last_row_taken(tuple(x.shape))
+
+    def _last_row_taken(self, shape: tuple[int, ...]) -> None:
+        model = self.progress.model
+        record = self.records.models.of(model) if model is not None else None
+        rows = self.last_rows.setdefault(
+            caller_location(), _LastRows(shape, record.number if record is not None else 0))
+        rows.shape, rows.calls = shape, rows.calls + 1
+        rows.apart += shape[0] != shape[1]
 
     def _selected(self, call: TorchCall) -> None:
-        padded = self._of(call.args[0])
+        padded = self._padded.of(call.args[0])
         if padded is not None and call.argument(1, "dim") == padded.time_axis:
             self._step_taken(padded, call.argument(2, "index"))
 
     def _gathered(self, call: TorchCall) -> None:
-        padded, index = self._of(call.args[0]), call.argument(2, "index")
+        padded, index = self._padded.of(call.args[0]), call.argument(2, "index")
         if padded is not None and call.argument(1, "dim") == padded.time_axis \
                 and index.shape[padded.time_axis] == 1:
             rows = index.movedim(padded.time_axis, 0).reshape(len(padded.lengths), -1)[:, 0]
@@ -353,11 +377,11 @@ class SequenceLayers(Observer):
             taken.found = PaddedSteps(behind, len(padded.lengths), per_row)
 
     def _averaged(self, call: TorchCall) -> None:
-        padded = self._of(call.argument(0, "input"))
+        padded = self._padded.of(call.argument(0, "input"))
         axes = call.argument(1, "dim")
         if padded is None or axes is None:
             return
-        axes = {a % padded.tensor.ndim for a in (axes if isinstance(axes, (tuple, list)) else (axes, ))}
+        axes = {a % len(padded.shape) for a in (axes if isinstance(axes, (tuple, list)) else (axes, ))}
         shortest = int(padded.lengths.min())
         if axes == {padded.time_axis} and shortest < padded.steps:
             self.means.setdefault(caller_location(), PaddedMean(shortest, padded.steps))
@@ -393,27 +417,36 @@ def batch_as_time(run: WatchedRun) -> Built:
         module = run.records.models.retained.get(known.model)
         if record is None or module is None:
             continue
-        labels = record.example_labels
-        one_label_each = labels is not None and labels.ndim == 1 and record.example is not None \
-            and len(labels) == len(tensors_in(record.example)[0])
         # one sentence, a label for each word: the batch is one sentence
-        if not from_loader and not (one_label_each and reading.batch > 1):
+        if not from_loader and not (record.has_label_per_sample and reading.batch > 1):
             continue
-        mixed = None
-        with run.tolerating(f"a probe of {record.name}"):
-            mixed = model_probes.mixed_samples(record, module, run.check_time, axis_is_known=True)
-        if mixed is not None and not batch_independence(mixed).ok:
+        if _mixes_samples(run, record, module):
             yield BatchAsTime(reading.layer, reading.batch_first, samples, reading.batch,
                               reading.recurrent), line
 
 
-@builds(LastSample)
+def _mixes_samples(run: WatchedRun, record: ModelRecord, module: nn.Module) -> bool:
+    """Does a sample's output depend on other samples, for sure?"""
+    mixed = None
+    with run.tolerating(f"a probe of {record.name}"):
+        mixed = model_probes.mixed_samples(record, module, run.check_time, axis_is_known=True)
+    return mixed is not None and not batch_independence(mixed).ok
+
+
+@builds(LastSample, RUNS_MODELS)
 def last_samples(run: WatchedRun) -> Built:
+    """Where batch and length are of one size, nobody sees which is which: then the samples tell."""
     layers = run.observer(SequenceLayers)
     if any(one.confused and not one.right for one in layers.readings.values()):
         return  # then its first axis is no batch
-    for line, found in layers.last_samples.items():
-        yield found, line
+    for line, rows in layers.last_rows.items():
+        record = run.records.models.numbered(rows.model)
+        module = run.records.models.retained.get(rows.model)
+        if rows.calls < _FEWEST_LAST_ROWS:
+            continue
+        if rows.apart >= _FEWEST_LAST_ROWS or (
+                record is not None and module is not None and _mixes_samples(run, record, module)):
+            yield LastSample(-1, rows.shape), line
 
 
 @builds(PaddedSteps)

@@ -26,6 +26,10 @@ _WEIGHTED = {
     "Addmm", "Mm", "Convolution", "MkldnnConvolution", "ThnnConv2D", "SlowConv2D", "Linear"
 }
 _REDUCTIONS = ("Mean", "Sum", "NllLoss", "MseLoss")
+_MOST_ADDENDS = 200  # nodes between a loss and its terms
+_ADDITIONS = {"Add", "Sub", "Rsub"}
+_SCALINGS = {"Mul", "Div", "Neg", "ToCopy", "View", "Squeeze", "Unsqueeze", "Reshape", "Alias",
+             "Clone", "Sum", "Mean"}  # of one number: a sum of it, too
 
 
 @dataclass
@@ -110,3 +114,75 @@ def scalar_operations(loss: torch.Tensor, most: int = 6) -> list[str]:
             break
         node = children[0]
     return kinds
+
+
+@dataclass(frozen=True)
+class Term:
+    """One addend of a loss. factor: what it is multiplied by; None where that is no constant."""
+
+    node: Any
+    factor: float | None
+
+
+def constant_factor(node: Any) -> float | None:
+    """The one number by which a Mul or Div multiplies; None where both sides have a graph."""
+    kind = node_kind(node)
+    children = [child for child, _ in node.next_functions if child is not None]
+    if len(children) != 1:
+        return None
+    if kind == "Neg":
+        return -1.0
+    if kind not in ("Mul", "Div"):
+        return 1.0
+    first = node.next_functions[0][0] is not None
+    try:
+        other = node._saved_other if first else node._saved_self
+    except (RuntimeError, AttributeError):  # freed by an earlier pass
+        return None
+    if isinstance(other, torch.Tensor):
+        if other.numel() != 1:
+            return None
+        other = float(other)
+    if other is None or (kind == "Div" and not first):
+        return None
+    return float(other) if kind == "Mul" else 1 / float(other) if other else None
+
+
+def made_numel(node: Any) -> int:
+    """How many numbers the tensor has that the node made."""
+    count = 1
+    for length in node._input_metadata[0].shape:
+        count *= int(length)
+    return count
+
+
+def terms_of(root: Any) -> tuple[list[Term], set[Any]]:
+    """The addends of one number, which this node made, and the nodes that add them up."""
+    terms, sums = list[Term](), set[Any]()
+    todo: list[tuple[Any, float | None]] = [(root, 1.0)]
+    for _ in range(_MOST_ADDENDS):
+        if not todo:
+            break
+        node, factor = todo.pop()
+        kind = node_kind(node)
+        children = [child for child, _ in node.next_functions if child is not None]
+        if kind in _ADDITIONS and made_numel(node) == 1:
+            sums.add(node)
+            todo += [(child, factor) for child in children]
+        elif kind in ("Sum", "Mean") and _is_stack(children):
+            sums.add(children[0])
+            share = 1 / made_numel(children[0]) if kind == "Mean" else 1.0
+            todo += [(child, None if factor is None else factor * share)
+                     for child, _ in children[0].next_functions if child is not None]
+        elif kind in _SCALINGS and len(children) == 1 and made_numel(children[0]) == 1:
+            times = constant_factor(node)
+            todo.append((children[0], None if factor is None or times is None else factor * times))
+        else:
+            terms.append(Term(node, factor))
+    return terms, sums
+
+
+def _is_stack(children: list[Any]) -> bool:
+    """Are they single numbers that were stacked, or put one behind the other?"""
+    return (len(children) == 1 and node_kind(children[0]) in ("Stack", "Cat")
+            and all(child is None or made_numel(child) == 1 for child, _ in children[0].next_functions))
