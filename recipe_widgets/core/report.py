@@ -64,6 +64,7 @@ class Report:
         costs: seconds that watching took.
         steps: optimiser steps seen. problems: parts of the watcher that failed, and why.
         unjudged: rules that time was too short for.
+        not_looked_at: what a rule would have looked at, were it smaller.
         silenced: what was found besides, where a comment or a baseline keeps it out of `findings`.
     """
 
@@ -75,6 +76,7 @@ class Report:
     steps: int = 0
     problems: Sequence[str] = ()
     unjudged: Sequence[str] = ()
+    not_looked_at: Sequence[str] = ()
     silenced: Sequence[CheckResult] = ()
 
     def __iter__(self) -> Iterator[CheckResult]:
@@ -148,6 +150,8 @@ class Report:
                  f"and {cost.end:.1f} s after it: {self.overhead:+.0%}"]
         if self.unjudged:
             lines.append(f"too little time to judge: {', '.join(self.unjudged)}")
+        if self.not_looked_at:
+            lines.append(f"not looked at: {'; '.join(self.not_looked_at)}")
         return [*lines, *self.problems]
 
     def sort(self) -> None:
@@ -232,7 +236,8 @@ class Report:
             "seconds": self.seconds, "overhead": self.overhead,
             "costs": dataclasses.asdict(self.costs), "steps": self.steps,
             "problem": self.problem, "problems": list(self.problems),
-            "unjudged": list(self.unjudged), "findings": [f.as_dict() for f in self.findings],
+            "unjudged": list(self.unjudged), "not_looked_at": list(self.not_looked_at),
+            "findings": [f.as_dict() for f in self.findings],
             "silenced": [f.as_dict() for f in self.silenced]
         }
 

@@ -35,6 +35,7 @@ class Judging:
     """Attributes:
         findings: what is wrong, one a cause. problems: errors of the watcher's own, by rule.
         unjudged: rules for whose probes the time was too short.
+        not_looked_at: what a rule would have looked at, were it smaller.
     """
 
     def __init__(self, records: Recorder, finished: bool = True, own_process: bool = False,
@@ -50,6 +51,7 @@ class Judging:
         self.findings: list[CheckResult] = []
         self.problems: list[str] = []
         self.unjudged: list[str] = []
+        self.not_looked_at: list[str] = []
 
     def run(self, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[CheckResult]:
         """select: names of the only rules to judge by; none: all. ignore: rules to leave out."""
@@ -63,6 +65,7 @@ class Judging:
             for rule in rules:
                 found += self._judge(rule)
         self.problems += dict.fromkeys(self._run.problems)  # several probes fail alike
+        self.not_looked_at += dict.fromkeys(self._run.not_looked_at)
         self.findings = deduplicated(found)
         return self.findings
 

@@ -64,7 +64,8 @@ class PeerProcesses:
             self.tell("report", {
                 "findings": [{name: getattr(one, name) for name in names}
                              for one in report.findings],
-                "problems": list(report.problems), "unjudged": list(report.unjudged)
+                "problems": list(report.problems), "unjudged": list(report.unjudged),
+                "not_looked_at": list(report.not_looked_at)
             })
             return
         heard = self.hear("report")
@@ -78,6 +79,7 @@ class PeerProcesses:
             report.problems = [*report.problems,
                                *(f"process {rank}: {one}" for one in told["problems"])]
             report.unjudged = sorted({*report.unjudged, *told["unjudged"]})
+            report.not_looked_at = sorted({*report.not_looked_at, *told["not_looked_at"]})
         for fields, ranks in others.values():
             where = "process" if len(ranks) == 1 else "processes"
             fields["message"] += f" (in {where} {', '.join(map(str, ranks))} only)"

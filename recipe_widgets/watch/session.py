@@ -84,6 +84,7 @@ class WatchSession:
             report.findings = [located_from(self._folder, one) for one in found]
             report.sort()
             problems, report.unjudged = judging.problems, judging.unjudged
+            report.not_looked_at = judging.not_looked_at
             silence_commented(report, self._folder)
         except Exception as error:
             problems.append(error_text(error))

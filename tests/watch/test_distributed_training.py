@@ -14,6 +14,7 @@ import recipe_widgets
 from recipe_widgets.core import CheckResult
 from recipe_widgets.core.report import Report
 from recipe_widgets.watch import peer_processes as peer_processes_module
+from recipe_widgets.watch.evidence import observe_replicas
 from recipe_widgets.watch.evidence.observe_replicas import _sum_of_bits
 from recipe_widgets.watch.peer_processes import PeerProcesses
 
@@ -87,6 +88,23 @@ def test_a_sum_of_bits_does_not_depend_on_the_order():
     assert _sum_of_bits(values) == _sum_of_bits(values.flip(0)) != _sum_of_bits(values * 2)
     for dtype in (torch.float32, torch.bfloat16, torch.complex64):
         assert _sum_of_bits(values[1:2].to(dtype)) != _sum_of_bits(values[3:4].to(dtype))
+
+
+def test_a_model_with_too_many_tensors_is_said_to_be_left_out(monkeypatch):
+    monkeypatch.setattr(observe_replicas, "_is_distributed", lambda: True)
+    monkeypatch.setattr(observe_replicas, "_MOST_PARAMETERS", 2)
+    net = torch.nn.Linear(2, 2)  # weight and bias
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with recipe_widgets.watch() as report:
+        for _ in range(4):
+            net(torch.randn(3, 2)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert not report.problem
+    assert report.not_looked_at == [
+        "whether the processes hold the same weights: 2 tensors are too many"]
+    assert "not looked at: whether the processes" in str(report)
+    assert json.loads(report.to_json())["not_looked_at"] == report.not_looked_at
 
 
 def test_findings_of_all_processes_are_told_with_their_ranks(tmp_path, monkeypatch):

@@ -11,20 +11,35 @@ from torch import nn
 from torch.nn import functional as F
 
 import recipe_widgets
+from recipe_widgets.watch import judging
 
 N, D, K = 32, 6, 4
+
+
+@pytest.fixture(autouse=True)
+def _time_for_probes(monkeypatch):
+    """As much as they want: a rule that had none would be silent about anything."""
+    monkeypatch.setattr(judging, "PROBE_LEAST", 600.0)
+    monkeypatch.setattr(judging, "PROBE_MOST", 600.0)
 
 
 def said(train, **options) -> dict[str, list[str]]:
     """What watching this training says: rule -> messages, without notes."""
     with recipe_widgets.watch(**options) as report:
         train()
-    assert not report.problem
+    assert not report.problems
+    assert not report.unjudged
     found: dict[str, list[str]] = {}
     for finding in report.findings:
         if finding.severity != "note":
             found.setdefault(finding.check, []).append(finding.message)
     return found
+
+
+def test_silence_of_rules_without_time_does_not_count(monkeypatch):
+    monkeypatch.setattr(judging, "PROBE_MOST", 0.0)
+    with pytest.raises(AssertionError, match="unjudged"):
+        said(lambda: steps(mlp(), lambda m, i: F.cross_entropy(m(blobs()[0]), blobs()[1])))
 
 
 def blobs(n=N, seed=0):

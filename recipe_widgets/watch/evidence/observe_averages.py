@@ -166,8 +166,8 @@ def averaged_copies(run: WatchedRun) -> Built:
     for number, copy in run.observer(ModelAverages).copies.items():
         record = run.records.models.numbered(number)
         original = run.records.models.numbered(copy.original)
-        rare = len(copy.steps) <= max(3, 0.34 * run.records.progress.step)
-        if record is None or original is None or record.trained or not rare:
+        if record is None or original is None or record.trained \
+                or not run.is_rare(len(copy.steps)):
             continue
         evaluated = any(one.model == copy.original for phase in run.records.evaluations.phases
                         for one in phase.passes)

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from recipe_widgets.rules.replicas_agree import DifferentReplicas
+from recipe_widgets.watch.evidence.model_record import parameter_names
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
@@ -29,6 +30,7 @@ class Replicas(Observer):
         sums: "optimiser step" -> (sizes of its parameters, sums of their values).
         parameters: of each optimiser.
         inner_calls: id of a module -> where it is called with gradients.
+        too_large: numbers of parameters of the optimisers that hold too many.
     """
 
     def __init__(self, records: Recorder) -> None:
@@ -36,6 +38,7 @@ class Replicas(Observer):
         self.sums: dict[str, tuple[list[int], list[int]]] = {}
         self.parameters: list[list[torch.Tensor]] = []
         self.inner_calls: dict[int, SourceLocation | None] = {}
+        self.too_large: set[int] = set()
         self.wrappers: list[DistributedDataParallel] = []
         self._optimizers: dict[int, tuple[int, int]] = {}  # id -> (number, steps)
 
@@ -54,8 +57,9 @@ class Replicas(Observer):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         if number == len(self.parameters):
             self.parameters.append(parameters)
-        if len(parameters) < _MOST_PARAMETERS and all(type(p) in (nn.Parameter, torch.Tensor)
-                                                      for p in parameters):  # whole ones
+        if len(parameters) >= _MOST_PARAMETERS:
+            self.too_large.add(len(parameters))
+        elif all(type(p) in (nn.Parameter, torch.Tensor) for p in parameters):  # whole ones
             with torch.no_grad():
                 values = torch.stack([_sum_of_bits(p).cpu() for p in parameters]).tolist()
             self.sums[f"{number} {steps}"] = [p.numel() for p in parameters], values
@@ -76,6 +80,8 @@ def _is_distributed() -> bool:
 @builds(DifferentReplicas)
 def different_replicas(run: WatchedRun) -> Built:
     peers, seen = peer_processes(), run.observer(Replicas)
+    run.not_looked_at += [f"whether the processes hold the same weights: {count} tensors are too many"
+                          for count in sorted(seen.too_large)]
     if peers is None or not peers.is_first or not seen.sums or not run.own_process \
             or not run.finished:
         return
@@ -112,8 +118,7 @@ def _why(run: WatchedRun, seen: Replicas, differing: list[torch.Tensor]) -> tupl
         list[str], Literal["inner", "late", "unknown", "alone"], SourceLocation | None] | None:
     """(names, cause, line) of parameters that differ; None where they are meant to."""
     modules: list[Any] = [*run.records.models.retained.values(), *seen.wrappers]
-    names = {id(p): name.removeprefix("module.") for module in modules
-             for name, p in module.named_parameters()}
+    names = {key: name.removeprefix("module.") for key, name in parameter_names(modules).items()}
     ignored = {name for one in seen.wrappers for name in one.parameters_to_ignore}
     left = [p for p in differing if names.get(id(p), "") not in ignored]
     if not left:

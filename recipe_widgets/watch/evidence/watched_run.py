@@ -56,6 +56,7 @@ class WatchedRun:
         budget: seconds for probes, of this thread at work: another program's load decides
             nothing. By the clock they may take three times as long.
         problems: probes that failed, and why.
+        not_looked_at: what was too large for a builder, in words.
     """
 
     records: Recorder
@@ -63,6 +64,7 @@ class WatchedRun:
     own_process: bool
     budget: float
     problems: list[str] = field(default_factory=list)
+    not_looked_at: list[str] = field(default_factory=list)
     _began: tuple[float, float] = field(
         default_factory=lambda: (time.thread_time(), time.monotonic()))
     _known: dict[str, Any] = field(default_factory=dict)
@@ -136,8 +138,11 @@ class WatchedRun:
         """Do they come now and then only? Passes without gradients in nearly every step are a part
         of the training: targets of a DQN, a teacher.
         """
-        steps = {phase.step for phase in phases}
-        return len(steps) <= max(RARE_STEPS, RARE_SHARE * self.records.progress.step)
+        return self.is_rare(len({phase.step for phase in phases}))
+
+    def is_rare(self, steps: int) -> bool:
+        """Are so many of the run's steps few of them?"""
+        return steps <= max(RARE_STEPS, RARE_SHARE * self.records.progress.step)
 
 
 _builders: dict[Any, Builder] = {}
