@@ -19,52 +19,85 @@ When it stays silent
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 
 
 @dataclass(frozen=True)
-class SampleOrder:
-    """What is amiss with the order of one loader.
+class UnsetEpoch:
+    """A sampler whose set_epoch is never called. sampler: its class."""
 
-    Attributes:
-        kind: "set_epoch": never called. "seed": the generator is set back for each epoch.
-            "weights": fewer than samples. "first": only the first batch is ever seen.
-            "over": an iterator is used after its end.
-        times: epochs, weights, starts, or uses after the end. samples: of the data set, or batches
-            of an epoch.
-        sampler: name of its class.
-    """
-
-    kind: Literal["set_epoch", "seed", "weights", "first", "over"]
-    times: int
-    samples: int = 0
-    sampler: str = ""
+    sampler: str
+    epochs: int
 
 
 @rule(worst="error", source="PyTorch, torch.utils.data")
-def sample_order(rule: Rule[SampleOrder], seen: SampleOrder) -> CheckResult:
-    rule = rule.about(measured=seen.times)
-    if seen.kind == "set_epoch":
-        return rule.fails(
-            f"set_epoch of {seen.sampler} is never called: each of {seen.times} epochs has the same "
-            "order", unit="epochs", advice="sampler.set_epoch(epoch) before each epoch.")
-    if seen.kind == "seed":
-        return rule.warns(
-            f"the generator of {seen.sampler} is set back for each of {seen.times} epochs: they all "
-            "have the same order", unit="epochs", advice="Seed once, before the loop.")
-    if seen.kind == "weights":
-        return rule.fails(
-            f"{seen.sampler} has {seen.times} weights for {seen.samples} samples: only the first "
-            f"{seen.times} samples are ever drawn", expected=seen.samples, unit="weights",
-            advice="One weight for each sample: class_weights[labels].")
-    if seen.kind == "first":
-        return rule.warns(
-            f"the loader is started anew {seen.times} times and gives one batch each time: without "
-            f"shuffling that is always the first of {seen.samples}", unit="starts",
-            advice="Make the iterator once an epoch: for x, y in loader.")
+def sample_order(rule: Rule[UnsetEpoch], seen: UnsetEpoch) -> CheckResult:
+    return rule.fails(
+        f"set_epoch of {seen.sampler} is never called: each of {seen.epochs} epochs has the same "
+        "order", measured=seen.epochs, unit="epochs",
+        advice="sampler.set_epoch(epoch) before each epoch.")
+
+
+@dataclass(frozen=True)
+class RepeatedOrder:
+    """A sampler whose generator is set back for each epoch. sampler: its class."""
+
+    sampler: str
+    epochs: int
+
+
+@sample_order.register
+def repeated_order(rule: Rule[UnsetEpoch], seen: RepeatedOrder) -> CheckResult:
     return rule.warns(
-        f"an iterator over a loader is used again {seen.times} times after its end, and gives "
-        "nothing", unit="times", advice="iter(loader) once for each epoch.")
+        f"the generator of {seen.sampler} is set back for each of {seen.epochs} epochs: they all "
+        "have the same order", measured=seen.epochs, unit="epochs",
+        advice="Seed once, before the loop.")
+
+
+@dataclass(frozen=True)
+class TooFewWeights:
+    """A weighted sampler with fewer weights than its data set has samples. sampler: its class."""
+
+    sampler: str
+    weights: int
+    samples: int
+
+
+@sample_order.register
+def too_few_weights(rule: Rule[UnsetEpoch], seen: TooFewWeights) -> CheckResult:
+    return rule.fails(
+        f"{seen.sampler} has {seen.weights} weights for {seen.samples} samples: only the first "
+        f"{seen.weights} samples are ever drawn", measured=seen.weights, expected=seen.samples,
+        unit="weights", advice="One weight for each sample: class_weights[labels].")
+
+
+@dataclass(frozen=True)
+class FirstBatchOnly:
+    """A loader that is started anew for each batch. batches: of an epoch."""
+
+    starts: int
+    batches: int
+
+
+@sample_order.register
+def first_batch_only(rule: Rule[UnsetEpoch], seen: FirstBatchOnly) -> CheckResult:
+    return rule.warns(
+        f"the loader is started anew {seen.starts} times and gives one batch each time: without "
+        f"shuffling that is always the first of {seen.batches}", measured=seen.starts,
+        unit="starts", advice="Make the iterator once an epoch: for x, y in loader.")
+
+
+@dataclass(frozen=True)
+class ExhaustedIterator:
+    """An iterator over a loader that is used after its end. uses: after it."""
+
+    uses: int
+
+
+@sample_order.register
+def exhausted_iterator(rule: Rule[UnsetEpoch], seen: ExhaustedIterator) -> CheckResult:
+    return rule.warns(
+        f"an iterator over a loader is used again {seen.uses} times after its end, and gives "
+        "nothing", measured=seen.uses, unit="times", advice="iter(loader) once for each epoch.")

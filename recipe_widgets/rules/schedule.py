@@ -28,6 +28,7 @@ from recipe_widgets.rules.rulebook import Rule, rule
 FEWEST_STEPS = 10
 PER_BATCH = 0.9  # calls per step from which on it is stepped once per batch
 PLANNED_SHARE = 0.25  # of the planned calls, below which it was planned in another unit
+STEPS_A_CALL = 2  # of the optimiser; from here on it is not stepped with each batch
 SWINGS = 2.5  # half periods of a cosine; up to two are a warm restart on purpose
 # The rate has gone: below 1 % of its peak after 30 % of the steps, and below 2 % ever after.
 EARLY_SHARE, GONE_EARLY, GONE_LATER = 0.3, 0.01, 0.02
@@ -35,8 +36,8 @@ NOTHING, IDLE_SHARE = 1e-4, 0.3  # of the peak; of the steps, that the last of t
 FALLS_ON_PURPOSE = ("OneCycleLR", "CyclicLR", "ReduceLROnPlateau")
 REACHED = 0.5  # of the planned peak, below which a warm-up was cut off
 FEWEST_WARM_STEPS = 100  # where it is stepped with each batch; a shorter run is a trial
-SHORT, FEWEST_CALLS = 0.67, 3  # of the schedule's length
-NOTED_SHARE, FEWEST_NOTED = 0.34, 5
+SHORT, FEWEST_CALLS = 0.67, 3  # of the schedule's length; calls, before a pace can be told
+NOTED_SHARE, FEWEST_NOTED = 0.34, 5  # of the schedule's length; calls: one third is hardly begun
 SKIPPED = 0.67  # of the first rate, that the first step uses
 
 
@@ -114,66 +115,111 @@ def schedule(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult:
             f"{use.kind} is made but never stepped: the learning rate stays where it starts",
             measured=0, expected=use.steps, unit="calls",
             advice="Call scheduler.step() once per epoch (or per batch).")
-    return _against_plan(rule, use)
+    # what is surest comes first: a cause, then the course of the rate, which may have several
+    looks = (_returned_rate, _planned_in_batches, _unfinished_warm_up, _counted_in_another_unit,
+             _swinging, _gone_early, _idle_end, _skipped_first_rate, _hardly_begun)
+    found = next((result for look in looks if (result := look(rule, use)) is not None), None)
+    return found or rule.passes(f"{use.kind} is stepped {use.calls} times")
 
 
-def _against_plan(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult:
-    if use.is_rate:
-        return rule.warns(
-            "the function of LambdaLR returns learning rates, but its value is multiplied by the "
-            "optimiser's own: the rate is the square of what was meant",
-            measured=use.rates[-1][1] if use.rates else None, unit="learning rate",
-            advice="Return a factor, such as 1.0 for the full rate.")
+# the factor
+
+
+def _returned_rate(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    if not use.is_rate:
+        return None
+    return rule.warns(
+        "the function of LambdaLR returns learning rates, but its value is multiplied by the "
+        "optimiser's own: the rate is the square of what was meant",
+        measured=use.rates[-1][1] if use.rates else None, unit="learning rate",
+        advice="Return a factor, such as 1.0 for the full rate.")
+
+
+# the unit in which it counts
+
+
+def _planned_in_batches(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
     total = use.plan.get("total_steps", 0)
-    if total and use.calls < PLANNED_SHARE * total and use.steps > 2 * use.calls:
-        return rule.warns(
-            f"{use.kind} is planned for {total:.0f} calls and got {use.calls}: it is stepped once "
-            "per epoch, but was planned in batches", measured=use.calls, expected=total,
-            unit="calls", advice="Step it after each batch.")
-    if use.warm_up > use.position and use.reached < REACHED and (
-            not use.per_batch or use.steps >= FEWEST_WARM_STEPS):
-        return rule.warns(
-            f"the warm-up of {use.kind} takes {use.warm_up} calls, and the run made "
-            f"{use.position}: the learning rate never came above {use.reached:.1%} of its peak",
-            measured=use.position, expected=use.warm_up, unit="calls",
-            advice="Shorten the warm-up, or step the scheduler at the pace in which it counts.")
-    rule = rule.about(measured=use.position, expected=use.length, unit="calls")
-    if use.unit and FEWEST_CALLS <= use.position < SHORT * use.length:
-        return rule.warns(
-            f"{use.kind} comes to its end after {use.length} calls, as many as {use.unit}, but it "
-            f"was stepped {use.position} times: the learning rate ends far from its end",
-            advice="Give it the number of times that scheduler.step() is called in the whole run.")
-    return _of_the_rates(rule, use)
+    if not total or use.calls >= PLANNED_SHARE * total or use.steps <= STEPS_A_CALL * use.calls:
+        return None
+    return rule.warns(
+        f"{use.kind} is planned for {total:.0f} calls and got {use.calls}: it is stepped once "
+        "per epoch, but was planned in batches", measured=use.calls, expected=total,
+        unit="calls", advice="Step it after each batch.")
 
 
-def _of_the_rates(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult:
+def _counted_in_another_unit(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    if not use.unit or not FEWEST_CALLS <= use.position < SHORT * use.length:
+        return None
+    return rule.warns(
+        f"{use.kind} comes to its end after {use.length} calls, as many as {use.unit}, but it "
+        f"was stepped {use.position} times: the learning rate ends far from its end",
+        measured=use.position, expected=use.length, unit="calls",
+        advice="Give it the number of times that scheduler.step() is called in the whole run.")
+
+
+def _swinging(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
     half_period = use.plan.get("T_max", use.calls)
-    if use.kind == "CosineAnnealingLR" and use.per_batch and use.calls > SWINGS * half_period:
-        return rule.warns(
-            f"CosineAnnealingLR(T_max={half_period:.0f}) is stepped {use.calls} times, once per "
-            "batch: the learning rate swings up and down", measured=use.calls,
-            expected=half_period, unit="calls",
-            advice="Step it once per epoch, or set T_max to the number of batches.")
+    if use.kind != "CosineAnnealingLR" or not use.per_batch or use.calls <= SWINGS * half_period:
+        return None
+    return rule.warns(
+        f"CosineAnnealingLR(T_max={half_period:.0f}) is stepped {use.calls} times, once per "
+        "batch: the learning rate swings up and down", measured=use.calls, expected=half_period,
+        unit="calls", advice="Step it once per epoch, or set T_max to the number of batches.")
+
+
+def _gone_early(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    if not use.per_batch or use.kind in FALLS_ON_PURPOSE or not use.gone_early:
+        return None
     rates = [rate for _, rate in use.rates]
-    if use.per_batch and use.kind not in FALLS_ON_PURPOSE and use.gone_early:
-        return rule.warns(
-            f"{use.kind} is stepped once per batch: after a third of the steps the learning rate "
-            "has all but gone", measured=min(rates), expected=max(rates), unit="learning rate",
-            advice="Step it once per epoch.", details={"final": rates[-1]})
-    if use.kind not in FALLS_ON_PURPOSE and use.idle_share > IDLE_SHARE:
-        return rule.warns(
-            f"{use.kind} has taken the learning rate to {rates[-1]:.2g}, nothing beside its peak "
-            f"of {max(rates):.2g}: the last {use.idle_share:.0%} of the steps change nothing",
-            measured=use.idle_share, expected=0, unit="of the steps",
-            advice="Stretch the schedule over the whole run.")
-    if use.first is not None and use.first[1] < SKIPPED * use.first[0]:
-        return rule.warns(
-            f"{use.kind} is stepped before the optimiser's first step: the first learning rate of "
-            "the schedule is skipped", measured=use.first[1], expected=use.first[0],
-            unit="learning rate", advice="Call scheduler.step() after optimizer.step().")
-    if FEWEST_NOTED <= use.position < NOTED_SHARE * use.length:
-        return rule.notes(
-            f"{use.kind} would come to its end after {use.length} calls and was stepped "
-            f"{use.position} times: the learning rate has hardly begun to fall",
-            advice="If the run was not stopped early, give it the number of calls of the run.")
-    return rule.passes(f"{use.kind} is stepped {use.calls} times")
+    return rule.warns(
+        f"{use.kind} is stepped once per batch: after a third of the steps the learning rate "
+        "has all but gone", measured=min(rates), expected=max(rates), unit="learning rate",
+        advice="Step it once per epoch.", details={"final": rates[-1]})
+
+
+# its beginning
+
+
+def _unfinished_warm_up(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    a_trial = use.per_batch and use.steps < FEWEST_WARM_STEPS
+    if use.warm_up <= use.position or use.reached >= REACHED or a_trial:
+        return None
+    return rule.warns(
+        f"the warm-up of {use.kind} takes {use.warm_up} calls, and the run made "
+        f"{use.position}: the learning rate never came above {use.reached:.1%} of its peak",
+        measured=use.position, expected=use.warm_up, unit="calls",
+        advice="Shorten the warm-up, or step the scheduler at the pace in which it counts.")
+
+
+def _skipped_first_rate(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    if use.first is None or use.first[1] >= SKIPPED * use.first[0]:
+        return None
+    return rule.warns(
+        f"{use.kind} is stepped before the optimiser's first step: the first learning rate of "
+        "the schedule is skipped", measured=use.first[1], expected=use.first[0],
+        unit="learning rate", advice="Call scheduler.step() after optimizer.step().")
+
+
+# its end
+
+
+def _idle_end(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    if use.kind in FALLS_ON_PURPOSE or use.idle_share <= IDLE_SHARE:
+        return None
+    rates = [rate for _, rate in use.rates]
+    return rule.warns(
+        f"{use.kind} has taken the learning rate to {rates[-1]:.2g}, nothing beside its peak "
+        f"of {max(rates):.2g}: the last {use.idle_share:.0%} of the steps change nothing",
+        measured=use.idle_share, expected=0, unit="of the steps",
+        advice="Stretch the schedule over the whole run.")
+
+
+def _hardly_begun(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    if not FEWEST_NOTED <= use.position < NOTED_SHARE * use.length:
+        return None
+    return rule.notes(
+        f"{use.kind} would come to its end after {use.length} calls and was stepped "
+        f"{use.position} times: the learning rate has hardly begun to fall",
+        measured=use.position, expected=use.length, unit="calls",
+        advice="If the run was not stopped early, give it the number of calls of the run.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from recipe_widgets.watch.evidence.script_objects import ScriptObjectError, ask
 from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
@@ -21,6 +23,7 @@ _FEWEST_DRAWN = 4  # numbers; a single coin toss repeats by chance
 class LoaderRecord:
     """A DataLoader. indices: of its sampler, when it has a fixed list of them.
 
+    batches, samples: of an epoch; 0 where an iterable data set has no length.
     trained, evaluated: batches of it that a training pass or an evaluation used.
     """
 
@@ -31,6 +34,8 @@ class LoaderRecord:
     has_init_function: bool
     line: SourceLocation | None
     indices: Any = None
+    batches: int = 0
+    samples: int = 0
     trained: int = 0
     evaluated: int = 0
 
@@ -43,12 +48,15 @@ class LoaderRecords:
         self.current = 0
 
     def made(self, loader: Any) -> None:
-        count = len(self.records)
+        count, batches, samples = len(self.records), 0, 0
+        with contextlib.suppress(ScriptObjectError):  # an iterable data set has no length
+            batches = ask(len, loader)
+            samples = ask(len, loader.dataset)
         self.records.append(
             LoaderRecord(
                 count + 1, weakref.ref(loader), loader.dataset if count < _MOST_DATASETS else None,
                 loader.num_workers, loader.worker_init_fn is not None, caller_location(),
-                getattr(getattr(loader, "sampler", None), "indices", None)))
+                getattr(getattr(loader, "sampler", None), "indices", None), batches, samples))
 
     def iterated(self, loader: Any, iterator: Any) -> None:
         for record in self.records:

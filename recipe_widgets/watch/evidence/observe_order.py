@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,14 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from recipe_widgets.rules.sample_order import SampleOrder
+from recipe_widgets.rules.sample_order import (
+    ExhaustedIterator,
+    FirstBatchOnly,
+    RepeatedOrder,
+    TooFewWeights,
+    UnsetEpoch,
+)
+from recipe_widgets.watch.evidence.loader_record import LoaderRecord
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
@@ -52,9 +59,7 @@ class _Sampler:
     shuffles: bool
     random: bool
     sequential: bool
-    length: int  # batches
     weights: int = 0
-    samples: int = 0
 
 
 class LoaderOrder(Observer):
@@ -66,17 +71,14 @@ class LoaderOrder(Observer):
         self.epochs: list[_Epoch] = []
 
     def loader_made(self, loader: Any) -> None:
-        sampler, length, samples = _sampler_of(loader), 0, 0
-        with contextlib.suppress(TypeError):  # an iterable data set has no length
-            length, samples = len(loader), len(loader.dataset)
+        sampler = _sampler_of(loader)
         weighted = isinstance(sampler, WeightedRandomSampler)
         self.samplers[len(self.records.loaders.records)] = _Sampler(
             type(sampler).__name__,
             # of others with set_epoch nobody knows where their order comes from
             isinstance(sampler, DistributedSampler) and sampler.shuffle,
             isinstance(sampler, (RandomSampler, WeightedRandomSampler)),
-            isinstance(sampler, SequentialSampler), length,
-            len(sampler.weights) if weighted else 0, samples)
+            isinstance(sampler, SequentialSampler), len(sampler.weights) if weighted else 0)
 
     def loader_iterated(self, loader: Any, iterator: Any) -> None:
         number = getattr(iterator, "_recipe_number", 0)
@@ -112,42 +114,71 @@ def _sampler_of(loader: Any) -> Any:
     return getattr(batches, "sampler", None) or getattr(loader, "sampler", None)
 
 
-@builds(SampleOrder)
-def sample_orders(run: WatchedRun) -> Built:
+Epochs = list[_Epoch]
+
+
+def _iterated(run: WatchedRun) -> Iterator[tuple[LoaderRecord, _Sampler, Epochs]]:
+    """Loaders with their samplers and epochs."""
     observer = run.observer(LoaderOrder)
     for loader in run.records.loaders.records:
         sampler = observer.samplers.get(loader.number)
         epochs = [one for one in observer.epochs if one.number == loader.number]
-        if sampler is None or not epochs:
-            continue
-        trained = _trained(epochs, loader.trained)
-        if 0 < sampler.weights < _FEW_WEIGHTS * sampler.samples and loader.trained:
-            yield SampleOrder("weights", sampler.weights, sampler.samples, sampler.kind), loader.line
-        for same_run in _by_optimizer(trained):
+        if sampler is not None and epochs:
+            yield loader, sampler, epochs
+
+
+@builds(TooFewWeights)
+def too_few_weights(run: WatchedRun) -> Built:
+    for loader, sampler, _ in _iterated(run):
+        if 0 < sampler.weights < _FEW_WEIGHTS * loader.samples and loader.trained:
+            yield TooFewWeights(sampler.kind, sampler.weights, loader.samples), loader.line
+
+
+@builds(UnsetEpoch)
+def unset_epochs(run: WatchedRun) -> Built:
+    for loader, sampler, epochs in _iterated(run):
+        for same_run in _by_optimizer(_trained(epochs, loader.trained)):
             numbers = {one.epoch for one in same_run}
             if sampler.shuffles and len(same_run) >= _FEWEST_EPOCHS and None not in numbers \
                     and len(numbers) == 1:
-                yield SampleOrder("set_epoch", len(same_run), sampler=sampler.kind), loader.line
-            # a seed that is set again is told by another rule, with its line
-            seeded = run.records.random_numbers.seeds
-            if sampler.random and not seeded and len(same_run) >= _FEWEST_SEEDED \
+                yield UnsetEpoch(sampler.kind, len(same_run)), loader.line
+
+
+@builds(RepeatedOrder)
+def repeated_orders(run: WatchedRun) -> Built:
+    if run.records.random_numbers.seeds:
+        return  # a seed that is set again is told by another rule, with its line
+    for loader, sampler, epochs in _iterated(run):
+        for same_run in _by_optimizer(_trained(epochs, loader.trained)):
+            if sampler.random and len(same_run) >= _FEWEST_SEEDED \
                     and len({one.order for one in same_run}) == 1:
-                yield SampleOrder("seed", len(same_run), sampler=sampler.kind), loader.line
+                yield RepeatedOrder(sampler.kind, len(same_run)), loader.line
+
+
+@builds(FirstBatchOnly)
+def first_batches(run: WatchedRun) -> Built:
+    for loader, sampler, epochs in _iterated(run):
+        trained = _trained(epochs, loader.trained)
         starts = [one for one in trained if one.batches == 1]
-        if sampler.sequential and sampler.length > 1 and len(starts) >= _FEWEST_STARTS \
+        if sampler.sequential and loader.batches > 1 and len(starts) >= _FEWEST_STARTS \
                 and len(starts) == len(trained):
-            yield SampleOrder("first", len(starts), sampler.length), loader.line
+            yield FirstBatchOnly(len(starts), loader.batches), loader.line
+
+
+@builds(ExhaustedIterator)
+def exhausted_iterators(run: WatchedRun) -> Built:
+    for loader, _, epochs in _iterated(run):
         uses = sum(max(0, one.ends - 1) for one in epochs)
         if uses >= _FEWEST_USES:
-            yield SampleOrder("over", uses), loader.line
+            yield ExhaustedIterator(uses), loader.line
 
 
-def _trained(epochs: list[_Epoch], total: int) -> list[_Epoch]:
+def _trained(epochs: Epochs, total: int) -> Epochs:
     """Those of which batches were trained on."""
     after = [*(one.trained for one in epochs[1:]), total]
     return [one for one, end in zip(epochs, after, strict=True) if end > one.trained]
 
 
-def _by_optimizer(epochs: list[_Epoch]) -> list[list[_Epoch]]:
+def _by_optimizer(epochs: Epochs) -> list[Epochs]:
     """Experiments that follow one another each have an optimiser, and may each seed."""
     return [list(group) for _, group in itertools.groupby(epochs, lambda one: one.optimizers)]
