@@ -27,6 +27,7 @@ SAME_SIZE = 0.02  # relative: the gradient of one pass is that of the mean loss 
 FEWEST_STEPS = 3
 FEWEST_TAILS = 2  # epochs that drop one
 LEAST_SHARE = 0.002  # of all passes; less than that is no loss of data
+COLLECTED = 0.5  # of the steps, whose gradients the script puts back from elsewhere
 CLEARED_SHARE = 0.45  # of all passes: half of them, where a step comes after two
 
 
@@ -72,8 +73,9 @@ def _cleared_each_pass(rule: Rule[AccumulatedGradients], history: GradientHistor
                        lines: set[str], used: int) -> CheckResult:
     for line, (times, dropped) in history.dropped.items():
         # gradients that the script collects and puts back (one a sample, or a task) are not lost
-        if line in lines and len(lines) == 1 and 2 * history.replaced < history.steps and times >= FEWEST_STEPS \
-                and history.steps >= FEWEST_STEPS and dropped > CLEARED_SHARE * (dropped + used):
+        if line in lines and len(lines) == 1 and history.replaced < COLLECTED * history.steps \
+                and min(times, history.steps) >= FEWEST_STEPS \
+                and dropped > CLEARED_SHARE * (dropped + used):
             return rule.warns(
                 f"gradients are cleared before each backward pass, but a step comes after "
                 f"{1 + dropped / used:.0f}: {dropped} of {dropped + used} passes are thrown away",

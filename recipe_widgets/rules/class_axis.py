@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.evidence import AGREEMENT
 from recipe_widgets.rules.rulebook import Rule, rule
 
 FEWEST = 2  # calls
-AGREEMENT = 0.75
 Shape = tuple[int, ...]
 
 

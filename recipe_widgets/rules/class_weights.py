@@ -31,6 +31,10 @@ FEWEST_OF_CLASS = 3
 UNBALANCED = 2.0  # largest / smallest class, below which weights may have other reasons
 UNEQUAL = 1.2  # largest / smallest weight, below which there are none to speak of
 ALIKE = 0.8  # correlation of the logarithms of weights and counts
+# Weights that are inverse counts in another order: weight x count comes out constant (spread of the
+# logarithms) once both are sorted, and does not as they stand. From -0.5 on downwards the order is
+# right by and large.
+CONSTANT, CONSTANT_SHARE, RIGHT_ORDER = 0.35, 0.5, -0.5
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ def class_weights(rule: Rule[ClassWeights], seen: ClassWeights) -> CheckResult:
         return rule.warns(f"the rare class gets the small weight: {text}")
     balanced = np.sort(w) * np.sort(n)[::-1]  # constant where the weights are inverse counts
     product = w * n
-    if len(n) > 2 and _range(balanced) < 0.5 * _range(product) and _range(balanced) < 0.35 \
-            and correlation > -0.5:
+    if len(n) > 2 and _range(balanced) < min(CONSTANT, CONSTANT_SHARE * _range(product)) \
+            and correlation > RIGHT_ORDER:
         return rule.warns(f"the class weights are inverse counts in another order of the classes: {text}")
     return rule.passes("rare classes get the large weights")
 

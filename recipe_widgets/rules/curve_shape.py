@@ -35,6 +35,9 @@ EXPLODED = 3.0  # last level / first level
 ROSE = 1.05  # last level / first level, beyond three standard errors
 JUMP_BACK = 0.15  # a single jump counts when the level is that far above its lowest afterwards
 RISE_BACK = 0.25  # the same without a jump
+EXPLODED_NOISES = 8  # of single steps, that an explosion lies above the first level
+ERRORS = 3  # standard errors of a level, within which it may lie by chance
+MOST_JUMPS = 2  # that recover; more are no accident
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,12 @@ def curve_shape(rule: Rule[LossCurve], curve: LossCurve) -> CheckResult:
 
 def _shape_of(seen: CurveFacts, falls: bool) -> tuple[str, str, str]:
     """Shape, message and advice for a curve of numbers that is long enough."""
-    if seen.left > EXPLODED and seen.left - 1 > 8 * seen.noise:
+    if seen.left > EXPLODED and seen.left - 1 > EXPLODED_NOISES * seen.noise:
         return ("exploding", f"the loss explodes: it ends {seen.left:.3g} times as high as it began",
                 "A lower learning rate; clip the gradient's norm.")
     if not falls:
         return "not asked to fall", "the loss stays finite", ""
-    if seen.left > ROSE + 3 * seen.first_error:
+    if seen.left > ROSE + ERRORS * seen.first_error:
         return ("rising", "the loss ends above where it began",
                 "Look at the sign of the loss, and lower the learning rate.")
     if seen.left > NO_FALL:
@@ -86,12 +89,12 @@ def _shape_of(seen: CurveFacts, falls: bool) -> tuple[str, str, str]:
                 "Learning rate far too low, or so high that units died at once; update_ratio tells "
                 "which. Or gradients that do not arrive.")
     back = seen.left - seen.lowest  # how far the level has come up again
-    if seen.jumps and (back > JUMP_BACK or seen.jumps > 2):
+    if seen.jumps and (back > JUMP_BACK or seen.jumps > MOST_JUMPS):
         return ("jumps", f"the loss jumps up {seen.jumps} time{'s' if seen.jumps > 1 else ''}",
                 "A lower learning rate, gradient clipping, or look for a few broken batches.")
-    if back > RISE_BACK and back > 3 * seen.level_error:
+    if back > RISE_BACK and back > ERRORS * seen.level_error:
         return "rising", "the loss fell and rises again", "A lower learning rate."
-    if seen.level_error * 3 > 1 - seen.left:
+    if ERRORS * seen.level_error > 1 - seen.left:
         return ("noisy", "the noise of single batches drowns the fall",
                 "Larger batches, or a lower learning rate.")
     return "falling", f"the loss falls to {seen.left:.0%} of where it began", ""

@@ -1,8 +1,14 @@
-"""Evidence records that several rules need: plain numbers and names, without torch."""
+"""Evidence records, and a threshold, that several rules need: plain numbers and names, without
+torch.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+# Share of the looks at one thing that must show the same fault: one odd batch is none, and a fault
+# of the program shows in all but a few.
+AGREEMENT = 0.75
 
 
 @dataclass(frozen=True)

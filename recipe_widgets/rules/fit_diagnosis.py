@@ -30,6 +30,13 @@ from recipe_widgets.rules.statistics import ROBUST, Array, first_level
 FEWEST_LOOKS = 4  # looks at the validation set below which its curve says nothing
 FEWEST_LOSSES = 10  # training losses, for the same reason
 ACCURACY_GAP = 0.1  # training above validation accuracy from which on it is overfitting
+# Shares of the first loss (scale), of the lowest or of the last validation loss: a rise below them
+# is no turn, and a gap below them no overfitting. Set on the small nets of the notebooks.
+RISE_OF_SCALE, RISE_OF_LOWEST, WOBBLES = 0.02, 0.1, 3  # and beyond the curve's own wobble
+GAP_OF_SCALE, GAP_OF_END = 0.05, 0.15
+HANGS = 0.33  # of the scale, at which both losses stay
+FALL_OF_LEVEL, FALL_OF_SCALE, FALL_WOBBLES = 0.02, 0.002, 5  # of a curve that still falls
+TRAINING_ROSE = 1.05  # last / first training loss: another rule's case
 Verdict = Literal["overfitting", "underfitting", "still improving", "good", "unknown"]
 ADVICE: dict[Verdict, str] = {
     "overfitting":
@@ -73,7 +80,7 @@ def fit_diagnosis(rule: Rule[TrainAndValidation], run: TrainAndValidation) -> Ch
             f"needs {FEWEST_LOSSES} training losses and {FEWEST_LOOKS} looks at the validation "
             f"set, has {len(train)} and {len(validation)}", details=details)
     first = first_level(train)
-    if first > 0 and float(np.median(train[-max(10, len(train) // 10):])) > 1.05 * first:
+    if first > 0 and float(np.median(train[-max(10, len(train) // 10):])) > TRAINING_ROSE * first:
         return rule.cannot_tell("the training loss itself has risen: see curve_shape and lr_verdict",
                                 details=details)
     verdict, message, gap = _verdict(run, steps, train, looks, validation)
@@ -97,22 +104,23 @@ def _verdict(run: TrainAndValidation, steps: Array, train: Array, looks: Array,
     if best == len(validation) - 1:
         where = f"validation loss is lowest at the end, step {int(looks[best])} ({lowest:.4g})"
     # The validation loss itself wobbles: a rise counts beside that, and beside the whole scale.
-    wobble, late = 3 * _wobble(validation), best < len(validation) - 2
-    turned = late and rise > max(0.02 * scale, 0.1 * lowest, wobble)
-    if turned and gap > max(0.05 * scale, 0.15 * end):
+    wobble, late = WOBBLES * _wobble(validation), best < len(validation) - 2
+    turned = late and rise > max(RISE_OF_SCALE * scale, RISE_OF_LOWEST * lowest, wobble)
+    if turned and gap > max(GAP_OF_SCALE * scale, GAP_OF_END * end):
         said = f"overfitting: {where}, the training loss at {train_level[-1]:.4g}"
         return "overfitting", said, gap
     scores = np.asarray(run.val_accuracy, np.float64).ravel()
-    a_little_up = late and rise > max(0.1 * lowest, wobble)
+    a_little_up = late and rise > max(RISE_OF_LOWEST * lowest, wobble)
     falls = not turned and not a_little_up and (_falls_on(train, scale) or
                                                 (not late and _falls_on(validation, scale)))
     known = run.train_accuracy if len(scores) and not falls else None
-    if known is not None and known - scores[-1] > ACCURACY_GAP and gap > 0.05 * scale:
+    if known is not None and known - scores[-1] > ACCURACY_GAP \
+            and gap > GAP_OF_SCALE * scale:
         return ("overfitting", f"overfitting: {known:.0%} right in training, {scores[-1]:.0%} in "
                 "validation", gap)
     if falls:
         return "still improving", f"still improving: {where}", gap
-    if end > 0.33 * scale and gap < 0.15 * end:
+    if end > HANGS * scale and gap < GAP_OF_END * end:
         return ("underfitting", "underfitting: training and validation loss both hang at "
                 f"{end / scale:.0%} of the first loss", gap)
     return "good", f"a good fit: {where}", gap
@@ -124,8 +132,9 @@ def _falls_on(curve: Array, scale: float) -> bool:
     """
     third = max(2, len(curve) // 3)
     before, after = float(np.median(curve[-2 * third:-third])), float(np.median(curve[-third:]))
-    noise = 5 * _wobble(curve[-2 * third:]) / third**0.5
-    return bool(before - after > max(0.02 * abs(before), 0.002 * scale, noise))
+    noise = FALL_WOBBLES * _wobble(curve[-2 * third:]) / third**0.5
+    return bool(before - after > max(FALL_OF_LEVEL * abs(before), FALL_OF_SCALE * scale,
+                                     noise))
 
 
 def _wobble(curve: Array) -> float:

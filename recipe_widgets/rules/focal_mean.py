@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 
+FEWEST_PASSES = 2  # one may be a trial
+
 
 @dataclass(frozen=True)
 class FocalOfMean:
@@ -28,7 +30,7 @@ class FocalOfMean:
 
 @rule(worst="warning", source="Lin et al., Focal Loss for Dense Object Detection, 2017")
 def focal_mean(rule: Rule[FocalOfMean], seen: FocalOfMean) -> CheckResult:
-    if seen.times >= 2:
+    if seen.times >= FEWEST_PASSES:
         return rule.warns(
             "the focal factor is computed from the mean loss of the batch, not from each sample's",
             measured=seen.times, expected=0, unit="passes",

@@ -38,6 +38,9 @@ BYTES = 50.0  # pixels above this, and none below zero, were never divided by 25
 FAR_IN_STDS = 30.0  # |mean| / std of a column: float32 keeps 7 digits, and 1.5 of them are lost
 FAR_PICTURE, FAR_PICTURE_IN_STDS = 3.0, 5.0  # mean of all pixels, and the same over their std
 WIDE = 100.0  # std of the widest column / of the median one
+CONSTANT = 1e-12  # std of a column that does not vary, but for rounding
+HIGHEST_BYTE = 255
+LEAST_STD = 0.1  # of that of all: a column that hardly varies counts by the others
 FEWEST_SAMPLES = 16  # below it a spread is a guess
 
 _ADVICE = "Scale to [0, 1], to [-1, 1], or to mean 0 and std 1 of the training set, once."
@@ -79,7 +82,7 @@ def input_range(rule: Rule[InputStatistics], seen: InputStatistics) -> CheckResu
     spread = float(np.sqrt(np.mean(std**2)))
     centre = float(np.abs(mean).max(initial=0.0))
     rule = rule.about(measured=spread, expected="about 1", unit="std", details=details)
-    if not (std > 1e-12).any():
+    if not (std > CONSTANT).any():
         return rule.warns("all inputs are the same",
                           advice="Look at one sample right before model(x).")
     if seen.whole:
@@ -91,14 +94,14 @@ def input_range(rule: Rule[InputStatistics], seen: InputStatistics) -> CheckResu
     if seen.samples < FEWEST_SAMPLES:
         return rule.cannot_tell(f"{seen.samples} samples are too few to judge their spread")
     if spread > LARGE:
-        like_bytes = 20 < high.max() <= 255 and low.min() >= 0
+        like_bytes = LARGE < high.max() <= HIGHEST_BYTE and low.min() >= 0
         what = ": bytes that were never scaled?" if like_bytes else ""
         return rule.warns(f"the inputs are large{what}", advice=_ADVICE)
     if spread < SMALL and (high - low).max() < NARROW:
         what = ": scaled twice, or by another data set's statistics?" if seen.image else ""
         return rule.warns(f"the inputs are nearly constant, {centre:.3g} ± {spread:.2g}{what}",
                           advice=_ADVICE)
-    return _offset_and_widths(rule, mean[std > 1e-12], std[std > 1e-12], seen.image)
+    return _offset_and_widths(rule, mean[std > CONSTANT], std[std > CONSTANT], seen.image)
 
 
 def _offset_and_widths(rule: Rule[InputStatistics], mean: npt.NDArray[np.float64],
@@ -106,7 +109,7 @@ def _offset_and_widths(rule: Rule[InputStatistics], mean: npt.NDArray[np.float64
     """mean, std: (C,) of the columns that vary at all."""
     spread = float(np.sqrt(np.mean(std**2)))
     centre = float(np.abs(mean).max())
-    far = float(np.max(np.abs(mean) / np.maximum(std, 0.1 * spread)))
+    far = float(np.max(np.abs(mean) / np.maximum(std, LEAST_STD * spread)))
     if far > FAR_IN_STDS or (image and centre > FAR_PICTURE and
                              centre > FAR_PICTURE_IN_STDS * spread):
         return rule.warns(

@@ -25,6 +25,7 @@ from recipe_widgets.rules.rulebook import Rule, rule
 
 HEAVY = 100.0  # times; published beta-VAEs take up to 250, with more than a nat left
 COLLAPSED = 1.0  # nats of a sample
+FEWEST_LOOKS = 3  # at the start it may be small by chance
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class DivergenceWeight:
 
 @rule(worst="warning", source="Kingma and Welling, Auto-Encoding Variational Bayes, 2013")
 def kl_weight(rule: Rule[DivergenceWeight], seen: DivergenceWeight) -> CheckResult:
-    if seen.looks >= 3 and seen.beta >= HEAVY and not math.isnan(seen.nats) and seen.nats < COLLAPSED:
+    if seen.looks >= FEWEST_LOOKS and seen.beta >= HEAVY and not math.isnan(seen.nats) \
+            and seen.nats < COLLAPSED:
         return rule.warns(
             f"the divergence weighs {seen.beta:.3g} times as much as the evidence lower bound has it, "
             f"and has fallen to {seen.nats:.2g} nats a sample: the latents tell nothing",

@@ -94,14 +94,15 @@ def labels_repeat(rule: Rule[Any], seen: RepeatedLabels) -> CheckResult:
 
 
 FEWEST_HELD_OUT = 100
+CHANCE_ERRORS, LUCK = 3, 0.02  # standard errors of a share; what the probe's own luck adds
 WEAK_MODEL = 0.7  # accuracy below which the script's model is in question, too
 
 
 @label_alignment.register
 def labels_told_by_probe(rule: Rule[Any], probe: ProbeAccuracies) -> CheckResult:
     """Do labels have to do with their inputs, as far as a small probe can tell?"""
-    # three standard errors of a share, and a little for the probe's own luck
-    noise = 3 * math.sqrt(probe.chance * (1 - probe.chance) / max(1, probe.held_out)) + 0.02
+    error = math.sqrt(probe.chance * (1 - probe.chance) / max(1, probe.held_out))
+    noise = CHANCE_ERRORS * error + LUCK
     if probe.model is not None and probe.held_out >= FEWEST_HELD_OUT and max(
             probe.train, probe.model) <= probe.chance + noise:
         return rule.warns(

@@ -14,12 +14,12 @@ When it stays silent
 from __future__ import annotations
 
 from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.evidence import AGREEMENT
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_RECIPE
 from recipe_widgets.rules.training_evidence import WatchedLoss
 
 FEWEST_CLASSES = 3  # two classes as 0 and 1 may be fitted by a regression
-AGREEMENT = 0.75  # share of the passes that must show it
 
 
 @rule(worst="warning", source=KARPATHY_RECIPE)

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.evidence import AGREEMENT
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_RECIPE
 from recipe_widgets.rules.training_evidence import LossPass, WatchedLoss, scale_free
@@ -92,7 +93,6 @@ def _equal(a: float, b: float) -> bool:
 # In a script that is watched
 
 EXACT, EXACT_IN_HALF = 0.01, 0.1  # relative; half precision rounds gradients to a few percent
-AGREEMENT = 0.75  # of the passes
 SMALLEST_BATCH = 4  # 1/N and 1/K cannot be told apart for smaller ones
 # A batch of one of these sizes may be the number of passes that are averaged by hand.
 AMBIGUOUS_BATCHES = (1, 2, 4, 8)

@@ -23,9 +23,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.evidence import AGREEMENT
 from recipe_widgets.rules.rulebook import Rule, rule
 
-AGREEMENT = 0.75  # of the looks
 OUT_OF_REACH = 0.02  # share of targets that the activation can never give
 NO_DISTRIBUTION = 0.02  # gap of a sum of probabilities from one
 

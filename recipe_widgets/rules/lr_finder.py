@@ -27,6 +27,8 @@ from recipe_widgets.rules.statistics import MEDIAN_ERROR, Array, spread
 
 WIDTH = 9  # rates whose losses are averaged
 LEAST_FALL = 0.01  # of the first level
+FALL_ERRORS = 4  # standard errors of a mean over WIDTH steps
+BELOW_LOWEST = 3  # times below the rate of the lowest loss, half way (by logarithms) to the steepest
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,12 @@ def lr_finder(rule: Rule[RangeTest], test: RangeTest) -> CheckResult:
     # where rates are too small for anything to happen
     start = float(np.median(losses[:max(WIDTH, end // 8)]))
     noise = MEDIAN_ERROR * spread(losses[:max(WIDTH, end // 4)]) / WIDTH**0.5
-    if start - curve[bottom] < max(LEAST_FALL * abs(start), 4 * noise):
+    if start - curve[bottom] < max(LEAST_FALL * abs(start), FALL_ERRORS * noise):
         return rule.notes("the loss fell at no learning rate: look for a bug, or widen the range")
     slope = np.gradient(curve, np.log(rates[:end]))
     steepest = int(slope[:bottom + 1].argmin())
     brink = next((i for i in range(bottom, end) if curve[i] > start), end - 1)
-    suggestion = float(f"{np.sqrt(rates[steepest] * rates[bottom] / 3):.1e}")  # two digits
+    suggestion = float(f"{np.sqrt(rates[steepest] * rates[bottom] / BELOW_LOWEST):.1e}")  # two digits
     diverges = brink < end - 1 or end < len(losses)
     details |= {
         "suggestion": suggestion, "steepest": float(rates[steepest]), "lowest":

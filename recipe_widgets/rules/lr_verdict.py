@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recipe_widgets.core.findings import CheckResult
-from recipe_widgets.rules.curve_shape import FEWEST_STEPS, NO_FALL, ROSE
+from recipe_widgets.rules.curve_shape import ERRORS, FEWEST_STEPS, NO_FALL, ROSE
 from recipe_widgets.rules.divergence import no_number_from
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.statistics import Array, CurveFacts, curve_facts
@@ -36,6 +36,14 @@ FEWEST_FOR_LOW, FEWEST_FOR_LOW_BY_CURVE = 100, 250
 LARGE_UPDATE = 0.03  # of the weights per step: thirty times the healthy 1e-3 of CS231n
 HEALTHY_UPDATE = 1e-3  # of the weights per step, CS231n, Ratio of weights to updates
 SMALL_UPDATE = 2e-3  # below twice the healthy size a straight line is worth a faster rate
+# Set on the same runs as those of curve_shape, all relative to the first level. A leap is a peak that
+# high above it, and beyond the noise of single steps.
+LEAP, LEAP_OF_FLAT, LEAP_NOISES = 0.3, 0.05, 6
+HIGH_LEAP, HANGS = 0.6, 0.55  # peak and last level of a rate that is too high
+LEAP_AT_FIRST, FAR_TO_GO = 0.8, 0.2  # the same of one that is high
+ROSE_AGAIN = 0.12  # last level above the lowest
+# An even fall has half of it in the second half; a healthy one has far less.
+STRAIGHT, STRAIGHT_BY_CURVE, LEFT_OF_STRAIGHT = 0.42, 0.46, 0.15
 FACTORS: dict[Verdict, float] = {"too high": 0.1, "high": 1 / 3, "low": 3.0}
 
 
@@ -102,12 +110,13 @@ def _verdict(seen: CurveFacts, ratio: Array, falls: bool) -> tuple[Verdict, str]
     middle = float(np.median(ratio)) if len(ratio) else None
     if seen.left > NO_FALL:
         return _of_flat(seen, early, middle)
-    return _of_fallen(seen, seen.peak > max(0.3, 6 * seen.noise), middle)
+    return _of_fallen(seen, seen.peak > max(LEAP, LEAP_NOISES * seen.noise), middle)
 
 
 def _of_flat(seen: CurveFacts, early: float, ratio: float | None) -> tuple[Verdict, str]:
     """The verdict on a curve that does not fall. early: largest update of the first fifth."""
-    if seen.peak > max(0.05, 6 * seen.noise) or seen.left > ROSE + 3 * seen.first_error:
+    if seen.peak > max(LEAP_OF_FLAT, LEAP_NOISES * seen.noise) \
+            or seen.left > ROSE + ERRORS * seen.first_error:
         return "too high", "the loss leapt up and never came down"
     if early > LARGE_UPDATE:
         return "too high", "large steps, and the loss does not fall"
@@ -120,16 +129,15 @@ def _of_flat(seen: CurveFacts, early: float, ratio: float | None) -> tuple[Verdi
 def _of_fallen(seen: CurveFacts, leaps: bool, ratio: float | None) -> tuple[Verdict, str]:
     """The verdict on a curve that ends below where it began."""
     back = seen.left - seen.lowest
-    if leaps and seen.peak > 0.6 and seen.left > 0.55:
+    if leaps and seen.peak > HIGH_LEAP and seen.left > HANGS:
         return "too high", "the loss leapt up and hangs far above the floor"
-    if leaps and seen.peak > 0.8 and seen.left > 0.2:
+    if leaps and seen.peak > LEAP_AT_FIRST and seen.left > FAR_TO_GO:
         return "high", "the loss leapt up at first and falls slowly since"
-    if back > 0.12 and back > 3 * seen.level_error:
+    if back > ROSE_AGAIN and back > ERRORS * seen.level_error:
         return "high", "the loss fell and rises again"
-    # An even fall has half of it in the second half; a healthy one has far less.
     fewest = FEWEST_FOR_LOW_BY_CURVE if ratio is None else FEWEST_FOR_LOW
-    straight = seen.n >= fewest and seen.late > 0.42 and seen.left > 0.15
-    slow = seen.late > 0.46 if ratio is None else ratio < SMALL_UPDATE
+    straight = seen.n >= fewest and seen.late > STRAIGHT and seen.left > LEFT_OF_STRAIGHT
+    slow = seen.late > STRAIGHT_BY_CURVE if ratio is None else ratio < SMALL_UPDATE
     if straight and slow and not leaps:
         return "low", "the loss falls along a straight line and has far to go"
     return "good", f"the loss falls to {seen.left:.0%} of where it began"

@@ -1,8 +1,8 @@
 """A batch norm's eps is a tiny number, and its momentum the share of the newest batch.
 
 What it finds
-    A trained batch norm with eps of 0.01 or more, as of BatchNorm2d(n, 0.8), whose second argument
-    is eps; a momentum of 0.9 or more, as other libraries count it.
+    A batch norm with eps of 0.01 or more, as BatchNorm2d(n, 0.8) gives it, whose second argument is
+    eps; a momentum of 0.9 or more, as other libraries count it.
 Why it hurts
     With a large eps, units of small variance are hardly scaled at all. With momentum 0.99 the
     running statistics, by which it is evaluated, are those of the last batch.
@@ -36,9 +36,10 @@ class NormOptions:
 def norm_options(rule: Rule[NormOptions], seen: NormOptions) -> CheckResult:
     if seen.eps >= LARGE_EPS:
         return rule.warns(
-            f"{seen.layer} has eps = {seen.eps:g}: the second argument of a batch norm is eps, "
-            "not momentum", measured=seen.eps, expected=1e-5,
-            advice="Name the arguments: momentum=..., eps=1e-5.")
+            f"{seen.layer} has eps = {seen.eps:g}, a thousand times what is usual or more: units "
+            f"whose standard deviation is below {seen.eps**0.5:.2g} are hardly scaled",
+            measured=seen.eps, expected=1e-5,
+            advice="If a momentum was meant: the second argument is eps; name it, momentum=....")
     if seen.momentum is not None and MOST_MOMENTUM <= seen.momentum < 1:
         return rule.warns(
             f"{seen.layer} has momentum = {seen.momentum:g}: its running statistics are nearly "

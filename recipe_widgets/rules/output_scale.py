@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recipe_widgets.core.findings import CheckResult
-from recipe_widgets.rules.evidence import Outputs
+from recipe_widgets.rules.evidence import AGREEMENT, Outputs
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_MISTAKES
 
@@ -31,7 +31,6 @@ SUMS_TO_ONE = 1e-3  # largest gap of a soft-max in float32 from a sum of one
 SUMS_TO_OTHER = 1e-2  # beyond this gap a row is no soft-max, whatever its rounding
 # Share of exact zeros that only a ReLU gives: a linear layer's outputs are never exactly zero.
 RELU_ZEROS = 0.02
-AGREEMENT = 0.75  # share of the batches that must show the same fault
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipe_widgets.core.findings import CheckResult
+from recipe_widgets.rules.evidence import AGREEMENT
 from recipe_widgets.rules.rulebook import Rule, rule
 
 LEAST_SHARE = 0.05  # of the positions that count
-AGREEMENT = 0.75  # of the looks
 FEWEST_LOOKS = 3
 
 

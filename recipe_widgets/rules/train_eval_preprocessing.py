@@ -35,6 +35,10 @@ PICTURE_SHIFT, PICTURE_SPREAD = 0.5, 1.6
 # Tables are often split by time or by group, which moves them without any fault.
 TABLE_SHIFT, TABLE_SPREAD = 1.0, 2.2
 REVERSED_GAP, REVERSED_FIT = 0.25, 0.12  # standard deviations: of the means as they are, reversed
+LEAST_STD = 0.1  # of that of all columns: one that hardly varies counts by the others
+ERRORS = 3  # standard errors of a mean
+SURELY = 0.02  # correlation, by which a channel must be more like another one than like itself
+STRAIGHT = 1e-3  # of the range, that a scaled channel may lie off the straight line by rounding
 SCALED = 0.15  # slope or shift beyond which two scalings are no rounding of the same constants
 
 
@@ -111,7 +115,7 @@ def judge_statistics(rule: Rule[Any], seen: TrainAndEvaluationInputs) -> CheckRe
                 "train": {"mean": train_mean, "std": train_std}, "evaluation":
                 {"mean": mean, "std": std}
             })
-    least = 0.1 * float(np.sqrt(np.mean(np.square(train_std)))) + 1e-12
+    least = LEAST_STD * float(np.sqrt(np.mean(np.square(train_std)))) + 1e-12
     spread = np.maximum(np.maximum(train_std, std), least)
     gaps = np.abs(train_mean - mean) / spread  # (C,) in standard deviations
     if seen.picture and len(mean) == 3 and gaps.max() > REVERSED_GAP:
@@ -124,7 +128,7 @@ def judge_statistics(rule: Rule[Any], seen: TrainAndEvaluationInputs) -> CheckRe
     ratio = float(np.exp(np.median(np.abs(np.log((std + 1e-9) / (train_std + 1e-9))))))
     most_shift, most_ratio = ((PICTURE_SHIFT, PICTURE_SPREAD)
                               if seen.picture else (TABLE_SHIFT, TABLE_SPREAD))
-    noise = 3 / math.sqrt(max(1, seen.samples))  # three standard errors of a mean
+    noise = ERRORS / math.sqrt(max(1, seen.samples))
     rule = rule.about(measured=max(shift, ratio - 1), expected="about 0",
                       unit="difference in mean or spread")
     if shift > most_shift + noise or ratio > most_ratio + noise:
@@ -141,7 +145,7 @@ def _channel_order(train: Array, evaluated: Array) -> str:
         return ""
     likeness = np.corrcoef(train, evaluated)[:channels, channels:]  # (C, C)
     best = np.nan_to_num(likeness, nan=0.0).argmax(0)
-    sure = likeness[best, np.arange(channels)] > np.diag(likeness) + 0.02
+    sure = likeness[best, np.arange(channels)] > np.diag(likeness) + SURELY
     permutation = sorted(best.tolist()) == list(range(channels))
     moved = permutation and (best != np.arange(channels))
     return str(tuple(best.tolist())) if np.any(moved) and bool(sure[moved].all()) else ""
@@ -156,7 +160,7 @@ def _scale_and_shift(train: Array, evaluated: Array) -> str:
         if np.ptp(a) < 1e-9:
             continue
         slope, shift = np.polyfit(a, b, 1)
-        if np.abs(slope * a + shift - b).max() > 1e-3 * max(1e-9, np.ptp(b)):
+        if np.abs(slope * a + shift - b).max() > STRAIGHT * max(1e-9, np.ptp(b)):
             return ""
         if abs(slope - 1) > SCALED or abs(shift) > SCALED * max(a.std(), b.std()):
             sign = "+" if shift >= 0 else "-"

@@ -17,6 +17,11 @@ from recipe_widgets.rules.evidence import Outputs
 Labels = npt.NDArray[np.int64]  # (N,)
 FIRST_STEPS = 400  # later on, gradients of rounding errors only may be left
 FEWEST_KNOWN, KNOWN_SHARE = 2, 0.6  # of the passes, before a loss is said to be of a known kind
+FEWEST_LOSSES = 20  # before the course of a training tells anything
+FLAT = 0.05  # of the first loss; a fall by less is none
+# Of accuracies above chance: what a probe of the evaluation must reach, and the share of it below
+# which one of the training samples learns much less.
+TELLING, MUCH_LESS = 0.25, 0.45
 _SCALE_FREE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad", "Adadelta",
                "Adafactor", "Rprop", "LBFGS", "Muon", "SparseAdam")
 _SCALE_FREE_PARTS = ("Adam", "Lion", "Lamb", "LAMB", "RMS")
@@ -210,7 +215,7 @@ class StepSizes:
 
     @property
     def can_tell(self) -> bool:
-        return len(self.finite) >= 20 and bool(self.ratios) and bool(self.measurements)
+        return len(self.finite) >= FEWEST_LOSSES and bool(self.ratios) and bool(self.measurements)
 
     @property
     def first_loss(self) -> float:
@@ -225,7 +230,7 @@ class StepSizes:
     @property
     def flat(self) -> bool:
         """Has the loss fallen by less than a twentieth?"""
-        return self.last_loss > self.first_loss - 0.05 * max(abs(self.first_loss), 1e-6)
+        return self.last_loss > self.first_loss - FLAT * max(abs(self.first_loss), 1e-6)
 
     @property
     def typical_ratios(self) -> list[float]:
@@ -276,4 +281,4 @@ class ProbeAccuracies:
         if self.evaluation is None:
             return False
         above = self.evaluation - self.chance
-        return above >= 0.25 and self.train - self.chance <= 0.45 * above
+        return above >= TELLING and self.train - self.chance <= MUCH_LESS * above

@@ -21,6 +21,7 @@ from recipe_widgets.reporting.ignore_comments import silence_commented
 from recipe_widgets.reporting.script_lines import located_from
 from recipe_widgets.rules.curve import NumbersOfStep
 from recipe_widgets.rules.rulebook import rule_named
+from recipe_widgets.watch.evidence.model_record import parameter_names
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.instrument.call_patches import tuple_of_roots
 from recipe_widgets.watch.instrument.source_location import caller_location
@@ -121,9 +122,9 @@ class AnomalyWatch:
     def _name_of(self, parameter: torch.Tensor) -> str:
         for record in self._recorder.models:
             module = record.module()
-            for name, one in module.named_parameters() if module is not None else ():
-                if one is parameter:
-                    return f"{record.name}.{name}"
+            name = parameter_names([module]).get(id(parameter)) if module is not None else None
+            if name is not None:
+                return f"{record.name}.{name}"
         return f"a parameter {tuple(parameter.shape)}"
 
     def _after_step(self) -> None:

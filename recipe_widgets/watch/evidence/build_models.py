@@ -32,7 +32,7 @@ from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.rules.texts import few
 from recipe_widgets.watch.evidence import model_probes
-from recipe_widgets.watch.evidence.model_record import ModelRecord
+from recipe_widgets.watch.evidence.model_record import ModelRecord, parameter_names
 from recipe_widgets.watch.evidence.observe_registrations import Registrations
 from recipe_widgets.watch.evidence.observe_sequences import SequenceLayers
 from recipe_widgets.watch.evidence.script_objects import ScriptObjectError
@@ -69,7 +69,7 @@ def optimizer_contents(run: WatchedRun) -> Built:
         return
     fresh = {key for key, one in orphans.items() if one.fresh}
     for model, module in _retained(run):
-        names = {id(p): name for name, p in module.named_parameters()}
+        names = parameter_names([module])
         unregistered = sorted(name for name, ids in model.unregistered.items() if ids & fresh)
         missing = [names[key] for key in orphans if key in names and key in fresh]
         # tensors that an optimiser holds, that never get a gradient, and that are not the model's
