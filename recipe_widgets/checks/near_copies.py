@@ -16,7 +16,8 @@ from recipe_widgets.core import machine
 Tensor = torch.Tensor
 _SIDE, _FULL = 8, 32  # pixels of a descriptor; of the pictures that are compared
 _NEIGHBOURS = 8  # nearest ones of each image that are looked at as candidates
-_BLOCK = 1000  # rows of a product of similarities, so that it fits into memory
+_SOME = 2000  # images that tell how near neighbours are, so that fewer pairs become candidates
+_BLOCK = 1024  # rows and columns of a product of similarities, so that it stays in the cache
 _MOST = 60_000  # candidate pairs that are laid over one another at full size
 # from here on two photographs are the same: 4 % of the test images of CIFAR-10 have one in train
 SURE = 0.75
@@ -40,20 +41,27 @@ def near_pairs(x: Tensor, *, mirrored: bool | None = None,
     rows = (~flat).nonzero().flatten()
     views = _whitened(small[rows].flatten(1), *[small[rows].flip(3).flatten(1)] * mirrored)
     spectrum = _whitened(_spectra(pictures)[rows])  # finds shifted copies
-    nearest = [_neighbours(ways, progress) for ways in (views, spectrum)]
+
+    def some(most: int) -> Tensor:
+        return torch.linspace(0, len(rows) - 1, min(len(rows), most)).long()
 
     def compared(pairs: Tensor, shown: bool) -> Tensor:
-        parts = tqdm(pairs.split(_BLOCK), desc="comparing", disable=not shown, leave=False)
+        parts = tqdm(pairs.split(_BLOCK), desc="comparing", disable=None if shown else True,
+                     leave=False)
         return torch.cat(
             [_similarity(views, pictures, rows, part, mirrored) for part in parts if len(part)]
             or [torch.zeros(0)])
 
     # How alike neighbours are by nature, from 500 images: the bar lies above that.
-    some = torch.linspace(0, len(rows) - 1, min(len(rows), 500)).long()
     usual = torch.stack([
-        compared(torch.stack([some, partner[some, 0]], 1), False) for _, partner in nearest
+        compared(torch.stack([some(500), _nearest(ways, some(500))[1]], 1), False)
+        for ways in (views, spectrum)
     ]).amax(0)
-    pairs = torch.unique(torch.cat([_distinct(*found, _MOST) for found in nearest]), dim=0)
+    candidates = [
+        _candidates(ways, _floor(_nearest(ways, some(_SOME))[0], 0.5, 1.5), progress)
+        for ways in (views, spectrum)
+    ]
+    pairs = torch.unique(torch.cat(candidates), dim=0)
     similarity = compared(pairs, progress)
     pairs = rows[pairs]  # from images with content to rows of x
     found = similarity >= _floor(usual, SURE, 2.5)
@@ -120,41 +128,81 @@ def _spectra(pictures: Tensor) -> Tensor:
 
 
 def _whitened(*ways: Tensor) -> list[Tensor]:
-    """Unit vectors (N, D) in coordinates in which those of the first way are uncorrelated."""
-    sample = ways[0][torch.linspace(0, len(ways[0]) - 1, min(len(ways[0]), 10_000)).long()]
+    """Unit vectors (N, D) in coordinates in which those of all ways are uncorrelated."""
+    rows = torch.linspace(0, len(ways[0]) - 1, min(len(ways[0]), 10_000)).long()
+    sample = torch.cat([way[rows] for way in ways])
     # eigenvectors of the covariance; 2 % of the mean variance keeps noise from being blown up
     values, vectors = torch.linalg.eigh(sample.T @ sample / len(sample))
     whiten = vectors * (values.clamp(min=0) + 0.02 * values.mean()).clamp(min=1e-20).rsqrt()
     # half the memory and twice the speed where there are many; the order hardly changes
-    many = len(sample) > 5000
+    many = len(rows) > 5000
     kind = torch.bfloat16 if many and machine.bf16_is_fast() else torch.float32
     return [F.normalize(way @ whiten, dim=1).to(kind) for way in ways]
 
 
-def _neighbours(ways: list[Tensor], progress: bool) -> tuple[Tensor, Tensor]:
-    """Cosine and row (n, k) of the nearest ones of the first way, for the best of all ways."""
-    base, k = ways[0].T.contiguous(), min(_NEIGHBOURS, len(ways[0]) - 1)
-    found = []
-    for start in tqdm(range(0, len(ways[0]), _BLOCK), desc="searching", disable=not progress,
-                      leave=False):
-        cosine = ways[0][start:start + _BLOCK] @ base
-        for way in ways[1:]:
-            cosine = torch.maximum(cosine, way[start:start + _BLOCK] @ base)
-        cosine.diagonal(start).fill_(-2)  # an image is no neighbour of itself
-        found.append(cosine.float().topk(k, 1))
-    cosines = torch.cat([block.values for block in found])
-    return cosines, torch.cat([block.indices for block in found])
+def _nearest(ways: list[Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and row (n,) of the nearest other one of some rows, for the best of all ways."""
+    values, partners = [], []
+    for some in rows.split(256):
+        cosine = _cosines([way[some] for way in ways], ways[0]).float()
+        cosine[torch.arange(len(some)), some] = -2  # an image is no neighbour of itself
+        value, partner = cosine.max(1)
+        values.append(value)
+        partners.append(partner)
+    return torch.cat(values), torch.cat(partners)
 
 
-def _distinct(value: Tensor, partner: Tensor, most: int) -> Tensor:
-    """Pairs (n, 2), the smaller first, each once: those that are nearer than usual, the nearest
-    where they are many.
+def _cosines(ways: list[Tensor], base: Tensor) -> Tensor:
+    """(n, m) of n rows against m, for the best of all ways."""
+    cosine = ways[0] @ base.T
+    for way in ways[1:]:
+        torch.maximum(cosine, way @ base.T, out=cosine)
+    return cosine
+
+
+def _candidates(ways: list[Tensor], floor: float, progress: bool) -> Tensor:
+    """Pairs (n, 2), the smaller row first, each once: of the nearest neighbours of each row those
+    that are nearer than the floor, the nearest of all where they are many.
+
+    A mirrored a is as near to b as a to a mirrored b: half of the table is enough.
     """
-    wanted = value >= _floor(value[:, 0], 0.5, 1.5)
-    one = torch.arange(len(partner))[:, None].expand_as(partner)[wanted]
-    other, value = partner[wanted], value[wanted]
-    top = value.topk(min(most, len(value))).indices  # the nearest where they are too many
-    return torch.stack([torch.minimum(one, other)[top], torch.maximum(one, other)[top]], 1)
+    blocks = range(0, len(ways[0]), _BLOCK)
+    tiles = [(row, column) for row in blocks for column in blocks if column >= row]
+    found: list[Tensor] = []  # (n, 3) row, neighbour, cosine
+    for row, column in tqdm(tiles, desc="searching", disable=None if progress else True,
+                            leave=False):
+        cosine = _cosines([way[row:row + _BLOCK] for way in ways], ways[0][column:column + _BLOCK])
+        if row == column:
+            cosine.fill_diagonal_(-2)  # an image is no neighbour of itself
+            found += _near(cosine, row, column, floor)
+        else:
+            found += _near(cosine, row, column, floor) + _near(cosine.T, column, row, floor)
+        if sum(map(len, found)) > 50 * _MOST:
+            found = [_nearest_of_each(torch.cat(found))]
+    near = _nearest_of_each(torch.cat(found)) if found else torch.zeros(0, 3)
+    top = near[:, 2].topk(min(_MOST, len(near))).indices
+    return near[top, :2].long().sort(1).values
+
+
+def _near(cosine: Tensor, row: int, column: int, floor: float) -> list[Tensor]:
+    """(n, 3) row, neighbour and cosine of what lies above the floor in a tile of the table, the
+    nearest of each row; none or one.
+    """
+    rows = (cosine.amax(1) >= floor).nonzero().flatten()
+    if not len(rows):
+        return []
+    value, at = cosine[rows].double().topk(min(_NEIGHBOURS, cosine.shape[1]), 1)
+    near = torch.stack([(rows + row)[:, None].expand_as(at).double(), (at + column).double(),
+                        value], 2)
+    return [near[value >= floor]]
+
+
+def _nearest_of_each(near: Tensor) -> Tensor:
+    """Of each row only so many neighbours as are looked at."""
+    near = near[near[:, 2].argsort(descending=True, stable=True)]
+    near = near[near[:, 0].argsort(stable=True)]
+    first = torch.searchsorted(near[:, 0].contiguous(), near[:, 0].contiguous())
+    return near[torch.arange(len(near)) - first < _NEIGHBOURS]
 
 
 def laid_over(a: Tensor, b: Tensor, mirrored: bool) -> Tensor:
