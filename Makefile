@@ -52,6 +52,7 @@ bench: setup
 	$(BIN)/python benchmarks/seeds.py
 	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/watch.py
+	$(BIN)/python benchmarks/machines.py --only run_all
 	$(BIN)/python benchmarks/scaling.py --markdown benchmarks/records/scaling.md
 	$(MAKE) peers
 

@@ -9,12 +9,12 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from recipe_widgets.checks.check_subject import Subject
 from recipe_widgets.checks.run_checks import run_all
 from recipe_widgets.core import RecipeError, Report
-from recipe_widgets.core.validation import validated
+from recipe_widgets.core.validation import real, validated
 
 _WANTED = ("a dict with model, batches and loss_fn (and options of checks.run_all), a tuple of the "
            "three, or a Subject")
@@ -22,18 +22,20 @@ _WANTED = ("a dict with model, batches and loss_fn (and options of checks.run_al
 
 @validated
 def check_named(target: str, *, only: Sequence[str] | None = None, ignore: Sequence[str] = (),
-                progress: bool = True) -> Report:
+                progress: bool = True,
+                seconds: Annotated[float | None, real(0, above=True)] = None) -> Report:
     """All checks, or some by their names, on what the function `package.module:function` returns.
 
     The function takes no arguments and returns a dict with `model` (or a function that makes one),
     `batches` and `loss_fn`, and any option of `checks.run_all` besides; or a tuple of these three;
-    or a `Subject`.
+    or a `Subject`. `seconds` as of `run_all`; None: as the function says, or as by default there.
 
     Raises:
         RecipeError: there is no such module or function, it raises, or it returns something else.
     """
     made = _made(target)
     which: dict[str, Any] = {"only": only, "ignore": ignore, "progress": progress}
+    which.update({} if seconds is None else {"seconds": seconds})
     if isinstance(made, Subject):
         return run_all(made, **which)
     if isinstance(made, tuple) and len(made) == 3:

@@ -23,13 +23,14 @@ import importlib
 import inspect
 import pkgutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 from recipe_widgets.checks.check_subject import Subject, subject
-from recipe_widgets.checks.model_copies import copied, restored_afterwards
+from recipe_widgets.checks.model_copies import restored_afterwards
+from recipe_widgets.checks.sharing import can_be_copied
 from recipe_widgets.core import CheckResult, RecipeError, Status, rng_guard
 from recipe_widgets.core.findings import SEVERITY_OF, STATUS_ORDER
 from recipe_widgets.core.validation import validated
@@ -40,7 +41,7 @@ Check = Callable[..., CheckResult]
 # What a check's author writes: evidence for the rule of the same name, or a finished result.
 Gather = Callable[..., Any]
 
-# The stages of the recipe, in the order in which `run_all` goes through them.
+# The stages of the recipe, in the order in which a report lists them.
 STAGES = (
     "data",  # labels, inputs, splits, augmentation
     "loss",  # what the loss wants and how it reduces
@@ -54,6 +55,10 @@ STAGES = (
     "curves",  # a training that is over
     "timing",
 )
+# Stages, or single checks, in the order in which `run_all` works: passes before steps, so that what
+# is plainly wrong is said first.
+ORDER_OF_WORK = ("loss_reduction", "start", "loss", "curves", "dependence", "gradients", "loop", "signals", "data",
+                 "first steps", "memorising", "timing")
 SUBJECT_OPTIONS = frozenset(
     inspect.signature(subject).parameters) - {"model_or_factory", "batches", "loss_fn"}
 _registered: dict[str, tuple[int, float, Check]] = {}
@@ -112,6 +117,20 @@ def all_checks() -> dict[str, Check]:
     return {name: run for name, (_, _, run) in in_order}
 
 
+def in_order_of_work(checks: Iterable[Check]) -> list[Check]:
+    """The same checks, the quick ones first; a reader's own, without a stage, come before the
+    trainings.
+    """
+    def turn(run: Check) -> tuple[float, float]:
+        name = getattr(run, "__name__", "")
+        if name in _registered and _registered[name][2] is run:
+            stage, place, _ = _registered[name]
+            return ORDER_OF_WORK.index(name if name in ORDER_OF_WORK else STAGES[stage]), place
+        return ORDER_OF_WORK.index("first steps") - 0.5, 0.0
+
+    return sorted(checks, key=turn)
+
+
 def judged(name: str, found: Any) -> CheckResult:
     """What a check's author returned, as a result: evidence goes to the rule of this name."""
     if isinstance(found, CheckResult):
@@ -158,7 +177,7 @@ def _guarded(gather: Gather, target: Subject, options: dict[str, Any]) -> CheckR
                            advice="Make model(x) and loss_fn(output, y) work on one batch first.")
     model = target.model
     # a model that can be copied is worked on as a copy; any other is restored afterwards
-    alone = copied(model, target.factory) is None
+    alone = not can_be_copied(target)
     guard = restored_afterwards(model) if alone else contextlib.nullcontext()
     grad = torch.is_grad_enabled()
     with rng_guard(), guard, warnings.catch_warnings():

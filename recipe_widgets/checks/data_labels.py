@@ -19,7 +19,12 @@ from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, classes_of
 from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.validation import real, whole
 from recipe_widgets.rules.class_balance import ClassCounts
-from recipe_widgets.rules.label_alignment import SURE, PredictionGain
+from recipe_widgets.rules.label_alignment import (
+    FEWEST_PER_CLASS,
+    FEWEST_SAMPLES,
+    SURE,
+    PredictionGain,
+)
 from recipe_widgets.rules.label_errors import SuspiciousLabels
 
 Array = npt.NDArray[Any]
@@ -287,6 +292,10 @@ def label_alignment(source: DataSubject, *,
     gives a held-out sample's own label more than its share.
     """
     part = (source.fed or source.parts)[0]
+    y = classes_of(part, source.num_classes)
+    known = y[y != -100]
+    if len(known) < max(FEWEST_SAMPLES, FEWEST_PER_CLASS * len(known.unique())):
+        return PredictionGain(np.zeros(len(known)), len(known.unique()), accuracy=0.0)  # too few
     made = quick_predictions(source, part)
     gain = gain_of(made)
     # Where tables say nothing, a net that sees pictures gets its try.

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
 from recipe_widgets.checks.check_subject import Subject, pairs, restored_generators
-from recipe_widgets.checks.loss_probing import output_of, replaced
+from recipe_widgets.checks.loss_probing import replaced
+from recipe_widgets.checks.shared_passes import evaluated, handful, random_in_eval
 from recipe_widgets.checks.training_copy import (
     duplicate,
     model_copy,
@@ -24,6 +25,13 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.rules.batch_independence import MixedSamples
 from recipe_widgets.rules.causal_dependence import FutureLeak
 from recipe_widgets.rules.loop_equals_vectorised import BatchAndSamples
+
+_ALONE = 4  # samples that are tried as a batch of their own
+
+
+def _before(target: Subject) -> torch.Tensor:
+    """The predictions of a handful of samples, by the model as it is."""
+    return target.logits(evaluated(target)).double()
 
 
 def _outputs(target: Subject, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -55,17 +63,16 @@ def batch_independence(target: Subject) -> MixedSamples | CheckResult:
     Source: Karpathy, "use backprop to chart dependencies"; here by exchanging a sample, which also
         works for integers.
     """
-    x, _ = target.few
+    x, _ = handful(target)
     if len(x) < 2:
         raise CannotTellError("needs two samples in a batch")
-    model = model_copy(target).eval()
-    before = _outputs(target, model, x)
+    before = _before(target)
     if before.ndim == 0 or len(before) != len(x):
         return CheckResult("batch_independence", "warn",
                            f"{len(x)} samples give an output of shape "
                            f"{tuple(before.shape)}",
                            advice="The output begins with the batch axis.")
-    moved = own = 0.0
+    model, moved, own = model_copy(target).eval(), 0.0, 0.0
     for row in {0, len(x) // 2, len(x) - 1}:  # three say enough: a mixed batch mixes all
         change = (_outputs(target, model, _exchanged(x, row, row)) -
                   before).abs().flatten(1).amax(1)
@@ -82,12 +89,12 @@ def causal_dependence(target: Subject, *, causal: bool | None = None) -> FutureL
     It may fail where the target of a position is the next input (a language model), or with
     `causal=True`.
     """
-    x, y = target.few
-    model = model_copy(target).eval()
-    before = _outputs(target, model, x)
+    x, y = handful(target)
+    before = _before(target)
     if x.ndim < 2 or before.ndim < 3 or before.shape[:2] != x.shape[:2] or x.shape[
             1] < 2 or x.ndim > 3:
         raise CannotTellError("needs sequences: inputs (N, T, ...) and outputs (N, T, K)")
+    model = model_copy(target).eval()
     # the target of a position is the next input: a language model
     following = x.ndim == y.ndim and x.shape == y.shape and bool(torch.equal(x[:, 1:], y[:, :-1]))
     scale = float(before.std().clamp(min=1e-12))
@@ -107,21 +114,21 @@ def loop_equals_vectorised(target: Subject) -> BatchAndSamples:
 
     The metric is looked at where `evaluate` and `validation` are given.
     """
-    x, y = target.few
-    model = model_copy(target).eval()
-    whole = _outputs(target, model, x)
-    # (N, K), each sample as a batch of its own
-    single = torch.cat([_outputs(target, model, part) for part in x.split(1)])
-    gap = float("inf") if single.shape != whole.shape else float((single - whole).abs().max())
-    with seeded(1), torch.no_grad():  # other random numbers: do they matter in eval mode?
-        stochastic = not torch.equal(target.logits(duplicate(model)(x)).double(), whole)
+    x, y = handful(target)
+    model, whole = model_copy(target).eval(), _before(target)
+    # (n, K), some samples each as a batch of its own: what mixes samples mixes all
+    rows = range(0, len(x), max(1, len(x) // _ALONE))
+    single = torch.cat([_outputs(target, model, x[row:row + 1]) for row in rows])
+    together = whole[list(rows)] if whole.ndim and len(whole) == len(x) else whole
+    gap = float("inf") if single.shape != together.shape else float((single - together).abs().max())
+    stochastic = random_in_eval(target)
     metric = _metric(target, stochastic)
     gap = 0.0 if stochastic else gap / max(1e-6, float(whole.abs().max()))
-    return BatchAndSamples(_loss_gap(target, x, y), gap, metric)
+    return BatchAndSamples(_loss_gap(target, y), gap, metric)
 
 
-def _loss_gap(target: Subject, x: torch.Tensor, y: torch.Tensor) -> float:
-    output = output_of(target, model_copy(target).eval(), x)
+def _loss_gap(target: Subject, y: torch.Tensor) -> float:
+    output = evaluated(target)
     try:
         z = target.logits(output)
         whole = float(target.loss_fn(replaced(target, output, z), y))
@@ -149,10 +156,15 @@ def _metric(target: Subject, stochastic: bool) -> list[float]:
         return []
     ours = isinstance(target.validation, (Data, Split))  # not in batches yet
     cut = DataLoader(TensorDataset(x, y), max(1, 2 * len(x) // 3)) if ours else target.validation
-    whole = DataLoader(TensorDataset(x, y), len(x))
+    whole = _whole(x, y)
+    try:
+        if _norms_in_training(target):
+            return []
+    except Exception:  # of the reader's own
+        return []
     pair: list[float] = []
     # other weights, in case that two ways of counting agree by chance
-    for shake in (0.0, 0.3, 1.0):
+    for shake in (0.0, 1.0):
         own, all_at_once = (_evaluated(target, batches, shake) for batches in (cut, whole))
         if own is None or all_at_once is None:
             return []
@@ -160,6 +172,11 @@ def _metric(target: Subject, stochastic: bool) -> list[float]:
             return [all_at_once, own]
         pair = [all_at_once, own]
     return pair
+
+
+def _whole(x: torch.Tensor, y: torch.Tensor) -> Any:
+    """All in one batch."""
+    return DataLoader(TensorDataset(x, y), len(x))
 
 
 def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
@@ -171,7 +188,7 @@ def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
             noise = torch.randn(parameter.shape, generator=draw).to(parameter)
             parameter.add_(shake * parameter.abs().mean() * noise)
     try:
-        if made.evaluate is None or _norms_in_training(made.evaluate, target):
+        if made.evaluate is None:
             return None
         with seeded(), torch.enable_grad(), restored_generators(batches):
             value = made.evaluate(made.model, batches)
@@ -180,17 +197,17 @@ def _evaluated(target: Subject, batches: Any, shake: float) -> float | None:
         return None
 
 
-def _norms_in_training(evaluate: Any, target: Subject) -> list[nn.Module]:
+def _norms_in_training(target: Subject) -> list[nn.Module]:
     """Norm layers which the reader's evaluation runs in training mode."""
-    model, seen = model_copy(target), []
+    made, seen = training_copy(dataclasses.replace(target, optimizer=None)), []
     norms = [
-        module for module in model.modules()
+        module for module in made.model.modules()
         if isinstance(module, nn.modules.batchnorm._BatchNorm)
     ]
     for norm in norms:
         norm.register_forward_pre_hook(lambda module, _: seen.append(module)
                                        if module.training else None)
-    if norms:
+    if norms and made.evaluate is not None:
         with seeded():
-            evaluate(model, DataLoader(TensorDataset(*target.few), len(target.few[1])))
+            made.evaluate(made.model, _whole(*handful(target)))
     return seen

@@ -5,6 +5,7 @@ gradient the derivative?
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
@@ -12,15 +13,19 @@ from torch import nn
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
 from recipe_widgets.checks.check_subject import Subject
+from recipe_widgets.checks.shared_passes import (
+    LEVEL,
+    first_gradients,
+    signals_after,
+    warmed_up,
+)
 from recipe_widgets.checks.training_copy import (
-    adam,
     clock,
     duplicate,
     fresh_model,
     model_copy,
     seeded,
     to_train,
-    train_plainly,
     training_copy,
 )
 from recipe_widgets.core import CheckResult
@@ -30,6 +35,7 @@ from recipe_widgets.rules.gradient_check import GradientErrors
 from recipe_widgets.rules.gradients_flow import GradientReach
 from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 
+_AGREES = 1e-5  # relative difference of a slope that is right beyond doubt
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 
 
@@ -43,14 +49,16 @@ def optimizer_covers_model(target: Subject) -> OptimizerContents:
     made = training_copy(target)
     hidden = _unregistered(made.model)
     to_train(made.model)
+    named = dict(made.model.named_parameters())
     # ids of what gets a gradient, lists of layers included
-    reached = _reached(target, made.model, [parameter for _, parameter in hidden])
+    reached = _reached(target, made.model, [parameter for _, parameter in hidden]) if hidden else {
+        id(named[name]) for name in first_gradients(target).reached
+    }
     unregistered = [name for name, parameter in hidden if id(parameter) in reached]
     if made.optimizer is None:
         if unregistered:
             return OptimizerContents(held=1, unregistered=unregistered)
         raise CannotTellError("no optimiser was given")
-    named = dict(made.model.named_parameters())
     mine = {id(parameter) for parameter in named.values()}
     held = [id(p) for group in made.optimizer.param_groups for p in group["params"]]
     missing = [name for name, p in named.items() if id(p) not in held and id(p) in reached]
@@ -60,7 +68,7 @@ def optimizer_covers_model(target: Subject) -> OptimizerContents:
 
 
 def _reached(target: Subject, model: nn.Module, more: Iterable[nn.Parameter]) -> set[int]:
-    """ids of the parameters that get a gradient from the first batch."""
+    """ids of the parameters, these included, that get a gradient from a few samples."""
     parameters = [p for p in (*model.parameters(), *more) if p.requires_grad]
     loss = target.loss(model, *target.few)
     if not parameters or not loss.requires_grad:
@@ -98,21 +106,19 @@ def gradients_flow(target: Subject, *,
     A parameter without gradient is accused only when changing it changes the loss; otherwise it is
     merely unused.
     """
-    model = to_train(model_copy(target))
-    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
-    first = target.loss(model, *target.batches[0])
-    if not first.requires_grad:
+    named = {name: p for name, p in target.model.named_parameters() if p.requires_grad}
+    frozen = [name for name, p in target.model.named_parameters() if not p.requires_grad]
+    first = first_gradients(target)
+    if not first.graph:
         if not named:
             return CheckResult("gradients_flow", "note", "the whole model is frozen")
         return GradientReach(no_graph=True)
-    # zero for one batch may be chance, zero for all is none
-    flat = all(_all_zero(target, model, batch, named.values()) for batch in target.batches)
-    if flat and float(first) != 0.0:
+    # zero for a few samples may be chance, zero for all batches is none
+    flat = not any(first.reached.values()) and _all_zero(target)
+    if flat and first.loss != 0.0:
         return GradientReach(all_zero=True)
-    # a head that starts at zero lets no gradient through before its first step
-    train_plainly(target, model, adam(model), target.batches, steps, 3.0)
-    grads = _grads(target, model, target.batches, named)
+    model = warmed_up(target, steps)
+    grads = signals_after(target, steps, LEVEL).grad_most
     none = [name for name, grad in grads.items() if grad is None]
     zero = [
         name for name, grad in grads.items()
@@ -125,23 +131,15 @@ def gradients_flow(target: Subject, *,
                          unused=[name for name in none if name not in moving])
 
 
-def _all_zero(target: Subject, model: nn.Module, batch: Any,
-              parameters: Iterable[nn.Parameter]) -> bool:
-    grads = torch.autograd.grad(target.loss(model, *batch), list(parameters), allow_unused=True)
-    return not any(grad is not None and bool(grad.any()) for grad in grads)
-
-
-def _grads(target: Subject, model: nn.Module, batches: Any,
-           named: dict[str, nn.Parameter]) -> dict[str, float | None]:
-    """Largest gradient of each parameter over the batches; None where none ever came."""
-    largest: dict[str, float | None] = dict.fromkeys(named)
-    for x, y in batches[:4]:
-        grads = torch.autograd.grad(target.loss(model, x, y), list(named.values()),
-                                    allow_unused=True)
-        for name, grad in zip(named, grads, strict=True):
-            if grad is not None:
-                largest[name] = max(largest[name] or 0.0, float(grad.abs().max()))
-    return largest
+def _all_zero(target: Subject) -> bool:
+    """Is the gradient of every batch zero?"""
+    model = to_train(model_copy(target))
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    for x, y in target.batches:
+        grads = torch.autograd.grad(target.loss(model, x, y), parameters, allow_unused=True)
+        if any(grad is not None and bool(grad.any()) for grad in grads):
+            return False
+    return True
 
 
 def _moves_loss(target: Subject, model: nn.Module, name: str) -> bool:
@@ -176,7 +174,7 @@ def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, abo
                    directions: Annotated[int, whole(1, 1000)] = 4,
                    tensors: Annotated[int, whole(1, 10**6)] = 24,
                    warmup: Annotated[int, whole(0, 1000)] = 3,
-                   seconds: Annotated[float, real(0)] = 3.0) -> GradientErrors:
+                   seconds: Annotated[float, real(0)] = 2.0) -> GradientErrors:
     """Is the gradient the derivative? In float64, by central differences along random directions of
     each tensor.
 
@@ -190,10 +188,7 @@ def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, abo
     shows (a right tanh net has single entries of 1e-6 at h = 1e-6). Norms and dropout are in eval
     mode. Source: CS231n.
     """
-    model = model_copy(target)
-    if any(parameter.requires_grad for parameter in model.parameters()):
-        train_plainly(target, model, adam(model), target.batches, warmup, 1.0)
-    model = duplicate(model).double().eval()
+    model = duplicate(warmed_up(target, warmup)).double().eval()
     # four samples in float64: differences of 1e-5 need 10 good digits
     x, y = (part[:4].double() if part.is_floating_point() else part[:4]
             for part in target.batches[0])
@@ -216,22 +211,34 @@ def gradient_check(target: Subject, *, h: Annotated[float | None, real(0, 1, abo
         zip(named, torch.autograd.grad(value, list(named.values()), allow_unused=True),
             strict=True))
     errors, dropped, over = {}, 0, clock(seconds)
+    probe = _Probe(loss, float(value.detach()), h or 1e-5)
     for name in names:
         grad = grads[name]
         if grad is None or over():
             continue
-        error, kinks = _error(loss, named[name], grad, h, directions)
+        error, kinks = _error(probe, named[name], grad, directions)
         dropped += kinks
         if error is not None:
             errors[name] = error
     return GradientErrors(errors, h or 1e-5, dropped)
 
 
-def _error(loss: Callable[[], torch.Tensor], parameter: nn.Parameter | torch.Tensor,
-           grad: torch.Tensor, h: float | None, directions: int) -> tuple[float | None, int]:
-    """Relative error over random directions, and how many were dropped because of kinks."""
+@dataclass(frozen=True)
+class _Probe:
+    """A loss without arguments, its value here, and the step of differences."""
+
+    loss: Callable[[], torch.Tensor]
+    here: float
+    h: float
+
+
+def _error(probe: _Probe, parameter: nn.Parameter | torch.Tensor, grad: torch.Tensor,
+           directions: int) -> tuple[float | None, int]:
+    """Relative error over random directions, and how many were dropped because of kinks. Two
+    directions are enough where both agree beyond doubt: a wrong gradient is wrong along any.
+    """
     g = torch.Generator().manual_seed(0)
-    analytic, numeric, kinks = [], [], 0
+    analytic, numeric, kinks, agreed = [], [], 0, 0
     # the length of a step is relative to the tensor's root mean square
     size = float(parameter.detach().pow(2).mean().sqrt()) or 1.0
     for _ in range(directions):
@@ -239,17 +246,23 @@ def _error(loss: Callable[[], torch.Tensor], parameter: nn.Parameter | torch.Ten
         # longer for larger tensors, or the change of the loss drowns in rounding
         length = max(1.0, parameter.numel()**0.5)**0.5 * size
         direction = direction / direction.norm() * length
-        step = h or 1e-5
-        ahead, behind = _slopes(loss, parameter, direction, step)
-        near, back = _slopes(loss, parameter, direction, step / 8)  # the same, nearer
-        central, closer = (ahead + behind) / 2, (near + back) / 2
-        # also a tie at this very point
-        bent = abs(near - back) > 1e-3 * (abs(near) + abs(back)) + 1e-6 * size
-        if bent or abs(central - closer) > 1e-3 * abs(closer) + 1e-8 * size:
-            kinks += 1  # a ReLU switches between here and there: no derivative to compare
-            continue
-        analytic.append(float((grad * direction).sum()))
+        slope = float((grad * direction).sum())
+        ahead, behind = _slopes(probe, parameter, direction, probe.h)
+        central = (ahead + behind) / 2
+        if abs(central - slope) <= _AGREES * abs(slope):
+            agreed += 1
+        else:  # wrong, or a kink: look nearer
+            near, back = _slopes(probe, parameter, direction, probe.h / 8)
+            closer = (near + back) / 2
+            # also a tie at this very point
+            bent = abs(near - back) > 1e-3 * (abs(near) + abs(back)) + 1e-6 * size
+            if bent or abs(central - closer) > 1e-3 * abs(closer) + 1e-8 * size:
+                kinks += 1  # a ReLU switches between here and there: no derivative to compare
+                continue
+        analytic.append(slope)
         numeric.append(central)
+        if agreed == len(analytic) == 2:
+            break
     if not analytic:
         return None, kinks
     a, n = torch.tensor(analytic), torch.tensor(numeric)
@@ -258,7 +271,7 @@ def _error(loss: Callable[[], torch.Tensor], parameter: nn.Parameter | torch.Ten
     return (0.0 if total < noise else float((a - n).norm()) / total), kinks
 
 
-def _slopes(loss: Callable[[], torch.Tensor], parameter: torch.Tensor, direction: torch.Tensor,
+def _slopes(probe: _Probe, parameter: torch.Tensor, direction: torch.Tensor,
             h: float) -> tuple[float, float]:
     """(L(p + h v) - L(p)) / h and (L(p) - L(p - h v)) / h; p comes back bit for bit. Their mean
     is the central one.
@@ -266,11 +279,11 @@ def _slopes(loss: Callable[[], torch.Tensor], parameter: torch.Tensor, direction
     start = parameter.detach().clone()
     values = []
     with torch.no_grad():
-        for sign in (1.0, 0.0, -1.0):
+        for sign in (1.0, -1.0):
             parameter.copy_(start + sign * h * direction)
-            values.append(float(loss()))
+            values.append(float(probe.loss()))
         parameter.copy_(start)
-    return (values[0] - values[1]) / h, (values[1] - values[2]) / h
+    return (values[0] - probe.here) / h, (probe.here - values[1]) / h
 
 
 @check(stage="gradients", place=4)
@@ -293,11 +306,16 @@ def bias_before_norm(target: Subject) -> BiasesBeforeNorm:
     def takes(_module: nn.Module, args: Any) -> None:
         found.extend(makers[id(part)] for part in args[:1] if id(part) in makers)
 
-    for name, module in model.named_modules():
-        if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)) and module.bias is not None:
-            module.register_forward_hook(makes(name))
-        elif isinstance(module, _NORMS):
-            module.register_forward_pre_hook(takes)
-    with torch.no_grad():
-        model(target.few[0])
+    modules = list(model.named_modules())
+    norms = [module for _, module in modules if isinstance(module, _NORMS)]
+    biased = [(name, module) for name, module in modules
+              if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd))
+              and module.bias is not None]
+    for name, module in biased:
+        module.register_forward_hook(makes(name))
+    for norm in norms:
+        norm.register_forward_pre_hook(takes)
+    if norms and biased:
+        with torch.no_grad():
+            model(target.x[:2])
     return BiasesBeforeNorm(list(dict.fromkeys(found)))

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
 from recipe_widgets.checks.check_subject import Subject
 from recipe_widgets.checks.loss_probing import LossFacts, loss_facts, output_of, replaced
+from recipe_widgets.checks.shared_passes import RATIOS_OF, first_loss, first_outputs, own_training
 from recipe_widgets.checks.training_copy import (
     adam,
     duplicate,
@@ -19,7 +21,6 @@ from recipe_widgets.checks.training_copy import (
     loss_on,
     model_copy,
     to_train,
-    train_as_given,
     train_plainly,
     training_copy,
 )
@@ -36,11 +37,9 @@ _SAMPLES = 32  # per batch where two trainings are compared: enough to tell inpu
 _FEWEST = 30  # steps; the first ones with momentum may well go up
 
 
-def fresh_models(target: Subject, inits: int) -> list[nn.Module]:
-    """Fresh initialisations in training mode; the model as it is when there is no factory."""
-    if target.factory is None:
-        return [to_train(model_copy(target))]
-    return [to_train(fresh_model(target, seed)) for seed in range(inits)]
+def _seeds(target: Subject, inits: int) -> list[int | None]:
+    """Of fresh initialisations; None, the model as it is, when there is no factory."""
+    return [None] if target.factory is None else list(range(inits))
 
 
 @check(stage="start", place=1)
@@ -52,10 +51,8 @@ def loss_at_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -
     Over several initialisations where there is a factory, and per class.
     """
     facts = loss_facts(target)
-    losses, by_class = [], {}
-    for model in fresh_models(target, inits):
-        with torch.no_grad():  # four batches: the mean of a first loss hardly varies
-            losses += [float(target.loss(model, x, y)) for x, y in target.batches[:4]]
+    by_class = {}
+    losses = [loss for seed in _seeds(target, inits) for loss in first_loss(target, seed)]
     if facts.kind in ("cross_entropy", "nll") and target.y.ndim == 1 and facts.classes <= 20:
         by_class = _per_class(target)
     return FirstLoss(losses, _expected(target, facts), facts.kind, facts.classes, facts.scale,
@@ -95,11 +92,10 @@ def _per_class(target: Subject) -> dict[int, float]:
 def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) -> FirstOutputs:
     """Are the first outputs small, and near the mean of the targets of a regression?"""
     facts = loss_facts(target)
-    with torch.no_grad():
-        outputs = [
-            target.logits(model(x)).flatten().double()
-            for model in fresh_models(target, inits) for x, _ in target.batches[:2]
-        ]
+    outputs = [
+        target.logits(output).flatten().double()
+        for seed in _seeds(target, inits) for output in first_outputs(target, seed)[:2]
+    ]
     everything = torch.cat(outputs)
     y = torch.cat([y.flatten()
                    for _, y in target.batches]).double() if facts.kind == "regression" else None
@@ -114,7 +110,7 @@ def output_init(target: Subject, *, inits: Annotated[int, whole(1, 100)] = 3) ->
 
 def _knows(target: Subject, facts: LossFacts) -> bool:
     """Is the first loss one that no guess can have?"""
-    loss = loss_on(target, to_train(model_copy(target)), target.batches[:2])
+    loss = float(np.mean(first_loss(target)[:2]))
     return facts.kind == "cross_entropy" and loss < 0.6 * math.log(max(2, facts.classes))
 
 
@@ -174,16 +170,17 @@ def input_independent_baseline(target: Subject, *, steps: Annotated[int, whole(1
     if not target.x.is_floating_point():
         raise CannotTellError("needs inputs of floats")
     few = tuple((x[:_SAMPLES], y[:_SAMPLES]) for x, y in target.batches[:3])
-    before = loss_on(target, to_train(model_copy(target)), few)
     ends, count = [], steps  # losses at the end, on inputs and on zeros; steps they may take
     for batches in (few, tuple((torch.zeros_like(x), y) for x, y in few)):
         made = training_copy(target)
         optimizer = made.optimizer or adam(made.model)
         # the second training gets as many steps as the first had time for
-        count = len(train_plainly(target, to_train(made.model), optimizer, batches, count, seconds))
+        count = len(train_plainly(target, to_train(made.model), optimizer, batches, count, seconds,
+                                  least=_FEWEST))
+        if count < min(steps, _FEWEST):
+            raise CannotTellError(f"{_FEWEST} steps take more than {seconds:g} s: too few to tell")
         ends.append(loss_on(target, made.model, batches))
-    if count < 30:
-        raise CannotTellError(f"only {count} steps in {seconds:g} s: too few to tell")
+    before = loss_on(target, to_train(model_copy(target)), few)
     return RealAndZeroInputs(real=ends[0], zero=ends[1], start=before)
 
 
@@ -193,14 +190,10 @@ def loss_decreases(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 
     """Do some steps of the reader's own training lower the loss of the batches they are taken
     on?
     """
-    made = training_copy(target)
-    if made.optimizer is None and made.train_step is None:
-        made.optimizer = adam(made.model)
-    to_train(made.model)
-    few = target.batches
-    before = loss_on(target, made.model, few)
-    done = train_as_given(target, made, few, steps, seconds)
-    after = loss_on(target, to_train(made.model), few)
+    training = own_training(target, steps)
+    training.until(min(RATIOS_OF, steps), seconds)
+    done = training.until(steps, seconds)
+    before, after = training.before, training.loss()
     if done < min(steps, _FEWEST) and after >= before:
         raise CannotTellError(f"only {done} steps in {seconds:g} s: too few to tell")
     floor = 0.0 if loss_facts(target).kind == "regression" else None

@@ -9,12 +9,9 @@ import torch
 
 from recipe_widgets.checks.check_decorator import CannotTellError, check
 from recipe_widgets.checks.check_subject import Subject
-from recipe_widgets.checks.loss_probing import loss_facts, output_of, replaced
-from recipe_widgets.checks.training_copy import (
-    fresh_model,
-    model_copy,
-    to_train,
-)
+from recipe_widgets.checks.loss_probing import loss_facts, output_of_few, replaced
+from recipe_widgets.checks.shared_passes import first_outputs
+from recipe_widgets.checks.training_copy import model_copy, to_train
 from recipe_widgets.core.validation import whole
 from recipe_widgets.rules.evidence import Outputs
 from recipe_widgets.rules.loss_reduction import LossOnRandomOutputs
@@ -31,18 +28,10 @@ def output_scale(target: Subject, *,
     explode.
     """
     facts = loss_facts(target)
-    models = [to_train(model_copy(target))]
-    if target.factory is not None:
-        models += [to_train(fresh_model(target, seed)) for seed in range(1, inits)]
-    with torch.no_grad():
-        # z[model][batch]: (N, K) or (N, 1)
-        logits = [[target.logits(model(x)) for x, _ in target.batches[:4]] for model in models]
-        # logits explode with their inputs, probabilities cannot
-        loud = [
-            target.logits(models[0](x * 100))
-            for x, _ in target.batches[:1]
-            if x.is_floating_point()
-        ]
+    seeds = [None, *range(1, inits if target.factory is not None else 1)]
+    # z[model][batch]: (N, K) or (N, 1)
+    logits = [[target.logits(output) for output in first_outputs(target, seed)] for seed in seeds]
+    loud = _loud(target)
     outputs = [part.movedim(facts.axis, 1).flatten(2) if facts.classes and part.ndim > 2 else part
                for parts in logits for part in parts]
     same = [(part, y)
@@ -51,6 +40,15 @@ def output_scale(target: Subject, *,
             if part.shape == y.shape and y.is_floating_point()]
     below = float(torch.cat([y.flatten() for _, y in same]).lt(0).float().mean()) if same else 0.0
     return [OutputsAtLoss(_evidence(outputs, loud), facts.kind, facts.classes, below)]
+
+
+def _loud(target: Subject) -> list[torch.Tensor]:
+    """Outputs of inputs a hundred times too large: logits explode with them, probabilities cannot."""
+    x = target.few[0]
+    if not x.is_floating_point():
+        return []
+    with torch.no_grad():
+        return [target.logits(to_train(model_copy(target))(x * 100))]
 
 
 def _evidence(outputs: list[torch.Tensor], loud: list[torch.Tensor]) -> Outputs:
@@ -81,7 +79,7 @@ def loss_reduction(target: Subject) -> LossOnRandomOutputs:
     Finds sums, a mean divided once more, a mean over classes, (N, 1) against (N,), and reductions
     over a wrong axis.
     """
-    output, y = output_of(target, x=target.few[0]), target.few[1]
+    output, y = output_of_few(target), target.few[1]
     logits = target.logits(output)
     if not logits.is_floating_point() or logits.ndim == 0 or len(logits) != len(y) or len(y) < 2:
         raise CannotTellError("needs outputs that begin with the batch axis, and two samples")

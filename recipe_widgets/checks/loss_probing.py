@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.checks.check_decorator import CannotTellError
 from recipe_widgets.checks.check_subject import Subject
-from recipe_widgets.checks.training_copy import (
-    model_copy,
-)
+from recipe_widgets.checks.sharing import shared
+from recipe_widgets.checks.training_copy import model_copy
 
 Kind = Literal["cross_entropy", "nll", "bce_logits", "bce", "regression", "classes_regressed",
                "other"]
@@ -34,10 +32,22 @@ class LossFacts:
     flat: bool = False
 
 
-def output_of(target: Subject, model: nn.Module | None = None,
-              x: torch.Tensor | None = None) -> Any:
+@shared
+def output_of(target: Subject) -> Any:
+    """Of the first batch, in the mode that the model is in."""
+    return _output(target, target.x)
+
+
+@shared
+def output_of_few(target: Subject) -> Any:
+    """Of a few samples, in the mode that the model is in."""
+    return output_of(target) if len(target.few[0]) == len(target.x) else _output(
+        target, target.few[0])
+
+
+def _output(target: Subject, x: torch.Tensor) -> Any:
     with torch.no_grad():
-        return (model_copy(target) if model is None else model)(target.x if x is None else x)
+        return model_copy(target)(x)
 
 
 def replaced(target: Subject, output: Any, z: torch.Tensor) -> Any:
@@ -68,6 +78,7 @@ def class_axis(target: Subject, z: torch.Tensor, y: torch.Tensor) -> int | None:
     return (1 if first else -1) if last or first else None
 
 
+@shared
 def loss_facts(target: Subject) -> LossFacts:
     """Probes the loss with random outputs."""
     output = output_of(target)

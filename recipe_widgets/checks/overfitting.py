@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from dataclasses import dataclass
 from typing import Annotated
 
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from recipe_widgets.checks.check_decorator import CannotTellError, check
 from recipe_widgets.checks.check_subject import Batch, Subject, pairs, restored_generators
 from recipe_widgets.checks.loss_probing import loss_facts, output_of, replaced
+from recipe_widgets.checks.sharing import shared
 from recipe_widgets.checks.training_copy import (
     adam,
     duplicate,
@@ -22,12 +24,14 @@ from recipe_widgets.checks.training_copy import (
     training_copy,
 )
 from recipe_widgets.core.validation import real, whole
-from recipe_widgets.rules.generalisation_onset import LossBySamples
+from recipe_widgets.rules.generalisation_onset import BETTER, LossBySamples
 from recipe_widgets.rules.memorises_random_labels import ALLOWED, RandomLabels
 from recipe_widgets.rules.overfit_few import FewSamples
 from recipe_widgets.rules.overfit_one_batch import OneBatch, share_left
 
+_BEYOND_DOUBT = 0.25  # of the share of the loss that may be left
 _ROSE = 1.3  # times the first loss: the steps were too long for so few samples
+_FEWEST = 15  # steps that say whether so many samples help on others
 # Share of the loss left; the first steps of a sequence may be unknowable
 _ALLOWED, _ALLOWED_SEQUENCES = 0.2, 0.5
 
@@ -41,7 +45,8 @@ def floor_of(target: Subject, batch: Batch, steps: int = 150) -> float:
             samples.
     """
     x, y = batch
-    output = output_of(target, model_copy(target), x)
+    with torch.no_grad():
+        output = model_copy(target)(x)
     z = target.logits(output).detach().clone().float().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=0.3)  # logits themselves: large steps are safe
     value, facts = torch.zeros(()), loss_facts(target)
@@ -71,15 +76,33 @@ def _allowed(target: Subject) -> float:
     return _ALLOWED_SEQUENCES if z.ndim > 2 else _ALLOWED
 
 
-def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: float,
-           gentle: float = 1.0) -> tuple[float, float, list[float]]:
-    """Loss of the batch before and after (the smaller one of both modes), and the losses on the
-    way.
+@dataclass(frozen=True)
+class _Learnt:
+    """Loss of a few samples before and after training on nothing else, and of each step."""
+
+    before: float
+    after: float
+    floor: float
+    losses: list[float]
+
+    @property
+    def left(self) -> float:
+        """Share of the loss above its floor."""
+        return share_left(self.before, self.after, self.floor)
+
+
+def _train(target: Subject, batch: Batch, allowed: float, plain: bool, steps: int, seconds: float,
+           gentle: float = 1.0) -> _Learnt:
+    """Trains on one batch until it is learnt beyond doubt; the smaller loss of both modes counts.
 
     A step that suits batches of many samples can throw a net off a handful of them: if the loss
     rose, a second attempt is made with a tenth of the learning rate, which is no fault of the
     wiring.
+
+    Args:
+        allowed: share of the loss that may be left.
     """
+    floor = floor_of(target, batch)
     made = training_copy(target if not plain else dataclasses.replace(target, optimizer=None))
     model = to_train(made.model)
     if plain:
@@ -91,19 +114,30 @@ def _train(target: Subject, batch: Batch, plain: bool, steps: int, seconds: floa
     for group in getattr(optimizer, "param_groups", []):
         group["lr"] *= gentle
     before = loss_on(target, model, [batch])
+
+    def enough(loss: float) -> bool:
+        return share_left(before, loss, floor) < _BEYOND_DOUBT * allowed
+
     losses, best = [], before
-    for _ in range(4):  # looked at in between, so that what is learnt ends early
-        losses += train_plainly(target, model, optimizer, [batch], steps // 4, seconds / 4)
-        best = min(best, loss_on(target, model, [batch]),
-                   loss_on(target,
-                           duplicate(model).eval(), [batch]))
-        if best < 0.02 * before:  # learnt, beyond doubt
-            return before, best, losses
-    if gentle == 1.0 and not plain and max(losses, default=0.0) > _ROSE * abs(before):
-        _, again, more = _train(target, batch, plain, steps, seconds, 0.1)
-        if again < best:
-            return before, again, more
-    return before, best, losses
+    for _ in range(4):  # looked at in between in eval mode, too, so that what is learnt ends early
+        losses += train_plainly(target, model, optimizer, [batch], steps // 4, seconds / 4,
+                                enough=enough)
+        best = min(best, losses[-1] if losses and enough(losses[-1]) else min(
+            loss_on(target, model, [batch]), loss_on(target, duplicate(model).eval(), [batch])))
+        if enough(best) or best < 0.02 * before:  # below zero, a loss has no share left to judge by
+            break
+    found = _Learnt(before, best, floor, losses)
+    rose = max(losses, default=0.0) > _ROSE * abs(before)
+    if gentle == 1.0 and not plain and rose and found.left > allowed:
+        again = _train(target, batch, allowed, plain, steps, seconds, 0.1)
+        return again if again.after < best else found
+    return found
+
+
+@shared
+def _own(target: Subject, count: int, steps: int, seconds: float) -> _Learnt:
+    """So many samples, with the reader's own settings."""
+    return _train(target, _few(target, count), _allowed(target), False, steps, seconds)
 
 
 @check(stage="memorising", place=1)
@@ -113,35 +147,38 @@ def overfit_one_batch(target: Subject, *, samples: Annotated[int, whole(1, 10**6
     """Does the loss of a few samples fall to its floor when the net trains on nothing else, with
     its own optimiser?
     """
-    batch = _few(target, samples)
-    floor = floor_of(target, batch)
-    before, after, losses = _train(target, batch, False, steps, seconds)
-    if after > floor and len(losses) < 60 and share_left(before, after,
-                                                              floor) > _allowed(target):
-        raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
-    return OneBatch(before, after, floor, samples=len(batch[1]), steps=len(losses),
-                    allowed=_allowed(target), losses=losses)
+    seen, allowed = _own(target, samples, steps, seconds), _allowed(target)
+    if seen.after > seen.floor and len(seen.losses) < 60 and seen.left > allowed:
+        raise CannotTellError(f"only {len(seen.losses)} steps in {seconds:g} s: too few to tell")
+    return OneBatch(seen.before, seen.after, seen.floor,
+                    samples=len(_few(target, samples)[1]), steps=len(seen.losses), allowed=allowed,
+                    losses=seen.losses)
 
 
 @check(stage="memorising", place=2)
 def overfit_few(target: Subject, *, samples: Annotated[int, whole(1, 10**6)] = 16,
                 steps: Annotated[int, whole(1, 10**6)] = 400,
-                seconds: Annotated[float, real(0)] = 1.5) -> FewSamples:
-    """The same for 2 and for 16 samples, with the reader's settings and with plain ones: says
-    whether it is a bug, too small a model, or too much regularisation."""
-    own: dict[int, float] = {}
-    plain: dict[int, float] = {}
-    for count in (2, samples):
+                seconds: Annotated[float, real(0)] = 3.0) -> FewSamples:
+    """Where 16 samples are not learnt by heart, the same for 2, and with plain settings: says
+    whether it is a bug, too small a model, or too much regularisation.
+    """
+    allowed = _allowed(target)
+
+    def share(seen: _Learnt) -> float:
+        if seen.left > allowed and len(seen.losses) < 60:
+            raise CannotTellError(
+                f"only {len(seen.losses)} steps in {seconds:g} s: too few to tell")
+        return seen.left
+
+    own, plain = {samples: share(_own(target, samples, steps, seconds))}, dict[int, float]()
+    if own[samples] <= allowed:
+        return FewSamples(own, plain, allowed)  # nothing is left to explain
+    # half the time each for what only tells why
+    own = {2: share(_own(target, 2, steps, seconds / 2)), **own}
+    for count in own:
         batch = _few(target, count)
-        floor = floor_of(target, batch)
-        for found, simple in ((own, False), (plain, True)):
-            before, after, losses = _train(target, batch, simple, steps, seconds)
-            found[count] = share_left(before, after, floor)
-            if found[count] > _allowed(target) and len(losses) < 60:
-                raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
-        if own[count] <= _allowed(target) and count == samples:
-            break  # the larger number is learnt: nothing is left to explain
-    return FewSamples(own, plain, _allowed(target))
+        plain[count] = share(_train(target, batch, allowed, True, steps, seconds / 2))
+    return FewSamples(own, plain, allowed)
 
 
 @check(stage="memorising", place=3)
@@ -155,32 +192,39 @@ def memorises_random_labels(target: Subject, *, samples: Annotated[int, whole(1,
     if y.is_floating_point() or y.ndim != 1 or len(y.unique()) < 2:
         raise CannotTellError("needs one class label per sample")
     shuffled = x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).to(y.device)]
-    floor = floor_of(target, shuffled)
-    before, after, losses = _train(target, shuffled, True, steps, seconds)
-    left = share_left(before, after, floor)
-    if left > ALLOWED and len(losses) < 100:
-        raise CannotTellError(f"only {len(losses)} steps in {seconds:g} s: too few to tell")
-    return RandomLabels(left, len(y))
+    seen = _train(target, shuffled, ALLOWED, True, steps, seconds)
+    if seen.left > ALLOWED and len(seen.losses) < 100:
+        raise CannotTellError(f"only {len(seen.losses)} steps in {seconds:g} s: too few to tell")
+    return RandomLabels(seen.left, len(y))
 
 
 @check(stage="memorising", place=4)
 def generalisation_onset(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 60,
                          seconds: Annotated[float, real(0)] = 0.8) -> LossBySamples:
-    """From how many training samples on does the validation loss fall? Needs `validation`."""
+    """From how many training samples on does the validation loss fall? Needs `validation`. Larger
+    numbers are tried until one helps.
+    """
     held = [] if target.validation is None else _held(target)
     if not held:
         raise CannotTellError("needs validation batches")
     total = sum(len(y) for _, y in target.batches)
-    counts = sorted({count for count in (8, 32, 128, total) if count <= total})
-    losses = []
+    counts: list[int] = []
+    losses: list[float] = []
     base = _held_loss(target, model_copy(target), held)
-    for count in counts:
+    for count in sorted({count for count in (8, 32, 128, total) if count <= total}):
         made = training_copy(target)
         x, y = _few(target, count)
         batches = list(zip(x.split(len(target.y)), y.split(len(target.y)), strict=True))
         optimizer = made.optimizer or adam(made.model)
-        train_plainly(target, to_train(made.model), optimizer, batches, steps, seconds)
+        taken = train_plainly(target, to_train(made.model), optimizer, batches, steps, seconds,
+                              least=_FEWEST)
+        if len(taken) < min(steps, _FEWEST):
+            raise CannotTellError(
+                f"{_FEWEST} steps on {count} samples take more than {seconds:g} s: too few to tell")
+        counts.append(count)
         losses.append(_held_loss(target, made.model, held))
+        if losses[-1] < BETTER * base:
+            break
     return LossBySamples(counts, losses, base)
 
 

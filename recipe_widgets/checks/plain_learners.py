@@ -213,7 +213,7 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
         torch.manual_seed(plan.seed)
         nets = [QuickNet(x[folds != fold], classes) for fold in range(count)]
     todo = sum(int(plan.epochs * int((folds != fold).sum())) for fold in range(count))
-    with tqdm(total=todo, desc="learning", unit=" images", disable=not progress,
+    with tqdm(total=todo, desc="learning", unit=" images", disable=None if progress else True,
               leave=False) as bar:
         def work(fold: int) -> None:
             torch.set_num_threads(1)

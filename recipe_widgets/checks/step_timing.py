@@ -25,7 +25,7 @@ from recipe_widgets.rules.timing import StepTimes
 @check(stage="timing", place=1)
 def timing(target: Subject, *, steps: Annotated[int, whole(1, 10**6)] = 6,
            epochs: Annotated[float | None, real(0, 1000, above=True)] = None,
-           batch_size: Annotated[int, whole(1)] = 64, seconds: Annotated[float, real(0)] = 2.0,
+           batch_size: Annotated[int, whole(1)] = 64, seconds: Annotated[float, real(0)] = 1.0,
            clock: Callable[[], float] = time.perf_counter) -> StepTimes:
     """Milliseconds of data, forward pass, backward pass and update; how long an epoch takes, and
     what dominates.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from torch import nn
 from recipe_widgets.checks.check_decorator import CannotTellError
 from recipe_widgets.checks.check_subject import Subject
 from recipe_widgets.checks.model_copies import copied, copy_together
+from recipe_widgets.checks.sharing import stop_in_time
 from recipe_widgets.core import rng_guard
 
 
@@ -50,7 +50,7 @@ def training_copy(target: Subject, *, fresh: int | None = None) -> TrainingCopy:
     copies = copies or list(copy_together(*pieces) or pieces)
     if target.optimizer is not None and given is None:
         optimizer = target.optimizer(model)
-    return TrainingCopy(model, optimizer, *copies)
+    return TrainingCopy(stop_in_time(model), optimizer, *copies)
 
 
 def fresh_model(target: Subject, seed: int) -> nn.Module:
@@ -59,11 +59,12 @@ def fresh_model(target: Subject, seed: int) -> nn.Module:
         raise CannotTellError(
             "needs a function that makes fresh models: hand in factory=... or the function itself")
     torch.manual_seed(seed)
-    return target.factory().to(target.x.device)
+    return stop_in_time(target.factory().to(target.x.device))
 
 
 def model_copy(target: Subject) -> nn.Module:
-    return training_copy(dataclasses.replace(target, optimizer=None)).model
+    """A copy of the subject's model; the model itself where none can be made."""
+    return stop_in_time(copied(target.model, target.factory) or target.model)
 
 
 def duplicate(model: nn.Module) -> nn.Module:
@@ -117,12 +118,17 @@ def adam(model: nn.Module, lr: float = 1e-3) -> torch.optim.Optimizer:
 
 
 def train_plainly(target: Subject, model: nn.Module, optimizer: Any, batches: Any, steps: int,
-            seconds: float = 5.0) -> list[float]:
+                  seconds: float = 5.0, least: int = 0,
+                  enough: Callable[[float], bool] = lambda _: False) -> list[float]:
     """Plain training steps, round and round over `batches`; gives the losses. Stops early when the
-    time is up or the loss is no number."""
+    time is up, the loss is no number or `enough` of it, or `least` steps will not fit into the
+    time.
+    """
     losses: list[float] = []
-    over = clock(seconds)
-    while len(losses) < steps and not over():
+    start = time.monotonic()
+    while len(losses) < steps and (spent := time.monotonic() - start) <= seconds:
+        if len(losses) == 2 and spent / 2 * min(least, steps) > 1.5 * seconds:
+            break
         x, y = batches[len(losses) % len(batches)]
 
         def closure(x: torch.Tensor = x, y: torch.Tensor = y) -> torch.Tensor:
@@ -136,20 +142,16 @@ def train_plainly(target: Subject, model: nn.Module, optimizer: Any, batches: An
         if not isinstance(optimizer, torch.optim.LBFGS):
             optimizer.step()
         losses.append(float(loss))
-        if math.isnan(losses[-1]):
+        if math.isnan(losses[-1]) or enough(losses[-1]):
             break
     return losses
 
 
-def train_as_given(target: Subject, made: TrainingCopy, batches: Any, steps: int,
-                   seconds: float = 4.0, after: Callable[[], None] = lambda: None) -> int:
-    """Trains with the reader's own step, epoch or optimiser, whichever there is; gives the number
-    of steps.
-
-    `after` is called behind each step (behind each epoch of one batch where there is only
-    `train_epoch`).
+def steps_as_given(target: Subject, made: TrainingCopy, batches: Any) -> Iterator[None]:
+    """Trains with the reader's own step, epoch or optimiser, whichever there is: one step (one epoch
+    of one batch where there is only `train_epoch`) at each turn, without end.
     """
-    over, done, taken, whole = clock(seconds), 0, 0, False
+    done, taken, whole = 0, 0, False
     if made.train_step is None and made.train_epoch is None:
         made.optimizer = made.optimizer or adam(made.model)
 
@@ -159,7 +161,7 @@ def train_as_given(target: Subject, made: TrainingCopy, batches: Any, steps: int
 
     if isinstance(made.optimizer, torch.optim.Optimizer):
         made.optimizer.register_step_post_hook(count)
-    while done < steps and not over():
+    while True:
         # A loop that accumulates takes no step in an epoch of one batch: give it all of them.
         batch = batches[done % len(batches)]
         whole = whole or (done > 0 and not taken)
@@ -170,9 +172,8 @@ def train_as_given(target: Subject, made: TrainingCopy, batches: Any, steps: int
             made.train_epoch = None
             made.optimizer = made.optimizer or adam(made.model)
             train_plainly(target, made.model, made.optimizer, [batch], 1)
-        after()
         done += 1
-    return done
+        yield
 
 
 def _epoch(made: TrainingCopy, batches: Any) -> bool:

@@ -25,9 +25,13 @@ def add_to(commands: Commands) -> None:
         commands, "check", "run every check on your own model, data and loss", run, """
   recipe check my_project.training:build
   recipe check my_project.training:build --fail-on warning --html checks.html
-  recipe check my_project.training:build --select loss_at_init,gradients_flow""")
+  recipe check my_project.training:build --select loss_at_init,gradients_flow
+  recipe check my_project.training:build --seconds 300  all checks of a slow model""")
     check.add_argument(
         "target", help="package.module:function; it returns a dict with model, batches, loss_fn")
+    check.add_argument("--seconds", type=float, metavar="S",
+                       help="look at nothing more after so long, and list what was left out; "
+                       "default: 30")
     add_report_options(check, fail_on=FAIL_ON)
 
 
@@ -37,9 +41,8 @@ def run(chosen: argparse.Namespace) -> int:
 
     add_project_options(chosen, Path.cwd(), FAIL_ON)
     outputs = outputs_of(chosen)
-    # a bar of progress only where somebody watches it: not in a file, not in CI
     report = check_named(chosen.target, only=chosen.select or None, ignore=chosen.ignore,
-                         progress=sys.stderr.isatty())
+                         seconds=chosen.seconds)
     outputs.silence(report)
     print(report)
     outputs.write(report, sys.stdout)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def _memory_limit(cgroup: Path) -> int | None:
         return None if text == "max" else int(text)
     except (OSError, ValueError):
         return None
+
+
+def peak_memory() -> int:
+    """Bytes that this process held at its peak so far; 0 where nothing tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @functools.cache

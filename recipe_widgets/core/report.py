@@ -6,8 +6,8 @@ import dataclasses
 import html
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -52,6 +52,19 @@ class WatchCosts:
     end: float = 0.0
 
 
+@dataclass(frozen=True)
+class CheckCost:
+    """What one check took.
+
+    Attributes:
+        seconds: of it alone; what several need counts for the first of them.
+        peak: bytes by which the peak memory of the process rose meanwhile; 0: it stayed below.
+    """
+
+    seconds: float
+    peak: int = 0
+
+
 @validated
 @dataclass
 class Report:
@@ -60,11 +73,12 @@ class Report:
     Attributes:
         findings: of checks in the order of the recipe; of a watched script the worst first.
         command: "check" or "watch": a watched script's report says nothing of rules that pass.
-        script: path of the watched script. seconds: wall time of its run.
+        script: path of the watched script. seconds: wall time of its run, or of the checks.
         costs: seconds that watching took.
         steps: optimiser steps seen. problems: parts of the watcher that failed, and why.
         unjudged: rules that time was too short for.
         not_looked_at: what a rule would have looked at, were it smaller.
+        check_costs: what each check took, by its name.
         silenced: what was found besides, where a comment or a baseline keeps it out of `findings`.
     """
 
@@ -78,6 +92,7 @@ class Report:
     unjudged: Sequence[str] = ()
     not_looked_at: Sequence[str] = ()
     silenced: Sequence[CheckResult] = ()
+    check_costs: Mapping[str, CheckCost] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[CheckResult]:
         return iter(self.findings)
@@ -145,6 +160,8 @@ class Report:
     @property
     def watching(self) -> list[str]:
         """Lines about the watching itself: what it cost, what was left out, what failed."""
+        if self.command == "check":
+            return [self._checking] if self.check_costs or self.unjudged else []
         cost = self.costs
         lines = [f"watching took {cost.start:.1f} s to start, {cost.during:.1f} s during the run "
                  f"and {cost.end:.1f} s after it: {self.overhead:+.0%}"]
@@ -153,6 +170,15 @@ class Report:
         if self.not_looked_at:
             lines.append(f"not looked at: {'; '.join(self.not_looked_at)}")
         return [*lines, *self.problems]
+
+    @property
+    def _checking(self) -> str:
+        """How long the checks took, the slowest ones, and what was left out."""
+        slowest = sorted(self.check_costs.items(), key=lambda item: -item[1].seconds)[:3]
+        named = ", ".join(f"{name} {cost.seconds:.1f} s" for name, cost in slowest)
+        most = f", most of it {named}" if named else ""
+        left_out = f"; left out for time: {', '.join(self.unjudged)}" if self.unjudged else ""
+        return f"{self.seconds:.1f} s{most}{left_out}"
 
     def sort(self) -> None:
         """The worst first; those of one severity stay in their order."""
@@ -205,7 +231,7 @@ class Report:
                      for f in self.silenced)
             entries.append(f"silenced: {', '.join(known)}")
         if self.command == "check":
-            return "\n".join([*entries, self.summary])
+            return "\n".join([*entries, self.summary, *self.watching])
         return "\n".join([f"recipe watch: {self.summary}", *entries, *self.watching])
 
     def _entry(self, finding: CheckResult, colour: bool = False) -> str:
@@ -238,7 +264,10 @@ class Report:
             "problem": self.problem, "problems": list(self.problems),
             "unjudged": list(self.unjudged), "not_looked_at": list(self.not_looked_at),
             "findings": [f.as_dict() for f in self.findings],
-            "silenced": [f.as_dict() for f in self.silenced]
+            "silenced": [f.as_dict() for f in self.silenced],
+            "check_costs": {
+                name: dataclasses.asdict(cost) for name, cost in self.check_costs.items()
+            }
         }
 
     def to_json(self) -> str:
@@ -253,8 +282,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         rows = "".join(map(_row, self.findings))
-        lines = self.watching if self.command == "watch" else []
-        watching = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+        watching = "".join(f"<p>{html.escape(line)}</p>" for line in self.watching)
         return (f'<table class="recipe-report"><caption>{html.escape(self.summary)}</caption>'
                 f"<thead><tr><th></th><th>check</th><th>finding</th><th>evidence</th></tr></thead>"
                 f"<tbody>{rows}</tbody></table>{watching}")

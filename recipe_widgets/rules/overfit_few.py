@@ -29,7 +29,8 @@ class FewSamples:
 
     Attributes:
         own: number of samples -> share of the loss left, with the reader's own settings.
-        plain: the same by Adam, without dropout and weight decay.
+        plain: the same by Adam, without dropout and weight decay; empty where the largest number
+            is learnt with the reader's own.
         allowed: share that may be left.
     """
 
@@ -41,7 +42,7 @@ class FewSamples:
 @rule(worst="warning", source=KARPATHY_RECIPE)
 def overfit_few(rule: Rule[FewSamples], seen: FewSamples) -> CheckResult:
     own, plain, allowed = seen.own, seen.plain, seen.allowed
-    most, least = max(own), min(plain)
+    most = max(own)
     rule = rule.about(
         measured=max(0.0, own[most]), expected=f"below {allowed:g}", unit="of the loss left",
         details={"samples": list(own), "own": list(own.values()), "plain": list(plain.values())})
@@ -52,6 +53,7 @@ def overfit_few(rule: Rule[FewSamples], seen: FewSamples) -> CheckResult:
             f"{most} samples are learnt without dropout and weight decay by Adam, but not with "
             "these settings: regularised too much, or the learning rate does not suit",
             advice="Begin without regularisation.")
+    least = min(plain)
     if plain[least] <= allowed:
         return rule.warns(
             f"{least} samples are learnt by heart, {most} are not: the model is too small or lacks "

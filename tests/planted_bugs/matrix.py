@@ -56,7 +56,7 @@ def run(program: Program) -> Row:
             }
         try:
             report = checks.run_all(parts.pop("model"), parts.pop("batches"), parts.pop("loss_fn"),
-                                    progress=False, **parts)
+                                    progress=False, seconds=None, **parts)
             row.said = {r.name: (r.status, r.message) for r in report}
         except RecipeError as error:
             row.said = {"subject": ("fail", str(error))}

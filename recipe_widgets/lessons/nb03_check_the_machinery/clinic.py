@@ -177,7 +177,8 @@ class Clinic:
         patient = self.patient(number)
         if patient.report is None:
             program = patient.case.plant(self._sound(patient.case))
-            patient.report = run_all(program.subject(), only=EXAMINATION, progress=progress)
+            patient.report = run_all(program.subject(), only=EXAMINATION, seconds=None,
+                                     progress=progress)
         return patient.report
 
     @validated
