@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import scaling
+from benchmarks import machines, scaling
 from benchmarks.peers import labels
 from recipe_widgets import Data
 
@@ -31,3 +33,25 @@ def test_planted_rows_are_found_in_the_form_that_is_compared(blobs: Data) -> Non
     assert labels.caught(labels.our_labels(planted), planted) == 1.0
     planted = labels.copied_images(blobs, 5)
     assert set(planted.rows[1::2]) <= set(labels.our_copies(planted))
+
+
+def test_small_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each section in a fresh Python, on a small program and on few images."""
+    draw = np.random.default_rng(0)
+    for name, shape in (("mnist", (28, 28)), ("cifar10", (32, 32, 3))):
+        x = draw.integers(0, 255, (260, 4, *shape[1:]), dtype=np.uint8).repeat(shape[0] // 4, 1)
+        y = np.arange(260) % 10
+        np.savez(tmp_path / name, x_train=x, y_train=y, x_test=x[::-1], y_test=y[::-1])
+    monkeypatch.setattr(machines, "NETS", ("sparse_relu",))
+    machine = machines.Machine({"now": machines.ROOT}, no_bf16=True, full=tmp_path)
+    assert "bf16 slow or hidden" in machine.about()
+    nets, _ = machines.run_all(machine)
+    assert set(nets.rows) == {
+        "sparse_relu", "sparse_relu, checks with an answer",
+        "sparse_relu, its loss with the sign flipped: first finding"
+    }
+    copies, = machines.duplicates(machine)
+    assert "cifar10, planted found" in copies.rows
+    for table in (nets, copies):
+        assert all(value >= 0 for row in table.rows.values() for value in row["now"])
+        assert "| now |" in table.markdown(["now"])
