@@ -3,7 +3,9 @@
 What it finds
     A copy that gets the averaged weights but never the running statistics of its BatchNorm layers,
     and is evaluated with them; a copy whose decay is so near to 1 that it still is what it was at
-    the start; a copy that is evaluated again and again and does not follow at all.
+    the start; a copy that is evaluated again and again and does not follow at all. An average whose
+    updates go away from the weights (a wrong sign), or nearly all the way to them (the decay and what
+    it leaves are swapped, or it is none).
 Why it hurts
     The copy is what is evaluated, saved and published: with statistics of another network, or with
     the weights of the start, it says nothing about the training.
@@ -13,12 +15,15 @@ How to mend
 When it stays silent
     When the copy's statistics are renewed in any way (copied, or by passes in training mode), when
     the model's own stand still, for copies used in each step (teachers, targets, references), and
-    in runs of fewer than fifty steps.
+    in runs of fewer than fifty steps. Of updates: for plain copies, and for a decay that grows.
 """
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -26,6 +31,8 @@ from recipe_widgets.rules.rulebook import Rule, rule
 FEWEST_STEPS = 50  # before the pace of a copy is judged
 LAGS = 0.1  # of the model's way from the start: so little is another network
 FEWEST_EVALUATIONS = 3  # of a copy that does not move
+FEWEST_AWAY, FEWEST_WHOLE, LATE_STEP = 5, 10, 20
+WHOLE, SPREAD = 0.89, 0.02  # of the way; a decay of 0.11 forgets everything in two steps
 
 
 @dataclass(frozen=True)
@@ -72,3 +79,33 @@ def averaged_copy(rule: Rule[AveragedCopy], copy: AveragedCopy) -> CheckResult:
             measured=copy.moved, expected=1, unit="of the way",
             advice="A smaller decay, or one that grows during the first steps.")
     return rule.passes(f"the copy has gone {copy.moved:.0%} of the model's way")
+
+
+@dataclass(frozen=True)
+class AverageUpdates:
+    """rates: share of the way to the weights that an update of their average goes: 1 - decay. last:
+    step of the last one. in_a_row: updates that came one step after another.
+    """
+
+    rates: Sequence[float]
+    last: int
+    in_a_row: int
+
+
+@averaged_copy.register
+def average_updates(rule: Rule[Any], seen: AverageUpdates) -> CheckResult:
+    rates, usual = seen.rates, statistics.median(seen.rates)
+    if len(rates) >= FEWEST_AWAY and max(rates) < 0:
+        return rule.fails(
+            f"the average of the weights runs away from them: each update goes {-usual:.2g} of the way in "
+            "the other direction", measured=usual, expected="1 - decay", unit="of the way",
+            advice="average += (1 - decay) * (weight - average).")
+    # a target network may be set to the weights now and then
+    if min(len(rates), seen.in_a_row) >= FEWEST_WHOLE and seen.last >= LATE_STEP and min(rates) >= WHOLE \
+            and max(rates) - min(rates) < SPREAD and max(rates) < 1 + SPREAD:
+        return rule.warns(
+            f"the average of the weights is none: each update goes {usual:.1%} of the way to the "
+            "weights, as though the decay were used the wrong way round", measured=usual,
+            expected="1 - decay", unit="of the way",
+            advice="average = decay * average + (1 - decay) * weight.")
+    return rule.passes(f"each update goes {usual:.2g} of the way")

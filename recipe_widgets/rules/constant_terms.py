@@ -2,8 +2,10 @@
 
 What it finds
     A loss function's result that has no graph and is added to the loss (both sides of a divergence
-    from the teacher, a prediction that was detached), a term whose gradient reaches parameters that
-    no optimiser holds, and a loss that still holds terms of earlier steps.
+    from the teacher, a prediction that was detached), a term made of detached values of the network
+    or of gradients without create_graph (a penalty on what a hook has stored), a term whose gradient
+    reaches parameters that no optimiser holds, or only such as are cleared unused (the generator's
+    loss on a detached fake), and a loss that still holds terms of earlier steps.
 Why it hurts
     The term is printed, weighted and tuned, and changes nothing: the weights move as if it were not
     there. Terms of earlier steps make each step slower, and repeat gradients that are out of date.
@@ -11,7 +13,8 @@ How to mend
     Build the term from the outputs of the network that trains; add loss.item() to a running total.
 When it stays silent
     Where gradients are off, where the number is only logged, for plain numbers and sums that no loss
-    function made, and while an optimiser holds any parameter behind the term.
+    function made; where detached values work as a target or a weight, too; and while an optimiser
+    takes steps on any parameter behind the term.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
 from recipe_widgets.rules.texts import KARPATHY_RECIPE
 
-FEWEST = 2
+FEWEST, FEWEST_DETACHED = 2, 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,23 @@ class StaleTerm:
     """times: passes whose loss held terms of the step before."""
 
     times: int
+
+
+@dataclass(frozen=True)
+class DetachedTerm:
+    """values: of a term made of values that the network gave and that lost their graph."""
+
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class UnusedTerm:
+    """looks: backward passes. unused: of these, with a term all of whose gradients were cleared before
+    a step, while another term's were used.
+    """
+
+    looks: int
+    unused: int
 
 
 @rule(worst="warning", source=KARPATHY_RECIPE)
@@ -78,3 +98,25 @@ def stale_term(rule: Rule[Any], term: StaleTerm) -> CheckResult:
             measured=term.times, expected=0, unit="steps",
             advice="Add loss.item() to a running total, and call backward() on this step's loss alone.")
     return rule.passes("the loss is of this step alone")
+
+
+@constant_terms.register
+def detached_term(rule: Rule[Any], term: DetachedTerm) -> CheckResult:
+    if len(term.values) < FEWEST_DETACHED or len(set(term.values)) < FEWEST:
+        return rule.passes("each term has a gradient")
+    return rule.warns(
+        f"a term of the loss is made of values that lost their graph here: it was added "
+        f"{len(term.values)} times and has no gradient", measured=term.values[-1],
+        expected="a term with a gradient", unit="value of the term",
+        advice="Keep the values as they come, without detach(), .data or no_grad; "
+        "autograd.grad(..., create_graph=True).")
+
+
+@constant_terms.register
+def unused_term(rule: Rule[Any], term: UnusedTerm) -> CheckResult:
+    if term.unused < FEWEST_DETACHED or term.unused < term.looks:
+        return rule.passes("a step is taken on each term")
+    return rule.warns(
+        "a term of the loss has a gradient only for weights that take no step on it: it is cleared "
+        "unused each time", measured=term.unused, expected=0, unit="looks",
+        advice="Is it built from a detached output of the network that trains?")

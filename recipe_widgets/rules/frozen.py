@@ -11,7 +11,8 @@ How to mend
     Load before freezing; freeze pretrained layers only, with module.requires_grad_(False).
 When it stays silent
     When the weights learn at another time (a GAN's discriminator), and when nothing behind them
-    learns.
+    learns. A model with low-rank adapters beside its frozen weights gets a note: all layers learn
+    through them, whatever they stand beside.
 """
 
 from __future__ import annotations
@@ -27,16 +28,20 @@ from recipe_widgets.rules.texts import few
 
 @dataclass(frozen=True)
 class FrozenAtRandom:
-    """names: of weights that never learn and are at random values."""
+    """names: of weights that never learn and are at random values. adapted: do low-rank adapters learn
+    beside some of them?
+    """
 
     names: Sequence[str]
+    adapted: bool = False
 
 
 @rule(worst="warning", source="J. Yosinski et al., How transferable are features, 2014")
 def frozen(rule: Rule[FrozenAtRandom], weights: FrozenAtRandom) -> CheckResult:
     if not weights.names:
         return rule.passes("no weights are frozen at random values")
-    return rule.warns(
+    say = rule.notes if weights.adapted else rule.warns
+    return say(
         f"{few(weights.names)} is frozen at its random initial values, below layers that learn",
         measured=len(weights.names), expected=0, unit="tensors",
         advice="Freeze pretrained layers only.")

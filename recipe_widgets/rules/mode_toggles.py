@@ -3,7 +3,8 @@
 What it finds
     Evaluations that take steps, update running statistics or run with dropout on; training that
     goes on in eval mode after an evaluation; frozen norm layers that go on updating; dropout that
-    ignores the mode; dropout above 0.8.
+    ignores the mode; dropout above 0.8. A teacher or a frozen part, that never learns while another
+    network does, in training mode.
 Why it hurts
     An evaluation in training mode scores another net than the one that is kept, and its batches
     leak into the running statistics. Training in eval mode switches the regularisation off.
@@ -12,8 +13,9 @@ How to mend
     F.dropout(x, p, self.training); put frozen norm layers into eval mode after model.train().
 When it stays silent
     For dropout modules that are kept on in eval mode on purpose (Monte Carlo dropout) it only
-    notes. In a script that is watched: when the same batch is put in again and again, and when
-    passes without gradients come with nearly every step (a teacher, the target of a DQN).
+    notes. In a script that is watched: when the same batch is put in again and again, when passes
+    without gradients come with nearly every step (a teacher, the target of a DQN), and for networks
+    that follow another one (mean teachers, momentum encoders).
 """
 
 from __future__ import annotations
@@ -163,3 +165,33 @@ def frozen_norms(rule: Rule[Any], norms: FrozenNorms) -> CheckResult:
         f"the weights of {norms.count} norm layers are frozen ({norms.name}), but their running "
         "statistics go on updating", measured=norms.count, expected=0, unit="layers",
         advice="Put the frozen part into eval mode after model.train().", source="")
+
+
+FEWEST_IDLE_STEPS = 10
+
+
+@dataclass(frozen=True)
+class IdleNetwork:
+    """A network whose weights stay as they are while another one trains on what it says.
+
+    Attributes:
+        name: of its class. steps: in which it was called in training mode.
+        dropout, statistics: is dropout on, do running statistics move?
+    """
+
+    name: str
+    steps: int
+    dropout: bool
+    statistics: bool
+
+
+@mode_toggles.register
+def idle_network(rule: Rule[Any], seen: IdleNetwork) -> CheckResult:
+    if seen.steps < FEWEST_IDLE_STEPS:
+        return rule.passes("too few steps")
+    what = [words for words, on in (("its dropout makes what it says random", seen.dropout),
+                                    ("the running statistics of its norms move", seen.statistics)) if on]
+    return rule.warns(
+        f"{seen.name} is called in training mode in {seen.steps} steps in which its weights stay as "
+        f"they are: {' and '.join(what)}", measured=seen.steps, expected=0, unit="steps",
+        advice="Call eval() of a teacher or a frozen part once its own training is over.")

@@ -2,7 +2,8 @@
 
 What it finds
     A file with the states of model, optimiser and scheduler, of which the model's alone is loaded,
-    or the model's and the optimiser's, before the training goes on.
+    or the model's and the optimiser's, before the training goes on. A file without the scheduler's
+    state, after which a scheduler of the same plan begins anew on the optimiser's state.
 Why it hurts
     Adam's averages, the momentum and the place in the schedule are lost: the loss jumps after each
     resume, and the learning rate begins at its start again.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -48,3 +50,29 @@ def resume(rule: Rule[ResumedFile], seen: ResumedFile) -> CheckResult:
         f"the training goes on from a file of which {also} is loaded, but not the state of "
         f"{' and '.join(seen.left)}, which it holds", measured=len(seen.left), expected=0,
         unit="states", advice="Call load_state_dict of each with its part of the file.")
+
+
+@dataclass(frozen=True)
+class LostSchedule:
+    """An optimiser's state of a file, and a scheduler that begins anew on it.
+
+    Attributes:
+        kind: name of the scheduler's class. rate: of the file. planned: the rate that the schedule
+            of the file, and this one, are multiples of. steps: after that.
+    """
+
+    kind: str
+    rate: float
+    planned: float
+    steps: int
+
+
+@resume.register
+def lost_schedule(rule: Rule[Any], seen: LostSchedule) -> CheckResult:
+    if seen.steps < FEWEST_STEPS:
+        return rule.passes("no training follows")
+    return rule.warns(
+        f"the training goes on from a file with the optimiser's state, at a learning rate of "
+        f"{seen.rate:.3g} of {seen.planned:.3g}, but {seen.kind} begins anew: the file holds no state "
+        "of a scheduler", measured=seen.rate, unit="learning rate",
+        advice="Save scheduler.state_dict(), too, and load it.")

@@ -1,10 +1,11 @@
 """Every epoch draws all samples, in an order of its own.
 
 What it finds
-    A sampler whose set_epoch is never called (DistributedSampler), or whose generator is set back,
-    so that each epoch has the same order; a WeightedRandomSampler with fewer weights than samples
-    (one a class instead of one a sample); a loader that is started anew for each batch, so that
-    only its first one is ever seen; an iterator that is used again after its end.
+    A sampler whose set_epoch is never called (DistributedSampler), or whose generator is set back
+    (by torch.manual_seed in an evaluation, too), so that each epoch has the same order; a
+    WeightedRandomSampler with fewer weights than samples (one a class instead of one a sample); a
+    loader that is started anew for each batch, so that only its first one is ever seen; an iterator
+    that is used again after its end.
 Why it hurts
     The same batches in the same order teach less than new ones. The others leave out most of the
     data, without a word: the loss falls, on a few samples.
@@ -53,7 +54,7 @@ def repeated_order(rule: Rule[UnsetEpoch], seen: RepeatedOrder) -> CheckResult:
     return rule.warns(
         f"the generator of {seen.sampler} is set back for each of {seen.epochs} epochs: they all "
         "have the same order", measured=seen.epochs, unit="epochs",
-        advice="Seed once, before the loop.")
+        advice="Seed once, before the loop; an evaluation gets a torch.Generator of its own.")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ What it finds
     was planned in batches and is stepped once per epoch, or the other way round (OneCycleLR,
     CosineAnnealingLR, functions of a LambdaLR); a warm-up that is longer than the run; a rate that
     has all but gone long before the end; a function of LambdaLR that returns a rate where a factor
-    is meant; a schedule whose first rate is skipped.
+    is meant; a schedule whose first rate is skipped. A warm-up, set by hand, that begins anew again
+    and again; a scheduler that is made anew in each epoch, so that it never leaves its beginning.
 Why it hurts
     The rate that the run really used is another one than the plan says.
 How to mend
@@ -13,7 +14,8 @@ How to mend
     epoch for StepLR and CosineAnnealingLR(T_max=epochs).
 When it stays silent
     In runs of fewer than ten steps, in a script that was stopped, and for schedulers that are part
-    of another one (SequentialLR steps them when their turn comes). A run that is merely shorter
+    of another one (SequentialLR steps them when their turn comes), and for cyclic schedules, by
+    hand (the rate jumps up, or goes up and down) or as a scheduler. A run that is merely shorter
     than its schedule, and fits none of its counts, gets a note: it may have been stopped early.
 """
 
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -223,3 +226,47 @@ def _hardly_begun(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | No
         f"{use.position} times: the learning rate has hardly begun to fall",
         measured=use.position, expected=use.length, unit="calls",
         advice="If the run was not stopped early, give it the number of calls of the run.")
+
+
+@dataclass(frozen=True)
+class RepeatedWarmUp:
+    """A rate that no scheduler sets, and that falls back at once to where it began.
+
+    Attributes:
+        times: that it fell back. period: steps from one to the next. low, peak: rates.
+    """
+
+    times: int
+    period: int
+    low: float
+    peak: float
+
+
+@schedule.register
+def repeated_warm_up(rule: Rule[Any], seen: RepeatedWarmUp) -> CheckResult:
+    return rule.warns(
+        f"the learning rate falls back from up to {seen.peak:.2g} to {seen.low:.2g} every {seen.period} "
+        f"steps, {seen.times} times, and its warm-up begins anew", measured=seen.times, expected=0,
+        unit="times", advice="Count the warm-up in steps of the whole run, not of the epoch.")
+
+
+@dataclass(frozen=True)
+class RemadeScheduler:
+    """A scheduler that is made anew for the same optimiser in each epoch.
+
+    Attributes:
+        kind: name of its class. times: that it was made. constant: did the rate never change?
+    """
+
+    kind: str
+    times: int
+    constant: bool
+
+
+@schedule.register
+def remade_scheduler(rule: Rule[Any], seen: RemadeScheduler) -> CheckResult:
+    what = "the learning rate never changes" if seen.constant else "each epoch has the same rates"
+    return rule.warns(
+        f"{seen.kind} is made anew in each of {seen.times} epochs: it always is at its beginning, and "
+        f"{what}", measured=seen.times, expected=1, unit="schedulers",
+        advice="Make it once, before the loop over epochs.")

@@ -2,7 +2,7 @@
 
 What it finds
     Samples of validation or test that were trained on, to the bit or nearly, by their values or by
-    the indices that the loaders read.
+    the indices that the loaders read. A cross-validation whose folds all train the same model.
 Why it hurts
     The score on them measures memory. It rises with every epoch, picks the wrong model, and falls
     on the day of the first new sample.
@@ -12,8 +12,10 @@ How to mend
 When it stays silent
     When equal samples are to be expected by chance (a note says so). In a script that is watched:
     below 10 different samples, 3 copies or 1 % of them, when the training set as a whole is
-    evaluated, as training accuracy is, and when the samples are drawn anew for each evaluation. A
-    part of the training set is only noted where another evaluation has none of its samples.
+    evaluated, as training accuracy is, when the samples are drawn anew for each evaluation, for what
+    another model was trained on, or this one before its weights were set back or after it was
+    evaluated. A part of the training set is only noted where another evaluation has none of its
+    samples.
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ class SharedSamples:
         train_size: different samples of the first split; given where an evaluation is only seen
             passing by, so that it is not known what it is for.
         another_is_clean: another evaluation of the same script has no such samples.
+        earlier: the first split is none of now: the same weights were trained on it before the
+            split changed.
     """
 
     copied: int
@@ -55,6 +59,7 @@ class SharedSamples:
     only_exact: bool = False
     train_size: int | None = None
     another_is_clean: bool = False
+    earlier: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,6 +72,11 @@ def split_leak(rule: Rule[SharedSamples], seen: SharedSamples) -> CheckResult:
     passing_by, share = seen.train_size is not None, seen.copied / max(1, size)
     if passing_by and (seen.copied < FEWEST_COPIES or size < FEWEST_SAMPLES or share < LEAST_SHARE):
         return rule.passes(f"too few samples of {second} occur in {first} to speak of a leak")
+    if seen.earlier and size <= WHOLE_TRAINING_SET * (seen.train_size or 0):
+        return rule.warns(
+            f"the split changed and the model goes on: {seen.copied} of {size} samples of {second} "
+            "were trained on before, when they were in another part",
+            advice="A new model and a new optimiser for each fold.")
     if seen.train_size is not None and share > ALL:
         return _all_of_them(rule, seen, seen.train_size)
     if seen.copied and seen.by_chance:

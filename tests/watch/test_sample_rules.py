@@ -84,6 +84,14 @@ def test_split_leak(overlap, size, train, clean, status):
     assert (said.status if said else None) == status
 
 
+@pytest.mark.parametrize(("size", "earlier", "says"), [
+    (100, True, "the split changed"), (100, False, "all samples"), (400, True, None),
+])
+def test_a_split_that_changes_while_the_model_goes_on(size, earlier, says):
+    said = judged("split_leak", SharedSamples(size, size, train_size=400, earlier=earlier))
+    assert says in said.message if says else said is None
+
+
 def test_sorted_classes():
     def said(batches):
         return judged("class_order", TrainingLabels(batches))

@@ -8,6 +8,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -21,7 +22,7 @@ from recipe_widgets.watch.session import WatchSession
 EPOCHS, BATCH = 6, 16
 RULES = ("schedule", "plateau_metric", "averaged_copy", "sample_order", "update_precision",
          "random_numbers", "optimizer_state", "resume", "accumulation", "stored_samples",
-         "metric_recount", "leaked_statistics")
+         "metric_recount", "leaked_statistics", "split_leak")
 
 
 def samples(n: int = 320, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -438,6 +439,180 @@ def test_a_resume_that_leaves_states_out(tmp_path, loads, found):
                         "scheduler": scheduler.state_dict()}, file)
 
     assert said(train) == ([("warning", "resume")] if found else [])
+
+
+@pytest.mark.parametrize(("how", "found"), [
+    ("anew", True), ("steps", True), ("after the load", True), ("forward", False), ("last_epoch", False),
+    ("exponential", False), ("another plan", False), ("no count", False), ("at once", False),
+])
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_a_resume_from_a_file_without_the_schedule(tmp_path, how, found):
+    def make(optimizer: Any, last: int = -1) -> Any:
+        if how == "exponential":
+            return lrs.ExponentialLR(optimizer, 0.9)
+        if how == "steps":
+            return lrs.StepLR(optimizer, 2, 0.1, last_epoch=last)
+        return lrs.LambdaLR(optimizer, lambda n: max(0.0, 1 - n / 10), last_epoch=last)
+
+    def train() -> None:
+        file, data = tmp_path / "run.pt", DataLoader(TensorDataset(*samples()), 20)
+        for again in (False, True):
+            model = net()
+            optimizer = torch.optim.Adam(
+                model.parameters(), lr=1e-2 if again and how == "another plan" else 2e-2)
+            scheduler = make(optimizer) if not again or how not in ("after the load", "last_epoch") else None
+            if again:
+                state = torch.load(file)
+                model.load_state_dict(state["model"])
+                optimizer.load_state_dict(state["optimizer"])
+                if how == "forward":
+                    for _ in range(5):
+                        scheduler.step()
+                elif scheduler is None:
+                    scheduler = make(optimizer, 5 if how == "last_epoch" else -1)
+            for _ in range(0 if again and how == "at once" else 5):
+                for a, b in data:
+                    step(model, optimizer, a, b)
+                scheduler.step()
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 5}
+            torch.save({key: value for key, value in state.items() if key != "epoch" or how != "no count"},
+                       file)
+
+    assert said(train) == ([("warning", "resume")] if found else [])
+
+
+# rates that are set by hand, and schedulers that are made anew
+
+
+def rated(rate: Callable[[int, int], float]) -> None:
+    """rate: of the epoch and the batch."""
+    model, data = net(), TensorDataset(*samples())
+    optimizer = sgd(model)
+    batches = DataLoader(data, BATCH, shuffle=True)
+    for epoch in range(EPOCHS):
+        for i, (a, b) in enumerate(batches):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(epoch, i)
+            step(model, optimizer, a, b)
+
+
+@pytest.mark.parametrize(("rate", "found"), [
+    (lambda epoch, i: 0.1 * min(1.0, (i + 1) / 12), True),
+    (lambda epoch, i: 1e-5 + 0.1 * i / 12 if i < 12 else 0.1 * (1 - epoch / EPOCHS), True),
+    (lambda epoch, i: 1e-5 + 0.1 * i / 12 if i < 12 else 0.05 * (1 + np.cos(np.pi * (20 * epoch + i) / 120)),
+     True),
+    (lambda epoch, i: 0.1 * min(1.0, (20 * epoch + i + 1) / 30), False),
+    (lambda epoch, i: 0.1 * 0.5 * (1 + np.cos(np.pi * i / 20)), False),  # warm restarts
+    (lambda epoch, i: 0.01 + 0.1 * (1 - abs(i / 10 - 1)), False),  # up and down again
+    (lambda epoch, i: 0.1 * 0.1**(epoch // 2), False),
+    (lambda epoch, i: 0.1 if (20 * epoch + i) % 7 else 0.01, False),
+])
+def test_a_warm_up_that_begins_anew(rate, found):
+    assert said(rated, rate) == ([("warning", "schedule")] if found else [])
+
+
+@pytest.mark.parametrize(("make", "in_loop", "found"), [
+    (lambda o, n: lrs.StepLR(o, 3, 0.1), True, True),
+    (lambda o, n: lrs.LambdaLR(o, lambda k: 1 / (1 + k)), True, True),
+    (lambda o, n: lrs.CosineAnnealingWarmRestarts(o, n), True, False),
+    (lambda o, n: lrs.ExponentialLR(o, 0.9), True, False),
+    (lambda o, n: lrs.StepLR(o, 3, 0.1), False, False),
+])
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_a_scheduler_that_is_made_in_the_loop(make, in_loop, found):
+    def train() -> None:
+        model, loader = net(), DataLoader(TensorDataset(*samples()), BATCH, shuffle=True)
+        optimizer = sgd(model)
+        scheduler = make(optimizer, len(loader)) if not in_loop else None
+        for _ in range(EPOCHS):
+            if in_loop:
+                scheduler = make(optimizer, len(loader))
+            for a, b in loader:
+                step(model, optimizer, a, b)
+                if isinstance(scheduler, lrs.CosineAnnealingWarmRestarts):
+                    scheduler.step()
+            if not isinstance(scheduler, lrs.CosineAnnealingWarmRestarts):
+                scheduler.step()
+
+    assert said(train) == ([("warning", "schedule")] if found else [])
+
+
+# seeds that an evaluation sets
+
+
+@pytest.mark.parametrize(("how", "found"), [
+    ("global", "sample_order"), ("permutation", "random_numbers"), ("own", None), ("restored", None),
+    ("by epoch", None), ("none", None),
+])
+def test_a_seed_of_an_evaluation(how, found):
+    def train() -> None:
+        model, data = net(), TensorDataset(*samples())
+        optimizer, loader = sgd(model), DataLoader(data, BATCH, shuffle=True)
+        for epoch in range(6):
+            model.train()
+            indices = torch.randperm(len(data)).split(BATCH) if how == "permutation" else ()
+            for a, b in (data[i] for i in indices) if how == "permutation" else loader:
+                step(model, optimizer, a, b)
+            state = torch.get_rng_state()
+            generator = None
+            if how in ("global", "permutation", "restored"):
+                generator = torch.manual_seed(0)
+            elif how == "own":
+                generator = torch.Generator().manual_seed(0)
+            elif how == "by epoch":
+                generator = torch.manual_seed(epoch)
+            model.eval()
+            with torch.no_grad():
+                model(torch.randn(40, 10, generator=generator))
+            if how == "restored":
+                torch.set_rng_state(state)
+
+    assert said(train) == ([("warning", found)] if found else [])
+
+
+# folds
+
+
+def folded(how: str, loaders: bool = True) -> None:
+    x, y = samples(400, 5)
+    data, parts = TensorDataset(x, y), torch.arange(400).chunk(4)
+    model = net()
+    start, optimizer = copy.deepcopy(model.state_dict()), sgd(model)
+    for k in range(4):
+        if how in ("new", "new, then all"):
+            model = net()
+            optimizer = sgd(model)
+        elif how == "loaded":
+            model.load_state_dict(start)
+        elif how == "reset":
+            for layer in model:
+                if hasattr(layer, "reset_parameters"):
+                    layer.reset_parameters()
+        train = torch.cat([part for j, part in enumerate(parts) if j != k])
+        held_out = parts[k]
+        if how == "ahead":  # each part is evaluated before it is trained on
+            train, held_out = parts[k], parts[(k + 1) % 4] if k < 3 else torch.zeros(0, dtype=torch.long)
+        for _ in range(2):
+            model.train()
+            batches = (DataLoader(Subset(data, train.tolist()), BATCH, shuffle=True) if loaders
+                       else [data[i] for i in train[torch.randperm(len(train))].split(BATCH)])
+            for a, b in batches:
+                step(model, optimizer, a, b)
+        model.eval()
+        if len(held_out):
+            test = (DataLoader(Subset(data, held_out.tolist()), 50) if loaders
+                    else [data[i] for i in held_out.split(50)])
+            with torch.no_grad():
+                hits = sum(int((model(a).argmax(1) == b).sum()) for a, b in test)
+            print(f"accuracy {hits / len(held_out):.3f}")
+
+
+@pytest.mark.parametrize("loaders", [True, False])
+@pytest.mark.parametrize(("how", "found"), [
+    ("one model", True), ("new", False), ("loaded", False), ("reset", False), ("ahead", False),
+])
+def test_folds_of_a_cross_validation(how, found, loaders):
+    assert bool(said(folded, how, loaders)) == found
 
 
 @pytest.mark.parametrize("divisor", ["samples", "batches"])

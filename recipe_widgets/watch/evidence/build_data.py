@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ from recipe_widgets.rules.label_alignment import BatchFlip, RepeatedLabels
 from recipe_widgets.rules.label_errors import ClassConfusions, NeighbourLabels
 from recipe_widgets.rules.metric_recount import PrintedLoss, PrintedMetric
 from recipe_widgets.rules.random_numbers import RepeatedNumbers
-from recipe_widgets.rules.split_leak import SharedSamples
+from recipe_widgets.rules.split_leak import ALL, SharedSamples
 from recipe_widgets.rules.train_eval_preprocessing import (
     RepeatedEvaluation,
     TrainAndEvaluationInputs,
@@ -55,6 +57,8 @@ _CLEAN_SHARE, _FEWEST_CLEAN = 0.01, 10  # an evaluation without training samples
 # Share of an evaluation's samples that come in another one, too, if both read one set.
 _SAME_SET, _MOST_COMPARED = 0.5, 6
 _EPOCHS_TO_REPEAT = 3
+_FEWEST_FOLD, _FOLD_SHARE = 20, 0.2  # samples of a fold; of those trained on, lately
+_FEWEST_SPLITS = 2  # whose evaluation was trained on before: the folds of a cross-validation
 _SEEN_AGAIN = 2.5  # times that a sample came, on average: the epochs are the same
 
 Round = tuple[EvaluationPhase, list[ForwardPass]]
@@ -199,15 +203,34 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
     if not batches or not rounds or not run.are_rare([phase for phase, _ in rounds]):
         return
     # by the model: what one fold of a cross-validation trains on is another fold's validation
-    trained = {number: np.unique(np.concatenate([hashes for one, hashes in batches if one == number]))
-               for number in {number for number, _ in batches}}
+    by_model: dict[tuple[int, int], list[tuple[int, SampleHashes]]] = {}
+    for (number, hashes), (generation, step) in zip(
+            batches, run.records.samples.train_passes, strict=True):
+        by_model.setdefault((number, generation), []).append((step, hashes))
+    trained = {key: np.unique(np.concatenate([hashes for _, hashes in several]))
+               for key, several in by_model.items()}
     sets = [np.unique(_hashes(passes)) for _, passes in rounds]
     at_one_place: dict[Any, list[SampleHashes]] = {}
-    counts = []
+    counts, folds = [], dict[tuple[int, int], list[SampleHashes]]()
     for (phase, passes), own in zip(rounds, sets, strict=True):
         at_one_place.setdefault((passes[0].model, passes[0].line), []).append(own)
-        of_model = trained.get(passes[0].model, own[:0])
-        counts.append((phase, passes, own, int(np.isin(own, of_model).sum()), len(of_model)))
+        key = passes[0].model, passes[0].generation
+        of_model = trained.get(key, own[:0])
+        count = int(np.isin(own, of_model).sum())
+        if count:  # what is trained on later is no leak
+            of_model = _between(by_model[key], 0, phase.step)
+            count = int(np.isin(own, of_model).sum())
+            before = max((other.step for other, _ in rounds if other.step < phase.step), default=0)
+            recent = _between(by_model[key], before, phase.step)
+            if count > ALL * len(own) and len(own) >= _FEWEST_FOLD and not np.isin(own, recent).any() \
+                    and len(recent) >= _FOLD_SHARE * len(of_model):
+                known = folds.setdefault(key, [])
+                if not any(np.isin(own, one).any() for one in known[:_MOST_COMPARED]):
+                    known.append(own)
+                if len(known) == _FEWEST_SPLITS:
+                    yield _shared(count, len(own), len(of_model), earlier=True), phase.line
+                    return
+        counts.append((phase, passes, own, count, len(of_model)))
     continuous = _inputs_are_continuous(run)
     clean = any(shared <= _CLEAN_SHARE * len(own) and len(own) >= _FEWEST_CLEAN
                 for _, _, own, shared, _ in counts)
@@ -220,6 +243,12 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
         same_place = at_one_place[passes[0].model, passes[0].line]
         if not by_chance and not _is_drawn_anew(own, same_place):
             yield _shared(shared, len(own), size, clean), phase.line
+
+
+def _between(batches: list[tuple[int, SampleHashes]], first: int, end: int) -> SampleHashes:
+    """Different samples of the batches of these steps."""
+    return np.unique(np.concatenate(
+        [hashes if first <= step < end else hashes[:0] for step, hashes in batches]))
 
 
 def _equal_by_chance(samples: int, distinct: int, train_size: int) -> float:
@@ -240,28 +269,41 @@ def _is_drawn_anew(own: SampleHashes, same_place: list[SampleHashes]) -> bool:
     return bool(others) and all(np.isin(own, one).mean() < _SAME_SET for one in others)
 
 
-def _shared(shared: int, size: int, trained: int, another_is_clean: bool = False) -> SharedSamples:
+def _shared(shared: int, size: int, trained: int, another_is_clean: bool = False,
+            earlier: bool = False) -> SharedSamples:
     return SharedSamples(shared, size, names=("the training set", "the evaluation"), train_size=trained,
-                         another_is_clean=another_is_clean)
+                         another_is_clean=another_is_clean, earlier=earlier)
 
 
 def _overlaps_by_index(run: WatchedRun) -> Built:
     """Loaders of training and of evaluation that read the same samples of one data set."""
     loaders = [one for one in run.records.loaders.records if _is_indexable(one)]
-    found, clean = [], False
+    found: list[tuple[SharedSamples, SourceLocation | None]] = []
+    clean, splits = False, 0
     for test in (one for one in loaders if one.evaluated and not one.trained):
-        shares = False
-        for train in (one for one in loaders if one.trained):
+        pairs = []  # (first training step, shared, of the evaluation, of the training)
+        for train in (one for one in loaders if _was_used_before(one, test)):
             with run.tolerating("comparing data sets"), contextlib.suppress(ScriptObjectError):
                 of_train, trained = data_probes.dataset_and_indices(train)
                 of_test, tested = data_probes.dataset_and_indices(test)
                 if data_probes.same_samples(of_train, of_test):
-                    shared = len(set(trained) & set(tested))
-                    shares = shares or shared > 0
-                    found.append((shared, len(set(tested)), len(set(trained)), test.line))
-        clean = clean or not shares
-    for shared, size, trained_size, line in found:
-        yield _shared(shared, size, trained_size, clean), line
+                    first = min(step for step, _ in train.trained_by.values())
+                    pairs.append((first, len(set(trained) & set(tested)), len(set(tested)),
+                                  len(set(trained))))
+        earlier = len(pairs) > 1 and not max(pairs)[1]  # the newest has none of them
+        found += [(_shared(shared, size, trained_size, earlier=earlier), test.line)
+                  for _, shared, size, trained_size in pairs]
+        clean = clean or not any(shared for _, shared, _, _ in pairs)
+        splits += earlier and any(shared for _, shared, _, _ in pairs)
+    for seen, line in found:
+        yield dataclasses.replace(seen, another_is_clean=clean,
+                                  earlier=seen.earlier and splits >= _FEWEST_SPLITS), line
+
+
+def _was_used_before(train: LoaderRecord, test: LoaderRecord) -> bool:
+    """Was a model trained on the one before it was evaluated on the other for the last time?"""
+    return any(key in test.evaluated_by and first < test.evaluated_by[key][1]
+               for key, (first, _) in train.trained_by.items())
 
 
 def _is_indexable(loader: LoaderRecord) -> bool:
@@ -367,9 +409,11 @@ def _repeated_draws(run: WatchedRun) -> Built:
                 epochs.setdefault(step, []).append(numbers)
         if set(epochs) <= _beginnings(run):
             continue
-        different = {tuple(numbers) for numbers in epochs.values()}
-        if len(epochs) >= _EPOCHS_TO_REPEAT and len(different) == 1:
-            yield RepeatedNumbers("drawn", len(epochs)), line
+        drawn = [tuple(numbers) for _, numbers in sorted(epochs.items())]
+        times = max((len(list(group)) for _, group in itertools.groupby(drawn)), default=0)
+        # the first epoch may come before the first seeding
+        if times >= max(_EPOCHS_TO_REPEAT, len(drawn) - 1):
+            yield RepeatedNumbers("drawn", times), line
             return
 
 

@@ -32,7 +32,9 @@ from recipe_widgets.rules.optimizer_covers_model import OptimizerContents
 from recipe_widgets.rules.saturation import Saturation
 from recipe_widgets.rules.texts import few
 from recipe_widgets.watch.evidence import model_probes
+from recipe_widgets.watch.evidence.layer_records import FrozenWeights
 from recipe_widgets.watch.evidence.model_record import ModelRecord, parameter_names
+from recipe_widgets.watch.evidence.observe_idle_networks import IdleNetworks
 from recipe_widgets.watch.evidence.observe_registrations import Registrations
 from recipe_widgets.watch.evidence.observe_sequences import SequenceLayers
 from recipe_widgets.watch.evidence.script_objects import ScriptObjectError
@@ -42,6 +44,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation
 _FEWEST_STEPS = 5  # before a parameter without a gradient is called silent
 _FEWEST_SAMPLES, _FEWEST_SAMPLES_OF_RELU = 32, 128
 _FEWEST_EQUAL_STEPS, _LATE_STEP = 4, 10
+_FEWEST_FROZEN_STEPS = 10
 _FEWEST_TIMES_SEEN = 2  # at which an orphan must have been seen
 
 
@@ -148,9 +151,17 @@ def dropout_in_eval_mode(run: WatchedRun) -> Built:
 def frozen_norms(run: WatchedRun) -> Built:
     # frozen for a while only, as a GAN's discriminator is: then they get gradients at other times
     learn = run.records.optimizers.ids_with_gradient
+    steps, now = run.observer(IdleNetworks).last_steps, run.records.progress.step
+
+    def stay_frozen(one: FrozenWeights) -> bool:
+        """They were trained before, and no optimiser that holds them has stepped since."""
+        return now - one.since >= _FEWEST_FROZEN_STEPS and not any(
+            steps.get(id(other), -1) > one.since
+            for other in run.records.optimizers if other.ids & one.ids)
+
     norms = {
-        name: one.line
-        for name, one in run.records.layers.frozen_norms.items() if not one.ids & learn
+        name: one.line for name, one in run.records.layers.frozen_norms.items()
+        if not one.ids & learn or stay_frozen(one)
     }
     for name in list(norms)[:1]:
         yield FrozenNorms(name, len(norms)), norms[name]
@@ -162,7 +173,7 @@ def frozen_at_random(run: WatchedRun) -> Built:
     frozen = run.records.layers.frozen_random
     names = [name for name, one in frozen.items() if not one.ids & learn]
     if names:
-        yield FrozenAtRandom(names), frozen[names[0]].line
+        yield FrozenAtRandom(names, run.records.layers.adapted), frozen[names[0]].line
 
 
 @builds(IdleFreezing)

@@ -23,7 +23,8 @@ class ForwardPass:
     """One call of a model that no other module's call encloses.
 
     Attributes:
-        model: number of its `ModelRecord`. loader: number of the loader of the last batch, or 0.
+        model: number of its `ModelRecord`. generation: of its weights, as the record has it.
+        loader: number of the loader of the last batch, or 0.
         samples: N. training: the model's mode. with_graph: does an output have a graph?
         from_data: its inputs come from outside, not from another model's output.
         hashes: (N,) of the samples; None where they were not taken.
@@ -40,6 +41,7 @@ class ForwardPass:
     from_data: bool
     hashes: SampleHashes | None
     loader: int = 0
+    generation: int = 0
     line: SourceLocation | None = None
     inputs: list[torch.Tensor] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)

@@ -48,10 +48,13 @@ class OrphanRecord:
 
 @dataclass
 class FrozenWeights:
-    """Weights that do not learn. ids: of the parameters."""
+    """Weights that do not learn. ids: of the parameters. since: step at which they were first seen
+    so, and never otherwise after.
+    """
 
     line: SourceLocation | None
     ids: set[int]
+    since: int = 0
 
 
 @dataclass
@@ -61,7 +64,8 @@ class LayerRecords:
     Attributes:
         first_inputs: what enters the first layer with weights, and its line.
         strong_dropouts: name -> (rate, line). dropout_in_eval: line -> what it is.
-        frozen_norms: whose running statistics go on. frozen_random: at values of an initialisation.
+        frozen_norms: whose running statistics go on. frozen_random: at values of an initialisation;
+            adapted: a low-rank adapter learns beside one of them.
         equal_units: layer -> steps at which all of its units were the same.
         biases_before_norm: layers whose bias the norm behind removes.
         orphans: by id of the parameter.
@@ -75,6 +79,7 @@ class LayerRecords:
     dropout_in_eval: dict[SourceLocation | None, str] = field(default_factory=dict)
     frozen_norms: dict[str, FrozenWeights] = field(default_factory=dict)
     frozen_random: dict[str, FrozenWeights] = field(default_factory=dict)
+    adapted: bool = False
     equal_units: dict[str, list[int]] = field(default_factory=dict)
     biases_before_norm: set[str] = field(default_factory=set)
     orphans: dict[int, OrphanRecord] = field(default_factory=dict)
@@ -125,10 +130,15 @@ class LayerRecords:
                 and last_operation(x) in _WEIGHTED_OPERATIONS:
             self.biases_before_norm.add(_name_in(model, before))
         own = list(norm.parameters(recurse=False))
-        if norm.training and norm.running_mean is not None and own and not any(
-                p.requires_grad for p in own):
-            self.frozen_norms[_name_in(model, norm)] = FrozenWeights(caller_location(),
-                                                                     {id(p) for p in own})
+        if norm.training and norm.running_mean is not None and own:
+            name, ids = _name_in(model, norm), {id(p) for p in own}
+            known = self.frozen_norms.get(name)
+            before = known if known is not None and known.ids == ids else None
+            if not any(p.requires_grad for p in own):
+                self.frozen_norms[name] = before or FrozenWeights(caller_location(), ids,
+                                                                  self.progress.step)
+            elif before is not None:
+                del self.frozen_norms[name]
 
     def _first_layer_called(self, x: torch.Tensor) -> None:
         """What enters the first layer with weights of this call."""
@@ -198,6 +208,7 @@ class LayerRecords:
                 layer = name.rpartition(".")[0]
                 if layer in record.called and isinstance(model.get_submodule(layer), _WEIGHTED):
                     self.frozen_random[name] = FrozenWeights(record.line, {id(p)})
+                    self.adapted = self.adapted or _has_adapter(model, layer)
 
     # weights
 
@@ -232,6 +243,18 @@ def _first_numbers(tensor: torch.Tensor) -> tuple[float, ...]:
     if tensor.device.type != "cpu" or tensor.layout != torch.strided:
         return ()
     return tuple(tensor.detach().flatten()[:_MOST_FIRST_NUMBERS].double().tolist())
+
+
+def _has_adapter(model: nn.Module, layer: str) -> bool:
+    """Do two matrices learn beside this layer whose product has the shape of its weight?"""
+    outer = model.get_submodule(layer.rpartition(".")[0])
+    base = model.get_submodule(layer).weight
+    if isinstance(outer, (nn.Sequential, nn.ModuleList)) or outer is model or not isinstance(
+            base, torch.Tensor):
+        return False
+    learning = [p for p in outer.parameters() if p.requires_grad and p.ndim == base.ndim]
+    return any(a.shape[1] == base.shape[1] and b.shape[0] == base.shape[0] and len(a) == b.shape[1]
+               for a in learning for b in learning if a is not b)
 
 
 def _learns(weight: torch.Tensor, held: set[int]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from recipe_widgets.watch.evidence.forward_pass import ForwardPass
 from recipe_widgets.watch.evidence.script_objects import ScriptObjectError, ask
 from recipe_widgets.watch.instrument.progress import WatchProgress
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
@@ -25,6 +26,7 @@ class LoaderRecord:
 
     batches, samples: of an epoch; 0 where an iterable data set has no length.
     trained, evaluated: batches of it that a training pass or an evaluation used.
+    trained_by, evaluated_by: (model's number, generation) -> [first, last] step of these.
     """
 
     number: int
@@ -38,6 +40,8 @@ class LoaderRecord:
     samples: int = 0
     trained: int = 0
     evaluated: int = 0
+    trained_by: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    evaluated_by: dict[tuple[int, int], list[int]] = field(default_factory=dict)
 
 
 class LoaderRecords:
@@ -67,13 +71,21 @@ class LoaderRecords:
     def batch_loaded(self, iterator: Any) -> None:
         self.current = getattr(iterator, "_recipe_number", 0)
 
-    def trained(self, number: int) -> None:
-        if number:
-            self.records[number - 1].trained += 1
+    def trained(self, one: ForwardPass) -> None:
+        if one.loader:
+            record = self.records[one.loader - 1]
+            record.trained += 1
+            _used(record.trained_by, one)
 
-    def evaluated(self, number: int) -> None:
-        if number:
-            self.records[number - 1].evaluated += 1
+    def evaluated(self, one: ForwardPass) -> None:
+        if one.loader:
+            record = self.records[one.loader - 1]
+            record.evaluated += 1
+            _used(record.evaluated_by, one)
+
+
+def _used(steps: dict[tuple[int, int], list[int]], one: ForwardPass) -> None:
+    steps.setdefault((one.model, one.generation), [one.step, one.step])[1] = one.step
 
 
 @dataclass

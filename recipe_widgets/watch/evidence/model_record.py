@@ -29,6 +29,7 @@ class ModelRecord:
         ids: of its parameters, as of the last close look. example: (args, kwargs) of one call; example_labels: that belong.
         mode_runs: [training mode?, training steps in a row], in order.
         varies: its inputs differ from call to call. trained: training passes.
+        generation: how often its weights were set back to a start, as for another fold.
         called: names of submodules that were called.
         unregistered: class name -> ids of parameters of modules that are used inside it, and are
             none of its submodules.
@@ -49,6 +50,7 @@ class ModelRecord:
     example_labels: torch.Tensor | None = None
     varies: bool = False
     trained: int = 0
+    generation: int = 0
     called: set[str] = field(default_factory=set)
     unregistered: dict[str, set[int]] = field(default_factory=dict)
     graph_linearity: list[tuple[bool, int]] = field(default_factory=list)

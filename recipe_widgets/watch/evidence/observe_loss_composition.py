@@ -223,6 +223,17 @@ def _nodes_behind(node: Any, most: int) -> Iterator[Any]:
         todo += [child for child, _ in one.next_functions]
 
 
+def leaves_behind(node: Any) -> set[int] | None:
+    """Ids of the leaves that get a gradient; None where there are too many nodes to tell."""
+    leaves = set[int]()
+    for count, one in enumerate(_nodes_behind(node, _MOST_LEAF_NODES)):
+        if hasattr(one, "variable"):
+            leaves.add(id(one.variable))
+        if count >= _MOST_LEAF_NODES - 1:
+            return None
+    return leaves
+
+
 def _reaches(node: Any, ids: set[int]) -> bool | None:
     """Is a parameter of an optimiser behind it? None where nothing at all is, or it is not clear."""
     leaves = 0

@@ -25,11 +25,13 @@ from recipe_widgets.watch.evidence.loader_record import LoaderRecord
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.instrument.source_location import SourceLocation
 
 _FEWEST_EPOCHS, _FEWEST_SEEDED, _FEWEST_STARTS = 2, 3, 5
 _FEWEST_USES = 2  # after the end; one more is how a loop notices it
 _MOST_EPOCHS = 5000
 _FEW_WEIGHTS = 0.5  # of the samples
+_MOST_OF_THEM = 0.5  # of the epochs
 
 
 @dataclass(eq=False)
@@ -146,13 +148,28 @@ def unset_epochs(run: WatchedRun) -> Built:
 
 @builds(RepeatedOrder)
 def repeated_orders(run: WatchedRun) -> Built:
-    if run.records.random_numbers.seeds:
-        return  # a seed that is set again is told by another rule, with its line
+    if _is_told(run):
+        return
     for loader, sampler, epochs in _iterated(run):
         for same_run in _by_optimizer(_trained(epochs, loader.trained)):
-            if sampler.random and len(same_run) >= _FEWEST_SEEDED \
-                    and len({one.order for one in same_run}) == 1:
-                yield RepeatedOrder(sampler.kind, len(same_run)), loader.line
+            orders = [one.order for one in same_run]
+            times = max((len(list(group)) for _, group in itertools.groupby(orders)), default=0)
+            # the first epoch may come before the first seeding
+            if sampler.random and times >= max(_FEWEST_SEEDED, _MOST_OF_THEM * len(orders)):
+                yield RepeatedOrder(sampler.kind, times), _seeding_line(run) or loader.line
+
+
+def _is_told(run: WatchedRun) -> bool:
+    """Is a seed set right before training passes? Another rule tells that, with its line."""
+    numbers = run.records.random_numbers
+    return any(all((line, step) in numbers.used_in_training for step, _ in calls)
+               for (_, line), calls in numbers.seeds.items())
+
+
+def _seeding_line(run: WatchedRun) -> SourceLocation | None:
+    """Where torch's seed is set again and again."""
+    return next((line for (name, line), calls in run.records.random_numbers.seeds.items()
+                 if name == "manual_seed" and len(calls) >= _FEWEST_SEEDED - 1), None)
 
 
 @builds(FirstBatchOnly)

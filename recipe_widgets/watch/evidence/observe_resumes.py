@@ -9,13 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.rules.resume import ResumedFile
+from recipe_widgets.rules.resume import LostSchedule, ResumedFile
 from recipe_widgets.watch.evidence.observer import Observer
+from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord, SchedulerRecord
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
 _MOST_FILES, _MOST_PARTS = 20, 50
+_MOVED, _SAME = 0.05, 1e-6  # shares of a learning rate
+_WITHOUT_PLACE = ("ExponentialLR", "MultiplicativeLR", "ReduceLROnPlateau", "ConstantLR")
 _OPTIMIZER, _SCHEDULER = "the optimiser", "the scheduler"
 
 
@@ -37,17 +40,43 @@ class _File:
     begun: set[int] = field(default_factory=set)
 
 
+@dataclass(eq=False)
+class _Resumed:
+    """An optimiser that took over a state from a file that has none of a scheduler.
+
+    Attributes:
+        rate, planned: of the file. steps: of the optimiser before.
+        scheduler: of it, that had not begun by its next step.
+    """
+
+    record: OptimizerRecord
+    rate: float
+    planned: float
+    steps: int
+    line: SourceLocation | None
+    looked: bool = False
+    scheduler: Any = None
+
+
 class Resumes(Observer):
-    """files: that were loaded and hold more than weights."""
+    """Attributes:
+        files: that were loaded and hold more than weights. resumed: optimisers, in order.
+    """
 
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
         self.files: list[_File] = []
+        self.resumed: list[_Resumed] = []
+        self._groups: list[Any] = []  # of optimisers' states in files without a scheduler's
 
     def file_loaded(self, thing: Any) -> None:
         if not isinstance(thing, dict) or len(self.files) >= _MOST_FILES:
             return
         parts = list(_parts(thing))
+        # a count of epochs or steps: it is meant to be resumed
+        counted = any(type(value) is int and value >= 1 for value in thing.values())
+        if counted and len(self._groups) < _MOST_FILES and not any("last_epoch" in one for one in parts):
+            self._groups += [one["param_groups"] for one in parts if _is_optimizer(one)]
         shapes = next((_shapes(one) for one in parts if _is_optimizer(one)), None)
         scheduler = any("last_epoch" in one and "_last_lr" in one for one in parts)
         names = {name for one in parts if not _is_optimizer(one)
@@ -64,10 +93,39 @@ class Resumes(Observer):
     def optimizer_state_loaded(self, optimizer: torch.optim.Optimizer, state: Any) -> None:
         for file in self.files:
             file.loaded.add(_OPTIMIZER)
+        groups = state.get("param_groups") if isinstance(state, dict) else None
+        record = self.records.optimizers.of(optimizer)
+        if record is None or not groups or not any(groups is one for one in self._groups):
+            return
+        rate, planned = groups[0].get("lr"), groups[0].get("initial_lr")  # that of a scheduler
+        if isinstance(rate, float) and isinstance(planned, float) \
+                and abs(rate - planned) > _MOVED * planned:
+            self.resumed = [one for one in self.resumed if one.record is not record]
+            self.resumed.append(_Resumed(record, rate, planned, record.gradients.steps,
+                                         caller_location()))
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        for one in self.resumed:
+            if not one.looked and one.record.optimizer is optimizer:
+                one.looked = True
+                one.scheduler = next(
+                    (known.scheduler for known in self.records.schedulers
+                     if known.optimizer() is optimizer and _begins(known, one.planned)), None)
 
     def scheduler_state_loaded(self, scheduler: Any) -> None:
         for file in self.files:
             file.loaded.add(_SCHEDULER)
+        for one in self.resumed:
+            if one.scheduler is scheduler:
+                one.scheduler = None
+
+
+def _begins(record: SchedulerRecord, planned: float) -> bool:
+    """Has it not been stepped yet, nor told where to begin, and is its plan of that rate?"""
+    scheduler = record.scheduler
+    rates = getattr(scheduler, "base_lrs", None) or [0.0]
+    return (abs(rates[0] - planned) <= _SAME * planned and record.start <= 0
+            and scheduler.last_epoch <= 0 and type(scheduler).__name__ not in _WITHOUT_PLACE)
 
 
 def _parts(thing: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
@@ -111,3 +169,11 @@ def resumed_files(run: WatchedRun) -> Built:
             could.append(_SCHEDULER)
         left = [one for one in could if one not in file.loaded]
         yield ResumedFile(left, sorted(file.loaded), steps), file.line
+
+
+@builds(LostSchedule)
+def lost_schedules(run: WatchedRun) -> Built:
+    for one in run.observer(Resumes).resumed:
+        if one.scheduler is not None and one.scheduler.last_epoch > 0:
+            yield LostSchedule(type(one.scheduler).__name__, one.rate, one.planned,
+                               one.record.gradients.steps - one.steps), one.line

@@ -177,14 +177,14 @@ class Recorder(EventHandler):
         one = ForwardPass(record.number, self.progress.step, len(inputs[0]), model.training,
                           with_graph, from_data,
                           attempt(self.samples.hashes_of, inputs) if hashed else None,
-                          self.loaders.current)
+                          self.loaders.current, record.generation)
         self.pending.last = one  # what is compared next belongs to it
         self.random_numbers.passed_through(training=with_graph and model.training)
         if close or self.monitor.is_open:
             one.line, one.inputs, one.outputs = caller_location(), inputs, float_outputs(outputs)
             attempt(record.keep_example, args, kwargs, one.hashes)
         if not with_graph:
-            attempt(self.loaders.evaluated, one.loader)
+            attempt(self.loaders.evaluated, one)
             attempt(self.evaluations.evaluated, one, record)
             return
         one.follow_backward(outputs)
@@ -279,7 +279,7 @@ class Recorder(EventHandler):
             self.models.retain(model)
         if not one.training:
             self.eval_mode_backward_lines.add(line)
-        self.guard.attempt(self.loaders.trained, one.loader)
+        self.guard.attempt(self.loaders.trained, one)
         self.guard.attempt(self.samples.trained_on, one, position, self.progress.full)
         one.release_tensors()
 

@@ -25,7 +25,8 @@ Stream = tuple[int, SourceLocation | None]
 @dataclass
 class SampleRecords:
     """Attributes:
-        train_hashes: (model's number, hashes) of training batches. train_labels: of training batches.
+        train_hashes: (model's number, hashes) of training batches. train_passes: (generation, step)
+            of each of them. train_labels: of training batches.
         hashed_labels: model's number -> (hashes, labels) of batches of which both are known.
         train_inputs, eval_inputs: statistics. Of the training by stream: (place, line) of the call
             among those that one backward pass reached, as with two domains.
@@ -34,6 +35,7 @@ class SampleRecords:
 
     hasher: SampleHasher = field(default_factory=SampleHasher)
     train_hashes: list[tuple[int, SampleHashes]] = field(default_factory=list)
+    train_passes: list[tuple[int, int]] = field(default_factory=list)
     train_labels: list[Labels] = field(default_factory=list)
     hashed_labels: dict[int, list[tuple[SampleHashes, Labels]]] = field(default_factory=dict)
     train_inputs: dict[Stream, RunningStatistics] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class SampleRecords:
         """A training pass is complete. position: among the calls that one backward pass reached."""
         if one.hashes is not None:
             self.train_hashes.append((one.model, one.hashes))
+            self.train_passes.append((one.generation, one.step))
         stream = position, one.line
         if full and (stream in self.train_inputs or len(self.train_inputs) < _MOST_STREAMS):
             _add_inputs(one, self.train_inputs.setdefault(stream, RunningStatistics()))
