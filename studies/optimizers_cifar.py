@@ -18,8 +18,7 @@ EXPERIMENT = Experiment(
     arms=[
         Arm("SGD with momentum", {}, {"lr": (0.003, 0.01, 0.03, 0.1)}),
         Arm("Adam", {"optimizer": "adam"}, {"lr": (0.0003, 0.001, 0.003, 0.01)}),
-        Arm("Adam at 3e-4", {"optimizer": "adam"},
-            {"lr": (0.0003,), "momentum": (0.85, 0.9, 0.95, 0.97)}),
+        Arm("Adam at 3e-4", {"optimizer": "adam", "lr": 0.0003}, untuned=True),
     ],
     questions=[
         Question("Adam is better than SGD with momentum", "Adam", "SGD with momentum"),

@@ -60,6 +60,7 @@ class Arm:
             combinations are tried.
         prepare: what this arm trains on, made of the common data.
         train: trains from each of the seeds; for what `Settings` cannot say.
+        untuned: it stands at one setting on purpose, such as a rule of thumb that is asked about.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Arm:
     grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
     prepare: Callable[[Data], Data] = unchanged
     train: Callable[[Data, Settings, Sequence[int]], list[Run]] = trained
+    untuned: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,8 @@ class Experiment:
         if set(self.seeds) & set(self.again) or set(self.choosing) & {*self.seeds, *self.again}:
             raise RecipeError(f"Experiment {self.name}", found="a seed in two sets of seeds",
                               expected="seeds that choose, judge and judge again apart")
-        efforts = {arm.name: math.prod(map(len, self.grid_of(arm).values())) for arm in self.arms}
+        efforts = {arm.name: math.prod(map(len, self.grid_of(arm).values()))
+                   for arm in self.arms if not arm.untuned}
         if len(set(efforts.values())) > 1:
             raise RecipeError(f"Experiment {self.name}", found=f"trials {efforts}",
                               expected="equally many for each arm",
@@ -171,7 +174,7 @@ class Experiment:
         return next(arm for arm in self.arms if arm.name == name)
 
     def grid_of(self, arm: Arm) -> Mapping[str, Sequence[float]]:
-        return arm.grid or self.grid
+        return {} if arm.untuned else arm.grid or self.grid
 
     def settings(self, arm: Arm, point: Mapping[str, float]) -> Settings:
         """The settings of an arm at one point of its grid."""
@@ -185,6 +188,8 @@ class Experiment:
 
     def tune(self, arm: Arm, data: Data, split: Split) -> Tuned:
         """The point of an arm's grid with the best mean over the choosing seeds."""
+        if arm.untuned:
+            return Tuned({}, ())
         return tune_on_grid(
             self.grid_of(arm),
             lambda point: float(np.mean(self.scores(arm, point, self.choosing, data, split))),
