@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 KINDS = ("relu", "gelu", "silu", "leaky_relu", "tanh", "sigmoid", "identity")
 
@@ -19,11 +19,11 @@ EXPERIMENT = Experiment(
                   momentum=0.9),
     arms=[Arm(kind, {"activation": kind}) for kind in KINDS],
     questions=[
-        Question("ReLU is better than the sigmoid", "relu", "sigmoid"),
-        Question("ReLU is better than tanh", "relu", "tanh"),
-        Question("tanh is better than the sigmoid", "tanh", "sigmoid"),
-        Question("GELU is better than ReLU", "gelu", "relu"),
-        Question("ReLU is better than no non-linearity", "relu", "identity"),
+        PairedQuestion("ReLU is better than the sigmoid", "relu", "sigmoid"),
+        PairedQuestion("ReLU is better than tanh", "relu", "tanh"),
+        PairedQuestion("tanh is better than the sigmoid", "tanh", "sigmoid"),
+        PairedQuestion("GELU is better than ReLU", "gelu", "relu"),
+        PairedQuestion("ReLU is better than no non-linearity", "relu", "identity"),
     ],
     grid={"lr": (0.003, 0.01, 0.03, 0.1, 0.3)},
     matters=0.005,

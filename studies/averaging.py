@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 EXPERIMENT = Experiment(
     name="averaging",
@@ -21,9 +21,9 @@ EXPERIMENT = Experiment(
         Arm("cosine, averaged", {"schedule": "cosine", "ema": 0.99}),
     ],
     questions=[
-        Question("Averaging helps a constant rate", "constant, averaged", "constant"),
-        Question("Averaging helps a cosine, too", "cosine, averaged", "cosine"),
-        Question("A constant rate with averages is better than a cosine",
+        PairedQuestion("Averaging helps a constant rate", "constant, averaged", "constant"),
+        PairedQuestion("Averaging helps a cosine, too", "cosine, averaged", "cosine"),
+        PairedQuestion("A constant rate with averages is better than a cosine",
                  "constant, averaged", "cosine"),
     ],
     grid={"lr": (0.01, 0.03, 0.1, 0.3)},

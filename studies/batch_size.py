@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 SAMPLES = 128_000
 SIZES = (16, 64, 256, 1024)
@@ -19,9 +19,9 @@ EXPERIMENT = Experiment(
     base=Settings(model="mlp", width=128, momentum=0.9, schedule="cosine"),
     arms=[Arm(f"{size:,}", {"batch_size": size, "max_steps": SAMPLES // size}) for size in SIZES],
     questions=[
-        Question("Batches of 64 are better than batches of 16", "64", "16"),
-        Question("Batches of 64 are better than batches of 256", "64", "256"),
-        Question("Batches of 64 are better than batches of 1,024", "64", "1,024"),
+        PairedQuestion("Batches of 64 are better than batches of 16", "64", "16"),
+        PairedQuestion("Batches of 64 are better than batches of 256", "64", "256"),
+        PairedQuestion("Batches of 64 are better than batches of 1,024", "64", "1,024"),
     ],
     grid={"lr": (0.003, 0.01, 0.03, 0.1, 0.3)},
     matters=0.002,

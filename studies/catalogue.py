@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recipe_widgets import RecipeError
 from recipe_widgets.evaluation.experiment import Experiment
-from recipe_widgets.evaluation.experiment_record import Record, load_record
+from recipe_widgets.evaluation.experiment_record import ExperimentRecord, load_record
 
 FOLDER = Path(__file__).parent
 RECORDS = FOLDER / "records"
@@ -29,7 +29,7 @@ def experiment(name: str) -> Experiment:
     return found
 
 
-def record(name: str) -> Record | None:
+def record(name: str) -> ExperimentRecord | None:
     """What was measured, or None where it never ran."""
     path = RECORDS / f"{name}.json"
     return load_record(path) if path.exists() else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 
 def arms() -> list[Arm]:
@@ -26,13 +26,13 @@ EXPERIMENT = Experiment(
     base=Settings(model="mlp", width=128, batch_size=64, max_steps=2000),
     arms=arms(),
     questions=[
-        Question("A cosine is better than a constant rate, with momentum",
+        PairedQuestion("A cosine is better than a constant rate, with momentum",
                  "cosine, momentum", "constant, momentum"),
-        Question("A cosine is better than a constant rate, without momentum",
+        PairedQuestion("A cosine is better than a constant rate, without momentum",
                  "cosine, no momentum", "constant, no momentum"),
-        Question("A cosine is better than a straight line",
+        PairedQuestion("A cosine is better than a straight line",
                  "cosine, momentum", "linear, momentum"),
-        Question("One cycle is better than a cosine", "onecycle, momentum", "cosine, momentum"),
+        PairedQuestion("One cycle is better than a cosine", "onecycle, momentum", "cosine, momentum"),
     ],
     grid={},
     matters=0.002,

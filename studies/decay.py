@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Data, Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 
 def few(data: Data) -> Data:
@@ -30,10 +30,10 @@ EXPERIMENT = Experiment(
         Arm("AdamW", {"optimizer": "adamw"}, {"lr": RATES, "weight_decay": (0.03, 0.3, 3.0)}, few),
     ],
     questions=[
-        Question("Decoupled decay is better than decay in the gradient",
+        PairedQuestion("Decoupled decay is better than decay in the gradient",
                  "AdamW", "Adam, decay in the gradient"),
-        Question("Decay in the gradient is better than none", "Adam, decay in the gradient", "Adam"),
-        Question("Decoupled decay is better than none", "AdamW", "Adam"),
+        PairedQuestion("Decay in the gradient is better than none", "Adam, decay in the gradient", "Adam"),
+        PairedQuestion("Decoupled decay is better than none", "AdamW", "Adam"),
     ],
     grid={},
     matters=0.003,

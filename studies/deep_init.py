@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 EXPERIMENT = Experiment(
     name="deep_init",
@@ -23,13 +23,13 @@ EXPERIMENT = Experiment(
         Arm("10 layers, small", {"depth": 10, "init": "small"}),
     ],
     questions=[
-        Question("Ten layers learn better from He's init than from PyTorch's default",
+        PairedQuestion("Ten layers learn better from He's init than from PyTorch's default",
                  "10 layers, He", "10 layers, default"),
-        Question("Ten layers learn better from He's init than from Xavier's",
+        PairedQuestion("Ten layers learn better from He's init than from Xavier's",
                  "10 layers, He", "10 layers, Xavier"),
-        Question("Two layers learn better from He's init than from PyTorch's default",
+        PairedQuestion("Two layers learn better from He's init than from PyTorch's default",
                  "2 layers, He", "2 layers, default"),
-        Question("Two layers are better than ten, both from He's init",
+        PairedQuestion("Two layers are better than ten, both from He's init",
                  "2 layers, He", "10 layers, He"),
     ],
     grid={"lr": (0.001, 0.003, 0.01, 0.03, 0.1)},

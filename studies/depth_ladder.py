@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 EXPERIMENT = Experiment(
     name="depth_ladder",
@@ -17,9 +17,9 @@ EXPERIMENT = Experiment(
                   momentum=0.9, schedule="cosine"),
     arms=[Arm(f"{depth} hidden", {"depth": depth}) for depth in (1, 2, 3, 5)],
     questions=[
-        Question("Two hidden layers are better than one", "2 hidden", "1 hidden"),
-        Question("Three hidden layers are better than one", "3 hidden", "1 hidden"),
-        Question("Five hidden layers are better than one", "5 hidden", "1 hidden"),
+        PairedQuestion("Two hidden layers are better than one", "2 hidden", "1 hidden"),
+        PairedQuestion("Three hidden layers are better than one", "3 hidden", "1 hidden"),
+        PairedQuestion("Five hidden layers are better than one", "5 hidden", "1 hidden"),
     ],
     grid={"lr": (0.001, 0.003, 0.01, 0.03, 0.1)},
     matters=0.01,

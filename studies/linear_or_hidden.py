@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 EXPERIMENT = Experiment(
     name="linear_or_hidden",
@@ -21,8 +21,8 @@ EXPERIMENT = Experiment(
         Arm("linear at the MLP's rate", {"model": "linear", "lr": 0.01}, untuned=True),
     ],
     questions=[
-        Question("One hidden layer is better than a linear model", "one hidden layer", "linear"),
-        Question("A linear model is better at its own rate than at one that suits the MLP",
+        PairedQuestion("One hidden layer is better than a linear model", "one hidden layer", "linear"),
+        PairedQuestion("A linear model is better at its own rate than at one that suits the MLP",
                  "linear", "linear at the MLP's rate"),
     ],
     grid={},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recipe_widgets import Data, Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 SIZES = (1_000, 3_000, 10_000, 30_000)
 
@@ -30,9 +30,9 @@ EXPERIMENT = Experiment(
                   schedule="cosine"),
     arms=[*(Arm(f"{size:,}", {}, prepare=first(size)) for size in SIZES), Arm("50,000")],
     questions=[
-        Question("10,000 images are better than 3,000", "10,000", "3,000"),
-        Question("30,000 images are better than 10,000", "30,000", "10,000"),
-        Question("50,000 images are better than 30,000", "50,000", "30,000"),
+        PairedQuestion("10,000 images are better than 3,000", "10,000", "3,000"),
+        PairedQuestion("30,000 images are better than 10,000", "30,000", "10,000"),
+        PairedQuestion("50,000 images are better than 30,000", "50,000", "30,000"),
     ],
     grid={"lr": (0.01, 0.03, 0.1)},
     matters=0.001,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 EXPERIMENT = Experiment(
     name="norms",
@@ -17,9 +17,9 @@ EXPERIMENT = Experiment(
                   momentum=0.9),
     arms=[Arm("none"), Arm("BatchNorm", {"norm": "batch"}), Arm("LayerNorm", {"norm": "layer"})],
     questions=[
-        Question("BatchNorm is better than none", "BatchNorm", "none"),
-        Question("LayerNorm is better than none", "LayerNorm", "none"),
-        Question("BatchNorm is better than LayerNorm", "BatchNorm", "LayerNorm"),
+        PairedQuestion("BatchNorm is better than none", "BatchNorm", "none"),
+        PairedQuestion("LayerNorm is better than none", "LayerNorm", "none"),
+        PairedQuestion("BatchNorm is better than LayerNorm", "BatchNorm", "LayerNorm"),
     ],
     grid={"lr": (0.003, 0.01, 0.03, 0.1, 0.3)},
     matters=0.005,

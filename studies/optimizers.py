@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 SLOW = (0.01, 0.03, 0.1, 0.3, 1.0)
 ADAPTIVE = (0.0001, 0.0003, 0.001, 0.003, 0.01)
@@ -28,12 +28,12 @@ EXPERIMENT = Experiment(
             {"lr": ADAPTIVE}),
     ],
     questions=[
-        Question("Momentum is better than plain SGD", "SGD with momentum", "SGD"),
-        Question("Adam is better than SGD with momentum", "Adam", "SGD with momentum"),
-        Question("Adam is better than plain SGD", "Adam", "SGD"),
-        Question("Nesterov's momentum is better than plain momentum",
+        PairedQuestion("Momentum is better than plain SGD", "SGD with momentum", "SGD"),
+        PairedQuestion("Adam is better than SGD with momentum", "Adam", "SGD with momentum"),
+        PairedQuestion("Adam is better than plain SGD", "Adam", "SGD"),
+        PairedQuestion("Nesterov's momentum is better than plain momentum",
                  "Nesterov", "SGD with momentum"),
-        Question("AdamW is better than Adam", "AdamW", "Adam"),
+        PairedQuestion("AdamW is better than Adam", "AdamW", "Adam"),
     ],
     grid={},
     matters=0.003,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 EXPERIMENT = Experiment(
     name="optimizers_cifar",
@@ -21,9 +21,9 @@ EXPERIMENT = Experiment(
         Arm("Adam at 3e-4", {"optimizer": "adam", "lr": 0.0003}, untuned=True),
     ],
     questions=[
-        Question("Adam is better than SGD with momentum", "Adam", "SGD with momentum"),
-        Question("Tuned Adam is better than Adam at 3e-4", "Adam", "Adam at 3e-4"),
-        Question("Adam at 3e-4 is better than tuned SGD", "Adam at 3e-4", "SGD with momentum"),
+        PairedQuestion("Adam is better than SGD with momentum", "Adam", "SGD with momentum"),
+        PairedQuestion("Tuned Adam is better than Adam at 3e-4", "Adam", "Adam at 3e-4"),
+        PairedQuestion("Adam at 3e-4 is better than tuned SGD", "Adam at 3e-4", "SGD with momentum"),
     ],
     grid={},
     matters=0.01,

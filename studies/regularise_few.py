@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Data, Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 
 def few(data: Data) -> Data:
@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
         Arm("mixup", {"augment": "mixup"}, {"lr": RATES, "augment_strength": (0.25, 0.5, 1.0)}, prepare=few),
         Arm("best step kept", {"final": "best", "eval_every": 50}, {"lr": PLAIN}, prepare=few),
     ],
-    questions=[Question(f"{name.capitalize()} helps with 1,000 images", name, "none")
+    questions=[PairedQuestion(f"{name.capitalize()} helps with 1,000 images", name, "none")
                for name in ("dropout", "weight decay", "label smoothing", "mixup", "best step kept")],
     grid={},
     matters=0.003,

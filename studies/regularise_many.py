@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 RATES = (0.01, 0.03, 0.1)
 PLAIN = (0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3)  # nine trials, as for the others
@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
         Arm("mixup", {"augment": "mixup"}, {"lr": RATES, "augment_strength": (0.25, 0.5, 1.0)}),
         Arm("best step kept", {"final": "best", "eval_every": 100}, {"lr": PLAIN}),
     ],
-    questions=[Question(f"{name.capitalize()} helps with 50,000 images and two epochs", name, "none")
+    questions=[PairedQuestion(f"{name.capitalize()} helps with 50,000 images and two epochs", name, "none")
                for name in ("dropout", "weight decay", "label smoothing", "mixup", "best step kept")],
     grid={},
     matters=0.003,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_widgets import Data, Settings, load
-from recipe_widgets.evaluation.experiment import Arm, Experiment, Question
+from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 FEW = 1000
 
@@ -33,9 +33,9 @@ EXPERIMENT = Experiment(
                   schedule="cosine"),
     arms=arms(),
     questions=[
-        *(Question(f"Shifts of strength {strength:g} help with {FEW:,} images",
+        *(PairedQuestion(f"Shifts of strength {strength:g} help with {FEW:,} images",
                    f"shift {strength:g}, {FEW:,}", f"none, {FEW:,}") for strength in (0.25, 0.5, 1.0)),
-        *(Question(f"Shifts of strength {strength:g} help with 50,000 images",
+        *(PairedQuestion(f"Shifts of strength {strength:g} help with 50,000 images",
                    f"shift {strength:g}, all", "none, all") for strength in (0.25, 0.5, 1.0)),
     ],
     grid={"lr": (0.01, 0.03, 0.1, 0.3)},

@@ -72,7 +72,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Question:
+class PairedQuestion:
     """Is `arm` better than `base`?
 
     text: the claim that says so. matters: the smallest difference that matters, where it is another
@@ -112,7 +112,7 @@ class Answer:
         verdicts: of each of them. p: after Holm's correction, of each of them.
     """
 
-    question: Question
+    question: PairedQuestion
     verdict: Verdict
     found: tuple[Paired, Paired]
     verdicts: tuple[Verdict, Verdict]
@@ -143,7 +143,7 @@ class Experiment:
     data: Callable[[], Data]
     base: Settings
     arms: Sequence[Arm]
-    questions: Sequence[Question]
+    questions: Sequence[PairedQuestion]
     grid: Mapping[str, Sequence[float]]
     matters: float
     score: Callable[[Run, Split], float] = accuracy
@@ -268,7 +268,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in multipletests(p, method="holm")[1]]
 
 
-def answers(questions: Sequence[Question], first: Mapping[str, Sequence[float]],
+def answers(questions: Sequence[PairedQuestion], first: Mapping[str, Sequence[float]],
             second: Mapping[str, Sequence[float]], matters: float) -> list[Answer]:
     """What two sets of seeds say.
 

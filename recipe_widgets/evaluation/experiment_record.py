@@ -38,7 +38,7 @@ LEAST_TOLERANCE = 0.01  # of the score: an arm whose seeds hardly differ
 
 
 @dataclass(frozen=True)
-class Record:
+class ExperimentRecord:
     """What an experiment found.
 
     Attributes:
@@ -84,7 +84,7 @@ class Record:
                            "answers": said, "digest": self.digest()}, indent=1) + "\n"
 
     @staticmethod
-    def from_json(text: str, what: str) -> Record:
+    def from_json(text: str, what: str) -> ExperimentRecord:
         """
         Raises:
             RecipeError: no record, or numbers that do not fit their digest.
@@ -92,7 +92,7 @@ class Record:
         mend = "Run the experiment again: make studies."
         found = parse_json(text, what, "the record of an experiment", mend)
         try:
-            record = Record(**{name: found[name] for name in Record.__dataclass_fields__})
+            record = ExperimentRecord(**{name: found[name] for name in ExperimentRecord.__dataclass_fields__})
             digest = found["digest"]
         except (KeyError, TypeError) as error:
             raise RecipeError(what, found=f"no {error}", expected="the record of an experiment",
@@ -117,7 +117,7 @@ def definition(experiment: Experiment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def run_experiment(experiment: Experiment, say: Callable[[str], object] = print) -> Record:
+def run_experiment(experiment: Experiment, say: Callable[[str], object] = print) -> ExperimentRecord:
     """Choose, judge, and judge again; says what it does, arm by arm."""
     started, cpu = time.perf_counter(), time.process_time()
     data, judge = halves(experiment.data())
@@ -132,7 +132,7 @@ def run_experiment(experiment: Experiment, say: Callable[[str], object] = print)
                   for arm in experiment.arms}
         sets.append(scores)
         say(str(as_comparison(experiment, scores)))
-    record = Record(
+    record = ExperimentRecord(
         experiment.name, definition(experiment),
         {name: dict(one.best) for name, one in tuned.items()},
         {name: [[list(point), score] for point, score in one.trials] for name, one in tuned.items()},
@@ -160,7 +160,7 @@ def difference_in_words(answer: Answer, experiment: Experiment) -> str:
 
 
 @dataclass(frozen=True)
-class Part:
+class RecordPart:
     """One arm and seed of a record, run anew."""
 
     arm: str
@@ -179,7 +179,7 @@ class Part:
                 f"(tolerance {self.tolerance:.4f})")
 
 
-def run_part(experiment: Experiment, record: Record, arm: str, seed: int) -> Part:
+def run_part(experiment: Experiment, record: ExperimentRecord, arm: str, seed: int) -> RecordPart:
     """Train one arm from one of the record's seeds and lay it beside what was recorded.
 
     Raises:
@@ -196,10 +196,10 @@ def run_part(experiment: Experiment, record: Record, arm: str, seed: int) -> Par
     (now,) = experiment.scores(one, record.chosen[arm], [seed], data, judge)
     # within each set of seeds, so that a shift between them does not widen it
     spread = float(np.sqrt(np.mean([np.var(part[arm], ddof=1) for part in (record.scores, record.again)])))
-    return Part(arm, seed, seeds[seed], now, max(LEAST_TOLERANCE, TOLERANCE * spread))
+    return RecordPart(arm, seed, seeds[seed], now, max(LEAST_TOLERANCE, TOLERANCE * spread))
 
 
-def check_fresh(experiment: Experiment, record: Record) -> None:
+def check_fresh(experiment: Experiment, record: ExperimentRecord) -> None:
     """
     Raises:
         RecipeError: the experiment was changed after its record was made.
@@ -210,10 +210,10 @@ def check_fresh(experiment: Experiment, record: Record) -> None:
                           mend=f"Run it again: python -m studies {experiment.name}.")
 
 
-def load_record(path: Path) -> Record:
+def load_record(path: Path) -> ExperimentRecord:
     """
     Raises:
-        RecipeError: see `Record.from_json`.
+        RecipeError: see `ExperimentRecord.from_json`.
     """
     what = f"Record {path.name}"
-    return Record.from_json(read_text(path, what, "the record of an experiment"), what)
+    return ExperimentRecord.from_json(read_text(path, what, "the record of an experiment"), what)

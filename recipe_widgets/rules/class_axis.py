@@ -33,7 +33,7 @@ Shape = tuple[int, ...]
 @dataclass(frozen=True)
 class OneClassSoftmax:
     """calls of one line, and how many of them ran over an axis of length one. in_model: inside of a
-    network, where it may be an attention over one position.
+    network and not its output, so that it may be an attention over one position.
     """
 
     calls: int

@@ -12,13 +12,13 @@ from recipe_widgets.evaluation import experiment as fair
 from recipe_widgets.evaluation.experiment import (
     Arm,
     Experiment,
-    Question,
+    PairedQuestion,
     answers,
     halves,
     holm,
     tune_on_grid,
 )
-from recipe_widgets.evaluation.experiment_record import Record, run_experiment, run_part
+from recipe_widgets.evaluation.experiment_record import ExperimentRecord, run_experiment, run_part
 from tests.blobs import make_blobs
 
 BASE = (0.50, 0.52, 0.51, 0.49, 0.50, 0.53, 0.48, 0.51)
@@ -29,8 +29,8 @@ def shifted(by: float, noise: float = 0.001) -> tuple[float, ...]:
     return tuple(value + by + noise * (-1)**number for number, value in enumerate(BASE))
 
 
-def asked(*arms: str) -> list[Question]:
-    return [Question(f"{arm} is better", arm, "base") for arm in arms]
+def asked(*arms: str) -> list[PairedQuestion]:
+    return [PairedQuestion(f"{arm} is better", arm, "base") for arm in arms]
 
 
 def verdicts(first: dict[str, tuple[float, ...]], second: dict[str, tuple[float, ...]] | None = None,
@@ -118,14 +118,14 @@ def make(**changes) -> Experiment:
         "name": "made_up", "asks": "?", "refuted_by": "", "equal": "20 steps", "page": "00", "data": small,
         "base": Settings(model="mlp", width=8, batch_size=16, max_steps=20),
         "arms": [Arm("relu"), Arm("identity", {"activation": "identity"})],
-        "questions": [Question("ReLU is better", "relu", "identity")], "grid": {"lr": (0.03, 0.1, 0.3)},
+        "questions": [PairedQuestion("ReLU is better", "relu", "identity")], "grid": {"lr": (0.03, 0.1, 0.3)},
         "matters": 0.05, "seeds": (0, 1), "again": (2, 3), "choosing": (9, )}
     return Experiment(**{**given, **changes})
 
 
 @pytest.mark.parametrize(("changes", "text"), [
     ({"arms": [Arm("relu"), Arm("identity", grid={"lr": (0.1, )})]}, "equally many"),
-    ({"questions": [Question("?", "tanh", "relu")]}, "tanh"),
+    ({"questions": [PairedQuestion("?", "tanh", "relu")]}, "tanh"),
     ({"again": (1, 2)}, "seed in two sets"),
     ({"choosing": (1, )}, "seed in two sets"),
 ])
@@ -158,7 +158,7 @@ def test_what_judges_is_not_seen_by_what_chooses(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def record() -> Record:
+def record() -> ExperimentRecord:
     return run_experiment(make(), lambda line: None)
 
 
@@ -166,7 +166,7 @@ def test_a_record_holds_every_number(record):
     one = make()
     assert set(record.scores) == {"relu", "identity"}
     assert all(len(row) == 2 for row in (*record.scores.values(), *record.again.values()))
-    again = Record.from_json(record.to_json(one), "Record")
+    again = ExperimentRecord.from_json(record.to_json(one), "Record")
     assert again == record
     assert [a.verdict for a in again.answers(one)] == [a.verdict for a in record.answers(one)]
 
@@ -183,7 +183,7 @@ def test_a_changed_number_fails(record):
     number = repr(record.scores["relu"][0])
     assert number in text
     with pytest.raises(RecipeError, match="digest"):
-        Record.from_json(text.replace(number, repr(record.scores["relu"][0] + 0.25), 1), "Record")
+        ExperimentRecord.from_json(text.replace(number, repr(record.scores["relu"][0] + 0.25), 1), "Record")
 
 
 def test_a_changed_experiment_makes_its_record_stale(record):
@@ -193,5 +193,5 @@ def test_a_changed_experiment_makes_its_record_stale(record):
 
 def test_an_engine_that_gives_other_numbers_is_noticed(record):
     wrong = [value + 0.5 for value in record.scores["relu"]]
-    part = run_part(make(), Record(**{**vars(record), "scores": {**record.scores, "relu": wrong}}), "relu", 0)
+    part = run_part(make(), ExperimentRecord(**{**vars(record), "scores": {**record.scores, "relu": wrong}}), "relu", 0)
     assert not part.agrees

@@ -443,3 +443,10 @@ def test_attention_over_sequences_of_length_one_is_no_error():
     x, y = data()
     model = Pooled()
     assert said(train(lambda _: F.cross_entropy(model(x[:, None]), y), model), "class_axis") == []
+
+
+def test_a_model_that_ends_in_a_softmax_over_one_output_is_an_error():
+    x, y = data()
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1), nn.Softmax(1))
+    report = train(lambda _: F.binary_cross_entropy(model(x).squeeze(1), (y > 0).float()), model)
+    assert "always 1" in said(report, "class_axis")[0]

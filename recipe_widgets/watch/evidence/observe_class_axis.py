@@ -23,13 +23,14 @@ Line = SourceLocation | None
 @dataclass
 class _SoftmaxCalls:
     """Calls of one line. single: over an axis of length 1. implicit: over axis 0 of three, as no
-    axis was given. in_model: within a model's forward.
+    axis was given. in_model: within a model's forward. outputs: those that are what a model returns.
     """
 
     calls: int = 0
     single: int = 0
     implicit: int = 0
     in_model: bool = True
+    outputs: int = 0
 
 
 @dataclass
@@ -53,6 +54,7 @@ class ClassAxes(Observer):
         self.softmaxes: dict[Line, _SoftmaxCalls] = {}
         self.losses: dict[Line, _Losses] = {}
         self._flattened = TensorNotes[tuple[int, ...]]()  # shapes before; of this step
+        self._softmax_of = TensorNotes[_SoftmaxCalls]()  # over one class, of this step
 
     def torch_calls(self) -> dict[Any, CallHandler]:
         tensor: Any = torch.Tensor
@@ -73,6 +75,8 @@ class ClassAxes(Observer):
         if implicit:  # what F.softmax takes without a word
             axis = 0 if result.ndim in (0, 1, 3) else 1
         record.single += result.shape[axis] == 1
+        if record.in_model and result.shape[axis] == 1:
+            self._softmax_of[result] = record
         record.implicit += implicit and result.ndim == 3 and result.shape[0] > 1
         # a soft-max does not change the order of its input
         before = self._flattened.of(call.args[0])
@@ -101,8 +105,15 @@ class ClassAxes(Observer):
                 and outputs[0] != outputs[1] and targets == (outputs[1], outputs[0]):
             record.crossed.append((outputs, targets))
 
+    def after_forward(self, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
+                      output: Any) -> None:
+        record = self._softmax_of.of(output)
+        if record is not None:
+            record.outputs += 1
+
     def after_backward(self) -> None:
         self._flattened.clear()
+        self._softmax_of.clear()
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         self._flattened.clear()
@@ -111,7 +122,8 @@ class ClassAxes(Observer):
 @builds(OneClassSoftmax)
 def one_class_softmaxes(run: WatchedRun) -> Built:
     for line, seen in run.observer(ClassAxes).softmaxes.items():
-        yield OneClassSoftmax(seen.calls, seen.single, seen.in_model), line
+        inner = seen.in_model and seen.outputs < seen.calls
+        yield OneClassSoftmax(seen.calls, seen.single, inner), line
 
 
 @builds(ImplicitAxis)
