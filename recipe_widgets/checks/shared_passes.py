@@ -173,7 +173,7 @@ def _by_unit(values: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass
-class Signals:
+class PassSignals:
     """Activations over all batches and gradients over some, after a few plain steps.
 
     Attributes:
@@ -193,9 +193,9 @@ class Signals:
 
 
 @shared
-def signals_after(target: Subject, steps: int, level: float) -> Signals:
+def signals_after(target: Subject, steps: int, level: float) -> PassSignals:
     """level: from which size on a tanh, or a sigmoid laid over -1 to 1, counts as saturated."""
-    model, found = warmed_up(target, steps), Signals()
+    model, found = warmed_up(target, steps), PassSignals()
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     found.grad_most = dict.fromkeys(named)
     found.grad_power = dict.fromkeys(named, 0.0)
@@ -226,7 +226,7 @@ def signals_after(target: Subject, steps: int, level: float) -> Signals:
     return found
 
 
-def _add_gradients(found: Signals, loss: torch.Tensor, named: dict[str, nn.Parameter]) -> None:
+def _add_gradients(found: PassSignals, loss: torch.Tensor, named: dict[str, nn.Parameter]) -> None:
     if not loss.requires_grad:
         return
     grads = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
