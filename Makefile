@@ -1,6 +1,8 @@
 # make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, who imports whom
 # make test   all tests, then the notebooks, two at a time make bench  speed, growth, and peers beside it
 # make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
+# make lab TORCH_INDEX=https://download.pytorch.org/whl/cpu   the first time, or after `make clean`: with PyTorch's CPU build,
+#                                                           which needs 4 GB of disk less on Linux
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,10 +15,22 @@ INSTALL := xargs $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 
 setup: $(VENV)/.ready
 
+# compiles what a first cell imports, and looks whether PyTorch's GPU libraries are of use here
+define FIRST_CELL
+import torch, torch._dynamo, recipe_widgets.panels.live_panel
+if (torch.version.cuda or torch.version.hip) and not torch.cuda.is_available():
+    print("No GPU is found: the GPU libraries that came with PyTorch are not used. The Makefile's first lines say how to do without.")
+endef
+export FIRST_CELL
+
 # what a reader needs; the tools of the tests come with the first `make setup` or `make test`
 $(VENV)/.reader: environment.yml constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifdef TORCH_INDEX
+	sed -n 's/^      - \(torch.*\)/\1/p' environment.yml | $(INSTALL) --no-deps --index-url $(TORCH_INDEX)
+endif
 	$(PIP_LINES) | grep -v nbval | sed 's/\[.*\]/[lab,tune,data]/' | $(INSTALL) --no-compile  # Python compiles what is used
+	@$(BIN)/python -c "$$FIRST_CELL"
 	touch $@
 
 $(VENV)/.ready: $(VENV)/.reader

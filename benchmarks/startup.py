@@ -1,17 +1,19 @@
-"""How soon one can begin: imports, data, a panel on the page, JupyterLab.
+"""How soon one can begin, and what it costs: commands, imports, data, a panel on the page, JupyterLab.
 
-    python benchmarks/startup.py [--rounds 5] [--no-lab] [--json FILE]
+    python benchmarks/startup.py [--rounds 5] [--no-lab] [--before CHECKOUT] [--json FILE]
 
-import   `import recipe_widgets` after torch, in a fresh Python; and torch itself, for comparison
-names    `from recipe_widgets import LivePanel, Settings, load` after that
-load     the first `load()` of a process, checksums and decoding included
-panel    in a kernel: from sending the cell `LivePanel(data, Settings())` to the widget in its
-output step     in the same kernel: from `panel.start()` to the first step, three seconds after the
-panel was shown, and at once lab      from `make lab` on a machine where set-up is done to the
-answer of JupyterLab's page
+recipe ...     a command that runs nothing of the reader's, from its start to its end
+import, names  `import torch`, then `import recipe_widgets` and its names, in a fresh Python
+load           the first `load()` of a process, checksums and decoding included
+panel          in a fresh kernel: the cell that imports torch, then, from sending it to the widget
+               in its output, the cell that imports, loads MNIST and shows a panel
+curve          in the same kernel: from `panel.start()` to the first point of a curve, at once and
+               three seconds after the panel was shown
+lab            from `make lab` on a machine where set-up is done to the answer of JupyterLab's page
 
-All take turns, round by round; the table gives medians and ranges. Files are in the system's cache
-from the first round on.
+Seconds by the clock, seconds of processor time (all threads) and the memory (RSS) of the process at
+its end. All take turns, round by round, with those of another checkout where `--before` names one;
+the table gives medians. Files are in the system's cache from the first round on.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import platform
 import signal
@@ -30,65 +33,104 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import psutil
 import torch
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[1]
 GOALS = {
     "import recipe_widgets, after torch": 0.15, "load('mnist')": 0.3, "load('cifar10')": 0.3,
-    "panel on the page": 1.0, "make lab to a page": 5.0
+    "first cell to a panel, after torch": 3.0, "Run to the first point, at once": 2.0,
+    "make lab to a page": 5.0
 }
-IMPORTS = """
-import json, time
-def timed(code):
-    start = time.perf_counter(); exec(code, globals()); return time.perf_counter() - start
-print(json.dumps({"import torch": timed("import torch"),
-                  "import recipe_widgets, after torch": timed("import recipe_widgets"),
-                  "LivePanel, Settings, load": timed("from recipe_widgets import LivePanel, Settings, load")}))
+COMMANDS = ("--help", "watch --help", "check --help", "rules")
+TIMED = """
+import json, os, time
+import psutil
+told = {}
+def timed(name, code):
+    wall, cpu = time.perf_counter(), time.process_time(); exec(code, globals())
+    told[name] = (time.perf_counter() - wall, time.process_time() - cpu,
+                  psutil.Process().memory_info().rss / 2**20)
 """
-LOAD = """
-import json, time
+IMPORTS = TIMED + """
+timed("import torch", "import torch")
+timed("import recipe_widgets, after torch", "import recipe_widgets")
+timed("LivePanel, Settings, load", "from recipe_widgets import LivePanel, Settings, load")
+print(json.dumps(told))
+"""
+LOAD = TIMED + """
 from recipe_widgets import load
-start = time.perf_counter(); load({name!r})
-print(json.dumps({{"load({name!r})": time.perf_counter() - start}}))
+timed("load({name!r})", "load({name!r})")
+print(json.dumps(told))
 """
-BEFORE = "from recipe_widgets import LivePanel, Settings, load\ndata = load('mnist')"
-CELL = "panel = LivePanel(data, Settings(max_steps=1_000_000)); panel"
-FIRST = """
+CELL = """
+from recipe_widgets import LivePanel, Settings, load
+panel = LivePanel(load("mnist"), Settings(max_steps=1_000_000))
+panel
+"""
+RUN = """
 import time
-start = time.perf_counter(); panel.start()
-while panel.run is None or panel.run.steps_done < 1:
-    time.sleep(0.001)
-print(time.perf_counter() - start)
+panel.start()
+while not any('class="train" d="M' in str(getattr(part, "value", "")) for part in panel.widget.children):
+    time.sleep(0.005)
 """
 
 
-def fresh(code: str) -> dict[str, float]:
+class Cost(NamedTuple):
+    """What a part took; NaN for what is not measured."""
+
+    seconds: float
+    cpu: float = math.nan
+    megabytes: float = math.nan
+
+
+def command(root: Path, words: str) -> dict[str, Cost]:
+    """A `recipe` command from its start to its end."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "recipe_widgets", *words.split()], cwd=root,
+                               env=environment(root), stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"recipe {words} ended with {process.returncode}")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
+    return {f"recipe {words}": Cost(time.perf_counter() - start, used.ru_utime + used.ru_stime,
+                                    used.ru_maxrss / unit)}
+
+
+def fresh(root: Path, code: str) -> dict[str, Cost]:
     """What a fresh Python prints."""
-    told: dict[str, float] = json.loads(
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
-                       cwd=ROOT).stdout)
-    return told
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
+                          cwd=root, env=environment(root))
+    return {name: Cost(*figures) for name, figures in json.loads(done.stdout).items()}
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Variables of a process that runs the package of this checkout."""
+    return {**os.environ, "PYTHONPATH": str(root)}
 
 
 class Kernel:
     """A kernel of its own, spoken to as a front end does."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
         self.manager = KernelManager()
-        self.manager.start_kernel(cwd=str(ROOT))
+        self.manager.start_kernel(cwd=str(root), env=environment(root))
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(60)
+        self.process = psutil.Process(getattr(self.manager.provisioner, "pid", None))
 
-    def run(self, code: str, until: str = "idle") -> tuple[float, str]:
-        """Seconds until the cell is over, or until its output holds a widget (`until="widget"`);
-        and what it printed.
+    def run(self, code: str, until: str = "idle") -> Cost:
+        """Run a cell: seconds until it is over, or until its output holds a widget
+        (`until="widget"`); processor time until it is over.
         """
-        start, text, seconds = time.perf_counter(), "", 0.0
+        start, before, seconds = time.perf_counter(), self._cpu(), 0.0
         sent = self.client.execute(code)
         while True:
             message = self.client.get_iopub_msg(timeout=120)
@@ -97,36 +139,38 @@ class Kernel:
             content: dict[str, Any] = message["content"]
             if message["msg_type"] == "error":
                 raise RuntimeError("\n".join(content["traceback"]))
-            if message["msg_type"] == "stream":
-                text += content["text"]
             if until == "widget" and "application/vnd.jupyter.widget-view+json" in content.get(
                     "data", {}):
                 seconds = time.perf_counter() - start
             if content.get("execution_state") == "idle":
-                return seconds or time.perf_counter() - start, text
+                seconds = seconds or time.perf_counter() - start
+                return Cost(seconds, self._cpu() - before, self.process.memory_info().rss / 2**20)
+
+    def _cpu(self) -> float:
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
 
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
 
 
-def panel(wait: float) -> dict[str, float]:
-    """A panel shown, and its first step `wait` seconds later."""
-    kernel = Kernel()
+def panel(root: Path, wait: float) -> dict[str, Cost]:
+    """A panel shown by the first cell of a kernel, and its curve `wait` seconds later."""
+    kernel = Kernel(root)
     try:
-        kernel.run(BEFORE)
-        shown, _ = kernel.run(CELL, until="widget")
+        imported = kernel.run("import torch")
+        shown = kernel.run(CELL, until="widget")
         time.sleep(wait)
-        step = float(kernel.run(FIRST)[1])
+        drawn = kernel.run(RUN)
     finally:
         kernel.close()
-    return {
-        "panel on the page": shown,
-        f"Run to the first step, {'at once' if not wait else 'after 3 s'}": step
-    }
+    moment = "after 3 s" if wait else "at once"
+    return {"import torch, in a kernel": imported, "first cell to a panel, after torch": shown,
+            f"Run to the first point, {moment}": drawn}
 
 
-def lab() -> dict[str, float]:
+def lab(root: Path) -> dict[str, Cost]:
     """`make lab` until the page is served; then it is stopped."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -136,13 +180,13 @@ def lab() -> dict[str, float]:
         own = dict.fromkeys(
             ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_WORKSPACES_DIR"), folder)
         start = time.perf_counter()
-        server = subprocess.Popen(["make", "--silent", "lab", f"ARGS={arguments}"], cwd=ROOT,
+        server = subprocess.Popen(["make", "--silent", "lab", f"ARGS={arguments}"], cwd=root,
                                   start_new_session=True, env={**os.environ, **own},
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             return {
                 "make lab to a page":
-                _answered(server, f"http://127.0.0.1:{port}/lab?token=bench", start)
+                Cost(_answered(server, f"http://127.0.0.1:{port}/lab?token=bench", start))
             }
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -159,29 +203,44 @@ def _answered(server: subprocess.Popen[bytes], address: str, start: float) -> fl
     raise RuntimeError("make lab served no page")
 
 
-def measured(rounds: int, with_lab: bool) -> dict[str, list[float]]:
-    """Seconds of every part, round by round."""
-    parts = [
-        lambda: fresh(IMPORTS), lambda: fresh(LOAD.format(name="mnist")),
-        lambda: fresh(LOAD.format(name="cifar10")), lambda: panel(3.0), lambda: panel(0.0),
-        *([lab] if with_lab else [])
+def measured(rounds: int, with_lab: bool, roots: list[Path]) -> list[dict[str, list[Cost]]]:
+    """The costs of every part, round by round, for each checkout."""
+    parts: list[Callable[[Path], dict[str, Cost]]] = [
+        *(lambda root, words=words: command(root, words) for words in COMMANDS),
+        lambda root: fresh(root, IMPORTS), lambda root: fresh(root, LOAD.format(name="mnist")),
+        lambda root: fresh(root, LOAD.format(name="cifar10")), lambda root: panel(root, 3.0),
+        lambda root: panel(root, 0.0), *([lab] if with_lab else [])
     ]
-    found: dict[str, list[float]] = {}
-    for _ in range(rounds):
+    found: list[dict[str, list[Cost]]] = [{} for _ in roots]
+    for number in range(rounds):
         for part in parts:
-            for name, seconds in part().items():
-                found.setdefault(name, []).append(seconds)
+            # in turn, who begins too: what the machine does besides is shared fairly
+            for at in list(range(len(roots)))[::-1 if number % 2 else 1]:
+                for name, cost in part(roots[at]).items():
+                    found[at].setdefault(name, []).append(cost)
     return found
 
 
-def table(found: dict[str, list[float]]) -> str:
-    lines = ["| | median s | range | n | goal |", "| --- | --- | --- | --- | --- |"]
-    for name, seconds in found.items():
+def table(found: list[dict[str, list[Cost]]]) -> str:
+    """Medians, in columns before and after where two checkouts were measured."""
+    if len(found) == 1:
+        lines = ["| | s | s of processor | MB | n | goal, s |"]
+    else:
+        lines = ["| | s | s of processor | MB, each before -> now | n | goal, s |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for name, costs in found[-1].items():
+        columns = [" -> ".join(_median([cost[field] for cost in one[name]], field) for one in found)
+                   for field in range(len(Cost._fields))]
         goal = f"<= {GOALS[name]}" if name in GOALS else ""
-        lines.append(
-            f"| {name} | {statistics.median(seconds):.3g} | {min(seconds):.3g} to {max(seconds):.3g} "
-            f"| {len(seconds)} | {goal} |")
+        lines.append(f"| {name} | {' | '.join(columns)} | {len(costs)} | {goal} |")
     return "\n".join(lines)
+
+
+def _median(figures: list[float], field: int) -> str:
+    middle = statistics.median(figures)
+    if math.isnan(middle):
+        return ""
+    return f"{middle:.0f}" if Cost._fields[field] == "megabytes" else f"{middle:.2f}"
 
 
 def main() -> None:
@@ -189,14 +248,17 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-lab", action="store_true")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT",
+                        help="another checkout of the package, measured in turn with this one")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    found = measured(chosen.rounds, not chosen.no_lab)
+    roots = [chosen.before.resolve(), ROOT] if chosen.before else [ROOT]
+    found = measured(chosen.rounds, not chosen.no_lab, roots)
     about = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}"
     print(f"{about}\n\n{table(found)}")
     if chosen.json:
         chosen.json.write_text(
-            json.dumps({"about": about, "seconds": found}, indent=1) + "\n", encoding="utf-8")
+            json.dumps({"about": about, "costs": found}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+NO_GPU = "No GPU is found"
 WIDGET_PACKAGES = ("ipywidgets", "IPython", "matplotlib.pyplot", "ipykernel")
 
 
@@ -106,6 +108,40 @@ def test_make_setup_installs_the_pip_part() -> None:
     shown = subprocess.run(["sed", "-n", command, ROOT / "environment.yml"], capture_output=True,
                            text=True, check=True)
     assert shown.stdout.splitlines() == pip_part()
+
+
+def test_make_takes_torch_from_the_index_that_is_named(tmp_path: Path) -> None:
+    for file in ("Makefile", "environment.yml", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+
+    def installs(*words: str) -> list[str]:
+        shown = subprocess.run(["make", "-n", "setup", *words], capture_output=True, text=True,
+                               check=True, cwd=tmp_path).stdout
+        return [line for line in shown.splitlines() if "pip install" in line]
+
+    first, *rest = installs("TORCH_INDEX=https://index.invalid/cpu")
+    assert first.endswith("--no-deps --index-url https://index.invalid/cpu")
+    lines = re.search(r"sed -n '(.*?)' environment.yml", first).group(1)
+    shown = subprocess.run(["sed", "-n", lines, ROOT / "environment.yml"], capture_output=True,
+                           text=True, check=True)
+    assert shown.stdout.split() == [line for line in pip_part() if line.startswith("torch")]
+    assert rest == installs()
+
+
+@pytest.mark.parametrize(("cuda", "gpu", "told"), [
+    ("13.0", False, True), ("13.0", True, False), (None, False, False)])
+def test_set_up_says_where_gpu_libraries_are_not_used(
+        cuda: str | None, gpu: bool, told: bool, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    script = re.search(r"^define FIRST_CELL\n(.*?)^endef", (ROOT / "Makefile").read_text(),
+                       re.DOTALL | re.MULTILINE).group(1)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    exec(script, {})
+    assert capsys.readouterr().out[:len(NO_GPU)] == (NO_GPU if told else "")
 
 
 @pytest.fixture(scope="module")

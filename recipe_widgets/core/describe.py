@@ -5,21 +5,22 @@ from __future__ import annotations
 import collections.abc
 import os
 import reprlib
+import sys
 import types
 import typing
 from pathlib import Path
 from typing import Any, Literal, Union
 
 import numpy as np
-import torch
 
 COLLECTIONS = (collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection, list,
                tuple, set, frozenset)
 _WORDS = {
     int: "a whole number", float: "a finite number", bool: "True or False", str: "a text",
-    type(None): "None", torch.Tensor: "a tensor", Path: "a path", os.PathLike: "a path",
-    np.ndarray: "an array", torch.nn.Module: "an nn.Module",
+    type(None): "None", Path: "a path", os.PathLike: "a path", np.ndarray: "an array",
 }
+# torch is not imported here: `recipe rules` and the rules themselves do without it
+_TORCH_WORDS = {"torch.Tensor": "a tensor", "torch.nn.modules.module.Module": "an nn.Module"}
 
 
 def describe_annotation(annotation: Any) -> str:
@@ -35,6 +36,9 @@ def describe_annotation(annotation: Any) -> str:
     kind = type(None) if annotation is None else origin or annotation
     if kind in _WORDS:
         return _WORDS[kind]
+    name = getattr(kind, "__name__", str(kind))
+    if words := _TORCH_WORDS.get(f"{getattr(kind, '__module__', '')}.{name}"):
+        return words
     if kind is collections.abc.Callable:
         return "a function"
     if kind is tuple and inside and inside[-1] is not Ellipsis:
@@ -44,12 +48,12 @@ def describe_annotation(annotation: Any) -> str:
         return f"a sequence{items}"
     if kind is collections.abc.Mapping or kind is dict:
         return "a mapping"
-    return getattr(kind, "__name__", str(kind))
+    return name
 
 
 def describe_value(value: Any) -> str:
     """A value for a reader: short, and without calling code of the reader's own classes."""
-    if isinstance(value, torch.Tensor):
+    if is_instance(value, "torch", "Tensor"):
         return f"a tensor {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"an array {value.dtype} {value.shape}"
@@ -64,6 +68,14 @@ def describe_value(value: Any) -> str:
         return f"{type(value).__name__} of {len(value)}" + (f" ({', '.join(items)})"
                                                             if items else "")
     return type(value).__name__
+
+
+def is_instance(value: Any, module: str, name: str) -> bool:
+    """Whether `value` is an instance of a class of another library, which is not imported for it:
+    where nobody did, there is no instance.
+    """
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
 
 
 def printable_text(text: str) -> str:

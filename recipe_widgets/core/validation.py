@@ -26,13 +26,20 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 import numpy as np
-import torch
 
-from recipe_widgets.core.describe import COLLECTIONS, describe_annotation, describe_value
+from recipe_widgets.core.describe import (
+    COLLECTIONS,
+    describe_annotation,
+    describe_value,
+    is_instance,
+)
 from recipe_widgets.core.errors import RecipeError, describe_error
+
+if TYPE_CHECKING:
+    import torch
 
 Validated = TypeVar("Validated", bound=Callable[..., Any])
 
@@ -115,7 +122,7 @@ def tensor(*axes: str, kind: str = "") -> Limit:
 
     def holds(value: Any) -> bool:
         # sparse tensors and those without numbers ("meta") have shapes, but break what follows
-        plain = getattr(value, "layout", torch.strided) is torch.strided
+        plain = str(getattr(value, "layout", "torch.strided")) == "torch.strided"
         plain = plain and not getattr(value, "is_meta", False)
         sizes = tuple(value.shape)
         return plain and len(sizes) == len(axes) and 0 not in sizes and _of_kind(value, kind)
@@ -182,7 +189,8 @@ def check_value(value: Any, annotation: Any, what: str) -> None:
     elif isinstance(value, str) and not _writable(value):
         raise RecipeError(what, found=describe_value(value),
                           expected="a text of whole characters (no lone surrogates)")
-    if _mentions(torch.device, annotation) and value is not None:
+    torch = sys.modules.get("torch")  # where it is not imported, no annotation names its device
+    if torch is not None and value is not None and _mentions(torch.device, annotation):
         check_device(value, what)
 
 
@@ -202,6 +210,8 @@ def check_path(path: str | os.PathLike[str], what: str) -> None:
 
 def check_device(device: torch.device | str, what: str) -> None:
     """Raises RecipeError: this machine has no such device."""
+    import torch
+
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -286,7 +296,8 @@ def _items_match(value: Any, kind: type, inside: tuple[Any, ...]) -> bool:
     if kind in COLLECTIONS:
         if isinstance(value, str | bytes | bytearray) or getattr(value, "ndim", 1) == 0:
             return False  # a text is no sequence of texts here; a 0-d tensor has no items
-        if isinstance(value, torch.Tensor | torch.nn.Module):
+        # what they hold are tensors and modules, not items to compare
+        if is_instance(value, "torch", "Tensor") or is_instance(value, "torch.nn", "Module"):
             return True
     if not inside or not isinstance(value, collections.abc.Collection | np.ndarray):
         return True

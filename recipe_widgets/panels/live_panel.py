@@ -25,7 +25,6 @@ from recipe_widgets.panels.live_view import HEAD, LiveView
 from recipe_widgets.panels.panel_base import WRAPPED_ROW, WorkingPanel
 from recipe_widgets.panels.settings_controls import STYLE, SettingsControls, chosen_knobs
 from recipe_widgets.panels.tool_section import ToolSection
-from recipe_widgets.plots import plot_runs
 from recipe_widgets.training import pick_device
 
 # what a moved knob does -> how a tooltip says it
@@ -338,6 +337,8 @@ class LivePanel(WorkingPanel):
         if self.run is None:
             raise RecipeError("LivePanel.plot()", found="no run yet", expected="one",
                               mend="Call panel.start() first.")
+        from recipe_widgets.plots import plot_runs  # with Matplotlib, which the page needs not
+
         return plot_runs(self._session.shown(), self._session.ribbons())
 
     def __repr__(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import weakref
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 
-from recipe_widgets.plots import Picture
+if TYPE_CHECKING:
+    from recipe_widgets.plots import Picture  # Matplotlib loads with the first picture
 
 # layouts that many panels share
 AUTO_WIDTH = {"width": "auto"}  # of a button: as wide as its text

@@ -9,15 +9,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from recipe_widgets.core.validation import validated
 from recipe_widgets.plots.curves import Chart, CurveBand, PlottedRun, charts, describe_all
 
 WIDTH, HEIGHT = 420, 246  # of one chart, in SVG units
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 26, 38
-# where the step axis is labelled
-_STEPS = MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 4, 5, 10])
+# distances of labels on the step axis, times a power of ten
+_DISTANCES = (1.0, 2.0, 2.5, 4.0, 5.0, 10.0)
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; lighter ones on dark pages.
 STYLE = """<style>
@@ -128,6 +127,17 @@ def ticks(chart: Chart) -> list[float]:
     return [mark for mark in marks if chart.low * 0.999 <= mark <= chart.high * 1.001][::every]
 
 
+def step_ticks(longest: float) -> list[int]:
+    """Where a step axis from 0 to `longest` (1 or more) is labelled: at most five round whole
+    numbers, as Matplotlib's MaxNLocator chooses them; to import that takes longer than to draw.
+    """
+    least = longest / 4  # distance of two labels, at least
+    power = 10.0 ** math.floor(math.log10(least))
+    whole = [int(power * factor) for factor in _DISTANCES if (power * factor).is_integer()]
+    distance = next((one for one in whole if one >= least), 1)
+    return list(range(0, math.floor(longest) + 1, distance))
+
+
 def chart_axes(chart: Chart) -> Iterator[str]:
     """Grid, labels, and what the axis across counts."""
     for mark in ticks(chart):
@@ -135,12 +145,11 @@ def chart_axes(chart: Chart) -> Iterator[str]:
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>'
     longest = max(chart.x_max, 1)
-    for mark in _STEPS.tick_values(0, longest):
-        if mark <= longest:
-            x = float(_x(chart, np.array(mark)))
-            # the last label must not stick out of the picture
-            anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
-            yield (f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">'
-                   f"{mark:,.0f}</text>")
+    for mark in step_ticks(longest):
+        x = float(_x(chart, np.array(mark)))
+        # the last label must not stick out of the picture
+        anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
+        yield (f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="{anchor}">'
+               f"{mark:,}</text>")
     middle = (LEFT + WIDTH) / 2
     yield f'<text x="{middle:.0f}" y="{HEIGHT - 4}" text-anchor="middle">step</text>'

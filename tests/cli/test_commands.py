@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,34 @@ def test_the_guide_lists_the_exit_statuses_of_the_help() -> None:
     assert set(told) == {"0", "1", "2", "3", "130"}
     guide = GUIDE.read_text(encoding="utf-8")
     assert statuses(guide[guide.index("| exit status"):]) == told
+
+
+# None in sys.modules: to import torch is an error, wherever it is tried
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from recipe_widgets.cli import main
+status = 0
+try:
+    status = main({words})
+except SystemExit as ended:
+    status = ended.code
+sys.modules.pop("torch")
+print(f"status {{status}}, torch loaded: {{any(one.split('.')[0] == 'torch' for one in sys.modules)}}")
+"""
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ("--help", "exit status"), ("--version", "recipe_widgets 0."),
+    *[(f"{name} --help", "examples") for name in commands()], ("watch --schema", '"findings"'),
+    ("rules", "rules; `recipe explain NAME`"), ("rules --json", '"loss_at_init"'),
+    ("explain loss_at_init", "How to mend"),
+])
+def test_what_runs_nothing_of_the_readers_does_without_torch(line: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH.format(words=line.split())],
+                          capture_output=True, text=True, check=False, timeout=120)
+    assert said in done.stdout, done.stderr
+    assert done.stdout.endswith("status 0, torch loaded: False\n"), done.stderr
 
 
 def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,20 @@ def test_the_live_panel_loads_no_lesson_and_few_modules() -> None:
     assert len(loaded) <= 100  # 92 when this was written; 222 before the rooms became lazy
 
 
+def test_a_panel_on_the_page_loads_nothing_that_it_does_not_use() -> None:
+    """Pictures that stand still, searches, statistics, and the compiler (before a run) load on
+    use.
+    """
+    loaded = modules_after(
+        "import numpy as np\nfrom recipe_widgets import Data, LivePanel, Settings\n"
+        "data = Data.from_arrays(np.eye(12, dtype='f4'), np.arange(12) % 2)\n"
+        "panel = LivePanel(data, Settings(max_steps=5)); panel.widget._repr_mimebundle_()\n"
+        "assert 'recipe-curves' in panel._session.picture()")
+    assert "recipe_widgets.panels.live_panel" in loaded
+    assert loaded.isdisjoint({"matplotlib", "pandas", "optuna", "scipy", "sklearn", "torchvision",
+                              "sqlalchemy", "tqdm", "torch._dynamo", "sympy"})
+
+
 def test_live_sessions_load_neither_lessons_nor_panels() -> None:
     code = ("import recipe_widgets.live, importlib, pkgutil\n"
             "for one in pkgutil.iter_modules(recipe_widgets.live.__path__):\n"

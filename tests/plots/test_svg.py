@@ -6,9 +6,20 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.ticker import MaxNLocator
 
 from recipe_widgets.plots.curves import Chart
-from recipe_widgets.plots.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart_axes, chart_path
+from recipe_widgets.plots.svg import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    chart_axes,
+    chart_path,
+    step_ticks,
+)
 
 
 def chart(x_max: float, log: bool = True, low: float = 0.1, high: float = 10.0) -> Chart:
@@ -28,6 +39,15 @@ def steps(x_max: float) -> list[str]:
 def test_the_step_axis_is_labelled_with_round_numbers_on_the_chart(x_max: float,
                                                                    labels: list[str]) -> None:
     assert steps(x_max) == labels
+
+
+def test_labels_of_the_step_axis_are_those_of_matplotlib() -> None:
+    locator = MaxNLocator(4, integer=True, steps=[1, 2, 2.5, 4, 5, 10])
+    near_powers = [10**k * factor + more for k in range(3, 9) for factor in (1, 2, 4, 5, 8)
+                   for more in (-1, 0, 1)]
+    for longest in [*range(1, 1000), *near_powers, 1.5, 33.3, 999.9]:
+        marks = locator.tick_values(0, longest)
+        assert step_ticks(longest) == [mark for mark in marks if mark <= longest], longest
 
 
 def test_corners_of_a_logarithmic_chart() -> None:
