@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from recipe_widgets.core import RecipeError
+from recipe_widgets.core.machine import cores
 from recipe_widgets.data.split import Samples
 
 # sha256 of each manifest.json (line ends as \n); the manifest holds those of all other files.
@@ -71,8 +72,8 @@ def _decoded(root: Path, name: str) -> Embedded:
         part: np.empty((about[part]["count"], *about["shape"]), np.uint8)
         for part in ("train", "test")
     }
-    # Pillow lets go of the interpreter while it decodes: two threads, two cores.
-    with ThreadPoolExecutor(2) as pool:
+    # Pillow lets go of the interpreter while it decodes
+    with ThreadPoolExecutor(cores()) as pool:
         jobs = [pool.submit(_sheet, folder, sheet, files[sheet["file"]], target)
                 for part in images
                 for sheet, target in _targets(about[part]["sheets"], images[part])]
