@@ -65,7 +65,7 @@ print(json.dumps(told))
 """
 LOAD = TIMED + """
 from recipe_widgets import load
-timed("load({name!r})", "load({name!r})")
+timed("load('NAME')", "load('NAME')")
 print(json.dumps(told))
 """
 CELL = """
@@ -207,8 +207,8 @@ def measured(rounds: int, with_lab: bool, roots: list[Path]) -> list[dict[str, l
     """The costs of every part, round by round, for each checkout."""
     parts: list[Callable[[Path], dict[str, Cost]]] = [
         *(lambda root, words=words: command(root, words) for words in COMMANDS),
-        lambda root: fresh(root, IMPORTS), lambda root: fresh(root, LOAD.format(name="mnist")),
-        lambda root: fresh(root, LOAD.format(name="cifar10")), lambda root: panel(root, 3.0),
+        lambda root: fresh(root, IMPORTS), lambda root: fresh(root, LOAD.replace("NAME", "mnist")),
+        lambda root: fresh(root, LOAD.replace("NAME", "cifar10")), lambda root: panel(root, 3.0),
         lambda root: panel(root, 0.0), *([lab] if with_lab else [])
     ]
     found: list[dict[str, list[Cost]]] = [{} for _ in roots]
