@@ -2,15 +2,19 @@
 
 What it finds
     An augmentation that exchanges samples (it runs over the batch axis), turns one class into
-    another (a mirrored 6 is no 6), or is so strong that nothing is recognised any more.
+    another (a mirrored 6 is no 6), moves a picture otherwise than its mask, or is so strong that
+    nothing is recognised any more.
 Why it hurts
     Each such sample is a wrong label, made anew in every epoch.
 How to mend
-    Images are (N, C, H, W): mirror with x.flip(-1). Leave out flips and turns that make one class
+    Images are (N, C, H, W): mirror with x.flip(-1). Draw the random numbers once, and move picture
+    and mask by them. Leave out flips and turns that make one class
     look like another; make the augmentation weaker until a person recognises the samples.
 When it stays silent
-    When no learner knows the plain samples well enough to judge. In a script that is watched: when
-    the same samples come again bit for bit, as then nothing is augmented.
+    When no learner knows the plain samples well enough to judge, and about pictures and masks that
+    are scaled, turned by odd angles or changed in colour: only flips, quarter turns and shifts are
+    certain. In a script that is watched: when the same samples come again bit for bit, as then
+    nothing is augmented.
 """
 
 from __future__ import annotations
@@ -129,3 +133,26 @@ def flip_swaps_classes(rule: Rule[Any], flip: MirroredClasses) -> CheckResult:
                       measured=flip.moved[a, b], expected="below 0.1", unit=f"of class {a}",
                       advice="Change the label with the picture, or do not flip.",
                       source=KARPATHY_RECIPE)
+
+
+FEWEST_APART, APART = 4, 0.3  # readings
+
+
+@dataclass(frozen=True)
+class PairedMoves:
+    """The same samples read again and again: how often it is certain how the picture was moved, and
+    how often the mask does not lie as its picture does.
+    """
+
+    readings: int
+    apart: int
+
+
+@augmentation_keeps_label.register
+def mask_follows_picture(rule: Rule[Any], seen: PairedMoves) -> CheckResult:
+    if seen.apart < FEWEST_APART or seen.apart < APART * seen.readings:
+        return rule.passes("masks are moved as their pictures are")
+    return rule.fails(
+        f"picture and mask are moved differently: in {seen.apart} of {seen.readings} readings the mask "
+        "does not lie where its picture does", measured=seen.apart, expected=0, unit="readings",
+        advice="Draw the random flip or shift once, and apply it to both.", source=KARPATHY_RECIPE)

@@ -12,8 +12,9 @@ How to mend
     Split within each class; shuffle the training samples; balance the batches
     (WeightedRandomSampler) or weigh the loss, and judge by recall per class.
 When it stays silent
-    When the loss or a sampler weighs the classes, and below 200 labels of a script whose labels are
-    only seen passing by. A missing class is a fact (an error) only when all samples were counted.
+    When the loss or a sampler weighs the classes, or the loss its samples, as a focal loss does; and
+    below 200 labels of a script whose labels are only seen passing by. A missing class is a fact (an
+    error) only when all samples were counted.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ Why it hurts
 How to mend
     A smaller learning rate, biases that start at zero, inputs of mean zero, or a leaky ReLU.
 When it stays silent
-    Below 32 samples.
+    Below 32 samples. In a script that is watched it is only noted while the loss falls all the same
+    and a tenth of the units is left.
 """
 
 from __future__ import annotations
@@ -21,15 +22,19 @@ from recipe_widgets.rules.rulebook import Rule, rule
 
 # CS231n: "as much as 40 % of your network can be dead if the learning rate is set too high"
 DEAD_SHARE = 0.4
+NEARLY_ALL = 0.9  # of the units: so many are a fault even where the rest learns
 FEWEST_SAMPLES = 32  # a healthy unit that answers to one sample in five is off for 32 with 0.08 %
 
 
 @dataclass(frozen=True)
 class DeadUnits:
-    """shares: activation, in order -> share of its units that are zero for all `samples`."""
+    """shares: activation, in order -> share of its units that are zero for all `samples`.
+    learns: the loss falls all the same.
+    """
 
     shares: Mapping[str, float]
     samples: int
+    learns: bool = False
 
 
 @rule(worst="warning", source="CS231n, Neural Networks Part 1")
@@ -41,7 +46,8 @@ def dead_units(rule: Rule[DeadUnits], seen: DeadUnits) -> CheckResult:
                       unit="of the units",
                       details={"dead": dict(seen.shares), "samples": seen.samples})
     if seen.shares[worst] >= DEAD_SHARE and seen.samples >= FEWEST_SAMPLES:
-        return rule.warns(
+        say = rule.notes if seen.learns and seen.shares[worst] < NEARLY_ALL else rule.warns
+        return say(
             f"units of {worst} are zero for all {seen.samples} samples",
             advice="A smaller learning rate, biases of zero, inputs of mean zero, or a leaky ReLU.")
     return rule.passes(f"most units answer to some of {seen.samples} samples")

@@ -2,8 +2,9 @@
 
 What it finds
     A reconstruction that is a mean over batch and elements beside a divergence that is a sum, so
-    that the divergence weighs hundreds of times as much as in the evidence lower bound, and has
-    fallen to about nothing.
+    that the divergence weighs hundreds of times as much as in the evidence lower bound, or a
+    divergence that is summed over the samples of the batch beside a reconstruction that is averaged
+    over them; and it has fallen to about nothing.
 Why it hurts
     The cheapest answer is a posterior that ignores the input: all reconstructions look like the mean
     of the data, while the loss falls.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -26,6 +28,7 @@ from recipe_widgets.rules.rulebook import Rule, rule
 HEAVY = 100.0  # times; published beta-VAEs take up to 250, with more than a nat left
 COLLAPSED = 1.0  # nats of a sample
 FEWEST_LOOKS = 3  # at the start it may be small by chance
+FEWEST_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,17 @@ class DivergenceWeight:
     """
 
     beta: float
+    nats: float
+    looks: int
+
+
+@dataclass(frozen=True)
+class DivergenceOfBatch:
+    """samples: over which the divergence is a sum and the reconstruction a mean. nats, looks: as
+    above.
+    """
+
+    samples: int
     nats: float
     looks: int
 
@@ -49,3 +63,14 @@ def kl_weight(rule: Rule[DivergenceWeight], seen: DivergenceWeight) -> CheckResu
             measured=seen.beta, expected=1.0, unit="weight of the divergence",
             advice="Reduce both terms alike: sums over elements and latents, a mean over the batch.")
     return rule.passes("the divergence has not taken over")
+
+
+@kl_weight.register
+def divergence_of_batch(rule: Rule[Any], seen: DivergenceOfBatch) -> CheckResult:
+    if seen.looks < FEWEST_LOOKS or seen.samples < FEWEST_SAMPLES or not seen.nats < COLLAPSED:
+        return rule.passes("the divergence has not taken over")
+    return rule.warns(
+        f"the divergence is a sum over the {seen.samples} samples of the batch, the reconstruction a "
+        f"mean, and it has fallen to {seen.nats:.2g} nats a sample: the latents tell nothing",
+        measured=seen.samples, expected=1, unit="times the weight of the divergence",
+        advice="Sum the divergence over the latents (dim=1), and average both over the batch.")

@@ -11,7 +11,7 @@ How to mend
     sums over dim=1.
 When it stays silent
     When the loss is zero or no number on random outputs. Losses that weigh or couple samples on
-    purpose (contrastive ones) are only noted.
+    purpose (contrastive ones) are only noted, and sums that are trained with a rate to match.
 """
 
 from __future__ import annotations
@@ -96,6 +96,9 @@ EXACT, EXACT_IN_HALF = 0.01, 0.1  # relative; half precision rounds gradients to
 SMALLEST_BATCH = 4  # 1/N and 1/K cannot be told apart for smaller ones
 # A batch of one of these sizes may be the number of passes that are averaged by hand.
 AMBIGUOUS_BATCHES = (1, 2, 4, 8)
+# A rate that was divided by the batch size, as the mean of a batch would hardly learn with it; and
+# the largest that a mean is trained with by SGD (airbench94: 1.5).
+SMALL_RATE, LARGEST_OF_MEAN = 2e-3, 2.0
 
 
 @loss_reduction.register
@@ -132,7 +135,8 @@ def reduction_by_gradient(rule: Rule[Any], loss: WatchedLoss) -> CheckResult:
             "the cross-entropy is a mean over the classes, too: it is K times too small",
             advice="Sum over the classes, mean over the samples.")
     if last.samples >= SMALLEST_BATCH and _each(known, lambda one: float(one.samples)):
-        harmless = scale_free(loss.optimizer) or loss.clipped
+        divided = loss.rate <= SMALL_RATE and loss.rate * last.samples <= LARGEST_OF_MEAN
+        harmless = scale_free(loss.optimizer) or loss.clipped or (divided and loss.falls)
         say = rule.notes if harmless else rule.warns
         return say("the loss is a sum over the batch: the step grows with the batch size",
                    advice="Take the mean.")

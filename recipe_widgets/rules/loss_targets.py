@@ -3,7 +3,8 @@
 What it finds
     Targets outside [0, 1] for a binary cross-entropy with logits; targets 0 and 1 for losses that
     want -1 and 1; several ones in a row for cross-entropy, or one-hot rows along another axis;
-    targets that a last sigmoid or tanh can never reach; kl_div on inputs that are no
+    targets that a last sigmoid or tanh can never reach; smoothed labels that are lifted by another
+    amount than label smoothing has; kl_div on inputs that are no
     log-probabilities, or with reduction="mean"; ctc_loss on logits; poisson_nll_loss on rates where
     it wants their logarithms.
 Why it hurts
@@ -27,6 +28,7 @@ from recipe_widgets.rules.evidence import AGREEMENT
 from recipe_widgets.rules.rulebook import Rule, rule
 
 OUT_OF_REACH = 0.02  # share of targets that the activation can never give
+SAME = 1e-5  # of two targets
 NO_DISTRIBUTION = 0.02  # gap of a sum of probabilities from one
 
 
@@ -41,7 +43,8 @@ class LossInputs:
         above_one, below_zero, below_minus_one: shares of the targets.
         exp_gap: how far the sums of probabilities, over the axis that the loss means, are from 1.
         other_gap: the same over the last axis. target_sum: the largest sum of target probabilities.
-        classes: length of the axis of kl_div.
+        classes: length of the axis of kl_div, or of smoothed labels. smoothed: the two values of all
+            targets, where both are above 0 and there is one of the larger ones in a row.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class LossInputs:
     classes: int = 0
     reduction: str = "mean"
     dimensions: int = 2
+    smoothed: tuple[float, float] | None = None
 
 
 @rule(worst="error", source="PyTorch, documentation of torch.nn: loss functions")
@@ -87,12 +91,26 @@ def _numbers(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult
 
 def _binary(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
     outside = one.above_one + one.below_zero
+    if one.smoothed is not None and outside <= OUT_OF_REACH:
+        return _smoothed(rule, one, *one.smoothed)
     if outside > OUT_OF_REACH:
         return rule.fails(
             f"{one.name} gets targets from {one.low:g} to {one.high:g}, but wants 0 to 1: the loss "
             "has no minimum", measured=one.high if one.above_one else one.low, expected="0 to 1",
             unit="target", advice="Scale the targets into 0..1.")
     return rule.passes("the targets are probabilities")
+
+
+def _smoothed(rule: Rule[tuple[LossInputs, ...]], one: LossInputs, low: float, high: float) -> CheckResult:
+    """Is 1/n added where (1 - e) y + e/n is meant?"""
+    n, smoothing = one.classes, 1 - (high - low)
+    meant = [smoothing / n, smoothing / (n - 1), smoothing / 2]
+    if abs(low - 1 / n) > SAME or min(abs(low - right) for right in meant) < SAME:
+        return rule.passes("the labels are smoothed evenly")
+    return rule.warns(
+        f"smoothed labels are {low:.3g} and {high:.3g}: 1/{n} was added to each, where a smoothing of "
+        f"{smoothing:.2g} adds {smoothing / n:.3g}", measured=low, expected=smoothing / n,
+        unit="target of a wrong class", advice="(1 - smoothing) * y + smoothing / n")
 
 
 def _signed(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
@@ -106,6 +124,13 @@ def _signed(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
 def _soft_labels(rule: Rule[tuple[LossInputs, ...]], one: LossInputs) -> CheckResult:
     if one.exp_gap < NO_DISTRIBUTION:
         return rule.passes("the targets are probabilities")
+    if one.smoothed is not None and one.exp_gap > NO_DISTRIBUTION:
+        low, high = one.smoothed
+        total = high + (one.classes - 1) * low
+        return rule.warns(
+            f"smoothed labels are {low:.3g} and {high:.3g}, and each row sums to {total:.3g}",
+            measured=total, expected=1.0, unit="sum of the targets of a sample",
+            advice="(1 - smoothing) * y + smoothing / n, or cross_entropy's label_smoothing.")
     if one.dimensions > 2 and one.other_gap < NO_DISTRIBUTION:
         return rule.fails(
             "the target probabilities lie along the last axis, but cross_entropy takes axis 1 for "

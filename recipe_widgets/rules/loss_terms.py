@@ -11,7 +11,7 @@ How to mend
     a second loss overwrites the first.
 When it stays silent
     Terms with a backward pass of their own, terms that come in later (a warm-up), sums of numbers
-    (.item()), and metrics that are no part of a sum.
+    (.item()), metrics that are no part of a sum, and parts that the loss of another optimiser trains.
 """
 
 from __future__ import annotations

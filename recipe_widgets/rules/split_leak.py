@@ -2,20 +2,21 @@
 
 What it finds
     Samples of validation or test that were trained on, to the bit or nearly, by their values or by
-    the indices that the loaders read. A cross-validation whose folds all train the same model.
+    the indices that the loaders read; a cross-validation whose folds all train the same model; and
+    windows of a series that lie between training windows and share most of their values with them.
 Why it hurts
     The score on them measures memory. It rises with every epoch, picks the wrong model, and falls
     on the day of the first new sample.
 How to mend
-    Split first, by source (patient, film, user); copy, balance and augment after, in the training
-    part only.
+    Split first, by source (patient, film, user) or by time; cut windows, copy, balance and augment
+    after, each part by itself.
 When it stays silent
     When equal samples are to be expected by chance (a note says so). In a script that is watched:
     below 10 different samples, 3 copies or 1 % of them, when the training set as a whole is
     evaluated, as training accuracy is, when the samples are drawn anew for each evaluation, for what
     another model was trained on, or this one before its weights were set back or after it was
     evaluated. A part of the training set is only noted where another evaluation has none of its
-    samples.
+    samples. Windows after the last training window may share values with it, as in a forecast.
 """
 
 from __future__ import annotations
@@ -99,3 +100,36 @@ def _all_of_them(rule: Rule[SharedSamples], seen: SharedSamples, train_size: int
         return rule.passes("an evaluation of the training set, on purpose it seems")
     say = rule.notes if seen.another_is_clean else rule.warns
     return say(f"all samples of an evaluation ({seen.size} of {train_size}) are training samples")
+
+
+# windows of a series, in a script that is watched
+
+OVERLAPPING, MOST_COPIES = 0.3, 0.1
+
+
+@dataclass(frozen=True)
+class SharedWindows:
+    """Windows of an evaluation of which training windows before and after them have one half each.
+
+    Attributes:
+        overlapping: how many of `size`. copied: those that were trained on as a whole.
+        length: values of a window, along its time.
+    """
+
+    overlapping: int
+    size: int
+    copied: int
+    length: int
+
+
+@split_leak.register
+def shared_windows(rule: Rule[Any], seen: SharedWindows) -> CheckResult:
+    if seen.size < FEWEST_SAMPLES or seen.copied > MOST_COPIES * seen.size \
+            or seen.overlapping < OVERLAPPING * seen.size:
+        return rule.passes("the windows of the evaluation lie apart from those of the training")
+    return rule.fails(
+        f"{seen.overlapping} of {seen.size} windows of the evaluation share half of their {seen.length} "
+        "steps or more with training windows, of before and of after: the windows overlap, and were dealt out at random",
+        measured=seen.overlapping, expected=0, unit="windows of the evaluation",
+        source="S. Kaufman et al., Leakage in Data Mining, 2012",
+        advice="Split the series by time first, then cut windows in each part.")

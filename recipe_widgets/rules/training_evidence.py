@@ -153,6 +153,7 @@ class WatchedLoss:
         several: train several optimisers and several losses at once, as in a GAN?
         hits_counted: does the evaluation count exact hits?
         weights_loaded: were weights loaded, so that the first loss says nothing?
+        rate: learning rate of the optimiser, the smallest of its groups. falls: does the loss?
     """
 
     passes: Sequence[LossPass]
@@ -162,6 +163,8 @@ class WatchedLoss:
     several: bool = False
     hits_counted: bool = False
     weights_loaded: bool = False
+    rate: float = float("inf")
+    falls: bool = False
 
     @property
     def kind(self) -> str:

@@ -15,7 +15,7 @@ from recipe_widgets.watch import watch
 
 RULES = ("checkpoint", "frozen", "gradients_flow", "loss_terms", "optimizer_covers_model",
          "overwritten_weights", "rebuilt_layers", "registered_weights", "shared_modules",
-         "target_network", "tied_weights")
+         "target_network", "tied_weights", "unused_attributes")
 D, STEPS = 16, 14
 
 
@@ -385,6 +385,27 @@ def teacher_in_the_optimiser():
         with torch.no_grad():
             for a, p in zip(teacher.parameters(), student.parameters(), strict=True):
                 a.lerp_(p, 0.1)
+
+
+def infogan():
+    """Three optimisers over overlapping parts: adversarial, and what the codes tell."""
+    make, judge = nn.Linear(4, D), TwoHeads()
+    steps = [adam(make), adam(judge), adam(make, judge)]
+    real = torch.randn(24, D) + 1
+    for _ in range(STEPS):
+        z, code = torch.randn(24, 4), torch.randint(0, 2, (24, ))
+        fake = make(z + code[:, None])
+        for number, optimizer in enumerate(steps):
+            optimizer.zero_grad()
+            if number == 0:
+                loss = F.mse_loss(judge(fake)[1], torch.ones(24, 1))
+            elif number == 1:
+                loss = F.mse_loss(judge(real)[1], torch.ones(24, 1)) \
+                    + F.mse_loss(judge(fake.detach())[1], torch.zeros(24, 1))
+            else:
+                loss = F.cross_entropy(judge(make(z + code[:, None]))[0], code)
+            loss.backward()
+            optimizer.step()
 
 
 def both_heads():
@@ -777,6 +798,62 @@ def test_a_broken_tie(program):
     assert found(lambda: program(tie_again=True)) == []
 
 
+def copied_one_by_one(tie_again):
+    model = Tied()
+    model.embed, model.head = copy.deepcopy(model.embed), copy.deepcopy(model.head)
+    if tie_again:
+        model.tie()
+    train_language(model)
+
+
+def cloned_one_by_one(tie_again):
+    model = Tied()
+    for layer in (model.embed, model.head):
+        layer.weight = nn.Parameter(layer.weight.detach().clone())
+    if tie_again:
+        model.tie()
+    train_language(model)
+
+
+class Saved(nn.Module):
+    """Keeps the layer as it was, and trains a copy."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.original = layer
+        self.copy = copy.deepcopy(layer).requires_grad_(True)
+        layer.requires_grad_(False)
+
+    def forward(self, x):
+        return self.copy(x)
+
+
+def wrapped_one_by_one(tie_again):
+    model = Tied()
+    model.embed, model.head = Saved(model.embed), Saved(copy.deepcopy(model.head))
+    if tie_again:
+        model.head.copy.weight = model.embed.copy.weight
+    train_language(model)
+
+
+@pytest.mark.parametrize("program", [copied_one_by_one, cloned_one_by_one, wrapped_one_by_one])
+def test_a_tie_that_a_copy_of_each_breaks(program):
+    assert found(lambda: program(tie_again=False)) == ["tied_weights"]
+    assert found(lambda: program(tie_again=True)) == []
+
+
+def copied_together():
+    model = Tied()
+    model.embed, model.head = copy.deepcopy((model.embed, model.head))
+    train_language(model)
+
+
+def head_copied_alone():
+    model = Tied()
+    model.head = copy.deepcopy(model.head)
+    train_language(model)
+
+
 def tied():
     train_language(copy.deepcopy(Tied()))
 
@@ -785,6 +862,106 @@ def untied_on_purpose():
     model = Tied()
     model.head.weight = nn.Parameter(model.embed.weight.detach().clone())
     train_language(model)
+
+
+# attributes that nothing reads
+
+
+class Words(nn.Module):
+    def __init__(self, attribute, vectors, parameter=True):
+        super().__init__()
+        self.embed, self.head = nn.Embedding(20, D), nn.Linear(D, 2)
+        setattr(self.embed, attribute, nn.Parameter(vectors) if parameter else vectors)
+
+    def forward(self, ids):
+        return self.head(self.embed(ids).mean(1))
+
+
+class OwnLayer(nn.Module):
+    """Reads a parameter of that name."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(D, D))
+
+    def forward(self, x):
+        return x @ (getattr(self, "weights", None) if hasattr(self, "weights") else self.weight)
+
+
+def train_words(make):
+    model = make()
+    ids = torch.randint(0, 20, (24, 5))
+    y = (ids[:, 0] > 9).long()
+    train(model, adam(model), loss=lambda: F.cross_entropy(model(ids), y))
+
+
+@pytest.mark.parametrize(("attribute", "parameter"), [("weights", True), ("pretrained", True),
+                                                      ("weights", False), ("data", False)])
+def test_vectors_in_an_attribute_that_nothing_reads(attribute, parameter):
+    assert found(lambda: train_words(lambda: Words(attribute, torch.randn(20, D), parameter))) == [
+        "unused_attributes"]
+
+
+class Torso(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.fc = nn.Linear(D, D), nn.Linear(D, 2)
+
+    def forward(self, x):
+        return self.fc(self.body(x).relu())
+
+
+def test_a_new_head_under_a_name_that_is_never_called():
+    def program(name):
+        model = Torso()
+        setattr(model, name, nn.Linear(D, 2))
+        train(model, adam(model))
+
+    assert found(lambda: program("classifier")) == ["unused_attributes"]
+    assert found(lambda: program("fc")) == []
+
+
+def vectors_where_they_belong():
+    train_words(lambda: Words("weight", torch.randn(20, D)))
+
+
+def snapshot_of_the_start():
+    def make():
+        model = Words("weight", torch.randn(20, D))
+        model.embed.start = nn.Parameter(model.embed.weight.detach().clone())
+        model.head.weights = model.head.weight.detach().clone()
+        return model
+
+    train_words(make)
+
+
+def penalised_attribute():
+    """Read by the loss, and not by the layer."""
+    model = nn.Sequential(nn.Linear(D, 2))
+    model[0].mean = nn.Parameter(torch.randn(2, D))
+    x, y = data()
+    train(model, adam(model), loss=lambda: F.cross_entropy(model(x), y)
+          + (model[0].weight - model[0].mean).pow(2).mean())
+
+
+def read_by_a_layer_of_its_own():
+    model = nn.Sequential(OwnLayer(), nn.Linear(D, 2))
+    model[0].weights = nn.Parameter(torch.randn(D, D))
+    x, y = data()
+    train(model, adam(model), loss=lambda: F.cross_entropy(model(x), y))
+
+
+def projection_called_by_the_script():
+    model = Torso()
+    model.projection = nn.Linear(2, 2)
+    x, y = data()
+    train(model, adam(model), loss=lambda: F.cross_entropy(model.projection(model(x)), y))
+
+
+def pruned():
+    model = net()
+    torch.nn.utils.prune.l1_unstructured(model[0], "weight", 0.3)
+    train(model, adam(model))
 
 
 # what was loaded
@@ -918,6 +1095,8 @@ def state_written_in_place():
     head_replaced_before_the_optimiser, running_total, both_heads, one_backward_a_term,
     accumulated, a_block_each, called_in_a_loop, shared_head_on_different_inputs, shared_activation,
     a_parameter, a_parameter_list, positions, random_features_of_the_data, fixed_on_purpose,
+    copied_together, head_copied_alone, vectors_where_they_belong, snapshot_of_the_start,
+    penalised_attribute, read_by_a_layer_of_its_own, projection_called_by_the_script, pruned, infogan,
     moved_by_hand, differential_equation, lazy_layer, search_over_models, tied, untied_on_purpose,
     only_the_head_again, scaled_after_the_load, loaded_twice, reset_for_the_next_fold,
     alias_for_the_evaluation, state_written_in_place

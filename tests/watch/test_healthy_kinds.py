@@ -262,6 +262,58 @@ def test_dropout_layers_that_stay_on_in_eval_mode_are_monte_carlo_dropout():
     assert "mode_toggles" not in said(train)
 
 
+def test_dead_units_of_a_net_that_learns_are_noted_only():
+    def train():
+        model = mlp(width=64)
+        with torch.no_grad():
+            model[0].bias[:30] = -100
+        steps(model, lambda m, i: F.cross_entropy(m(blobs(64, i)[0]), blobs(64, i)[1]), 40)
+
+    assert "dead_units" not in said(train)
+
+
+def rare(n=256, seed=0):
+    """One sample in 25 is of class 1."""
+    x, _ = blobs(n, seed)
+    y = (torch.rand(n, generator=torch.Generator().manual_seed(seed)) < 0.04).long()
+    return x + 2 * y[:, None], y
+
+
+def focal(z, y):
+    loss = F.cross_entropy(z, y, reduction="none")
+    return ((1 - (-loss).exp())**2 * loss).mean()
+
+
+def weighed(z, y):
+    return (F.cross_entropy(z, y, reduction="none") * torch.tensor([1.0, 20.0])[y]).mean()
+
+
+def focal_of_logarithms(z, y):
+    p = z.softmax(1)[torch.arange(len(y)), y]
+    return -((1 - p)**2 * p.log()).mean()
+
+
+@pytest.mark.parametrize(("loss", "told"), [(focal, False), (weighed, False), (focal_of_logarithms, False),
+                                            (F.cross_entropy, True)])
+def test_a_loss_that_weighs_its_samples_answers_to_rare_classes(loss, told):
+    found = said(lambda: steps(mlp(2), lambda m, i: loss(m(rare(seed=i)[0]), rare(seed=i)[1]), 20))
+    assert ("class_balance" in found) == told
+
+
+@pytest.mark.parametrize("plain_too", [True, False])
+def test_random_views_beside_the_plain_samples_are_on_purpose(plain_too):
+    test, labels = blobs(100, 7)
+
+    def look(model, x, y, epoch):
+        if plain_too:
+            model(test)
+        view = test + 0.1 * torch.randn_like(test)
+        print((model(view).argmax(1) == labels).float().mean())
+
+    found = said(lambda: train_and_evaluate(look))
+    assert ("train_eval_preprocessing" in found) != plain_too
+
+
 def test_units_that_died_later_count_as_dead():
     def train():
         torch.manual_seed(0)

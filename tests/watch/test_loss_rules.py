@@ -87,6 +87,13 @@ def test_soft_max_over_the_batch():
     assert judged("loss_reduction", seen(F.cross_entropy, y=LABELS)) is None
 
 
+@pytest.mark.parametrize(("rate", "falls", "status"), [
+    (0.1, True, "warn"), (1e-3, True, "note"), (1e-3, False, "warn"), (float("inf"), True, "warn")])
+def test_a_sum_with_a_rate_to_match(rate, falls, status):
+    passes = seen(lambda z, y: F.cross_entropy(z, y, reduction="sum"), y=LABELS)
+    assert judged("loss_reduction", passes, rate=rate, falls=falls).status == status
+
+
 def test_broadcast():
     y = torch.randn(N, generator=torch.Generator().manual_seed(1))
     looks = seen(lambda z, y: ((z - y) ** 2).mean(), y=y, shape=(N, 1))

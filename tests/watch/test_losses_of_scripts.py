@@ -402,6 +402,102 @@ def test_a_temperature_that_multiplies(wrong, own_product):
     assert bool(said(train(step, model), "temperature")) == wrong
 
 
+CONTRASTS = {
+    "joined": lambda p, n: F.cross_entropy(torch.cat([p, n], 1), torch.zeros(24, dtype=torch.long)),
+    "by hand": lambda p, n: -(p.exp() / (p.exp() + n.exp().sum(1, keepdim=True))).log().mean(),
+    "as a sum": lambda p, n: -torch.log(p.exp() / torch.cat([p.exp(), n.exp()], 1).sum(1, keepdim=True)).mean(),
+}
+
+
+@pytest.mark.parametrize("factors", [(1.0, 10.0), (10.0, 1.0), (10.0, 10.0), (30.0, 30.0)])
+@pytest.mark.parametrize("form", CONTRASTS)
+def test_a_temperature_for_a_part_of_the_similarities(form, factors):
+    model, views = nn.Linear(6, 4), torch.randn(24, 6)
+
+    def step(_):
+        a, b, c = (F.normalize(model(views + 0.1 * i), dim=1) for i in range(3))
+        positive, negatives = (a * b).sum(1, keepdim=True), a @ c.t()
+        return CONTRASTS[form](positive * factors[0], negatives * factors[1])
+
+    assert bool(said(train(step, model), "temperature")) == (factors[0] != factors[1])
+
+
+def test_two_losses_with_a_temperature_each():
+    model, views = nn.Linear(6, 4), torch.randn(24, 6)
+
+    def step(_):
+        a, b = F.normalize(model(views), dim=1), F.normalize(model(views + 0.1), dim=1)
+        both = [F.cross_entropy(a @ b.t() * scale, torch.arange(24), reduction="none") for scale in (5, 20)]
+        return (both[0] + both[1]).mean()
+
+    assert said(train(step, model), "temperature") == []
+
+
+# smoothed labels
+
+
+SMOOTH, LABELS = 0.1, 8
+SMOOTHED = {  # right?, from one-hot labels y
+    "eps / n": (True, lambda y: (1 - SMOOTH) * y + SMOOTH / LABELS),
+    "eps / (n - 1)": (True, lambda y: (1 - SMOOTH) * y + (1 - y) * SMOOTH / (LABELS - 1)),
+    "hard": (True, lambda y: y),
+    "one side": (True, lambda y: (1 - SMOOTH) * y),
+    "1 / n": (False, lambda y: (1 - SMOOTH) * y + 1 / LABELS),
+}
+USES = {
+    "bce": F.binary_cross_entropy_with_logits,
+    "cross_entropy": F.cross_entropy,
+    "by hand": lambda z, y: -(y * F.log_softmax(z, 1)).sum(1).mean(),
+    "by hand, negative": lambda z, y: (-y * F.log_softmax(z, 1)).sum(1).mean(),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("form", SMOOTHED)
+def test_smoothed_labels(form, use):
+    x, labels = data(classes=LABELS)
+    right, smooth = SMOOTHED[form]
+    y, model = smooth(F.one_hot(labels, LABELS).float()), nn.Linear(6, LABELS)
+    assert bool(said(train(lambda _: USES[use](model(x), y), model), "loss_targets")) != right
+
+
+def test_labels_smoothed_to_a_half():
+    """Of each label by itself, as of many independent ones: 0.05 and 0.95."""
+    x, labels = data(classes=20)
+    y, model = F.one_hot(labels, 20) * 0.9 + 0.05, nn.Linear(6, 20)
+    report = train(lambda _: F.binary_cross_entropy_with_logits(model(x), y), model)
+    assert said(report, "loss_targets") == []
+
+
+def test_mixed_labels_are_not_smoothed_ones():
+    x, labels = data(classes=LABELS)
+    y = F.one_hot(labels, LABELS).float()
+    mixed, model = 0.7 * y + 0.3 * y.flip(0), nn.Linear(6, LABELS)
+    assert said(train(lambda _: F.cross_entropy(model(x), mixed), model), "loss_targets") == []
+
+
+@pytest.mark.parametrize(("form", "wrong"), [("over the batch", True), ("over latents", False),
+                                             ("small weight", False), ("both over the batch", False)])
+def test_a_divergence_that_is_summed_over_the_batch(form, wrong):
+    x = torch.randn(64, 20)
+    encoder, decoder = nn.Linear(20, 4), nn.Linear(2, 20)
+
+    def step(_):
+        mu, log_var = encoder(x).chunk(2, 1)
+        out = decoder(mu + torch.randn_like(mu) * (0.5 * log_var).exp())
+        error = ((out - x)**2).sum(1) / 0.2
+        divergence = 1 + log_var - mu.pow(2) - log_var.exp()
+        if form == "over latents":
+            return (error - 0.5 * torch.sum(divergence, dim=1)).mean()
+        whole = -0.5 * torch.sum(divergence)
+        if form == "both over the batch":
+            return error.sum() + whole
+        return (error + (whole / 64 if form == "small weight" else whole)).mean()
+
+    report = train(step, encoder, decoder, steps=80, optimizer=torch.optim.Adam, lr=3e-2)
+    assert bool(said(report, "kl_weight")) == wrong
+
+
 @pytest.mark.parametrize("form", ["mean and sum", "sums", "mean and mean"])
 def test_the_divergence_of_an_autoencoder(form):
     x = torch.randn(64, 20)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from recipe_widgets.rules.augmentation_keeps_label import PairedMoves
 from recipe_widgets.rules.class_balance import ClassCounts
+from recipe_widgets.rules.class_numbers import ClassConfusion
 from recipe_widgets.rules.input_range import InputStatistics
 from recipe_widgets.rules.label_errors import ClassConfusions, NeighbourLabels
 from recipe_widgets.rules.metric_recount import PrintedMetric
@@ -12,8 +14,9 @@ from recipe_widgets.rules.rulebook import rule_named
 from recipe_widgets.rules.split_leak import SharedSamples
 from recipe_widgets.rules.train_eval_preprocessing import TrainAndEvaluationInputs
 from recipe_widgets.rules.training_evidence import ProbeAccuracies, TrainingLabels
-from recipe_widgets.watch.evidence import data_probes
+from recipe_widgets.watch.evidence import data_probes, observe_mask_pairs
 from recipe_widgets.watch.evidence.input_statistics import RunningStatistics
+from recipe_widgets.watch.evidence.observe_windows import overlaps
 from recipe_widgets.watch.evidence.sample_hash import SampleHasher
 
 
@@ -204,3 +207,150 @@ def test_probe_tells_labels_that_belong_from_those_that_do_not():
     assert said(told, model=0.25) is None
     assert "much less" in said(apart, evaluation=told).message
     assert said(apart, evaluation=told, repeats=False) is None  # augmented: another rule's finding
+
+
+# labels of several splits
+
+
+def confused(*taken, count=30, wrong=1):
+    """(K, K) of an evaluation where label k is taken for taken[k], or never occurs (None)."""
+    counts = np.zeros((len(taken), len(taken)), np.int64)
+    for label, other in enumerate(taken):
+        if other is not None:
+            counts[label] += wrong
+            counts[label, other] += count
+    return counts
+
+
+def numbered(evaluation, train=None, told=None):
+    k = len(evaluation)
+    return judged("class_numbers", ClassConfusion(
+        confused(*range(k)) if train is None else train, evaluation,
+        np.zeros(k, bool) if told is None else np.array(told)))
+
+
+def test_labels_that_mean_other_classes_in_the_evaluation():
+    assert "2 as 3" in numbered(confused(0, 1, 3, None)).message  # one class is absent
+    assert numbered(confused(1, 2, 3, 4, None)).status == "fail"  # numbers begin at 1 in one of them
+    assert numbered(confused(1, 0)).status == "fail"
+    assert numbered(confused(2, 0, 1, 3)).status == "fail"
+
+
+def test_labels_that_mean_the_same():
+    assert numbered(confused(0, 1, 2, 3)) is None
+    assert numbered(confused(0, 1, 3, 3)) is None  # two classes that look alike
+    assert numbered(confused(0, 0, 0, 0)) is None  # always the same answer
+    assert numbered(confused(1, 0, count=8, wrong=5)) is None  # it knows little
+    assert numbered(confused(1, 0), told=[True, True]) is None  # an attack beside the plain evaluation
+    never_trained = confused(0, 1, None, 3)
+    assert numbered(confused(0, 1, 3, None), train=never_trained) is None
+    barely_learnt = confused(0, 1, 2, 3, count=10, wrong=5)
+    assert numbered(confused(0, 1, 3, None), train=barely_learnt) is None
+
+
+# windows of a series
+
+
+def walk(count, channels=1, seed=0):
+    steps = torch.randn(count, channels, generator=torch.Generator().manual_seed(seed))
+    return steps.cumsum(0)
+
+
+def windows(series, length=16, stride=1):
+    """(N, length) or (N, length, C)"""
+    found = series.unfold(0, length, stride).transpose(1, 2)
+    return found.squeeze(2) if series.shape[1] == 1 else found
+
+
+def shuffled(x, share=0.8, seed=0):
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    cut = int(share * len(x))
+    return x[order[:cut]], x[order[cut:]]
+
+
+@pytest.mark.parametrize(("channels", "axis", "stride"), [(1, 1, 1), (3, 1, 1), (3, 2, 2)])
+def test_windows_that_were_dealt_out_at_random(channels, axis, stride):
+    x = windows(walk(800, channels), stride=stride)
+    train, test = shuffled(x.transpose(1, 2) if axis == 2 else x)
+    said = judged("split_leak", overlaps(train, test, axis))
+    assert said.status == "fail"
+    assert said.measured > 0.8 * len(test)
+
+
+def test_windows_that_lie_apart():
+    x = windows(walk(800))
+    assert judged("split_leak", overlaps(x[:600], x[600:], 1)) is None  # after the training
+    assert judged("split_leak", overlaps(x[:600], x[601:613], 1)) is None  # right after it
+    assert judged("split_leak", overlaps(x, x[::4], 1)) is None  # the training windows themselves
+    no_overlap = shuffled(windows(walk(8000), stride=16))
+    assert judged("split_leak", overlaps(*no_overlap, 1)) is None
+    tables = torch.randn(400, 16, generator=torch.Generator().manual_seed(0))
+    assert judged("split_leak", overlaps(*shuffled(tables), 1)) is None
+    few_values = torch.randint(0, 2, (900, 16), generator=torch.Generator().manual_seed(0)).float()
+    assert judged("split_leak", overlaps(*shuffled(few_values), 1)) is None
+    rounds = windows(torch.arange(20.0).repeat(40)[:, None])  # a period: all windows come again
+    assert judged("split_leak", overlaps(*shuffled(rounds), 1)) is None
+
+
+# pictures and masks
+
+
+class Masks(torch.utils.data.Dataset):
+    """move(x, rng) is called with the same random numbers for both, or with others."""
+
+    def __init__(self, move, together, target=lambda picture, mask: mask):
+        g = torch.Generator().manual_seed(0)
+        self.masks = torch.zeros(12, 24, 24)
+        for i, (top, left) in enumerate(torch.randint(3, 12, (12, 2), generator=g).tolist()):
+            self.masks[i, top:top + 4, left:left + 7] = 1
+        self.pictures = self.masks + torch.randn(12, 24, 24, generator=g)
+        self.move, self.together, self.target = move, together, target
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, i):
+        seed = int(torch.randint(0, 10**6, ()))
+        other = seed if self.together else int(torch.randint(0, 10**6, ()))
+        picture = self.move(self.pictures[i], np.random.default_rng(seed))
+        mask = self.move(self.target(self.pictures[i], self.masks[i]), np.random.default_rng(other))
+        return picture[None], mask
+
+
+def flipped(x, rng):
+    return x.flip(-1) if rng.random() < 0.5 else x
+
+
+def turned(x, rng):
+    return torch.rot90(x, int(rng.integers(4)), (-2, -1))
+
+
+def rolled(x, rng):
+    return torch.roll(x, (int(rng.integers(-3, 4)), int(rng.integers(-3, 4))), (0, 1))
+
+
+def cropped(x, rng):
+    top, left = rng.integers(0, 4, 2).tolist()
+    return x[top:top + 20, left:left + 20]
+
+
+def moved(dataset):
+    seen = observe_mask_pairs.look_at(dataset, lambda: None)
+    return judged("augmentation_keeps_label", seen) if seen else None
+
+
+@pytest.mark.parametrize("move", [flipped, turned, rolled, cropped])
+def test_a_mask_that_does_not_follow_its_picture(move):
+    assert moved(Masks(move, together=False)).status == "fail"
+    assert moved(Masks(move, together=True)) is None
+
+
+def test_what_is_no_picture_with_a_mask():
+    assert moved(Masks(lambda x, rng: x, together=True)) is None
+    noisy = Masks(lambda x, rng: x + torch.from_numpy(rng.normal(size=x.shape)), together=False)
+    assert moved(noisy) is None
+    # two views of a picture
+    assert moved(Masks(flipped, together=False, target=lambda picture, mask: picture)) is None
+    labels = torch.utils.data.TensorDataset(pictures(), torch.arange(100))
+    assert moved(labels) is None
+    assert judged("augmentation_keeps_label", PairedMoves(20, 3)) is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from recipe_widgets.rules.train_eval_preprocessing import (
     RepeatedEvaluation,
     TrainAndEvaluationInputs,
 )
-from recipe_widgets.rules.training_evidence import ProbeAccuracies, TrainingLabels
+from recipe_widgets.rules.training_evidence import LossPass, ProbeAccuracies, TrainingLabels
 from recipe_widgets.watch.evidence import data_probes
 from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
 from recipe_widgets.watch.evidence.forward_pass import ForwardPass
@@ -113,14 +114,22 @@ def training_labels(run: WatchedRun) -> Built:
     batches = run.records.samples.train_labels
     if not batches or run.several_models:
         return
-    weighted = any(one.weighted for passes in run.records.losses.by_line.values()
-                   for one in passes)
+    weighted = any(_weighs_samples(passes) for passes in run.records.losses.by_line.values())
     of_evaluation = [
         one.labels for phase in run.records.evaluations.phases for one in phase.passes
         if one.labels is not None
     ]
     evaluation = np.concatenate(of_evaluation) if of_evaluation else np.zeros(0, np.int64)
     yield TrainingLabels(batches, evaluation, weighted), run.data_line
+
+
+def _weighs_samples(passes: Sequence[LossPass]) -> bool:
+    """Does the loss weigh classes, or samples, as a focal loss does? Then its gradient is no multiple
+    of that of the mean.
+    """
+    of_classes = [one for one in passes if one.kind != "regression" and not one.zero]
+    uneven = [one for one in of_classes if one.scale is None]
+    return any(one.weighted for one in passes) or len(uneven) > 0.5 * len(of_classes)
 
 
 @builds(ClassCounts)
@@ -336,12 +345,16 @@ def repeated_evaluations(run: WatchedRun) -> Built:
 
 def _rounds_with_same_labels(rounds: list[Round]) -> Built:
     first: dict[bytes, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+    # as many samples that do stay the same: then random views are looked at beside them
+    times = Counter(hashes for _, passes in rounds
+                    for hashes in {_hashes(part).tobytes() for part in (passes, *([one] for one in passes))})
+    repeated = {len(hashes) for hashes, count in times.items() if count > 1}
     for phase, passes in rounds:
         known = [one.labels for one in passes if one.labels is not None]
         if len(known) < len(passes):
             continue
         labels, hashes = np.concatenate(known), _hashes(passes)
-        if len(np.unique(labels)) >= 2 and len(labels) >= 16:
+        if len(np.unique(labels)) >= 2 and len(labels) >= 16 and hashes.nbytes not in repeated:
             before = first.setdefault(labels.tobytes(), hashes)
             if len(before) == len(hashes):
                 yield RepeatedEvaluation(float((before != hashes).mean()), len(hashes)), phase.line

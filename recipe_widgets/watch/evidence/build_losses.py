@@ -28,7 +28,8 @@ def watched_losses(run: WatchedRun) -> Built:
         if records.progress.step <= 1 and len(passes) < 2:
             continue  # one look is no pattern
         yield WatchedLoss(passes, passes_per_step, last.kind, bool(last.gradients.clips), several,
-                          records.evaluations.compared, records.checkpoints.loaded), line
+                          records.evaluations.compared, records.checkpoints.loaded,
+                          last.steps.least_rate or math.inf, records.losses.falls), line
 
 
 @builds(Sequence[OutputsAtLoss])

@@ -215,7 +215,7 @@ def dead_units(run: WatchedRun) -> Built:
     if relus:
         worst = max(relus, key=lambda one: silent[one.name])
         shares = {name: share for name, (share, _) in silent.items()}
-        yield DeadUnits(shares, silent[worst.name][1]), worst.line
+        yield DeadUnits(shares, silent[worst.name][1], run.records.losses.falls), worst.line
 
 
 @builds(Saturation)

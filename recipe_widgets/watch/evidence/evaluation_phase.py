@@ -174,8 +174,10 @@ class EvaluationPhases:
             return  # the training's own accuracy
         one.hits = int(call.result.sum())
         # pred.eq(y) and y.eq(pred) are both in use
-        labels = a if any(b is prediction for prediction in self._predictions) else b
+        labels, guessed = (a, b) if any(b is p for p in self._predictions) else (b, a)
         if not labels.is_floating_point() or bool((labels == labels.round()).all()):
             flat = labels.detach().flatten()
             one.labels = flat.cpu().numpy().astype("int64")
+            if any(guessed is prediction for prediction in self._predictions):
+                one.predictions = guessed.detach().flatten().cpu().numpy().astype("int64")
             self.samples.compared(one, flat.long())

@@ -31,6 +31,7 @@ class ForwardPass:
         inputs, outputs: tensors, held while they are looked at closely.
         reached: a backward pass has come through.
         labels, hits: what the outputs were compared with, and how many were right.
+        predictions: classes that were compared with the labels, where it is known which side they are.
     """
 
     model: int
@@ -48,6 +49,7 @@ class ForwardPass:
     reached: bool = False
     labels: np.ndarray[Any, np.dtype[np.int64]] | None = None
     hits: int | None = None
+    predictions: np.ndarray[Any, np.dtype[np.int64]] | None = None
 
     def follow_backward(self, outputs: list[torch.Tensor]) -> None:
         """Hooks that set `reached`. A hook only reads, so gradients stay as they are."""

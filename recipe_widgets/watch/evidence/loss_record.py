@@ -129,8 +129,19 @@ class LossRecords:
     @property
     def trains_badly(self) -> bool:
         """Is the training loss still above 0.7 of where it began?"""
+        share = self._share_left
+        return share is not None and share > 0.7
+
+    @property
+    def falls(self) -> bool:
+        """Has the training loss fallen, by a twentieth at least?"""
+        share = self._share_left
+        return share is not None and share < 0.95
+
+    @property
+    def _share_left(self) -> float | None:
+        """Of the loss in the beginning; None where there are too few, or the first ones are 0."""
         losses = [value for _, value, _ in self.curve if value == value]
-        if len(losses) < 20:
-            return False
-        return float(np.median(losses[-10:])) > 0.7 * float(np.median(losses[:5]))
+        first = float(np.median(losses[:5])) if len(losses) >= 20 else 0.0
+        return float(np.median(losses[-10:])) / first if first > 0 else None
 

@@ -19,7 +19,7 @@ from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.padded_rows import padding_that_counts
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
-from recipe_widgets.watch.instrument.autograd_graph import last_operation
+from recipe_widgets.watch.instrument.autograd_graph import last_operation, node_kind
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
@@ -28,6 +28,7 @@ _MOST_CALLS, _MOST_LOOKS = 64, 200  # of one backward pass; of one line
 _MOST_NUMBERS = 2_000_000  # of a tensor whose gradient is looked at; of a larger one, its first rows
 _MOST_CLASSES = 2000  # that are counted
 _TOLERANCE = 0.03  # relative, of a row's gradient from its textbook form
+_SAME = 1e-6  # of two targets
 _EQUAL = 0.02  # relative difference of two weights that are the same
 _OF_CLASSES = (F.cross_entropy, F.nll_loss)
 _ELEMENTWISE = {
@@ -103,7 +104,8 @@ class LossCalls(Observer):
         tensor: Any = torch.Tensor
         flatten = (tensor.view, tensor.reshape, torch.reshape, tensor.flatten, torch.flatten)
         losses = (*_OF_CLASSES, *_ELEMENTWISE, *_SIGNED, *_OTHERS)
-        return {**dict.fromkeys(losses, self._called), **dict.fromkeys(flatten, self._flatten)}
+        return {**dict.fromkeys(losses, self._called), **dict.fromkeys(flatten, self._flatten),
+                tensor.mul: self._multiplied, torch.mul: self._multiplied}
 
     # events
 
@@ -132,6 +134,20 @@ class LossCalls(Observer):
                         last_operation(z))
             one.follow_gradient()
             self._calls.append(one)
+
+    def _multiplied(self, call: TorchCall) -> None:
+        """Soft labels times log-probabilities: a cross-entropy that is written by hand."""
+        if not self.progress.close or self.progress.in_backward or len(call.args) < 2:
+            return
+        for y, log_p in (call.args[:2], call.args[1::-1]):
+            if isinstance(y, torch.Tensor) and isinstance(log_p, torch.Tensor) and y.ndim == 2 \
+                    and y.shape == log_p.shape and not y.requires_grad and y.is_floating_point() \
+                    and log_p.grad_fn is not None and node_kind(log_p.grad_fn) == "LogSoftmax":
+                record = self.by_line.setdefault((caller_location(), "cross_entropy"), CallRecord())
+                if record.looks < _MOST_LOOKS:
+                    record.looks += 1
+                    with torch._C.DisableTorchFunction(), torch.no_grad():
+                        record.inputs.append(_by_hand(y.abs()))  # -y * log_p, too
 
     def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
         self._passing, self._calls = self._calls, []
@@ -226,7 +242,9 @@ class LossCalls(Observer):
                        high=float(flat.max()), made_by=call.made_by,
                        above_one=float((flat > 1.001).float().mean()),
                        below_zero=float((flat < -0.001).float().mean()),
-                       below_minus_one=float((flat < -1.001).float().mean())))
+                       below_minus_one=float((flat < -1.001).float().mean()),
+                       smoothed=_smoothed(y, single=False) if kind != "regression" and y.ndim == 2
+                       else None, classes=y.shape[-1] if y.ndim else 0))
         pos_weight = call.options.get("pos_weight")
         if kind == "bce_logits" and isinstance(pos_weight, torch.Tensor):
             columns = y.reshape(-1, y.shape[-1]) if pos_weight.numel() > 1 else y.reshape(-1, 1)
@@ -296,9 +314,32 @@ def _soft_labels(call: _Call, y: torch.Tensor) -> LossInputs:
     """Targets (N, K, ...) of a cross-entropy that are numbers: rows of probabilities?"""
     axis, last = y.float().sum(1 if y.ndim > 1 else 0), y.float().sum(-1)
     binary = bool(((y == 0) | (y == 1)).all())
+    smoothed = _smoothed(y) if y.ndim == 2 else None
     return LossInputs("soft_labels", name=call.function.__name__, binary=binary,
                       exp_gap=_gap_from_one(axis), other_gap=_gap_from_one(last),
-                      high=float(axis.max()), dimensions=y.ndim)
+                      high=float(axis.max()), dimensions=y.ndim, smoothed=smoothed,
+                      classes=y.shape[-1])
+
+
+def _smoothed(y: torch.Tensor, single: bool = True) -> tuple[float, float] | None:
+    """The two values of targets (N, K) that are made of zeros and ones and lifted a little; None
+    where there are others. single: one of the larger ones in each row, one at most.
+    """
+    low, high = float(y.min()), float(y.max())
+    peaks = (y - high).abs() < _SAME
+    even = bool((peaks | ((y - low).abs() < _SAME)).all()) and 0 < low < high - 0.1
+    alone = not single or bool((peaks.sum(1) == 1).all())
+    return (low, high) if even and alone and y.shape[1] > 2 else None
+
+
+def _by_hand(y: torch.Tensor) -> LossInputs:
+    """Soft labels (N, K) of a cross-entropy that is written by hand: only smoothed ones are looked at,
+    as others may be weights.
+    """
+    smoothed = _smoothed(y)
+    gap = _gap_from_one(y.float().sum(1)) if smoothed is not None else 0.0
+    return LossInputs("soft_labels", name="a cross-entropy", exp_gap=gap, smoothed=smoothed,
+                      classes=y.shape[1])
 
 
 def _divergence(call: _Call, z: torch.Tensor, y: torch.Tensor) -> LossInputs:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +10,16 @@ from torch.nn import functional as F
 
 from recipe_widgets.rules.constant_terms import ConstantTerm, ForeignTerm, StaleTerm
 from recipe_widgets.rules.focal_mean import FocalOfMean
-from recipe_widgets.rules.kl_weight import DivergenceWeight
-from recipe_widgets.rules.temperature import BoundedLogits
+from recipe_widgets.rules.kl_weight import DivergenceOfBatch, DivergenceWeight
+from recipe_widgets.rules.temperature import BoundedLogits, UnevenTemperatures
+from recipe_widgets.watch.evidence.loss_graphs import (
+    MOST_LEAF_NODES,
+    divergence_of_batch,
+    is_divergence,
+    nodes_behind,
+    of_unit_vectors,
+    similarity_factors,
+)
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
@@ -30,13 +36,11 @@ from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, Torc
 
 _MOST_TERMS, _MOST_HELD = 12, 200
 _MOST_VALUES = 16  # whose graphs are held, until the backward pass
-_MOST_LEAF_NODES = 5000
 _LOSSES = (F.cross_entropy, F.nll_loss, F.kl_div, F.mse_loss, F.l1_loss, F.smooth_l1_loss,
            F.huber_loss, F.binary_cross_entropy, F.binary_cross_entropy_with_logits,
            F.cosine_embedding_loss, F.triplet_margin_loss, F.margin_ranking_loss,
            F.hinge_embedding_loss, F.gaussian_nll_loss, F.poisson_nll_loss, F.ctc_loss)
 _JOINS = {"Add", "Sub", "Rsub", "Stack"}
-_ELEMENTWISE = {"Add", "Sub", "Rsub", "Mul", "Neg", "Pow", "Exp", "Log", "Div"}
 Line = SourceLocation | None
 
 
@@ -61,7 +65,9 @@ class LossCompositions(Observer):
         focal: line -> times a focal factor was made of a mean.
         divergences: (weight of the divergence as a multiple of the reconstruction's, divergence of
             one sample in nats), one a look.
+        of_batch: (samples over which the divergence is a sum and the reconstruction a mean, nats).
         bounded: line -> (largest |logit| that is possible, classes).
+        uneven: line -> (smallest, largest factor of the cosines in one soft-max).
     """
 
     def __init__(self, records: Recorder) -> None:
@@ -71,7 +77,9 @@ class LossCompositions(Observer):
         self.stale: dict[Line, int] = {}
         self.focal: dict[Line, int] = {}
         self.divergences: dict[Line, list[tuple[float, float]]] = {}
+        self.of_batch: dict[Line, list[tuple[int, float]]] = {}
         self.bounded: dict[Line, list[BoundedLogits]] = {}
+        self.uneven: dict[Line, list[tuple[float, float]]] = {}
         self._constants = _Constants()
         self._values: dict[Any, torch.Tensor] = {}  # node -> the number it made
         self._last_terms: set[int] = set()  # sequence numbers of the terms of the last pass
@@ -145,7 +153,7 @@ class LossCompositions(Observer):
             return
         factor = constant_factor(node)
         child = next((one for one, _ in node.next_functions if one is not None), None)
-        if factor is None or child is None or not _of_unit_vectors(child):
+        if factor is None or child is None or not of_unit_vectors(child):
             return
         largest = float(z.detach().abs().max())
         if largest <= abs(factor) * 1.001:
@@ -172,6 +180,8 @@ class LossCompositions(Observer):
         for term in terms:
             if _is_focal_of_mean(term.node):
                 self.focal[line] = self.focal.get(line, 0) + 1
+        if self.progress.full and len(terms) <= _MOST_TERMS:
+            self._look_at_forms(terms, line)
         if self.progress.full and 2 <= len(terms) <= _MOST_TERMS:
             self._find_untrained(terms, line)
             self._weigh_divergence(terms, line)
@@ -199,6 +209,15 @@ class LossCompositions(Observer):
         if any(one is True for one in reached):
             self.untrained.setdefault(line, []).append(sum(one is False for one in reached))
 
+    def _look_at_forms(self, terms: list[Term], line: Line) -> None:
+        for term in terms:
+            factors = similarity_factors(term.node)
+            if factors is not None:
+                self.uneven.setdefault(line, []).append(factors)
+        found = divergence_of_batch([(term.node, term.factor) for term in terms], self._values)
+        if found is not None:
+            self.of_batch.setdefault(line, []).append(found)
+
     def _weigh_divergence(self, terms: list[Term], line: Line) -> None:
         """The terms of a variational autoencoder: reconstruction and divergence."""
         weights = [(term, _reconstruction_weight(term)) for term in terms]
@@ -211,61 +230,30 @@ class LossCompositions(Observer):
                 self.divergences.setdefault(line, []).append((found[0] / reconstruction, nats))
 
 
-def _nodes_behind(node: Any, most: int) -> Iterator[Any]:
-    """At most so many, the nearest first."""
-    todo, visited = deque([node]), set[Any]()
-    while todo and len(visited) < most:
-        one = todo.popleft()
-        if one is None or one in visited:
-            continue
-        visited.add(one)
-        yield one
-        todo += [child for child, _ in one.next_functions]
-
-
-def leaves_behind(node: Any) -> set[int] | None:
-    """Ids of the leaves that get a gradient; None where there are too many nodes to tell."""
-    leaves = set[int]()
-    for count, one in enumerate(_nodes_behind(node, _MOST_LEAF_NODES)):
-        if hasattr(one, "variable"):
-            leaves.add(id(one.variable))
-        if count >= _MOST_LEAF_NODES - 1:
-            return None
-    return leaves
-
-
 def _reaches(node: Any, ids: set[int]) -> bool | None:
     """Is a parameter of an optimiser behind it? None where nothing at all is, or it is not clear."""
     leaves = 0
-    for count, one in enumerate(_nodes_behind(node, _MOST_LEAF_NODES)):
+    for count, one in enumerate(nodes_behind(node, MOST_LEAF_NODES)):
         if hasattr(one, "variable"):
             leaves += 1
             if id(one.variable) in ids:
                 return True
-        if count >= _MOST_LEAF_NODES - 1:
+        if count >= MOST_LEAF_NODES - 1:
             return None
     return False if leaves else None
-
-
-def _of_unit_vectors(node: Any) -> bool:
-    """Is it a product of vectors of length one, or a cosine?"""
-    kinds = [node_kind(one) for one in _nodes_behind(node, 16)]
-    product = kinds[:2] == ["Sum", "Mul"] or any(kind in ("Mm", "Bmm") for kind in kinds[:6])
-    normed = any("VectorNorm" in kind or kind in ("Norm", "ClampMin") for kind in kinds)
-    return product and normed
 
 
 def _is_focal_of_mean(node: Any) -> bool:
     """(1 - exp(-L))^g · L where L is one number: the mean over the batch. node: the product."""
     if node_kind(node) != "Mul" or made_numel(node) != 1:
         return False
-    exponentials = [one for one in _nodes_behind(node, 10)
+    exponentials = [one for one in nodes_behind(node, 10)
                     if node_kind(one) == "Exp" and made_numel(one) == 1]
     for one in exponentials:
         child = one.next_functions[0][0]
         if child is not None and node_kind(child) == "Neg":
             loss = child.next_functions[0][0]
-            if loss is not None and "Pow" in {node_kind(n) for n in _nodes_behind(node, 10)}:
+            if loss is not None and "Pow" in {node_kind(n) for n in nodes_behind(node, 10)}:
                 return getattr(loss, "_saved_reduction", None) == 1 or node_kind(loss) == "Mean"
     return False
 
@@ -300,16 +288,7 @@ def _divergence_weight(term: Term) -> tuple[float, float] | None:
     shape = node._input_metadata[0].shape
     if node is term.node or not term.factor or not inner or len(shape) < 2:
         return None
-    edge, kinds = set[Any](), set[str]()
-    todo = [node]
-    for _ in range(30):  # 0.5 (mu^2 + exp(s) - s - 1) has some ten nodes
-        one = todo.pop() if todo else None
-        if one is not None and node_kind(one) in _ELEMENTWISE:
-            kinds.add(node_kind(one))
-            todo += [child for child, _ in one.next_functions]
-        elif one is not None:
-            edge.add(one)
-    if not kinds & {"Exp", "Log"} or "Pow" not in kinds or not 1 <= len(edge) <= 3:
+    if not is_divergence(node):
         return None
     return abs(term.factor) * inner / 0.5, 0.5 / (inner * int(shape[0]))
 
@@ -346,6 +325,18 @@ def focal_of_means(run: WatchedRun) -> Built:
 def divergence_weights(run: WatchedRun) -> Built:
     for line, looks in run.observer(LossCompositions).divergences.items():
         yield DivergenceWeight(*looks[-1], len(looks)), line
+
+
+@builds(DivergenceOfBatch)
+def divergences_of_batches(run: WatchedRun) -> Built:
+    for line, looks in run.observer(LossCompositions).of_batch.items():
+        yield DivergenceOfBatch(*looks[-1], len(looks)), line
+
+
+@builds(UnevenTemperatures)
+def uneven_temperatures(run: WatchedRun) -> Built:
+    for line, looks in run.observer(LossCompositions).uneven.items():
+        yield UnevenTemperatures(*looks[-1], len(looks)), line
 
 
 @builds(tuple[BoundedLogits, ...])

@@ -137,7 +137,9 @@ def untrained_terms(run: WatchedRun) -> Built:
     seen, steps = run.observer(LossTerms), run.observer(StepGradients)
     silent = {key for one in steps.optimizers.values() for key in one.silent}
     names = parameter_names(run.records.models.retained.values())
+    # several optimisers may hold a part: the loss of another one reaches it, as in an InfoGAN
+    trained = {key for one in steps.optimizers.values() for key in one.with_gradient}
     for line, found in seen.untrained.items():
-        left = [names.get(key, "a parameter") for key in found & silent]
+        left = [names.get(key, "a parameter") for key in (found & silent) - trained]
         if left:
             yield UntrainedTerm(sorted(left)), line

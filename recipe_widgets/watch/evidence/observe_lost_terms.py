@@ -12,7 +12,7 @@ from torch import nn
 
 from recipe_widgets.rules.constant_terms import DetachedTerm, UnusedTerm
 from recipe_widgets.watch.evidence.derived_tensors import FOLLOWED, DerivedTensors, arguments_of
-from recipe_widgets.watch.evidence.observe_loss_composition import leaves_behind
+from recipe_widgets.watch.evidence.loss_graphs import leaves_behind
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds

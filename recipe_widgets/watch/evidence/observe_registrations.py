@@ -5,7 +5,7 @@ parameters that are newer than the optimiser.
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -43,6 +43,24 @@ class _Slot:
 
 
 @dataclass
+class _Tie:
+    """Two names of one parameter. line: that tied, or that put a copy there. copied: which of the
+    two hold a copy by now.
+    """
+
+    slots: list[_Slot]
+    line: SourceLocation | None
+    copied: set[int] = field(default_factory=set)
+
+    @property
+    def is_broken(self) -> bool:
+        """Not by a copy in the place of one of the two alone, which is on purpose."""
+        first, second = (slot.content for slot in self.slots)
+        return first is not None and second is not None and first is not second \
+            and len(self.copied) != 1
+
+
+@dataclass
 class _Rebuilt:
     """A layer that is new at several looks. in_forward: made while a model was being called."""
 
@@ -54,7 +72,7 @@ class _Rebuilt:
 
 class Registrations(Observer):
     """Attributes:
-        broken: ties that were broken, by the line that tied. rebuilt: by (class of the layer, line).
+        broken: ties that were broken, by the line that tied, or put a copy there. rebuilt: by (class of the layer, line).
         looks: steps at which the graph of a loss was read, the first one apart.
     """
 
@@ -63,7 +81,7 @@ class Registrations(Observer):
         self.broken: dict[SourceLocation | None, BrokenTie] = {}
         self.rebuilt: dict[tuple[str, SourceLocation | None], _Rebuilt] = {}
         self.looks: set[int] = set()
-        self._ties: list[tuple[_Slot, _Slot]] = []
+        self._ties: list[_Tie] = []
         self._latest: dict[int, _Slot] = {}  # by id of the parameter
         self._optimizer_made: dict[int, int] = {}  # by id of its record
         self._count = self._at_last_step = 0
@@ -79,14 +97,46 @@ class Registrations(Observer):
         line = caller_location() if same or progress.step else None
         slot = _Slot(weakref.ref(module), type(module).__name__, name, weakref.ref(parameter), self._count, line,
                      progress.in_call)
-        if not self._loading and self._ties:  # a script that fills a slot anew unties on purpose
-            self._ties = [tie for tie in self._ties
-                          if not any(one.is_at(module, name) for one in tie)]
+        if not self._loading and self._ties:
+            self._ties = [tie for tie in self._ties if self._survives(tie, module, name, parameter)]
         if same and earlier is not None and not earlier.is_at(module, name):
-            self._ties.append((earlier, slot))
+            self._ties.append(_Tie([earlier, slot], line))
         self._latest[id(parameter)] = slot
         if len(self._latest) > _MOST_KNOWN:
             self._latest = {k: v for k, v in self._latest.items() if v.parameter() is not None}
+
+    @staticmethod
+    def _survives(tie: _Tie, module: nn.Module, name: str, parameter: torch.Tensor) -> bool:
+        """A script that fills a slot anew unties on purpose, but for a copy of each."""
+        for index, one in enumerate(tie.slots):
+            if one.is_at(module, name):
+                tie.copied.add(index)
+                tie.line = caller_location()
+                return _is_copy(parameter, tie.slots[1 - index].content)
+        return True
+
+    def module_registered(self, parent: nn.Module, name: str, module: nn.Module) -> None:
+        """Ties follow a module into the copy that takes its place."""
+        old = parent._modules.get(name) if self._ties else None
+        if old is None or old is module:
+            return
+        inside = {id(one) for one in old.modules()}
+        for tie in self._ties[:]:
+            for index, slot in enumerate(tie.slots):
+                was, part = slot.content, slot.module()
+                if was is None or id(part) not in inside:
+                    continue
+                places = [(m, key, p) for m in module.modules() for key, p in m._parameters.items()
+                          if p is not None and (p is was or _is_copy(p, was))]
+                if not places:
+                    self._ties.remove(tie)
+                    break
+                # of the original and a copy beside it, as in a wrapper, the one that learns
+                holder, key, p = max(places, key=lambda place: (place[2].requires_grad, place[2] is was))
+                if p is not was:
+                    tie.copied.add(index)
+                tie.slots[index] = replace(slot, module=weakref.ref(holder), name=key)
+                tie.line = caller_location()
 
     def before_state_loaded(self, module: nn.Module, state: Any) -> None:
         self._loading = True
@@ -105,11 +155,10 @@ class Registrations(Observer):
         if graph is None:
             return
         for tie in self._ties[:]:
-            first, second = (slot.content for slot in tie)
-            if first is not None and second is not None and first is not second \
-                    and id(first) in graph.leaves and id(second) in graph.leaves:
+            if tie.is_broken and all(id(slot.content) in graph.leaves for slot in tie.slots):
                 self._ties.remove(tie)
-                self.broken[tie[1].line] = BrokenTie(self._name_of(tie[0]), self._name_of(tie[1]))
+                first, second = map(self._name_of, tie.slots)
+                self.broken[tie.line] = BrokenTie(first, second)
         if not step:
             return
         self.looks.add(step)
@@ -136,6 +185,13 @@ class Registrations(Observer):
                 if part is module:
                     return f"{name}.{slot.name}" if name else slot.name
         return f"{slot.kind}.{slot.name}"
+
+
+def _is_copy(p: torch.Tensor, other: torch.Tensor | None) -> bool:
+    """Another tensor with the same numbers?"""
+    return (other is not None and p is not other and p.shape == other.shape
+            and p.dtype == other.dtype and p.device == other.device and not p.is_meta
+            and torch.equal(p, other))
 
 
 @builds(BrokenTie)

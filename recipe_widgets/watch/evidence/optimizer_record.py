@@ -169,13 +169,15 @@ class StepMeter:
     Attributes:
         ratios: ‖change‖ / ‖weights‖ of each copied tensor, one number a measurement.
         measurements: of a few steps.
-        learning_rates: (step, rate) whenever it changed.
+        learning_rates: (step, rate) of the first group, whenever it changed.
+        least_rate: of the group with the smallest rate; the largest one that was seen.
     """
 
     def __init__(self) -> None:
         self.ratios: dict[str, list[float]] = {}
         self.measurements: list[StepMeasurement] = []
         self.learning_rates: list[tuple[int, float]] = []
+        self.least_rate = 0.0
         self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def before_step(self, optimizer: torch.optim.Optimizer, step: int, full: bool) -> None:
@@ -186,6 +188,9 @@ class StepMeter:
             self.learning_rates.append((step, float(rate)))
         if full:
             self._copy_weights(optimizer)
+            rates = [group.get("lr") for group in optimizer.param_groups]
+            known = [rate for rate in rates if isinstance(rate, float)]
+            self.least_rate = max(self.least_rate, min(known, default=0.0))
 
     def _copy_weights(self, optimizer: torch.optim.Optimizer) -> None:
         # matrices and filters only: biases start at zero, where a ratio has no meaning

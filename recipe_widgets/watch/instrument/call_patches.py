@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge
+from torch.nn.modules.module import register_module_module_registration_hook
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import (
     ChainedScheduler,
@@ -268,6 +269,12 @@ class CallPatches:
                 handler.parameter_registered(*args)
 
         self._tell_after(nn.Module, "register_parameter", tell_registered)
+
+        def tell_module(parent: nn.Module, name: str, module: Any) -> None:
+            if module is not None:
+                guard(handler.module_registered, parent, name, module)
+
+        self._hooks.append(register_module_module_registration_hook(tell_module))
         self._tell_after(torch, "load", lambda thing, _: handler.file_loaded(thing))
         # Weights that still are what an initialisation drew have not been loaded nor trained.
         for name in dir(nn.init):

@@ -95,6 +95,11 @@ class EventHandler:
     def parameter_registered(self, module: nn.Module, name: str, parameter: Any) -> None:
         """A parameter, or None, became a part of a module."""
 
+    def module_registered(self, parent: nn.Module, name: str, module: nn.Module) -> None:
+        """A module is about to become a part of another one; what it takes the place of is still
+        there.
+        """
+
     def tensor_initialised(self, tensor: Any) -> None:
         """A function of torch.nn.init has filled a tensor."""
 
