@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 from recipe_widgets.watch import watch
 
@@ -960,7 +961,7 @@ def projection_called_by_the_script():
 
 def pruned():
     model = net()
-    torch.nn.utils.prune.l1_unstructured(model[0], "weight", 0.3)
+    prune.l1_unstructured(model[0], "weight", 0.3)
     train(model, adam(model))
 
 

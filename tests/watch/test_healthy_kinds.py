@@ -326,7 +326,7 @@ def test_units_that_died_later_count_as_dead():
             optimizer.step()
             if step == 8:
                 with torch.no_grad():
-                    model[0].bias[:50] -= 100
+                    model[0].bias[:60] -= 100
 
     assert "zero for all" in said(train)["dead_units"][0]
 

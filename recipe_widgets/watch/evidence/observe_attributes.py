@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules import container
+from torch.nn.parameter import is_lazy
 
 from recipe_widgets.rules.unused_attributes import UnusedAttribute
 from recipe_widgets.watch.evidence import model_probes
@@ -21,7 +22,7 @@ from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.watched_run import RUNS_MODELS, Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 
-_MOST = 200  # attributes that are followed
+_MOST, _MOST_OF_MODULE = 200, 64  # attributes that are followed; parameters of one module
 _MOST_FRAMES = 12  # from our handler, through torch, to whoever sets the attribute
 _ALIKE = 0.8  # of two names
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
@@ -53,11 +54,11 @@ class ForeignAttributes(Observer):
         self._looked_at: set[int] = set()
 
     def parameter_registered(self, module: nn.Module, name: str, parameter: Any) -> None:
-        if len(module._parameters) < 2 or not isinstance(parameter, torch.Tensor) \
+        if not 2 <= len(module._parameters) <= _MOST_OF_MODULE or not isinstance(parameter, torch.Tensor) \
                 or len(self.parameters) >= _MOST or _is_container(module):
             return
         like = _like(module, name, parameter)
-        if like is not None and not _has_same_numbers(parameter, like[1]) and _is_set_from_outside(module):
+        if like is not None and _is_set_from_outside(module) and not _has_same_numbers(parameter, like[1]):
             self.parameters.append(_Attribute(weakref.ref(module), name, weakref.ref(parameter),
                                               caller_location()))
 
@@ -99,8 +100,9 @@ def _is_of_torch(layer: nn.Module) -> bool:
 
 def _like(module: nn.Module, name: str, tensor: torch.Tensor) -> tuple[str, torch.Tensor] | None:
     """The parameter of the module that has the same shape."""
-    for other, p in module._parameters.items():
-        if other != name and p is not None and p is not tensor and p.shape == tensor.shape:
+    for other, p in () if is_lazy(tensor) else module._parameters.items():
+        if other != name and p is not None and p is not tensor and not is_lazy(p) \
+                and p.shape == tensor.shape:
             return other, p
     return None
 
@@ -133,9 +135,12 @@ def _is_set_from_outside(module: nn.Module) -> bool:
     return False
 
 
-def _alive(one: _Attribute) -> Any:
-    """What was set, if it is still there."""
-    return one.content()
+def _still_there(one: _Attribute, paths: dict[int, str], kind: str) -> tuple[Any, Any] | None:
+    """The owner and what was set, if both are parts of the model. kind: _parameters or _modules."""
+    owner, content = one.owner(), one.content()
+    if owner is None or content is None or id(owner) not in paths:
+        return None
+    return (owner, content) if getattr(owner, kind).get(one.name) is content else None
 
 
 # evidence
@@ -170,9 +175,11 @@ def _with_gradient(run: WatchedRun) -> set[int]:
 def _parameters(run: WatchedRun, record: ModelRecord, model: nn.Module) -> Built:
     reached, paths = _with_gradient(run), {id(m): path for path, m in model.named_modules()}
     for one in run.observer(ForeignAttributes).parameters:
-        owner, parameter = one.owner(), _alive(one)
-        if owner is None or parameter is None or id(owner) not in paths or owner._parameters.get(one.name) is not parameter \
-                or not parameter.requires_grad or parameter.grad is not None or id(parameter) in reached:
+        there = _still_there(one, paths, "_parameters")
+        if there is None:
+            continue
+        owner, parameter = there
+        if not parameter.requires_grad or parameter.grad is not None or id(parameter) in reached:
             continue
         like = _like(owner, one.name, parameter)
         if like is None or (id(like[1]) not in reached and like[1].requires_grad):
@@ -190,10 +197,10 @@ def _layers(run: WatchedRun, record: ModelRecord, model: nn.Module) -> Built:
     held = run.records.optimizers.parameter_ids
     called_alone = {id(one.module()) for one in run.records.models}
     for one in run.observer(ForeignAttributes).modules:
-        owner, layer = one.owner(), _alive(one)
-        if owner is None or layer is None or id(owner) not in paths \
-                or owner._modules.get(one.name) is not layer:
+        there = _still_there(one, paths, "_modules")
+        if there is None:
             continue
+        owner, layer = there
         parameters = list(layer.parameters())
         name = _joined(paths[id(owner)], one.name)
         called = any(path == name or path.startswith(f"{name}.") for path in record.called)

@@ -23,6 +23,7 @@ from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, Torc
 
 _LEAST_DISCOUNT = 0.5
 _SMALLEST_BATCH, _MOST_LOOKS = 8, 150
+_MOST_VALUES, _MOST_USED = 40, 200  # of one step
 _MOST_FRAMES = 30  # from our handler to the script
 _LOSSES = (F.mse_loss, F.smooth_l1_loss, F.huber_loss, F.l1_loss)
 
@@ -59,6 +60,7 @@ class Bootstraps(Observer):
         self._discounted: dict[int, tuple[torch.Tensor, Any]] = {}
         self._targets: list[tuple[_Target, SourceLocation | None]] = []
         self._used: dict[int, torch.Tensor] = {}
+        self._count = 0  # samples of the values without a graph
 
     def torch_calls(self) -> dict[Any, CallHandler]:
         tensor: Any = torch.Tensor
@@ -83,17 +85,22 @@ class Bootstraps(Observer):
             return
         if one.with_graph:
             self.acted.update(one.hashes.tolist())
+        if len(self._values) > _MOST_VALUES:  # an evaluation
+            self._forget()
         for out in tensors_in(output):
             if out.ndim in (1, 2) and len(out) == one.samples:
                 self._values[id(out)] = out, one.hashes
+                self._count = 0 if out.requires_grad else one.samples
 
     def _use(self, call: TorchCall) -> None:
-        if self._values:
+        """Flags enter a computation, after the values of a batch of so many are there."""
+        if self._count and not self.progress.in_call:
             for one in tensors_in(list(call.args)):
-                self._used[id(one)] = one
+                if one.numel() == self._count and len(self._used) < _MOST_USED:
+                    self._used[id(one)] = one
 
     def _chosen(self, call: TorchCall) -> None:
-        if not self._values:
+        if not self._values or self.progress.in_call:
             return
         known = self._values.get(id(call.args[0])) if call.args else None
         for target, line in self._targets[:]:
@@ -105,11 +112,13 @@ class Bootstraps(Observer):
         for one in tensors_in(list(call.args[1:])):  # what is gathered by
             self._used[id(one)] = one
         result = call.result if isinstance(call.result, torch.Tensor) else getattr(call.result, "values", None)
-        if isinstance(result, torch.Tensor) and result.is_floating_point() and not result.requires_grad:
+        if isinstance(result, torch.Tensor) and result.is_floating_point():
             self._values[id(result)] = result, known[1]
+            if not result.requires_grad:
+                self._count = len(known[1])
 
     def _multiplied(self, call: TorchCall) -> None:
-        if not self._values or len(call.args) < 2:
+        if not self._count or self.progress.in_call or len(call.args) < 2:
             return
         a, b = call.args[:2]
         value, factor = (a, b) if isinstance(a, torch.Tensor) else (b, a)
@@ -121,6 +130,8 @@ class Bootstraps(Observer):
             self._use(call)
 
     def _added(self, call: TorchCall) -> None:
+        if not self._count or self.progress.in_call:
+            return
         tensors = [one for one in call.args[:2] if isinstance(one, torch.Tensor)]
         known = next((self._discounted[id(one)] for one in tensors if id(one) in self._discounted), None)
         if known is None or len(tensors) < 2 or not isinstance(call.result, torch.Tensor) \
@@ -155,7 +166,11 @@ class Bootstraps(Observer):
                     seen.others.update(target.states[~ends].tolist())
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self._values, self._discounted, self._targets, self._used = {}, {}, [], {}
+        self._count = 0
 
 
 def _flags(count: int) -> list[torch.Tensor]:

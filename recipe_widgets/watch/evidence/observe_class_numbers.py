@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 from recipe_widgets.checks.model_copies import copied
 from recipe_widgets.rules.class_numbers import ClassConfusion
 from recipe_widgets.watch.evidence.forward_pass import ForwardPass, tensors_in
+from recipe_widgets.watch.evidence.script_objects import ScriptObjectError, ask
 from recipe_widgets.watch.evidence.watched_run import RUNS_MODELS, Built, WatchedRun, builds
 
 _MOST_CLASSES, _MOST_SAMPLES, _AT_ONCE = 1000, 2000, 250
@@ -39,7 +41,7 @@ def class_confusions(run: WatchedRun) -> Built:
                     or _is_trained_on(run, passes):
                 continue
             if train_counts is None or len(train_counts) < classes:
-                with run.tolerating("a look at training samples"):
+                with run.tolerating("a look at training samples"), contextlib.suppress(ScriptObjectError):
                     train_counts = _of_training(run, passes[0].model, *stored, classes)
             if train_counts is None:
                 return
@@ -83,7 +85,7 @@ def _of_training(run: WatchedRun, number: int, x: torch.Tensor, y: torch.Tensor,
     with torch.no_grad():
         for rows in x[last].split(_AT_ONCE):
             run.check_time()
-            outputs = [o for o in tensors_in(model(rows.to(device))) if o.is_floating_point()]
+            outputs = [o for o in tensors_in(ask(model, rows.to(device))) if o.is_floating_point()]
             if not outputs or outputs[0].ndim != 2 or len(outputs[0]) != len(rows):
                 return None
             taken.append(outputs[0].argmax(1).cpu())

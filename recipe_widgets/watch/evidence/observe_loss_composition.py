@@ -342,4 +342,5 @@ def uneven_temperatures(run: WatchedRun) -> Built:
 @builds(tuple[BoundedLogits, ...])
 def bounded_logits(run: WatchedRun) -> Built:
     for line, looks in run.observer(LossCompositions).bounded.items():
-        yield tuple(looks), line
+        if looks:
+            yield tuple(looks), line

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from recipe_widgets.rules.augmentation_keeps_label import PairedMoves
+from recipe_widgets.watch.evidence.script_objects import CheckTime, ScriptObjectError, ask
 from recipe_widgets.watch.evidence.watched_run import READS_SAMPLES, Built, WatchedRun, builds
 
 _SAMPLES, _READINGS = 6, 8
 _PATCH, _FEWEST_VALUES = 12, 0.5  # side of a patch that is looked for; share of its values that differ
 _SMALLEST, _LARGEST = 10, 320  # side of a picture
-_MOST_MASK_VALUES = 32
+_MOST_MASK_VALUES, _MOST_PLACES = 32, 100
 _WRONG = 0.004  # share of a mask that lies otherwise, beside its borders
 
 # mirror and quarter turns of the last two axes
@@ -32,16 +33,17 @@ def paired_moves(run: WatchedRun) -> Built:
         dataset = loader.dataset
         if not hasattr(dataset, "__getitem__") or not loader.trained or loader.workers:
             continue
-        with contextlib.suppress(Exception):  # the script's own data set
+        with run.tolerating(f"reading pairs of {type(dataset).__name__}"), \
+                contextlib.suppress(ScriptObjectError):
             seen = look_at(dataset, run.check_time)
             if seen is not None:
                 yield seen, loader.line
 
 
-def look_at(dataset: Any, check_time: Callable[[], None]) -> PairedMoves | None:
+def look_at(dataset: Any, check_time: CheckTime) -> PairedMoves | None:
     """None where the items are no pairs of picture and mask."""
     readings = apart = 0
-    for index in range(min(_SAMPLES, len(dataset))):
+    for index in range(min(_SAMPLES, ask(len, dataset))):
         first = _pair(dataset, index, 0)
         if first is None:
             return None
@@ -62,12 +64,13 @@ def _pair(dataset: Any, index: int, seed: int) -> tuple[torch.Tensor, torch.Tens
     torch.manual_seed(1000 * index + seed)
     np.random.seed(1000 * index + seed)  # noqa: NPY002 - what a data set of the script may draw from
     random.seed(1000 * index + seed)
-    item = dataset[index]
+    item = ask(dataset.__getitem__, index)
     if isinstance(item, dict):
         item = list(item.values())
     if not isinstance(item, (tuple, list)) or len(item) < 2:
         return None
-    both = [torch.as_tensor(one) for one in item[:2] if isinstance(one, (torch.Tensor, np.ndarray))]
+    both = [torch.as_tensor(one) for one in item[:2] if isinstance(one, torch.Tensor)
+            or (isinstance(one, np.ndarray) and one.dtype.kind in "fiub")]
     if len(both) != 2:
         return None
     picture, mask = both
@@ -99,6 +102,8 @@ def _how_moved(one: torch.Tensor, other: torch.Tensor) -> tuple[int, int, int] |
         # by a pixel first: few places have its value
         rows, columns = (other[:other.shape[0] - side + 1, :other.shape[1] - side + 1] == patch[0, 0]).nonzero(
             as_tuple=True)
+        if len(rows) > _MOST_PLACES:
+            return None
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
             if torch.equal(other[i:i + side, j:j + side], patch):
                 found.append((number, i - top, j - left))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from recipe_widgets.rules.rebuilt_layers import RebuiltLayer
 from recipe_widgets.rules.tied_weights import BrokenTie
@@ -189,7 +190,8 @@ class Registrations(Observer):
 
 def _is_copy(p: torch.Tensor, other: torch.Tensor | None) -> bool:
     """Another tensor with the same numbers?"""
-    return (other is not None and p is not other and p.shape == other.shape
+    return (other is not None and p is not other and not is_lazy(p) and not is_lazy(other)
+            and p.shape == other.shape
             and p.dtype == other.dtype and p.device == other.device and not p.is_meta
             and torch.equal(p, other))
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from recipe_widgets.rules.split_leak import SharedWindows
+from recipe_widgets.rules.split_leak import OVERLAPPING, SharedWindows
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import READS_SAMPLES, Built, WatchedRun, builds
@@ -102,10 +102,12 @@ def overlaps(train: torch.Tensor, windows: torch.Tensor, axis: int) -> SharedWin
     of_train, of_test = (np.unique(_steps(x, axis), axis=0) for x in (train, windows))
     length = of_train.shape[1]
     half = length // 2
+    different = np.array([len(np.unique(row)) > 0.75 * length for row in of_test], bool)
+    if different.mean() < OVERLAPPING:
+        return SharedWindows(0, len(of_test), 0, length)
     segments, own = _segments(of_train, half), _segments(of_test, half)
     before = np.unique(segments[:, 1:])  # what a window has in front begins later in an earlier one
     after = np.unique(segments[:, :-1])
-    different = np.array([len(np.unique(row)) > 0.75 * length for row in of_test], bool)
     shared = np.isin(own[:, 0], before) & np.isin(own[:, -1], after) & different
     copied = np.isin(_segments(of_test, length)[:, 0], _segments(of_train, length)[:, 0])
     return SharedWindows(int((shared & ~copied).sum()), len(of_test), int(copied.sum()), length)
