@@ -49,7 +49,8 @@ def learn(target=plain, flags=True, loss=F.smooth_l1_loss, limit=None, with_copy
         if not flags:
             done = None
         with torch.no_grad():
-            y = target(r, copy(t).max(dim=1).values, done)
+            value = copy(t).max(dim=1).values
+            y = r + DISCOUNT * value if target is plain else target(r, value, done)
         value = loss(q(s).gather(1, a[:, None]).squeeze(1), y)
         optimizer.zero_grad()
         value.backward()

@@ -90,7 +90,7 @@ class Bootstraps(Observer):
         for out in tensors_in(output):
             if out.ndim in (1, 2) and len(out) == one.samples:
                 self._values[id(out)] = out, one.hashes
-                self._count = 0 if out.requires_grad else one.samples
+                self._count = self._count if out.requires_grad else one.samples
 
     def _use(self, call: TorchCall) -> None:
         """Flags enter a computation, after the values of a batch of so many are there."""
