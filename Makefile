@@ -1,4 +1,4 @@
-# make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, who imports whom
+# make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, tsc, eslint, who imports whom
 # make test   all tests, then the notebooks, two at a time make bench  speed, growth, and peers beside it
 # make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
 # make lab TORCH_INDEX=https://download.pytorch.org/whl/cpu   the first time, or after `make clean`: with PyTorch's CPU build,
@@ -55,6 +55,8 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then npm ci --silent --no-fund --no-audit && npm run --silent lint; \
+	else echo "npm is missing: the front end's JavaScript is not checked"; fi
 
 studies: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m studies $(ARGS)
@@ -99,5 +101,5 @@ screenshots: setup
 	$(BIN)/python tests/e2e/moving_picture.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers $(VENV)-audit build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-audit node_modules build dist site .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

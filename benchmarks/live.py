@@ -4,15 +4,19 @@
 
 kernel   from setting `slider.value` to the first step of the new run in its `History`
 tabs     steps per second with each tab of "look inside" open, and with all closed again, over those
-before any was opened beside   steps per second of a live MLP alone, and beside one busy process, in
-turns browser  from the key press in Chromium to the first picture of a new curve (a DOM change that
-the page reports);
-         a JupyterLab of its own, on a copy of notebook 00
+         before any was opened
+beside   steps per second of a live MLP alone, and beside one busy process, in turns
+network  share of the panel's pace that is left with the view of the whole network open
+tick     processor time of the kernel for one message to the page, and its size
+browser  from the key press in Chromium to the first new point of a new curve (a DOM change that the
+         page reports), with the front end and with SVG (plain); repaints of the page a second; a
+         JupyterLab of its own, on a copy of notebook 00
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -23,6 +27,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from recipe_widgets import LivePanel, Settings, load
 from recipe_widgets.live.inspector import TABS
+from recipe_widgets.live.pacing import REPAINT_EVERY
+from recipe_widgets.live.page_stream import PageStream
 
 LONG = Settings(max_steps=1_000_000)
 
@@ -88,6 +94,41 @@ def with_tabs_open(model: str, rounds: int, seconds: float = 2.0) -> dict[str, l
     return shares
 
 
+def with_the_network_open(model: str, rounds: int, seconds: float = 2.0) -> list[float]:
+    """Share of the pace that is left while the whole network is looked at."""
+    panel, shares = LivePanel(load("mnist"), LONG.replace(model=model)), []
+    panel.start()
+    time.sleep(2.0)
+    for _ in range(rounds):
+        paces = []
+        for shown in (False, True):
+            panel._session.show_network(shown)
+            time.sleep(0.3)
+            paces.append(_rate(panel, seconds))
+        shares.append(paces[1] / paces[0])
+    panel.close()
+    return shares
+
+
+def of_a_tick(ticks: int) -> tuple[list[float], list[int]]:
+    """Milliseconds of processor time, and bytes, of messages to the page while an MLP trains."""
+    panel, costs, sizes = LivePanel(load("mnist"), LONG), [], []
+    panel.start()
+    while panel.run is None or panel.run.steps_done < 100:
+        time.sleep(0.1)
+    session = panel._session
+    stream = PageStream(session)
+    stream.everything(session.frame())
+    for _ in range(ticks):
+        time.sleep(REPAINT_EVERY)
+        start = time.thread_time()
+        message = stream.news(session.frame())
+        costs.append(1000 * (time.thread_time() - start))
+        sizes.append(len(json.dumps(message.facts)) + len(message.numbers))
+    panel.close()
+    return costs, sizes
+
+
 def _rate(panel: LivePanel, seconds: float) -> float:
     assert panel.run is not None
     before, start = panel.run.steps_done, time.perf_counter()
@@ -113,19 +154,26 @@ WATCH = """() => {
 }"""
 
 
-def in_browser(moves: int) -> list[float]:
-    """Milliseconds per move."""
+REPAINTS = """async () => {
+    const charts = document.querySelector('.rf-charts'), before = Number(charts.dataset.frames);
+    await new Promise(done => setTimeout(done, 3000));
+    return (Number(charts.dataset.frames) - before) / 3;
+}"""
+
+
+def in_browser(moves: int, plain: bool) -> tuple[list[float], float]:
+    """Milliseconds per move; repaints of the page a second, while it trains."""
     from tests.e2e.lab import open_notebook, running_browser, running_lab, slider
 
     with tempfile.TemporaryDirectory() as folder, running_lab(
             Path(folder)) as lab, running_browser() as browser:
         text = (lab.folder / "00_start_here.ipynb").read_text()
-        (lab.folder / "live.ipynb").write_text(_only_the_panel(text))
+        (lab.folder / "live.ipynb").write_text(_only_the_panel(text, plain))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "live.ipynb")
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator(".recipe-words").wait_for()
+        page.locator(".recipe-words").first.wait_for()
         handle = slider(page, "momentum")
         handle.focus()
         handle.press("ArrowLeft")
@@ -134,15 +182,19 @@ def in_browser(moves: int) -> list[float]:
         for number in range(moves):
             handle.press("ArrowLeft" if number % 2 else "ArrowRight")
             page.wait_for_timeout(700 + 37 * (number % 5))
-        return [float(answer) for answer in page.evaluate("window.recipeAnswers")]
+        repaints = 0.0 if plain else float(page.evaluate(REPAINTS))
+        return [float(answer) for answer in page.evaluate("window.recipeAnswers")], repaints
 
 
-def _only_the_panel(text: str) -> str:
+def _only_the_panel(text: str, plain: bool) -> str:
     import nbformat
 
     notebook = nbformat.reads(text, as_version=4)
     source = ("from recipe_widgets import LivePanel, Settings, load\n"
               "panel = LivePanel(load('mnist'), Settings(max_steps=1_000_000)); panel")
+    if plain:  # as where anywidget is not installed
+        source = ("import recipe_widgets.panels.live_view as view; view.make_front_widget = "
+                  f"lambda: None\n{source}")
     notebook.cells = [nbformat.v4.new_code_cell(source)]
     return str(nbformat.writes(notebook))
 
@@ -172,8 +224,17 @@ def main() -> None:
     print(
         f"beside   n = {len(ratios):3}   {statistics.median(ratios):.2f} times slower beside one busy process "
         f"({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    shares = with_the_network_open("mlp", chosen.rounds)
+    print(f"network  n = {len(shares):3}   {statistics.median(shares):.3f} of the pace with all of it open "
+          f"({min(shares):.3f} to {max(shares):.3f})")
+    costs, sizes = of_a_tick(chosen.moves)
+    report("tick", costs)
+    print(f"tick     n = {len(sizes):3}   median {statistics.median(sizes):,.0f} bytes, most {max(sizes):,}")
     if not chosen.no_browser:
-        report("browser", in_browser(chosen.moves))
+        for name, plain in (("plain", True), ("browser", False)):
+            answers, repaints = in_browser(chosen.moves, plain)
+            report(name, answers)
+        print(f"repaints {repaints:.0f} a second")
 
 
 if __name__ == "__main__":

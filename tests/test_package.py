@@ -162,7 +162,8 @@ def test_the_wheel_carries_code_types_and_data(wheel: Path) -> None:
     assert {
         "recipe_widgets/py.typed", "recipe_widgets/__init__.pyi", "recipe_widgets/core/__init__.pyi",
         "recipe_widgets/_embedded/mnist/train-00.png",
-        "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py"
+        "recipe_widgets/_embedded/cifar10/manifest.json", "recipe_widgets/panels/live_panel.py",
+        "recipe_widgets/panels/front/front.js", "recipe_widgets/panels/front/front.css"
     } <= names
     tracked = {
         str(path.relative_to(ROOT / "data"))

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from recipe_widgets.live.pacing import JOIN_TIMEOUT, seconds_until_repaint
+from recipe_widgets.live.pacing import JOIN_TIMEOUT, SHORTEST_REST, seconds_until_repaint
 
 
 class Worker(Protocol):
@@ -52,6 +52,7 @@ class Engine:
         self._last: dict[str, threading.Thread] = {}  # the newest of each name, perhaps at its end
         self._generation = 0  # threads of an older generation end themselves
         self._repaint = False
+        self._urgent = False  # somebody waits for this repaint
         self._task: Callable[[], None] | None = None
 
     def open(self, worker: Worker) -> None:
@@ -122,10 +123,11 @@ class Engine:
         sees to it.
         """
 
-    def repaint(self) -> None:
-        """Ask for a repaint soon."""
+    def repaint(self, at_once: bool = False) -> None:
+        """Ask for a repaint soon; at_once: a reader waits for it, as for the answer to a command."""
         self._repaint = True
         with self._changed:
+            self._urgent = self._urgent or at_once
             self._changed.notify_all()
 
     def _train(self, generation: int) -> None:
@@ -161,7 +163,7 @@ class Engine:
                     self._changed.wait()
                 if self._generation != generation:
                     return
-                self._repaint = False
+                self._repaint = self._urgent = False
                 workers = list(self._open)
             # not the clock: to wait for the interpreter costs nobody anything
             began = time.thread_time()
@@ -170,11 +172,13 @@ class Engine:
             self._rest(generation, seconds_until_repaint(time.thread_time() - began))
 
     def _rest(self, generation: int, seconds: float) -> None:
-        """Sleep, but end early when this generation of threads ends."""
+        """Sleep, but end early when this generation of threads ends, or a reader waits."""
         until = time.monotonic() + seconds
         with self._changed:
             while self._generation == generation and (left := until - time.monotonic()) > 0:
-                self._changed.wait(left)
+                if self._urgent and left < seconds - SHORTEST_REST:
+                    return
+                self._changed.wait(min(left, SHORTEST_REST) if self._urgent else left)
 
 
 def _run_after(before: threading.Thread | None, body: Callable[[int], None],

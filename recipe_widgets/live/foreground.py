@@ -49,7 +49,7 @@ class Foreground(Engine):
     def run_once(self, task: Callable[[], None]) -> None:
         """Nothing: here it would keep the cell waiting."""
 
-    def repaint(self) -> None:
+    def repaint(self, at_once: bool = False) -> None:  # noqa: ARG002  here it always is
         if not self._training:
             self._paint_all()
 

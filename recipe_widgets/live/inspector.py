@@ -7,7 +7,9 @@ from __future__ import annotations
 import time
 
 from recipe_widgets.core import RecipeError, Run
+from recipe_widgets.data import Split
 from recipe_widgets.live.active_run import LIVE_EVAL_SAMPLES
+from recipe_widgets.live.network_look import NetworkLook, look_at
 from recipe_widgets.live.pacing import INSPECT_EVERY, INSPECT_SHARE
 from recipe_widgets.plots.inspector import (
     HEALTHY,
@@ -34,15 +36,19 @@ BY_LAYER = ("gradients", "updates")  # tabs that the training itself must measur
 
 
 class Inspector:
-    """The tab that is open ("": none), and its page. Any thread may choose a tab; `prepare` and
-    `measure` are called on the trainer thread only.
+    """The tab that is open ("": none), and its page; and the view of the whole network. Any thread
+    may choose a tab and open the view; `prepare` and `measure` are called on the trainer thread
+    only.
 
     Attributes:
         page: HTML of the newest measurement.
+        network_open: whether a page shows the whole network. network: the newest look at it.
     """
 
     def __init__(self) -> None:
         self.tab = self.page = ""
+        self.network_open = False
+        self.network: NetworkLook | None = None
         self._next = 0.0  # time.perf_counter() from which on the page is renewed
 
     def choose(self, tab: str) -> None:
@@ -51,10 +57,16 @@ class Inspector:
             raise RecipeError("Tab", found=repr(tab), expected="one of " + ", ".join(TABS))
         self.tab, self.page, self._next = tab, "", 0.0
 
+    def show_network(self, shown: bool) -> None:
+        """Look at the whole network from now on, or no longer."""
+        if shown and not self.network_open:
+            self._next = 0.0
+        self.network_open = shown
+
     @property
     def due(self) -> bool:
-        """Whether a tab is open and it is time to measure again."""
-        return bool(self.tab) and time.perf_counter() >= self._next
+        """Whether anything is shown and it is time to measure again."""
+        return (bool(self.tab) or self.network_open) and time.perf_counter() >= self._next
 
     def renew(self) -> None:
         """The next measurement is due at once."""
@@ -62,16 +74,20 @@ class Inspector:
 
     def prepare(self, training: Training) -> None:
         """Let the training measure by layer where the open tab asks for it, else not."""
-        wanted = self.tab in BY_LAYER
+        wanted = self.tab in BY_LAYER or self.network_open
         has = any(isinstance(probe, LayerUpdates) for probe in training.probes)
         if wanted != has:
             rest = [probe for probe in training.probes if not isinstance(probe, LayerUpdates)]
             training.probes = [*rest, LayerUpdates()] if wanted else rest
 
     def measure(self, run: Run, training: Training | None) -> None:
-        """Make the page of the open tab. training: None when the run is over."""
+        """Make the page of the open tab, and look at the network where it is shown. training: None
+        when the run is over.
+        """
         start, tab = time.perf_counter(), self.tab
-        page = self._page(tab, run, training)
+        page = self._page(tab, run, training) if tab else ""
+        if self.network_open and run.data is not None:
+            self.network = look_at(run, _seen_split(run), run.data.classes)
         if self.tab == tab:  # else the reader has opened another one meanwhile
             self.page = page
             now = time.perf_counter()
@@ -88,9 +104,7 @@ class Inspector:
             return time_html(step_timing(training))
         assert run.model is not None
         assert run.data is not None
-        # samples that were not trained on, where there are any
-        split = run.data.validation if len(run.data.validation.y) else run.data.train
-        split = stratified_subset(split, LIVE_EVAL_SAMPLES)
+        split = _seen_split(run)
         inside, names = model_statistics(run.model, split), run.data.classes
         pages = {
             "activations": lambda: activations_html(inside),
@@ -99,3 +113,9 @@ class Inspector:
             "confusion": lambda: confusion_html(inside, names),
         }
         return pages[tab]()
+
+
+def _seen_split(run: Run) -> Split:
+    """Some samples that were not trained on, where there are any."""
+    split = run.data.validation if len(run.data.validation.y) else run.data.train
+    return stratified_subset(split, LIVE_EVAL_SAMPLES)

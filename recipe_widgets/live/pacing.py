@@ -10,6 +10,8 @@ REPAINT_EVERY = 0.125
 # share of its time that the painter may spend on drawing: a run of a million steps takes 70 ms to
 # draw, and the trainer thread needs the interpreter meanwhile
 REPAINT_SHARE = 0.1
+# seconds between two repaints that a reader waits for
+SHORTEST_REST = 0.02
 
 
 def seconds_until_repaint(cost: float) -> float:
@@ -21,6 +23,8 @@ def seconds_until_repaint(cost: float) -> float:
 
 # seconds of training between two looks at the newest command: a slider answers within a blink
 TRAIN_SLICE = 0.02
+# seconds that a run may be in the making before the words say so
+SETTING_UP_TOLD = 0.06
 # seconds that the end of a thread is waited for; a reader's own training step may never return
 JOIN_TIMEOUT = 5.0
 # seconds over which steps per second are averaged before the number is renewed

@@ -21,8 +21,10 @@ from recipe_widgets.live.seed_band import SeedBand
 from recipe_widgets.live.session_trainer import SessionTrainer
 from recipe_widgets.live.status_text import SessionState, device_text, run_title, status_text
 from recipe_widgets.live.thread_count import ThreadCount, rest_openmp
+from recipe_widgets.live.tiles import tiles
 from recipe_widgets.live.time_travel import TimeTravel
 from recipe_widgets.plots import CurveBand, PlottedRun, curves_svg
+from recipe_widgets.plots.inspector import waiting_html
 from recipe_widgets.training.optimizers import preload_optimizer
 
 
@@ -64,7 +66,7 @@ class Session:
         rest_openmp()
         if self.commands.put(action, settings, step, against):
             self.engine.enqueue(self)
-            self.engine.repaint()
+            self.engine.repaint(at_once=True)
 
     def warm_up(self) -> None:
         """Load behind the page what a first run needs: PyTorch imports for a second at the first
@@ -104,7 +106,7 @@ class Session:
         """
         branch = self.tree[number]
         branch.pinned, branch.name = pinned, name or branch.name
-        self._repaint_all()
+        self.repaint_all()
 
     def remove(self, number: int) -> None:
         """Forget a run that is over.
@@ -113,7 +115,7 @@ class Session:
             RecipeError: there is no such run, or it is one of the newest.
         """
         self.trainer.history.remove(number, [one.run for one in self.trainer.active])
-        self._repaint_all()
+        self.repaint_all()
 
     def switch(self, source: Any) -> None:
         """Let the next run come from another source: another data set."""
@@ -124,7 +126,7 @@ class Session:
         none yet.
         """
         self.trainer.history = RunHistory(tree)
-        self._repaint_all()
+        self.repaint_all()
 
     def save(self, file: str | Path) -> Path:
         """Write all runs that are kept, how they came from one another, and their numbers, as JSON.
@@ -136,9 +138,15 @@ class Session:
         save_file(path, self.tree.to_json(self.source.name, sha256), "File of the session")
         return path
 
-    def _repaint_all(self) -> None:
+    def show_network(self, shown: bool) -> None:
+        """Look at the whole network from now on, or no longer."""
+        self.inspector.show_network(shown)
+        self.engine.enqueue(self)
+
+    def repaint_all(self) -> None:
+        """Hand the view a frame at once, also where nothing has changed."""
         self._painted = ()
-        self.engine.repaint()
+        self.engine.repaint(at_once=True)
 
     # --- what there is to see, from any thread ----------------------------------------------------
 
@@ -280,7 +288,7 @@ class Session:
             replayed=trainer.time_travel.share if going_back else 1.0,
             train_size=trainer.source.size,
             steps_per_second=trainer.rate.steps_per_second if phase == "running" else 0.0,
-            answers=self._answers(run, phase))
+            answers=self._answers(run, phase), setting_up=trainer.setting_up)
 
     def _answers(self, run: Run | None, phase: Phase) -> tuple[str, ...]:
         """What a comparison over seeds says, and how far a guess was from what came."""
@@ -294,13 +302,19 @@ class Session:
 
     def frame(self) -> Frame:
         """All that there is to see now."""
-        run = self.run
+        run, state, moment = self.run, self.state(), self.visiting
         listed = tuple((branch.number, run_title(branch, self.first_settings), branch.pinned)
                        for branch in reversed(tuple(self.tree)))
         diagnosis = self._diagnosis.of(run, self.phase == "running", self.other or self.ghost,
                                        self.trainer.source.classes)
-        return Frame(self.picture(), self.words(), self.device_words(), self.phase, diagnosis,
-                     listed, self.inspector.page, run.steps_done if run else 0, self.visiting)
+        return Frame(status_text(state), self.device_words(), self.phase, diagnosis, listed,
+                     self._inside(), run.steps_done if run else 0, moment,
+                     tiles(run, self.other or self.ghost, moment, state))
+
+    def _inside(self) -> str:
+        """The page of the open tab; on the way to a past step that of now would be untrue."""
+        page = self.inspector.page
+        return waiting_html(self.words()) if page and self.time_travel.going else page
 
     # --- what the engine calls --------------------------------------------------------------------
 
@@ -325,7 +339,7 @@ class Session:
         runs = [(id(one.run), one.run.steps_done, one.run.status) for one in trainer.active]
         now = (runs, self.phase, self.settings, trainer.problem, trainer.note, self.waiting_for,
                trainer.seeds.done, self.guess, trainer.inspector.page, self.visiting,
-               trainer.time_travel.share)
+               trainer.time_travel.share, id(trainer.inspector.network), trainer.setting_up)
         if view is None or now == self._painted:
             return False
         self._painted = now

@@ -13,7 +13,7 @@ from recipe_widgets.live.active_run import ActiveRun, ModelRun, ModelSource, Run
 from recipe_widgets.live.command import Command, CommandQueue, Phase
 from recipe_widgets.live.engine import Engine
 from recipe_widgets.live.inspector import Inspector
-from recipe_widgets.live.pacing import RATE_EVERY, RATE_MEMORY, TRAIN_SLICE
+from recipe_widgets.live.pacing import RATE_EVERY, RATE_MEMORY, SETTING_UP_TOLD, TRAIN_SLICE
 from recipe_widgets.live.run_history import (
     GHOST_STEPS,
     OTHER_BRANCH,
@@ -47,6 +47,8 @@ class SessionTrainer:
         self.seeds, self.time_travel, self.inspector = SeedTraining(), TimeTravel(), Inspector()
         self.threads, self.rate = ThreadCount(), StepRate()
         self.problem = self.note = ""
+        self._setting_up: tuple[Settings, float] | None = None  # since time.perf_counter()
+        self._first_step = False  # of a new run or of other knobs: a reader waits for it
         self._commands, self._engine = commands, engine
         # held for a whole turn; who closes the session waits for it
         self._turning = threading.RLock()
@@ -62,6 +64,12 @@ class SessionTrainer:
         """The branch with the old settings beside it, after a fork."""
         active = self.active
         return active[0].run if len(active) > 1 else None
+
+    @property
+    def setting_up(self) -> Settings | None:
+        """Settings of the run that is being made, where that takes so long that a reader asks."""
+        made = self._setting_up
+        return made[0] if made and time.perf_counter() - made[1] > SETTING_UP_TOLD else None
 
     def turn(self) -> bool:
         """Carry out the newest command, then train for a moment; False when there is no more to
@@ -143,11 +151,15 @@ class SessionTrainer:
         self._release(REPLACED)
         if not isinstance(self.source, ModelSource):
             self.threads.apply(None)
-        begun = self.source.begin(wanted)
-        if isinstance(begun, ModelRun) and begun.training is not None:
-            self.threads.choose(begun.training, begun.run, self.source.name)
-        else:
-            self.threads.forget()
+        self._setting_up = (wanted, time.perf_counter())
+        try:
+            begun = self.source.begin(wanted)
+            if isinstance(begun, ModelRun) and begun.training is not None:
+                self.threads.choose(begun.training, begun.run, self.source.name)
+            else:
+                self.threads.forget()
+        finally:
+            self._setting_up = None
         self.history.retire(one.run for one in self.active)
         self.active = [begun]
         self._add_to_tree(begun.run)
@@ -290,6 +302,9 @@ class SessionTrainer:
             if not self._step():
                 self._finish()
                 break
+            if self._first_step:
+                self._first_step = False
+                self._engine.repaint(at_once=True)
             now = time.perf_counter()
             self.threads.note(now - before)  # seconds of this step
             before = now
@@ -384,8 +399,9 @@ class SessionTrainer:
         return "ended" if self.active else "idle"
 
     def _enter(self, phase: Phase) -> None:
+        self._first_step = phase == "running"
         self._commands.enter(phase)
-        self._engine.repaint()
+        self._engine.repaint(at_once=True)
 
 
 class StepRate:

@@ -29,6 +29,22 @@ def slider_range(name: str, value: float) -> tuple[float, float]:
     return low - step * steps_below, high + step * steps_above
 
 
+def slider_place(name: str, value: float, stands: float) -> float:
+    """Where on its slider a value lies, from 0 at the left end to 1. stands: the value that the
+    slider was made with, which may have widened it.
+    """
+    knob = Settings.knob(name)
+    if knob.scale == "log2" or (knob.scale == "log" and knob.least == 0
+                                and name not in ("lr", "max_steps")):
+        stops = [stop for _, stop in slider_stops(name, stands)]
+        return stops.index(value) / max(1, len(stops) - 1) if value in stops else 0.0
+    low, high = slider_range(name, stands)
+    at = value
+    if knob.scale == "log":
+        at = math.log10(value) if value > 0 else low
+    return min(1.0, max(0.0, (at - low) / (high - low)))
+
+
 def on_grid(name: str, value: float) -> float:
     """Where a slider in the page can stand that is nearest to `value`."""
     knob = Settings.knob(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from recipe_widgets.core import Branch, Run, Settings
@@ -22,6 +23,7 @@ class SessionState:
         branch: where the newest run stands in the tree of runs.
         settings, first_settings: the newest that were asked for, and those of the beginning.
         problem, note: what went wrong, and what else is to be said of the newest command.
+        setting_up: of the run that is being made; None mostly.
         waits_for: how many panels compute first.
         comparing: share of a comparison over seeds that is done, 1 when none goes on.
         past_step: the past step that is looked at or on the way to, and `replayed`, the share of
@@ -46,6 +48,7 @@ class SessionState:
     train_size: int = 0
     steps_per_second: float = 0.0
     answers: tuple[str, ...] = ()
+    setting_up: Settings | None = None
 
 
 def status_text(state: SessionState) -> str:
@@ -53,6 +56,9 @@ def status_text(state: SessionState) -> str:
     run, past_step = state.run, state.past_step
     if state.problem:
         return state.problem
+    if state.setting_up is not None:
+        wanted = settings_words(state.setting_up, state.first_settings)
+        return f"Setting up {state.setting_up.model}: {wanted}."
     if state.waits_for:
         wanted = settings_words(state.settings)
         return f"Waits for another panel to finish training. Then: {wanted}."
@@ -62,6 +68,8 @@ def status_text(state: SessionState) -> str:
         return f"Going back to step {past_step:,}: {state.replayed:.0%} done."
     if run is None:
         wanted = settings_words(state.settings)
+        if state.phase in ("waiting", "running"):
+            return f"Starting with {wanted}."
         return f"{state.note} Press Run, or move a slider. Set: {wanted}.".strip()
     if past_step is not None and past_step < run.steps_done:
         return (f"Looking at step {past_step:,} of {run.steps_done:,}. {_loss_at(run, past_step)} "
@@ -101,22 +109,25 @@ def number_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+@lru_cache(64)  # asked for with every frame
 def settings_words(settings: Settings, base: Settings | None = None) -> str:
     """The recipe's four knobs, and which others differ from `base`."""
-    differ = _differing(settings, base) if base is not None else []
+    differ = _differing(settings, base) if base is not None else ()
     names = (*ALWAYS_TOLD, *(name for name in differ if name not in ALWAYS_TOLD))
     return ", ".join(value_words(name, getattr(settings, name)) for name in names)
 
 
+@lru_cache(256)
 def knob_words(settings: Settings, other: Settings) -> str:
     """Where `settings` stands on the knobs in which it differs from `other`."""
     names = _differing(settings, other)
     return ", ".join(value_words(name, getattr(settings, name)) for name in names) or SAME_SETTINGS
 
 
-def _differing(settings: Settings, other: Settings) -> list[str]:
+@lru_cache(256)
+def _differing(settings: Settings, other: Settings) -> tuple[str, ...]:
     """Names of the knobs that differ, without those that no slider turns."""
-    return [name for name in settings - other if Settings.knob(name).kind != "fixed"]
+    return tuple(name for name in settings - other if Settings.knob(name).kind != "fixed")
 
 
 def changed_words(new: Run, old: Run) -> str:

@@ -116,13 +116,16 @@ class LivePanel(WorkingPanel):
         if guess_input is not None:
             view.ask_first(guess_input)
         above = [part for part in (self._data, guess_input and guess_input.widget) if part]
-        mode_row = widgets.HBox([widgets.Label("A moved knob lets the run"), self._mode],
-                                layout=WRAPPED_ROW)
-        button_row = widgets.HBox([*view.buttons.values()], layout=WRAPPED_ROW)
-        self.widget = widgets.VBox([
-            widgets.HTML(HEAD), *above, controls.widget, button_row, mode_row, view.words,
-            view.diagnosis, view.curves, view.status, *(part.widget for part in view.sections)
-        ])
+        bar = widgets.HBox([*view.buttons.values(), widgets.Label("A moved knob lets the run"),
+                            self._mode], layout=WRAPPED_ROW)
+        front = [] if view.front is None else [view.front]
+        parts = widgets.VBox([bar, controls.widget, *front, view.plain])
+        # classes of the front end's style sheet, which lays them out
+        for part, name in ((bar, "bar"), (controls.widget, "knobs"), (parts, "panel")):
+            part.add_class(f"recipe-{name}")
+        self.widget = widgets.VBox([widgets.HTML(HEAD), *above, parts,
+                                    *(part.widget for part in view.sections)])
+        self.widget.add_class("recipe-live")
         self._close_with(session)
 
     @classmethod

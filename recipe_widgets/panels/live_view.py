@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import html
+from contextlib import suppress
+from typing import Any
 
 import ipywidgets as widgets
 
+from recipe_widgets.core import RecipeError
 from recipe_widgets.live import Frame, Guess, Session
+from recipe_widgets.live.network_look import NetworkLook
+from recipe_widgets.live.page_stream import Message, PageStream
 from recipe_widgets.panels.folded_section import FoldedSection
 from recipe_widgets.panels.guess_input import GuessInput
 from recipe_widgets.panels.panel_base import AUTO_WIDTH
@@ -30,10 +35,15 @@ reach. Run its cell again for a new one.</div>"""
 class LiveView:
     """The widgets that show a frame, which only the painter thread writes to, and the buttons that
     give commands. It does not hold the panel, so that a dropped panel can go.
+
+    A page that runs the front end's module says hello, and draws by itself from then on; until
+    then, and where it cannot, the curves come as SVG and the words as HTML.
     """
 
     def __init__(self, session: Session, controls: SettingsControls) -> None:
         self.curves, self.words, self.diagnosis, self.status = (widgets.HTML() for _ in range(4))
+        self.plain = widgets.VBox([self.words, self.diagnosis, self.curves, self.status])
+        self.plain.add_class("recipe-plain")
         names = (("run", "Run", "play"), ("pause", "Pause", "pause"), ("stop", "Stop", "stop"),
                  ("reset", "Reset", "undo"))
         self.buttons = {key: widgets.Button(description=label, icon=icon, layout=AUTO_WIDTH)
@@ -45,6 +55,13 @@ class LiveView:
         self.buttons["pause"].on_click(lambda _: session.order("pause"))
         self.buttons["stop"].on_click(lambda _: session.order("stop"))
         self.buttons["reset"].on_click(lambda _: self.reset())
+        self.front = make_front_widget()
+        self._stream = PageStream(session)
+        self._drawn_by_page = self._says_hello = False
+        self._heard = 0  # the newest question of a page whether the kernel is there
+        self._look: NetworkLook | None = None  # the newest that the page has
+        if self.front is not None:
+            self.front.on_msg(self._hear)
         self.show(session.frame())
 
     def reset(self) -> None:
@@ -62,19 +79,75 @@ class LiveView:
 
         guess_input.on_lock(locked)  # called on the thread of the reader
 
+    def _hear(self, _: Any, message: dict[str, Any], __: Any) -> None:
+        """What a page says; called on a thread of the kernel."""
+        session = self._session
+        match message:
+            case {"kind": "hello"}:
+                self._says_hello = True
+                session.repaint_all()
+            case {"kind": "ask", "number": int(number)}:
+                self._heard = number
+                session.repaint_all()
+            case {"kind": "visit", "step": int(step)}:
+                session.order("visit", step=step)
+            case {"kind": "now"}:
+                session.order("resume", self._controls.settings)
+            case {"kind": "rewind"}:
+                session.order("rewind", self._controls.settings)
+            case {"kind": "network", "shown": bool(shown)}:
+                session.show_network(shown)
+            case {"kind": "pin", "number": int(number), "pinned": bool(pinned)}:
+                with suppress(RecipeError):  # the run has gone meanwhile
+                    session.pin(number, pinned=pinned)
+
     def show(self, frame: Frame) -> None:
         """Show a frame; called on the painter thread."""
         # first: when the words say that the run pauses, its step slider stands still
         for section in self.sections:
             section.show(frame)
-        self.curves.value = frame.curves
-        self.words.value = (f'<div class="recipe-words" role="status" data-phase="{frame.phase}">'
-                            f"{html.escape(frame.words)}</div>")
-        self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
-        self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
+        if self._says_hello:
+            self._says_hello, self._look = False, None
+            if not self._drawn_by_page:
+                self._drawn_by_page = True
+                for part in (self.words, self.diagnosis, self.curves, self.status):
+                    part.value = ""
+            self._send(self._stream.everything(frame))
+        elif self._drawn_by_page:
+            self._send(self._stream.news(frame))
+        else:
+            self._show_plain(frame)
         # Run stays on while it runs: it then goes on, or begins with the newest settings
         active = frame.phase in ("running", "waiting")
         self.buttons["run"].disabled = self.waits_for_guess
         self.buttons["pause"].disabled = not active
         self.buttons["stop"].disabled = not active and frame.phase != "paused"
         self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"
+
+    def _send(self, message: Message) -> None:
+        """Tell the pages, and show them the network where it was looked at anew."""
+        assert self.front is not None
+        facts = message.facts
+        if self._heard:
+            facts, self._heard = {**facts, "heard": self._heard}, 0
+        self.front.send({"kind": "frame", "facts": facts}, [message.numbers])
+        look = self._session.inspector.network
+        if look is not None and look is not self._look:
+            self._look = look
+            self.front.send({"kind": "network", "look": look.facts}, [look.numbers])
+
+    def _show_plain(self, frame: Frame) -> None:
+        self.curves.value = self._session.picture()
+        self.words.value = (f'<div class="recipe-words" role="status" data-phase="{frame.phase}">'
+                            f"{html.escape(frame.words)}</div>")
+        self.diagnosis.value = f'<div class="recipe-diagnosis">{html.escape(frame.diagnosis)}</div>'
+        self.status.value = f'<small class="recipe-status">{html.escape(frame.status)}</small>'
+
+
+def make_front_widget() -> Any:
+    """The widget of the front end; None where anywidget is not installed."""
+    try:
+        from recipe_widgets.panels.front_widget import FrontWidget
+    except ImportError:
+        return None
+    return FrontWidget()

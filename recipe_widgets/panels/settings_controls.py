@@ -92,6 +92,7 @@ class SettingsControls:
         """The widget of a knob, made once."""
         if name not in self.sliders:
             self.sliders[name] = widget = _knob_widget(name, _on_slider(self.settings, name))
+            widget.add_class(f"recipe-knob-{name}")  # the page marks there what it was
             self._enable(name)
             widget.observe(lambda change: self._moved(name, change["new"]), names="value")
         return self.sliders[name]

@@ -40,6 +40,11 @@ def _page(body: str, words: str) -> str:
             f"<p>{said}</p>{body}</div>")
 
 
+def waiting_html(words: str) -> str:
+    """What stands there until there is something to see."""
+    return _page("", words)
+
+
 def activations_html(inside: ModelStatistics) -> str:
     """Mean, spread, dead units and saturated values by layer."""
     widest = max((abs(one.mean) + one.std for one in inside.layers), default=1.0) or 1.0

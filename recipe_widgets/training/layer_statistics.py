@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from torch import nn
 
 from recipe_widgets.core import RecipeError, rng_guard
 from recipe_widgets.core.errors import user_code
-from recipe_widgets.core.validation import tensor, validated, whole
+from recipe_widgets.core.validation import tensor, unchecked, validated, whole
 from recipe_widgets.data import Split
 from recipe_widgets.training.changes import fork
 from recipe_widgets.training.trainer import Training
@@ -30,6 +31,18 @@ ACTIVE: tuple[type[nn.Module], ...] = (
 PARTS = ("data", "forward", "backward", "update")  # of a step
 
 
+BINS, COUNTED = 40, 20_000  # of a histogram; values that it counts at most
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of values in equal stretches from `low` to `high`; what lies outside does not count."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class LayerStatistics:
     """What came out of one layer. dead: share of units that are off for every sample; saturated:
@@ -41,6 +54,57 @@ class LayerStatistics:
     std: float
     dead: float = math.nan
     saturated: float = math.nan
+    histogram: Histogram | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A layer with weights, and what follows it up to the next one: norm, activation, pooling.
+
+    Attributes:
+        path: of the layer in the model, such as "1" or "head".
+        followers: (path, module), in order of definition.
+    """
+
+    path: str
+    layer: nn.Module
+    followers: tuple[tuple[str, nn.Module], ...]
+
+    @property
+    def shown(self) -> tuple[str, nn.Module]:
+        """The module whose output the block hands on, as its statistics know it: the activation
+        where it has one.
+        """
+        active = [pair for pair in self.followers if isinstance(pair[1], ACTIVE)]
+        return active[-1] if active else (self.path, self.layer)
+
+
+WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
+
+
+def blocks(model: nn.Module) -> list[Block]:
+    """The blocks of a model, in the order in which its code defines them."""
+    found: list[tuple[str, nn.Module, list[tuple[str, nn.Module]]]] = []
+    for path, module in model.named_modules():
+        if isinstance(module, WEIGHTED):
+            found.append((path, module, []))
+        elif found and not any(module.children()):
+            found[-1][2].append((path, module))
+    return [Block(path, layer, tuple(rest)) for path, layer, rest in found]
+
+
+@torch.no_grad()
+def histogram(values: torch.Tensor) -> Histogram | None:
+    """Of some of the values, evenly picked; None where none is a number."""
+    flat = values.detach().flatten()
+    flat = flat[::max(1, len(flat) // COUNTED)].float()
+    flat = flat[flat.isfinite()].cpu().sort().values
+    if not len(flat):
+        return None
+    # from the first to the last per mille: one odd value must not stretch it
+    out = len(flat) // 1000
+    low, high = float(flat[out]), float(flat[-1 - out])
+    return Histogram(low, high, tuple(map(int, flat.histc(BINS, low, high).tolist())))
 
 
 @validated
@@ -75,14 +139,18 @@ class ModelStatistics:
 
 @validated
 @torch.no_grad()
-def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
+def model_statistics(
+        model: nn.Module, split: Split,
+        shown: Annotated[Sequence[tuple[str, nn.Module]], unchecked] = ()) -> ModelStatistics:
     """All that a fixed batch tells about `model`, which is left as it was: mode, hooks, buffers,
     random numbers.
+
+    shown: (name, module) of those to look at; by default all activations.
     """
     seen: list[LayerStatistics] = []
     layers: list[tuple[str, nn.Module]] = list(model.named_modules())
     # a model without activations, such as a linear one, shows its weighted layers instead
-    parts: list[tuple[str, Any]] = [
+    parts: list[tuple[str, Any]] = list(shown) or [
         (name, layer) for name, layer in layers if isinstance(layer, ACTIVE)]
     if not parts:
         weighted = (nn.Linear, nn.Conv2d)
@@ -107,7 +175,8 @@ def model_statistics(model: nn.Module, split: Split) -> ModelStatistics:
                            first_weights(model, tuple(split.x.shape[1:])))
 
 
-def _layer(name: str, module: nn.Module, out: torch.Tensor) -> LayerStatistics:
+def _layer(name: str, module: nn.Module, out: Any) -> LayerStatistics:
+    out = out[0] if isinstance(out, tuple) else out  # an RNN also gives its last state
     values = out.detach().float()  # (n, units) or (n, channels, H, W)
     # (units, all of its values): a channel is a unit
     units = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[None]
@@ -117,7 +186,7 @@ def _layer(name: str, module: nn.Module, out: torch.Tensor) -> LayerStatistics:
         if isinstance(module, kind):
             saturated = float(((values < low) | (values > high)).float().mean())
     return LayerStatistics(name, type(module).__name__, float(values.mean()), float(values.std()),
-                           dead, saturated)
+                           dead, saturated, histogram(values))
 
 
 def first_weights(model: nn.Module, shape: tuple[int, ...]) -> torch.Tensor | None:

@@ -148,6 +148,13 @@ def slider(within: Page | Locator, label: str) -> Locator:
     return row.locator(".noUi-handle").first
 
 
+def drawn(within: Page | Locator, role: str) -> Locator:
+    """The signs in the legends of curves of that role, such as "val" or "ghost-train": curves
+    themselves are drawn on a canvas.
+    """
+    return within.locator(f".recipe-legend [data-role={role}]")
+
+
 # a slider of a panel that stands where the lessons leave it, a key, and what the words say when
 # that run is done
 FOUR_SLIDERS = (("learning rate", "ArrowRight", r"learning rate 0\.0(?!5,)\d+"),

@@ -20,7 +20,15 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.lab import NOTEBOOKS, PATIENCE, chromium, press_run_all, running_browser, slider
+from tests.e2e.lab import (
+    NOTEBOOKS,
+    PATIENCE,
+    chromium,
+    drawn,
+    press_run_all,
+    running_browser,
+    slider,
+)
 from tests.e2e.test_panel import press
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
@@ -91,7 +99,7 @@ def trains(page: Page) -> None:
     page.mouse.move(x - 60, y, steps=5)
     page.mouse.up()
     expect(words).to_contain_text(re.compile(r"momentum 0\.[0-8]"), timeout=PATIENCE)
-    expect(page.locator(".recipe-curves path.train").first).to_be_attached(timeout=PATIENCE)
+    expect(drawn(page, "train").first).to_be_attached(timeout=PATIENCE)
 
 
 def test_voila(page: Page, tmp_path: Path) -> None:

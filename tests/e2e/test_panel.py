@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.lab import (
     PATIENCE,
     chromium,
+    drawn,
     open_notebook,
     press_run_all,
     running_browser,
@@ -65,7 +66,7 @@ def test_a_fork_names_its_one_cause_and_shows_both(page: Page) -> None:
     handle.press("ArrowRight")
     words(page, 0, r"One cause: learning rate 0\.05 → 0\.0\d+")
     expect(page.locator(".recipe-legend").first).to_contain_text("old: learning rate 0.05")
-    assert page.locator(".recipe-curves .other-train").count() > 0
+    assert drawn(page, "other-train").count() > 0
 
 
 def test_continue_turns_the_run_itself(page: Page) -> None:
@@ -109,7 +110,7 @@ def test_code_is_shown(page: Page) -> None:
 def test_a_difference_is_judged_over_seeds(page: Page) -> None:
     press(page, "Is that difference real\\?")
     words(page, 0, r"(difference is real|No difference beyond).*n = 8 paired seeds", 4 * PATIENCE)
-    assert page.locator(".recipe-curves .band-new").count() > 0
+    assert drawn(page, "band-new").count() > 0
 
 
 def test_run_waits_for_the_guess_and_answers_it(page: Page) -> None:
@@ -117,7 +118,7 @@ def test_run_waits_for_the_guess_and_answers_it(page: Page) -> None:
     press(page, "Lock my guess")
     press(page, "Run", 1)
     words(page, 1, r"You guessed a validation accuracy of 50 %, it came to")
-    assert page.locator(".recipe-curves .line-guess").count() > 0
+    assert drawn(page, "line-guess").count() > 0
 
 
 def test_a_readers_own_loop_trains_and_its_lr_is_hot(page: Page) -> None:

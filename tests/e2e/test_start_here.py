@@ -43,7 +43,10 @@ def press(page: Page, button: str) -> None:
 
 
 def curves(page: Page) -> str:
-    return page.locator(".recipe-curves").inner_html()
+    """What is drawn: which curves, how many points, and all of it in words."""
+    return page.locator(".rf-curves").evaluate("""e => [e.querySelector('.recipe-legend').innerHTML,
+        e.querySelector('.rf-charts').dataset.points,
+        e.querySelector('.rf-charts').ariaLabel].join()""")
 
 
 def test_no_cell_ends_in_an_error(page: Page) -> None:

@@ -162,6 +162,26 @@ def test_an_impossible_model_is_told_in_words_and_the_session_lives_on(session: 
     assert session.wait(60).status == "done"
 
 
+def test_a_run_in_the_making_is_named(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, go = threading.Event(), threading.Event()
+    begin = session.source.begin
+
+    def slowly(settings: Settings) -> object:
+        made.set()
+        assert go.wait(60)
+        return begin(settings)
+
+    session.order("restart", SHORT)
+    session.wait(60)
+    monkeypatch.setattr(session.source, "begin", slowly)
+    session.order("restart", SHORT.replace(model="linear", lr=0.1))
+    assert made.wait(60)
+    until(lambda: session.words().startswith("Setting up linear: learning rate 0.1,"))
+    go.set()
+    session.wait(60)
+    assert session.words().startswith("Done with learning rate 0.1,")
+
+
 def test_frames_reach_the_view_and_a_broken_view_does_not_stop_training(blobs: Data) -> None:
     frames: list[Frame] = []
     session = Session(blobs, SHORT, frames.append)
@@ -170,7 +190,7 @@ def test_frames_reach_the_view_and_a_broken_view_does_not_stop_training(blobs: D
     until(lambda: frames and frames[-1].phase == "ended")
     assert "Done with learning rate 0.05, batch size 32, dropout 0, momentum 0.9" in frames[
         -1].words
-    assert "<svg" in frames[-1].curves
+    assert "<svg" in session.picture()
     session.view = lambda frame: 1 / 0  # type: ignore[assignment,return-value]
     session.order("restart")
     assert session.wait(60).status == "done"

@@ -230,6 +230,31 @@ def test_an_open_tab_shows_a_page_and_changes_no_bit(session: Session, tab: str)
         for a, b in zip(twin.model.parameters(), run.model.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("model", ["mlp", "convnet"])
+def test_a_look_at_the_whole_network_changes_no_bit(session: Session, model: str) -> None:
+    session.show_network(True)
+    session.order("restart", LONG.replace(max_steps=60, model=model))
+    session.wait(60)
+    run, look = session.run, session.inspector.network
+    assert run.status == "done"
+    assert look.step == 60
+    twin = replay(run.data, run.settings, threads=run.threads)
+    assert twin.history.series("train_loss") == run.history.series("train_loss")
+
+
+def test_no_page_of_now_stands_under_the_words_of_a_past_step(session: Session) -> None:
+    paused_at(session, 2000)
+    session.look("activations")
+    until(lambda: "Activations on" in session.frame().inside)
+    pages = []
+    session.view = lambda frame: pages.append((frame.words, frame.inside))
+    session.order("visit", step=1990)  # far from a snapshot
+    session.wait(60)
+    until(lambda: "Activations on" in session.frame().inside)
+    on_the_way = [inside for words, inside in pages if words.startswith("Going back")]
+    assert all("Going back to step 1,990" in inside for inside in on_the_way)
+
+
 def test_a_closed_tab_measures_nothing(session: Session) -> None:
     session.look("gradients")
     session.order("restart", LONG)

@@ -59,6 +59,13 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield faults
 
 
+def _said_by_a_page(number: int) -> list[dict[str, Any]]:
+    """Messages of the front end, which draws by itself."""
+    return [{"kind": "hello"}, {"kind": "ask", "number": number}, {"kind": "visit", "step": number},
+            {"kind": "now"}, {"kind": "rewind"}, {"kind": "network", "shown": number % 2 == 0},
+            {"kind": "pin", "number": number % 12, "pinned": True}, {"kind": "visit"}]
+
+
 def ours() -> list[str]:
     """Names of the package's threads."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("recipe-")]
@@ -147,7 +154,9 @@ class Hand:
             lambda: panel.expect(draw.choice(TEXTS)),
             lambda: panel.predict("val_accuracy", draw.random()),
             lambda: panel.save(self.folder / "recipe_session.json"), lambda: panel.sliders,
-            lambda: panel.ledger, lambda: panel.plot(), lambda:
+            lambda: panel.ledger, lambda: panel.plot(),
+            lambda: panel._view.front._handle_custom_msg(draw.choice(_said_by_a_page(step)), []),
+            lambda:
             (panel.words, panel.diagnosis, repr(panel)),
             lambda: panel.run and panel.run.to_script()
         ]

@@ -11,6 +11,7 @@ from recipe_widgets import Settings, load
 from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
 from recipe_widgets.training import LayerUpdates, Training, model_statistics, step_timing, steps
+from recipe_widgets.training.layer_statistics import blocks, histogram
 
 
 @pytest.fixture
@@ -125,3 +126,27 @@ def test_samples_are_asked_for_where_they_lie(table: Data, monkeypatch: pytest.M
     monkeypatch.setattr(Split, "batch", seen)
     model_statistics(known(table), split)
     assert asked == ["meta"]
+
+
+def test_a_histogram_counts_what_is_there() -> None:
+    found = histogram(torch.tensor([0.0, 0.0, 0.0, 1.0, float("nan")]))
+    assert found is not None
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert (found.counts[0], found.counts[-1], sum(found.counts)) == (3, 1, 4)
+    assert histogram(torch.full((3, ), float("nan"))) is None
+
+
+def test_one_odd_value_does_not_stretch_a_histogram() -> None:
+    found = histogram(torch.cat([torch.linspace(-1, 1, 5000), torch.tensor([1e6])]))
+    assert found is not None
+    assert found.high < 1.01
+
+
+@pytest.mark.parametrize(("model", "paths", "shown"), [
+    ("mlp", ["1", "4"], ["2", "4"]), ("linear", ["1"], ["1"]),
+    ("convnet", ["0", "3", "7", "10"], ["1", "4", "8", "10"]), ("gru", ["rnn", "head"], ["rnn", "head"])])
+def test_a_block_is_a_layer_and_what_follows_it(model: str, paths: list[str],
+                                                shown: list[str]) -> None:
+    found = blocks(build_model(Settings(model=model, depth=1), (1, 28, 28), 10))
+    assert [block.path for block in found] == paths
+    assert [block.shown[0] for block in found] == shown
