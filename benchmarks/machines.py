@@ -1,7 +1,8 @@
 """What the package asks of a small machine: one thread, with and without wide instructions.
 
     python benchmarks/machines.py [--only run_all duplicates] [--before FOLDER] [--full FOLDER]
-                                  [--cpu avx2] [--no-bf16] [--rounds 1] [--markdown FILE]
+                                  [--nets resnet18] [--sets mnist] [--cpu avx2] [--no-bf16]
+                                  [--rounds 1] [--markdown FILE]
 
 run_all     all checks on torchvision's nets and on the package's ConvNet: seconds by net and by check,
             findings, and seconds until a broken loss is told
@@ -30,6 +31,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 NETS = ("resnet18", "mobilenet_v3_small", "shufflenet_v2", "convnet")
+SETS = ("mnist", "cifar10")
 SHOWN = 0.3  # seconds from which on a check has a row of its own
 
 # Code for a fresh Python ends with print(json.dumps(figures)).
@@ -111,6 +113,8 @@ class Machine:
     cpu: str = ""
     no_bf16: bool = False
     full: Path | None = None
+    nets: tuple[str, ...] = NETS
+    sets: tuple[str, ...] = SETS
 
     def fresh(self, state: str, code: str, **values: Any) -> dict[str, Any]:
         """What a fresh Python prints, as JSON."""
@@ -184,7 +188,7 @@ def run_all(machine: Machine) -> list[Table]:
     """Seconds of `checks.run_all` without a limit, by net and by check."""
     nets, checks = Table("run_all: seconds by net"), Table("run_all: seconds by check")
     loud: dict[str, set[str]] = {}
-    for net in NETS:
+    for net in machine.nets:
         for state, told in machine.in_turn(RUN_ALL, net=net, broken=False).items():
             for each in told:
                 nets.add(net, state, each["seconds"])
@@ -207,7 +211,7 @@ def duplicates(machine: Machine) -> list[Table]:
     if machine.full is None:
         return []
     table = Table("duplicates: complete sets, 200 copies planted in the test images")
-    for name in ("mnist", "cifar10"):
+    for name in machine.sets:
         file = str((machine.full / f"{name}.npz").resolve())
         for state, told in machine.in_turn(DUPLICATES, file=file).items():
             for each in told:
@@ -227,6 +231,8 @@ def main() -> None:
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=list(SECTIONS))
     parser.add_argument("--before", type=Path, help="a checkout of an earlier state")
     parser.add_argument("--full", type=Path, help="folder with mnist.npz and cifar10.npz")
+    parser.add_argument("--nets", choices=NETS, nargs="+", default=NETS)
+    parser.add_argument("--sets", choices=SETS, nargs="+", default=SETS)
     parser.add_argument("--cpu", default="", choices=["avx2", ""], help="hide wider instructions")
     parser.add_argument("--no-bf16", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
@@ -234,7 +240,7 @@ def main() -> None:
     chosen = parser.parse_args()
     states = {"before": chosen.before.resolve()} if chosen.before else {}
     machine = Machine({**states, "now": ROOT}, chosen.rounds, chosen.cpu, chosen.no_bf16,
-                      chosen.full)
+                      chosen.full, tuple(chosen.nets), tuple(chosen.sets))
     texts = [machine.about()]
     print(texts[0] + "\n", flush=True)
     for name in chosen.only:

@@ -35,15 +35,15 @@ def test_planted_rows_are_found_in_the_form_that_is_compared(blobs: Data) -> Non
     assert set(planted.rows[1::2]) <= set(labels.our_copies(planted))
 
 
-def test_small_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_small_machines(tmp_path: Path) -> None:
     """Each section in a fresh Python, on a small program and on few images."""
     draw = np.random.default_rng(0)
     for name, shape in (("mnist", (28, 28)), ("cifar10", (32, 32, 3))):
         x = draw.integers(0, 255, (260, 4, *shape[1:]), dtype=np.uint8).repeat(shape[0] // 4, 1)
         y = np.arange(260) % 10
         np.savez(tmp_path / name, x_train=x, y_train=y, x_test=x[::-1], y_test=y[::-1])
-    monkeypatch.setattr(machines, "NETS", ("sparse_relu",))
-    machine = machines.Machine({"now": machines.ROOT}, no_bf16=True, full=tmp_path)
+    machine = machines.Machine({"now": machines.ROOT}, no_bf16=True, full=tmp_path,
+                               nets=("sparse_relu",))
     assert "bf16 slow or hidden" in machine.about()
     nets, _ = machines.run_all(machine)
     assert set(nets.rows) == {
