@@ -51,7 +51,7 @@ def test_small_machines(tmp_path: Path) -> None:
         "sparse_relu, its loss with the sign flipped: first finding"
     }
     copies, = machines.duplicates(machine)
-    assert "cifar10, planted found" in copies.rows
+    assert "cifar10, found of 100 planted" in copies.rows
     for table in (nets, copies):
         assert all(value >= 0 for row in table.rows.values() for value in row["now"])
         assert "| now |" in table.markdown(["now"])
