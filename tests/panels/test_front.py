@@ -94,7 +94,7 @@ def test_orders_of_a_page_are_carried_out(panel: LivePanel) -> None:
     first = panel.run
     page.say(kind="rewind")
     until(lambda: panel.run is not first and panel.run.steps_done > 25)
-    assert [20, "rewind", "goes on from run 1"] in page.facts["runs"][-1]["flags"]
+    until(lambda: [20, "rewind", "goes on from run 1"] in page.facts["runs"][-1]["flags"])
     page.say(kind="pin", number=1, pinned=True)
     assert panel.runs[1].pinned
     page.say(kind="network", shown=False)
