@@ -158,7 +158,8 @@ export default {
   /** @param {{model: Model, el: HTMLElement}} here */
   render({model, el}) {
     const front = new Front(model, el);
-    model.send({kind: "hello"});
+    for (const wait of [0, 2000, 10_000]) // a busy kernel may have missed the first one
+      setTimeout(() => { if (!front.words.textContent) model.send({kind: "hello"}); }, wait);
     return () => front.remove();
   },
 };

@@ -83,7 +83,7 @@ class AverageUpdatesSeen(Observer):
     def _called(self, call: TorchCall) -> None:
         result = call.result
         if not self._weights or self.progress.in_call or self.progress.in_backward \
-                or not isinstance(result, torch.Tensor) or result.grad_fn is not None:
+                or not isinstance(result, torch.Tensor) or _has_graph(result):
             return
         roots: frozenset[int] = frozenset()
         for one in arguments_of(call):
@@ -149,3 +149,10 @@ def average_updates(run: WatchedRun) -> Built:
         steps = [step for step, _ in best.rates]
         in_a_row = sum(b == a + 1 for a, b in itertools.pairwise(steps))
         yield AverageUpdates([rate for _, rate in best.rates], steps[-1], in_a_row), best.line
+
+
+def _has_graph(tensor: torch.Tensor) -> bool:
+    try:
+        return tensor.grad_fn is not None
+    except RuntimeError:  # a view that was made without a graph and written to with one, or the reverse
+        return True
