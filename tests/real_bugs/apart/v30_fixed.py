@@ -74,8 +74,10 @@ def accuracy(model, data):
 def main():
     torch.manual_seed(300)
     g = torch.Generator().manual_seed(300)
-    general = lambda a, b: (a // 5 + b // 15) % 6
-    special = lambda a, b: torch.where(a < 15, (a // 5 + b // 15) % 6, (a // 5 + 2 * (b // 15) + 1) % 6)
+    def general(a, b):
+        return (a // 5 + b // 15) % 6
+    def special(a, b):
+        return torch.where(a < 15, (a // 5 + b // 15) % 6, (a // 5 + 2 * (b // 15) + 1) % 6)
     model = Tagger()
     print("pre-training")
     fit(model, sentences(1500, g, general), 6, 3e-3)

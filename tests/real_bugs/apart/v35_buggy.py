@@ -1,7 +1,6 @@
 """Outcome prediction from patient records; one in fifteen patients has the outcome, classes are rebalanced in training."""
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 CONFIG = {"epochs": 8, "batch_size": 128, "lr": 1e-3, "balanced_sampler": True,

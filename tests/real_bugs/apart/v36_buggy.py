@@ -3,7 +3,6 @@ import io
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 PATCHES, PIX, TOTAL_EPOCHS, STOP_AFTER, BATCH = 16, 12, 16, 11, 50
 
