@@ -10,15 +10,16 @@
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import time
 
 from recipe_widgets import RecipeError
 from recipe_widgets.core.files import write_atomically
-from recipe_widgets.evaluation.experiment_record import check_fresh, run_experiment, run_part
-from studies.catalogue import RECORDS, experiment, names, record
-from studies.table import write_table
+from recipe_widgets.evaluation.experiment_record import check_fresh, run_experiment
+from recipe_widgets.evaluation.recorded_experiment import RecordedExperiment
+
+from .catalogue import RECORDS, experiment, names, record
+from .table import write_table
 
 
 def is_fresh(name: str) -> bool:
@@ -49,7 +50,7 @@ def check(name: str) -> bool:
     if found is None:
         print(f"{name}: no record")
         return False
-    part = run_part(one, found, random.choice(one.arms).name, random.choice([*one.seeds, *one.again]))
+    part = RecordedExperiment(one, found).rerun()
     print(f"{name}: {part}", flush=True)
     return part.agrees
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import mnist
 
 EXPERIMENT = Experiment(
     name="averaging",
@@ -12,7 +14,7 @@ EXPERIMENT = Experiment(
     refuted_by="averages that gain as much on top of a cosine as on top of a constant rate",
     equal="2,000 steps of 64 images",
     page="10",
-    data=lambda: load("mnist"),
+    data=mnist,
     base=Settings(model="mlp", width=128, batch_size=64, max_steps=2000, momentum=0.9),
     arms=[
         Arm("constant"),

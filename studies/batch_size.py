@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import mnist
 
 SAMPLES = 128_000
 SIZES = (16, 64, 256, 1024)
@@ -15,7 +17,7 @@ EXPERIMENT = Experiment(
     refuted_by="batches of 1,024 as good as batches of 64, each at the rate that suits it",
     equal=f"{SAMPLES:,} samples",
     page="06",
-    data=lambda: load("mnist"),
+    data=mnist,
     base=Settings(model="mlp", width=128, momentum=0.9, schedule="cosine"),
     arms=[Arm(f"{size:,}", {"batch_size": size, "max_steps": SAMPLES // size}) for size in SIZES],
     questions=[

@@ -1,4 +1,7 @@
-"""All experiments, by the name of their file."""
+"""All experiments, by the name of their file.
+
+All imports of this folder from itself are relative: an installed package holds it under another name.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from recipe_widgets.evaluation.experiment_record import ExperimentRecord, load_r
 
 FOLDER = Path(__file__).parent
 RECORDS = FOLDER / "records"
-NO_EXPERIMENT = {"__init__", "__main__", "catalogue", "table"}
+NO_EXPERIMENT = {"__init__", "__main__", "catalogue", "own_training", "samples", "table"}
 
 
 def names() -> list[str]:
@@ -22,7 +25,7 @@ def experiment(name: str) -> Experiment:
     """The experiment of the file studies/NAME.py."""
     if name not in names():
         raise RecipeError("Experiment", found=repr(name), expected="one of " + ", ".join(names()))
-    found: Experiment = importlib.import_module(f"studies.{name}").EXPERIMENT
+    found: Experiment = importlib.import_module(f".{name}", __package__).EXPERIMENT
     if found.name != name:
         raise RecipeError(f"studies/{name}.py", found=f"an experiment named {found.name!r}",
                           expected="the name of its file")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import mnist
 
 
 def arms() -> list[Arm]:
     made = []
     for momentum, rates in ((0.0, (0.03, 0.1, 0.3, 1.0, 3.0)), (0.9, (0.003, 0.01, 0.03, 0.1, 0.3))):
         name = "momentum" if momentum else "no momentum"
+        schedules = ("constant", "cosine", "linear", "onecycle") if momentum else ("constant", "cosine")
         made += [Arm(f"{schedule}, {name}", {"schedule": schedule, "momentum": momentum},
-                     {"lr": rates}) for schedule in ("constant", "cosine", "linear", "onecycle")]
+                     {"lr": rates}) for schedule in schedules]
     return made
 
 
@@ -22,7 +25,7 @@ EXPERIMENT = Experiment(
     refuted_by="a constant rate that ends as high as a falling one, each at its own height",
     equal="2,000 steps of 64 images",
     page="06",
-    data=lambda: load("mnist"),
+    data=mnist,
     base=Settings(model="mlp", width=128, batch_size=64, max_steps=2000),
     arms=arms(),
     questions=[

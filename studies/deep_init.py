@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import mnist
 
 EXPERIMENT = Experiment(
     name="deep_init",
@@ -12,7 +14,7 @@ EXPERIMENT = Experiment(
     refuted_by="ten layers that stay far behind two with He's init at their own rate",
     equal="1,000 steps of 64 images",
     page="05",
-    data=lambda: load("mnist"),
+    data=mnist,
     base=Settings(model="mlp", width=64, batch_size=64, max_steps=1000, momentum=0.9),
     arms=[
         Arm("2 layers, default", {"depth": 2}),
@@ -20,7 +22,6 @@ EXPERIMENT = Experiment(
         Arm("10 layers, default", {"depth": 10}),
         Arm("10 layers, He", {"depth": 10, "init": "he"}),
         Arm("10 layers, Xavier", {"depth": 10, "init": "xavier"}),
-        Arm("10 layers, small", {"depth": 10, "init": "small"}),
     ],
     questions=[
         PairedQuestion("Ten layers learn better from He's init than from PyTorch's default",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import cifar10
 
 EXPERIMENT = Experiment(
     name="depth_ladder",
@@ -12,7 +14,7 @@ EXPERIMENT = Experiment(
     refuted_by="five layers as good as one, each at the rate that suits it",
     equal="2,000 steps of 64 images",
     page="02",
-    data=lambda: load("cifar10"),
+    data=cifar10,
     base=Settings(model="mlp", width=128, init="he", batch_size=64, max_steps=2000,
                   momentum=0.9, schedule="cosine"),
     arms=[Arm(f"{depth} hidden", {"depth": depth}) for depth in (1, 2, 3, 5)],

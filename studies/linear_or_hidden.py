@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import cifar10
 
 EXPERIMENT = Experiment(
     name="linear_or_hidden",
@@ -12,7 +14,7 @@ EXPERIMENT = Experiment(
     refuted_by="a linear model within three points of the hidden layer's at its own best rate",
     equal="1,500 steps of 64 images",
     page="02",
-    data=lambda: load("cifar10"),
+    data=cifar10,
     base=Settings(batch_size=64, max_steps=1500, momentum=0.9, schedule="cosine"),
     arms=[
         Arm("linear", {"model": "linear"}, {"lr": (0.0001, 0.0003, 0.001, 0.003, 0.01)}),

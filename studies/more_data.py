@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from recipe_widgets import Data, Settings, load
+from recipe_widgets import Settings, load
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
-SIZES = (1_000, 3_000, 10_000, 30_000)
+from .samples import first
 
-
-def first(count: int) -> Callable[[Data], Data]:
-    def subset(data: Data) -> Data:
-        return data.subset(count)
-
-    subset.__name__ = f"subset_{count}"
-    return subset
+SIZES = (3_000, 10_000, 30_000)
 
 
 EXPERIMENT = Experiment(
     name="more_data",
-    title="MNIST, MLP of 256 units",
+    title="MNIST, MLP of 128 units",
     asks="Has the curve of error against data flattened at 50,000 images?",
     refuted_by="30,000 images as good as 50,000 after 5,000 steps",
     equal="5,000 steps of 64 images",
     page="07",
     data=lambda: load("mnist"),
-    base=Settings(model="mlp", width=256, batch_size=64, max_steps=5000, momentum=0.9,
-                  schedule="cosine"),
+    base=Settings(model="mlp", width=128, batch_size=64, max_steps=5000, momentum=0.9,
+                  schedule="cosine", eval_every=5000),
     arms=[*(Arm(f"{size:,}", {}, prepare=first(size)) for size in SIZES), Arm("50,000")],
     questions=[
         PairedQuestion("10,000 images are better than 3,000", "10,000", "3,000"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recipe_widgets import Settings, load
+from recipe_widgets import Settings
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
+
+from .samples import cifar10
 
 EXPERIMENT = Experiment(
     name="optimizers_cifar",
@@ -12,7 +14,7 @@ EXPERIMENT = Experiment(
     refuted_by="Adam at 3e-4 as good as tuned SGD",
     equal="500 steps of 64 images",
     page="06",
-    data=lambda: load("cifar10"),
+    data=cifar10,
     base=Settings(model="convnet", width=64, batch_size=64, max_steps=500, momentum=0.9,
                   precision="float32"),
     arms=[

@@ -152,7 +152,7 @@ class Settings:
     schedule: str = knob(
         "constant", "schedule", "how the learning rate changes over the run", "hot",
         choices=("constant", "step", "halve", "exponential", "epoch", "inverse", "plateau",
-                 "cosine", "linear", "onecycle"))
+                 "cosine", "linear", "onecycle", "wsd"))
     warmup: int = knob(0, "warm-up", "steps in which the learning rate climbs from near zero",
                        "hot", low=0, high=1000, least=0, most=10**9, unit="steps")
     clip_norm: float | None = knob(

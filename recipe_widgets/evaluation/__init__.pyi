@@ -17,6 +17,7 @@ from .ledger import Ledger as Ledger
 from .ledger import LedgerEntry as LedgerEntry
 from .predictions import Predictions as Predictions
 from .predictions import as_predictions as as_predictions
+from .recorded_experiment import RecordedExperiment as RecordedExperiment
 from .reliability import Calibration as Calibration
 from .reliability import calibration as calibration
 from .reliability import temperature as temperature

@@ -6,7 +6,9 @@ for variance in machine learning benchmarks"):
 
 - Each arm has a grid of its own, of as many trials as every other arm's. A best value at the edge
   of a grid widens the grid until it lies inside.
-- The validation set is dealt in two: one half chooses, the other one judges.
+- The validation set is dealt in two: a quarter chooses, the rest judges.
+- An interval is that of other seeds and of other samples of the kind that judged: the same few
+  thousand images under every seed are no more than these few thousand.
 - All arms train from the same seeds. A second, independent set of seeds must give the same verdict.
 - Several questions to one experiment are corrected for (Holm 1979).
 """
@@ -20,25 +22,32 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.data.split import Split
 from recipe_widgets.data.stratified_split import split_generator, stratified
+from recipe_widgets.evaluation.predictions import as_predictions
 from recipe_widgets.evaluation.seed_comparison import SeedComparison, Verdict, verdict_of
 from recipe_widgets.rules.statistics import Paired, paired
-from recipe_widgets.training import evaluate, train_many
+from recipe_widgets.training import train_many
 
 WIDEN_AT_MOST = 4  # times, on each side of a grid
+CHOOSES = 0.25  # of the validation samples; the others judge
+EARLY = 10  # the step whose training loss a record keeps: rounding has not grown by then
 LEVEL = 0.05  # of a whole experiment: the share of verdicts that chance alone may give
 Point = tuple[float, ...]  # one value for each knob of a grid
+Floats = npt.NDArray[np.float64]
 
 
-def accuracy(run: Run, split: Split) -> float:
-    """Accuracy (0 to 1) of the trained model; a run that diverged knows nothing and counts as 0."""
+def right(run: Run, split: Split) -> Floats:
+    """(N,), 1 for each sample that the trained model names rightly, 0 for the others; a run that
+    diverged knows nothing.
+    """
     if run.status == "diverged" or run.model is None:
-        return 0.0
-    return evaluate(run.model, split).accuracy
+        return np.zeros(split.size)
+    return as_predictions(run.model, split).right.astype(np.float64)
 
 
 def unchanged(data: Data) -> Data:
@@ -86,6 +95,24 @@ class PairedQuestion:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What one arm reached.
+
+    Attributes:
+        samples: (seeds, N), a score for each sample that judges.
+        early: the training loss at step `EARLY`, one a seed; None where there is none.
+    """
+
+    samples: Floats
+    early: tuple[float | None, ...]
+
+    @property
+    def scores(self) -> list[float]:
+        """One a seed: the mean over the samples."""
+        return [float(value) for value in self.samples.mean(1)]
+
+
+@dataclass(frozen=True)
 class Tuned:
     """What the choice of an arm's hyperparameters saw.
 
@@ -130,7 +157,8 @@ class Experiment:
         page: the notebook that teaches it.
         data: loads the samples. base: settings that all arms share.
         grid: knob -> values that every arm tries, unless it has a grid of its own.
-        score: of a run on a split; larger is better. unit: of the score; "share" is shown in per cent.
+        score: of a run on a split, a number for each sample (N,); their mean is the run's score, and
+            larger is better. unit: of the score; "share" is shown in per cent.
         matters: the smallest difference that matters, in the unit of the score.
         choosing, seeds, again: seeds of the choice, of the judgement, and of its repetition.
     """
@@ -146,7 +174,7 @@ class Experiment:
     questions: Sequence[PairedQuestion]
     grid: Mapping[str, Sequence[float]]
     matters: float
-    score: Callable[[Run, Split], float] = accuracy
+    score: Callable[[Run, Split], Floats] = right
     measure: str = "accuracy on samples that chose nothing"
     unit: str = "share"
     choosing: Sequence[int] = (100, 101)
@@ -180,11 +208,12 @@ class Experiment:
         """The settings of an arm at one point of its grid."""
         return self.base.replace(**{**arm.changes, **point})
 
-    def scores(self, arm: Arm, point: Mapping[str, float], seeds: Sequence[int], data: Data,
-               split: Split) -> list[float]:
-        """One number a seed."""
+    def judge(self, arm: Arm, point: Mapping[str, float], seeds: Sequence[int], data: Data,
+              split: Split) -> Judged:
+        """Train an arm at one point of its grid from each of the seeds."""
         runs = arm.train(arm.prepare(data), self.settings(arm, point), seeds)
-        return [self.score(run, split) for run in runs]
+        return Judged(np.stack([self.score(run, split) for run in runs]),
+                      tuple(_early_loss(run) for run in runs))
 
     def tune(self, arm: Arm, data: Data, split: Split) -> Tuned:
         """The point of an arm's grid with the best mean over the choosing seeds."""
@@ -192,7 +221,7 @@ class Experiment:
             return Tuned({}, ())
         return tune_on_grid(
             self.grid_of(arm),
-            lambda point: float(np.mean(self.scores(arm, point, self.choosing, data, split))),
+            lambda point: float(self.judge(arm, point, self.choosing, data, split).samples.mean()),
             limits={name: _limits(name) for name in self.grid_of(arm)})
 
 
@@ -202,12 +231,18 @@ def _limits(name: str) -> tuple[float, float]:
     return (-math.inf if low is None else low, math.inf if high is None else high)
 
 
-def halves(data: Data, seed: int = 0) -> tuple[Data, Split]:
-    """The data with one half of its validation set, which may choose, and the other half, which
+def _early_loss(run: Run) -> float | None:
+    at, loss = run.history.arrays("train_loss")
+    found = loss[at == EARLY]
+    return float(found[0]) if len(found) and math.isfinite(found[0]) else None
+
+
+def dealt(data: Data, seed: int = 0) -> tuple[Data, Split]:
+    """The data with one part of its validation set, which may choose, and the other part, which
     judges; each class in proportion.
     """
     whole = data.validation
-    chosen, rest = stratified(whole.y, whole.size // 2, split_generator(seed))
+    chosen, rest = stratified(whole.y, round(CHOOSES * whole.size), split_generator(seed))
     first, second = (Split(whole.samples.take(rows), whole.name, whole.mean, whole.std)
                      for rows in (chosen, rest))
     return replace(data, validation=first, _copies={}), second
@@ -238,7 +273,8 @@ def tune_on_grid(grid: Mapping[str, Sequence[float]], score: Callable[[dict[str,
             if point not in known:
                 value = score(dict(zip(names, point, strict=True)))
                 known[point] = -math.inf if math.isnan(value) else value
-        best = max(known, key=lambda point: known[point])
+        # of equally good points the innermost: an arm that learns at no rate has no best one outside
+        best = max(known, key=lambda point: (known[point], _depth(point, axes)))
         edges, widened = [], False
         for name, axis, value in zip(names, axes, best, strict=True):
             if len(axis) == 1 or axis[0] < value < axis[-1]:
@@ -261,6 +297,13 @@ def tune_on_grid(grid: Mapping[str, Sequence[float]], score: Callable[[dict[str,
                          tuple(edges))
 
 
+def _depth(point: Point, axes: Sequence[Sequence[float]]) -> int:
+    """How many values lie between a point and the nearest edge of the grid."""
+    return min(min(axis.index(value), len(axis) - 1 - axis.index(value))
+               for axis, value in zip(axes, point, strict=True) if len(axis) > 1) \
+        if any(len(axis) > 1 for axis in axes) else 0
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """p values corrected for their number (Holm 1979), in the same order."""
     from statsmodels.stats.multitest import multipletests
@@ -268,19 +311,37 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in multipletests(p, method="holm")[1]]
 
 
+def sample_error(arm: Floats, base: Floats) -> float:
+    """Standard error that the samples, not the seeds, give to the mean difference of two arms.
+
+    arm, base: (seeds, N) scores of the same samples from the same seeds. Of a table of differences,
+    seeds by samples, it is the variance component of the samples (two-way analysis of variance:
+    Brennan 2001, "Generalizability theory", chapter 3); what differs from seed to seed on one
+    sample is in the seeds' own error already, and is taken off.
+    """
+    table = np.asarray(arm, float) - np.asarray(base, float)
+    seeds, samples = table.shape
+    by_sample, by_seed = table.mean(0), table.mean(1)
+    rest = table - by_sample - by_seed[:, None] + table.mean()
+    residual = float((rest**2).sum()) / max(1, (seeds - 1) * (samples - 1)) / seeds
+    return math.sqrt(max(0.0, float(by_sample.var(ddof=1)) - residual) / samples)
+
+
 def answers(questions: Sequence[PairedQuestion], first: Mapping[str, Sequence[float]],
-            second: Mapping[str, Sequence[float]], matters: float) -> list[Answer]:
+            second: Mapping[str, Sequence[float]], matters: float,
+            errors: Sequence[Sequence[float]] | None = None) -> list[Answer]:
     """What two sets of seeds say.
 
     first, second: name of an arm -> one score a seed, all arms with the same seeds in one order.
+    errors: for each question its `sample_error` in the first and in the second set; none: 0.
     """
-    p = [holm([_p_value(scores[q.base], scores[q.arm]) for q in questions])
-         for scores in (first, second)]
+    each = [[difference(scores[q.base], scores[q.arm], errors[number][place] if errors else 0.0)
+             for number, q in enumerate(questions)] for place, scores in enumerate((first, second))]
+    p = [holm([value for _, value in one]) for one in each]
     found = []
     for number, question in enumerate(questions):
         least = matters if question.matters is None else question.matters
-        pairs = tuple(paired(scores[question.base], scores[question.arm])
-                      for scores in (first, second))
+        pairs = tuple(one[number][0] for one in each)
         said = tuple(_corrected(pair, values[number], least)
                      for pair, values in zip(pairs, p, strict=True))
         verdict: Verdict = said[0] if said[0] == said[1] else "undecided"
@@ -290,19 +351,37 @@ def answers(questions: Sequence[PairedQuestion], first: Mapping[str, Sequence[fl
 
 
 def _corrected(found: Paired, p: float, matters: float) -> Verdict:
-    """The verdict of one interval, unless chance among several questions explains it."""
+    """The verdict of one interval; where chance among several questions explains that it leaves out
+    zero, that of one that holds it.
+    """
     verdict = verdict_of(found, matters=matters)
-    return "undecided" if verdict in ("holds", "the reverse") and p >= LEVEL else verdict
+    if verdict in ("holds", "the reverse") and p >= LEVEL:
+        small = -matters < found.low and found.high < matters
+        return "no difference that matters" if small else "undecided"
+    return verdict
 
 
-def _p_value(base: Sequence[float], arm: Sequence[float]) -> float:
-    """Of Student's paired t test, two-sided; 1 where there is no difference at all."""
-    from scipy.stats import ttest_rel
+def difference(base: Sequence[float], arm: Sequence[float],
+               samples: float = 0.0) -> tuple[Paired, float]:
+    """The paired difference of two arms with its 95 % interval, and the p value that there is none
+    (Student's t, two-sided).
 
-    difference = np.asarray(arm, float) - np.asarray(base, float)
-    if np.ptp(difference) == 0:
-        return 0.0 if difference[0] else 1.0
-    return float(ttest_rel(arm, base).pvalue)
+    samples: the standard error that comes from the samples, beside that from the seeds; the degrees
+    of freedom of both together are Satterthwaite's (1946), where the samples are so many that
+    theirs are without end.
+    """
+    from scipy.stats import t
+
+    found = paired(base, arm)
+    each = np.asarray(arm, float) - np.asarray(base, float)
+    seeds = float(each.std(ddof=1)) / math.sqrt(len(each))
+    error = math.hypot(seeds, samples)
+    if not error:
+        return found, 0.0 if found.difference else 1.0
+    freedom = (len(each) - 1) * (error / seeds)**4 if seeds else math.inf
+    half = float(t.ppf(0.975, freedom)) * error
+    return (replace(found, low=found.difference - half, high=found.difference + half),
+            float(2 * t.sf(abs(found.difference) / error, freedom)))
 
 
 def as_comparison(experiment: Experiment, scores: Mapping[str, Sequence[float]]) -> SeedComparison:

@@ -1,8 +1,8 @@
 """Run an experiment, keep every number of it in a JSON record, and check a record by a part of it.
 
-A record holds what was compared, each trial of the choice, one score a seed and arm, the answers,
-and a digest of all this. It is stale where the experiment's definition has changed since, and wrong
-where a part of it, run anew, does not agree.
+A record holds what was compared, each trial of the choice, one score and one early training loss a
+seed and arm, the answers, and a digest of all this. It is stale where the experiment's definition
+has changed since, and wrong where a part of it, run anew, does not agree.
 """
 
 from __future__ import annotations
@@ -22,19 +22,25 @@ import torch
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.json_files import parse_json, read_text
 from recipe_widgets.evaluation.experiment import (
+    CHOOSES,
+    EARLY,
     Answer,
     Arm,
     Experiment,
+    Judged,
     answers,
     as_comparison,
-    halves,
+    dealt,
+    sample_error,
 )
-from recipe_widgets.evaluation.seed_comparison import WORDS, SeedComparison
+from recipe_widgets.evaluation.seed_comparison import SeedComparison
 
 # A run on another kind of CPU is as good as one from another seed: sums differ in the last bits,
 # and training magnifies that. So far, in standard deviations of the arm's own seeds, may it lie.
 TOLERANCE = 4.0
 LEAST_TOLERANCE = 0.01  # of the score: an arm whose seeds hardly differ
+# In the first steps that has not happened yet, and another engine shows there at once.
+EARLY_TOLERANCE = 0.002  # of the early training loss
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,9 @@ class ExperimentRecord:
     Attributes:
         experiment: its name. definition: sha256 of what was compared.
         chosen: arm -> knob -> value. trials: arm -> [values of the knobs, mean score] of each.
-        scores, again: arm -> one score a seed.
+        scores, again: arm -> one score a seed, of the first and of the second set.
+        early, early_again: arm -> training loss at step `EARLY`, one a seed; None where none is.
+        sample_errors: for each question its `sample_error` in the first and in the second set.
         about: versions, threads, seconds.
     """
 
@@ -56,10 +64,14 @@ class ExperimentRecord:
     edge: Mapping[str, list[str]]
     scores: Mapping[str, list[float]]
     again: Mapping[str, list[float]]
+    early: Mapping[str, list[float | None]]
+    early_again: Mapping[str, list[float | None]]
+    sample_errors: list[list[float]]
     about: Mapping[str, Any]
 
     def answers(self, experiment: Experiment) -> list[Answer]:
-        return answers(experiment.questions, self.scores, self.again, experiment.matters)
+        return answers(experiment.questions, self.scores, self.again, experiment.matters,
+                       self.sample_errors)
 
     def comparison(self, experiment: Experiment) -> SeedComparison:
         """Both sets of seeds together, to show."""
@@ -68,7 +80,8 @@ class ExperimentRecord:
 
     def digest(self) -> str:
         numbers = json.dumps([self.experiment, self.definition, self.chosen, self.trials,
-                              self.scores, self.again], sort_keys=True)
+                              self.scores, self.again, self.early, self.early_again,
+                              self.sample_errors], sort_keys=True)
         return hashlib.sha256(numbers.encode()).hexdigest()
 
     def to_json(self, experiment: Experiment) -> str:
@@ -104,7 +117,7 @@ class ExperimentRecord:
 
 
 def definition(experiment: Experiment) -> str:
-    """sha256 of what is compared: settings, grids and seeds of every arm.
+    """sha256 of what is compared: settings, grids and seeds of every arm, and pairs of arms.
 
     What an arm's own functions do is not seen; a part that is run anew tells of that.
     """
@@ -113,31 +126,35 @@ def definition(experiment: Experiment) -> str:
                    experiment.settings(arm, {}).to_dict(), arm.prepare.__name__, arm.train.__name__]
         for arm in experiment.arms}
     seeds = [list(experiment.choosing), list(experiment.seeds), list(experiment.again)]
-    text = json.dumps([experiment.name, said, seeds, experiment.score.__name__], sort_keys=True)
+    asked = [[one.arm, one.base] for one in experiment.questions]
+    text = json.dumps([experiment.name, said, seeds, experiment.score.__name__, asked, CHOOSES],
+                      sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def run_experiment(experiment: Experiment, say: Callable[[str], object] = print) -> ExperimentRecord:
     """Choose, judge, and judge again; says what it does, arm by arm."""
     started, cpu = time.perf_counter(), time.process_time()
-    data, judge = halves(experiment.data())
+    data, judge = dealt(experiment.data())
     tuned = {}
     for arm in experiment.arms:
         tuned[arm.name] = experiment.tune(arm, data, data.validation)
         best = ", ".join(f"{knob} {value:.3g}" for knob, value in tuned[arm.name].best.items())
         say(f"  {arm.name}: {best}, best of {len(tuned[arm.name].trials)}")
-    sets = []
+    sets: list[dict[str, Judged]] = []
     for seeds in (experiment.seeds, experiment.again):
-        scores = {arm.name: experiment.scores(arm, tuned[arm.name].best, seeds, data, judge)
-                  for arm in experiment.arms}
-        sets.append(scores)
-        say(str(as_comparison(experiment, scores)))
+        sets.append({arm.name: experiment.judge(arm, tuned[arm.name].best, seeds, data, judge)
+                     for arm in experiment.arms})
+        say(str(as_comparison(experiment, _scores(sets[-1]))))
     record = ExperimentRecord(
         experiment.name, definition(experiment),
         {name: dict(one.best) for name, one in tuned.items()},
         {name: [[list(point), score] for point, score in one.trials] for name, one in tuned.items()},
         {name: one.widened for name, one in tuned.items()},
-        {name: list(one.edge) for name, one in tuned.items()}, sets[0], sets[1],
+        {name: list(one.edge) for name, one in tuned.items()},
+        _scores(sets[0]), _scores(sets[1]), _early(sets[0]), _early(sets[1]),
+        [[sample_error(one[asked.arm].samples, one[asked.base].samples) for one in sets]
+         for asked in experiment.questions],
         {"torch": torch.__version__, "python": platform.python_version(),
          "threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability(),
          "seconds": round(time.perf_counter() - started, 1),
@@ -147,9 +164,17 @@ def run_experiment(experiment: Experiment, say: Callable[[str], object] = print)
     return record
 
 
+def _scores(judged: Mapping[str, Judged]) -> dict[str, list[float]]:
+    return {name: one.scores for name, one in judged.items()}
+
+
+def _early(judged: Mapping[str, Judged]) -> dict[str, list[float | None]]:
+    return {name: list(one.early) for name, one in judged.items()}
+
+
 def in_words(answer: Answer, experiment: Experiment) -> str:
-    """The claim, the verdict, and the interval of the first set of seeds."""
-    return f"{answer.question.text}: {WORDS[answer.verdict][0]} ({difference_in_words(answer, experiment)})"
+    """The claim, the verdict, and the intervals of both sets of seeds."""
+    return f"{answer.question.text}: {answer.verdict} ({difference_in_words(answer, experiment)})"
 
 
 def difference_in_words(answer: Answer, experiment: Experiment) -> str:
@@ -161,22 +186,34 @@ def difference_in_words(answer: Answer, experiment: Experiment) -> str:
 
 @dataclass(frozen=True)
 class RecordPart:
-    """One arm and seed of a record, run anew."""
+    """One arm and seed of a record, run anew.
+
+    recorded, now, tolerance: of the score. early, early_now: the training loss at step `EARLY`.
+    """
 
     arm: str
     seed: int
     recorded: float
     now: float
     tolerance: float
+    early: float | None
+    early_now: float | None
 
     @property
     def agrees(self) -> bool:
-        return abs(self.now - self.recorded) <= self.tolerance
+        if self.early is None or self.early_now is None:
+            began_alike = self.early is self.early_now
+        else:
+            began_alike = abs(self.early_now - self.early) <= EARLY_TOLERANCE * abs(self.early)
+        return began_alike and abs(self.now - self.recorded) <= self.tolerance
 
     def __str__(self) -> str:
         agrees = "agrees with" if self.agrees else "DISAGREES with"
+        early = "" if self.early is None or self.early_now is None else (
+            f"; training loss at step {EARLY}: {self.early_now:.4f} now, {self.early:.4f} on record "
+            f"(tolerance {EARLY_TOLERANCE * abs(self.early):.4f})")
         return (f"{self.arm}, seed {self.seed}: {self.now:.4f} now {agrees} {self.recorded:.4f} on record "
-                f"(tolerance {self.tolerance:.4f})")
+                f"(tolerance {self.tolerance:.4f}){early}")
 
 
 def run_part(experiment: Experiment, record: ExperimentRecord, arm: str, seed: int) -> RecordPart:
@@ -186,17 +223,20 @@ def run_part(experiment: Experiment, record: ExperimentRecord, arm: str, seed: i
         RecipeError: the record is of another definition of this experiment, or has no such part.
     """
     check_fresh(experiment, record)
-    seeds = {**dict(zip(experiment.seeds, record.scores[arm], strict=True)),
-             **dict(zip(experiment.again, record.again[arm], strict=True))}
+    seeds = dict(zip([*experiment.seeds, *experiment.again],
+                     zip([*record.scores[arm], *record.again[arm]],
+                         [*record.early[arm], *record.early_again[arm]], strict=True), strict=True))
     if seed not in seeds:
         raise RecipeError(f"Record of {experiment.name}", found=f"seed {seed}",
                           expected=f"one of {sorted(seeds)}")
-    data, judge = halves(experiment.data())
+    data, judge = dealt(experiment.data())
     one: Arm = experiment.arm(arm)
-    (now,) = experiment.scores(one, record.chosen[arm], [seed], data, judge)
+    found = experiment.judge(one, record.chosen[arm], [seed], data, judge)
     # within each set of seeds, so that a shift between them does not widen it
     spread = float(np.sqrt(np.mean([np.var(part[arm], ddof=1) for part in (record.scores, record.again)])))
-    return RecordPart(arm, seed, seeds[seed], now, max(LEAST_TOLERANCE, TOLERANCE * spread))
+    score, early = seeds[seed]
+    return RecordPart(arm, seed, score, found.scores[0], max(LEAST_TOLERANCE, TOLERANCE * spread),
+                      early, found.early[0])
 
 
 def check_fresh(experiment: Experiment, record: ExperimentRecord) -> None:

@@ -26,17 +26,19 @@ WORDS: Mapping[Verdict, tuple[str, str]] = {
 
 
 def verdict_of(found: Paired, *, more_is_better: bool = True, matters: float = 0.0) -> Verdict:
-    """Is the second group better? Decided by its 95 % interval, so one answer in twenty is chance.
+    """Is the second group better? Decided by its 95 % interval, so one answer in twenty is chance:
+    it leaves zero out, or lies inside what matters too little, or does neither.
 
     Args:
         found: the paired difference, in the measure's own unit.
-        matters: the smallest difference that matters, in the same unit. An interval inside of
-            plus and minus this says that there is none; with 0 that is never said.
+        matters: the smallest difference that matters, in the same unit. An interval that holds
+            zero and lies inside of plus and minus this says that there is none; with 0 that is
+            never said.
     """
     low, high = (found.low, found.high) if more_is_better else (-found.high, -found.low)
-    if -matters < low and high < matters:
-        return "no difference that matters"
-    return "holds" if low > 0 else "the reverse" if high < 0 else "undecided"
+    if low > 0 or high < 0:
+        return "holds" if low > 0 else "the reverse"
+    return "no difference that matters" if -matters < low and high < matters else "undecided"
 
 
 def points(found: Paired, repeats: str = "seeds") -> str:

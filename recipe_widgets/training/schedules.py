@@ -84,6 +84,10 @@ def linear_decay(at: Progress) -> float:
     return 1.0 - at.share
 
 
+def stable_decay(at: Progress) -> float:
+    return min(1.0, 5.0 * (1.0 - at.share))
+
+
 def one_cycle(at: Progress) -> float:
     # the numbers of torch.optim.lr_scheduler.OneCycleLR: 30 % of the run up, from 1/25,
     # then down to 1/25 · 1e-4, each along half a cosine wave
@@ -115,6 +119,8 @@ SCHEDULES = ChoiceTable("schedule", [
     ScheduleRow("linear", linear_decay, "Straight down to zero."),
     ScheduleRow("onecycle", one_cycle, "Up from lr/25 in 30 % of the run, then down to nearly zero "
                 "(Smith & Topin 2018)."),
+    ScheduleRow("wsd", stable_decay, "The same rate for 80 % of the run, then straight down to zero: "
+                "with a warm-up it is warm-up, stable, decay (Hu et al. 2024)."),
 ])
 
 

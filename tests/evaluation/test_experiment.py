@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import ttest_rel
 
 from recipe_widgets import Data, RecipeError, Settings
 from recipe_widgets.evaluation import experiment as fair
@@ -14,11 +16,14 @@ from recipe_widgets.evaluation.experiment import (
     Experiment,
     PairedQuestion,
     answers,
-    halves,
+    dealt,
+    difference,
     holm,
+    sample_error,
     tune_on_grid,
 )
 from recipe_widgets.evaluation.experiment_record import ExperimentRecord, run_experiment, run_part
+from recipe_widgets.training import train_many
 from tests.blobs import make_blobs
 
 BASE = (0.50, 0.52, 0.51, 0.49, 0.50, 0.53, 0.48, 0.51)
@@ -45,7 +50,7 @@ def verdicts(first: dict[str, tuple[float, ...]], second: dict[str, tuple[float,
     (shifted(-0.05), "the reverse"),
     (shifted(0.0), "no difference that matters"),
     (shifted(0.005, 0.05), "undecided"),
-    (shifted(0.004), "no difference that matters"),  # beyond chance, and too small to matter
+    (shifted(0.004), "holds"),  # beyond chance: the interval says how little it is
 ])
 def test_one_rule_words_the_verdict(scores, verdict):
     assert verdicts({"arm": scores}) == [verdict]
@@ -67,6 +72,7 @@ def test_one_of_many_questions_is_not_decided_by_chance():
     assert verdicts({"arm": close}, matters=0.0) == ["holds"]
     many = {f"nothing {number}": shifted(0.0, 0.03 + number / 1000) for number in range(19)}
     assert verdicts({"arm": close, **many}, matters=0.0)[0] == "undecided"
+    assert verdicts({"arm": close, **many}, matters=0.1)[0] == "no difference that matters"
 
 
 def peak(at: float):
@@ -103,6 +109,46 @@ def test_a_value_that_is_no_number_is_worst():
     assert found.best == {"lr": 0.2}
 
 
+def test_an_arm_that_learns_at_no_rate_is_widened_nowhere():
+    found = tune_on_grid({"lr": (0.1, 0.2, 0.4)}, lambda point: 0.1)
+    assert found.best == {"lr": 0.2}
+    assert found.widened == 0
+
+
+def test_without_samples_it_is_the_paired_t_test():
+    arm, base = shifted(0.03, 0.033), BASE
+    found, p = difference(base, arm)
+    known = ttest_rel(arm, base)
+    assert p == pytest.approx(known.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(known.confidence_interval()), rel=1e-6)
+
+
+def test_samples_widen_the_interval():
+    """A difference on 100 images that all seeds share says little about other images."""
+    narrow, _ = difference(BASE, shifted(0.02))
+    wide, p = difference(BASE, shifted(0.02), 0.02)
+    assert wide.difference == narrow.difference
+    assert wide.low < 0 < narrow.low
+    assert p > 0.2
+    # beside an error of 0.02 that of the seeds is nothing: the normal distribution's interval
+    assert wide.high - wide.low == pytest.approx(2 * 1.96 * 0.02, rel=0.01)
+    assert answers(asked("arm"), {"base": BASE, "arm": shifted(0.02)},
+                   {"base": BASE, "arm": shifted(0.02)}, 0.01, [[0.02, 0.02]])[0].verdict == "undecided"
+
+
+def test_the_samples_error_is_that_of_a_made_up_table():
+    """Known components of variance: seeds 0.1, samples 0.2, rest 1; 400 repetitions of 8 x 50."""
+    draw = np.random.default_rng(0)
+    base = np.zeros((8, 50))
+    found = [sample_error(0.1 * draw.normal(size=(8, 1)) + 0.2 * draw.normal(size=50)
+                          + draw.normal(size=(8, 50)), base)**2 for _ in range(400)]
+    # the mean of what is cut off at 0 is a little high; without the rest taken off it would be 0.16²
+    assert np.mean(found) == pytest.approx(0.2**2 / 50, abs=0.0008)
+    same = np.tile(draw.normal(size=50), (8, 1))  # every seed alike: the samples are all there is
+    assert sample_error(same, base) == pytest.approx(same[0].std(ddof=1) / math.sqrt(50))
+    assert sample_error(base, base) == 0
+
+
 @pytest.mark.parametrize("grid", [(), (0.2, 0.1), (0.1, 0.1), (0.0, 0.1)])
 def test_a_grid_ascends(grid):
     with pytest.raises(RecipeError, match="ascending"):
@@ -134,23 +180,27 @@ def test_an_unfair_experiment_is_refused(changes, text):
         make(**changes)
 
 
-def test_halves_share_no_sample_and_keep_the_classes():
+def test_parts_share_no_sample_and_keep_the_classes():
     data = small()
-    chooses, judges = halves(data)
+    chooses, judges = dealt(data)
     first, second = (set(part.index.tolist()) for part in (chooses.validation, judges))
     assert not first & second
     assert len(first | second) == data.validation.size
     counts = [torch.bincount(part.y, minlength=data.num_classes) for part in (chooses.validation, judges)]
-    assert int((counts[0] - counts[1]).abs().max()) <= 1
+    assert int((3 * counts[0] - counts[1]).abs().max()) <= 4  # a quarter of each class, to a sample
 
 
 def test_what_judges_is_not_seen_by_what_chooses(monkeypatch):
     """Neither the choice nor a training ever reads the judging half."""
     seen = []
-    one = make(score=lambda run, split: seen.append(split) or 0.5)
-    data, judge = halves(small())
-    monkeypatch.setattr(fair, "train_many", lambda data, settings, seeds: [seen.append(data.validation)
-                                                                          for _ in seeds])
+    one = make(score=lambda run, split: seen.append(split) or np.ones(split.size))
+    data, judge = dealt(small())
+
+    def training(data, settings, seeds):
+        seen.append(data.validation)
+        return train_many(data, settings, seeds)
+
+    monkeypatch.setattr(fair, "train_many", training)
     one.tune(one.arms[0], data, data.validation)
     assert seen
     assert all(split is data.validation for split in seen)
@@ -189,6 +239,15 @@ def test_a_changed_number_fails(record):
 def test_a_changed_experiment_makes_its_record_stale(record):
     with pytest.raises(RecipeError, match="changed since"):
         run_part(make(base=Settings(model="mlp", width=8, batch_size=16, max_steps=21)), record, "relu", 0)
+
+
+def test_an_engine_that_begins_otherwise_is_noticed(record):
+    """Too little for the final accuracy to show: the loss of the eleventh step is off by 1 %."""
+    other = [value * 1.01 for value in record.early["relu"]]
+    part = run_part(make(), ExperimentRecord(**{**vars(record), "early": {**record.early, "relu": other}}),
+                    "relu", 0)
+    assert part.now == part.recorded
+    assert not part.agrees
 
 
 def test_an_engine_that_gives_other_numbers_is_noticed(record):

@@ -19,7 +19,7 @@ from recipe_widgets.rules.statistics import paired
     ((-0.1, 0.0, 0.1), True, 1.0, "no difference that matters"),
     ((-0.1, 0.0, 0.1), False, 1.0, "no difference that matters"),
     ((-0.1, 0.0, 0.1), True, 0.1, "undecided"),  # the interval is wider than what matters
-    ((0.09, 0.10, 0.11), True, 0.5, "no difference that matters"),  # real, and too small
+    ((0.09, 0.10, 0.11), True, 0.5, "holds"),  # real: the interval says how small
     ((0.4, 0.5, 0.6), True, 0.1, "holds"),
     ((0.0, 0.0, 0.0), True, 0.0, "undecided"),
     ((0.9,), True, 0.0, "undecided"),  # one seed has no interval

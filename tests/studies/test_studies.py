@@ -4,13 +4,19 @@ a part that is drawn anew each time.
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 
-from recipe_widgets.evaluation.experiment_record import check_fresh, load_record, run_part
-from studies.catalogue import RECORDS, experiment, names, record
-from studies.table import BEGIN, END, table
+from recipe_widgets import RecipeError
+from recipe_widgets.evaluation.experiment_record import ExperimentRecord, check_fresh, load_record
+from recipe_widgets.lessons.common.recorded import recorded
+from studies.catalogue import RECORDS, experiment, names
+from studies.table import BEGIN, BEGIN_PAGES, END, END_PAGES, SAID, pages_table, table
 
 MEASURED = [name for name in names() if (RECORDS / f"{name}.json").exists()]
 
@@ -46,13 +52,71 @@ def test_a_record_is_of_the_present_definition(name):
 def test_a_part_of_a_record_run_anew_agrees():
     """Another one each time; the seed of the draw is in the message."""
     draw = random.Random(seed := random.randrange(10**6))
-    name = draw.choice([name for name in MEASURED if experiment(name).base.model in ("mlp", "linear")])
-    one, found = experiment(name), record(name)
-    assert found is not None
-    part = run_part(one, found, draw.choice(one.arms).name, draw.choice([*one.seeds, *one.again]))
-    assert part.agrees, f"{name}: {part}; draw {seed}"
+    study = recorded(draw.choice(MEASURED))
+    one = study.experiment
+    part = study.rerun(draw.choice(one.arms).name, draw.choice([*one.seeds, *one.again]))
+    assert part.agrees, f"{one.name}: {part}; draw {seed}"
 
 
-def test_the_table_is_of_these_records():
+def numbers(found: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Where the numbers of a record are."""
+    if isinstance(found, float):
+        return [path]
+    each = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    return [place for key, value in each for place in numbers(value, (*path, key))]
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_changed_number_is_noticed(name):
+    """Any one, drawn anew each time, by a thousandth."""
+    text = (RECORDS / f"{name}.json").read_text(encoding="utf-8")
+    parts = ("chosen", "trials", "scores", "again", "early", "early_again", "sample_errors")
+    found = json.loads(text)
+    place = random.choice([place for part in parts for place in numbers(found[part], (part, ))])
+    holder = found
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] += 0.001
+    with pytest.raises(RecipeError, match="digest"):
+        ExperimentRecord.from_json(json.dumps(found), name)
+
+
+def test_a_page_shows_a_record():
+    study = recorded(random.choice(MEASURED))
+    text = str(study)
+    for answer in study.answers:
+        assert f"{answer.question.text}: {answer.verdict} (" in text
+    assert all(arm.name in text for arm in study.experiment.arms)
+    assert study.answer(study.answers[0].question.text) == study.answers[0]
+    assert study.experiment.title in study.plot().alt
+
+
+@pytest.mark.parametrize(("ask", "text"), [
+    (lambda study: study.rerun("nobody"), "nobody"), (lambda study: study.rerun(seed=17), "seed 17"),
+    (lambda study: study.answer("nothing"), "nothing"), (lambda study: recorded("nothing"), "nothing"),
+])
+def test_what_is_not_there_is_said(ask, text):
+    with pytest.raises(RecipeError, match=text):
+        ask(recorded(MEASURED[0]))
+
+
+def test_a_notebook_finds_them_from_its_own_folder():
+    """Where another module has the name, too."""
+    code = ("import sys, types; sys.modules['studies'] = types.ModuleType('studies')\n"
+            "sys.modules['studies'].__file__ = 'elsewhere'\n"
+            "from recipe_widgets.lessons.common.recorded import catalogue\n"
+            "print(catalogue().names())")
+    out = subprocess.run([sys.executable, "-c", code], cwd=RECORDS.parents[1] / "notebooks", text=True,
+                         capture_output=True, check=True,
+                         env={**os.environ, "PYTHONPATH": str(RECORDS.parents[1])}).stdout
+    assert out.strip() == str(names())
+
+
+def test_the_tables_are_of_these_records():
     text = (RECORDS.parent / "README.md").read_text(encoding="utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0] == table()
+    assert text.partition(BEGIN_PAGES)[2].partition(END_PAGES)[0] == pages_table()
+
+
+def test_what_pages_said_is_asked_by_experiments_that_exist():
+    assert {name for _, _, asked in SAID for name in asked} <= set(names())

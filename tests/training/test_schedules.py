@@ -37,6 +37,8 @@ def theirs(make) -> list[float]:
     ("cosine", lambda o: S.CosineAnnealingLR(o, LENGTH)),
     ("linear", lambda o: S.LinearLR(o, 1.0, 0.0, LENGTH)),
     ("onecycle", lambda o: S.OneCycleLR(o, 0.4, total_steps=LENGTH, cycle_momentum=False)),
+    ("wsd", lambda o: S.SequentialLR(o, [S.ConstantLR(o, 1.0), S.LinearLR(o, 1.0, 0.0, LENGTH // 5)],
+                                     [4 * LENGTH // 5])),
 ])
 def test_every_step_equals_that_of_torch(schedule: str, make) -> None:
     settings = Settings(lr=0.4, schedule=schedule, max_steps=LENGTH)
