@@ -16,6 +16,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from recipe_widgets.course.exercise import Exercise
+from recipe_widgets.course.notebook_cells import FOLDED, TAG, exercises_in, folded_solution, with_solutions
+
 HERE = Path(__file__).parent
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -50,12 +53,31 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
+def fold_solutions(notebook: nbformat.NotebookNode) -> None:
+    """Renew the folded solution that follows each exercise cell."""
+    waiting: list[Exercise] = []
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", ())
+        if TAG in tags:
+            waiting += exercises_in(cell.source)
+        elif FOLDED in tags:
+            cell.source = folded_solution(waiting.pop(0))
+
+
 def run(path: Path) -> None:
-    """As a first reader would: with no vault opened and nothing in the ledger yet."""
+    """As a first reader would, with no vault opened and nothing in the ledger yet; the exercises are
+    solved as the package does, but their cells are saved empty.
+    """
     notebook = nbformat.read(path, as_version=4)
+    fold_solutions(notebook)
+    saved = [cell.source for cell in notebook.cells]
+    for cell in notebook.cells:
+        cell.source = with_solutions(cell.source, cell.metadata.get("tags", ()))
     client = NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
     with tempfile.TemporaryDirectory() as state:
-        client.execute(env={**os.environ, "RECIPE_STATE": state})
+        client.execute(env={**os.environ, "RECIPE_STATE": state, "RECIPE_FOLDER": state})
+    for cell, source in zip(notebook.cells, saved, strict=True):
+        cell.source = source
     clean(notebook)
     nbformat.write(notebook, path)
 

@@ -37,7 +37,7 @@ def lessons() -> list[str]:
 
 def index_page(pages: Sequence[Page], texts: Sequence[Page], plans: Sequence[Plan]) -> Page:
     """The first page: the map of the recipe, and the way to all else."""
-    stages = RecipeMap(REPOSITORY / "notebooks")._repr_html_()
+    stages = RecipeMap(REPOSITORY / "notebooks", with_progress=False)._repr_html_()
     for page in pages:
         stages = stages.replace(f'href="{Path(page.path).stem}.ipynb"', f'href="{page.path}"')
     body = rendered("index.html", map=stages, plans=plans, lessons=pages, texts=texts)

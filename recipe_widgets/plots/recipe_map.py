@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipe_widgets.core.validation import validated
+from recipe_widgets.course.contents import EXERCISES_OF
+from recipe_widgets.course.progress_store import progress
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,12 @@ _CARD = (
 
 class RecipeMap:
     """Shown as the last line of a cell, it is a row of cards; a card links to its notebook where that
-    lies in `folder`.
+    lies in `folder`, and with `with_progress` it says how many of its exercises the reader did.
     """
 
     @validated
-    def __init__(self, folder: str | Path = ".") -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path = ".", with_progress: bool = True) -> None:
+        self.folder, self.with_progress = Path(folder), with_progress
 
     def __repr__(self) -> str:
         return " -> ".join(stage.title for stage in STAGES)
@@ -53,11 +55,22 @@ class RecipeMap:
     def _repr_html_(self) -> str:
         cards = "".join(self._card(number, stage) for number, stage in enumerate(STAGES, 1))
         return ('<nav aria-label="The recipe, stage by stage" '
-                f'style="display:flex;flex-wrap:wrap;gap:8px">{cards}</nav>')
+                f'style="display:flex;flex-wrap:wrap;gap:8px">{cards}</nav>{self._done_in_all()}')
+
+    def _done_in_all(self) -> str:
+        if not self.with_progress:
+            return ""
+        counts = [progress().done_in(notebook) for notebook in EXERCISES_OF]
+        done, exercises = (sum(column) for column in zip(*counts, strict=True))
+        return f"<p><small>Exercises done so far: {done} of {exercises}.</small></p>"
 
     def _card(self, number: int, stage: Stage) -> str:
         title, question = html.escape(stage.title), html.escape(stage.question)
         text = f"<b>{number}. {title}</b><br><small>{question}</small>"
+        done, exercises = progress().done_in(stage.notebook)
+        if exercises and self.with_progress:
+            mark = "✓ " if done == exercises else ""
+            text += f"<br><small>{mark}{done} of {exercises} exercises done</small>"
         if (self.folder / f"{stage.notebook}.ipynb").exists():
             return f'<a href="{stage.notebook}.ipynb" style="{_CARD}">{text}</a>'
         return f'<span style="{_CARD};border-style:dotted">{text}</span>'

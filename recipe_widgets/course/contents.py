@@ -1,0 +1,7 @@
+"""Which exercises each notebook has, in the order of the page. Light: no torch is imported here, so
+that the map of the recipe can show progress.
+"""
+
+EXERCISES_OF: dict[str, tuple[str, ...]] = {
+    "00_start_here": ("look_at_batch", "train_epoch", "accuracy"),
+}
