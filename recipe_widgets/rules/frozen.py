@@ -3,7 +3,7 @@
 What it finds
     Weights that do not learn and still have the values that an initialisation drew, in front of
     layers that learn. And a freezing that does nothing: module.requires_grad = False, or a
-    misspelt attribute of a parameter.
+    misspelt attribute of a parameter; or one that a later line undoes for every parameter.
 Why it hurts
     The layers behind learn from random features. As a rule the pretrained weights were never
     loaded, or the wrong part was frozen.
@@ -66,3 +66,27 @@ def idle_freezing(rule: Rule[Any], idle: IdleFreezing) -> CheckResult:
         "attribute there, and the weights learn", measured=len(idle.names), expected=0,
         unit="attributes", advice="module.requires_grad_(False), or p.requires_grad = False for "
         "each of its parameters.")
+
+
+@dataclass(frozen=True)
+class UndoneFreezing:
+    """count: parameters that were frozen, and wanted a gradient again before a model was called, which
+    has no others that are frozen. line: where they were frozen.
+    """
+
+    count: int
+    line: str
+
+
+@frozen.register
+def undone_freezing(rule: Rule[Any], seen: UndoneFreezing) -> CheckResult:
+    if not seen.count:
+        return rule.passes("what was frozen stays so until something has been trained")
+    return rule.warns(
+        f"all {seen.count} parameters that are frozen at {seen.line} want a gradient again before anything "
+        "is trained: the freezing has no effect",
+        measured=seen.count,
+        expected=0,
+        unit="parameters",
+        advice="Freeze after everything that sets requires_grad = True, or leave that line out.",
+    )

@@ -3,7 +3,8 @@
 What it finds
     The last step of a padded batch, which is padding in all but the longest sequences; a step
     behind the end of its sequence; a mean over padded steps; a mask that hides the sequence and
-    shows the padding; a model whose answer to a sample changes with the padding behind it.
+    shows the padding; a model whose answer to a sample changes with the padding behind it, or in
+    front of it though it is given a mask.
 Why it hurts
     Most samples are judged by zeros, or each by the longest of its batch. Training goes on, on
     what little is left.
@@ -12,8 +13,8 @@ How to mend
     A mean divides by the sequence's own length. nn.MultiheadAttention ignores where
     key_padding_mask is True; scaled_dot_product_attention looks where attn_mask is True.
 When it stays silent
-    Sequences of one length, padding in front, loops over all steps, and convolutions, whose
-    borders always see a little of the padding.
+    Sequences of one length, padding in front that nobody tells the model of, loops over all steps,
+    and convolutions, whose borders always see a little of the padding.
 """
 
 from __future__ import annotations
@@ -89,24 +90,28 @@ def inverted_mask(rule: Rule[PaddedSteps], seen: InvertedMask) -> CheckResult:
 
 @dataclass(frozen=True)
 class PaddingEffect:
-    """The padding behind a sample was cut off, and nothing else was changed.
+    """The padding of a sample was cut off, and nothing else was changed.
 
     Attributes:
         change: of its output, in standard deviations of all outputs.
         told: does the model know where the padding is (mask, lengths, padding_idx)?
         varies: is the padded length another one in other batches?
+        in_front: was the padding before the sample, and not behind it?
     """
 
     change: float
     told: bool
     varies: bool
+    in_front: bool = False
 
 
 @padding.register
 def padding_effect(rule: Rule[PaddedSteps], seen: PaddingEffect) -> CheckResult:
     rule = rule.about(measured=seen.change, expected=0.0)
     if seen.change <= (ROUNDING if seen.told else _LARGE):
-        return rule.passes("padding behind a sample does not change its output")
+        return rule.passes("the padding of a sample does not change its output")
+    if seen.in_front:
+        return _padding_in_front(rule, seen)
     message = "the output of a sample changes with the padding behind it"
     advice = ("Pack the sequences, give the attention a key_padding_mask, and take means and last "
               "steps over true steps only.")
@@ -116,3 +121,13 @@ def padding_effect(rule: Rule[PaddedSteps], seen: PaddingEffect) -> CheckResult:
         return rule.warns(message + why, advice=advice)
     return rule.notes(message + ": it is the same in every batch, so the model can learn it",
                       advice=advice)
+
+
+def _padding_in_front(rule: Rule[PaddedSteps], seen: PaddingEffect) -> CheckResult:
+    if seen.change > _LARGE and seen.told:
+        return rule.warns(
+            "the output of a sample changes with the padding in front of it, though the model is "
+            "given a mask: as a rule the positions are counted from the padding on",
+            advice="Positions of the tokens themselves: (mask.cumsum(1) - 1).clamp(min=0).",
+        )
+    return rule.passes("nobody tells the model where the padding in front is")

@@ -12,7 +12,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "batch_axis": {"batch_independence", "learning_rate", "causal_dependence", "output_scale",
                    "label_alignment", "curve", "curve_shape", "padding"},
     "batch_independence": {"learning_rate", "causal_dependence", "output_scale",
-                           "label_alignment"},
+                           "label_alignment", "token_order"},
     "checkpoint": {"target_network"},
     "class_order": {"class_balance", "label_alignment", "train_eval_preprocessing",
                     "learning_rate"},
@@ -43,6 +43,7 @@ _EXPLAINS: dict[str, set[str]] = {
                        "label_alignment"},
     "update_precision": _SIZE_OF_STEPS,
     "train_eval_preprocessing": {"augmentation_keeps_label"},
+    "zero_weights": {*_SIZE_OF_STEPS, "gradients_flow", "optimizer_covers_model", "init_scale"},
     "weight_decay": {*_SIZE_OF_STEPS, "dead_units", "label_alignment"},
 }
 

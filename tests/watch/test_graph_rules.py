@@ -16,7 +16,8 @@ from recipe_widgets.watch import watch
 
 RULES = ("checkpoint", "frozen", "gradients_flow", "loss_terms", "optimizer_covers_model",
          "overwritten_weights", "rebuilt_layers", "registered_weights", "shared_modules",
-         "target_network", "tied_weights", "unused_attributes")
+         "residual", "target_network", "tied_weights", "unused_attributes",
+         "zero_weights")
 D, STEPS = 16, 14
 
 
@@ -1104,3 +1105,120 @@ def state_written_in_place():
 ])
 def test_healthy_programs_are_not_accused(program):
     assert found(program) == []
+
+
+# products of two zeros
+
+
+class LowRank(nn.Module):
+    """A frozen layer with two factors beside it."""
+
+    def __init__(self, *zero):
+        super().__init__()
+        self.base, self.down, self.up = (
+            nn.Linear(D, D),
+            nn.Linear(D, 2, bias=False),
+            nn.Linear(2, D, bias=False),
+        )
+        for name in zero:
+            nn.init.zeros_(getattr(self, name).weight)
+
+    def forward(self, x):
+        return self.base(x) + self.up(self.down(x))
+
+
+@pytest.mark.parametrize(
+    ("zero", "wrong"), [(("down", "up"), True), (("up",), False), (("down",), False)]
+)
+def test_two_factors_that_begin_at_zero(zero, wrong):
+    def program():
+        model = nn.Sequential(LowRank(*zero), nn.ReLU(), nn.Linear(D, 2))
+        train(model, adam(model))
+
+    assert found(program) == (["zero_weights"] if wrong else [])
+
+
+# ways around a branch
+
+
+class Branch(nn.Module):
+    def __init__(self, join):
+        super().__init__()
+        self.layer, self.output, self.join = nn.Linear(D, D), nn.Linear(D, 2), join
+
+    def forward(self, x):
+        return self.output(self.join(x, torch.tanh(self.layer(x))))
+
+
+def _in_place(x, y):
+    y = y * 1.0
+    y += y
+    return y
+
+
+@pytest.mark.parametrize(
+    ("join", "wrong"),
+    [
+        (lambda x, y: y + y, True),
+        (_in_place, True),
+        (lambda x, y: torch.add(y, y), True),
+        (lambda x, y: x + y, False),
+        (lambda x, y: x + x + y, False),
+        (lambda x, y: 2 * y, False),
+    ],
+)
+def test_a_branch_that_is_added_to_itself(join, wrong):
+    def program():
+        model = Branch(join)
+        train(model, adam(model))
+
+    assert found(program) == (["residual"] if wrong else [])
+
+
+# freezing that is undone
+
+
+def _freeze(module):
+    for p in module.parameters():
+        p.requires_grad = False
+
+
+def _thaw(module):
+    for p in module.parameters():
+        p.requires_grad = True
+
+
+def _undone(model):
+    _freeze(model[0])
+    model.requires_grad_(True)
+
+
+def _head_is_thawed(model):
+    _freeze(model)
+    _thaw(model[2])
+
+
+def _frozen_for_a_look(model):
+    _freeze(model)
+    model(data()[0])
+    _thaw(model)
+
+
+@pytest.mark.parametrize(
+    ("freeze", "wrong"),
+    [
+        (_undone, True),
+        (_head_is_thawed, False),
+        (_frozen_for_a_look, False),
+        (_thaw, False),
+    ],
+)
+def test_freezing_that_is_undone(freeze, wrong):
+    def program():
+        model = net()
+        model[0].weight.data.mul_(1.01)  # not as it was drawn
+        freeze(model)
+        train(model, adam(model))
+
+    got = found(program)
+    assert ("frozen" in got) == wrong

@@ -404,3 +404,133 @@ def _normed(scores, h):
 def test_axis_of_attention_weights(mix, wrong):
     torch.manual_seed(0)
     assert found(Scores(mix), tokens(), LABELS) == ([("warning", "attention_axis")] if wrong else [])
+
+
+class Begun(nn.Module):
+    """An LSTM whose state begins as `start(shape)` says."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(WORDS, DIM), nn.Linear(DIM, 2)
+        self.layer, self.start = nn.LSTM(DIM, DIM, batch_first=True), start
+
+    def forward(self, x):
+        shape = (1, len(x), DIM)
+        state = self.start(self, shape)
+        return self.output(self.layer(self.embedding(x), (state, torch.zeros(shape)))[0][:, -1])
+
+
+def evaluated(model, rules):
+    """Names of what is said about one epoch with an evaluation."""
+    torch.manual_seed(0)
+    loader = DataLoader(TensorDataset(tokens(), LABELS), batch_size=16, shuffle=True)
+    with watch(select=rules) as report:
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        for _ in range(2):
+            model.train()
+            for x, y in loader:
+                optimizer.zero_grad()
+                F.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                model(tokens())
+    assert not report.problem
+    return [one.name for one in report.findings if one.severity != "note"]
+
+
+@pytest.mark.parametrize(
+    ("start", "wrong"),
+    [
+        (lambda m, shape: torch.randn(shape), True),
+        (lambda m, shape: torch.randn(shape).to("cpu"), True),
+        (lambda m, shape: nn.init.xavier_normal_(torch.empty(shape)), True),
+        (lambda m, shape: torch.zeros(shape), False),
+        (lambda m, shape: torch.randn(shape) if m.training else torch.zeros(shape), False),
+    ],
+)
+def test_states_that_are_drawn_for_each_call(start, wrong):
+    assert evaluated(Begun(start), ["random_states"]) == (["random_states"] if wrong else [])
+
+
+class Encoded(nn.Module):
+    """A transformer with a buffer of positions; `add(h, buffer)` uses it."""
+
+    def __init__(self, add, causal=False):
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(WORDS, DIM), nn.Linear(DIM, 2)
+        self.layer = nn.TransformerEncoderLayer(DIM, 2, 16, dropout=0.0, batch_first=True)
+        self.register_buffer("pe", torch.randn(1, 50, DIM))
+        self.add, self.causal = add, causal
+
+    def forward(self, x):
+        h = self.add(self.embedding(x), self.pe)
+        mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1]) if self.causal else None
+        return self.output(self.layer(h, src_mask=mask).mean(1))
+
+
+@pytest.mark.parametrize(
+    ("add", "wrong"),
+    [
+        (lambda h, pe: h + pe[:, h.shape[1]], True),
+        (lambda h, pe: h, True),
+        (lambda h, pe: h + pe[:, : h.shape[1]], False),
+    ],
+)
+def test_positions_that_say_nothing(add, wrong):
+    assert evaluated(Encoded(add), ["token_order"]) == (["token_order"] if wrong else [])
+
+
+def test_a_bag_of_words_claims_no_order():
+    torch.manual_seed(0)
+    bag = nn.Sequential(nn.EmbeddingBag(WORDS, DIM), nn.Linear(DIM, 2))
+    assert evaluated(bag, ["token_order"]) == []
+    # a causal mask tells the order by itself
+    assert evaluated(Encoded(lambda h, pe: h, causal=True), ["token_order"]) == []
+
+
+class Padded(nn.Module):
+    """Mean of a transformer over true tokens, with positions as `places(mask)` counts them."""
+
+    def __init__(self, places):
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(WORDS, DIM), nn.Linear(DIM, 2)
+        self.positions, self.places = nn.Embedding(LENGTH, DIM), places
+        self.layer = nn.TransformerEncoderLayer(DIM, 2, 16, dropout=0.0, batch_first=True)
+
+    def forward(self, x, mask):
+        h = self.embedding(x) + self.positions(self.places(mask))
+        h = self.layer(h, src_key_padding_mask=~mask) * mask[..., None]
+        return self.output(h.sum(1) / mask.sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize(
+    ("places", "wrong"),
+    [
+        (lambda mask: torch.arange(mask.shape[1]).expand(mask.shape), True),
+        (lambda mask: (mask.long().cumsum(1) - 1).clamp(min=0), False),
+    ],
+)
+def test_positions_behind_padding_in_front(places, wrong):
+    torch.manual_seed(0)
+    x = tokens(padded=True).flip(1)
+    assert found(Padded(places), x, x != 0, LABELS) == ([("warning", "padding")] if wrong else [])
+
+
+class Additive(nn.Module):
+    """One score for each state of a GRU."""
+
+    def __init__(self, axis):
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(WORDS, DIM), nn.Linear(DIM, 2)
+        self.layer, self.score = nn.GRU(DIM, DIM, batch_first=True), nn.Linear(DIM, 1)
+        self.axis = axis
+
+    def forward(self, x):
+        h = self.layer(self.embedding(x))[0]
+        return self.output((self.score(h).softmax(self.axis) * h).sum(1))
+
+
+def test_a_softmax_over_the_one_score_of_each_state():
+    assert evaluated(Additive(-1), ["class_axis"]) == ["class_axis"]
+    assert evaluated(Additive(1), ["class_axis"]) == []

@@ -50,7 +50,8 @@ def of_unit_vectors(node: Any) -> bool:
     return product and normed
 
 
-def _children(node: Any) -> list[Any]:
+def children_of(node: Any) -> list[Any]:
+    """The nodes that its gradient goes to."""
     return [child for child, _ in node.next_functions if child is not None]
 
 
@@ -62,12 +63,12 @@ def similarity_factors(term: Any) -> tuple[float, float] | None:
     fewer than two that are known.
     """
     for node in nodes_behind(term, _MOST_NODES):
-        kind, children = node_kind(node), _children(node)
+        kind, children = node_kind(node), children_of(node)
         if kind in ("LogSoftmax", "Softmax", "Logsumexp"):
             found = list(_factors(children[0], 1.0, _DEEPEST)) if children else []
         elif kind == "Log" or (kind == "Div" and len(children) == 2):
             exponentials = _exponentials(node)
-            found = [factor for one in exponentials for factor in _factors(_children(one)[0], 1.0, _DEEPEST)]
+            found = [factor for one in exponentials for factor in _factors(children_of(one)[0], 1.0, _DEEPEST)]
         else:
             continue
         if len(found) > 1:
@@ -77,19 +78,19 @@ def similarity_factors(term: Any) -> tuple[float, float] | None:
 
 def _exponentials(node: Any) -> list[Any]:
     """Those that a quotient or a logarithm is made of, and that lie in no other one's argument."""
-    todo, found = _children(node), []
+    todo, found = children_of(node), []
     for _ in range(_MOST_NODES):
         one = todo.pop() if todo else None
         if one is not None and node_kind(one) == "Exp":
             found.append(one)
         elif one is not None and node_kind(one) in _VIEWS | {"Sum", "Mul", "Div", "Cat", "Mean"}:
-            todo += _children(one)
+            todo += children_of(one)
     return found
 
 
 def _factors(node: Any, factor: float, depth: int) -> Iterator[float]:
     """What cosines are multiplied by on their way to this node, parts that are joined each by itself."""
-    kind, children = node_kind(node), _children(node)
+    kind, children = node_kind(node), children_of(node)
     if kind in ("Mm", "Bmm", "Mv", "Dot") or (kind == "Sum" and children
                                               and node_kind(children[0]) == "Mul"):
         if of_unit_vectors(node):
@@ -122,6 +123,27 @@ def is_divergence(node: Any) -> bool:
     return bool(kinds & {"Exp", "Log"}) and "Pow" in kinds and 1 <= len(edge) <= 3
 
 
+def spread_of_divergence(node: Any) -> tuple[set[Any], set[Any]] | None:
+    """(edges that exponentials are taken of, edges of all that is added up) where 1 + s - mu^2 -
+    exp(s), or the like, was computed here; an exponential that is squared is none of them.
+    """
+    exponents, plain, powers = set[Any](), set[Any](), 0
+    todo: list[tuple[Any, int]] = list(node.next_functions)
+    for _ in range(30):
+        edge = todo.pop() if todo else (None, 0)
+        one = edge[0]
+        kind = node_kind(one) if one is not None else ""
+        if kind in ("Add", "Sub", "Rsub", "Neg"):
+            todo += one.next_functions
+        elif kind == "Pow" or (kind == "Mul" and len(children_of(one)) == 2):
+            powers += 1
+        elif kind == "Exp":
+            exponents.add(one.next_functions[0])
+        elif one is not None:
+            plain.add(edge)
+    return (exponents, plain) if exponents and plain and powers else None
+
+
 def divergence_of_batch(terms: list[tuple[Any, float | None]],
                         values: Mapping[Any, torch.Tensor]) -> tuple[int, float] | None:
     """(samples, nats of one) where the divergence is a sum over the batch, and the reconstruction a
@@ -132,7 +154,7 @@ def divergence_of_batch(terms: list[tuple[Any, float | None]],
     reconstructed, summed = set[int](), []
     for node, factor, mean in parts:
         inner, times, averaged, total = _reduced(node, factor)
-        whole = _children(inner)[0] if _is_error(inner) and made_numel(inner) == 1 else inner
+        whole = children_of(inner)[0] if _is_error(inner) and made_numel(inner) == 1 else inner
         shape = tuple(whole._input_metadata[0].shape)
         if not shape:
             continue
@@ -148,11 +170,11 @@ def divergence_of_batch(terms: list[tuple[Any, float | None]],
 
 def _addends(node: Any, factor: float, mean: bool) -> Iterator[tuple[Any, float, bool]]:
     """(node, factor, is it averaged?) of the parts of a mean or sum over single samples."""
-    kind, children = node_kind(node), _children(node)
+    kind, children = node_kind(node), children_of(node)
     if kind in ("Mean", "Sum") and made_numel(node) == 1 and len(children) == 1 and made_numel(children[0]) > 1:
         below = children[0]
         if node_kind(below) in ("Add", "Sub"):
-            for child in _children(below):
+            for child in children_of(below):
                 single = made_numel(child) == 1  # it stands beside each sample
                 times = made_numel(below) if single and kind == "Sum" else 1
                 yield child, factor * times, not single and kind == "Mean"
@@ -166,7 +188,7 @@ def _reduced(node: Any, factor: float) -> tuple[Any, float, bool, Any]:
     """
     averaged, total = False, None
     for _ in range(_DEEPEST):
-        kind, children = node_kind(node), _children(node)
+        kind, children = node_kind(node), children_of(node)
         if len(children) != 1 or kind not in ("Sum", "Mean", "Mul", "Div", "Neg", "View", "Squeeze"):
             break
         times = constant_factor(node)
@@ -184,8 +206,8 @@ def _reduced(node: Any, factor: float) -> tuple[Any, float, bool, Any]:
 
 def _is_error(node: Any) -> bool:
     """An error of each element: of torch's losses, or a power of a difference with data."""
-    kind, children = node_kind(node), _children(node)
+    kind, children = node_kind(node), children_of(node)
     if kind in ("MseLoss", "L1Loss", "SmoothL1Loss", "BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"):
         return True
     return (kind in ("Pow", "Abs") and len(children) == 1 and node_kind(children[0]) in ("Sub", "Rsub")
-            and len(_children(children[0])) == 1)
+            and len(children_of(children[0])) == 1)

@@ -322,33 +322,87 @@ def _with_other_token(x: torch.Tensor, t: int, axis: int) -> torch.Tensor:
     return new
 
 
+def order_effect(record: ModelRecord, module: nn.Module, check_time: CheckTime) -> float | None:
+    """How much the output changes when the positions of the input change places, in standard
+    deviations; outputs that have one row per position may follow. None where that cannot be told.
+    """
+    probe = _probe_of(record, module, check_time) if record.varies else None
+    if probe is None:
+        return None
+    x = probe.tensors[0]
+    # tokens (N, T) or numbers (N, T, D); (N, C, H, W) has other axes
+    if x.ndim != 3 - (not x.is_floating_point()) or x.shape[1] < 3 or len(x) != probe.samples:
+        return None
+    if any(
+        t.ndim > 1 and t.shape[1] == x.shape[1] and not bool(_is_constant(t))
+        for t in probe.tensors[1:]
+    ):
+        return None  # positions, masks: they would have to follow
+    steps = x.shape[1]
+    order = torch.randperm(steps, generator=torch.Generator().manual_seed(0))
+    before = next(iter(probe.outputs()), None)
+    after = probe.outputs(lambda t: t[:, order] if t.shape == x.shape else t)
+    same = _like(before, after) if before is not None else None
+    if before is None or same is None or not bool(same.isfinite().all()):
+        return None
+    scale = max(float(before.std()), 1e-12)
+    changes = [float((same - before).abs().max()) / scale]
+    if before.ndim > 2 and before.shape[1] == steps:
+        changes.append(float((same - before[:, order]).abs().max()) / scale)
+    return min(changes) if float(before.std(0).max()) > 1e-6 * scale else None
+
+
+def _is_constant(t: torch.Tensor) -> torch.Tensor:
+    return (t == t.flatten()[0]).all()
+
+
 # padding
 
 
-def padding_effect(record: ModelRecord, module: nn.Module,
-                   check_time: CheckTime) -> tuple[float, bool] | None:
-    """How much the output of the shortest sample changes when its padding is cut off, in standard
-    deviations, and whether the model is told where the padding is. None where nothing is padded, or
-    where it cannot be told.
+@dataclass(frozen=True)
+class PaddingCut:
+    """change: of the output of the shortest sample when its padding is cut off, in standard
+    deviations. told: is the model told where the padding is? in_front: is it before the samples?
     """
+
+    change: float
+    told: bool
+    in_front: bool
+
+
+def padding_cut(record: ModelRecord, module: nn.Module, check_time: CheckTime) -> PaddingCut | None:
+    """None where nothing is padded, or where it cannot be told."""
     probe = _probe_of(record, module, check_time)
     if probe is None or any(isinstance(m, conv._ConvNd) for m in module.modules()):
         return None  # at its border a convolution sees the padding, and is meant to
-    padding = next((p for x in probe.tensors if (p := padding_of(x)) is not None), None)
-    if padding is None:
+    found = next(
+        (
+            (p, in_front)
+            for x in probe.tensors
+            for in_front in (False, True)
+            if (p := _padding(x, in_front)) is not None
+        ),
+        None,
+    )
+    if found is None:
         return None
+    padding, in_front = found
     samples, steps = padding.shape
     lengths = (~padding).sum(1)
     row, length = int(lengths.argmin()), max(2, int(lengths.min()))
-    told = any(isinstance(m, nn.Embedding) and m.padding_idx is not None for m in module.modules())
+    # a recurrent layer reads what is in front all the same: there a padding_idx says nothing
+    told = not in_front and any(
+        isinstance(m, nn.Embedding) and m.padding_idx is not None for m in module.modules()
+    )
     told |= any(_tells(t, padding, lengths) for t in probe.tensors)
 
     def alone(t: torch.Tensor, most: int) -> torch.Tensor:
         """Two copies of the row, up to a length."""
+        kept = slice(steps - most, None) if in_front else slice(most)
         if t.ndim and len(t) == samples and t.shape != (steps, steps):
             t = t[[row, row]]
-            return t[:, :most] if t.ndim > 1 and t.shape[1] == steps else t
-        return t[:most, :most] if t.shape == (steps, steps) else t
+            return t[:, kept] if t.ndim > 1 and t.shape[1] == steps else t
+        return t[kept, kept] if t.shape == (steps, steps) else t
 
     spread = probe.outputs()
     try:
@@ -358,11 +412,19 @@ def padding_effect(record: ModelRecord, module: nn.Module,
         return None
     for every, a, b in zip(spread, long, short, strict=False):
         if a.ndim > 1 and a.shape[1] == steps and b.shape[1] == length:
-            a = a[:, :length]
+            a = a[:, steps - length :] if in_front else a[:, :length]
         if a.ndim and len(a) == 2 and a.shape == b.shape and bool(a.isfinite().all()):
             scale = max(float(every.std()), 1e-12)
-            return float((a - b)[0, ...].abs().max()) / scale, told
+            return PaddingCut(float((a - b)[0, ...].abs().max()) / scale, told, in_front)
     return None
+
+
+def _padding(x: torch.Tensor, in_front: bool) -> torch.Tensor | None:
+    """`padding_of`, or the same of padding before the sequences."""
+    if not in_front:
+        return padding_of(x)
+    turned = padding_of(x.flip(1)) if x.ndim > 1 else None
+    return turned.flip(1) if turned is not None else None
 
 
 def _tells(t: torch.Tensor, padding: torch.Tensor, lengths: torch.Tensor) -> bool:

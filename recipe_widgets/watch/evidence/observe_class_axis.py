@@ -12,11 +12,14 @@ from recipe_widgets.rules.class_axis import FlattenedOutputs, ImplicitAxis, OneC
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.recorder import Recorder
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
+from recipe_widgets.watch.instrument.autograd_graph import node_kind
 from recipe_widgets.watch.instrument.source_location import SourceLocation, caller_location
 from recipe_widgets.watch.instrument.tensor_notes import TensorNotes
 from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, TorchCall
 
 _MOST_HELD = 64
+_MOST_VIEWS = 6  # views, a scaling, a bend, between a layer and its soft-max
+_LAYERS = {"Addmm", "Mm", "Linear", "Convolution"}
 Line = SourceLocation | None
 
 
@@ -24,6 +27,7 @@ Line = SourceLocation | None
 class _SoftmaxCalls:
     """Calls of one line. single: over an axis of length 1. implicit: over axis 0 of three, as no
     axis was given. in_model: within a model's forward. outputs: those that are what a model returns.
+    scores: over the one number that a layer gave for each of several positions.
     """
 
     calls: int = 0
@@ -31,6 +35,7 @@ class _SoftmaxCalls:
     implicit: int = 0
     in_model: bool = True
     outputs: int = 0
+    scores: int = 0
 
 
 @dataclass
@@ -77,6 +82,7 @@ class ClassAxes(Observer):
         record.single += result.shape[axis] == 1
         if record.in_model and result.shape[axis] == 1:
             self._softmax_of[result] = record
+            record.scores += _are_scores(result, axis % result.ndim)
         record.implicit += implicit and result.ndim == 3 and result.shape[0] > 1
         # a soft-max does not change the order of its input
         before = self._flattened.of(call.args[0])
@@ -119,10 +125,23 @@ class ClassAxes(Observer):
         self._flattened.clear()
 
 
+def _are_scores(weights: torch.Tensor, axis: int) -> bool:
+    """(N, T, 1), one score for each of T positions, which a layer with one output computed? Scores
+    of queries and keys are a product of two activations: there may be one key.
+    """
+    last = axis == weights.ndim - 1 and weights.ndim == 3 and weights.shape[1] > 1
+    node = weights.grad_fn.next_functions[0][0] if weights.grad_fn is not None else None
+    for _ in range(_MOST_VIEWS):
+        if node is None or node_kind(node) in _LAYERS or not node.next_functions:
+            break
+        node = node.next_functions[0][0]
+    return last and node is not None and node_kind(node) in _LAYERS
+
+
 @builds(OneClassSoftmax)
 def one_class_softmaxes(run: WatchedRun) -> Built:
     for line, seen in run.observer(ClassAxes).softmaxes.items():
-        inner = seen.in_model and seen.outputs < seen.calls
+        inner = seen.in_model and seen.outputs < seen.calls and seen.scores < seen.calls
         yield OneClassSoftmax(seen.calls, seen.single, inner), line
 
 

@@ -483,8 +483,7 @@ def padding_effects(run: WatchedRun) -> Built:
         found = None
         if module is not None:
             with run.tolerating(f"a probe of {model.name}"):
-                found = model_probes.padding_effect(model, module, run.check_time)
+                found = model_probes.padding_cut(model, module, run.check_time)
         if found is not None:
-            change, told = found
             varies = len(lengths.get(model.number, ())) > 1
-            yield PaddingEffect(change, told, varies), model.line
+            yield PaddingEffect(found.change, found.told, varies, found.in_front), model.line

@@ -72,6 +72,7 @@ class CallPatches:
         self._patch_module_calls()
         self._patch_weights()
         self._patch_autograd()
+        self._patch_distributions()
         self._patch_compile()
         self._patch_tracing()
         self._patch_data()
@@ -269,6 +270,10 @@ class CallPatches:
                 handler.parameter_registered(*args)
 
         self._tell_after(nn.Module, "register_parameter", tell_registered)
+        # parameters() calls it, too
+        self._tell_after(
+            nn.Module, "named_parameters", lambda _, args: handler.parameters_listed(args[0])
+        )
 
         def tell_module(parent: nn.Module, name: str, module: Any) -> None:
             if module is not None:
@@ -320,6 +325,28 @@ class CallPatches:
             return classmethod(apply)
 
         self._replace(torch.autograd.Function, "apply", make_apply)
+
+    def _patch_distributions(self) -> None:
+        """Each distribution has a sample() and a log_prob() of its own."""
+        handler = self.handler
+        self._tell_after(
+            torch.distributions.Distribution,
+            "__init__",
+            lambda _, args: handler.distribution_made(args[0]),
+        )
+        for kind in {one for one in vars(torch.distributions).values() if isinstance(one, type)}:
+            if "sample" in vars(kind):
+                self._tell_after(
+                    kind,
+                    "sample",
+                    lambda sample, args: handler.distribution_sampled(args[0], sample),
+                )
+            if "log_prob" in vars(kind):
+                self._tell_after(
+                    kind,
+                    "log_prob",
+                    lambda result, args: handler.log_probability_taken(args[0], result),
+                )
 
     def _patch_compile(self) -> None:
         """A torch function mode breaks compiled graphs: the close look ends before compiling."""

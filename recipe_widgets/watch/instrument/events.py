@@ -61,6 +61,17 @@ class EventHandler:
     def function_applied(self, function: Any, args: tuple[Any, ...]) -> None:
         """The script's own torch.autograd.Function is about to run."""
 
+    # distributions
+
+    def distribution_made(self, distribution: Any) -> None:
+        """A distribution of torch.distributions has its parameters."""
+
+    def distribution_sampled(self, distribution: Any, sample: Any) -> None:
+        """distribution.sample() of torch.distributions; rsample is not told."""
+
+    def log_probability_taken(self, distribution: Any, result: Any) -> None:
+        """distribution.log_prob(value)"""
+
     # optimisers, schedules, loss scaling
 
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...
@@ -94,6 +105,9 @@ class EventHandler:
 
     def parameter_registered(self, module: nn.Module, name: str, parameter: Any) -> None:
         """A parameter, or None, became a part of a module."""
+
+    def parameters_listed(self, module: nn.Module) -> None:
+        """module.parameters() or module.named_parameters()"""
 
     def module_registered(self, parent: nn.Module, name: str, module: nn.Module) -> None:
         """A module is about to become a part of another one; what it takes the place of is still

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import itertools
 import linecache
 import os
 import sys
 import sysconfig
+from types import FrameType
 from typing import NamedTuple
 
 _THIS_PACKAGE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -42,13 +45,40 @@ def _is_library(file: str) -> bool:
 
 def caller_location() -> SourceLocation | None:
     """The innermost line of the user's code on the stack; None where there is none."""
-    frame = sys._getframe(1)
+    frame = _caller_frame()
+    return SourceLocation(frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
+
+
+def caller_expression() -> ast.expr | None:
+    """The expression that the innermost frame of the user's code is evaluating; None where its source
+    is not known.
+    """
+    frame = _caller_frame()
+    if frame is None:
+        return None
+    places = itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    first, last, begin, end = next(places, (None, None, None, None))
+    if first is None or last is None or begin is None or end is None:
+        return None
+    # columns count bytes
+    lines = [
+        linecache.getline(frame.f_code.co_filename, number).encode()
+        for number in range(first, last + 1)
+    ]
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][begin:]
+    try:
+        return ast.parse(b"(" + b"".join(lines) + b")", mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _caller_frame() -> FrameType | None:
+    """The innermost frame of the user's code."""
+    frame: FrameType | None = sys._getframe(1)
     for _ in range(_DEEPEST_STACK):
-        code = frame.f_code
-        if not _is_library(code.co_filename):
-            return SourceLocation(code.co_filename, frame.f_lineno)
-        if frame.f_back is None:
-            return None
+        if frame is None or not _is_library(frame.f_code.co_filename):
+            return frame
         frame = frame.f_back
     return None
 
