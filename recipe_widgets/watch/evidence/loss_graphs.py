@@ -131,7 +131,7 @@ def spread_of_divergence(node: Any) -> tuple[set[Any], set[Any]] | None:
     todo: list[tuple[Any, int]] = list(node.next_functions)
     for _ in range(30):
         edge = todo.pop() if todo else (None, 0)
-        one = edge[0]
+        one: Any = edge[0]
         kind = node_kind(one) if one is not None else ""
         if kind in ("Add", "Sub", "Rsub", "Neg"):
             todo += one.next_functions
