@@ -13,25 +13,12 @@ import argparse
 import sys
 import time
 
-from recipe_widgets import RecipeError
 from recipe_widgets.core.files import write_atomically
-from recipe_widgets.evaluation.experiment_record import check_fresh, run_experiment
+from recipe_widgets.evaluation.experiment_record import run_experiment
 from recipe_widgets.evaluation.recorded_experiment import RecordedExperiment
 
-from .catalogue import RECORDS, experiment, names, record
+from .catalogue import RECORDS, experiment, fresh_record, names, record
 from .table import write_table
-
-
-def is_fresh(name: str) -> bool:
-    """Does it have a record, of its present definition?"""
-    try:
-        found = record(name)
-        if found is None:
-            return False
-        check_fresh(experiment(name), found)
-    except RecipeError:
-        return False
-    return True
 
 
 def run(name: str) -> None:
@@ -69,7 +56,7 @@ def main() -> int:
         return int(not all(agree))
     if not asked.table:
         for name in chosen:
-            if asked.names or asked.all or not is_fresh(name):
+            if asked.names or asked.all or fresh_record(name) is None:
                 run(name)
     write_table()
     return 0

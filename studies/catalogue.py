@@ -10,7 +10,7 @@ from pathlib import Path
 
 from recipe_widgets import RecipeError
 from recipe_widgets.evaluation.experiment import Experiment
-from recipe_widgets.evaluation.experiment_record import ExperimentRecord, load_record
+from recipe_widgets.evaluation.experiment_record import ExperimentRecord, check_fresh, load_record
 
 FOLDER = Path(__file__).parent
 RECORDS = FOLDER / "records"
@@ -29,6 +29,17 @@ def experiment(name: str) -> Experiment:
     if found.name != name:
         raise RecipeError(f"studies/{name}.py", found=f"an experiment named {found.name!r}",
                           expected="the name of its file")
+    return found
+
+
+def fresh_record(name: str) -> ExperimentRecord | None:
+    """What was measured, or None where it never ran as it is defined now."""
+    try:
+        found = record(name)
+        if found is not None:
+            check_fresh(experiment(name), found)
+    except RecipeError:
+        return None
     return found
 
 

@@ -38,4 +38,6 @@ EXPERIMENT = Experiment(
     ],
     grid={"lr": (0.003, 0.01, 0.03, 0.1, 0.3)},
     matters=0.003,
+    seeds=tuple(range(16)),  # what a warm-up changes is little beside the seeds
+    again=tuple(range(1000, 1016)),
 )

@@ -15,6 +15,7 @@ import torch
 from recipe_widgets.checks import plain_learners
 from recipe_widgets.checks.check_decorator import CannotTellError
 from recipe_widgets.checks.data_subject import data_check
+from recipe_widgets.checks.label_noise import chance_of_error
 from recipe_widgets.checks.sample_sets import DataSubject, SampleSet, classes_of, finite
 from recipe_widgets.core import RecipeError, generator
 from recipe_widgets.core.validation import real, whole
@@ -106,7 +107,8 @@ def label_errors(source: DataSubject, *, probabilities: Any = None,
         seconds, epochs, folds: how long it may learn in all, and how; fewer epochs are taken where
             time is short.
         mirrored: whether mirror images keep their label; by default where the images are in colour.
-        most: share of each split that `details["ranked"]` lists, the most suspicious first.
+        most: share of each split that `details["ranked"]` lists, the most suspicious first; its
+            "chance" says how likely each is wrong, and sums to how many of them are expected to be.
 
     Source: Northcutt, Jiang, Chuang, Confident Learning, 2021; Northcutt, Athalye, Mueller,
         Pervasive Label Errors, 2021.
@@ -230,35 +232,34 @@ def suspicious_labels(made: Predicted, splits: Sequence[str], names: Sequence[st
     small = small / small.sum(1, keepdims=True)
     issues = find_label_issues(inside, small, filter_by="both", n_jobs=1)
     quality = get_label_quality_scores(inside, small, method="self_confidence")
+    chance = chance_of_error(small, inside)
     guess = small.argmax(1)
     joint = np.zeros((len(present),) * 2)  # (K, K): label against prediction
     np.add.at(joint, (inside, guess), 1)
     label = [names[index] if index < len(names) else str(index) for index in present.tolist()]
     ranked = {
-        split: _ranked(made, index, quality, present[guess], issues, most)
+        split: _ranked(made, index, quality, present[guess], issues, chance, most)
         for index, split in enumerate(splits)
     }
-    rows, accuracy = np.arange(len(y)), float((guess == inside).mean())
-    # Where a learner merely is weak, it leaves the given label some chance; of a wrong one it is
-    # sure.
-    sure = issues & (small[rows, inside] < 0.2 * small[rows, guess])
+    accuracy = float((guess == inside).mean())
     return SuspiciousLabels({index: v
                              for index, v in ranked.items()
                              if len(v["rows"])}, samples=len(y), issues=int(issues.sum()),
-                            sure=int(sure.sum()), accuracy=accuracy,
+                            expected=float(chance[issues].sum()), wrong=float(chance.sum()),
+                            accuracy=accuracy,
                             chance=float(joint.sum(1).max() / joint.sum()),
                             overlap=overlapping(joint, label), confused=joint)
 
 
 def _ranked(made: Predicted, split: int, quality: Array, guess: Array, issues: Array,
-            most: float) -> dict[str, Array]:
+            chance: Array, most: float) -> dict[str, Array]:
     mine = np.flatnonzero(made.split == split)
     # at least 100 and all issues, so that there is something to look at
     count = min(len(mine), max(100, int(issues[mine].sum()), int(np.ceil(most * len(mine)))))
     order = mine[np.argsort(quality[mine], kind="stable")[:count]]
     return {
         "rows": made.row[order], "given": made.y[order], "suggested": guess[order], "quality":
-        quality[order], "issue": issues[order]
+        quality[order], "issue": issues[order], "chance": chance[order]
     }
 
 

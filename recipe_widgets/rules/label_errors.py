@@ -2,8 +2,11 @@
 
 What it finds
     Wrong labels, by confident learning on out-of-sample predictions, and classes that the
-    predictions cannot tell apart (one class under two names). In a script that is watched, labels
-    are held against those of the nearest neighbours.
+    predictions cannot tell apart (one class under two names). It says how many of the labels it
+    doubts it expects to be wrong, by a model in which a label is drawn from the learner's own
+    probabilities or, with a chance that is fitted, from the other classes alike: a weak learner
+    contradicts many labels, and expects few of them to be wrong. In a script that is watched,
+    labels are held against those of the nearest neighbours.
 Why it hurts
     A net learns a wrong label by heart as well as a right one; in the test set wrong labels decide
     which of two good models looks better.
@@ -38,9 +41,9 @@ class SuspiciousLabels:
     """Labels that disagree with confident out-of-sample predictions.
 
     Attributes:
-        ranked: split -> {rows, given, suggested, quality}: the most suspicious first.
-        samples: labels in all. issues: how many confident learning counts as wrong.
-        sure: those of them whose given label is all but ruled out.
+        ranked: split -> {rows, given, suggested, quality, chance}: the most suspicious first.
+        samples: labels in all. issues: how many confident learning doubts.
+        expected: how many of these are expected to be wrong. wrong: and of all labels.
         accuracy: of the predictions. chance: share of the largest class.
         overlap: pairs of classes that the predictions cannot tell apart, with the share of mutual
             confusion.
@@ -50,7 +53,8 @@ class SuspiciousLabels:
     ranked: Mapping[str, Mapping[str, Array]]
     samples: int
     issues: int
-    sure: int
+    expected: float
+    wrong: float
     accuracy: float
     chance: float
     overlap: Sequence[tuple[str, str, float]] = ()
@@ -59,10 +63,10 @@ class SuspiciousLabels:
 
 @rule(worst="warning", source=NORTHCUTT)
 def label_errors(rule: Rule[SuspiciousLabels], seen: SuspiciousLabels) -> CheckResult:
-    share = seen.sure / max(1, seen.samples)
+    share = seen.wrong / max(1, seen.samples)
     rule = rule.about(details={
         "ranked": dict(seen.ranked), "accuracy": seen.accuracy, "joint": seen.confused, "overlap":
-        tuple(seen.overlap), "issues": seen.issues
+        tuple(seen.overlap), "issues": seen.issues, "expected": seen.expected
     })
     if seen.accuracy < seen.chance + ENOUGH * (1 - seen.chance) and not seen.overlap:
         return rule.cannot_tell(
@@ -78,10 +82,13 @@ def label_errors(rule: Rule[SuspiciousLabels], seen: SuspiciousLabels) -> CheckR
     rule = rule.about(measured=share, expected=f"below {NOISE:g}", unit="of the labels",
                       advice="Look at the samples of details['ranked'], worst first.")
     counts = f"{seen.issues} of {seen.samples} labels"
-    if share > NOISE and seen.sure >= FEWEST:
-        return rule.warns(f"about {counts} look wrong, {seen.sure} of them all but surely")
+    about = f"about {seen.expected:.0f}" if seen.expected >= 0.5 else "none"
+    if share > NOISE and seen.wrong >= FEWEST:
+        return rule.warns(f"{counts} contradict a confident prediction; {about} of them are expected to "
+                          "be wrong")
     if seen.issues:
-        return rule.notes(f"about {counts} may be wrong, {seen.sure} of them all but surely")
+        return rule.notes(f"{counts} contradict a confident prediction; {about} of them "
+                          f"{'is' if about == 'none' else 'are'} expected to be wrong")
     return rule.passes(f"no label of {seen.samples} contradicts a confident prediction")
 
 

@@ -93,7 +93,7 @@ def gain(standard_errors, n=400):
 
 
 def labels(sure, samples=1000, accuracy=0.9, **more):
-    return SuspiciousLabels({}, samples, issues=sure, sure=sure, accuracy=accuracy, chance=0.1,
+    return SuspiciousLabels({}, samples, issues=sure, expected=sure, wrong=sure, accuracy=accuracy, chance=0.1,
                             **more)
 
 

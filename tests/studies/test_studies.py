@@ -119,4 +119,5 @@ def test_the_tables_are_of_these_records():
 
 
 def test_what_pages_said_is_asked_by_experiments_that_exist():
-    assert {name for _, _, asked in SAID for name in asked} <= set(names())
+    for name in {name for _, _, asked in SAID for name in asked}:
+        assert name in names() or (RECORDS.parents[1] / name).is_file()
