@@ -20,7 +20,8 @@ from recipe_widgets.course.notebook_cells import (
 )
 
 HERE = Path(__file__).parents[1] / "notebooks"
-CONVERTED: tuple[str, ...] = ()  # grows until it holds all notebooks
+CONVERTED: tuple[str, ...] = (  # grows until it holds all notebooks
+    "00_start_here",)
 # names of torch as the field imports them, and methods and functions of one's own loop
 TORCH_NAMES = {"torch", "nn", "F", "DataLoader", "TensorDataset"}
 TORCH_METHODS = {"backward", "zero_grad", "step", "argmax", "softmax", "log_softmax", "parameters",
@@ -61,7 +62,7 @@ def test_imports_and_helpers_are_no_torch() -> None:
 
 def test_at_least_half_of_the_cells_hold_torch(page: nbformat.NotebookNode) -> None:
     cells = code(page)
-    without = [cell.source for cell in cells if not holds_torch(cell.source)]
+    without = [cell.source for cell in cells if TAG not in tags(cell) and not holds_torch(cell.source)]
     assert len(without) <= len(cells) / 2, "\n---\n".join(without)
 
 

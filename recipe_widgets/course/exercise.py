@@ -41,6 +41,7 @@ class Exercise:
             where something is not as it should be. The first line of its docstring names it.
         hints: from a nudge to almost the code.
         main: how my_recipe.py uses it; None where the script only holds it.
+        needs: other exercises whose functions these lines call.
         in_recipe: whether it is a piece of my_recipe.py at all.
         seconds: longest that one trial may take.
     """
@@ -50,6 +51,7 @@ class Exercise:
     trials: tuple[Trial, ...]
     hints: tuple[str, ...]
     main: MainLines | None = None
+    needs: tuple[str, ...] = ()
     in_recipe: bool = True
     seconds: float = 20.0
 

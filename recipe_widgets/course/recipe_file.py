@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import os
+import runpy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +22,12 @@ import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.describe import describe_value
+from recipe_widgets.core.errors import describe_error
 from recipe_widgets.core.files import save_file
 from recipe_widgets.core.json_files import read_text
 from recipe_widgets.course.exercise import Exercise, Place
 from recipe_widgets.course.exercises import NAMES, exercise_named, exercise_of
+from recipe_widgets.course.guarded_call import run_guarded
 from recipe_widgets.course.judge import check
 from recipe_widgets.course.learner_source import names_from_outside, source_of
 from recipe_widgets.data import load
@@ -128,7 +131,8 @@ def keep(piece: Any, folder: str | Path | None = None) -> Any:
     try:
         exercise = exercise_of(piece, "keep")
         mine = not isinstance(piece, str) and check(piece).accepted
-        said = _put(exercise, piece if mine else None, path)
+        shown = str(path) if folder else FILE
+        said = _put(exercise, piece if mine else None, path, shown)
     except RecipeError as error:
         # one sentence: a learner's slip is no reason for a traceback
         print(error)
@@ -137,8 +141,36 @@ def keep(piece: Any, folder: str | Path | None = None) -> Any:
     return piece if mine else exercise.reference
 
 
-def _put(exercise: Exercise, mine: Callable[..., Any] | None, path: Path) -> str:
-    """Write the piece; says what was done. mine: None takes ours, if there is none yet."""
+def kept(*names: str, folder: str | Path | None = None) -> Any:
+    """The functions of my_recipe.py with these names: one, or several as a tuple.
+
+    Ours stands in for one that is not there, and for all where the file does not load; both are
+    said.
+
+    Raises:
+        RecipeError: no exercise has this name.
+    """
+    path = Path(folder or os.environ.get("RECIPE_FOLDER") or ".") / FILE
+    found: dict[str, Any] = {}
+    if path.exists():
+        outcome = run_guarded(lambda: found.update(runpy.run_path(str(path), run_name="my_recipe")),
+                              seconds=60)
+        if outcome.error is not None or outcome.out_of_time:
+            said = describe_error(outcome.error) if outcome.error else "it does not end"
+            print(f"{path} does not load ({said}): the page goes on with our functions.")
+            found = {}
+    ours = [name for name in names if name not in found]
+    if ours and path.exists() and found:
+        print(f"Not in {FILE} yet, so ours: {', '.join(ours)}.")
+    chosen = [found.get(name) or exercise_named(name).reference for name in names]
+    return chosen[0] if len(chosen) == 1 else tuple(chosen)
+
+
+def _put(exercise: Exercise, mine: Callable[..., Any] | None, path: Path, shown: str) -> str:
+    """Write the piece; says what was done. mine: None takes ours, if there is none yet.
+
+    shown: how the file is named in what is said.
+    """
     if not exercise.in_recipe:
         return f"{exercise.name}: {'yours' if mine else 'ours'} goes on."
     text = _existing(path)
@@ -148,7 +180,7 @@ def _put(exercise: Exercise, mine: Callable[..., Any] | None, path: Path) -> str
         text = _with_surroundings(text, mine, source_of(mine).text)
     elif exercise.name not in pieces:
         text = _with_piece(text, exercise.name, f"{OURS}\n{exercise.source}")
-    for name in NEEDED:
+    for name in (*NEEDED, *exercise.needs):
         if name not in _pieces_in(text):
             text = _with_piece(text, name, f"{OURS}\n{exercise_named(name).source}")
     text, kept_main = _with_main(text, _pieces_in(before))
@@ -156,10 +188,10 @@ def _put(exercise: Exercise, mine: Callable[..., Any] | None, path: Path) -> str
     _save_data(path.with_name(DATA))
     note = " main() there is your own: use the piece where you want it." if kept_main else ""
     if mine is not None:
-        return f"{exercise.name}: yours is in {path} now.{note}"
+        return f"{exercise.name}: yours is in {shown} now.{note}"
     if exercise.name in pieces and not _is_ours(before, exercise.name):
-        return f"{exercise.name}: the page goes on with ours. The one you kept is still in {path}."
-    return (f"{exercise.name}: the page goes on with ours, which is in {path} until you keep "
+        return f"{exercise.name}: the page goes on with ours. The one you kept is still in {shown}."
+    return (f"{exercise.name}: the page goes on with ours, which is in {shown} until you keep "
             f"yours.{note}")
 
 

@@ -9,7 +9,8 @@ QUESTIONS = {
             "B": "Its network ends with a softmax, and cross_entropy applies a softmax of its own to "
                  "what it gets. The loss cannot fall below 1.46, however right the answers are, and "
                  "the gradients shrink.",
-            "Both": "A is sound: it follows the loop above line by line.",
+            "Neither": "Compare where the two stop. Seen alone, either curve looks like learning. B is "
+                       "the wrong one.",
         }),
     "ten_times_lr": QuestionText(
         "The learning rate ten times as high: what does the loss do?", "It stays high or jumps", {

@@ -1,5 +1,5 @@
 """A bug that raises no error, learning rates from too low to too high, steps and epochs. (Notebook
-00, sections 3, 5 and 6, and the exercise.)
+00, sections 4 to 8.)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.lessons.common.images import show_batch as show_batch
+from recipe_widgets.lessons.common.loss_curves import draw_losses as draw_losses
 from recipe_widgets.lessons.common.sweeps import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture

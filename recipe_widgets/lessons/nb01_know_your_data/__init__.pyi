@@ -6,6 +6,7 @@ from .data_faults import (
     faulty,
     imbalanced,
     mystery,
+    photos,
     planted_labels,
     show_batch,
     suspects,
@@ -18,7 +19,7 @@ from .splitting import chosen_picture, same_nets, split_table, strata, subsets, 
 
 __all__ = [
     "as_fed", "check_mystery", "chosen_picture", "class_shares", "copies", "detail", "extremes",
-    "faulty", "how_many", "imbalanced", "mystery", "planted_labels", "same_nets",
+    "faulty", "how_many", "imbalanced", "mystery", "photos", "planted_labels", "same_nets",
     "sample_table", "scales", "show_batch", "spacing", "split_table", "spoiled_pictures",
     "strata", "subsets", "suspects", "trust", "useless_models"
 ]

@@ -17,7 +17,7 @@ from recipe_widgets import checks
 from recipe_widgets.core import CheckResult, RecipeError, generator
 from recipe_widgets.data import Data, Split, resample
 from recipe_widgets.data.split import Samples
-from recipe_widgets.lessons.common.images import photos
+from recipe_widgets.lessons.common.images import photos as photos
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
