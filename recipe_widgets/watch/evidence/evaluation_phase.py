@@ -112,6 +112,9 @@ class EvaluationPhases:
 
     def never_trained(self, passes: Iterable[ForwardPass]) -> None:
         """Passes with gradients that no backward followed were evaluations, too."""
+        passes = list(passes)
+        if not passes:  # as in most steps
+            return
         trained, by_step = self.models.trained_numbers, dict[int, list[ForwardPass]]()
         for one in passes:
             if one.model in trained:

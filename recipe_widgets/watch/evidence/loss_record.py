@@ -23,6 +23,7 @@ from recipe_widgets.watch.instrument.torch_call_monitor import CallHandler, Torc
 
 _MOST_CALLS, _MOST_CANDIDATES = 64, 24  # of one backward pass
 _MOST_VALUES, _THINNED = 6000, slice(1000, 5000, 2)  # of the curve; its middle is thinned out
+_MOST_OUTPUTS = 16  # of one backward pass, that are looked at
 MOST_TORCH_CALLS = 3_000_000  # that are searched for targets; then the close looks end
 _CLASS_ARGUMENTS = ("input", "target", "weight", "size_average", "ignore_index", "reduce",
                     "reduction", "label_smoothing")
@@ -99,7 +100,7 @@ class LossRecords:
         assert loss is not None
         value = float("nan")
         if loss.device.type == "cpu" or close:
-            value = float(loss.detach().reshape(-1)[0])
+            value = float(loss.item() if loss.numel() == 1 else loss.detach().reshape(-1)[0])
         if value == value or close:
             self.curve.append((self.progress.step, value / factor, line))
         if len(self.curve) > _MOST_VALUES:
@@ -112,7 +113,8 @@ class LossRecords:
         targets: list[torch.Tensor | None] = []
         reached = [call for call in self._calls if call.gradients]
         named = [call for call in reached if call.function is not None]
-        for call in named or reached:  # outputs count only where no function of torch was called
+        # outputs count only where no function of torch was called; an episode has hundreds
+        for call in named or reached[::max(1, len(reached) // _MOST_OUTPUTS)]:
             call.candidates = self._candidates
             observed = observe_loss(call, self.progress.step, value, factor, self._scalars,
                                     has_bias)

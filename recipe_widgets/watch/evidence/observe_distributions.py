@@ -111,8 +111,10 @@ class DistributionCalls(Observer):
         self.samples.setdefault(caller_location(), _Samples(call)).times += 1
 
     def before_backward(self, roots: tuple[torch.Tensor, ...]) -> None:
+        if not self.progress.close:
+            return
         nodes = [root.grad_fn for root in roots if root.grad_fn is not None]
-        if self._log_probabilities and self.progress.close:
+        if self._log_probabilities:
             attached = [
                 self._is_attached(one)
                 for node in nodes

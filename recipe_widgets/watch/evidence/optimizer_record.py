@@ -22,6 +22,7 @@ from recipe_widgets.watch.instrument.source_location import SourceLocation, call
 
 _MOST_COPIED_NUMBERS = 2_000_000  # of weights that are copied to measure a step
 _MOST_COPIED_TENSORS = 10
+_LINE_EVERY = 8  # steps: finding the script's line takes as long as a small layer
 _MOST_NUMBERS_OF_SAMPLE = 200_000  # of a parameter that stands for others
 _USUAL_EPS = 1e-7  # gradients as small as that are not swallowed by eps: something else shrank them
 _MOST_GROUPS = 500  # more kinds of steps than this: there is no rhythm to speak of
@@ -113,7 +114,8 @@ class GradientTracker:
         self.steps += 1
         self.stale += self.state == "mixed"
         if self._lines:
-            self.groups[tuple(sorted(self._lines.items(), key=str))] += 1
+            lines = self._lines.items()
+            self.groups[tuple(lines if len(lines) == 1 else sorted(lines, key=str))] += 1
         if self.state != "clean":
             self.state = "used"
             self._marks = self._current_marks()
@@ -272,7 +274,8 @@ class OptimizerRecord:
         return reached
 
     def cleared(self) -> None:
-        self.clear_line = caller_location()
+        if self.clear_line is None or self.gradients.steps % _LINE_EVERY == 0:
+            self.clear_line = caller_location()
         self.gradients.observe()
 
     def clipped(self, scaled: bool) -> None:
@@ -280,7 +283,8 @@ class OptimizerRecord:
         self.gradients.clipped(scaled)
 
     def before_step(self, full: bool) -> None:
-        self.step_line = caller_location()
+        if self.step_line is None or self.gradients.steps % _LINE_EVERY == 0:
+            self.step_line = caller_location()
         self.gradients.before_step()
         optimizer = self.optimizer
         if optimizer is not None:
@@ -313,6 +317,7 @@ class OptimizerRecords:
 
     def __init__(self) -> None:
         self._records: list[OptimizerRecord] = []
+        self._last_found: OptimizerRecord | None = None
 
     def __iter__(self) -> Iterator[OptimizerRecord]:
         return iter(self._records)
@@ -326,6 +331,7 @@ class OptimizerRecords:
     def add(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord:
         # an optimiser exists after all: it was no training by hand
         self._records = [one for one in self._records if not one.by_hand]
+        self._last_found = None
         self._records.append(OptimizerRecord(optimizer))
         return self._records[-1]
 
@@ -337,7 +343,11 @@ class OptimizerRecords:
         return bool(leaves)
 
     def of(self, optimizer: torch.optim.Optimizer) -> OptimizerRecord | None:
-        return next((one for one in reversed(self._records) if one.optimizer is optimizer), None)
+        last = self._last_found  # some ten observers ask for the same one in each step
+        if last is None or last.optimizer is not optimizer:
+            last = next((one for one in reversed(self._records) if one.optimizer is optimizer), None)
+            self._last_found = last
+        return last
 
     def holding(self, parameters: Iterable[torch.Tensor]) -> list[OptimizerRecord]:
         """Those that hold one of these parameters."""

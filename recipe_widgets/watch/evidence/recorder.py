@@ -148,6 +148,7 @@ class Recorder(EventHandler):
             evaluates = not torch.is_grad_enabled() or not model.training
             closely = (evaluates and self.evaluations.close_phases_left
                        and self.progress.step > 0)
+            self.progress.close_calls += self.progress.close
             if closely != self.monitor.is_open or self.progress.close:
                 self._set_monitor(closely)
             self.progress.model = model

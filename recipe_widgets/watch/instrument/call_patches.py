@@ -221,7 +221,7 @@ class CallPatches:
                 if skipped:
                     progress.stepped = False
                 else:
-                    guard(handler.before_forward, self)
+                    guard.heard(handler.before_forward, self)
                 progress.in_call = True
                 try:
                     output = old(self, *args, **kwargs)
@@ -301,7 +301,7 @@ class CallPatches:
                 tensors_only = all(isinstance(one, torch.Tensor) for one in tensors)
                 if not guard.listens or not tensors or not tensors_only or not are_readable(tensors):
                     return old(tensors, *args, **kwargs)
-                guard(handler.before_backward, tensors)
+                guard.heard(handler.before_backward, tensors)
                 handler.progress.in_backward = True
                 try:
                     result = old(tensors, *args, **kwargs)

@@ -51,9 +51,11 @@ class Guard:
 
     def __call__(self, handler: Callable[..., Any], *arguments: Any) -> Any:
         """handler(*arguments), or None when nothing is watched here, or where it fails."""
+        return self.heard(handler, *arguments) if self.listens else None
+
+    def heard(self, handler: Callable[..., Any], *arguments: Any) -> Any:
+        """The same, where the caller has just asked `listens`."""
         start = time.perf_counter()
-        if not self.listens:
-            return None
         self.busy = True
         try:
             return self.attempt(handler, *arguments)
@@ -75,6 +77,11 @@ class Guard:
         except Exception as error:
             self.failed(listener, arguments, error)
             return None
+
+    @property
+    def has_failures(self) -> bool:
+        """Has any listener failed so far?"""
+        return bool(self._failures)
 
     def is_off(self, listener: Any, arguments: tuple[Any, ...]) -> bool:
         """Does it hear nothing more of the object of this call?"""

@@ -10,9 +10,11 @@ from torch import nn
 
 CLOSE_STEPS = 40  # the first steps are all looked at closely
 RESTARTED_STEPS, MOST_RESTARTS = 10, 20  # after an optimiser was made, or another model begins to train
+# An agent calls its policy hundreds of times a step: then fewer steps show as much.
+MOST_CLOSE_CALLS, FEWEST_CLOSE_STEPS = 1500, 8
 CLOSE_STEPS_MOST, CLOSE_SAMPLES = 160, 1500  # more of them, while few samples have been seen
-SPARSE_FROM = 320  # from here on, only every fourth step's forward pass is looked at
-SPARSE_EVERY = 4
+# From the first step on, only each so-manieth step's forward pass is looked at.
+SPARSE = ((2000, 16), (320, 4))
 _LAST_FULL_STEP = 10**8
 
 
@@ -40,6 +42,7 @@ class WatchProgress:
             when it has no parameters.
         grad_at_start: were gradients on when that call began?
         in_backward: autograd is at work. stepped: a step was taken after the last training pass.
+        close_calls: of models, in close steps.
         compiled: the script compiles; a torch function mode would break the compiled graph.
     """
 
@@ -49,6 +52,7 @@ class WatchProgress:
         self.in_call, self.grad_at_start = False, True
         self.model: nn.Module | None = None
         self.in_backward = self.stepped = self.compiled = False
+        self.close_calls = 0
         self._restarts, self._close_until = 0, 0
 
     def restart_close_steps(self) -> None:
@@ -66,9 +70,10 @@ class WatchProgress:
         self.full = self.step in _FULL_STEPS
         early = self.step < max(CLOSE_STEPS, self._close_until) or (self.step < CLOSE_STEPS_MOST and
                                             samples < CLOSE_SAMPLES)
+        early &= self.close_calls < MOST_CLOSE_CALLS or self.step < FEWEST_CLOSE_STEPS
         self.close = self.full or early
-        self.sparse = (self.step >= SPARSE_FROM and self.step % SPARSE_EVERY != 0
-                       and not self.close)
+        every = next((every for first, every in SPARSE if self.step >= first), 1)
+        self.sparse = self.step % every != 0 and not self.close
 
     @property
     def is_over(self) -> bool:
