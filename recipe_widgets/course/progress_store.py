@@ -30,11 +30,13 @@ class CourseProgress:
     """Shown as the last line of a cell: one line for each notebook.
 
     Attributes:
-        exercises: by name. predictions: what was answered, by the question's name.
+        exercises: by name. predictions: what was answered, by the question's name. bugs: the
+            programs whose bug was mended, by name.
     """
 
     exercises: dict[str, ExerciseState] = field(default_factory=dict)
     predictions: dict[str, str] = field(default_factory=dict)
+    bugs: dict[str, str] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseState:
         return self.exercises.setdefault(exercise, ExerciseState())
@@ -47,7 +49,7 @@ class CourseProgress:
     def save(self) -> None:
         """Keep it on disk; a disk that takes nothing is no reason to stop a lesson."""
         content = {"exercises": {name: vars(one) for name, one in self.exercises.items()},
-                   "predictions": self.predictions}
+                   "predictions": self.predictions, "bugs": self.bugs}
         with contextlib.suppress(OSError, RecipeError):
             write_atomically(_file(), json.dumps(content, indent=1))
 
@@ -55,6 +57,7 @@ class CourseProgress:
         """Forget all of it, on disk as well. my_recipe.py stays: it is yours."""
         self.exercises.clear()
         self.predictions.clear()
+        self.bugs.clear()
         self.save()
 
     def __str__(self) -> str:
@@ -78,10 +81,14 @@ def progress() -> CourseProgress:
     """
     try:
         found = parse_json(read_text(_file(), "Progress", "a file"), "Progress", "an object")
-        return CourseProgress({str(name): _exercise(one) for name, one in found["exercises"].items()},
-                        {str(name): str(said) for name, said in found["predictions"].items()})
+        exercises = {str(name): _exercise(one) for name, one in found["exercises"].items()}
+        return CourseProgress(exercises, _texts(found["predictions"]), _texts(found.get("bugs", {})))
     except (RecipeError, TypeError, KeyError, AttributeError, ValueError):
         return CourseProgress()
+
+
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(said) for name, said in found.items()}
 
 
 def _exercise(found: Mapping[str, Any]) -> ExerciseState:

@@ -5,6 +5,7 @@ from .conv_explorers import ConvExplorer as ConvExplorer
 from .conv_explorers import KernelFilters as KernelFilters
 from .decision_walk import DecisionWalk as DecisionWalk
 from .explorer import Dials as Dials
+from .find_the_bug import FindTheBug as FindTheBug
 from .gradient_explorer import GradientExplorer as GradientExplorer
 from .labeller import Labeller as Labeller
 from .live_panel import LivePanel as LivePanel

@@ -28,7 +28,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "02_skeleton_and_baselines.ipynb")
-        run_cells(page, "import torch.nn.functional", "panel = LivePanel(", "shapes = LossShapes(",
+        run_cells(page, "from torch.nn import functional", "panel = LivePanel(", "shapes = LossShapes(",
                   "dice = LossDice(")
         yield page
 

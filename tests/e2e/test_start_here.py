@@ -31,6 +31,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "00_start_here.ipynb")
         run_all(page)
+        press(page, "Run")  # what the sliders are compared with
+        expect(page.locator(".recipe-words")).to_have_text(re.compile(r"^Done with"),
+                                                           timeout=PATIENCE)
         yield page
 
 
