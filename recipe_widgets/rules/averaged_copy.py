@@ -3,7 +3,8 @@
 What it finds
     A copy that gets the averaged weights but never the running statistics of its BatchNorm layers,
     and is evaluated with them; a copy whose decay is so near to 1 that it still is what it was at
-    the start; a copy that is evaluated again and again and does not follow at all. An average whose
+    the start; a copy that is evaluated again and again and does not follow at all; an average that is
+    put into a model for each evaluation and still is, to the bit, what it was at the start. An average whose
     updates go away from the weights (a wrong sign), or nearly all the way to them (the decay and what
     it leaves are swapped, or it is none).
 Why it hurts
@@ -31,6 +32,7 @@ from recipe_widgets.rules.rulebook import Rule, rule
 FEWEST_STEPS = 50  # before the pace of a copy is judged
 LAGS = 0.1  # of the model's way from the start: so little is another network
 FEWEST_EVALUATIONS = 3  # of a copy that does not move
+FEWEST_WRITTEN = 2  # times that the weights of the start are put anew into a model
 FEWEST_AWAY, FEWEST_WHOLE, LATE_STEP = 5, 10, 20
 WHOLE, SPREAD = 0.89, 0.02  # of the way; a decay of 0.11 forgets everything in two steps
 
@@ -109,3 +111,34 @@ def average_updates(rule: Rule[Any], seen: AverageUpdates) -> CheckResult:
             expected="1 - decay", unit="of the way",
             advice="average = decay * average + (1 - decay) * weight.")
     return rule.passes(f"each update goes {usual:.2g} of the way")
+
+
+@dataclass(frozen=True)
+class StaleAverage:
+    """Evaluations with exactly the weights that a model had before its first step.
+
+    Attributes:
+        name: of the model's class. evaluations: in so many different steps, the last at `steps`.
+        written: times that those weights were put anew into what is evaluated.
+        named: does a line that leads to an evaluation speak of an average? own: was it the model
+            itself, which then trained on?
+    """
+
+    name: str
+    evaluations: int
+    written: int
+    named: bool
+    steps: int
+    own: bool = False
+
+
+@averaged_copy.register
+def stale_average(rule: Rule[Any], seen: StaleAverage) -> CheckResult:
+    meant = seen.written >= FEWEST_WRITTEN or (seen.named and not seen.own)
+    if seen.evaluations < FEWEST_EVALUATIONS or seen.steps < FEWEST_STEPS or not meant:
+        return rule.passes("the weights of the start are not evaluated again and again")
+    return rule.warns(
+        f"what is evaluated as an average of {seen.name} is, to the bit, its weights before the first "
+        f"step, still after {seen.steps} steps: the updates reach none of them", measured=0,
+        expected=seen.steps, unit="updates",
+        advice="Look at which names the update finds: a prefix, as of a wrapper, hides all of them.")

@@ -3,7 +3,8 @@
 What it finds
     A state dict kept as the best one that is an alias of the running weights; one that is loaded
     and holds nothing but the model's own tensors; a target network or a teacher that is the very
-    model it should lag behind; strict=False that hides keys which do not fit.
+    model it should lag behind; strict=False that hides keys which do not fit; a "best" state that is
+    taken whenever an evaluation is better than the one before it, not than all before.
 Why it hurts
     state_dict() gives references: the "best" weights go on training, and what is restored are the
     last ones. With strict=False a fine-tuning starts from random weights without a word.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_widgets.core.findings import CheckResult
 from recipe_widgets.rules.rulebook import Rule, rule
@@ -81,3 +83,38 @@ def checkpoint(rule: Rule[StateUse], use: StateUse) -> CheckResult:
         f"strict=False hides that {len(use.missing)} parameters were not loaded{why}",
         measured=fitting, expected=use.keys, unit="keys loaded",
         advice="Rename the keys; look at what load_state_dict returns.")
+
+
+FEWEST_EVALUATIONS, FEWEST_LEFT = 8, 2
+
+
+@dataclass(frozen=True)
+class TakenStates:
+    """States of a model that are taken at some evaluations.
+
+    Attributes:
+        losses: of all evaluations (or shares of errors), in order. taken: was the state taken there?
+        what: the losses are.
+    """
+
+    losses: Sequence[float]
+    taken: Sequence[bool]
+    what: str = "loss"
+
+
+@checkpoint.register
+def best_state(rule: Rule[Any], seen: TakenStates) -> CheckResult:
+    losses, taken = list(seen.losses), list(seen.taken)
+    if len(losses) < FEWEST_EVALUATIONS or taken.count(False) < FEWEST_LEFT or not any(taken):
+        return rule.cannot_tell("too few evaluations, or states are taken at all of them")
+    before = [float("inf"), *losses[:-1]]
+    kept = max(i for i, one in enumerate(taken) if one)
+    as_before = all(one == (loss < last) for one, loss, last in zip(taken, losses, before, strict=True))
+    if not as_before or losses[kept] <= min(losses):
+        return rule.passes("the best state is kept")
+    best = losses.index(min(losses))
+    return rule.warns(
+        f"a state is taken whenever the {seen.what} is better than at the evaluation before it, not than "
+        f"at all before: what is kept is evaluation {kept + 1} with {losses[kept]:.4g}, not {best + 1} with "
+        f"{losses[best]:.4g}", measured=losses[kept], expected=losses[best], unit=seen.what,
+        advice="Set the best value only where it is beaten.")

@@ -3,15 +3,17 @@
 What it finds
     Class weights (the loss's own, or those that the gradients of its rows show) that grow with the
     number of samples of a class, or that are the inverse counts in another order of the classes;
-    and a pos_weight below one where positives are rare, or above one where they are the rule.
+    and a pos_weight below one where positives are rare, or above one where they are the rule. A
+    sampler that balances the classes and, by the same ratio, weights in the loss.
 Why it hurts
     The rare class then counts even less than without weights, and the model never predicts it; the
-    loss looks good, because the common class is easy.
+    loss looks good, because the common class is easy. Balanced twice, it is predicted far too often.
 How to mend
     weight[k] proportional to 1 / samples of class k, in the order of the class numbers; pos_weight =
-    negatives / positives.
+    negatives / positives. With a balancing sampler: no weights.
 When it stays silent
-    When the samples that were seen are balanced (a sampler does it), when the weights are equal,
+    When the samples that were seen are balanced (a sampler does it) and the sampler is not as uneven
+    as the weights are, when the weights are equal,
     about classes of weight zero, and when too few samples were counted.
 """
 
@@ -104,3 +106,36 @@ def positive_weight(rule: Rule[Any], seen: PositiveWeight) -> CheckResult:
                 expected=float(ratio), unit="pos_weight",
                 advice="pos_weight = negatives / positives.")
     return rule.passes("pos_weight helps the rarer side")
+
+
+BALANCED, ONE_RATIO = 1.5, 2.0  # commonest / rarest class as it was seen; factor between two ratios
+
+
+@dataclass(frozen=True)
+class WeightsAndSampler:
+    """Class weights of a loss on samples that a sampler draws with weights.
+
+    Attributes:
+        counts, weights: (K,) of each class as it was seen. drawn: largest / smallest weight of the
+            sampler.
+    """
+
+    counts: npt.NDArray[Any]
+    weights: npt.NDArray[Any]
+    drawn: float
+
+
+@class_weights.register
+def corrected_twice(rule: Rule[Any], seen: WeightsAndSampler) -> CheckResult:
+    counts, weights = seen.counts.astype(float), np.nan_to_num(seen.weights.astype(float))
+    if counts.sum() < FEWEST or counts.min() < FEWEST_OF_CLASS or weights.min() <= 0:
+        return rule.cannot_tell("too few labels of weighted classes")
+    ratio = float(weights.max() / weights.min())
+    alike = max(ratio / seen.drawn, seen.drawn / ratio) <= ONE_RATIO
+    if counts.max() / counts.min() >= BALANCED or min(ratio, seen.drawn) < UNBALANCED or not alike:
+        return rule.passes("the classes are balanced once")
+    return rule.warns(
+        f"the classes are balanced twice: the sampler draws the rare ones {seen.drawn:.3g} times as "
+        f"often, and the loss gives them {ratio:.3g} times the weight", measured=ratio, expected=1,
+        unit="largest / smallest weight", advice="Leave one of them out.",
+        details={"counts": counts, "weights": weights})

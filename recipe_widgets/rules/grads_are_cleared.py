@@ -81,6 +81,13 @@ def history_of_gradients(rule: Rule[Any], history: GradientHistory) -> CheckResu
             f"{history.steps} steps found no gradient",
             measured=history.cleared_early, expected=0, unit="steps",
             advice="Clear before backward or after the step.", where=history.clear_line)
+    if history.leftovers >= max(FEWEST_EARLY, EARLY_SHARE * history.steps):
+        return rule.fails(
+            f"{history.leftovers} of {history.steps} steps of one network also use the gradients that "
+            "the pass of the network before it left there, whose optimiser had stepped on it",
+            measured=history.leftovers, expected=0, unit="steps",
+            advice="Clear the gradients of both networks before each backward pass.",
+            where=history.backward_line)
     line, passes, steps = _foreign_passes(history)
     if passes and 1 <= steps <= FOREIGN_SHARE * history.steps:
         return rule.fails(

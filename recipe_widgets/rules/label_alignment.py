@@ -3,7 +3,8 @@
 What it finds
     Labels that have nothing to do with their inputs: no plain learner does better on samples it has
     not seen than a guess by the classes' shares. In a script that is watched, also the same input
-    with other labels in other epochs, and a flip over the batch axis.
+    with other labels in other epochs, a flip over the batch axis, and a teacher's outputs that were
+    kept and are looked up for other samples.
 Why it hurts
     Inputs and labels that were shuffled apart train without an error. The training loss may even
     fall, as a large net learns anything by heart.
@@ -132,3 +133,30 @@ def flip_over_batch(rule: Rule[Any], flip: BatchFlip) -> CheckResult:
         "the flip runs over the batch axis: the pictures change places, their labels do not",
         measured=str(flip.axes), expected="(2,) or (3,)", unit="axes",
         advice="Flip the last axis.", source="")
+
+
+FEWEST_TEACHER_STEPS, TEACHER_SHARE = 3, 0.9
+
+
+@dataclass(frozen=True)
+class TeacherRows:
+    """Training steps whose loss holds outputs that another model gave at an earlier step, all of them
+    to samples of which that model has seen each one of the batch.
+
+    Attributes:
+        steps: looked at. apart: of these, in which the rows belong to other samples of the batch's.
+    """
+
+    steps: int
+    apart: int
+
+
+@label_alignment.register
+def teacher_rows(rule: Rule[Any], seen: TeacherRows) -> CheckResult:
+    if seen.apart < max(FEWEST_TEACHER_STEPS, TEACHER_SHARE * seen.steps):
+        return rule.passes("kept outputs belong to the samples of the batch")
+    return rule.fails(
+        f"kept outputs of a model (a teacher) are used as targets of other samples: in {seen.apart} of "
+        f"{seen.steps} steps the rows are not those of the batch", measured=seen.apart, expected=0,
+        unit="steps", source="G. Hinton et al., Distilling the Knowledge in a Neural Network, 2015",
+        advice="Run the teacher on the batch, or look its outputs up by the samples' own numbers.")

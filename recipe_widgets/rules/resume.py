@@ -3,7 +3,8 @@
 What it finds
     A file with the states of model, optimiser and scheduler, of which the model's alone is loaded,
     or the model's and the optimiser's, before the training goes on. A file without the scheduler's
-    state, after which a scheduler of the same plan begins anew on the optimiser's state.
+    state, after which a scheduler of the same plan begins anew on the optimiser's state. A file with
+    model and scheduler but no optimiser, whose averages begin anew in the midst of the schedule.
 Why it hurts
     Adam's averages, the momentum and the place in the schedule are lost: the loss jumps after each
     resume, and the learning rate begins at its start again.
@@ -76,3 +77,29 @@ def lost_schedule(rule: Rule[Any], seen: LostSchedule) -> CheckResult:
         f"{seen.rate:.3g} of {seen.planned:.3g}, but {seen.kind} begins anew: the file holds no state "
         "of a scheduler", measured=seen.rate, unit="learning rate",
         advice="Save scheduler.state_dict(), too, and load it.")
+
+
+@dataclass(frozen=True)
+class LostOptimizer:
+    """A file with the states of model and scheduler, after which the optimiser begins anew.
+
+    Attributes:
+        kind: name of the optimiser's class. parts: what it keeps beside a weight; none: nothing is
+            lost. place: of the scheduler in its schedule. steps: of the optimiser after that.
+    """
+
+    kind: str
+    parts: Sequence[str]
+    place: int
+    steps: int
+
+
+@resume.register
+def lost_optimizer(rule: Rule[Any], seen: LostOptimizer) -> CheckResult:
+    if seen.steps < FEWEST_STEPS or not seen.parts:
+        return rule.passes("no training follows, or nothing is lost")
+    return rule.warns(
+        f"the training goes on at place {seen.place} of its schedule from a file that holds no state "
+        f"of the optimiser: {seen.kind} begins anew, and its {' and '.join(seen.parts)} are lost",
+        measured=0, expected=len(seen.parts), unit="states kept",
+        advice="Save optimizer.state_dict(), too, and load it.")

@@ -4,7 +4,8 @@ What it finds
     A scheduler that is never stepped, or that belongs to an optimiser which takes no step; one that
     was planned in batches and is stepped once per epoch, or the other way round (OneCycleLR,
     CosineAnnealingLR, functions of a LambdaLR); a warm-up that is longer than the run; a rate that
-    has all but gone long before the end; a function of LambdaLR that returns a rate where a factor
+    has all but gone long before the end, also one that is set by hand; one that moves at each
+    micro-batch while its length counts steps of the optimiser; a function of LambdaLR that returns a rate where a factor
     is meant; a schedule whose first rate is skipped. A warm-up, set by hand, that begins anew again
     and again; a scheduler that is made anew in each epoch, so that it never leaves its beginning.
 Why it hurts
@@ -42,6 +43,10 @@ FEWEST_WARM_STEPS = 100  # where it is stepped with each batch; a shorter run is
 SHORT, FEWEST_CALLS = 0.67, 3  # of the schedule's length; calls, before a pace can be told
 NOTED_SHARE, FEWEST_NOTED = 0.34, 5  # of the schedule's length; calls: one third is hardly begun
 SKIPPED = 0.67  # of the first rate, that the first step uses
+# Of an accumulation: passes per step; two counts that are one, relative.
+FEWEST_PASSES, MICRO_NEAR = 1.5, 0.05
+FEWEST_MOVES, WITHIN = 10, 0.5  # of a rate by hand; share of them without a step since the pass before
+FALLEN = 0.5  # of the peak, below which a rate that stands still has come to its end
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class ScheduleUse:
             highest there is.
         is_rate: does its function return the learning rate itself?
         first: (rate as it was made, rate of the first step) where it was stepped before that.
+        backwards: passes that reached its optimiser.
     """
 
     kind: str
@@ -76,6 +82,7 @@ class ScheduleUse:
     reached: float = 1.0
     is_rate: bool = False
     first: tuple[float, float] | None = None
+    backwards: int = 0
 
     @property
     def per_batch(self) -> bool:
@@ -119,7 +126,7 @@ def schedule(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult:
             measured=0, expected=use.steps, unit="calls",
             advice="Call scheduler.step() once per epoch (or per batch).")
     # what is surest comes first: a cause, then the course of the rate, which may have several
-    looks = (_returned_rate, _planned_in_batches, _unfinished_warm_up, _counted_in_another_unit,
+    looks = (_returned_rate, _planned_in_batches, _stepped_at_micro_batches, _unfinished_warm_up, _counted_in_another_unit,
              _swinging, _gone_early, _idle_end, _skipped_first_rate, _hardly_begun)
     found = next((result for look in looks if (result := look(rule, use)) is not None), None)
     return found or rule.passes(f"{use.kind} is stepped {use.calls} times")
@@ -149,6 +156,24 @@ def _planned_in_batches(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResul
         f"{use.kind} is planned for {total:.0f} calls and got {use.calls}: it is stepped once "
         "per epoch, but was planned in batches", measured=use.calls, expected=total,
         unit="calls", advice="Step it after each batch.")
+
+
+def _stepped_at_micro_batches(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
+    passes = use.backwards / use.steps
+    ended = abs(use.length - use.steps) <= MICRO_NEAR * use.steps + passes
+    if passes < FEWEST_PASSES or not ended or use.calls < PER_BATCH * use.backwards \
+            or use.position < FEWEST_PASSES * use.length:
+        return None
+    return _at_micro_batches(rule, use.kind, use.length, use.steps, passes)
+
+
+def _at_micro_batches(rule: Rule[Any], kind: str, length: int, steps: int,
+                      passes: float) -> CheckResult:
+    return rule.warns(
+        f"{kind} moves with each of the {passes:.3g} backward passes of a step, but its length of "
+        f"{length} counts the {steps} steps of the optimiser: it comes to its end after "
+        f"{1 / passes:.0%} of the run", measured=passes, expected=1, unit="moves per step",
+        advice="Step it right after optimizer.step().")
 
 
 def _counted_in_another_unit(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | None:
@@ -226,6 +251,44 @@ def _hardly_begun(rule: Rule[ScheduleUse], use: ScheduleUse) -> CheckResult | No
         f"{use.position} times: the learning rate has hardly begun to fall",
         measured=use.position, expected=use.length, unit="calls",
         advice="If the run was not stopped early, give it the number of calls of the run.")
+
+
+@dataclass(frozen=True)
+class HandSchedule:
+    """A learning rate that the script sets by itself, as backward passes find it.
+
+    Attributes:
+        steps: of the optimiser. passes: backward passes per step. moves: times that the rate had
+            changed. within: of these, without a step since the pass before.
+        still_since: step from which on it stands still. peak, last: rates.
+    """
+
+    steps: int
+    passes: int
+    moves: int
+    within: int
+    still_since: int
+    peak: float
+    last: float
+
+
+@schedule.register
+def hand_schedule(rule: Rule[Any], seen: HandSchedule) -> CheckResult:
+    idle = 1 - seen.still_since / max(1, seen.steps)
+    if seen.steps < FEWEST_STEPS or not seen.moves:
+        return rule.cannot_tell("too few steps, or a constant rate")
+    fell = seen.last < FALLEN * seen.peak and seen.moves >= FEWEST_MOVES
+    share = seen.still_since * seen.passes / seen.steps
+    if fell and seen.passes > 1 and seen.within >= WITHIN * seen.moves \
+            and abs(share - 1) <= MICRO_NEAR + seen.passes / seen.steps:
+        return _at_micro_batches(rule, "the learning rate, set by hand,", seen.steps, seen.steps,
+                                 seen.passes)
+    if seen.last <= NOTHING * seen.peak and idle > IDLE_SHARE:
+        return rule.warns(
+            f"the learning rate has come to {seen.last:.2g}, nothing beside its peak of "
+            f"{seen.peak:.2g}: the last {idle:.0%} of the steps change nothing", measured=idle,
+            expected=0, unit="of the steps", advice="Stretch the schedule over the whole run.")
+    return rule.passes("the learning rate moves to the end")
 
 
 @dataclass(frozen=True)

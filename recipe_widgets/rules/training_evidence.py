@@ -48,6 +48,8 @@ class GradientHistory:
             step), "mixed". clipped_scaled: of gradients still multiplied by a GradScaler.
         changed: did any parameter move? finished: did the script come to its own end?
         eval_lines: lines of backward passes that ran while the model was in eval mode.
+        leftovers: steps that added to gradients of a pass on which another optimiser had stepped;
+            of a network that gets the output of another one, as a discriminator does.
     """
 
     optimizer: str = ""
@@ -67,6 +69,7 @@ class GradientHistory:
     clear_line: str = ""
     clip_line: str = ""
     replaced: int = 0
+    leftovers: int = 0
 
     @property
     def passes_per_step(self) -> int:

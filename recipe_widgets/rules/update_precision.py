@@ -4,7 +4,8 @@ What it finds
     Weights in half precision that most updates leave as they are, since an update is smaller than
     half of the distance between two numbers there; steps on gradients that a GradScaler has
     multiplied (optimizer.step() for scaler.step(optimizer)); a backward pass of the unscaled loss,
-    whose gradients the scaler divides all the same; a scaler that skips many steps.
+    whose gradients the scaler divides all the same; a scaler that skips many steps. Autocast in
+    float16 without a GradScaler, whose gradients fall below what float16 holds in full.
 Why it hurts
     In bfloat16 neighbouring numbers differ by 1 in 128 to 256: an update of a thousandth of the
     weight is rounded away, each time. Gradients with the scaler's factor of thousands, or divided
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -93,3 +95,32 @@ def scaled_steps(rule: Rule[RoundedUpdates], seen: ScaledSteps) -> CheckResult:
             "infinite", measured=seen.skipped, expected=0, unit="steps",
             advice="Look for what overflows: a logarithm of 0, a division, a large loss.")
     return rule.passes(f"{seen.steps} steps")
+
+
+TINY = 0.02  # share of the gradient's numbers that are no zero
+
+
+@dataclass(frozen=True)
+class HalfGradients:
+    """Backward passes through a forward pass under autocast in float16, without a GradScaler.
+
+    Attributes:
+        shares: of the gradient's numbers other than 0 that are smaller than 2^-14, below which
+            float16 has fewer bits; of each look.
+    """
+
+    shares: Sequence[float]
+
+
+@update_precision.register
+def half_gradients(rule: Rule[Any], seen: HalfGradients) -> CheckResult:
+    if len(seen.shares) < FEWEST_LOOKS:
+        return rule.cannot_tell("too few steps")
+    share = float(np.median(seen.shares))
+    if share <= TINY:
+        return rule.passes("gradients are large enough for float16")
+    return rule.warns(
+        "the forward pass runs under autocast in float16, but no GradScaler scales the loss: "
+        f"{share:.0%} of the gradient's numbers lie below 6.1e-5, where float16 loses bits, or all",
+        measured=share, expected=0, unit="of the gradient",
+        advice="scaler = torch.amp.GradScaler(...), scaler.scale(loss).backward(); or bfloat16.")

@@ -162,7 +162,7 @@ def test_what_a_plateau_is_measured_by(mode, metric, found):
 
 
 def averaged(decay: float = 0.9, buffers: bool = False, last_only: bool = False, update: bool = True,
-             trains_itself: bool = False, both: bool = False) -> None:
+             trains_itself: bool = False, both: bool = False, reference: bool = False) -> None:
     model, (x, y) = net(), samples()
     average, optimizer = copy.deepcopy(model).eval(), sgd(model)
     for epoch in range(4):
@@ -180,14 +180,18 @@ def averaged(decay: float = 0.9, buffers: bool = False, last_only: bool = False,
                     average.train()(a)
         if both:
             evaluate(model)
-        if not last_only or epoch == 3:
+        if reference:
+            start = average
+            evaluate(start)
+        elif not last_only or epoch == 3:
             evaluate(average)
 
 
 @pytest.mark.parametrize(("more", "found"), [
     ({}, "error"), ({"last_only": True}, "error"), ({"decay": 0.9999, "buffers": True}, "warning"),
     ({"update": False}, "warning"), ({"buffers": True}, None), ({"trains_itself": True}, None),
-    ({"buffers": True, "last_only": True}, None), ({"update": False, "both": True}, None),
+    ({"buffers": True, "last_only": True}, None), ({"update": False, "both": True}, "warning"),
+    ({"update": False, "both": True, "reference": True}, None),
 ])
 def test_averaged_copies(more, found):
     assert said(averaged, **more) == ([(found, "averaged_copy")] if found else [])

@@ -15,6 +15,7 @@ from recipe_widgets.rules.training_evidence import (
     TrainingModes,
 )
 from recipe_widgets.watch.evidence.evaluation_phase import EvaluationPhase
+from recipe_widgets.watch.evidence.observe_fed_networks import FedNetworks
 from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord
 from recipe_widgets.watch.evidence.watched_run import Built, WatchedRun, builds
 from recipe_widgets.watch.instrument.source_location import SourceLocation
@@ -38,7 +39,7 @@ def _history(run: WatchedRun, optimizer: OptimizerRecord) -> GradientHistory:
         tracked.clips.copy(), tracked.clipped_scaled, tracked.changed, run.finished,
         frozenset(map(_text, run.records.eval_mode_backward_lines)),
         _text(optimizer.backward_line), _text(optimizer.clear_line), _text(optimizer.clip_line),
-        tracked.replaced)
+        tracked.replaced, tracked.leftovers if optimizer.ids & run.observer(FedNetworks).ids else 0)
 
 
 @builds(GradientHistory)

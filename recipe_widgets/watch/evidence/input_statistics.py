@@ -80,8 +80,8 @@ class SampleStore:
     def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
         if x.layout != torch.strided or self.count >= _MOST_STORED or self.numbers + x.numel() > _MOST_STORED_NUMBERS:
             return
-        if self.shape and tuple(x.shape[1:]) != self.shape:
-            return
+        if x.ndim < 2 or (self.shape and tuple(x.shape[1:]) != self.shape):
+            return  # one number a sample, as that of an entity, is nothing to learn from
         self.shape = tuple(x.shape[1:])
         half = x.dtype in (torch.float16, torch.bfloat16)  # numpy has no bfloat16
         self.x.append(x.detach().to("cpu", torch.float32 if half else x.dtype, copy=True))

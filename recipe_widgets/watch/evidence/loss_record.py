@@ -85,6 +85,11 @@ class LossRecords:
                         and all(one is not known for known in self._candidates):
                     self._candidates.append(one)
 
+    @property
+    def candidates(self) -> list[torch.Tensor]:
+        """Possible targets of the loss that is built: tensors without a graph, a row per sample."""
+        return self._candidates
+
     # backward
 
     def before_backward(self, loss: torch.Tensor) -> None:

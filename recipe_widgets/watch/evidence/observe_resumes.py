@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipe_widgets.rules.resume import LostSchedule, ResumedFile
+from recipe_widgets.rules.resume import LostOptimizer, LostSchedule, ResumedFile
 from recipe_widgets.watch.evidence.observer import Observer
 from recipe_widgets.watch.evidence.optimizer_record import OptimizerRecord, SchedulerRecord
 from recipe_widgets.watch.evidence.recorder import Recorder
@@ -27,7 +27,8 @@ class _File:
     """Attributes:
         shapes: of the weights that the optimiser's state in it belongs to; None: it holds none.
         names: of the model's weights in it. scheduler: does it hold one's state?
-        step: at which a model took its weights; -1: none has. loaded: what else was.
+        read: step at which it was loaded. step: at which a model took its weights; -1: none has.
+        loaded: what else was.
         begun: ids of the records of optimisers that had taken steps by then.
     """
 
@@ -35,6 +36,7 @@ class _File:
     shapes: list[tuple[int, ...]] | None
     scheduler: bool
     names: set[str]
+    read: int
     step: int = -1
     loaded: set[str] = field(default_factory=set)
     begun: set[int] = field(default_factory=set)
@@ -58,15 +60,33 @@ class _Resumed:
     scheduler: Any = None
 
 
+@dataclass(eq=False)
+class _Fresh:
+    """A scheduler that took over its place from a file without an optimiser's state.
+
+    Attributes:
+        record: of its optimiser, that had no state by then. steps: of it before. place: in the
+            schedule. parts: names of what else it keeps of each weight by its next step.
+    """
+
+    record: OptimizerRecord
+    file: _File
+    place: int
+    steps: int
+    parts: tuple[str, ...] = ()
+
+
 class Resumes(Observer):
     """Attributes:
         files: that were loaded and hold more than weights. resumed: optimisers, in order.
+        fresh: optimisers that begin anew in the midst of a schedule.
     """
 
     def __init__(self, records: Recorder) -> None:
         super().__init__(records)
         self.files: list[_File] = []
         self.resumed: list[_Resumed] = []
+        self.fresh: list[_Fresh] = []
         self._groups: list[Any] = []  # of optimisers' states in files without a scheduler's
 
     def file_loaded(self, thing: Any) -> None:
@@ -82,7 +102,7 @@ class Resumes(Observer):
         names = {name for one in parts if not _is_optimizer(one)
                  for name, value in one.items() if isinstance(value, torch.Tensor)}
         if names and (shapes or scheduler):
-            self.files.append(_File(caller_location(), shapes, scheduler, names))
+            self.files.append(_File(caller_location(), shapes, scheduler, names, self.progress.step))
 
     def after_state_loaded(self, module: nn.Module, state: Any, before: Any, result: Any) -> None:
         for file in self.files:
@@ -95,6 +115,7 @@ class Resumes(Observer):
             file.loaded.add(_OPTIMIZER)
         groups = state.get("param_groups") if isinstance(state, dict) else None
         record = self.records.optimizers.of(optimizer)
+        self.fresh = [one for one in self.fresh if one.record is not record]
         if record is None or not groups or not any(groups is one for one in self._groups):
             return
         rate, planned = groups[0].get("lr"), groups[0].get("initial_lr")  # that of a scheduler
@@ -118,6 +139,26 @@ class Resumes(Observer):
         for one in self.resumed:
             if one.scheduler is scheduler:
                 one.scheduler = None
+        optimizer, place = scheduler.optimizer, int(scheduler.last_epoch)
+        record = self.records.optimizers.of(optimizer)
+        known = next((one for one in reversed(self.files) if one.read == self.progress.step), None)
+        if known is not None and known.scheduler and known.shapes is None and record is not None \
+                and place > 0 and not optimizer.state and len(self.fresh) < _MOST_FILES:
+            self.fresh.append(_Fresh(record, known, place, record.gradients.steps))
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        for one in self.fresh:
+            if not one.parts and one.record.optimizer is optimizer:
+                one.parts = tuple(_kept(optimizer))
+
+
+def _kept(optimizer: torch.optim.Optimizer) -> Iterator[str]:
+    """Names of tensors that it keeps beside a weight: moments, a momentum."""
+    for p, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == p.shape and p.ndim:
+                yield str(name)
+        return
 
 
 def _begins(record: SchedulerRecord, planned: float) -> bool:
@@ -169,6 +210,15 @@ def resumed_files(run: WatchedRun) -> Built:
             could.append(_SCHEDULER)
         left = [one for one in could if one not in file.loaded]
         yield ResumedFile(left, sorted(file.loaded), steps), file.line
+
+
+@builds(LostOptimizer)
+def lost_optimizers(run: WatchedRun) -> Built:
+    for one in run.observer(Resumes).fresh:
+        if one.file.step < 0:
+            continue
+        yield LostOptimizer(one.record.kind, one.parts, one.place,
+                            one.record.gradients.steps - one.steps), one.file.line
 
 
 @builds(LostSchedule)

@@ -82,7 +82,7 @@ def schedules(run: WatchedRun) -> Built:
         yield ScheduleUse(kind, calls, record.gradients.steps, one.plan, rates, to_the_end,
                           total - record.gradients.steps, position,
                           shape.length, _unit(run, record, calls, shape.length), shape.warm_up,
-                          shape.reached, shape.is_rate, first), one.line
+                          shape.reached, shape.is_rate, first, record.gradients.backwards), one.line
 
 
 def _unit(run: WatchedRun, optimizer: OptimizerRecord, calls: int, length: int) -> str:

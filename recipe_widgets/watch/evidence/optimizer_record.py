@@ -40,6 +40,7 @@ class GradientTracker:
         stale: steps whose gradients held those of an earlier step.
         cleared_early: steps on gradients that were cleared after backward.
         replaced: steps on gradients that the script has put in the place of those of a pass.
+        leftovers: steps on the sum of a pass that was another optimiser's, and of a later one.
         dropped: passes whose gradients were cleared unused, by line -> [times, passes].
         clips: clippings by the state of the gradients then. clipped_scaled: clippings of gradients
             still multiplied by a GradScaler.
@@ -47,7 +48,7 @@ class GradientTracker:
 
     def __init__(self) -> None:
         self.steps = self.backwards = self.stale = self.cleared_early = self.clipped_scaled = 0
-        self.replaced = 0
+        self.replaced = self.leftovers = 0
         self.groups: Counter[tuple[tuple[object, int], ...]] = Counter()
         self.dropped: dict[object, list[int]] = {}
         self.clips: Counter[str] = Counter()
@@ -57,6 +58,8 @@ class GradientTracker:
         self._marks: list[tuple[int, int] | None] = []  # of the samples' gradients at the last look
         self._versions: list[int] = []  # of the samples at the last backward
         self._dropped_since_step = 0
+        self._added_to_leftover = False
+        self._used_by_another = False  # did another optimiser step after the last pass?
         self._first_values: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def observe(self) -> None:
@@ -70,10 +73,12 @@ class GradientTracker:
             # the script may have used them itself, as SAM does to climb
             if self.state == "fresh" and self._versions == [p._version for p in self._samples]:
                 self._dropped_since_step += sum(self._lines.values())
-                for line, count in self._lines.items():
+                # a generator's pass leaves gradients in the discriminator, which are cleared unused
+                lines = {} if self._used_by_another else self._lines
+                for line, count in lines.items():
                     tally = self.dropped.setdefault(line, [0, 0])
                     tally[0], tally[1] = tally[0] + 1, tally[1] + count
-            self.state = "clean"
+            self.state, self._added_to_leftover = "clean", False
             self._lines.clear()
         self._marks = now
 
@@ -91,6 +96,8 @@ class GradientTracker:
         self._marks = now
         if reached:
             self.backwards += 1
+            self._added_to_leftover |= self._used_by_another and self.state == "fresh"
+            self._used_by_another = False
             self._versions = [p._version for p in self._samples]
             self.state = {"clean": "fresh", "used": "mixed"}.get(self.state, self.state)
             self._lines[line] += 1
@@ -113,6 +120,8 @@ class GradientTracker:
     def after_step(self) -> None:
         self.steps += 1
         self.stale += self.state == "mixed"
+        self.leftovers += self._added_to_leftover
+        self._added_to_leftover = False
         if self._lines:
             lines = self._lines.items()
             self.groups[tuple(lines if len(lines) == 1 else sorted(lines, key=str))] += 1
@@ -122,6 +131,10 @@ class GradientTracker:
         self._lines.clear()
         if len(self.groups) > _MOST_GROUPS:
             self.groups.clear()
+
+    def another_stepped(self) -> None:
+        """Another optimiser has taken a step."""
+        self._used_by_another = True
 
     @property
     def changed(self) -> bool:

@@ -326,6 +326,9 @@ class Recorder(EventHandler):
             return
         attempt = self.guard.attempt
         attempt(record.after_step, self.progress.full)
+        for other in self.optimizers:
+            if other is not record:
+                other.gradients.another_stepped()
         if self.progress.full:
             attempt(self.layers.step_taken, record)
         self.losses.forget_calls()

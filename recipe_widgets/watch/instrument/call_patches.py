@@ -33,8 +33,15 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from recipe_widgets.watch.instrument.events import EventHandler
+from recipe_widgets.watch.instrument.imported_modules import ImportHook
 from recipe_widgets.watch.instrument.tracing import TRACING_FUNCTIONS, are_readable
 from recipe_widgets.watch.instrument.warning_lines import at_own_line
+
+# of sklearn: those that rank scores, and those that treat labels and predictions differently
+METRICS = ("roc_auc_score", "average_precision_score", "roc_curve", "precision_recall_curve",
+           "det_curve", "log_loss", "precision_score", "recall_score", "fbeta_score",
+           "confusion_matrix", "classification_report", "precision_recall_fscore_support", "r2_score",
+           "explained_variance_score", "mean_absolute_percentage_error", "f1_score", "accuracy_score")
 
 _current_handler: EventHandler | None = None
 _fork_hook_registered = False
@@ -77,6 +84,8 @@ class CallPatches:
         self._patch_tracing()
         self._patch_data()
         self._patch_printing()
+        self._hooks += [ImportHook("sklearn.metrics", self._patch_metrics),
+                        ImportHook("PIL.Image", self._patch_images)]
         self._replace(warnings, "_showwarnmsg",
                       functools.partial(at_own_line, guard=self.handler.guard))
 
@@ -433,6 +442,41 @@ class CallPatches:
 
         for owner, name in ((torch, "manual_seed"), (np.random, "seed"), (random, "seed")):
             self._tell_after(owner, name, functools.partial(tell_seed, name=name))
+
+    def _patch_metrics(self, module: Any) -> None:
+        """Which of their arguments are predictions shows only here: they are arrays by then."""
+        handler = self.handler
+
+        def make(old: Any, name: str) -> Any:
+            @functools.wraps(old)
+            def metric(*args: Any, **kwargs: Any) -> Any:
+                if handler.guard.active:
+                    names = [key for key in ("y_true", "y_score", "y_pred", "y_proba") if key in kwargs]
+                    given = [*args[:2], *(kwargs[key] for key in names)]
+                    if len(given) == 2:
+                        handler.guard(handler.metric_computed, name, *given)
+                return old(*args, **kwargs)
+
+            return metric
+
+        for name in METRICS:
+            if hasattr(module, name):
+                self._replace(module, name, functools.partial(make, name=name))
+
+    def _patch_images(self, module: Any) -> None:
+        handler = self.handler
+
+        def make(old: Any) -> Any:
+            @functools.wraps(old)
+            def resize(image: Any, size: Any, resample: Any = None, *args: Any, **kwargs: Any) -> Any:
+                result = old(image, size, resample, *args, **kwargs)
+                if handler.guard.active:
+                    handler.guard(handler.image_resized, image, resample, result)
+                return result
+
+            return resize
+
+        self._replace(module.Image, "resize", make)
 
     def _patch_printing(self) -> None:
         """Printed metrics are held against a recount of what the model really got right."""

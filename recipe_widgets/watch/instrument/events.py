@@ -143,6 +143,12 @@ class EventHandler:
     def loader_exhausted(self, iterator: Any) -> None:
         """An iterator over a loader said that it is over."""
 
+    def image_resized(self, image: Any, resample: Any, result: Any) -> None:
+        """PIL.Image.Image.resize has returned."""
+
+    def metric_computed(self, name: str, first: Any, second: Any) -> None:
+        """A function of sklearn.metrics is about to run. first, second: its first two arguments."""
+
     def generator_seeded(self, name: str, args: tuple[Any, ...]) -> None:
         """torch.manual_seed, numpy.random.seed or random.seed. name: that of the function."""
 

@@ -9,6 +9,7 @@ import linecache
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
 from types import FrameType
 from typing import NamedTuple
 
@@ -81,6 +82,24 @@ def _caller_frame() -> FrameType | None:
             return frame
         frame = frame.f_back
     return None
+
+
+def user_frames() -> Iterator[FrameType]:
+    """The frames of the user's code on the stack; the innermost comes first."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_DEEPEST_STACK):
+        if frame is None:
+            return
+        if not _is_library(frame.f_code.co_filename):
+            yield frame
+        frame = frame.f_back
+
+
+def is_users_class(kind: type) -> bool:
+    """Is this class defined in the user's code?"""
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    return file is not None and not _is_library(file)
 
 
 def source_text(location: SourceLocation | None, lines: int = 1) -> str:
