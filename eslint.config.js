@@ -2,7 +2,7 @@ import js from "@eslint/js";
 
 const page = ["document", "window", "performance", "matchMedia", "requestAnimationFrame", "cancelAnimationFrame", "setTimeout",
   "clearTimeout", "getComputedStyle", "CSS", "HTMLElement", "HTMLCanvasElement", "KeyboardEvent", "AbortController",
-  "MutationObserver", "ResizeObserver", "IntersectionObserver"];
+  "MutationObserver", "ResizeObserver", "IntersectionObserver", "AudioContext", "OscillatorNode", "GainNode"];
 
 export default [js.configs.recommended, {
   files: ["recipe_widgets/panels/front/*.js"],

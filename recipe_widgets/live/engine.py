@@ -54,6 +54,8 @@ class Engine:
         self._repaint = False
         self._urgent = False  # somebody waits for this repaint
         self._task: Callable[[], None] | None = None
+        self._spare: Callable[[], float | None] | None = None  # newest offer of work for spare time
+        self._spare_from = 0.0  # time.monotonic() from which on it may go on
 
     def open(self, worker: Worker) -> None:
         """Take a worker in; the first one starts both threads."""
@@ -113,10 +115,19 @@ class Engine:
             self._task = task
             self._changed.notify_all()
 
-    def ahead_of(self, worker: Worker) -> int:
-        """How many workers compute before this one gets its turn."""
+    def offer_spare(self, work: Callable[[], float | None]) -> None:
+        """Let the trainer thread do this, a moment at a time, while no worker wants to compute; it
+        returns the seconds to rest, or None where there is no more to do.
+        """
         with self._changed:
-            return self._queue.index(worker) if worker in self._queue else 0
+            self._spare, self._spare_from = work, 0.0
+            self._changed.notify_all()
+
+    def ahead_of(self, worker: Worker) -> list[Worker]:
+        """Those that compute before this one gets its turn."""
+        with self._changed:
+            queue = list(self._queue)
+        return queue[:queue.index(worker)] if worker in queue else []
 
     def drive(self, done: Callable[[], bool], timeout: float | None = None) -> None:
         """What a reader who waits can do for the training: here nothing, as a thread of its own
@@ -135,21 +146,38 @@ class Engine:
         while True:
             with self._changed:
                 while not self._queue and self._task is None and self._generation == generation:
-                    self._changed.wait()
+                    rest = self._spare_from - time.monotonic()
+                    if self._spare is not None and rest <= 0:
+                        break
+                    self._changed.wait(rest if self._spare is not None else None)
                 if self._generation != generation:
                     return
                 task, self._task = self._task, None
-                worker = self._next_worker() if task is None else None
+                worker = self._next_worker() if task is None and self._queue else None
+                spare = self._spare
             if task is not None:
                 with contextlib.suppress(Exception):  # what is wrong, the run itself will say
                     task()
-            elif worker is not None and not _call_reporting_errors(worker.turn):
+            elif worker is None:
+                self._use_spare_time(spare)
+            elif not _call_reporting_errors(worker.turn):
                 with self._changed:
                     # asked under the lock: a command that came meanwhile keeps its place
                     if worker in self._queue and not worker.has_command:
                         self._queue.remove(worker)
                     self._repaint = True
                     self._changed.notify_all()
+
+    def _use_spare_time(self, work: Callable[[], float | None] | None) -> None:
+        if work is None:
+            return
+        rest = None
+        with contextlib.suppress(Exception):  # nobody asked for it at this moment: it ends
+            rest = work()
+        with self._changed:
+            if self._spare is work:
+                self._spare = work if rest is not None else None
+                self._spare_from = time.monotonic() + (rest or 0.0)
 
     def _next_worker(self) -> Worker:
         """The first in the queue, but a stop or a pause goes before all training."""

@@ -16,7 +16,7 @@ import torch
 
 from recipe_widgets.live.engine import ENGINE, Engine, Worker
 from recipe_widgets.live.pacing import FOREGROUND_PAUSE, FOREGROUND_SLICE, seconds_until_repaint
-from recipe_widgets.live.thread_count import set_threads
+from recipe_widgets.training.thread_count import set_threads
 
 
 class Foreground(Engine):
@@ -48,6 +48,9 @@ class Foreground(Engine):
 
     def run_once(self, task: Callable[[], None]) -> None:
         """Nothing: here it would keep the cell waiting."""
+
+    def offer_spare(self, work: Callable[[], float | None]) -> None:
+        """Nothing: there is no thread that has time to spare."""
 
     def repaint(self, at_once: bool = False) -> None:  # noqa: ARG002  here it always is
         if not self._training:

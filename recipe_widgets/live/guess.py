@@ -51,6 +51,21 @@ class Guess:
             steps, values = np.array([0.0, float(length)]), np.repeat(values, 2)
         return [CurveBand(f"your guess: {label}", "guess", chart, steps, values, values, values)]
 
+    def gaps(self, run: Run) -> np.ndarray:
+        """What came less what was guessed, in per cent for accuracies: (n,) for those steps of the
+        guess that the run has reached.
+        """
+        factor = COLUMNS[self.column][1]
+        steps, values = run.history.arrays(self.column)
+        if not len(steps):
+            return np.zeros(0)
+        smooth, guessed = _smooth(values), np.array(self.values)
+        if len(self.steps) == 1:
+            return factor * (smooth[-1:] - guessed)
+        at = np.array(self.steps)
+        inside = (at >= steps[0]) & (at <= steps[-1])
+        return np.asarray(factor * (np.interp(at, steps, smooth) - guessed)[inside])
+
     def reply(self, run: Run) -> str:
         """How far the guess was from what came."""
         label = COLUMNS[self.column][2]

@@ -5,12 +5,15 @@ nothing.
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from recipe_widgets.core import RecipeError, Run
+import torch
+
+from recipe_widgets.core import RecipeError, Run, rng_guard
 from recipe_widgets.data import Split
 from recipe_widgets.live.active_run import LIVE_EVAL_SAMPLES
 from recipe_widgets.live.network_look import NetworkLook, look_at
-from recipe_widgets.live.pacing import INSPECT_EVERY, INSPECT_SHARE
+from recipe_widgets.live.pacing import INSPECT_EVERY, INSPECT_SHARE, OPINION_EVERY
 from recipe_widgets.plots.inspector import (
     HEALTHY,
     activations_html,
@@ -21,7 +24,7 @@ from recipe_widgets.plots.inspector import (
     weights_html,
 )
 from recipe_widgets.training import LayerUpdates, Training, model_statistics, step_timing
-from recipe_widgets.training.validation import stratified_subset
+from recipe_widgets.training.validation import eval_mode, stratified_subset
 
 TABS = {  # name -> title in the page
     "activations": "Activations",
@@ -43,13 +46,21 @@ class Inspector:
     Attributes:
         page: HTML of the newest measurement.
         network_open: whether a page shows the whole network. network: the newest look at it.
+        drawn: a digit that a reader has drawn, uint8 (1,28,28), or None. opinion: what the network
+            takes it for, a probability per class, in thousandths.
+        unit: a block's path and the number of one of its units that a reader looks at, or None.
     """
 
     def __init__(self) -> None:
         self.tab = self.page = ""
         self.network_open = False
         self.network: NetworkLook | None = None
+        self.drawn: torch.Tensor | None = None
+        self.opinion: tuple[int, ...] = ()
+        self.unit: tuple[str, int] | None = None
         self._next = 0.0  # time.perf_counter() from which on the page is renewed
+        self._asked: tuple[Any, ...] = ()  # what the opinion is of
+        self._next_opinion = 0.0
 
     def choose(self, tab: str) -> None:
         """Open another tab, or close all with ""."""
@@ -68,6 +79,35 @@ class Inspector:
         """Whether anything is shown and it is time to measure again."""
         return (bool(self.tab) or self.network_open) and time.perf_counter() >= self._next
 
+    def draw(self, drawn: torch.Tensor | None) -> None:
+        """Another drawing; None: no longer any."""
+        self.drawn, self.opinion, self._next_opinion = drawn, (), 0.0
+
+    def choose_unit(self, unit: tuple[str, int] | None) -> None:
+        """Look at another unit, or at none."""
+        self.unit, self._next = unit, 0.0
+
+    @torch.no_grad()
+    def judge(self, run: Run) -> bool:
+        """Ask the network anew what the drawing is, some times a second while it changes; whether
+        there is anything new.
+        """
+        drawn, now = self.drawn, time.perf_counter()
+        asked = (id(drawn), id(run), run.steps_done)
+        if drawn is None or run.data is None or run.model is None or asked == self._asked:
+            return False
+        if now < self._next_opinion:
+            return False
+        device = next(run.model.parameters()).device
+        with rng_guard(), eval_mode(run.model):
+            x = run.data.train.normalise(drawn[None].to(run.data.train.x.device))
+            shares = run.model(x.to(device)).float().softmax(1)[0].nan_to_num().cpu()
+        self._asked = asked
+        self._next_opinion = time.perf_counter() + max(OPINION_EVERY, (time.perf_counter() - now) / INSPECT_SHARE)
+        found = tuple(map(round, (1000 * shares).tolist()))
+        changed, self.opinion = found != self.opinion, found
+        return changed
+
     def renew(self) -> None:
         """The next measurement is due at once."""
         self._next = 0.0
@@ -80,14 +120,15 @@ class Inspector:
             rest = [probe for probe in training.probes if not isinstance(probe, LayerUpdates)]
             training.probes = [*rest, LayerUpdates()] if wanted else rest
 
-    def measure(self, run: Run, training: Training | None) -> None:
+    def measure(self, run: Run, training: Training | None,
+                samples: int = LIVE_EVAL_SAMPLES) -> None:
         """Make the page of the open tab, and look at the network where it is shown. training: None
-        when the run is over.
+        when the run is over. samples: to look at the network on.
         """
         start, tab = time.perf_counter(), self.tab
         page = self._page(tab, run, training) if tab else ""
         if self.network_open and run.data is not None:
-            self.network = look_at(run, _seen_split(run), run.data.classes)
+            self.network = look_at(run, _seen_split(run, samples), run.data.classes, self.unit)
         if self.tab == tab:  # else the reader has opened another one meanwhile
             self.page = page
             now = time.perf_counter()
@@ -115,7 +156,7 @@ class Inspector:
         return pages[tab]()
 
 
-def _seen_split(run: Run) -> Split:
+def _seen_split(run: Run, samples: int = LIVE_EVAL_SAMPLES) -> Split:
     """Some samples that were not trained on, where there are any."""
     split = run.data.validation if len(run.data.validation.y) else run.data.train
-    return stratified_subset(split, LIVE_EVAL_SAMPLES)
+    return stratified_subset(split, samples)

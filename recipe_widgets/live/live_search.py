@@ -15,9 +15,9 @@ from recipe_widgets.live.command import Phase
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.pacing import TRAIN_SLICE
-from recipe_widgets.live.thread_count import rest_openmp, set_threads
 from recipe_widgets.plots import TrialDot, search_svg
 from recipe_widgets.plots.tuning import WORDS
+from recipe_widgets.training.thread_count import rest_openmp, set_threads
 from recipe_widgets.tune import Tuning
 from recipe_widgets.tune.storage import storage_errors
 

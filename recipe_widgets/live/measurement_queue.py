@@ -15,7 +15,7 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.pacing import TRAIN_SLICE
-from recipe_widgets.live.thread_count import rest_openmp, set_threads
+from recipe_widgets.training.thread_count import rest_openmp, set_threads
 
 Place = TypeVar("Place", bound=Hashable)  # what is measured, such as (line, x)
 Result = TypeVar("Result")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ from recipe_widgets.training.layer_statistics import (
     model_statistics,
 )
 
-MOST_FILTERS, MOST_SAMPLES = 32, 10  # shown
+MOST_FILTERS, MOST_SAMPLES, MOST_MISTAKES, MOST_EXCITING = 32, 10, 5, 9  # shown
 MOST_BLOCKS = 40  # a page shows no more
 
 
@@ -34,7 +36,8 @@ class NetworkLook:
 
     Attributes:
         step: of the run. facts: plain values for JSON. numbers: uint8, those that `facts` tells of:
-            pictures of samples, class probabilities (255 is 1), pictures of filters.
+            pictures of samples, class probabilities (255 is 1), pictures of filters, of mistakes, of
+            what excites a unit.
     """
 
     step: int
@@ -42,12 +45,19 @@ class NetworkLook:
     numbers: bytes
 
 
-def look_at(run: Run, split: Split, classes: tuple[str, ...]) -> NetworkLook:
-    """Look at a run's model as it stands, on fixed samples. Called on the trainer thread."""
+def look_at(run: Run, split: Split, classes: tuple[str, ...],
+            unit: tuple[str, int] | None = None) -> NetworkLook:
+    """Look at a run's model as it stands, on fixed samples. Called on the trainer thread.
+
+    unit: the path of a block, and the number of one of its units to be shown, too.
+    """
     model = run.model
     assert model is not None
     found = blocks(model)[:MOST_BLOCKS]
-    inside = model_statistics(model, split, [block.shown for block in found])
+    chosen = next((block for block in found if unit and block.path == unit[0]), None)
+    outputs: list[torch.Tensor] = []
+    with _outputs_of(chosen, outputs):
+        inside = model_statistics(model, split, [block.shown for block in found])
     by_name = {one.name: one for one in inside.layers}
     parts: list[np.ndarray] = []
     facts: dict[str, Any] = {
@@ -59,6 +69,8 @@ def look_at(run: Run, split: Split, classes: tuple[str, ...]) -> NetworkLook:
         "confusion": inside.confusion.tolist(), "labels": inside.y[:MOST_SAMPLES].tolist(),
         "pictures": _pictures(split, parts),
         "probabilities": _probabilities(inside, parts), "filters": _filters(inside, parts),
+        "mistakes": _mistakes(inside, split, parts),
+        "unit": _unit(unit, outputs, inside, split, parts) if unit and outputs else None,
     }
     return NetworkLook(run.steps_done, facts, b"".join(part.tobytes() for part in parts))
 
@@ -133,6 +145,65 @@ def _probabilities(inside: ModelStatistics, parts: list[np.ndarray]) -> list[int
     shown = inside.probabilities[:MOST_SAMPLES].nan_to_num()
     parts.append((255 * shown).round().byte().numpy())
     return list(shown.shape)
+
+
+def _mistakes(inside: ModelStatistics, split: Split, parts: list[np.ndarray]) -> dict[str, Any]:
+    """The wrong answers that the network is surest of: shape of their pictures (n,C,H,W), and
+    [label, prediction, probability in per cent] of each.
+    """
+    sure, taken = inside.probabilities.nan_to_num().max(1)
+    order = torch.where(taken != inside.y, sure, -1.0).argsort(descending=True)[:MOST_MISTAKES]
+    rows = [row for row in order.tolist() if taken[row] != inside.y[row]]
+    told = [[int(inside.y[row]), int(taken[row]), round(100 * float(sure[row]))] for row in rows]
+    return {"shape": _some_pictures(split, rows, parts), "told": told}
+
+
+def _some_pictures(split: Split, rows: list[int], parts: list[np.ndarray]) -> list[int]:
+    """Shape (n,C,H,W) of some samples, where they are pictures."""
+    x = split.x[rows]
+    if not rows or x.ndim != 4 or x.shape[1] not in (1, 3):
+        return []
+    parts.append(bytes_of(x))
+    return list(x.shape)
+
+
+@contextmanager
+def _outputs_of(block: Block | None, found: list[torch.Tensor]) -> Iterator[None]:
+    """Keep what a block hands on meanwhile."""
+    if block is None:
+        yield
+        return
+
+    def keep(_: nn.Module, __: Any, out: Any) -> None:
+        found.append((out[0] if isinstance(out, tuple) else out).detach().float().cpu())
+
+    hook = block.shown[1].register_forward_hook(keep)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _unit(unit: tuple[str, int], outputs: list[torch.Tensor], inside: ModelStatistics, split: Split,
+          parts: list[np.ndarray]) -> dict[str, Any] | None:
+    """What excites a unit: the samples with its largest values (of a filter, the mean over the
+    picture), and its mean value by class.
+    """
+    path, number = unit
+    values = outputs[-1]
+    if values.ndim == 3:  # a recurrent layer (N,T,H): after the last step
+        values = values[:, -1]
+    units = values.shape[1]
+    number = min(max(0, number), units - 1)
+    each = values[:, number].flatten(1).mean(1) if values.ndim > 2 else values[:, number]
+    each = each.nan_to_num()
+    rows = each.argsort(descending=True)[:MOST_EXCITING].tolist()
+    classes = range(inside.probabilities.shape[1])
+    means = [_number(float(each[inside.y == one].mean())) for one in classes]
+    return {"path": path, "number": number, "units": units, "means": means,
+            "values": [_number(float(each[row])) for row in rows],
+            "labels": [int(inside.y[row]) for row in rows],
+            "shape": _some_pictures(split, rows, parts)}
 
 
 def _filters(inside: ModelStatistics, parts: list[np.ndarray]) -> list[int]:

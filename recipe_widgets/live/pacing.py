@@ -43,6 +43,8 @@ FOREGROUND_PAUSE = 0.01
 
 # seconds between two measurements of the open inspector tab, at least, and their share of the time
 INSPECT_EVERY, INSPECT_SHARE = 0.5, 0.08
+# seconds between two opinions of the network on what a reader has drawn, at least
+OPINION_EVERY = 0.1
 # seconds between two diagnoses of a run, at least, and their share of the time
 DIAGNOSE_EVERY, DIAGNOSE_SHARE = 0.5, 0.01
 # steps before anything is diagnosed: the first losses say more of the initialisation

@@ -4,6 +4,7 @@ points of the curves as bytes.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from recipe_widgets.core import Branch, Run, Settings
+from recipe_widgets.live.drawing import can_be_drawn
+from recipe_widgets.live.foresight import STEPS
 from recipe_widgets.live.frame import Frame
+from recipe_widgets.live.pacing import REPAINT_EVERY
 from recipe_widgets.live.session import Session
 from recipe_widgets.live.slider_grid import slider_place
 from recipe_widgets.live.status_text import (
@@ -26,6 +30,9 @@ from recipe_widgets.plots.curves import describe_all
 COLUMNS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 # points of one curve: when a page hears of it first, and in a message, shared by the runs that grow
 FIRST_POINTS, NEW_POINTS = 1000, 120
+# A message that comes late carries as many more, up to so many times: else the curve would look
+# calmer where the machine was busy.
+MOST_LATE = 8
 NO_VALUE = object()
 
 
@@ -62,6 +69,7 @@ class PageStream:
         self._keys = 0
         self._bands: tuple[Any, ...] = ()  # what the page's bands were made of
         self._listed_of: tuple[Any, ...] = ()  # and its list of runs
+        self._told_at = 0.0  # time.monotonic() of the newest points
 
     def everything(self, frame: Frame) -> Message:
         """For a page that knows nothing yet; others may hear it, too."""
@@ -99,8 +107,10 @@ class PageStream:
         found: list[list[Any]] = []
         parts: list[np.ndarray] = []
         growing = max(1, sum(one.run.status == "running" for one in told))
+        now = time.monotonic()
+        late = min(MOST_LATE, max(1.0, (now - self._told_at) / REPAINT_EVERY))
         for one in told:
-            most = NEW_POINTS // growing if one.counts else FIRST_POINTS
+            most = int(late * NEW_POINTS) // growing if one.counts else FIRST_POINTS
             for column in COLUMNS:
                 known = one.counts.get(column, 0)
                 steps, values = one.run.history.since(column, known)
@@ -110,6 +120,8 @@ class PageStream:
                     x, y = downsample(steps[kept].astype(float), values[kept], most)
                     found.append([one.key, column, len(x)])
                     parts += [x, y]
+        if found:
+            self._told_at = now
         return found, parts
 
     def _new_bands(self, parts: list[np.ndarray]) -> list[list[Any]] | None:
@@ -136,12 +148,17 @@ class PageStream:
         return {
             "words": frame.words, "diagnosis": frame.diagnosis, "status": frame.status,
             "phase": frame.phase, "step": frame.steps_done, "moment": frame.moment,
-            "replayed": round(session.time_travel.share, 2),
+            "replayed": round(session.time_travel.share, 2), "waits": session.waiting_for > 0,
             "tiles": frame.tiles,
             "runs": [_run_facts(one, known.key, branches.get(id(one.run)), beside)
                      for one, known in zip(shown, told, strict=True)],
             "list": self._list(shown), "was": self._before(run),
-            "can": {"visit": session.data is not None, "network": session.data is not None},
+            "can": {"visit": session.data is not None, "network": session.data is not None,
+                    "draw": session.data is not None
+                    and can_be_drawn(session.data.shape, session.data.classes)},
+            "foresight": self._foresight(),
+            "planned": session.settings.max_steps, "guessed": session.guess is not None,
+            "opinion": session.inspector.opinion,
             # in words, for those who see no curves: when a run begins and ends, not at each repaint
             "described": self._described(frame, shown),
         }
@@ -185,6 +202,31 @@ class PageStream:
 
         add(None, 0)
         return found
+
+    def _foresight(self) -> dict[str, Any]:
+        """[place on the slider, mean, lowest, highest accuracy, learning rate] of each rate that was
+        tried, and what it does now.
+        """
+        session, foresight = self._session, self._session.trainer.foresight
+        if not foresight.on:
+            return {"on": False, "points": [], "says": ""}
+        stands, settings = session.first_settings.lr, session.settings
+        found = foresight.outcomes(settings)
+        points = [[round(slider_place("lr", one.lr, stands), 4), round(one.mean, 4), min(one.scores),
+                   max(one.scores), one.lr] for one in found]
+        left = len(foresight.missing(settings))
+        if session.data is None or session.trainer.threads.heavy:
+            says = "none for this model: a step takes too long"
+        elif session.phase in ("running", "waiting"):
+            says = "rests while a run goes on" if left else ""
+        elif foresight.busy and left:
+            says = "rests: the machine is busy"
+        else:
+            says = f"trying learning rates, {left} to go" if left else ""
+        if found and not says:
+            best = max(found, key=lambda one: one.mean)
+            says = f"after {STEPS} steps best near {best.lr:g}: {best.mean:.0%}"
+        return {"on": True, "points": points, "says": says}
 
     def _before(self, run: Run | None) -> dict[str, list[Any]]:
         """What the knobs were in the run before, where they differ."""

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
+
+import torch
 
 from recipe_widgets.core import BranchTree, RecipeError, Run, RunLog, Settings
 from recipe_widgets.core.files import save_file
 from recipe_widgets.live.active_run import RunSource, as_source
 from recipe_widgets.live.command import WITHOUT_TRAINING, Action, CommandQueue, Phase
 from recipe_widgets.live.diagnosis import Diagnosis
+from recipe_widgets.live.drawing import as_sample
 from recipe_widgets.live.engine import ENGINE, Engine
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.frame import Frame, runs_in_picture
 from recipe_widgets.live.guess import Guess
+from recipe_widgets.live.guess_record import answered, record
 from recipe_widgets.live.inspector import Inspector
 from recipe_widgets.live.run_history import RunHistory
 from recipe_widgets.live.seed_band import SeedBand
 from recipe_widgets.live.session_trainer import SessionTrainer
 from recipe_widgets.live.status_text import SessionState, device_text, run_title, status_text
-from recipe_widgets.live.thread_count import ThreadCount, rest_openmp
 from recipe_widgets.live.tiles import tiles
 from recipe_widgets.live.time_travel import TimeTravel
 from recipe_widgets.plots import CurveBand, PlottedRun, curves_svg
 from recipe_widgets.plots.inspector import waiting_html
 from recipe_widgets.training.optimizers import preload_optimizer
+from recipe_widgets.training.thread_count import ThreadCount, rest_openmp
 
 
 class Session:
@@ -37,7 +42,8 @@ class Session:
     Attributes:
         commands: the newest command of a reader, and the phase. trainer: the runs.
         view: gets each new frame, on the painter thread.
-        guess: what the reader expects of the next run.
+        guess: what the reader expects of the next run. locked: a guess is asked for first, so no run
+            begins.
     """
 
     def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
@@ -46,6 +52,8 @@ class Session:
         self.trainer = SessionTrainer(source, self.commands, engine)
         self.view, self.engine = view, engine
         self.guess: Guess | None = None
+        self._answered: tuple[Guess, Run, str] | None = None  # the newest guess that came true or not
+        self.locked = False
         self._diagnosis = Diagnosis()
         self._painted: tuple[Any, ...] = ()  # what the last frame was made of
         engine.open(self)
@@ -63,6 +71,11 @@ class Session:
         if action not in get_args(Action):
             raise RecipeError("Session.order(action)", found=repr(action),
                               expected="one of " + ", ".join(get_args(Action)))
+        if self.locked and action not in WITHOUT_TRAINING:
+            self.commands.settings = settings or self.commands.settings
+            self.note = "First your guess: lock it, then the run begins."
+            self.repaint_all()
+            return
         rest_openmp()
         if self.commands.put(action, settings, step, against):
             self.engine.enqueue(self)
@@ -143,6 +156,27 @@ class Session:
         self.inspector.show_network(shown)
         self.engine.enqueue(self)
 
+    def foresee(self, wanted: bool) -> None:
+        """Try neighbouring learning rates on spare time, or no longer."""
+        self.trainer.foresight.on = wanted
+        if wanted:
+            self.engine.offer_spare(self.trainer.use_spare_time)
+        self.repaint_all()
+
+    def draw(self, pixels: torch.Tensor | None) -> torch.Tensor | None:
+        """Ask the network, from now on, what a drawing is: uint8 (H,W), white on black; None: no
+        longer. Returns the sample that is made of it.
+        """
+        sample = as_sample(pixels) if pixels is not None else None
+        self.inspector.draw(sample)
+        self.engine.enqueue(self)
+        return sample
+
+    def look_at_unit(self, unit: tuple[str, int] | None) -> None:
+        """Look at one unit of a block (its path, and the unit's number) from now on, or at none."""
+        self.inspector.choose_unit(unit)
+        self.engine.enqueue(self)
+
     def repaint_all(self) -> None:
         """Hand the view a frame at once, also where nothing has changed."""
         self._painted = ()
@@ -217,7 +251,21 @@ class Session:
     @property
     def waiting_for(self) -> int:
         """How many other panels compute first."""
-        return self.engine.ahead_of(self) if self.phase == "waiting" else 0
+        return len(self.engine.ahead_of(self)) if self.phase == "waiting" else 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds that the run goes on, by its newest speed; NaN where that is not known."""
+        run, rate = self.run, self.trainer.rate.steps_per_second
+        if self.phase != "running" or run is None or not rate or not self.source.size:
+            return math.nan
+        return (run.newest.max_steps - run.steps_done) / rate
+
+    def take_over(self) -> None:
+        """Let the sessions that compute before this one pause."""
+        for other in self.engine.ahead_of(self):
+            if isinstance(other, Session):
+                other.order("pause")
 
     @property
     def problem(self) -> str:
@@ -284,11 +332,18 @@ class Session:
             phase, self.settings, self.first_settings, run, self.other,
             branch=self.tree.of(run) if run is not None else None,
             problem=trainer.problem, note=trainer.note, waits_for=self.waiting_for,
-            comparing=trainer.seeds.share, past_step=trainer.time_travel.goal,
+            waits_seconds=self._seconds_to_wait(), comparing=trainer.seeds.share, past_step=trainer.time_travel.goal,
             replayed=trainer.time_travel.share if going_back else 1.0,
             train_size=trainer.source.size,
             steps_per_second=trainer.rate.steps_per_second if phase == "running" else 0.0,
             answers=self._answers(run, phase), setting_up=trainer.setting_up)
+
+    def _seconds_to_wait(self) -> float:
+        """Seconds until this session gets its turn; NaN where that is not known."""
+        if not self.waiting_for:
+            return math.nan
+        return sum(getattr(other, "seconds_left", math.nan)
+                   for other in self.engine.ahead_of(self))
 
     def _answers(self, run: Run | None, phase: Phase) -> tuple[str, ...]:
         """What a comparison over seeds says, and how far a guess was from what came."""
@@ -298,7 +353,19 @@ class Session:
         ended = run is not None and phase == "ended" and run.status != "running"
         if self.guess is not None and run is not None and ended:
             found.append(self.guess.reply(run))
+            if self._answered is not None and self._answered[:2] == (self.guess, run):
+                found.append(self._answered[2])
         return tuple(found)
+
+    def _score_guess(self) -> None:
+        """Write the newest guess down, once, when its run has ended. On the painter thread."""
+        guess, run = self.guess, self.run
+        if guess is None or run is None or self.phase != "ended" or run.status == "running":
+            return
+        if self._answered is not None and self._answered[0] is guess:
+            return
+        new = answered(guess, run)
+        self._answered = guess, run, record(new) if new is not None else ""
 
     def frame(self) -> Frame:
         """All that there is to see now."""
@@ -337,13 +404,18 @@ class Session:
         """
         view, trainer = self.view, self.trainer
         runs = [(id(one.run), one.run.steps_done, one.run.status) for one in trainer.active]
+        wait = self._seconds_to_wait()
         now = (runs, self.phase, self.settings, trainer.problem, trainer.note, self.waiting_for,
+               round(wait) if math.isfinite(wait) else None,
                trainer.seeds.done, self.guess, trainer.inspector.page, self.visiting,
-               trainer.time_travel.share, id(trainer.inspector.network), trainer.setting_up)
+               trainer.time_travel.share, id(trainer.inspector.network), trainer.inspector.opinion,
+               trainer.setting_up, trainer.foresight.busy,
+               len(trainer.foresight.outcomes(self.settings)))
         if view is None or now == self._painted:
             return False
         self._painted = now
         try:
+            self._score_guess()
             view(self.frame())
         except Exception as error:  # a page that went away must not end the painter, nor training
             trainer.problem = f"Could not draw: {error!r}"

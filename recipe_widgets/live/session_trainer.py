@@ -6,13 +6,23 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from recipe_widgets.core import RecipeError, Run, Settings
-from recipe_widgets.live.active_run import ActiveRun, ModelRun, ModelSource, RunSource, as_source
+from recipe_widgets.live.active_run import (
+    LIVE_EVAL_SAMPLES,
+    ActiveRun,
+    ModelRun,
+    ModelSource,
+    RunSource,
+    as_source,
+)
 from recipe_widgets.live.command import Command, CommandQueue, Phase
 from recipe_widgets.live.engine import Engine
+from recipe_widgets.live.foresight import Foresight
 from recipe_widgets.live.inspector import Inspector
+from recipe_widgets.live.interruption import Interrupted, interruptible
 from recipe_widgets.live.pacing import RATE_EVERY, RATE_MEMORY, SETTING_UP_TOLD, TRAIN_SLICE
 from recipe_widgets.live.run_history import (
     GHOST_STEPS,
@@ -23,9 +33,15 @@ from recipe_widgets.live.run_history import (
     RunHistory,
 )
 from recipe_widgets.live.seed_band import SeedTraining
-from recipe_widgets.live.thread_count import ThreadCount
 from recipe_widgets.live.time_travel import TimeTravel
+from recipe_widgets.models import build_model
 from recipe_widgets.training import explain_torch_error
+from recipe_widgets.training.thread_count import ThreadCount
+
+# commands after which the run that goes on is over
+ENDING = ("restart", "stop", "reset", "seeds")
+# seconds of a look inside at a heavy model, about, and samples that it is looked at on at least
+LOOK_SECONDS, FEWEST_LOOKED_AT = 0.2, 60
 
 
 class SessionTrainer:
@@ -36,7 +52,7 @@ class SessionTrainer:
         active: runs in progress or just ended, the newest last: one, or two after a fork.
         history: the runs before. ledger: where ended runs are written down.
         seeds: the comparison over seeds. time_travel: the way back to a past step. inspector: the
-            open tab.
+            open tab. foresight: what neighbouring learning rates would come to.
         problem, note: what went wrong, and what else is to be said of the newest command.
     """
 
@@ -45,9 +61,10 @@ class SessionTrainer:
         self.active: list[ActiveRun] = []
         self.history, self.ledger = RunHistory(), LedgerWriter()
         self.seeds, self.time_travel, self.inspector = SeedTraining(), TimeTravel(), Inspector()
-        self.threads, self.rate = ThreadCount(), StepRate()
+        self.threads, self.rate, self.foresight = ThreadCount(), StepRate(), Foresight()
         self.problem = self.note = ""
         self._setting_up: tuple[Settings, float] | None = None  # since time.perf_counter()
+        self._unborn: Run | None = None  # what a first run would begin with
         self._first_step = False  # of a new run or of other knobs: a reader waits for it
         self._commands, self._engine = commands, engine
         # held for a whole turn; who closes the session waits for it
@@ -84,14 +101,55 @@ class SessionTrainer:
                     self.threads.apply(self.run if not self.seeds.going else None)
                 self._renew_inspector()
                 return self._train_a_moment()
+            except Interrupted:
+                self._leave()
+                return True
             except Exception as error:  # whatever a model does, the panel lives on and says so
                 self._say_what_failed(error)
                 return False
+
+    def use_spare_time(self) -> float | None:
+        """A moment of foresight; as in `Foresight.moment`."""
+        with self._turning:
+            data = getattr(self.source, "data", None)
+            if self._commands.phase in ("closed", "running") or data is None or self.threads.heavy:
+                return None
+            self.threads.set(1)  # the other cores are the page's
+            known = len(self.foresight.outcomes(self._commands.settings))
+            rest = self.foresight.moment(data, self._commands.settings)
+            if rest is None or rest or known != len(self.foresight.outcomes(self._commands.settings)):
+                self._engine.repaint()
+            return rest
 
     def close(self) -> None:
         """Wait for the turn that is under way, and let go of everything."""
         with self._turning:
             self._release("the panel was closed")
+
+    def _leave(self) -> None:
+        """A step or a look was left in its middle, since a command waits that ends the run; so it is
+        over, whatever is asked for next.
+        """
+        command = self._commands.waiting
+        replaced = command is not None and command.action == "restart"
+        self._release(REPLACED if replaced else STOPPED_BY_HAND)
+        if command is None:  # the session was closed
+            self._enter("ended")
+
+    def _ends(self) -> bool:
+        """Whether what is asked for ends the run that goes on. Called within a step."""
+        command = self._commands.waiting
+        return self._commands.phase == "closed" or (command is not None
+                                                    and command.action in ENDING)
+
+    def _may_be_left(self) -> AbstractContextManager[None]:
+        """Around a step of a heavy model, and whatever else computes on it for long."""
+        if not self.threads.heavy:
+            return nullcontext()
+        runs = [one.run for one in self.active]
+        if self.time_travel.run is not None:
+            runs.append(self.time_travel.run)
+        return interruptible([run.model for run in runs if run.model is not None], self._ends)
 
     def _say_what_failed(self, error: Exception) -> None:
         known = explain_torch_error(error, self._commands.settings)
@@ -161,7 +219,7 @@ class SessionTrainer:
         finally:
             self._setting_up = None
         self.history.retire(one.run for one in self.active)
-        self.active = [begun]
+        self.active, self._unborn = [begun], None
         self._add_to_tree(begun.run)
         self.threads.begin()
         self.rate.start(0)
@@ -205,6 +263,7 @@ class SessionTrainer:
     def _reset(self, _: Command) -> None:
         self._release(STOPPED_BY_HAND)
         self.active, self.history, self.seeds.band = [], RunHistory(), None
+        self.inspector.renew()
         self._enter("idle")
 
     def _can_go_on(self) -> bool:
@@ -299,19 +358,27 @@ class SessionTrainer:
         before = time.perf_counter()
         until = before + TRAIN_SLICE
         while self._commands.waiting is None and self._commands.phase == "running":
-            if not self._step():
+            with self._may_be_left():
+                more = self._step()
+            if not more:
                 self._finish()
                 break
             if self._first_step:
                 self._first_step = False
                 self._engine.repaint(at_once=True)
             now = time.perf_counter()
-            self.threads.note(now - before)  # seconds of this step
+            self.threads.note(now - before, self._runs_of_a_step())
             before = now
             if now > until:
                 self._watch_pace()
                 break
         return self._commands.phase == "running"
+
+    def _runs_of_a_step(self) -> list[Run]:
+        """Whose seconds a step takes; none where it belongs to a comparison or the past."""
+        if self.seeds.going or self.time_travel.going:
+            return []
+        return [one.run for one in self.active if one.run.status == "running"]
 
     def _step(self) -> bool:
         """One step of everything that goes on; False when nothing does."""
@@ -354,17 +421,45 @@ class SessionTrainer:
 
     def _renew_inspector(self) -> None:
         """Measure what the open tab shows, where it is time for that."""
+        if not self.active:
+            self._look_before_the_first_run()
         if not self.active or not isinstance(self.active[-1], ModelRun):
             return
         moment, newest = self.time_travel.moment, self.active[-1]
         if newest.training is not None:
             self.inspector.prepare(newest.training)
+        seen = moment if moment is not None else newest
+        if not self.time_travel.going and self.inspector.judge(seen.run):
+            self._engine.repaint(at_once=self._commands.phase != "running")
         if self.inspector.due and not self.time_travel.going:
-            if moment is not None:
-                self.inspector.measure(moment.run, moment.training)
-            else:
-                self.inspector.measure(newest.run, newest.training)
+            with self._may_be_left():
+                self.inspector.measure(seen.run, seen.training, self._samples_to_look_at())
             self._engine.repaint()
+
+    def _look_before_the_first_run(self) -> None:
+        """The network as a run would begin with it."""
+        if not self.inspector.network_open or not isinstance(self.source, ModelSource):
+            return
+        settings, data = self._commands.settings, self.source.data
+        made = self._unborn
+        if made is None or made.settings != settings or made.data is not data:
+            model = build_model(settings, data.shape, data.num_classes)
+            self._unborn = Run(settings, model=model, data=data)
+            self.inspector.renew()
+        assert self._unborn.model is not None
+        with interruptible([self._unborn.model], lambda: self._commands.waiting is not None):
+            fresh = self.inspector.judge(self._unborn)
+            if self.inspector.due:
+                self.inspector.measure(self._unborn, None)
+        self._engine.repaint(at_once=fresh)
+
+    def _samples_to_look_at(self) -> int:
+        """So many that a look at a heavy model takes about `LOOK_SECONDS`."""
+        if not self.threads.heavy or self.run is None:
+            return LIVE_EVAL_SAMPLES
+        # a third of a step is the way there
+        each = self.threads.estimate / 3 / self.run.newest.batch_size
+        return min(LIVE_EVAL_SAMPLES, max(FEWEST_LOOKED_AT, round(LOOK_SECONDS / each)))
 
     # --- the ends of runs -------------------------------------------------------------------------
 
@@ -399,6 +494,8 @@ class SessionTrainer:
         return "ended" if self.active else "idle"
 
     def _enter(self, phase: Phase) -> None:
+        if phase != "running" and self.foresight.on:
+            self._engine.offer_spare(self.use_spare_time)
         self._first_step = phase == "running"
         self._commands.enter(phase)
         self._engine.repaint(at_once=True)

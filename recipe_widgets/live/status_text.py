@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,7 +25,8 @@ class SessionState:
         settings, first_settings: the newest that were asked for, and those of the beginning.
         problem, note: what went wrong, and what else is to be said of the newest command.
         setting_up: of the run that is being made; None mostly.
-        waits_for: how many panels compute first.
+        waits_for: how many panels compute first. waits_seconds: about how long; NaN where that is
+            not known.
         comparing: share of a comparison over seeds that is done, 1 when none goes on.
         past_step: the past step that is looked at or on the way to, and `replayed`, the share of
             that way (1 on arrival).
@@ -42,6 +44,7 @@ class SessionState:
     problem: str = ""
     note: str = ""
     waits_for: int = 0
+    waits_seconds: float = math.nan
     comparing: float = 1.0
     past_step: int | None = None
     replayed: float = 1.0
@@ -61,7 +64,11 @@ def status_text(state: SessionState) -> str:
         return f"Setting up {state.setting_up.model}: {wanted}."
     if state.waits_for:
         wanted = settings_words(state.settings)
-        return f"Waits for another panel to finish training. Then: {wanted}."
+        others = "another panel" if state.waits_for == 1 else f"{state.waits_for} other panels"
+        wait = ""
+        if math.isfinite(state.waits_seconds):
+            wait = f", about {seconds_words(state.waits_seconds)}"
+        return f"Waits for {others} to finish training{wait}. Then: {wanted}."
     if state.comparing < 1.0:
         return f"Comparing from several seeds: {state.comparing:.0%} done. Stop ends it."
     if past_step is not None and state.replayed < 1.0:
@@ -73,7 +80,7 @@ def status_text(state: SessionState) -> str:
         return f"{state.note} Press Run, or move a slider. Set: {wanted}.".strip()
     if past_step is not None and past_step < run.steps_done:
         return (f"Looking at step {past_step:,} of {run.steps_done:,}. {_loss_at(run, past_step)} "
-                "Resume goes on where the run is; Rewind goes on from here.")
+                "From here a new run can go on, with the knobs as they stand now.")
     return _run_text(state, run)
 
 
@@ -207,5 +214,5 @@ def device_text(device: str, run: Run | None, threads: int) -> str:
     """Where it trains. device: as in `Settings`; threads: those that could train on the CPU."""
     chosen = pick_device(device)
     if chosen.type == "cpu" and run is not None and run.threads:
-        return f"CPU, {run.threads[-1][1]} of {threads} threads train"
+        return f"Trains on {run.threads[-1][1]} of {threads} CPU threads"
     return describe_device(chosen)

@@ -36,6 +36,11 @@ class TimeTravel:
         return self._journey if not self.going else None
 
     @property
+    def run(self) -> Run | None:
+        """The run as it was then, or is on the way to then."""
+        return self._journey.run if self._journey is not None else None
+
+    @property
     def goal(self) -> int | None:
         """The step that is looked at, or on the way to."""
         return self._journey.step if self._journey is not None else None

@@ -10,7 +10,8 @@ import anywidget
 
 FOLDER = Path(__file__).parent / "front"
 # in the order in which one needs the other
-FILES = ("dom.js", "store.js", "scale.js", "chart.js", "curves.js", "network.js", "controls.js", "front.js")
+FILES = ("dom.js", "store.js", "scale.js", "chart.js", "sound.js", "curves.js", "pictures.js", "unit.js", "drawing.js",
+         "network.js", "controls.js", "front.js")
 
 
 @cache

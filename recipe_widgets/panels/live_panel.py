@@ -116,7 +116,7 @@ class LivePanel(WorkingPanel):
         if guess_input is not None:
             view.ask_first(guess_input)
         above = [part for part in (self._data, guess_input and guess_input.widget) if part]
-        bar = widgets.HBox([*view.buttons.values(), widgets.Label("A moved knob lets the run"),
+        bar = widgets.HBox([*view.buttons.values(), widgets.Label("When a knob moves:"),
                             self._mode], layout=WRAPPED_ROW)
         front = [] if view.front is None else [view.front]
         parts = widgets.VBox([bar, controls.widget, *front, view.plain])

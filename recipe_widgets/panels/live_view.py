@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
+import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.live import Frame, Guess, Session
@@ -48,7 +50,6 @@ class LiveView:
                  ("reset", "Reset", "undo"))
         self.buttons = {key: widgets.Button(description=label, icon=icon, layout=AUTO_WIDTH)
                         for key, label, icon in names}
-        self.waits_for_guess = False  # a guess is asked for before Run
         self.sections: list[FoldedSection] = []
         self._session, self._controls = session, controls
         self.buttons["run"].on_click(lambda _: session.order("resume", controls.settings))
@@ -71,15 +72,19 @@ class LiveView:
 
     def ask_first(self, guess_input: GuessInput) -> None:
         """Let Run wait for the reader's guess."""
-        self.waits_for_guess = self.buttons["run"].disabled = True
+        self._session.locked = self.buttons["run"].disabled = True
 
         def locked(guess: Guess) -> None:
             self._session.guess = guess
-            self.waits_for_guess = self.buttons["run"].disabled = False
+            self._unlock()
 
         guess_input.on_lock(locked)  # called on the thread of the reader
 
-    def _hear(self, _: Any, message: dict[str, Any], __: Any) -> None:
+    def _unlock(self) -> None:
+        self._session.locked, self._session.note = False, ""
+        self._session.repaint_all()
+
+    def _hear(self, _: Any, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         """What a page says; called on a thread of the kernel."""
         session = self._session
         match message:
@@ -95,6 +100,27 @@ class LiveView:
                 session.order("resume", self._controls.settings)
             case {"kind": "rewind"}:
                 session.order("rewind", self._controls.settings)
+            case {"kind": "draw", "side": int(side)} if buffers and len(buffers[0]) == side**2:
+                pixels = torch.frombuffer(bytearray(buffers[0]), dtype=torch.uint8)
+                sample = session.draw(pixels.view(side, side))
+                self.front.send({"kind": "drawn"}, [sample.numpy().tobytes()])
+            case {"kind": "draw nothing"}:
+                session.draw(None)
+            case {"kind": "guess", "column": str(column), "steps": list(steps), "values": list(values)}:
+                with suppress(RecipeError):
+                    session.guess = Guess(column, tuple(map(float, steps)), tuple(map(float, values)))
+                    self._unlock()
+            case {"kind": "foresight", "on": bool(wanted)}:
+                session.foresee(wanted)
+            case {"kind": "no guess"}:
+                session.guess = None
+                session.repaint_all()
+            case {"kind": "unit", "path": str(path), "number": int(number)}:
+                session.look_at_unit((path, number))
+            case {"kind": "no unit"}:
+                session.look_at_unit(None)
+            case {"kind": "take over"}:
+                session.take_over()
             case {"kind": "network", "shown": bool(shown)}:
                 session.show_network(shown)
             case {"kind": "pin", "number": int(number), "pinned": bool(pinned)}:
@@ -119,7 +145,7 @@ class LiveView:
             self._show_plain(frame)
         # Run stays on while it runs: it then goes on, or begins with the newest settings
         active = frame.phase in ("running", "waiting")
-        self.buttons["run"].disabled = self.waits_for_guess
+        self.buttons["run"].disabled = self._session.locked
         self.buttons["pause"].disabled = not active
         self.buttons["stop"].disabled = not active and frame.phase != "paused"
         self.buttons["run"].description = "Resume" if frame.phase == "paused" else "Run"

@@ -136,12 +136,27 @@ def test_stop_while_another_session_computes_is_obeyed_at_once(blobs: Data) -> N
     second.order("restart")
     assert second.waiting_for == 1
     assert "Waits for another panel" in second.words()
+    until(lambda: "about" in second.words())  # the other one knows its pace by now
     second.order("stop")
     second.wait(60)
     assert second.phase == "idle"
     second.order("restart")
     first.order("stop")
     assert second.wait(60).status == "done"
+    first.close()
+    second.close()
+
+
+def test_a_session_that_waits_may_take_over(blobs: Data) -> None:
+    first, second = Session(blobs, LONG), Session(blobs, SHORT)
+    first.order("restart")
+    until(lambda: first.run is not None and first.run.steps_done > 3)
+    second.order("restart")
+    second.take_over()
+    assert second.wait(60).status == "done"
+    assert (first.phase, first.run.status) == ("paused", "running")
+    first.order("resume")
+    until(lambda: first.phase == "running")
     first.close()
     second.close()
 
@@ -292,7 +307,7 @@ def test_a_process_may_end_in_mid_training() -> None:
 
 
 def test_torch_computes_as_before_after_its_helpers_were_sent_to_rest() -> None:
-    from recipe_widgets.live.thread_count import rest_openmp
+    from recipe_widgets.training.thread_count import rest_openmp
 
     a = torch.rand(300, 300, generator=torch.Generator().manual_seed(0))
     before, threads = a @ a, torch.get_num_threads()

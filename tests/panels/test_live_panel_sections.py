@@ -164,11 +164,14 @@ def test_code_script_and_session_are_taken_home(panel: LivePanel, blobs: Data,
 def test_a_guess_comes_before_run(blobs: Data) -> None:
     panel = LivePanel(blobs, SHORT, predict="val_accuracy")
     assert panel.buttons["run"].disabled
+    panel.sliders["lr"].value = 0.2  # no way round it
+    assert panel.run is None
+    assert "First your guess" in panel.words
     panel._predict.sliders[0].value = 70.0
     panel._predict.button.click()
     assert not panel.buttons["run"].disabled
     panel.buttons["run"].click()
-    panel.wait(60)
+    assert panel.wait(60).settings.lr == 0.2
     assert "You guessed a validation accuracy of 70 %" in panel.words
     panel.close()
     course = LivePanel(blobs, SHORT, predict="train_loss", points=4)

@@ -12,15 +12,17 @@ from typing import Annotated, Generic, TypeVar
 import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
+from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.validation import Limit, filled, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation.seed_comparison import Claim, SeedComparison
+from recipe_widgets.lessons.common.guarded import SHOWN_AFTER, train
 from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.plots.seed_comparison import plot_seed_comparisons
-from recipe_widgets.training import evaluate, train
+from recipe_widgets.training import evaluate
 from recipe_widgets.training.losses import LossFunction
 from recipe_widgets.training.validation import stratified_subset
 
@@ -107,9 +109,13 @@ def compare(runs: Annotated[Mapping[Label, Callable[[int], Run]], filled()],
     if seeds < 1 or not runs:
         raise RecipeError("compare", found=f"{len(runs)} kinds of runs, {seeds} seeds",
                           expected="at least one of each")
-    return RunComparison(
-        # the same seeds for each label: their differences are paired
-        {label: [make(seed) for seed in range(seeds)] for label, make in runs.items()})
+    made: dict[Label, list[Run]] = {label: [] for label in runs}
+    with tqdm(total=seeds * len(runs), desc="runs", unit="run", leave=False, delay=SHOWN_AFTER) as bar:
+        for label, make in runs.items():
+            for seed in range(seeds):  # the same for each label: their differences are paired
+                made[label].append(make(seed))
+                bar.update()
+    return RunComparison(made)
 
 
 def claim(text: str, runs: RunComparison[str], old: str, new: str) -> Claim:

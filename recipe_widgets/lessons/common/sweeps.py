@@ -16,9 +16,10 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation.seed_comparison import SeedComparison, points
 from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import evaluate, train_many
+from recipe_widgets.training import evaluate
 
 
 @dataclass(frozen=True)

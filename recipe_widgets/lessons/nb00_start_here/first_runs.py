@@ -15,13 +15,13 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.lessons.common.loss_curves import draw_losses as draw_losses
 from recipe_widgets.lessons.common.sweeps import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import train
 
 
 @validated

@@ -15,10 +15,11 @@ from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, Run, Settings, generator
 from recipe_widgets.data import Data, Split
+from recipe_widgets.lessons.common.guarded import train, train_many
 from recipe_widgets.lessons.common.images import photos
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE
-from recipe_widgets.training import evaluate, train, train_many
+from recipe_widgets.training import evaluate
 
 SCALES = {  # name -> (mean, std) that normalise pixels in [0, 1]; None: the data set's own
     "0 to 255": (0.0, 1 / 255), "0 to 1": (0.0, 1.0), "-1 to 1": (0.5, 0.5), "mean 0, std 1": None

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import Run, Settings, generator
 from recipe_widgets.data import Data
 from recipe_widgets.data.stratified_split import stratified
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import eval_mode, train_many
+from recipe_widgets.training import eval_mode
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from recipe_widgets.evaluation import Proportion, accuracy
 from recipe_widgets.evaluation.seed_comparison import verdict_of
 from recipe_widgets.lessons.common.changed_data import zeroed
 from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.guarded import train, train_many
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import paired
-from recipe_widgets.training import train, train_many
 
 
 def same_weights(one: Run, other: Run) -> bool:

@@ -19,11 +19,12 @@ from recipe_widgets.core import RecipeError, Run, Settings, generator
 from recipe_widgets.data import Data, Split
 from recipe_widgets.evaluation.seed_comparison import verdict_of
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import paired
-from recipe_widgets.training import eval_mode, train
+from recipe_widgets.training import eval_mode
 
 Numbers = npt.NDArray[np.float64]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

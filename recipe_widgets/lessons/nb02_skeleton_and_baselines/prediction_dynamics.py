@@ -16,11 +16,12 @@ from torch import nn
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.models import Dropout, build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.plots.images import bytes_of
-from recipe_widgets.training import Checkpoints, eval_mode, evaluate, steps, train
+from recipe_widgets.training import Checkpoints, eval_mode, evaluate, steps
 
 Numbers = npt.NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from recipe_widgets.core import Run, Settings
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
+from recipe_widgets.lessons.common.guarded import train, train_many
 from recipe_widgets.lessons.nb03_check_the_machinery.numeric_gradients import Swish, small_net
-from recipe_widgets.training import train, train_many
 
 WAYS: Mapping[str, Mapping[str, float | str]] = {
     "as it should be": {},

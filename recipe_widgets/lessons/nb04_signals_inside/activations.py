@@ -20,11 +20,11 @@ from recipe_widgets.core.validation import filled, real, some_of, validated, who
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.models.layers import ACTIVATIONS
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import train_many
 
 # raced in the notebook: one of each kind
 RACED = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu", "gelu", "maxout", "identity")

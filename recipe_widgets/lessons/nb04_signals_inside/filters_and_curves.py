@@ -15,10 +15,11 @@ from recipe_widgets.checks import curve_shape
 from recipe_widgets.core import CheckResult, Run, Settings
 from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import steps, train
+from recipe_widgets.training import steps
 
 
 def first_filters(model: nn.Module, data: Data) -> np.ndarray:

@@ -17,11 +17,12 @@ from tqdm import tqdm
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.core.validation import filled, real, validated, whole
 from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.lessons.nb04_signals_inside.activations import NetworkRace, rng
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import Training, advance, train
+from recipe_widgets.training import Training, advance
 
 UNITS = 64  # of the recurrent state
 KINDS = ("tanh", "relu", "linear")

@@ -19,11 +19,12 @@ from recipe_widgets.core.validation import filled, some_of, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.guarded import train, train_many
 from recipe_widgets.lessons.nb04_signals_inside.activations import NetworkRace, race
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.plots.figures import LINES, PALETTE
-from recipe_widgets.training import UpdateRatio, train, train_many
+from recipe_widgets.training import UpdateRatio
 
 
 @dataclass(frozen=True)

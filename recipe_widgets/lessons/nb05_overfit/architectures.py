@@ -14,11 +14,11 @@ from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import resized
 from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.lessons.nb05_overfit.small_nets import seconds_per_step
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE, set_title
-from recipe_widgets.training import train
 
 # Krizhevsky et al. 2012, as torchvision builds it
 ALEXNET = (("image", "3 x 224 x 224"), ("conv 11x11, stride 4", "64 x 55 x 55"),

@@ -20,10 +20,11 @@ from recipe_widgets.data import Data, Split
 from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.common.changed_data import zeroed as zeroed
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE, displayable, set_title
-from recipe_widgets.training import evaluate, train
+from recipe_widgets.training import evaluate
 
 LEARNT = 0.05  # nats: a loss below it on its own samples counts as learnt by heart
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.guarded import train, train_many
 from recipe_widgets.models import build_model, count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import BLUE, ORANGE, titled_axes
-from recipe_widgets.training import Training, train, train_many
+from recipe_widgets.training import Training
 
 
 def seconds_per_step(data: Data, settings: Settings, steps: int = 20,

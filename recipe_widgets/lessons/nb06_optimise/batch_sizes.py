@@ -17,10 +17,11 @@ from torch import nn
 from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation.seed_comparison import Claim, SeedComparison
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE, set_title
-from recipe_widgets.training import Training, train_many
+from recipe_widgets.training import Training
 
 
 def saved_bytes(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:

@@ -21,11 +21,12 @@ from recipe_widgets.evaluation.seed_comparison import Claim, SeedComparison
 from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.lessons.common.comparison import claim as claim
 from recipe_widgets.lessons.common.comparison import ends as ends
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.lessons.common.sweeps import LrSweep
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE, set_title
-from recipe_widgets.training import BatchIndices, train_many
+from recipe_widgets.training import BatchIndices
 from recipe_widgets.training import manual_optimizers as by_hand
 from recipe_widgets.training.manual_optimizers import ManualOptimizer
 

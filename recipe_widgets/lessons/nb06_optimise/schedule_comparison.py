@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.comparison import RunComparison
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE, set_title
-from recipe_widgets.training import Training, lr_at, train_many
+from recipe_widgets.training import Training, lr_at
 
 SCHEDULES = ("constant", "step", "halve", "epoch", "exponential", "inverse", "cosine", "linear",
              "onecycle")

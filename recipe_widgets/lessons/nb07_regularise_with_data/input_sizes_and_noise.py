@@ -12,11 +12,11 @@ from recipe_widgets.lessons.common.changed_data import changed as changed
 from recipe_widgets.lessons.common.changed_data import resized as resized
 from recipe_widgets.lessons.common.changed_data import with_noise_inputs
 from recipe_widgets.lessons.common.comparison import beside as beside
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.lessons.common.sweeps import sweep as sweep
 from recipe_widgets.lessons.common.sweeps import sweeps_beside as sweeps_beside
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import train_many
 
 
 def noise_inputs(data: Data, settings: Settings, extra: tuple[int, ...] = (0, 784, 3136),

@@ -16,9 +16,9 @@ from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.ensembles import bagging, models_of, probabilities
 from recipe_widgets.evaluation.seed_comparison import SeedComparison
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import train_many
 
 
 @dataclass(frozen=True)

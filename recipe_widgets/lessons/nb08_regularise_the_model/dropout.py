@@ -16,11 +16,12 @@ from torch import nn
 from recipe_widgets.core import RecipeError, Run, Settings, generator
 from recipe_widgets.data import Data, Split
 from recipe_widgets.evaluation.seed_comparison import SeedComparison
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.models import Dropout, build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import Paired, paired
-from recipe_widgets.training import eval_mode, train_many
+from recipe_widgets.training import eval_mode
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.lessons.common.comparison import beside as beside
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.lessons.common.sweeps import sweep as sweep
 from recipe_widgets.lessons.common.sweeps import sweeps_beside as sweeps_beside
-from recipe_widgets.training import evaluate, train_many
+from recipe_widgets.training import evaluate
 from recipe_widgets.training.early_stopping import final_accuracy
 
 # knobs that the exercise may change

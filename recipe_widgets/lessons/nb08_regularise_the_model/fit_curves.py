@@ -17,10 +17,11 @@ from recipe_widgets.core import CheckResult, Run, Settings, generator
 from recipe_widgets.data import Data, Split
 from recipe_widgets.data.stratified_split import stratified
 from recipe_widgets.evaluation.seed_comparison import points
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.rules.statistics import paired
-from recipe_widgets.training import Evaluation, MultiSeedTraining, evaluate, train
+from recipe_widgets.training import Evaluation, MultiSeedTraining, evaluate
 
 
 @dataclass(frozen=True)

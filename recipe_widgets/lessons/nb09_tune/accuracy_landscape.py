@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from recipe_widgets.core import RecipeError, Settings
 from recipe_widgets.data import Data
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import train_many
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,11 +14,12 @@ from recipe_widgets.data import Data
 from recipe_widgets.ensembles import Ensemble, Gain, distill, gain, models_of
 from recipe_widgets.evaluation.seed_comparison import SeedComparison
 from recipe_widgets.lessons.common.comparison import GLANCE
+from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.models import count_parameters
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.plots.seed_comparison import plot_seed_comparisons
-from recipe_widgets.training import evaluate, train_many
+from recipe_widgets.training import evaluate
 
 
 def members(data: Data, settings: Settings, count: int = 8) -> list[nn.Module]:

@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import RecipeError, Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation.seed_comparison import SeedComparison, points
+from recipe_widgets.lessons.common.guarded import train, train_many
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture, downsample
 from recipe_widgets.plots.figures import LINES, PALETTE
 from recipe_widgets.rules.statistics import paired
-from recipe_widgets.training import Training, WeightAverage, evaluate, train, train_many
+from recipe_widgets.training import Training, WeightAverage, evaluate
 from recipe_widgets.training.validation import stratified_subset
 
 

@@ -27,13 +27,14 @@ from recipe_widgets.evaluation import proportion
 from recipe_widgets.export import save_script
 from recipe_widgets.lessons.common.comparison import claim as claim
 from recipe_widgets.lessons.common.comparison import compare as compare
+from recipe_widgets.lessons.common.guarded import train
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic import findings as findings
 from recipe_widgets.lessons.nb11_your_own_model.example_script import SCRIPT as SCRIPT
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.checks import COLOURS, MARKS
 from recipe_widgets.plots.figures import set_title, text_card
-from recipe_widgets.training import evaluate, train
+from recipe_widgets.training import evaluate
 
 SHAPES = ("circle", "square", "triangle")
 # so that a Python started in another folder finds this package, installed or not

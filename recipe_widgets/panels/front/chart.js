@@ -7,7 +7,7 @@ import {linearMarks, logMarks, plain} from "./scale.js";
 /** @typedef {{step: number, kind: string, text: string}} Flag */
 
 export const MARGIN = {left: 46, right: 12, top: 24, bottom: 20};
-const SIGNS = /** @type {Record<string, string>} */ ({knob: "◆", fork: "Y", rewind: "«", alarm: "!"});
+const SIGNS = /** @type {Record<string, string>} */ ({knob: "◆", fork: "fork", rewind: "rewind", alarm: "!"});
 const DASHES = /** @type {Record<string, number[]>} */ ({
   "ghost": [5, 3], "other": [], "pin": [2, 3], "line-guess": [2, 4]});
 
@@ -46,6 +46,12 @@ export class Chart {
   step(pixel) {
     const {x0, x1} = this.view;
     return x0 + (pixel - MARGIN.left) / Math.max(1, this.width - MARGIN.left - MARGIN.right) * (x1 - x0);
+  }
+
+  /** @param {number} pixel from the top */
+  value(pixel) {
+    const {low, high, log} = this.view, share = Math.min(1, Math.max(0, (this.bottom - pixel) / (this.bottom - MARGIN.top)));
+    return log ? low * (high / low) ** share : low + share * (high - low);
   }
 
   /** Inside the axes, also for what lies beyond them. @param {number} value */
@@ -89,6 +95,15 @@ export class Chart {
       pen.textAlign = "center";
       pen.fillText(text, x, this.bottom + 12);
     }
+  }
+
+  /** Words in the middle of empty axes. @param {string} text */
+  hint(text) {
+    const {pen} = this;
+    pen.font = `14px ${this.colour("font")}`;
+    pen.textAlign = "center";
+    pen.fillStyle = this.colour("soft");
+    pen.fillText(text, (MARGIN.left + this.width - MARGIN.right) / 2, (MARGIN.top + this.bottom) / 2 - 8);
   }
 
   /** A curve. @param {Line} line @param {number} head the step up to which it is drawn */
@@ -139,7 +154,7 @@ export class Chart {
     const {pen} = this;
     pen.strokeStyle = this.colour(role);
     pen.lineWidth = raw ? 1 : role.endsWith("val") || role.startsWith("line-") ? 2.2 : 1.6;
-    pen.globalAlpha = raw ? 0.28 : 1;
+    pen.globalAlpha = raw ? 0.2 : 1;
     pen.lineJoin = "round";
     pen.setLineDash(DASHES[role] ?? DASHES[role.split("-")[0].replace(/\d/, "")] ?? []);
   }
@@ -189,7 +204,7 @@ export class Chart {
       pen.stroke();
       if (x - last < 14) continue;
       last = x;
-      pen.font = `700 ${flag.kind === "knob" ? 11 : 13}px ${this.colour("font")}`;
+      pen.font = `600 11px ${this.colour("font")}`;
       pen.textAlign = "center";
       pen.save();
       pen.strokeStyle = this.colour("ground");

@@ -1,5 +1,5 @@
 // The sliders, menus and buttons, which are ipywidgets: what a screen reader and the keyboard lack there is added here.
-import {h, mark, say} from "./dom.js";
+import {fitted, h, mark, say} from "./dom.js";
 
 const PATIENCE = 700; // ms that an answer may take before the page says why
 
@@ -89,6 +89,41 @@ export class Controls {
         sign.style.left = `${100 * place}%`;
       }
     }
+  }
+
+  /** Paint what learning rates would come to behind their slider: the mean as a line, the seeds as a band.
+   * @param {number[][]} points place, mean, lowest, highest, rate @param {(name: string) => string} colour */
+  foresee(points, colour) {
+    const row = this.root.querySelector(".recipe-knob-lr"), track = row?.querySelector(".noUi-target");
+    if (!(row instanceof HTMLElement) || !track) return;
+    this.watcher.disconnect();
+    let canvas = track.parentElement?.querySelector("canvas");
+    if (!canvas) track.before(canvas = h("canvas", {class: "rf-outlook", "aria-hidden": "true"}));
+    const pen = fitted(canvas), {clientWidth: wide, clientHeight: high} = canvas;
+    mark(canvas, "data-points", String(points.length));
+    const said = points.map(([, mean, low, top, rate]) =>
+      `${rate}: ${(100 * mean).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * top).toFixed(1)})`);
+    mark(row, "title", points.length ? `Validation accuracy that short runs came to\n${said.join("\n")}` : "");
+    if (pen) {
+      pen.clearRect(0, 0, wide, high);
+      const floor = Math.min(...points.map(point => point[2])), span = Math.max(0.05, Math.max(...points.map(point => point[3])) - floor);
+      const y = (/** @type {number} */ share) => 2 + (high - 4) * (1 - (share - floor) / span);
+      const path = (/** @type {number[][]} */ all, /** @type {number} */ column) =>
+        all.forEach(point => pen.lineTo(wide * point[0], y(point[column])));
+      pen.fillStyle = pen.strokeStyle = colour("other-val");
+      pen.globalAlpha = 0.3;
+      pen.beginPath();
+      path(points, 3);
+      path([...points].reverse(), 2);
+      pen.fill();
+      pen.globalAlpha = 1;
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      path(points, 1);
+      pen.stroke();
+      for (const [place, mean] of points) pen.fillRect(wide * place - 1.5, y(mean) - 1.5, 3, 3);
+    }
+    this.watch();
   }
 
   // --- answers -----------------------------------------------------------------------------------

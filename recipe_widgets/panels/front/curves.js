@@ -2,6 +2,7 @@
 import {Chart, MARGIN} from "./chart.js";
 import {calm, h, mark, say} from "./dom.js";
 import {limits, plain} from "./scale.js";
+import {Sound} from "./sound.js";
 import {near} from "./store.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -13,6 +14,7 @@ import {near} from "./store.js";
 const CHARTS = [{name: "loss", title: "loss (nats)"}, {name: "accuracy", title: "accuracy (%)"}];
 const KINDS = /** @type {Record<string, string>} */ ({train: "training batches", val: "validation"});
 const SHORTEST = 40; // steps on the axis, at least
+const GUESS_POINTS = 40; // of a drawn curve that are told
 const VISIT_EVERY = 80; // ms between two orders while the handle is dragged
 
 export class Curves {
@@ -41,6 +43,10 @@ export class Curves {
     this.legendKey = "";
     /** @type {number[][]} */
     this.goals = []; // limits that the axes are on their way to
+    this.guessing = false; // the reader draws what the next run will do
+    /** @type {{number: number, points: [number, number][]}} */
+    this.guess = {number: 0, points: []}; // in steps and units of the chart, as it is drawn
+    this.sound = new Sound();
     this.charts = CHARTS.map(({title}, i) => new Chart(h("canvas", {"aria-hidden": "true"}), title, i === CHARTS.length - 1));
     const toggle = (/** @type {string} */ text, /** @type {string} */ title, /** @type {boolean} */ on,
       /** @type {(on: boolean) => void} */ act) => {
@@ -59,10 +65,16 @@ export class Curves {
         this.changed();
       }});
     this.unzoom = h("button", {type: "button", class: "rf-toggle rf-unzoom", onclick: () => this.zoomTo(null)}, "zoom out");
-    this.tools = h("div", {class: "rf-tools"}, this.unzoom,
+    this.guessed = toggle("guess", "Draw the curve that you expect, before you press Run", false, on => {
+      this.guessing = on;
+      if (!on && this.store.facts.guessed) this.send({kind: "no guess"});
+      this.guess.points = [];
+    });
+    this.tools = h("div", {class: "rf-tools"}, this.unzoom, this.guessed,
       h("label", {class: "rf-smooth"}, "smooth", smooth),
       toggle("log", "Logarithmic axis of the loss", true, on => this.log = on),
-      toggle("whole runs", "Show all of every run, also where the newest has not come to yet", false, on => this.whole = on));
+      toggle("whole runs", "Show all of every run, also where the newest has not come to yet", false, on => this.whole = on),
+      toggle("sound", "Hear the loss of the batches: high is bad", false, on => this.sound.turn(on)));
     this.area = h("div", {class: "rf-charts", tabindex: "0", role: "group"}, ...this.charts.map((chart, i) =>
       h("div", {class: `rf-chart rf-chart-${CHARTS[i].name}`}, chart.canvas)));
     this.spoken = h("div", {class: "rf-hidden", role: "status"});
@@ -71,7 +83,8 @@ export class Curves {
     this.now = h("button", {type: "button", onclick: () => this.send({kind: "now"})}, "Back to now");
     this.rewind = h("button", {type: "button", onclick: () => this.send({kind: "rewind"})}, "Go on from here");
     this.past = h("div", {class: "rf-past"}, this.now, this.rewind);
-    this.element = h("div", {class: "rf-curves"}, this.legend, this.tools, this.area, this.time, this.past, this.spoken);
+    this.element = h("div", {class: "rf-curves"}, this.legend, this.tools, this.area,
+      h("div", {class: "rf-time-row"}, h("span", {class: "rf-small", "aria-hidden": "true"}, "time"), this.time), this.past, this.spoken);
     this.listen();
   }
 
@@ -81,17 +94,23 @@ export class Curves {
       if (event.button) return;
       this.dragged = [pointer(event), pointer(event)];
       this.area.setPointerCapture(event.pointerId);
+      if (this.guessing) {
+        this.guess = {number: this.chartAt(event), points: []};
+        this.drawGuess(event);
+      }
     });
     this.area.addEventListener("pointermove", event => {
       if (this.dragged) this.dragged[1] = pointer(event);
+      if (this.dragged && this.guessing) this.drawGuess(event);
       this.hover = this.charts[0].step(pointer(event));
-      this.over = event.clientY > this.charts[1].canvas.getBoundingClientRect().top ? 1 : 0;
+      this.over = this.chartAt(event);
       this.redraw();
     });
     this.area.addEventListener("pointerup", () => {
       const [from, to] = [...this.dragged ?? [0, 0]].sort((a, b) => a - b);
       this.dragged = null;
-      if (to - from > 6) this.zoomTo([this.charts[0].step(from), this.charts[0].step(to)]);
+      if (this.guessing) this.tellGuess();
+      else if (to - from > 6) this.zoomTo([this.charts[0].step(from), this.charts[0].step(to)]);
       this.redraw();
     });
     this.area.addEventListener("pointerleave", () => {
@@ -107,6 +126,33 @@ export class Curves {
     for (const kind of ["pointerdown", "keydown"]) this.time.addEventListener(kind, () => this.held = true);
     for (const kind of ["pointerup", "keyup", "blur", "change"]) this.time.addEventListener(kind, () => this.held = false);
     this.time.addEventListener("input", () => this.visit());
+  }
+
+  /** @param {MouseEvent} event */
+  chartAt(event) {
+    return event.clientY > this.charts[1].canvas.getBoundingClientRect().top ? 1 : 0;
+  }
+
+  /** One more point of the curve that the reader expects; over others they go. @param {MouseEvent} event */
+  drawGuess(event) {
+    const {number, points} = this.guess, chart = this.charts[number], box = chart.canvas.getBoundingClientRect();
+    const step = Math.min(chart.view.x1, Math.max(0, chart.step(event.clientX - box.left)));
+    const before = points.at(-1)?.[0] ?? step, [from, to] = before < step ? [before, step] : [step, before];
+    const rest = points.filter(([at]) => at < from || at > to);
+    rest.push([step, chart.value(event.clientY - box.top)]);
+    this.guess.points = rest.sort((a, b) => a[0] - b[0]);
+    this.redraw();
+  }
+
+  tellGuess() {
+    const {number, points} = this.guess, every = Math.ceil(points.length / GUESS_POINTS);
+    const kept = points.filter((_, i) => i % every === 0 || i === points.length - 1);
+    if (kept.length < 2) return;
+    this.send({kind: "guess", column: `val_${CHARTS[number].name}`, steps: kept.map(([step]) => step),
+      values: kept.map(([, value]) => number ? value / 100 : value)});
+    mark(this.guessed, "aria-pressed", "false");
+    this.guessing = false;
+    this.guess.points = [];
   }
 
   /** The keys of the curves: along them, closer, further. @param {KeyboardEvent} event */
@@ -193,6 +239,9 @@ export class Curves {
       if (!entries.size) this.legend.append(h("span", {role: "listitem"}, "no curve yet"));
     }
     mark(this.area, "aria-label", `Curves; arrow keys read values, plus and minus zoom. ${facts.described ?? ""}`);
+    const loss = this.store.newest?.column("train_loss");
+    if (loss?.n) this.sound.hear(loss.y[loss.n - 1], facts.phase === "running");
+    this.guessed.disabled = facts.phase === "running" || facts.phase === "waiting" || !facts.can?.network;
     this.area.dataset.points = String(runs.reduce((sum, run) => sum + run.column("train_loss").n, 0));
     this.showTime();
   }
@@ -241,6 +290,7 @@ export class Curves {
 
   /** Steps that the axis is to hold. */
   target() {
+    if (this.guessing) return {x0: 0, x1: this.store.facts.planned ?? 1000};
     if (this.zoom) return {x0: this.zoom[0], x1: this.zoom[1]};
     const {newest, runs} = this.store, steps = newest?.steps ?? 0, fork = newest?.facts.fork ?? 0;
     const longest = Math.max(SHORTEST, ...runs.map(run => run.steps));
@@ -291,6 +341,7 @@ export class Curves {
   /** @param {number} number */
   limitsOf(number) {
     const {x0, x1} = this.target(), values = [], percent = number === 1;
+    if (this.guessing) return percent ? [0, 100] : this.log ? [0.01, 5] : [0, 3];
     for (const line of this.lines(number)) {
       if (line.raw) continue;
       const every = Math.max(1, Math.floor(line.n / 300));
@@ -310,11 +361,20 @@ export class Curves {
     if (!chart.width) return;
     chart.title = CHARTS[number].title + (number === 0 && this.log ? ", log" : "");
     chart.axes();
+    if (!store.runs.length && number === 0 && !this.guessing) chart.hint("Press Run, or move a knob: the curves begin here.");
     for (const {chart: name, role, x, low, middle, high} of store.bands) {
       if (name !== CHARTS[number].name) continue;
       const line = (/** @type {Float32Array} */ y) => ({label: "", role: `line-${role}`, x, y, n: x.length});
       if (low[0] !== high[0] || low.at(-1) !== high.at(-1)) chart.between(line(high), line(low), `band-${role}`, 0.22);
       chart.line(line(middle), Infinity);
+    }
+    if (this.guessing) {
+      if (!this.guess.points.length) chart.hint("Draw here what you expect of validation, from left to right.");
+      if (this.guess.number === number) {
+        const [x, y] = [0, 1].map(axis => this.guess.points.map(point => point[axis]));
+        chart.line({label: "", role: "line-guess", x, y, n: x.length}, Infinity);
+      }
+      return;
     }
     const lines = this.lines(number);
     const of = (/** @type {string} */ role) => lines.find(line => line.role === role && !line.raw);
@@ -332,7 +392,7 @@ export class Curves {
       pen.globalAlpha = 1;
       chart.upright(moment, "accent", 2);
     }
-    if (this.dragged) {
+    if (this.dragged && !this.guessing) {
       pen.fillStyle = chart.colour("accent");
       pen.globalAlpha = 0.15;
       pen.fillRect(Math.min(...this.dragged), MARGIN.top - 2, Math.abs(this.dragged[1] - this.dragged[0]), chart.bottom - MARGIN.top + 2);

@@ -5,7 +5,7 @@ import {h, mark, say} from "./dom.js";
 import {Network} from "./network.js";
 import {Store} from "./store.js";
 
-/** @typedef {{send(content: any): void, on(event: string, call: (...all: any[]) => void): void,
+/** @typedef {{send(content: any, callbacks?: any, buffers?: ArrayBuffer[]): void, on(event: string, call: (...all: any[]) => void): void,
  *             off(event: string, call: (...all: any[]) => void): void}} Model */
 /** @typedef {{number: number, depth: number, pinned: boolean, name: string, score: string, part: string, status: string,
  *             settings: string}} Listed */
@@ -24,7 +24,7 @@ class Front {
     this.silence = 0; // timer
     this.pending = 0; // request of a repaint
     this.frames = 0;
-    const send = (/** @type {any} */ message) => model.send(message);
+    const send = (/** @type {any} */ message, /** @type {ArrayBuffer[]} */ buffers = []) => model.send(message, undefined, buffers);
     this.curves = new Curves(this.store, send, () => this.redraw());
     this.network = new Network(send, name => this.colour(name));
     for (const chart of this.curves.charts) chart.colour = name => this.colour(name);
@@ -34,13 +34,20 @@ class Front {
     this.status = h("small", {class: "recipe-status"});
     this.spoken = h("div", {class: "rf-hidden", role: "status"});
     this.runs = h("div", {class: "rf-run-list", role: "group", "aria-label": "Runs", tabindex: "0"});
+    this.foresight = h("button", {type: "button", "aria-pressed": false,
+      title: "Short runs at neighbouring learning rates, only while nothing else computes; their outcome stands on the slider",
+      onclick: () => model.send({kind: "foresight", on: this.foresight.getAttribute("aria-pressed") !== "true"})}, "foresight");
+    this.foresaid = h("span", {class: "rf-small"});
     this.asked = h("div", {class: "rf-asked-place"});
+    this.takeOver = h("button", {type: "button", class: "rf-take-over", hidden: true, title: "The other panel pauses",
+      onclick: () => model.send({kind: "take over"})}, "Train here now");
     element.classList.add("recipe-front");
     element.append(
       h("div", {class: "rf-main"}, this.tiles, this.curves.element),
-      h("div", {class: "rf-runs"}, h("div", {class: "rf-small"}, "runs (press one to keep it in the picture)"), this.runs),
+      h("div", {class: "rf-runs"}, h("div", {class: "rf-foresight"}, this.foresight, this.foresaid),
+        h("div", {class: "rf-small"}, "runs (press one to keep it in the picture)"), this.runs),
       h("div", {class: "rf-words", tabindex: "0", role: "group", "aria-label": "What happens"},
-        this.asked, this.words, this.diagnosis, this.status, this.spoken),
+        this.asked, this.diagnosis, this.words, this.takeOver, this.status, this.spoken),
       this.network.element);
     this.hear = this.hear.bind(this);
     model.on("msg:custom", this.hear);
@@ -59,6 +66,8 @@ class Front {
     if (root) {
       this.controls = new Controls(root, message => this.model.send(message), text => say(this.spoken, text));
       this.asked.append(this.controls.asked);
+      this.controls.showWas(this.store.facts.was ?? {});
+      this.controls.foresee(this.store.facts.foresight?.points ?? [], name => this.colour(name));
     }
     this.redraw();
   }
@@ -68,6 +77,7 @@ class Front {
   /** @param {any} message @param {DataView[]} buffers */
   hear(message, buffers) {
     if (message.kind === "network") this.network.hear(message.look, buffers[0]);
+    else if (message.kind === "drawn") this.network.drawing.hear(buffers[0]);
     else if (message.kind === "frame") this.hearFrame(message.facts, buffers[0]);
   }
 
@@ -86,7 +96,17 @@ class Front {
     if (facts.list) this.showRuns(facts.list);
     if (facts.was) this.controls?.showWas(facts.was);
     if (facts.heard) this.controls?.heard(facts.heard);
-    if (facts.can) this.network.element.hidden = !facts.can.network;
+    this.takeOver.hidden = !all.waits;
+    if (facts.can) {
+      this.network.element.hidden = !facts.can.network;
+      this.network.drawing.element.hidden = !facts.can.draw;
+    }
+    if (facts.foresight) {
+      mark(this.foresight, "aria-pressed", String(facts.foresight.on));
+      say(this.foresaid, facts.foresight.says);
+      this.controls?.foresee(facts.foresight.points, name => this.colour(name));
+    }
+    if (facts.opinion) this.network.drawing.show(facts.opinion);
     if (all.phase !== this.phase) { // read out when something happens, not while numbers run
       this.phase = all.phase;
       if (all.phase !== "waiting") say(this.spoken, `${all.words} ${all.diagnosis ?? ""}`);
@@ -130,6 +150,8 @@ class Front {
 
   recolour() {
     this.colours = {};
+    this.network.drawing.show(this.network.drawing.opinion);
+    this.controls?.foresee(this.store.facts.foresight?.points ?? [], name => this.colour(name));
     if (this.network.look) this.network.hear(this.network.look, new DataView(this.network.bytes.buffer));
     this.redraw();
   }
@@ -150,6 +172,7 @@ class Front {
     this.resized.disconnect();
     this.themed.disconnect();
     this.controls?.remove();
+    this.curves.sound.turn(false);
     this.network.remove();
   }
 }

@@ -1,6 +1,9 @@
 // The network as it is now: its layers as blocks, some samples with what it takes them for, its mistakes.
 import {fitted, h, mark, say} from "./dom.js";
+import {Drawing} from "./drawing.js";
+import {paint} from "./pictures.js";
 import {plain} from "./scale.js";
+import {UnitView} from "./unit.js";
 
 /** @typedef {[number, number, number[]] | []} Counts low, high, shares of the largest in 255ths */
 /** @typedef {{path: string, title: string, rest: string, weights: number, gradient: number | null, update: number | null,
@@ -8,16 +11,19 @@ import {plain} from "./scale.js";
  *   of?: string}} Block */
 /** @typedef {{step: number, samples: number, classes: string[], weights: number, model: string, usual: number,
  *   blocks: Block[], right: number, confusion: number[][], labels: number[], pictures: number[],
- *   probabilities: number[], filters: number[]}} Look */
+ *   probabilities: number[], filters: number[], mistakes: {shape: number[], told: number[][]}, unit: Unit | null}} Look */
+/** @typedef {{path: string, number: number, units: number, means: number[], values: number[], labels: number[], shape: number[]}} Unit */
 
 const FILTERS_SHOWN = 16; // below the first block; its large view has all
 const SHARES = 255; // of probabilities
 
 export class Network {
-  /** @param {(message: Record<string, any>) => void} send @param {(name: string) => string} colour */
+  /** @param {(message: Record<string, any>, buffers?: ArrayBuffer[]) => void} send @param {(name: string) => string} colour */
   constructor(send, colour) {
     this.send = send;
     this.colour = colour;
+    this.drawing = new Drawing(send, colour);
+    this.unit = new UnitView(send, colour);
     /** @type {Look | null} */
     this.look = null;
     /** @type {Uint8Array} */
@@ -32,9 +38,9 @@ export class Network {
     this.samples = h("div", {class: "rf-samples", role: "list", "aria-label": "Samples and what the network takes them for"});
     this.table = h("button", {type: "button", class: "rf-confusion", onclick: () => this.enlarge("confusion")},
       h("canvas", {"aria-hidden": "true"}), h("span"));
-    this.words = h("span", {class: "rf-network-words"}, "Press Run to see inside.");
+    this.words = h("span", {class: "rf-network-words"}, "Looking inside …");
     this.fold = h("button", {type: "button", class: "rf-fold", "aria-expanded": "true", onclick: () => this.unfold()}, "The network, now");
-    this.body = h("div", {class: "rf-network-body"}, this.blocks,
+    this.body = h("div", {class: "rf-network-body"}, this.blocks, this.drawing.element,
       h("div", {class: "rf-part"}, h("span", {class: "rf-small"}, "ten fixed validation samples"), this.samples),
       h("div", {class: "rf-part"}, h("span", {class: "rf-small"}, "label (down), prediction (across)"), this.table));
     this.element = h("section", {class: "rf-network", "aria-label": "The network"},
@@ -43,7 +49,10 @@ export class Network {
     this.title = h("h2", {id: `rf-title-${Math.random().toString(36).slice(2)}`});
     this.inside = h("div", {class: "rf-inside"});
     this.dialog = h("dialog", {class: "rf-dialog", "aria-labelledby": this.title.id,
-      onclose: () => this.large = null,
+      onclose: () => {
+        this.large = null;
+        this.send({kind: "no unit"});
+      },
       onclick: (/** @type {MouseEvent} */ event) => event.target === this.dialog && this.dialog.close(),
     }, h("div", {class: "rf-dialog-body"}, h("header", {}, this.title, close), this.inside));
     this.element.append(this.dialog);
@@ -71,20 +80,28 @@ export class Network {
   hear(look, bytes) {
     this.look = look;
     this.bytes = new Uint8Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-    say(this.words, `${look.model}, ${look.weights.toLocaleString("en")} weights, after step ${look.step.toLocaleString("en")}; ` +
+    const when = look.step ? `after step ${look.step.toLocaleString("en")}` : "before any training";
+    say(this.words, `${look.model}, ${look.weights.toLocaleString("en")} weights, ${when}; ` +
       `${(100 * look.right).toFixed(1)} % of ${look.samples} samples right`);
     this.showBlocks(look);
     this.showSamples(look);
     this.showTable(look);
+    this.drawing.showMistakes(look, this.part("mistakes"));
     if (this.large) this.showLarge();
   }
 
-  /** Where the three kinds of pictures lie in the bytes. @param {"pictures" | "probabilities" | "filters"} kind */
+  /** The bytes of one kind of pictures. @param {"pictures" | "probabilities" | "filters" | "mistakes" | "unit"} kind */
   part(kind) {
-    const {look} = this, size = (/** @type {number[]} */ shape) => shape.length ? shape.reduce((a, b) => a * b, 1) : 0;
+    const {look} = this;
     if (!look) return new Uint8Array(0);
-    const before = {pictures: 0, probabilities: size(look.pictures), filters: size(look.pictures) + size(look.probabilities)}[kind];
-    return this.bytes.subarray(before, before + size(look[kind]));
+    let from = 0;
+    for (const [name, shape] of Object.entries({pictures: look.pictures, probabilities: look.probabilities, filters: look.filters,
+      mistakes: look.mistakes.shape, unit: look.unit?.shape ?? []})) {
+      const size = shape.length ? shape.reduce((a, b) => a * b, 1) : 0;
+      if (name === kind) return this.bytes.subarray(from, from + size);
+      from += size;
+    }
+    return new Uint8Array(0);
   }
 
   // --- blocks ------------------------------------------------------------------------------------
@@ -116,7 +133,7 @@ export class Network {
         block.dead !== null && block.dead !== undefined && `dead ${percent(block.dead)}`].filter(Boolean).join(" · ") || " ");
       numbers.classList.toggle("rf-bad", (block.dead ?? 0) > 0.5);
       const filters = canvas(".rf-filters");
-      if (filters) this.pictures(filters, this.part("filters"), look.filters, Math.min(FILTERS_SHOWN, look.filters[0]), 8);
+      if (filters) paint(filters, this.part("filters"), look.filters, Math.min(FILTERS_SHOWN, look.filters[0]), 8);
       const said = facts(block).map(([name, value]) => `${name} ${value}`).join(", ");
       say(/** @type {HTMLElement} */ (button.querySelector(".rf-hidden")), `${said}. Open large.`);
     });
@@ -151,26 +168,6 @@ export class Network {
     needle.style.visibility = update ? "visible" : "hidden";
   }
 
-  /** Small pictures in rows. @param {HTMLCanvasElement} canvas @param {Uint8Array} bytes @param {number[]} shape (n,C,H,W)
-   * @param {number} count @param {number} columns */
-  pictures(canvas, bytes, [, channels, high, wide], count, columns) {
-    const rows = Math.ceil(count / columns), side = {x: wide + 1, y: high + 1};
-    if (canvas.width !== columns * side.x) canvas.width = columns * side.x;
-    if (canvas.height !== rows * side.y) canvas.height = rows * side.y;
-    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const all = pen.createImageData(canvas.width, canvas.height);
-    for (let n = 0; n < count; n++) {
-      for (let y = 0; y < high; y++) {
-        for (let x = 0; x < wide; x++) {
-          const to = 4 * ((Math.floor(n / columns) * side.y + y) * canvas.width + n % columns * side.x + x);
-          for (let c = 0; c < 3; c++) all.data[to + c] = bytes[((n * channels + Math.min(c, channels - 1)) * high + y) * wide + x];
-          all.data[to + 3] = 255;
-        }
-      }
-    }
-    pen.putImageData(all, 0, 0);
-  }
-
   // --- samples and mistakes ----------------------------------------------------------------------
 
   /** @param {Look} look */
@@ -187,7 +184,7 @@ export class Network {
       const taken = own.indexOf(Math.max(...own)), right = taken === look.labels[n];
       if (look.pictures.length) {
         const size = look.pictures[1] * look.pictures[2] * look.pictures[3];
-        this.pictures(/** @type {HTMLCanvasElement} */ (picture), pictures.subarray(n * size, (n + 1) * size), look.pictures, 1, 1);
+        paint(/** @type {HTMLCanvasElement} */ (picture), pictures.subarray(n * size, (n + 1) * size), look.pictures, 1, 1);
       }
       /** @type {HTMLElement} */ (picture).hidden = !look.pictures.length;
       const pen = fitted(/** @type {HTMLCanvasElement} */ (bars)), {clientWidth: wide, clientHeight: high} = bars;
@@ -263,9 +260,8 @@ export class Network {
         ...[["activations", `what it hands on (${block.of ?? "output"})`], ["gradients", "gradient of its weights, newest batch"]]
           .map(([kind, text]) => h("figure", {}, h("figcaption", {}, text), h("canvas", {class: `rf-${kind}`, "aria-hidden": "true"}),
             h("span", {class: "rf-ends"}, h("span"), h("span")))),
-        h("table", {}), ...block === look.blocks[0] && look.filters.length
-          ? [h("figure", {}, h("figcaption", {}, `weights of ${look.filters[0]} units as pictures: dark is low, bright is high`),
-            h("canvas", {class: "rf-filters", "aria-hidden": "true"}))] : []);
+        h("table", {}), this.unit.element);
+      this.unit.choose(block.path, 0);
     }
     for (const [kind, role] of [["activations", "train"], ["gradients", "val"]]) {
       const canvas = /** @type {HTMLCanvasElement} */ (this.inside.querySelector(`.rf-${kind}`));
@@ -277,8 +273,8 @@ export class Network {
     }
     this.inside.querySelector("table")?.replaceChildren(...facts(block).map(([name, value]) =>
       h("tr", {}, h("th", {scope: "row"}, name), h("td", {}, value))));
-    const filters = /** @type {HTMLCanvasElement | null} */ (this.inside.querySelector(".rf-filters"));
-    if (filters) this.pictures(filters, this.part("filters"), look.filters, look.filters[0], 8);
+    const first = block === look.blocks[0];
+    this.unit.show(look, this.part("unit"), first ? this.part("filters") : new Uint8Array(0));
   }
 
   remove() {
@@ -290,7 +286,7 @@ export class Network {
 /** What is known of a block, in words. @param {Block} block @returns {[string, string][]} */
 function facts(block) {
   const known = /** @type {[string, string | false][]} */ ([
-    ["in the code", block.path ? `model, ${block.path}` : "model"],
+    ["in the code", inCode(block.path)],
     ["weights", block.weights.toLocaleString("en")],
     ["activations, mean", number(block.mean)],
     ["activations, spread", number(block.std)],
@@ -302,6 +298,11 @@ function facts(block) {
   return /** @type {[string, string][]} */ (known.filter(([, value]) => value));
 }
 
+/** A layer as code reaches it: model.stages[0]. @param {string} path */
+function inCode(path) {
+  return path.split(".").reduce((all, part) => all + (/^\d/.test(part) ? `[${part}]` : part && `.${part}`), "model");
+}
+
 /** @param {number | null | undefined} value */
 function number(value) {
   return value !== null && value !== undefined && plain(value);
@@ -309,7 +310,7 @@ function number(value) {
 
 /** @param {number} value */
 function small(value) {
-  return value < 0.001 ? value.toExponential(0) : plain(Number(value.toPrecision(2)));
+  return value > 0 && value < 0.001 ? value.toExponential(0) : plain(Number(value.toPrecision(2)));
 }
 
 /** @param {number} share */

@@ -8,11 +8,11 @@ import torch
 
 from recipe_widgets import Data, LivePanel, Settings
 from recipe_widgets.core import Run
-from recipe_widgets.live import Session, UserLoop, thread_count
+from recipe_widgets.live import Session, UserLoop
 from recipe_widgets.live.active_run import ModelRun
-from recipe_widgets.live.thread_count import FEWEST_STEPS, ThreadCount
 from recipe_widgets.models import build_model
-from recipe_widgets.training import Training
+from recipe_widgets.training import Training, thread_count
+from recipe_widgets.training.thread_count import FEWEST_STEPS, ThreadCount
 from tests.live.test_session import until
 
 
@@ -145,7 +145,7 @@ def test_the_foreground_gives_the_main_thread_its_count_back(
     panel.start()
     assert panel.wait(20).threads == [(0, other)]
     assert torch.get_num_threads() == before
-    assert f"{other} of {before} threads" in panel._view.status.value
+    assert f"{other} of {before} CPU threads" in panel._view.status.value
     panel.close()
 
 
