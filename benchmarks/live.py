@@ -8,6 +8,8 @@ tabs     steps per second with each tab of "look inside" open, and with all clos
 beside   steps per second of a live MLP alone, and beside one busy process, in turns
 network  share of the panel's pace that is left with the view of the whole network open
 tick     processor time of the kernel for one message to the page, and its size
+heavy    from a command to its words, and from Stop to the end of the run, for models whose step takes
+         long; the first step after the command
 browser  from the key press in Chromium to the first new point of a new curve (a DOM change that the
          page reports), with the front end and with SVG (plain); repaints of the page a second; a
          JupyterLab of its own, on a copy of notebook 00
@@ -129,6 +131,37 @@ def of_a_tick(ticks: int) -> tuple[list[float], list[int]]:
     return costs, sizes
 
 
+def of_heavy_models(rounds: int) -> dict[str, tuple[list[float], list[float], list[float]]]:
+    """Milliseconds by model: until the words name it, until its first step, and from Stop to the
+    end.
+    """
+    panel = LivePanel(load("mnist"), LONG)
+    session = panel._session
+    session.show_network(True)
+    times: dict[str, tuple[list[float], list[float], list[float]]] = {}
+    for model in ("resnet", "vgg", "gru"):
+        named, begun, stopped = times[model] = [], [], []
+        for _ in range(rounds):
+            panel.turn(model="mlp")
+            time.sleep(0.7)
+            start = time.perf_counter()
+            panel.turn(model=model)
+            while model not in panel.words:
+                time.sleep(0.0005)
+            named.append(1000 * (time.perf_counter() - start))
+            while panel.run is None or panel.run.settings.model != model or not panel.run.steps_done:
+                time.sleep(0.0005)
+            begun.append(1000 * (time.perf_counter() - start))
+            time.sleep(1.1)
+            start = time.perf_counter()
+            panel.stop()
+            while session.phase != "ended":
+                time.sleep(0.0005)
+            stopped.append(1000 * (time.perf_counter() - start))
+    panel.close()
+    return times
+
+
 def _rate(panel: LivePanel, seconds: float) -> float:
     assert panel.run is not None
     before, start = panel.run.steps_done, time.perf_counter()
@@ -230,6 +263,10 @@ def main() -> None:
     costs, sizes = of_a_tick(chosen.moves)
     report("tick", costs)
     print(f"tick     n = {len(sizes):3}   median {statistics.median(sizes):,.0f} bytes, most {max(sizes):,}")
+    for model, (named, begun, stopped) in of_heavy_models(chosen.rounds).items():
+        report(f"heavy {model}: words", named)
+        report(f"heavy {model}: first step", begun)
+        report(f"heavy {model}: stop", stopped)
     if not chosen.no_browser:
         for name, plain in (("plain", True), ("browser", False)):
             answers, repaints = in_browser(chosen.moves, plain)

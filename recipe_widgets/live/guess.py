@@ -61,7 +61,7 @@ class Guess:
             return np.zeros(0)
         smooth, guessed = _smooth(values), np.array(self.values)
         if len(self.steps) == 1:
-            return factor * (smooth[-1:] - guessed)
+            return np.asarray(factor * (smooth[-1:] - guessed))
         at = np.array(self.steps)
         inside = (at >= steps[0]) & (at <= steps[-1])
         return np.asarray(factor * (np.interp(at, steps, smooth) - guessed)[inside])

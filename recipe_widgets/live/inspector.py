@@ -108,9 +108,13 @@ class Inspector:
         changed, self.opinion = found != self.opinion, found
         return changed
 
+    def renew_opinion(self) -> None:
+        """The next opinion on the drawing is due at once."""
+        self._next_opinion = 0.0
+
     def renew(self) -> None:
-        """The next measurement is due at once."""
-        self._next = 0.0
+        """The next measurement is due at once, and so is the next opinion."""
+        self._next = self._next_opinion = 0.0
 
     def prepare(self, training: Training) -> None:
         """Let the training measure by layer where the open tab asks for it, else not."""

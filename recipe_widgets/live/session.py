@@ -163,14 +163,19 @@ class Session:
             self.engine.offer_spare(self.trainer.use_spare_time)
         self.repaint_all()
 
-    def draw(self, pixels: torch.Tensor | None) -> torch.Tensor | None:
-        """Ask the network, from now on, what a drawing is: uint8 (H,W), white on black; None: no
-        longer. Returns the sample that is made of it.
+    def draw(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Ask the network, from now on, what a drawing is: uint8 (H,W), white on black. Returns the
+        sample that is made of it.
         """
-        sample = as_sample(pixels) if pixels is not None else None
+        sample = as_sample(pixels)
         self.inspector.draw(sample)
         self.engine.enqueue(self)
         return sample
+
+    def draw_nothing(self) -> None:
+        """No drawing any more."""
+        self.inspector.draw(None)
+        self.repaint_all()
 
     def look_at_unit(self, unit: tuple[str, int] | None) -> None:
         """Look at one unit of a block (its path, and the unit's number) from now on, or at none."""

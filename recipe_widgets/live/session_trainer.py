@@ -429,6 +429,8 @@ class SessionTrainer:
         if newest.training is not None:
             self.inspector.prepare(newest.training)
         seen = moment if moment is not None else newest
+        if self._commands.phase != "running":
+            self.inspector.renew_opinion()  # it stands from now on
         if not self.time_travel.going and self.inspector.judge(seen.run):
             self._engine.repaint(at_once=self._commands.phase != "running")
         if self.inspector.due and not self.time_travel.going:
@@ -444,13 +446,13 @@ class SessionTrainer:
         made = self._unborn
         if made is None or made.settings != settings or made.data is not data:
             model = build_model(settings, data.shape, data.num_classes)
-            self._unborn = Run(settings, model=model, data=data)
+            made = self._unborn = Run(settings, model=model, data=data)
             self.inspector.renew()
-        assert self._unborn.model is not None
-        with interruptible([self._unborn.model], lambda: self._commands.waiting is not None):
-            fresh = self.inspector.judge(self._unborn)
+        assert made.model is not None
+        with interruptible([made.model], lambda: self._commands.waiting is not None):
+            fresh = self.inspector.judge(made)
             if self.inspector.due:
-                self.inspector.measure(self._unborn, None)
+                self.inspector.measure(made, None)
         self._engine.repaint(at_once=fresh)
 
     def _samples_to_look_at(self) -> int:

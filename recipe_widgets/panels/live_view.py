@@ -82,6 +82,7 @@ class LiveView:
 
     def _unlock(self) -> None:
         self._session.locked, self._session.note = False, ""
+        self.buttons["run"].disabled = False
         self._session.repaint_all()
 
     def _hear(self, _: Any, message: dict[str, Any], buffers: Sequence[memoryview]) -> None:
@@ -105,7 +106,7 @@ class LiveView:
                 sample = session.draw(pixels.view(side, side))
                 self.front.send({"kind": "drawn"}, [sample.numpy().tobytes()])
             case {"kind": "draw nothing"}:
-                session.draw(None)
+                session.draw_nothing()
             case {"kind": "guess", "column": str(column), "steps": list(steps), "values": list(values)}:
                 with suppress(RecipeError):
                     session.guess = Guess(column, tuple(map(float, steps)), tuple(map(float, values)))

@@ -69,6 +69,7 @@ def test_the_network_is_there_before_the_first_run(page: Page) -> None:
 
 def test_a_guess_is_drawn_before_run(page: Page) -> None:
     guess = front(page).get_by_role("button", name="guess", exact=True)
+    front(page).evaluate("e => e.scrollIntoView({block: 'start'})")
     guess.click()
     place = front(page).locator(".rf-chart-accuracy").bounding_box()
     assert place is not None

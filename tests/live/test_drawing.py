@@ -57,6 +57,6 @@ def test_the_opinion_follows_the_training() -> None:
     session.order("restart")
     session.wait(60)
     until(lambda: session.inspector.opinion[7] > 900)
-    session.draw(None)
+    session.draw_nothing()
     assert session.inspector.opinion == ()
     session.close()

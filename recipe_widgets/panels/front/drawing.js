@@ -30,8 +30,9 @@ export class Drawing {
     this.said = h("span", {class: "rf-hidden", role: "status"});
     this.mistakes = h("div", {class: "rf-mistakes"});
     this.element = h("div", {class: "rf-part rf-drawing", role: "group", "aria-label": "A digit of your own"},
-      h("span", {class: "rf-small"}, "your digit, and what the network takes it for"),
-      h("div", {class: "rf-draw-row"}, h("div", {class: "rf-draw-place"}, this.canvas, this.hint, this.seen, this.clear), this.bars),
+      h("span", {class: "rf-small"}, "your digit · as the network sees it"),
+      h("div", {class: "rf-draw-row"}, h("div", {class: "rf-draw-place"}, this.canvas, this.hint),
+        h("div", {class: "rf-draw-side"}, this.seen, this.clear), this.bars),
       h("span", {class: "rf-small"}, "its surest mistakes (press one to take it)"), this.mistakes, this.said);
     this.pen = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d", {willReadFrequently: true}));
     this.wipe(false);
@@ -104,18 +105,21 @@ export class Drawing {
     const pen = fitted(this.bars), {clientWidth: wide, clientHeight: high} = this.bars;
     if (!pen) return;
     const shares = opinion.length ? opinion : Array(10).fill(0), each = high / shares.length, most = Math.max(...shares);
+    const room = wide - 54; // of a whole bar
     pen.clearRect(0, 0, wide, high);
     pen.font = `11px ${this.colour("font")}`;
     pen.textBaseline = "middle";
     shares.forEach((share, k) => {
       const y = (k + 0.5) * each, first = share === most && most > 0;
       pen.fillStyle = this.colour("grid");
-      pen.fillRect(14, y - each / 2 + 1, wide - 50, each - 2);
+      pen.fillRect(14, y - each / 2 + 1, room, each - 2);
       pen.fillStyle = this.colour(first ? "train" : "soft");
-      pen.fillRect(14, y - each / 2 + 1, (wide - 50) * share / PER, each - 2);
+      pen.fillRect(14, y - each / 2 + 1, room * share / PER, each - 2);
       pen.fillStyle = this.colour(first ? "ink" : "soft");
+      pen.textAlign = "left";
       pen.fillText(String(k), 2, y);
-      if (share >= 5) pen.fillText(`${Math.round(100 * share / PER)} %`, wide - 32, y);
+      pen.textAlign = "right";
+      if (share >= 5) pen.fillText(`${Math.round(100 * share / PER)} %`, wide, y);
     });
     const best = opinion.indexOf(most);
     mark(this.canvas, "data-taken", best < 0 ? "" : String(best));

@@ -36,8 +36,8 @@ export class Network {
     this.told = false; // that the kernel looks
     this.blocks = h("div", {class: "rf-blocks", role: "group", "aria-label": "Layers", tabindex: "0"});
     this.samples = h("div", {class: "rf-samples", role: "list", "aria-label": "Samples and what the network takes them for"});
-    this.table = h("button", {type: "button", class: "rf-confusion", onclick: () => this.enlarge("confusion")},
-      h("canvas", {"aria-hidden": "true"}), h("span"));
+    this.table = h("button", {type: "button", class: "rf-confusion", "aria-label": "Labels against predictions",
+      onclick: () => this.enlarge("confusion")}, h("canvas", {"aria-hidden": "true"}), h("span"));
     this.words = h("span", {class: "rf-network-words"}, "Looking inside …");
     this.fold = h("button", {type: "button", class: "rf-fold", "aria-expanded": "true", onclick: () => this.unfold()}, "The network, now");
     this.body = h("div", {class: "rf-network-body"}, this.blocks, this.drawing.element,

@@ -22,7 +22,8 @@ export class UnitView {
     this.excited = h("div", {class: "rf-excited", role: "list"});
     this.means = h("canvas", {class: "rf-means", "aria-hidden": "true"});
     this.said = h("p", {class: "rf-unit-words"});
-    this.grid = h("figure", {}, h("figcaption", {}, "weights of the units as pictures, dark is low, bright is high: press one"), this.all);
+    this.grid = h("figure", {},
+      h("figcaption", {}, "weights of the first units as pictures, dark is low, bright is high: press one"), this.all);
     this.element = h("section", {class: "rf-unit", "aria-label": "One unit"}, this.grid,
       h("div", {class: "rf-unit-head"}, h("label", {}, "unit ", this.chosen), this.many), this.said,
       h("div", {class: "rf-unit-row"}, this.weights, this.excited),
@@ -32,6 +33,10 @@ export class UnitView {
 
   /** @param {string} path of the block @param {number} number of the unit */
   choose(path, number) {
+    if (path !== this.path) { // nothing of the other block is to stand there meanwhile
+      this.excited.replaceChildren();
+      say(this.said, "Looking …");
+    }
     this.path = path;
     this.number = Math.max(0, Math.round(number) || 0);
     if (Number(this.chosen.value) !== this.number) this.chosen.value = String(this.number);
