@@ -48,6 +48,7 @@ class Engine:
         self._changed = threading.Condition()  # guards all fields below
         self._open: list[Worker] = []
         self._queue: deque[Worker] = deque()  # those that want to compute, first come first
+        self._asked_again: set[Worker] = set()  # enqueued while they were in the queue already
         self._threads: list[threading.Thread] = []
         self._last: dict[str, threading.Thread] = {}  # the newest of each name, perhaps at its end
         self._generation = 0  # threads of an older generation end themselves
@@ -83,6 +84,7 @@ class Engine:
                 self._open.remove(worker)
             if worker in self._queue:
                 self._queue.remove(worker)
+            self._asked_again.discard(worker)
             ending = self._threads if wait and not self._open else []
             if not self._open:
                 self._threads = []
@@ -105,7 +107,9 @@ class Engine:
     def enqueue(self, worker: Worker) -> None:
         """Let a worker compute when its turn comes."""
         with self._changed:
-            if worker in self._open and worker not in self._queue:
+            if worker in self._queue:
+                self._asked_again.add(worker)
+            elif worker in self._open:
                 self._queue.append(worker)
             self._changed.notify_all()
 
@@ -154,6 +158,8 @@ class Engine:
                     return
                 task, self._task = self._task, None
                 worker = self._next_worker() if task is None and self._queue else None
+                if worker is not None:
+                    self._asked_again.discard(worker)
                 spare = self._spare
             if task is not None:
                 with contextlib.suppress(Exception):  # what is wrong, the run itself will say
@@ -162,8 +168,9 @@ class Engine:
                 self._use_spare_time(spare)
             elif not _call_reporting_errors(worker.turn):
                 with self._changed:
-                    # asked under the lock: a command that came meanwhile keeps its place
-                    if worker in self._queue and not worker.has_command:
+                    # asked under the lock: what came meanwhile keeps its place
+                    again = worker.has_command or worker in self._asked_again
+                    if worker in self._queue and not again:
                         self._queue.remove(worker)
                     self._repaint = True
                     self._changed.notify_all()

@@ -150,11 +150,22 @@ class Player:
         self.move(self.at[0] + by, self.at[1], 0.7)
         self.page.mouse.up()
 
+    def draw(self, target: Locator, corners: list[tuple[float, float]]) -> None:
+        """A line through some places of a canvas, in shares of its sides."""
+        box = target.bounding_box()
+        assert box is not None
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+        self.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.move(*place, 0.5)
+        self.page.mouse.up()
+
 
 def play(page: Page) -> None:
     """What the picture shows, in less than half a minute."""
     hand = Player(page)
-    words = page.locator(".recipe-words")
+    words = page.locator(".recipe-front .recipe-words")
 
     def button(kind: str, label: str) -> Locator:
         return page.locator(kind, has_text=re.compile(rf"^\s*{label}")).first
@@ -178,7 +189,11 @@ def play(page: Page) -> None:
     page.locator(".rf-network").evaluate(
         "e => e.scrollIntoView({block: 'end', behavior: 'smooth'})")
     hand.wait(1.5)
-    hand.say("A layer, large")
+    hand.say("Draw a digit: its opinion follows pen and training")
+    hand.draw(page.locator(".rf-draw"), [(0.3, 0.25), (0.72, 0.25), (0.42, 0.85)])
+    expect(page.locator(".rf-draw")).to_have_attribute("data-taken", re.compile(r"\d"), timeout=PATIENCE)
+    hand.wait(1.2)
+    hand.say("A layer, large: its weights, and what excites a unit")
     hand.click(page.locator(".rf-block").first)
     hand.wait(1.5)
 
@@ -211,7 +226,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1160, "height": 840})
         open_notebook(page, lab, "picture.ipynb")
         press_run_all(page)
-        page.locator(".recipe-words").wait_for()
+        page.locator(".recipe-front .recipe-words").wait_for()
         box = fit(page)
         page.evaluate(OVERLAY, box)
         page.wait_for_timeout(4000)  # the warm-up behind the page is over

@@ -33,6 +33,31 @@ def test_the_trainer_thread_does_an_task_and_then_trains(blobs: Data) -> None:
     session.close()
 
 
+def test_what_is_asked_for_during_a_turn_gets_another_one() -> None:
+    engine, turns, done = Engine(), [], threading.Event()
+
+    class Asker:
+        skips_queue = has_command = False
+
+        def turn(self) -> bool:
+            turns.append(1)
+            if len(turns) == 1:
+                engine.enqueue(self)  # as a page does, from another thread, when it has a new drawing
+            else:
+                done.set()
+            return False
+
+        def paint(self) -> bool:
+            return False
+
+    asker = Asker()
+    engine.open(asker)
+    engine.enqueue(asker)
+    assert done.wait(30)
+    engine.close(asker)
+    assert len(turns) == 2
+
+
 def test_a_shown_panel_asks_for_the_warm_up(blobs: Data, monkeypatch) -> None:
     asked = threading.Event()
     monkeypatch.setattr("recipe_widgets.live.session.preload_optimizer", asked.set)
