@@ -71,6 +71,7 @@ def test_a_guess_is_drawn_before_run(page: Page) -> None:
     guess = front(page).get_by_role("button", name="guess", exact=True)
     front(page).evaluate("e => e.scrollIntoView({block: 'start'})")
     guess.click()
+    page.wait_for_timeout(500)  # JupyterLab scrolls to the cell that was clicked
     place = front(page).locator(".rf-chart-accuracy").bounding_box()
     assert place is not None
     page.mouse.move(place["x"] + 60, place["y"] + 90)
