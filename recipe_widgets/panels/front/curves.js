@@ -44,7 +44,7 @@ export class Curves {
     /** @type {number[][]} */
     this.goals = []; // limits that the axes are on their way to
     this.guessing = false; // the reader draws what the next run will do
-    /** @type {{number: number, points: [number, number][]}} */
+    /** @type {{number: number, points: [number, number][], last?: number}} */
     this.guess = {number: 0, points: []}; // in steps and units of the chart, as it is drawn
     this.sound = new Sound();
     this.charts = CHARTS.map(({title}, i) => new Chart(h("canvas", {"aria-hidden": "true"}), title, i === CHARTS.length - 1));
@@ -137,10 +137,10 @@ export class Curves {
   drawGuess(event) {
     const {number, points} = this.guess, chart = this.charts[number], box = chart.canvas.getBoundingClientRect();
     const step = Math.min(chart.view.x1, Math.max(0, chart.step(event.clientX - box.left)));
-    const before = points.at(-1)?.[0] ?? step, [from, to] = before < step ? [before, step] : [step, before];
-    const rest = points.filter(([at]) => at < from || at > to);
+    const last = this.guess.last ?? step, [from, to] = [Math.min(last, step), Math.max(last, step)];
+    const rest = points.filter(([at]) => at !== step && (at <= from || at >= to));
     rest.push([step, chart.value(event.clientY - box.top)]);
-    this.guess.points = rest.sort((a, b) => a[0] - b[0]);
+    this.guess = {number, points: rest.sort((a, b) => a[0] - b[0]), last: step};
     this.redraw();
   }
 
