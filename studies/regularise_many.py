@@ -7,7 +7,7 @@ from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 
 from .samples import mnist
 
-RATES = (0.01, 0.03, 0.1)
+RATES = (0.025, 0.05, 0.1)  # around the rate that suits the plain net
 PLAIN = (0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3)  # nine trials, as for the others
 
 EXPERIMENT = Experiment(

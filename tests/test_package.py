@@ -172,7 +172,9 @@ def test_the_wheel_carries_code_types_and_data(wheel: Path) -> None:
     }
     assert {f"recipe_widgets/_embedded/{name}" for name in tracked
             if "__pycache__" not in name} <= names
-    assert not {name for name in names if name.startswith(("tests", "docs", "notebooks"))}
+    records = {path.name for path in (ROOT / "studies" / "records").iterdir()}
+    assert {f"recipe_widgets/_studies/records/{name}" for name in records} <= names
+    assert not {name for name in names if name.startswith(("tests", "docs", "notebooks", "studies"))}
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
@@ -196,6 +198,12 @@ def test_what_the_wheel_unpacks_loads_its_own_data(wheel: Path, tmp_path: Path) 
                           cwd=tmp_path, env={**os.environ, "PYTHONPATH":
                                              str(tmp_path)}).stdout.split()
     assert said == [str(tmp_path / "recipe_widgets" / "_embedded"), "50000", "8333"]
+    # in a script of its own, as they need more packages
+    code = ("from recipe_widgets.lessons.common.recorded import catalogue, recorded\n"
+            "print(catalogue().__file__, recorded('deep_init').experiment.page)")
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}).stdout.split()
+    assert said == [str(tmp_path / "recipe_widgets" / "_studies" / "catalogue.py"), "05"]
 
 
 def test_the_citation_names_this_version() -> None:

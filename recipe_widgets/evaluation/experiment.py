@@ -299,9 +299,9 @@ def tune_on_grid(grid: Mapping[str, Sequence[float]], score: Callable[[dict[str,
 
 def _depth(point: Point, axes: Sequence[Sequence[float]]) -> int:
     """How many values lie between a point and the nearest edge of the grid."""
-    return min(min(axis.index(value), len(axis) - 1 - axis.index(value))
-               for axis, value in zip(axes, point, strict=True) if len(axis) > 1) \
-        if any(len(axis) > 1 for axis in axes) else 0
+    depths = [min(axis.index(value), len(axis) - 1 - axis.index(value))
+              for axis, value in zip(axes, point, strict=True) if len(axis) > 1]
+    return min(depths, default=0)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -187,7 +187,8 @@ def trust(result: CheckResult) -> str:
     """How far to believe `checks.label_errors`: as far as the nets that judge."""
     right, issues = float(result.details["accuracy"]), int(result.details["issues"])
     words = (f"The nets that judge are right on {right:.1%} of samples they never saw, "
-             f"and doubt {issues:,} labels. ")
+             f"doubt {issues:,} labels, and expect {result.details['expected']:.0f} of these to be "
+             "wrong. ")
     return words + (
         # above it a doubt is more often right than the net is wrong
         "So most of those at the top deserve a look." if right > 0.95 else
