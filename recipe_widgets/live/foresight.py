@@ -24,7 +24,7 @@ BUSY_SHARE, LOOKED_AT, REST = 0.7, 0.3, 5.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RateOutcome:
     """What a learning rate comes to. scores: validation accuracy of each seed after `STEPS` steps."""
 
     lr: float
@@ -46,11 +46,11 @@ class Foresight:
 
     def __init__(self) -> None:
         self.on = self.busy = False
-        self._known: dict[Settings, dict[float, Outcome]] = {}  # recipe -> rate -> outcome
+        self._known: dict[Settings, dict[float, RateOutcome]] = {}  # recipe -> rate -> outcome
         self._going: tuple[Settings, float, MultiSeedTraining] | None = None
         self._wall = self._computed = 0.0  # seconds of the newest moments
 
-    def outcomes(self, settings: Settings) -> list[Outcome]:
+    def outcomes(self, settings: Settings) -> list[RateOutcome]:
         """What is known for this recipe, by learning rate."""
         known = dict(self._known.get(_recipe(settings), {}))
         return [known[lr] for lr in sorted(known)]
@@ -82,7 +82,7 @@ class Foresight:
         chance = 1 / max(1, data.num_classes)
         last = [run.history.last("val_accuracy") for run in training.runs]
         scores = tuple(chance if math.isnan(score) else score for score in last)  # it diverged
-        self._known.setdefault(recipe, {})[lr] = Outcome(lr, scores)
+        self._known.setdefault(recipe, {})[lr] = RateOutcome(lr, scores)
         self._going = None
 
     def _rest(self, wall: float, computed: float) -> float:
