@@ -34,7 +34,7 @@ class FindTheBug(Panel):
         self.editor = widgets.Textarea(layout={"width": "min(100%, 820px)", "height": "340px"})
         self.buttons = {key: widgets.Button(description=text, icon=icon, layout=AUTO_WIDTH)
                         for key, text, icon in (
-                            ("run", "Run it", "play"), ("watch", "Watch it", "stethoscope"),
+                            ("run", "Start it", "play"), ("watch", "Watch it", "stethoscope"),
                             ("line", "That line", "check"), ("mend", "Judge my mend", "wrench"))}
         self.menu.observe(lambda _: self._opened(), names="value")
         actions: dict[str, Callable[[], object]] = {

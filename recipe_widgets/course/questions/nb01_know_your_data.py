@@ -30,9 +30,9 @@ QUESTIONS = {
         }),
     "useless_models": QuestionText(
         "1,000 models answer at random, ten classes, 500 test images. How many are right with the best "
-        "one?", "About 14.5 %", {
+        "one?", "About 14 %", {
             "About 10 %": "That is the mean of all. The best of many is a lucky one.",
-            "About 14.5 %": "The luckiest of a thousand. On fresh images it is at 10 % again.",
+            "About 14 %": "The luckiest of a thousand. On fresh images it is at 10 % again.",
             "About 50 %": "Luck goes some standard deviations far (here 1.3 points each), not thirty.",
         }),
 }
