@@ -6,4 +6,6 @@ EXERCISES_OF: dict[str, tuple[str, ...]] = {
     "00_start_here": ("look_at_batch", "train_epoch", "accuracy"),
     "01_know_your_data": ("find_copies", "standardise", "split_rows"),
     "02_skeleton_and_baselines": ("cross_entropy", "constant_baseline", "evaluate"),
+    "03_check_the_machinery": ("numeric_gradient", "depends_on", "linear_relu_backward",
+                               "first_look"),
 }
