@@ -54,6 +54,10 @@ def test_step_sizes_have_a_best_in_the_middle(blobs: Data) -> None:
     assert curve[-1] > 100 * curve.min() < curve[0]
     assert numeric_gradients.error_curve(blobs, dtype="float32").min() > curve.min()
     assert "useless" in m.draw_error(blobs, h=1e-9, dtype="float32").alt
+    # without kinks an error of 1e-5 is too high (CS231n)
+    assert 1e-7 < curve[1] < 1e-4
+    assert "doubtful" in m.draw_error(blobs, h=1e-2).alt
+    assert "fine" in m.draw_error(blobs, h=1e-5).alt
 
 
 def test_pitfalls_mislead_where_they_should(blobs: Data) -> None:

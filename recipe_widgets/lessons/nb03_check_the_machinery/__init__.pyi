@@ -13,12 +13,12 @@ from .input_dependence import (
     next_row_models,
     row_models,
 )
-from .input_speed import epoch_both_ways, milestones, ways_to_read
+from .input_speed import PilDataset, epoch_both_ways, milestones, ways_to_read
 from .numeric_gradients import Swish, draw_error, few_samples, kinks, pitfalls, small_net
 from .wrong_programs import train_with_both, ways_to_break
 
 __all__ = [
-    "CASES", "Case", "Clinic", "Patient", "Program", "Swish", "check_backprop",
+    "CASES", "Case", "Clinic", "Patient", "PilDataset", "Program", "Swish", "check_backprop",
     "check_distances", "class_means", "compare_backprop", "dependence_charts",
     "distances_at_once", "distances_by_loop", "distances_with_slip", "draw_error",
     "epoch_both_ways", "few_samples", "findings", "kinks", "loop_against", "milestones",
