@@ -137,9 +137,9 @@ def draw_error(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-5,
     axes.loglog(STEPS, np.maximum(curve, 1e-17), "o-", color=PALETTE[0])
     axes.plot([h], [max(here, 1e-17)], "D", color=PALETTE[1], markersize=10)
     for level, text in ((1e-2, "wrong above"), (good, "good below")):
-        axes.axhline(level, color="0.4", linestyle="--", linewidth=1)
+        axes.axhline(level, color="0.4", linestyle="--", linewidth=1, zorder=1.4)
         axes.text(1e-7, level, f"{text} {level:g}", fontsize=8, va="center", ha="center",
-                  backgroundcolor="white")
+                  backgroundcolor="white", zorder=1.5)  # below the curve
     axes.set(
         xlabel="step size h (relative to the weights)", ylabel="relative error",
         title=f"{dtype}, {differences} differences, {activation}: best at h = {STEPS[best]:.0e}")
