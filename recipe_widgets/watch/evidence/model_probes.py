@@ -30,6 +30,7 @@ from recipe_widgets.watch.evidence.script_objects import CheckTime, ScriptObject
 _PROBED_SAMPLES = 16
 _PROBED_POSITIONS = 24  # of a sequence
 _PROBED_PARAMETERS = 12
+_SAME_ANSWER = 1e-3  # of the largest output: less does not tell samples apart
 
 
 @dataclass
@@ -349,7 +350,9 @@ def order_effect(record: ModelRecord, module: nn.Module, check_time: CheckTime) 
     changes = [float((same - before).abs().max()) / scale]
     if before.ndim > 2 and before.shape[1] == steps:
         changes.append(float((same - before[:, order]).abs().max()) / scale)
-    return min(changes) if float(before.std(0).max()) > 1e-6 * scale else None
+    # a network that says the same of every sample knows nothing of order, nor of anything else
+    answers = float(before.std(0).max()) > _SAME_ANSWER * float(before.abs().max())
+    return min(changes) if answers else None
 
 
 def _is_constant(t: torch.Tensor) -> torch.Tensor:
@@ -375,25 +378,18 @@ def padding_cut(record: ModelRecord, module: nn.Module, check_time: CheckTime) -
     probe = _probe_of(record, module, check_time)
     if probe is None or any(isinstance(m, conv._ConvNd) for m in module.modules()):
         return None  # at its border a convolution sees the padding, and is meant to
-    found = next(
-        (
-            (p, in_front)
-            for x in probe.tensors
-            for in_front in (False, True)
-            if (p := _padding(x, in_front)) is not None
-        ),
-        None,
-    )
+    found = next(((p, in_front) for x in probe.tensors for in_front in (False, True)
+                  if (p := _padding(x, in_front)) is not None), None)
     if found is None:
         return None
     padding, in_front = found
     samples, steps = padding.shape
     lengths = (~padding).sum(1)
     row, length = int(lengths.argmin()), max(2, int(lengths.min()))
-    # a recurrent layer reads what is in front all the same: there a padding_idx says nothing
-    told = not in_front and any(
-        isinstance(m, nn.Embedding) and m.padding_idx is not None for m in module.modules()
-    )
+    # a recurrent layer reads it all the same: there, and in front, a padding_idx says nothing
+    reads_it = in_front or any(isinstance(m, nn.RNNBase) for m in module.modules())
+    told = not reads_it and any(
+        isinstance(m, nn.Embedding) and m.padding_idx is not None for m in module.modules())
     told |= any(_tells(t, padding, lengths) for t in probe.tensors)
 
     def alone(t: torch.Tensor, most: int) -> torch.Tensor:
@@ -415,7 +411,8 @@ def padding_cut(record: ModelRecord, module: nn.Module, check_time: CheckTime) -
             a = a[:, steps - length :] if in_front else a[:, :length]
         if a.ndim and len(a) == 2 and a.shape == b.shape and bool(a.isfinite().all()):
             scale = max(float(every.std()), 1e-12)
-            return PaddingCut(float((a - b)[0, ...].abs().max()) / scale, told, in_front)
+            change = float((a - b)[0, ...].abs().max()) / scale
+            return PaddingCut(change, told, in_front)
     return None
 
 
