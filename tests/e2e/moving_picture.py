@@ -192,10 +192,7 @@ def play(page: Page) -> None:
     hand.say("Draw a digit: its opinion follows pen and training")
     hand.draw(page.locator(".rf-draw"), [(0.3, 0.25), (0.72, 0.25), (0.42, 0.85)])
     expect(page.locator(".rf-draw")).to_have_attribute("data-taken", re.compile(r"\d"), timeout=PATIENCE)
-    hand.wait(1.2)
-    hand.say("A layer, large: its weights, and what excites a unit")
-    hand.click(page.locator(".rf-block").first)
-    hand.wait(1.5)
+    hand.wait(2.5)
 
 
 def fit(page: Page) -> FloatRect:
