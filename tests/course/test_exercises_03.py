@@ -446,7 +446,7 @@ def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: 
 
 
 @pytest.mark.parametrize("name", ["numeric_gradient", "linear_relu_backward", "depends_on", "first_look"])
-@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
 def test_whatever_is_returned_is_judged(name: str, odd: Any) -> None:
     def two(_a: Any, _b: Any) -> Any:
         return odd
