@@ -8,6 +8,7 @@ after 8 epochs, 170 s on one core each.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import time
@@ -29,17 +30,21 @@ Array = npt.NDArray[np.float64]
 Tensor = torch.Tensor
 _SIDE, _PAD, _BATCH = 32, 2, 256
 _WIDTHS = (32, 64, 128)
+_RATES = (1.0, 0.25, 0.0625)  # that are tried, until a net learns
+_LOOKED_AT = 200  # images
+_MOST_TO_ONE = 0.5  # share of them that a sound net never takes too many for one class
 
 
 @dataclass
 class Plan:
-    """How long a net learns: `epochs`, or fewer where `seconds` do not suffice; and whether mirror
-    images keep their label."""
+    """How long a net learns: `epochs`, or fewer where `seconds` do not suffice; whether mirror
+    images keep their label; and its learning rate, as a multiple of the paper's."""
 
     epochs: float = 8.0
     seconds: float = 100.0
     mirrored: bool = False
     seed: int = 0
+    rate: float = 1.0
 
 
 def sized(x: Tensor) -> Tensor:
@@ -112,10 +117,33 @@ def _norm(width: int) -> nn.BatchNorm2d:
 
 def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
         tick: Callable[[int], Any] = lambda _: None) -> QuickNet:
-    """Trains on images (N,C,H,W) and labels (N,). `tick` hears how many samples were taken."""
+    """A trained copy of the net, on images (N,C,H,W) and labels (N,). `tick` hears how many samples
+    were taken.
+
+    The paper's rate is for CIFAR-10. On images that are mostly black all its ReLUs can die at once:
+    then a lower rate is tried.
+    """
+    trained = net
+    for share in _RATES:
+        trained = _trained(copy.deepcopy(net), x, y, replace(plan, rate=plan.rate * share), tick)
+        if not _is_dead(trained, x, y):
+            break
+    return trained
+
+
+def _is_dead(net: QuickNet, x: Tensor, y: Tensor) -> bool:
+    """Does it take nearly all images for one class, though they are of several?"""
+    rows = slice(None, None, max(1, len(x) // _LOOKED_AT))
+    taken = logits(net, x[rows], mirrored=False).argmax(1).bincount().max()
+    of_largest_class = y[rows].bincount().max()
+    return float(taken - of_largest_class) > _MOST_TO_ONE * len(y[rows])
+
+
+def _trained(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
+             tick: Callable[[int], Any]) -> QuickNet:
     batch = min(_BATCH, max(8, len(x) // 8))
     total, done, start = max(1, round(plan.epochs * (len(x) // batch))), 0, time.monotonic()
-    optimizer = _optimizer(net, batch)
+    optimizer = _optimizer(net, batch, plan.rate)
     peaks = [group["lr"] for group in optimizer.param_groups]
     draw = generator(plan.seed, "batches")
     # Shifted crops without copies: every window of the padded images is a view of it.
@@ -151,12 +179,12 @@ def _rate(share: float) -> float:
     return 0.2 + 0.8 * share / 0.21 if share < 0.21 else 1 - 0.93 * (share - 0.21) / 0.79
 
 
-def _optimizer(net: QuickNet, batch: int) -> torch.optim.Optimizer:
+def _optimizer(net: QuickNet, batch: int, rate: float) -> torch.optim.Optimizer:
     shifts = [p for n, p in net.named_parameters() if "norms" in n and p.requires_grad]
     others = [p for n, p in net.named_parameters() if "norms" not in n and p.requires_grad]
     unit, decay = 1024 * (1 + 1 / (1 - 0.85)), 0.0153  # the paper's way of counting
     # The paper's rate is for batches of 1024; smaller ones take the root of the share.
-    lr = 8.0 / unit * min(1.0, math.sqrt(256 / batch))
+    lr = rate * 8.0 / unit * min(1.0, math.sqrt(256 / batch))
     return torch.optim.SGD(
         [{"params": shifts, "lr": 64 * lr, "weight_decay": decay * batch / unit / 64 / lr},
          {"params": others, "lr": lr, "weight_decay": decay * batch / unit / lr}], momentum=0.85,

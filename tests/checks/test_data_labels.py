@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from recipe_widgets import RecipeError, checks
+from recipe_widgets import RecipeError, checks, load
 from recipe_widgets.checks import plain_learners
 from recipe_widgets.checks.data_labels import overlapping, sortedness
 
@@ -242,3 +242,13 @@ def test_our_own_data(blobs):
     got = checks.class_balance(blobs)
     assert got.details["counts"]["test"].sum() == 100
     assert got.details["names"] == ("top", "middle", "low")
+
+
+def test_a_net_that_dies_at_the_usual_rate_learns_at_a_lower_one():
+    """One of these two halves of 6,000 digits does, which are mostly black."""
+    digits = load("mnist").train
+    x, y = digits.x[:6000], digits.y[:6000]
+    folds = torch.from_numpy(plain_learners.folds_of(y.numpy(), 2))
+    found = plain_learners.image_probabilities(x, y, 10, folds, plain_learners.Plan(epochs=2, seconds=300))
+    right = torch.from_numpy(found).argmax(1) == y
+    assert all(float(right[folds == fold].float().mean()) > 0.9 for fold in (0, 1))
