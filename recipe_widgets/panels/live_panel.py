@@ -245,7 +245,8 @@ class LivePanel(WorkingPanel):
         return self._session.book.entries() if self._session.book is not None else []
 
     def start(self) -> None:
-        """Press Run from code: train anew with the sliders' settings."""
+        """Press Run from code: train anew with the sliders' settings, without a guess if need be."""
+        self._view.unlock()
         self._session.order("restart", self.settings)
 
     def pause(self) -> None:
@@ -326,6 +327,7 @@ class LivePanel(WorkingPanel):
         at = tuple(float(s)
                    for s in steps) if steps is not None else (float(self.settings.max_steps), )
         self._session.guess = Guess(column, at, course)
+        self._view.unlock()
 
     @validated
     def wait(self, timeout: float | None = None) -> Run | None:

@@ -76,11 +76,12 @@ class LiveView:
 
         def locked(guess: Guess) -> None:
             self._session.guess = guess
-            self._unlock()
+            self.unlock()
 
         guess_input.on_lock(locked)  # called on the thread of the reader
 
-    def _unlock(self) -> None:
+    def unlock(self) -> None:
+        """Let runs begin: there is a guess, or the reader's code wants none."""
         self._session.locked, self._session.note = False, ""
         self.buttons["run"].disabled = False
         self._session.repaint_all()
@@ -110,7 +111,7 @@ class LiveView:
             case {"kind": "guess", "column": str(column), "steps": list(steps), "values": list(values)}:
                 with suppress(RecipeError):
                     session.guess = Guess(column, tuple(map(float, steps)), tuple(map(float, values)))
-                    self._unlock()
+                    self.unlock()
             case {"kind": "foresight", "on": bool(wanted)}:
                 session.foresee(wanted)
             case {"kind": "no guess"}:

@@ -4,6 +4,7 @@ tolerance; and saved outputs of the notebooks by their values."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -16,8 +17,6 @@ import pytest
 import torch
 
 from recipe_widgets import load
-from recipe_widgets.lessons.nb01_know_your_data.input_detail_and_range import spacing
-from recipe_widgets.lessons.nb02_skeleton_and_baselines import parameters
 from recipe_widgets.lessons.nb05_overfit import sizes
 from recipe_widgets.lessons.nb07_regularise_with_data.rare_classes import class_weights
 from tests.stress.tally import FULL, Tally, times
@@ -97,9 +96,13 @@ def test_saved_figures_are_those_of_the_package(tally: Callable[[str], Tally]) -
     mnist, cifar = load("mnist"), load("cifar10")
     n = mnist.train.size
     healthy, ill = class_weights(torch.tensor([90, 10])).tolist()
+    big = torch.tensor(1e10)
+    gap = float(torch.nextafter(big, torch.tensor(math.inf)) - big)
+    layer = torch.nn.Linear(16384, 1000)
     facts = {
-        "00": f"{n:,} samples // 64 per batch = {n // 64} steps per epoch", "01": str(spacing(1.0)),
-        "02": str(parameters(16384, 1000, 10)), "05":
+        "00": f"{n:,} / 64 = {n / 64}: {math.ceil(n / 64)} steps", "01":
+        f"the next float32 after 1e10 is {gap:.0f} away", "02": f"{tuple(layer.weight.shape)}  "
+        f"{layer.weight.numel():,}", "05":
         f"{sizes(32, kernel=5, layers=3)}\nwith padding 2: ", "07":
         f"a healthy one counts {healthy:.2f} times, an ill one {ill:.2f} times", "09":
         f"{mnist}\n{cifar}",

@@ -37,6 +37,7 @@ ON_PURPOSE = {
     ("recipe_widgets/watch/script_runner.py",
      "runpy.run_path"),  # `recipe watch script.py`: to run the script is its task
     ("benchmarks/peers/watchers.py", "runpy.run_path"),  # runs scripts of this repository
+    ("recipe_widgets/course/recipe_file.py", "runpy.run_path"),  # the learner's own my_recipe.py
     ("recipe_widgets/watch/script_runner.py", "runpy.run_module"),  # and `recipe watch -m module`
     ("recipe_widgets/core/arguments.py", "eval"),  # annotations in this package's own source
 }

@@ -128,7 +128,7 @@ def class_means(x: torch.Tensor, y: torch.Tensor,
 
 
 @validated
-def distances_by_loop(x: torch.Tensor,
+def distances_by_loop(x: Annotated[torch.Tensor, tensor("N", "D")],
                       templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """Squared distance of each x (N, D) to each template (K, D), by the definition: (N, K)."""
     out = torch.zeros(len(x), len(templates))
@@ -139,14 +139,14 @@ def distances_by_loop(x: torch.Tensor,
 
 
 @validated
-def distances_at_once(x: torch.Tensor,
+def distances_at_once(x: Annotated[torch.Tensor, tensor("N", "D")],
                       templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same as one matrix product: |x|² - 2 x·t + |t|²."""
     return x.square().sum(1, keepdim=True) - 2 * x @ templates.T + templates.square().sum(1)
 
 
 @validated
-def distances_with_slip(x: torch.Tensor,
+def distances_with_slip(x: Annotated[torch.Tensor, tensor("N", "D")],
                         templates: Annotated[torch.Tensor, tensor("K", "D")]) -> torch.Tensor:
     """The same with a slip in the axis: it runs, it has the right shape, and it is wrong."""
     lengths = templates.square().sum(0)[:len(templates)]  # the slip: sum(1) is |t|² (K,)

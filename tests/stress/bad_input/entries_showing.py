@@ -102,6 +102,7 @@ PANELS = [
     Entry("panels.DataBrowser", panels.DataBrowser,
           lambda: {"data": few_blobs(), "model": None, "split": "train"}, use=close,
           words=("model", "pictures")),
+    Entry("panels.FindTheBug", lambda line: panels.FindTheBug().name_line(line), lambda: {"line": 3}),
     Entry("panels.DecisionWalk", panels.DecisionWalk, lambda: {"path": DecisionPath()}),
     Entry("panels.DecisionWalk.answer", lambda value: panels.DecisionWalk().answer(value),
           lambda: {"value": "yes"}),
@@ -152,6 +153,8 @@ LESSONS = [
     Entry("lessons.nb00_start_here.compare_loops", start.compare_loops,
           lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, words=RUN,
           amounts=("seeds", )),
+    Entry("lessons.nb00_start_here.draw_losses", start.draw_losses,
+          lambda: {"losses": {"a": [2.0, 1.0, 0.5]}, "title": "t", "epoch": 2, "guess": 2.3, "smooth": 2}),
     Entry("lessons.nb00_start_here.lr_sweep", start.lr_sweep,
           lambda: {"data": few_blobs(), "settings": quick(), "lrs":
                    (0.1, ), "seeds": 1}, words=RUN, amounts=("seeds", )),

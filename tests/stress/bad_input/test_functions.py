@@ -58,7 +58,8 @@ NOT_CALLED = {"Data", "data.Split", "core.History", "core.BranchTree", "core.Pro
     "core.Severity", "core.Status", "training.LOSSES",
               "training.OPTIMIZERS", "training.SCHEDULES",
               "checks.Check", "plots.STYLE", "lessons.nb03_check_the_machinery.CASES",
-              "lessons.nb04_signals_inside.SCHEMES"}
+              "lessons.nb04_signals_inside.SCHEMES", "evaluation.RecordedExperiment",
+              "lessons.nb03_check_the_machinery.PilDataset"}
 ENTRIES = [entry for entries, _, _ in PARTS.values() for entry in entries]
 
 
