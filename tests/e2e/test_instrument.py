@@ -28,6 +28,7 @@ from tests.e2e.test_panel import press, words
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
               pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")]
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci")
 CELLS = ["from recipe_widgets import LivePanel, Settings, load\n"
          "panel = LivePanel(load('mnist'), Settings(max_steps=1_000_000)); panel",
          "import time; time.sleep(6)"]
@@ -60,8 +61,6 @@ def to_top(page: Page) -> None:
 
 def violations(page: Page, within: str = ".recipe-live") -> list[Any]:
     """What axe-core finds against WCAG 2.1 AA."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci")
     page.add_script_tag(path=AXE)
     found = page.evaluate("at => axe.run(at, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})",
                           within)
@@ -152,6 +151,7 @@ def test_back_along_the_curve_shows_that_step_at_once(page: Page) -> None:
     expect(page.locator(".rf-past")).to_have_class(re.compile("rf-off"))
 
 
+@needs_axe
 def test_a_block_opens_large_and_closes_by_key(page: Page) -> None:
     page.locator(".rf-block").first.click()
     dialog = page.get_by_role("dialog")
@@ -210,6 +210,7 @@ def test_a_busy_kernel_is_told_from_the_page(page: Page) -> None:
     expect(page.locator(".rf-asked")).to_have_text("")
 
 
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nobody_is_shut_out(page: Page, scheme: str) -> None:
     dark = scheme == "dark"
@@ -224,6 +225,7 @@ def test_nobody_is_shut_out(page: Page, scheme: str) -> None:
         page.evaluate("() => document.body.style.removeProperty('--jp-layout-color0')")
 
 
+@needs_axe
 def test_a_journey_without_a_mouse(page: Page) -> None:
     """Run, fork, look inside, compare, save: by Tab, arrows, Enter and Space alone."""
     def go_to(at: str) -> None:

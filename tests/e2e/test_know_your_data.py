@@ -20,7 +20,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "01_know_your_data.ipynb")
-        run_cells(page, "from recipe_widgets import LivePanel", "browser = DataBrowser(",
+        run_cells(page, "from recipe_widgets import LivePanel", "def small_convnet(",
+                  "browser = DataBrowser(",
                   "labeller = Labeller(")
         yield page
 

@@ -20,7 +20,7 @@ from tests.e2e.lab import (
     running_browser,
     running_lab,
 )
-from tests.e2e.test_instrument import violations
+from tests.e2e.test_instrument import needs_axe, violations
 from tests.e2e.test_panel import press, words
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600),
@@ -108,6 +108,7 @@ def test_a_mistake_becomes_the_drawing(page: Page) -> None:
     expect(front(page).locator(".rf-draw")).to_have_attribute("data-taken", "")
 
 
+@needs_axe
 def test_a_unit_shows_what_excites_it(page: Page) -> None:
     front(page).locator(".rf-block").nth(1).click()
     dialog = front(page).get_by_role("dialog")
@@ -139,6 +140,7 @@ def test_the_sound_is_off_until_asked_for(page: Page) -> None:
     button.click()
 
 
+@needs_axe
 def test_nobody_is_shut_out(page: Page) -> None:
     assert violations(page) == []
 
