@@ -169,5 +169,5 @@ def turn_and_wait(within: Page | Locator, label: str, key: str, says: str) -> No
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press(key)
-    expect(within.locator(".recipe-words")).to_have_text(re.compile(f"^Done with .*{says}"),
+    expect(within.locator(".recipe-front .recipe-words")).to_have_text(re.compile(f"^Done with .*{says}"),
                                                          timeout=PATIENCE)

@@ -35,9 +35,9 @@ def main() -> None:
         handle.focus()
         for _ in range(5):
             handle.press("PageDown")
-        expect(page.locator(".recipe-words")).to_have_text(re.compile("Done with"), timeout=60_000)
+        expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile("Done with"), timeout=60_000)
         page.wait_for_timeout(500)
-        panel = page.locator(".jp-OutputArea-output", has=page.locator(".recipe-words")).first
+        panel = page.locator(".jp-OutputArea-output", has=page.locator(".recipe-front .recipe-words")).first
         chosen.file.parent.mkdir(parents=True, exist_ok=True)
         if chosen.page:
             panel.scroll_into_view_if_needed()

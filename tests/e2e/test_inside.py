@@ -41,7 +41,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         nbformat.write(notebook, lab.folder / "inside.ipynb")
         open_notebook(page, lab, "inside.ipynb")
         press_run_all(page)
-        expect(page.locator(".recipe-words")).to_have_count(1, timeout=2 * PATIENCE)
+        expect(page.locator(".recipe-front .recipe-words")).to_have_count(1, timeout=2 * PATIENCE)
         press(page, "Run")
         page.locator(".jupyter-widget-Collapse-header", has_text="Look inside").click()
         yield page

@@ -52,5 +52,5 @@ def test_a_patient_from_curves_to_score(page: Page) -> None:
 
 def test_the_panel_trains(page: Page) -> None:
     page.locator("button.jupyter-button", has_text=re.compile("^ ?Run$")).click()
-    expect(page.locator(".recipe-words")).to_have_text(re.compile("Training with|Done with"),
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile("Training with|Done with"),
                                                        timeout=PATIENCE)

@@ -82,7 +82,8 @@ def test_a_question_answers_and_the_panel_trains(browser: Browser, lab: Lab) -> 
     expect(cell.locator("[role=status]")).to_contain_text("Yes.", timeout=PATIENCE)
     cell = run_cell(page, "one = mnist.subset(1)")
     cell.locator("button.jupyter-button", has_text="Run").click()
-    expect(cell.locator(".recipe-words")).to_have_text(re.compile("Done with"), timeout=PATIENCE)
+    expect(cell.locator(".recipe-front .recipe-words")).to_have_text(re.compile("Done with"),
+                                                                     timeout=PATIENCE)
     page.close()
 
 

@@ -44,12 +44,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         nbformat.write(notebook, lab.folder / "panels.ipynb")
         open_notebook(page, lab, "panels.ipynb")
         press_run_all(page)
-        expect(page.locator(".recipe-words")).to_have_count(3, timeout=2 * PATIENCE)
+        expect(page.locator(".recipe-front .recipe-words")).to_have_count(3, timeout=2 * PATIENCE)
         yield page
 
 
 def words(page: Page, number: int, says: str, patience: int = PATIENCE) -> None:
-    expect(page.locator(".recipe-words").nth(number)).to_have_text(re.compile(says),
+    expect(page.locator(".recipe-front .recipe-words").nth(number)).to_have_text(re.compile(says),
                                                                    timeout=patience)
 
 

@@ -35,7 +35,7 @@ def test_the_gallery_and_the_panel_of_07(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowLeft")
-    expect(page.locator(".recipe-words").first).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words").first).to_have_text(
         re.compile(r"(Training|Done) with learning rate 0\.02"), timeout=PATIENCE)
 
 
@@ -58,5 +58,5 @@ def test_the_walk_and_the_panel_of_08(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(page.locator(".recipe-words").first).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words").first).to_have_text(
         re.compile(r"Done with .*dropout 0\.51"), timeout=PATIENCE)

@@ -51,5 +51,5 @@ def test_the_panel_trains_with_its_extra_knobs(page: Page) -> None:
     panel = page.locator(".jp-CodeCell", has_text="panel = LivePanel(")
     expect(panel.locator(".widget-label", has_text="init")).to_have_count(1)
     panel.locator("button.jupyter-button", has_text=re.compile("^ ?Run$")).click()
-    expect(page.locator(".recipe-words")).to_have_text(re.compile("Training with|Done with"),
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile("Training with|Done with"),
                                                        timeout=PATIENCE)

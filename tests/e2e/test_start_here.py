@@ -32,13 +32,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         open_notebook(page, lab, "00_start_here.ipynb")
         run_all(page)
         press(page, "Run")  # what the sliders are compared with
-        expect(page.locator(".recipe-words")).to_have_text(re.compile(r"^Done with"),
+        expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile(r"^Done with"),
                                                            timeout=PATIENCE)
         yield page
 
 
 def words(page: Page) -> str:
-    return page.locator(".recipe-words").inner_text()
+    return page.locator(".recipe-front .recipe-words").inner_text()
 
 
 def press(page: Page, button: str) -> None:
@@ -72,10 +72,10 @@ def test_stop_stops(page: Page) -> None:
     handle.focus()
     for _ in range(3):
         handle.press("ArrowRight")  # 1024 samples a step: long enough to be stopped
-    expect(page.locator(".recipe-words")).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(
         re.compile(r"Training with .*batch size 1024"), timeout=PATIENCE)
     press(page, "Stop")
-    expect(page.locator(".recipe-words")).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(
         re.compile(r"^Stopped with .*batch size 1024"), timeout=PATIENCE)
     page.wait_for_timeout(500)
     frozen = curves(page)
@@ -85,24 +85,24 @@ def test_stop_stops(page: Page) -> None:
 
 def test_pause_holds_and_resume_goes_on(page: Page) -> None:
     press(page, "Run")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Training with"),
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile(r"Training with"),
                                                        timeout=PATIENCE)
     press(page, "Pause")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Paused with"), timeout=PATIENCE)
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile(r"Paused with"), timeout=PATIENCE)
     page.wait_for_timeout(500)
     held = words(page)
     page.wait_for_timeout(700)
     assert words(page) == held
     press(page, "Resume")
-    expect(page.locator(".recipe-words")).not_to_have_text(held, timeout=PATIENCE)
+    expect(page.locator(".recipe-front .recipe-words")).not_to_have_text(held, timeout=PATIENCE)
     press(page, "Stop")
-    expect(page.locator(".recipe-words")).to_have_text(re.compile(r"Stopped with"),
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(re.compile(r"Stopped with"),
                                                        timeout=PATIENCE)
 
 
 def test_reset_puts_the_sliders_back(page: Page) -> None:
     press(page, "Reset")
-    expect(page.locator(".recipe-words")).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words")).to_have_text(
         re.compile(r"Set: learning rate 0\.05, batch size 64, dropout 0, momentum 0\.9"),
         timeout=PATIENCE)
     assert "0.05" in page.locator(".widget-readout").first.inner_text()
@@ -117,4 +117,4 @@ def test_the_kernel_stays_free_and_running_the_cell_again_closes_the_panel(
     # until the page draws by itself, the plain words stand beside its own
     expect(page.locator(".recipe-front .recipe-words")).to_have_text(
         re.compile(r"Press Run, or move a slider"), timeout=PATIENCE)
-    assert page.locator(".recipe-words").count() == 1
+    assert page.locator(".recipe-front .recipe-words").count() == 1

@@ -22,7 +22,7 @@ def test_the_panel_and_the_board_of_09(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(page.locator(".recipe-words").first).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words").first).to_have_text(
         re.compile(r"(Training|Done) with learning rate 0\.0013"), timeout=PATIENCE)
     cell = page.locator(".jp-CodeCell", has_text="board = TuningBoard(").first
     words = cell.locator(".recipe-words")
@@ -45,7 +45,7 @@ def test_the_vault_and_the_panel_of_10(opened: Callable[[str], Page]) -> None:
     handle.scroll_into_view_if_needed()
     handle.focus()
     handle.press("ArrowRight")
-    expect(page.locator(".recipe-words").first).to_have_text(
+    expect(page.locator(".recipe-front .recipe-words").first).to_have_text(
         re.compile(r"(Training|Done) with .*dropout 0\.01"), timeout=PATIENCE)
     cell = page.locator(".jp-CodeCell", has_text="digits = VaultReport(").first
     words = cell.locator(".recipe-vault")

@@ -47,7 +47,7 @@ def test_each_of_the_four_sliders_trains(page: Page, label: str, key: str, says:
 
 def test_the_learners_own_network_trains_and_its_learning_rate_is_hot(page: Page) -> None:
     panel = cell(page, "LivePanel.for_model(mine")
-    words = panel.locator(".recipe-words")
+    words = panel.locator(".recipe-front .recipe-words")
     panel.locator("button.jupyter-button", has_text="Run").first.click()
     expect(words).to_have_text(re.compile(r"^Training with"), timeout=PATIENCE)
     slider(panel, "learning rate").press("ArrowRight")
