@@ -6,21 +6,75 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import copy
 import hashlib
 import os
 import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import torch
 from nbclient import NotebookClient
 
+from recipe_widgets import LivePanel
 from recipe_widgets.course.exercise import Exercise
-from recipe_widgets.course.notebook_cells import FOLDED, TAG, exercises_in, folded_solution, with_solutions
+from recipe_widgets.course.notebook_cells import (
+    FOLDED,
+    TAG,
+    exercises_in,
+    folded_solution,
+    with_solutions,
+)
 
 HERE = Path(__file__).parent
+PANEL = "LivePanel("  # how the text of a panel begins
+SECONDS = 12  # that a panel trains for its picture, unless it is done before
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+class ReaderAtPanels(NotebookClient):
+    """Runs a notebook as a reader would: where a cell shows a live panel, Run is pressed, and the picture
+    of its curves is saved with the cell, for those who read it without a kernel.
+    """
+
+    async def async_execute_cell(self, cell: nbformat.NotebookNode, cell_index: int, *args: Any,
+                                 **options: Any) -> nbformat.NotebookNode:
+        done = await super().async_execute_cell(cell, cell_index, *args, **options)
+        shown = [output["data"] for output in done.get("outputs", [])
+                 if output.output_type == "execute_result" and output["data"]["text/plain"].startswith(PANEL)]
+        if shown:
+            last = ast.unparse(ast.parse(done.source).body[-1])  # what the cell shows: `panel`
+            press_run = nbformat.v4.new_code_cell(f"__import__('run').picture_of({last})")
+            await super().async_execute_cell(press_run, cell_index, store_history=False)
+            self.nb.cells[cell_index] = done  # the hidden cell took its place
+            pictures = [output["data"]["image/png"] for output in press_run.outputs
+                        if "image/png" in output.get("data", {})]
+            shown[-1].update({"image/png": pictures[-1]})
+        return done
+
+
+def picture_of(panel: LivePanel) -> Any:
+    """A figure: what the panel's curves show after a short training. Panel, model, optimiser and random
+    numbers are as before afterwards.
+    """
+    source = panel._session.source
+    theirs = [getattr(source, name, None) for name in ("model", "optimizer")]  # of the reader's own training
+    held = [(one, copy.deepcopy(one.state_dict())) for one in theirs if one is not None]
+    random = torch.random.get_rng_state()
+    panel.start()
+    panel.wait(SECONDS)
+    panel.stop()
+    panel.wait()
+    figure = panel.plot()
+    panel.reset()
+    torch.random.set_rng_state(random)
+    for one, state in held:
+        one.load_state_dict(state)
+    return figure
 
 
 def fingerprint(notebook: nbformat.NotebookNode) -> str:
@@ -73,7 +127,7 @@ def run(path: Path) -> None:
     saved = [cell.source for cell in notebook.cells]
     for cell in notebook.cells:
         cell.source = with_solutions(cell.source, cell.metadata.get("tags", ()))
-    client = NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
+    client = ReaderAtPanels(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(HERE)}})
     with tempfile.TemporaryDirectory() as state:
         client.execute(env={**os.environ, "RECIPE_STATE": state, "RECIPE_FOLDER": state})
     for cell, source in zip(notebook.cells, saved, strict=True):
