@@ -60,11 +60,11 @@ def begun(how: str, count: int) -> Train:
     """
     def trained(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
         _, rest = stratified(data.train.y, APART, split_generator(0))
-        chosen, _ = stratified(data.train.y[rest], count, split_generator(0))
-        few = of_training(data, rest[chosen])
         runs = []
         for seed in seeds:
             own = settings.replace(seed=seed)
+            chosen, _ = stratified(data.train.y[rest], count, split_generator(seed))  # others each time
+            few = of_training(data, rest[chosen])
             model = build_model(own, data.shape, data.num_classes)
             if how != "scratch":
                 last = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
