@@ -39,9 +39,8 @@ MODULES = {
 }
 # functions and classes that `from recipe_widgets.lessons import ...` gave
 LESSON_NAMES = {
-    **dict.fromkeys(("check_too_high", "compare_loops", "lr_sweep", "one_epoch", "show_batch"),
-                    "nb00_start_here"),
     "compare": "nb11_your_own_model",
+    "show_batch": "nb00_start_here",
 }
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings, evaluate, steps, train
-from recipe_widgets.lessons import nb00_start_here
+from recipe_widgets.lessons import nb03_check_the_machinery
 from recipe_widgets.models import build_model
 
 FEW = Settings(width=8, max_steps=2)
@@ -28,8 +28,8 @@ CALLS: list[tuple[Callable[[Data], Any], str, str]] = [
     (lambda data: list(steps(model_of(data), data, FEW)), "training.trainer", "BatchIndices"),
     (lambda data: evaluate(model_of(data), data.validation), "training.validation", "eval_mode"),
     (lambda data: LivePanel(data, FEW), "panels.live_panel", "chosen_knobs"),
-    (lambda data: nb00_start_here.compare_loops(data, FEW, 1),
-     "lessons.nb00_start_here.first_runs", "train"),
+    (lambda data: nb03_check_the_machinery.milestones(data, FEW, 1),
+     "lessons.nb03_check_the_machinery.input_speed", "train"),
 ]
 
 

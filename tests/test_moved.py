@@ -12,18 +12,12 @@ from recipe_widgets import _moved
 
 # the lines of the notebooks as they were, before lessons had a folder for each notebook
 OLD_LINES = """
-from recipe_widgets.lessons import compare_loops, lr_sweep, one_epoch, show_batch
-from recipe_widgets.lessons import check_too_high
+from recipe_widgets.lessons import show_batch
 from recipe_widgets.lessons.browsing import sample_table
-from recipe_widgets.lessons.know_data import class_shares, imbalanced, copies, planted_labels
-from recipe_widgets.lessons.know_data import suspects, trust, extremes, faulty
-from recipe_widgets.lessons.know_data import check_mystery, mystery
-from recipe_widgets.lessons.inputs import detail, spoiled_pictures, as_fed, scales, spacing
-from recipe_widgets.lessons.labelling import how_many
-from recipe_widgets.lessons.splitting import chosen_picture, same_nets, split_table, strata, subsets, useless_models
-from recipe_widgets.lessons import dynamics as watch; watch.estimates
-from recipe_widgets.lessons import losses as loss; loss.dice
-from recipe_widgets.lessons import skeleton as lesson; lesson.templates
+from recipe_widgets.lessons.know_data import imbalanced, copies
+from recipe_widgets.lessons.know_data import suspects, trust, faulty
+from recipe_widgets.lessons.inputs import spoiled_pictures, as_fed
+from recipe_widgets.lessons import losses, skeleton; losses.draw_predictions; skeleton.draw_templates
 from recipe_widgets.lessons import machinery; machinery.few_samples
 from recipe_widgets.lessons.clinic import Clinic, findings
 from recipe_widgets.lessons import signals; signals.one_sign

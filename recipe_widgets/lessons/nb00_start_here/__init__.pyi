@@ -1,12 +1,3 @@
-from .first_runs import (
-    check_too_high,
-    compare_loops,
-    draw_losses,
-    lr_sweep,
-    one_epoch,
-    show_batch,
-)
+from .first_runs import draw_losses, show_batch
 
-__all__ = [
-    "check_too_high", "compare_loops", "draw_losses", "lr_sweep", "one_epoch", "show_batch"
-]
+__all__ = ["draw_losses", "show_batch"]

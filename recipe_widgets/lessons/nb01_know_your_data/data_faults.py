@@ -1,26 +1,23 @@
 """What can be wrong in data: shares of the classes, copies, wrong labels, faults of preprocessing.
-(Notebook 01, sections 2 to 5, and the exercise.)
+(Notebook 01, sections 2 to 5.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from matplotlib.figure import Figure
 
 from recipe_widgets import checks
-from recipe_widgets.core import CheckResult, RecipeError, generator
+from recipe_widgets.core import CheckResult, RecipeError
 from recipe_widgets.data import Data, Split, resample
 from recipe_widgets.data.split import Samples
 from recipe_widgets.lessons.common.images import photos as photos
 from recipe_widgets.lessons.common.images import show_batch as show_batch
 from recipe_widgets.plots import Picture
-from recipe_widgets.plots.figures import PALETTE
 from recipe_widgets.plots.images import bytes_of
 
 Array = npt.NDArray[Any]
@@ -36,27 +33,6 @@ def with_train(data: Data, rows: torch.Tensor, x: torch.Tensor | None = None,
                       kept.origin)
     return replace(data, train=Split(samples, "train", data.mean, data.std),
                    notes=(*data.notes, note), _copies={})
-
-
-def class_shares(*sets: Data) -> Picture:
-    """Samples per class in the training split of each data set, side by side."""
-    figure = Figure(figsize=(9.5, 2.8), layout="constrained")
-    words = []
-    for axes, data in zip(figure.subplots(1, len(sets), squeeze=False).flat, sets, strict=True):
-        counts = np.bincount(data.train.y.cpu().numpy(), minlength=data.num_classes)
-        axes.bar(range(data.num_classes), counts, color=PALETTE[0])
-        axes.set_xticks(range(data.num_classes), data.classes,
-                        rotation=45 if max(map(len, data.classes)) > 2 else 0, fontsize=8)
-        least, most = int(counts.argmin()), int(counts.argmax())
-        axes.set(
-            xlabel="class", ylabel="training samples",
-            # the ratio that `checks.class_balance` judges
-            title=f"{data.name}: largest / smallest class {counts.max() / max(1, counts.min()):.2f}"
-        )
-        axes.title.set_fontsize(10)
-        words.append(f"{data.name}: {counts[least]:,} of {data.classes[least]} to "
-                     f"{counts[most]:,} of {data.classes[most]}")
-    return Picture(figure, f"Training samples per class. {'; '.join(words)}.")
 
 
 def imbalanced(data: Data, label: int, keep: float, seed: int = 0) -> Data:
@@ -195,51 +171,6 @@ def trust(result: CheckResult) -> str:
         "Nets that err so often themselves are mostly wrong when they doubt: believe your eyes.")
 
 
-@dataclass(frozen=True)
-class Planted:
-    """Labels changed on purpose, and how many of them a check found, per seed.
-
-    planted, flagged, hits: (seeds,) counts: labels changed, labels under suspicion, labels that are
-        both.
-    """
-
-    share: float
-    planted: tuple[int, ...]
-    flagged: tuple[int, ...]
-    hits: tuple[int, ...]
-
-    def __str__(self) -> str:
-        hits = np.array(self.hits)
-        recall = hits / np.array(self.planted)  # share of the changed labels that was found
-        precision = hits / np.maximum(1, self.flagged)  # share of the suspects that was changed
-        return (f"{self.share:.0%} of the labels were changed. Found: {recall.min():.0%} to "
-                f"{recall.max():.0%} of them; of the labels under suspicion {precision.min():.0%} to "
-                f"{precision.max():.0%} were changed ones ({len(hits)} seeds).")
-
-
-def planted_labels(data: Data, n: int = 2000, share: float = 0.03, seeds: int = 3,
-                   epochs: float = 8.0) -> Planted:
-    """Give `share` of `n` training samples another label, and look for them with
-    `checks.label_errors`.
-    """
-    rows: list[tuple[int, int, int]] = []
-    for seed in range(seeds):
-        small = data.subset(n, seed=seed)
-        x, y = small.train
-        draw = generator(seed, "check")
-        wrong = torch.randperm(n, generator=draw)[:round(share * n)]
-        changed = y.clone()
-        # 1 to K - 1 further, modulo K: another class, each of them equally likely
-        further = torch.randint(1, data.num_classes, (len(wrong), ), generator=draw)
-        changed[wrong] = (y[wrong] + further) % data.num_classes
-        result = checks.label_errors((x, changed), epochs=epochs, progress=False)
-        (part,) = result.details["ranked"].values()  # one split was given
-        found = set(part["rows"][part["issue"]].tolist())
-        rows.append((len(wrong), len(found), len(found & set(wrong.tolist()))))
-    planted, flagged, hits = zip(*rows, strict=True)
-    return Planted(share, planted, flagged, hits)
-
-
 def faulty(data: Data, every: int = 250) -> Data:
     """The data as a pipeline with a bug would give it: each `every`-th training image was scaled to
     [0, 1] before it was turned into bytes, so it holds nothing but zeros and ones."""
@@ -247,67 +178,3 @@ def faulty(data: Data, every: int = 250) -> Data:
     x[::every] = x[::every] // 255  # 0, or 1 where the pixel was pure white
     return with_train(data, torch.arange(len(x)), x=x,
                       note=f"every {every}th image scaled to [0, 1], then cut to bytes")
-
-
-def extremes(data: Data, result: CheckResult, axes: Sequence[str] = (), count: int = 16) -> Picture:
-    """The samples that stand out most in `checks.outliers`, each with the axis on which it does;
-    `axes`: only on these.
-    """
-    scores = {
-        axis: np.asarray(values)
-        for axis, values in result.details["scores"].items()
-        if not axes or axis in axes
-    }
-    rows = result.details["rows"]
-    # (axes, N): distance from the median, in robust standard deviations
-    table = np.stack(list(scores.values()))
-    # by the axis on which each stands out most
-    order = np.argsort(-np.abs(table).max(0), kind="stable")[:count]
-    names = list(scores)
-    splits = {split.name: split for split in _splits(data, "pictures of outliers")}
-    images, captions = [], []
-    for k in order:
-        worst = int(np.abs(table[:, k]).argmax())  # number of that axis
-        split = splits[result.details["splits"][int(rows[k][0])]]
-        images.append(_one(split, int(rows[k][1])))
-        captions.append(
-            f"{_label(data, split, int(rows[k][1]))}\n{names[worst]} {table[worst, k]:+.0f}")
-    return photos(np.stack(images), captions,
-                  f"{data.name}: farthest from the median, in units of the usual spread",
-                  alt=f"Outliers: {'; '.join(text.replace(chr(10), ', ') for text in captions)}.")
-
-
-FAULTS = {
-    "copies": "some of the validation samples are in the training set too", "missing class":
-    "a class that validation has is not in the training set", "wrong labels": "labels were changed",
-    "dark pictures": "some pictures hold next to nothing"
-}
-
-
-def mystery(data: Data, count: int = 200, seed: int = 0) -> Data:
-    """`data` with one fault in its training set: `count` validation samples took the places of
-    training samples.
-    """
-    train, held = data.train, data.validation
-    draw = generator(seed, "check")
-    # (count,) each: rows that are replaced, rows that replace them
-    places, copied = (torch.randperm(split.size, generator=draw)[:count] for split in (train, held))
-    x, y = train.x.clone(), train.y.clone()
-    x[places], y[places] = held.x[copied[:len(places)]], held.y[copied[:len(places)]]
-    return with_train(data, torch.arange(train.size), x=x, y=y)
-
-
-def check_mystery(puzzle: Data, answer: str) -> str:
-    """Judge the exercise by looking at the puzzle, not at a list of answers."""
-    if answer not in FAULTS:
-        return f"{answer!r} is none of the names: " + ", ".join(map(repr, FAULTS)) + "."
-    parts = {"train": tuple(puzzle.train), "validation": tuple(puzzle.validation)}
-    found = {"copies": not checks.split_leak(parts, near=False).ok,
-             "missing class": checks.class_balance(parts).status == "fail",
-             "dark pictures": len(checks.outliers(parts).details["blank"]) > 0}
-    # what remains when the other three are ruled out
-    found["wrong labels"] = not any(found.values())
-    if found[answer]:
-        return f"Right: {FAULTS[answer]}."
-    return (f"No: that would mean that {FAULTS[answer]}, and no check finds that. "
-            "Try another one of this notebook's checks.")

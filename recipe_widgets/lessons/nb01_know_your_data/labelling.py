@@ -192,13 +192,3 @@ def _read(file: Path) -> dict[str, list[str]]:
         for k, v in found.items()
         if isinstance(v, list) and len(v) == ROUNDS and all(isinstance(text, str) for text in v)
     }
-
-
-def how_many(least: float = 0.9, level: float = 0.95, most: int = 2000) -> str:
-    """How many labels, all of them right, until the interval lies above `least`?"""
-    # the interval narrows as n grows, so the first is the least
-    n = next((n for n in range(1, most) if proportion(n, n, level).low >= least), None)
-    if n is None:
-        return f"Even {most:,} right answers in a row do not show that you are above {least:.0%}."
-    return (f"{n} right answers in a row are needed before the {level:.0%} interval lies above "
-            f"{least:.0%}: {proportion(n, n)}.")

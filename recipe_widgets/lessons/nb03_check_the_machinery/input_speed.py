@@ -1,5 +1,5 @@
-"""Where the time goes: the same epoch from pictures through PIL and from tensors in memory; ways
-to read; time to learn. (Notebook 03, section 7.)
+"""Where the time goes: pictures one at a time through PIL, ways to read, time to learn. (Notebook
+03, section 7.)
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from recipe_widgets.core import Settings, Step, generator
+from recipe_widgets.core import Settings, Step
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data, Split
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
-from recipe_widgets.training import BatchIndices, evaluate, train
+from recipe_widgets.training import evaluate, train
 from recipe_widgets.training.validation import stratified_subset
 
 
@@ -49,86 +49,6 @@ class PilDataset(Dataset[Any]):
         array = self.split.x[index].permute(1, 2, 0).numpy()  # (H, W, C) bytes
         picture = self._image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
         return self.prepare(picture), int(self.split.y[index])
-
-
-@dataclass(frozen=True)
-class Epochs:
-    """Seconds of one epoch, by kind: (data, model) each."""
-
-    seconds: dict[str, tuple[float, float]]
-    n: int
-    picture: Picture
-
-    @property
-    def factor(self) -> float:
-        """How many times as long the first kind takes as the second."""
-        first, second = (sum(pair) for pair in self.seconds.values())
-        return first / second
-
-    def __str__(self) -> str:
-        rows = [f"{name:<32} {sum(pair):6.2f} s, of which data {pair[0] / sum(pair):4.0%}"
-                for name, pair in self.seconds.items()]
-        rows.append(f"The same model on the same {self.n:,} samples: {self.factor:.1f} times as "
-                    "long.")
-        return "\n".join(rows)
-
-
-@validated
-def epoch_both_ways(data: Data, settings: Settings,
-                    n: Annotated[int, whole(1, 10**7)] = 3000) -> Epochs:
-    """One epoch over n samples, read as PIL pictures by a DataLoader, and cut out of a tensor in
-    memory.
-    """
-    size = settings.batch_size
-    kinds: dict[str, Callable[[], Any]] = {
-        "PIL + transforms + DataLoader": lambda: DataLoader(
-            PilDataset(data.train, n), size, shuffle=True, generator=generator(0, "batches")),
-        "bytes in one tensor": lambda: _in_memory(data.train, n, size),
-    }
-    seconds = {name: _epoch(make(), data, settings) for name, make in kinds.items()}
-    figure = Figure(figsize=(7, 1.9), layout="constrained")
-    axes = figure.subplots()
-    parts = ("getting the batch", "//"), ("forward, backward, step", "")
-    for part, (label, hatch) in enumerate(parts):
-        # the second part stands on the end of the first
-        left = [pair[0] if part else 0.0 for pair in seconds.values()]
-        axes.barh(list(seconds), [pair[part] for pair in seconds.values()], left=left, label=label,
-                  hatch=hatch, color=PALETTE[1 - part], edgecolor="white")
-    factor = sum(seconds["PIL + transforms + DataLoader"]) / sum(seconds["bytes in one tensor"])
-    axes.set(xlabel=f"seconds for {n:,} samples",
-             title=f"{data.name}, {settings.model}: through PIL the same epoch takes {factor:.1f} "
-                   "times as long")
-    axes.invert_yaxis()
-    axes.legend(frameon=False, fontsize=8)
-    words = "; ".join(
-        f"{name}: {sum(pair):.2f} s, data {pair[0]:.2f} s" for name, pair in seconds.items())
-    picture = Picture(figure, f"One epoch of {n:,} samples of {data.name}. {words}.")
-    return Epochs(seconds, n, picture)
-
-
-def _in_memory(split: Split, n: int, size: int) -> Any:
-    rows = BatchIndices(n, size, 0)
-    # -(-a // b) rounds up: the last batch is smaller
-    return (split.batch(next(rows)) for _ in range(-(-n // size)))
-
-
-def _epoch(batches: Any, data: Data, settings: Settings) -> tuple[float, float]:
-    """Seconds spent on the batches and on the model."""
-    model = build_model(settings, data.shape, data.num_classes)
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr)
-    feeding = working = 0.0
-    began = time.perf_counter()
-    for number, (x, y) in enumerate(batches):
-        got = time.perf_counter()
-        loss = F.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        done = time.perf_counter()
-        if number:  # the first one warms up
-            feeding, working = feeding + got - began, working + done - got
-        began = done
-    return feeding, working
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.checks.training_copy import seeded
-from recipe_widgets.core.validation import filled, real, validated, whole
+from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples as few_samples
 from recipe_widgets.plots import Picture
@@ -234,55 +234,3 @@ def pitfalls(data: Data) -> Pitfalls:
             GradientRow("the same with the loss scaled back to 1",
                         error(Swish(), 1e-2, dtype=single), True),
         ))
-
-
-@dataclass(frozen=True)
-class FewPoints:
-    """How often a step crosses a kink of a ReLU net, by the number of samples."""
-
-    samples: tuple[int, ...]
-    crossed: tuple[float, ...]
-    picture: Picture
-
-    def __str__(self) -> str:
-        pairs = ", ".join(f"{count}: {share:.0%}"
-                          for count, share in zip(self.samples, self.crossed, strict=True))
-        return ("Directions on which some unit changes its side between -h and +h, by number of "
-                f"samples: {pairs}.")
-
-
-@validated
-def kinks(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-3,
-          samples: Annotated[Sequence[int], filled()] = (2, 8, 32, 128),
-          directions: Annotated[int, whole(1, 1000)] = 60) -> FewPoints:
-    """Share of random directions along which some ReLU changes its side: few points meet few
-    kinks.
-    """
-    model = small_net(data, nn.ReLU()).double()
-    first = model[1]
-    assert isinstance(first, nn.Linear)
-    draw, shares = torch.Generator().manual_seed(0), []
-    size = first.weight.detach().square().mean().sqrt()  # of a weight: the unit of h
-    with torch.no_grad():
-        for count in samples:
-            x = few_samples(data, count)[0].double().flatten(1)
-            hits = 0
-            for _ in range(directions):
-                way = torch.randn(first.weight.shape, generator=draw).double() * size
-                # (samples, units): on which side of the kink, ahead and behind
-                ahead, behind = ((x @ (first.weight + step * way).T + first.bias) > 0
-                                 for step in (h, -h))
-                hits += int(not torch.equal(ahead, behind))
-            shares.append(hits / directions)
-    figure = Figure(figsize=(6, 2.6), layout="constrained")
-    axes = figure.subplots()
-    bars = axes.bar([str(count) for count in samples], [100 * share for share in shares],
-                    color=PALETTE[0])
-    axes.bar_label(bars, fmt="%.0f %%", fontsize=9)
-    axes.set(xlabel="samples in the check", ylabel="directions with a kink (%)", ylim=(0, 112),
-             title=f"{samples[0]} samples: a kink on {shares[0]:.0%} of ways; "
-                   f"{samples[-1]} samples: on {shares[-1]:.0%}")
-    picture = Picture(
-        figure, f"Directions that cross a kink: {shares[0]:.0%} with {samples[0]} samples, "
-        f"{shares[-1]:.0%} with {samples[-1]} (h = {h:g}, {directions} directions).")
-    return FewPoints(tuple(samples), tuple(shares), picture)
