@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -18,6 +19,7 @@ COLOURS = {
     "train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
     "pin3": "#56B4E9", "pin4": "#8a6d00", "new": "#D55E00", "old": "#009E73", "guess": "#222222"
 }
+PLAIN = 4  # log axes say 0.001 and 1000, and powers of ten from 10^4 on
 _LINES = {"ghost": "--", "pin1": ":", "pin2": ":", "pin3": ":", "pin4": ":"}
 
 
@@ -41,7 +43,9 @@ class Picture:
     @validated
     def png(self, dpi: Annotated[int, whole(1, 2000)] = 80) -> bytes:
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
+        with rc_context({"axes.formatter.min_exponent": PLAIN}):  # read when the ticks are drawn
+            self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight",
+                                facecolor="white")
         return fewer_colours(buffer.getvalue(), self.colours) if self.colours else buffer.getvalue()
 
     def __repr__(self) -> str:
@@ -87,7 +91,7 @@ def plot_runs(shown: Annotated[Sequence[PlottedRun], filled()],
                               alpha=0.25)
             axes.plot(ribbon.x, ribbon.middle, color=COLOURS[ribbon.role], label=ribbon.label,
                       linestyle=":" if ribbon.role == "guess" else "-")
-        for curve in chart.curves:
+        for curve in filter(lambda one: len(one.x), chart.curves):
             part, _, kind = curve.role.rpartition("-")  # "ghost-val"; "val" of the newest run
             axes.plot(curve.x, curve.y, color=COLOURS[part if part in COLOURS else kind],
                       label=curve.label, alpha=0.35 if part == "ghost" else 1,
