@@ -4,13 +4,25 @@ checks importable.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import math
+import random
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
+import torch
+import torchvision
+from matplotlib import pyplot
+from sklearn.model_selection import train_test_split
+from torch import nn
+from torch.nn import functional as F
+from torchvision.transforms import v2
 
 HERE = Path(__file__).parents[1] / "notebooks"
 PAGES = ("CHECKLIST.md", "GLOSSARY.md", "README.md", "TEACHING.md")
@@ -115,6 +127,55 @@ def test_the_checklist_names_what_there_is() -> None:
         assert re.fullmatch(r"- \[ \] \*\*.+?\*\*.+ \[\d\d · .+?\]\(\S+\) · `.+`", line), line
     for name in names(text):
         assert found(name) is not None, name
+
+
+def idioms() -> list[str]:
+    """The plain PyTorch below each line of the checklist."""
+    return [code.replace("`, then `", "\n") for code in re.findall(
+        r"^  <br>`(.+)`$", (HERE / "CHECKLIST.md").read_text(), re.M)]
+
+
+def test_each_line_of_the_checklist_has_its_idiom() -> None:
+    assert len(idioms()) == (HERE / "CHECKLIST.md").read_text().count("- [ ]")
+
+
+@pytest.mark.parametrize("number", range(len(idioms())))
+def test_the_idioms_of_the_checklist_run(number: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x, y = torch.rand(200, 1, 28, 28), torch.arange(200) % 10
+    dataset = torch.utils.data.TensorDataset(x, y)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    around: dict[str, Any] = {
+        "torch": torch, "torchvision": torchvision, "nn": nn, "F": F, "np": np, "math": math,
+        "copy": copy, "random": random, "plt": pyplot, "v2": v2,
+        "train_test_split": train_test_split, "x": x, "y": y, "dataset": dataset, "model": model,
+        "x_train": x, "y_train": y, "x_val": x, "y_val": y, "loss": loss, "models": [model, model],
+        "optimizer": torch.optim.SGD(model.parameters(), 0.1), "step": 1, "losses": [2.0, 1.0],
+        "my_labels": y[:50], "epochs": 3, "more_data": dataset, "mine": lambda x: F.softmax(x, -1),
+        "loader": torch.utils.data.DataLoader(dataset, 64), "MyFunction": Cube,
+        "path": tmp_path / "all.pt",
+    }
+    try:
+        exec(compile(idioms()[number], "the idiom", "exec"), around)
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.autograd.set_detect_anomaly(False)
+        pyplot.close("all")
+
+
+class Cube(torch.autograd.Function):
+    """A derivative by hand."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, out: torch.Tensor) -> torch.Tensor:
+        return 3 * ctx.saved_tensors[0]**2 * out
 
 
 def test_the_checklist_goes_through_the_stages_in_order() -> None:
