@@ -23,7 +23,7 @@ SAID: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("02", "three to five layers are a step back", ("depth_ladder", )),
     ("04", "the sigmoid is last by far", ("activations", )),
     ("05", "2 layers instead of 10: 91.4 % against 11.2 %", ("deep_init", )),
-    ("05", "LeNet beats ResNet-8 and Inception", ()),
+    ("05", "LeNet beats ResNet-8 and Inception", ("architectures", )),
     ("06", "Adam at 3e-4 and tuned SGD: no difference beyond the seeds' spread", ("optimizers_cifar", )),
     ("06", "without momentum, a constant rate beats every schedule by 7 points", ("cool_down", )),
     ("07", "shifted images cost more than they bring", ("shifted_images", )),

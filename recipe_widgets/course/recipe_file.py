@@ -66,6 +66,7 @@ def load_mnist():
     return (images[:, None] / 255 - 0.1307) / 0.3081, y
 
 
+# From the course, until I keep my own.
 def make_model():
     """784 pixels, 128 hidden units, one output for each of the ten digits."""
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
@@ -178,8 +179,9 @@ def _put(exercise: Exercise, mine: Callable[..., Any] | None, path: Path, shown:
     if mine is not None:
         text = _with_piece(text, exercise.name, source_of(mine).text)
         text = _with_surroundings(text, mine, source_of(mine).text)
-    elif exercise.name not in pieces:
+    elif exercise.name not in pieces or _as_begun(text, exercise.name):
         text = _with_piece(text, exercise.name, f"{OURS}\n{exercise.source}")
+        text = _with_surroundings(text, exercise.reference, exercise.source)
     for name in (*NEEDED, *exercise.needs):
         if name not in _pieces_in(text):
             text = _with_piece(text, name, f"{OURS}\n{exercise_named(name).source}")
@@ -231,6 +233,15 @@ def _pieces_in(text: str) -> tuple[str, ...]:
 
 def _is_ours(text: str, name: str) -> bool:
     return text.splitlines()[_definitions(text)[name][0]] == OURS
+
+
+def _as_begun(text: str, name: str) -> bool:
+    """Whether the definition is still that of a new file: make_model begins as an MLP."""
+    def lines_of(file: str) -> list[str]:
+        first, last = _definitions(file).get(name, (0, -1))
+        return file.splitlines()[first : last + 1]
+
+    return lines_of(text) == lines_of(HEADER)
 
 
 def _with_piece(text: str, name: str, piece: str) -> str:

@@ -103,6 +103,25 @@ def test_all_pieces_of_ours_make_a_script_that_runs_alone(folder: Path) -> None:
     assert "epoch 1" in done.stdout
 
 
+def test_the_first_network_gives_way_to_the_pages_and_to_no_other(folder: Path) -> None:
+    keep("train_epoch", folder)
+    assert "784, 128" in text_of(folder)
+    keep("make_model", folder)  # as who skips the exercise
+    assert "784, 128" not in text_of(folder)
+    assert f"{OURS}\ndef make_model" in text_of(folder)
+    changed = text_of(folder).replace("6, 5, padding=2", "7, 5, padding=2")
+    (folder / FILE).write_text(changed)
+    keep("make_model", folder)
+    assert text_of(folder) == changed
+
+
+def test_a_piece_of_ours_brings_its_imports(folder: Path) -> None:
+    keep("overfit_batch", folder)
+    assert text_of(folder).count("import copy") == 1
+    keep("overfit_batch", folder)
+    assert text_of(folder).count("import copy") == 1
+
+
 def test_a_main_of_ones_own_is_left_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keep("train_epoch", folder)
     mine = text_of(folder).replace("range(5)", "range(7)").replace("784, 128", "784, 99")
