@@ -12,7 +12,7 @@ import torch
 from recipe_widgets.core import RecipeError, Run, rng_guard
 from recipe_widgets.data import Split
 from recipe_widgets.live.active_run import LIVE_EVAL_SAMPLES
-from recipe_widgets.live.network_look import NetworkLook, look_at
+from recipe_widgets.live.network_look import NetworkLook, look_at, titles_of
 from recipe_widgets.live.pacing import INSPECT_EVERY, INSPECT_SHARE, OPINION_EVERY
 from recipe_widgets.plots.inspector import (
     HEALTHY,
@@ -140,9 +140,11 @@ class Inspector:
 
     @staticmethod
     def _page(tab: str, run: Run, training: Training | None) -> str:
+        titles = titles_of(run.model) if run.model is not None else {}
         if tab in BY_LAYER:
             column = tab.removesuffix("s")  # of the history: "gradient ...", "update ..."
-            return sizes_html(run.history, column, HEALTHY if tab == "updates" else None)
+            return sizes_html(run.history, column, HEALTHY if tab == "updates" else None,
+                              titles)
         if tab == "time":
             if training is None:
                 return "Time is measured while a run goes on."
@@ -152,7 +154,7 @@ class Inspector:
         split = _seen_split(run)
         inside, names = model_statistics(run.model, split), run.data.classes
         pages = {
-            "activations": lambda: activations_html(inside),
+            "activations": lambda: activations_html(inside, titles),
             "weights": lambda: weights_html(inside),
             "predictions": lambda: predictions_html(inside, split, names),
             "confusion": lambda: confusion_html(inside, names),

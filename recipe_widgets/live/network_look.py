@@ -111,6 +111,11 @@ def title(layer: nn.Module) -> str:
     return kind
 
 
+def titles_of(model: nn.Module) -> dict[str, str]:
+    """Each module's name in the model, and its title after it: "1: Linear 784 → 128"."""
+    return {path: f"{path}: {title(layer)}" for path, layer in model.named_modules() if path}
+
+
 def _rest(block: Block) -> str:
     """The modules that follow, without those that do nothing now."""
     names = [type(one).__name__ for _, one in block.followers

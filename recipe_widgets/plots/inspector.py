@@ -18,6 +18,7 @@ from recipe_widgets.plots.svg import HEIGHT, LEFT, WIDTH, chart_axes, chart_path
 from recipe_widgets.training import ModelStatistics
 
 HEALTHY = 1e-3  # size of an update against its weights (CS231n)
+NO_TITLES: Mapping[str, str] = {}
 MOST_FILTERS, MOST_IMAGES = 32, 10  # shown
 # As wide as the panel lets it be, however wide its table is: that scrolls by itself.
 _STYLE = """<style>
@@ -45,19 +46,22 @@ def waiting_html(words: str) -> str:
     return _page("", words)
 
 
-def activations_html(inside: ModelStatistics) -> str:
-    """Mean, spread, dead units and saturated values by layer."""
+def activations_html(inside: ModelStatistics, titles: Mapping[str, str] = NO_TITLES) -> str:
+    """Mean, spread, dead units and saturated values by layer. titles: what to say for the name
+    that a layer has in its model.
+    """
     widest = max((abs(one.mean) + one.std for one in inside.layers), default=1.0) or 1.0
     rows = []
     for one in inside.layers:
         # the widest layer's bar is 100 pixels
         bar = f'<span class="bar" style="width:{100 * one.std / widest:.0f}px"></span>'
         cells = (f"{one.mean:.3f}", f"{one.std:.3f}", bar, _share(one.dead), _share(one.saturated))
-        name = f"<th>layer {html.escape(one.name)} ({html.escape(one.kind)})</th>"
+        name = f"<th>{html.escape(titles.get(one.name) or f'{one.name}: {one.kind}')}</th>"
         rows.append(f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    titles = ("layer", "mean", "std", "", "dead units", "saturated")
-    head = f"<tr>{''.join(f'<th>{title}</th>' for title in titles)}</tr>"
-    dead = [f"{one.dead:.0%} of layer {one.name}" for one in inside.layers if one.dead > 0]
+    columns = ("layer", "mean", "std", "", "dead units", "saturated")
+    head = f"<tr>{''.join(f'<th>{column}</th>' for column in columns)}</tr>"
+    dead = [f"{one.dead:.0%} of {titles.get(one.name, one.name)}" for one in inside.layers
+            if one.dead > 0]
     found = (f"Dead for all of them: {', '.join(dead)}." if dead
              else "No unit is dead for all of them.")
     words = f"Activations on {len(inside.y)} validation samples. {found}"
@@ -69,26 +73,28 @@ def _share(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.0%}"
 
 
-def sizes_html(history: History, column: str, guide: float | None = None) -> str:
+def sizes_html(history: History, column: str, guide: float | None = None,
+               titles: Mapping[str, str] = NO_TITLES) -> str:
     """One line per layer over the steps: the columns `gradient <layer>` or `update <layer>` of a
-    history.
+    history. titles: as of `activations_html`.
     """
     names = [name for name in history.names if name.startswith(column + " ")]
     what = "Norm of the gradient" if column == "gradient" else "Update over weights"
     if not names:
         return _page(
             "", f"{what}, by layer: measured on every 20th step from now on. Let the run go on.")
-    pairs = {name.split(" ", 1)[1]: history.arrays(name) for name in names}
+    paths = {name: name.split(" ", 1)[1] for name in names}
+    pairs = {titles.get(path, path): history.arrays(name) for name, path in paths.items()}
     drawable = [y[np.isfinite(y) & (y > 0)] for _, y in pairs.values()]
     values = np.concatenate([*drawable, [guide or 1.0]])
     # whole decades, so that the axis stands still in between
     low = 10**math.floor(math.log10(values.min()))
     high = 10**math.ceil(math.log10(values.max()) + 1e-9)
     last = max(float(x[-1]) for x, _ in pairs.values())
-    lines = [ChartLine(f"layer {name}", f"l{number % 6}", *_drawable(x, y))  # six colours
+    lines = [ChartLine(name, f"l{number % 6}", *_drawable(x, y))  # six colours
              for number, (name, (x, y)) in enumerate(pairs.items())]
     chart = Chart(what, "", True, max(last, 1.0), low, max(high, 10 * low), tuple(lines))
-    newest = ", ".join(f"layer {name} {y[-1]:.2g}" for name, (_, y) in pairs.items())
+    newest = ", ".join(f"{name} {y[-1]:.2g}" for name, (_, y) in pairs.items())
     usual = f" Dotted: {guide:g}, a usual middle; a tenth and ten times that are no cause for worry." if guide else ""
     return _page(_lines(chart, guide), f"{what}, by layer; newest: {newest}.{usual}")
 
