@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
+# without compiled files each kernel and each process of the tests would compile PyTorch anew: seconds
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup lab test stress studies lint bench peers bug-matrix notebooks site screenshots audit clean
 
 PIP_LINES := sed -n 's/^      - //p' environment.yml
