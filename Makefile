@@ -72,6 +72,7 @@ bench: setup
 	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/watch.py
 	$(BIN)/python benchmarks/machines.py --only run_all
+	$(BIN)/python benchmarks/compiled.py --markdown benchmarks/records/compiled.md
 	$(BIN)/python benchmarks/scaling.py --markdown benchmarks/records/scaling.md
 	$(MAKE) peers
 

@@ -14,6 +14,7 @@ from .catalogue import FOLDER, experiment, fresh_record, names
 
 BEGIN, END = "<!-- claims -->\n", "<!-- end of claims -->"
 BEGIN_PAGES, END_PAGES = "<!-- pages -->\n", "<!-- end of pages -->"
+BEGIN_TIME, END_TIME = "<!-- time -->\n", "<!-- end of time -->"
 
 # (notebook, what it said from unfair or too short trainings, experiments that ask again, or tests
 # of what was mended)
@@ -68,6 +69,15 @@ def pages_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def time_words() -> str:
+    """How long the records took, on one thread; waiting for neighbours left out."""
+    seconds = {name: float(found.about["cpu_seconds"]) for name in names()
+               if (found := fresh_record(name)) is not None}
+    longest = max(seconds, key=lambda name: seconds[name])
+    return (f"The {len(seconds)} records of {len(names())} experiments took {sum(seconds.values()) / 60:.0f} "
+            f"minutes of one core with AVX-512, the longest ({longest}) {seconds[longest] / 60:.1f}.\n")
+
+
 def reached(one: Experiment, found: ExperimentRecord) -> str:
     """The mean of each arm over both sets of seeds."""
     scale, unit = (100, " %") if one.unit == "share" else (1, f" {one.unit}")
@@ -78,7 +88,8 @@ def reached(one: Experiment, found: ExperimentRecord) -> str:
 def write_table() -> None:
     path = FOLDER / "README.md"
     text = path.read_text(encoding="utf-8")
-    for begin, end, made in ((BEGIN, END, table()), (BEGIN_PAGES, END_PAGES, pages_table())):
+    for begin, end, made in ((BEGIN, END, table()), (BEGIN_PAGES, END_PAGES, pages_table()),
+                             (BEGIN_TIME, END_TIME, time_words())):
         before, _, rest = text.partition(begin)
         text = before + begin + made + end + rest.partition(end)[2]
     write_atomically(path, text)

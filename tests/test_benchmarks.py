@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import machines, scaling
+from benchmarks import compiled, machines, scaling
 from benchmarks.peers import labels
-from recipe_widgets import Data
+from recipe_widgets import Data, Settings
 
 
 @pytest.mark.parametrize(("measured", "sizes"), [
@@ -25,6 +25,16 @@ def test_growth(measured, sizes: int) -> None:
         assert all(math.isfinite(figure) and figure >= 0 for figure in figures), name
     text = scaling.markdown("samples", counts, rows)
     assert all(name in text for name, _ in rows)
+
+
+def test_the_loop_around_a_compiled_model_learns(blobs: Data) -> None:
+    """The eager half; what compiles needs a compiler."""
+    settings = Settings(width=8, batch_size=32, lr=0.1)
+    found = compiled.trained(blobs, settings, steps=60, compiled=False)
+    assert len(found.losses) == len(found.seconds) == 60
+    assert found.losses[0] == pytest.approx(math.log(3), rel=0.3)
+    assert found.accuracy > 0.95
+    assert found.losses == compiled.trained(blobs, settings, steps=60, compiled=False).losses
 
 
 def test_planted_rows_are_found_in_the_form_that_is_compared(blobs: Data) -> None:

@@ -16,7 +16,18 @@ from recipe_widgets import RecipeError
 from recipe_widgets.evaluation.experiment_record import ExperimentRecord, check_fresh, load_record
 from recipe_widgets.lessons.common.recorded import recorded
 from studies.catalogue import RECORDS, experiment, names
-from studies.table import BEGIN, BEGIN_PAGES, END, END_PAGES, SAID, pages_table, table
+from studies.table import (
+    BEGIN,
+    BEGIN_PAGES,
+    BEGIN_TIME,
+    END,
+    END_PAGES,
+    END_TIME,
+    SAID,
+    pages_table,
+    table,
+    time_words,
+)
 
 MEASURED = [name for name in names() if (RECORDS / f"{name}.json").exists()]
 
@@ -116,6 +127,7 @@ def test_the_tables_are_of_these_records():
     text = (RECORDS.parent / "README.md").read_text(encoding="utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0] == table()
     assert text.partition(BEGIN_PAGES)[2].partition(END_PAGES)[0] == pages_table()
+    assert text.partition(BEGIN_TIME)[2].partition(END_TIME)[0] == time_words()
 
 
 def test_what_pages_said_is_asked_by_experiments_that_exist():
