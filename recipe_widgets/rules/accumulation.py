@@ -73,7 +73,7 @@ def _cleared_each_pass(rule: Rule[AccumulatedGradients], history: GradientHistor
                        lines: set[str], used: int) -> CheckResult:
     for line, (times, dropped) in history.dropped.items():
         # gradients that the script collects and puts back (one a sample, or a task) are not lost
-        if line in lines and len(lines) == 1 and history.replaced < COLLECTED * history.steps \
+        if line in lines and len(lines) == 1 and history.replaced < COLLECTED * history.looked \
                 and min(times, history.steps) >= FEWEST_STEPS \
                 and dropped > CLEARED_SHARE * (dropped + used):
             return rule.warns(

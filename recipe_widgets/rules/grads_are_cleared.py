@@ -69,27 +69,27 @@ FOREIGN_SHARE = 0.3  # of the steps; more often, it is a second loss on purpose
 def history_of_gradients(rule: Rule[Any], history: GradientHistory) -> CheckResult:
     """The gradients of one optimiser in a script that was watched."""
     rule = rule.about(source=TRAINCHECK)
-    if history.stale >= max(FEWEST_STALE, STALE_SHARE * history.steps):
+    if history.stale >= max(FEWEST_STALE, STALE_SHARE * history.looked):
         return rule.fails(
-            f"gradients are not cleared: {history.stale} of {history.steps} steps used gradients "
+            f"gradients are not cleared: {history.stale} {history.of_steps} used gradients "
             "that an earlier step had used already", measured=history.stale, expected=0,
             unit="steps", advice="Call optimizer.zero_grad() once per step, before backward.",
             where=history.backward_line)
-    if history.cleared_early >= max(FEWEST_EARLY, EARLY_SHARE * history.steps):
+    if history.cleared_early >= max(FEWEST_EARLY, EARLY_SHARE * history.looked):
         return rule.fails(
-            f"zero_grad lies between backward and step: {history.cleared_early} of "
-            f"{history.steps} steps found no gradient",
+            f"zero_grad lies between backward and step: {history.cleared_early} "
+            f"{history.of_steps} found no gradient",
             measured=history.cleared_early, expected=0, unit="steps",
             advice="Clear before backward or after the step.", where=history.clear_line)
-    if history.leftovers >= max(FEWEST_EARLY, EARLY_SHARE * history.steps):
+    if history.leftovers >= max(FEWEST_EARLY, EARLY_SHARE * history.looked):
         return rule.fails(
-            f"{history.leftovers} of {history.steps} steps of one network also use the gradients that "
+            f"{history.leftovers} {history.of_steps} of one network also use the gradients that "
             "the pass of the network before it left there, whose optimiser had stepped on it",
             measured=history.leftovers, expected=0, unit="steps",
             advice="Clear the gradients of both networks before each backward pass.",
             where=history.backward_line)
     line, passes, steps = _foreign_passes(history)
-    if passes and 1 <= steps <= FOREIGN_SHARE * history.steps:
+    if passes and 1 <= steps <= FOREIGN_SHARE * history.looked:
         return rule.fails(
             f"up to {passes} backward passes at {line}, which no step follows there, leave "
             f"gradients that enter {steps} later steps", measured=steps, expected=0, unit="steps",

@@ -50,6 +50,7 @@ class GradientHistory:
         eval_lines: lines of backward passes that ran while the model was in eval mode.
         leftovers: steps that added to gradients of a pass on which another optimiser had stepped;
             of a network that gets the output of another one, as a discriminator does.
+        unseen: steps that were only counted, late in a long run.
     """
 
     optimizer: str = ""
@@ -70,6 +71,17 @@ class GradientHistory:
     clip_line: str = ""
     replaced: int = 0
     leftovers: int = 0
+    unseen: int = 0
+
+    @property
+    def looked(self) -> int:
+        """Steps that were looked at."""
+        return self.steps - self.unseen
+
+    @property
+    def of_steps(self) -> str:
+        """ "of 60 steps", or of how many that were looked at."""
+        return f"of {self.looked} steps{' that were looked at' if self.unseen else ''}"
 
     @property
     def passes_per_step(self) -> int:

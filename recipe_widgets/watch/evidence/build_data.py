@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from recipe_widgets.rules.augmentation_keeps_label import MirroredClasses
@@ -201,6 +203,40 @@ def _hashes(passes: list[ForwardPass]) -> np.ndarray[tuple[int], np.dtype[np.int
     return np.concatenate([one.hashes for one in passes if one.hashes is not None])
 
 
+class _TrainedSamples:
+    """The samples that one model was trained on, and when."""
+
+    def __init__(self) -> None:
+        self._steps: list[int] = []
+        self._batches: list[SampleHashes] = []
+
+    def add(self, step: int, hashes: SampleHashes) -> None:
+        self._steps.append(step)
+        self._batches.append(hashes)
+
+    @functools.cached_property
+    def _first_steps(self) -> tuple[SampleHashes, npt.NDArray[np.int64]]:
+        """Different samples in order, and the step at which each of them came first."""
+        different, places = np.unique(np.concatenate(self._batches), return_index=True)
+        steps = np.repeat(np.asarray(self._steps), [len(batch) for batch in self._batches])
+        return different, steps[places]
+
+    def count_before(self, end: int, own: SampleHashes) -> tuple[int, int]:
+        """How many of `own`, and how many at all, were trained on before a step."""
+        if not self._batches:
+            return 0, 0
+        different, first = self._first_steps
+        place = np.searchsorted(different, own).clip(max=len(different) - 1)
+        known = (different[place] == own) & (first[place] < end)
+        return int(known.sum()), int((first < end).sum())
+
+    def between(self, first: int, end: int) -> SampleHashes:
+        """Different samples of the batches of these steps."""
+        batches = [hashes for step, hashes in zip(self._steps, self._batches, strict=True)
+                   if first <= step < end]
+        return np.unique(np.concatenate([self._batches[0][:0], *batches]))
+
+
 @builds(SharedSamples)
 def sample_overlaps(run: WatchedRun) -> Built:
     yield from _overlaps_by_index(run)
@@ -212,34 +248,29 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
     if not batches or not rounds or not run.are_rare([phase for phase, _ in rounds]):
         return
     # by the model: what one fold of a cross-validation trains on is another fold's validation
-    by_model: dict[tuple[int, int], list[tuple[int, SampleHashes]]] = {}
+    by_model: dict[tuple[int, int], _TrainedSamples] = defaultdict(_TrainedSamples)
     for (number, hashes), (generation, step) in zip(
             batches, run.records.samples.train_passes, strict=True):
-        by_model.setdefault((number, generation), []).append((step, hashes))
-    trained = {key: np.unique(np.concatenate([hashes for _, hashes in several]))
-               for key, several in by_model.items()}
+        by_model[number, generation].add(step, hashes)
     sets = [np.unique(_hashes(passes)) for _, passes in rounds]
     at_one_place: dict[Any, list[SampleHashes]] = {}
     counts, folds = [], dict[tuple[int, int], list[SampleHashes]]()
     for (phase, passes), own in zip(rounds, sets, strict=True):
         at_one_place.setdefault((passes[0].model, passes[0].line), []).append(own)
         key = passes[0].model, passes[0].generation
-        of_model = trained.get(key, own[:0])
-        count = int(np.isin(own, of_model).sum())
-        if count:  # what is trained on later is no leak
-            of_model = _between(by_model[key], 0, phase.step)
-            count = int(np.isin(own, of_model).sum())
+        of_model = by_model[key]
+        count, size = of_model.count_before(phase.step, own)  # what is trained on later is no leak
+        if count > ALL * len(own) and len(own) >= _FEWEST_FOLD:
             before = max((other.step for other, _ in rounds if other.step < phase.step), default=0)
-            recent = _between(by_model[key], before, phase.step)
-            if count > ALL * len(own) and len(own) >= _FEWEST_FOLD and not np.isin(own, recent).any() \
-                    and len(recent) >= _FOLD_SHARE * len(of_model):
+            recent = of_model.between(before, phase.step)
+            if not np.isin(own, recent).any() and len(recent) >= _FOLD_SHARE * size:
                 known = folds.setdefault(key, [])
                 if not any(np.isin(own, one).any() for one in known[:_MOST_COMPARED]):
                     known.append(own)
                 if len(known) == _FEWEST_SPLITS:
-                    yield _shared(count, len(own), len(of_model), earlier=True), phase.line
+                    yield _shared(count, len(own), size, earlier=True), phase.line
                     return
-        counts.append((phase, passes, own, count, len(of_model)))
+        counts.append((phase, passes, own, count, size))
     continuous = _inputs_are_continuous(run)
     clean = any(shared <= _CLEAN_SHARE * len(own) and len(own) >= _FEWEST_CLEAN
                 for _, _, own, shared, _ in counts)
@@ -252,12 +283,6 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
         same_place = at_one_place[passes[0].model, passes[0].line]
         if not by_chance and not _is_drawn_anew(own, same_place):
             yield _shared(shared, len(own), size, clean), phase.line
-
-
-def _between(batches: list[tuple[int, SampleHashes]], first: int, end: int) -> SampleHashes:
-    """Different samples of the batches of these steps."""
-    return np.unique(np.concatenate(
-        [hashes if first <= step < end else hashes[:0] for step, hashes in batches]))
 
 
 def _equal_by_chance(samples: int, distinct: int, train_size: int) -> float:

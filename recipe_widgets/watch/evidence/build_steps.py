@@ -39,7 +39,8 @@ def _history(run: WatchedRun, optimizer: OptimizerRecord) -> GradientHistory:
         tracked.clips.copy(), tracked.clipped_scaled, tracked.changed, run.finished,
         frozenset(map(_text, run.records.eval_mode_backward_lines)),
         _text(optimizer.backward_line), _text(optimizer.clear_line), _text(optimizer.clip_line),
-        tracked.replaced, tracked.leftovers if optimizer.ids & run.observer(FedNetworks).ids else 0)
+        tracked.replaced, tracked.leftovers if optimizer.ids & run.observer(FedNetworks).ids else 0,
+        tracked.unseen)
 
 
 @builds(GradientHistory)

@@ -101,9 +101,12 @@ class LossRecords:
 
     def after_backward(self, line: SourceLocation | None, factor: float) -> float:
         """The loss, times the factor; NaN when it would have to be fetched from a GPU."""
-        loss, close = self._loss, self.progress.close
-        assert loss is not None
-        value = float("nan")
+        assert self._loss is not None
+        return self.note_value(self._loss, line, factor)
+
+    def note_value(self, loss: torch.Tensor, line: SourceLocation | None, factor: float) -> float:
+        """Adds to the curve, and returns what `after_backward` does."""
+        close, value = self.progress.close, float("nan")
         if loss.device.type == "cpu" or close:
             value = float(loss.item() if loss.numel() == 1 else loss.detach().reshape(-1)[0])
         if value == value or close:

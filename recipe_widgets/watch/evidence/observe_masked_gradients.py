@@ -146,6 +146,9 @@ class MaskedGradients(Observer):
                 one.moved += bool(((_few(p) != before) & masked).any())
         self._moving = []
 
+    def rest_ended(self, within_step: bool) -> None:
+        self._moving, self._raw = [], {}  # other steps have moved them since
+
     def script_ended(self) -> None:
         self._see_what_moved()
 

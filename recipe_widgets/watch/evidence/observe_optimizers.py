@@ -99,7 +99,8 @@ def optimizer_lives(run: WatchedRun) -> Built:
                       and _same_data(run, before, line[-1], line[-2] if line[1:] else None))
             line.append(before)
         steps, repeated = (sum(counts) for counts in zip(
-            *((one.record.gradients.steps, one.repeated) for one in line), strict=True))
+            *((one.record.gradients.steps - one.record.gradients.unseen, one.repeated) for one in line),
+            strict=True))
         if not any(other.before is last for other in made):
             yield OptimizerLife(last.record.kind, chain, steps, repeated), last.record.made_line
 

@@ -32,9 +32,11 @@ class GradientTracker:
     """The gradients of one optimiser, between backward, clearing and step.
 
     `state` is "clean" (none, or zeros), "fresh" (no step has used them), "used" (by a step) or
-    "mixed" (used by a step and added to since).
+    "mixed" (used by a step and added to since); "unknown" until the next step, where a part of this
+    one was not looked at.
 
     Attributes:
+        steps, backwards: all that were taken. unseen: of these steps, those that were only counted.
         groups: how often a step used so many backward passes, by their lines:
             ((line, count), ...) -> steps.
         stale: steps whose gradients held those of an earlier step.
@@ -48,7 +50,7 @@ class GradientTracker:
 
     def __init__(self) -> None:
         self.steps = self.backwards = self.stale = self.cleared_early = self.clipped_scaled = 0
-        self.replaced = self.leftovers = 0
+        self.replaced = self.leftovers = self.unseen = 0
         self.groups: Counter[tuple[tuple[object, int], ...]] = Counter()
         self.dropped: dict[object, list[int]] = {}
         self.clips: Counter[str] = Counter()
@@ -105,6 +107,8 @@ class GradientTracker:
 
     def clipped(self, scaled: bool) -> None:
         self.observe()
+        if self.state == "unknown":
+            return
         self.clips[self.state] += 1
         if scaled and self.state in ("fresh", "mixed"):
             self.clipped_scaled += 1
@@ -122,7 +126,7 @@ class GradientTracker:
         self.stale += self.state == "mixed"
         self.leftovers += self._added_to_leftover
         self._added_to_leftover = False
-        if self._lines:
+        if self._lines and self.state != "unknown":
             lines = self._lines.items()
             self.groups[tuple(lines if len(lines) == 1 else sorted(lines, key=str))] += 1
         if self.state != "clean":
@@ -131,6 +135,18 @@ class GradientTracker:
         self._lines.clear()
         if len(self.groups) > _MOST_GROUPS:
             self.groups.clear()
+
+    def counted(self) -> None:
+        """A step was taken that nobody looked at."""
+        self.steps += 1
+        self.unseen += 1
+
+    def rest_ended(self, within_step: bool) -> None:
+        """From here on it is looked at again."""
+        self.state = "unknown" if within_step else "used"
+        self._lines.clear()
+        self._marks = self._current_marks()
+        self._dropped_since_step, self._added_to_leftover = 0, False
 
     def another_stepped(self) -> None:
         """Another optimiser has taken a step."""
@@ -195,12 +211,15 @@ class StepMeter:
         self.least_rate = 0.0
         self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def before_step(self, optimizer: torch.optim.Optimizer, step: int, full: bool) -> None:
+    def note_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
         rate = optimizer.param_groups[0].get("lr", 0.0)
         # a rate that is a tensor may lie on a GPU: reading it would wait for it
         if not isinstance(rate, torch.Tensor) and (not self.learning_rates
                                                    or self.learning_rates[-1][1] != rate):
             self.learning_rates.append((step, float(rate)))
+
+    def before_step(self, optimizer: torch.optim.Optimizer, step: int, full: bool) -> None:
+        self.note_rate(optimizer, step)
         if full:
             self._copy_weights(optimizer)
             rates = [group.get("lr") for group in optimizer.param_groups]
@@ -309,6 +328,11 @@ class OptimizerRecord:
         if full and optimizer is not None:
             self.ids = {id(p) for p in self.parameters()}
             self.steps.after_step(optimizer, self.gradients.steps)
+
+    def counted(self, optimizer: torch.optim.Optimizer) -> None:
+        """It has taken a step that nobody looked at."""
+        self.steps.note_rate(optimizer, self.gradients.steps)
+        self.gradients.counted()
 
     def look_again(self) -> None:
         """What it holds may have changed since the last full look."""

@@ -120,6 +120,36 @@ class Recorder(EventHandler):
 
     # how closely this step is watched
 
+    def _may_rest(self) -> bool:
+        """One optimiser trains one model in plain steps: what many steps have shown need not be
+        looked at in each. With several, or a scaler, the order of their calls is worth more.
+        """
+        alive = [one for one in self.optimizers if one.is_alive]
+        return (len(alive) == 1 and not alive[0].by_hand and not self.grad_scaler.used
+                and self.pending.newest is None
+                and not (torch.distributed.is_available() and torch.distributed.is_initialized()))
+
+    def backward_while_resting(self, loss: torch.Tensor) -> None:
+        self.progress.stepped = True
+        for one in self.optimizers:
+            if one.is_alive:
+                one.gradients.backwards += 1
+                self.losses.note_value(loss, one.backward_line, 1.0)
+        self.evaluations.close()
+
+    def step_while_resting(self, optimizer: torch.optim.Optimizer) -> None:
+        record = self.optimizers.of(optimizer)
+        if record is None:  # made before the watching began
+            self.router.rest_ended(True)
+            return
+        record.counted(optimizer)
+        self._step_taken()
+
+    def rest_ended(self, within_step: bool) -> None:
+        self.progress.resting = False
+        for one in self.optimizers:
+            one.gradients.rest_ended(within_step)
+
     def _set_monitor(self, evaluation: bool = False) -> None:
         """Opens or closes the close look at every torch call."""
         wanted = (self.progress.close or evaluation) and not self.progress.compiled
@@ -142,6 +172,8 @@ class Recorder(EventHandler):
 
     def before_forward(self, model: nn.Module) -> None:
         self.progress.model = None
+        if self.progress.resting and torch.is_grad_enabled():
+            self.router.rest_ended(True)  # a second pass within one step: that is no plain one
         record = self.models.of(model)
         if record is not None:  # a loss or a transform changes nothing about the look
             # labels and predictions meet after the model: the look stays open behind an evaluation
@@ -338,8 +370,11 @@ class Recorder(EventHandler):
         # passes with gradients that no backward followed for two steps were evaluations
         old = self.pending.take_older_than(self.progress.step)
         self.guard.attempt(self.evaluations.never_trained, old)
-        was_close = self.progress.close
+        was_close, rested = self.progress.close, self.progress.resting
         self.progress.advance(self.samples.train_store.count)
+        self.progress.resting = self.progress.sparse and self._may_rest()
+        if rested and not self.progress.resting:
+            self.router.rest_ended(False)
         self._set_monitor()
         if was_close and self.progress.step % _TRIM_HEAP_EVERY == 0:
             trim_heap()

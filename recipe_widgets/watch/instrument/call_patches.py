@@ -105,15 +105,18 @@ class CallPatches:
         self._replaced.append((owner, name, old, new))
         setattr(owner, name, new)
 
-    def _tell_after(self, owner: Any, name: str, tell: Callable[[Any, Any], Any]) -> None:
-        """tell(result, args) once the old function is through. args: those given by position."""
-        guard = self.handler.guard
+    def _tell_after(self, owner: Any, name: str, tell: Callable[[Any, Any], Any],
+                    also_resting: bool = True) -> None:
+        """tell(result, args) once the old function is through. args: those given by position.
+        also_resting: in steps that are only counted, too.
+        """
+        guard, handler = self.handler.guard, self.handler
 
         def make(old: Any) -> Any:
             @functools.wraps(old)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 result = old(*args, **kwargs)
-                if guard.active:
+                if guard.active and (also_resting or not handler.progress.resting):
                     guard(tell, result, args)
                 return result
 
@@ -125,13 +128,22 @@ class CallPatches:
 
     def _patch_optimizers(self) -> None:
         handler, guard = self.handler, self.handler.guard
+
+        def before_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            if not handler.progress.resting and _holds_numbers(optimizer):
+                guard(handler.before_step, optimizer)
+
+        def after_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            if handler.progress.resting:
+                guard(handler.step_while_resting, optimizer)
+            elif _holds_numbers(optimizer):
+                guard(handler.after_step, optimizer)
+
         # Hooks and not a patch of step(): each optimiser class has a step of its own. They are also
         # called for a step that a GradScaler or a closure takes.
         self._hooks = [
-            register_optimizer_step_pre_hook(
-                lambda o, *_: guard(handler.before_step, o) if _holds_numbers(o) else None),
-            register_optimizer_step_post_hook(
-                lambda o, *_: guard(handler.after_step, o) if _holds_numbers(o) else None),
+            register_optimizer_step_pre_hook(before_step),
+            register_optimizer_step_post_hook(after_step),
         ]
         # An optimiser that never steps calls no hook: without this it would not be known at all.
         self._tell_after(torch.optim.Optimizer, "__init__",
@@ -141,9 +153,10 @@ class CallPatches:
         # Both kinds of zero_grad. Gradients that are cleared otherwise (p.grad = None) are noticed
         # at the next look; the line is known only here.
         self._tell_after(torch.optim.Optimizer, "zero_grad",
-                         lambda _, args: handler.gradients_cleared(args[0]))
+                         lambda _, args: handler.gradients_cleared(args[0]), also_resting=False)
         self._tell_after(nn.Module, "zero_grad",
-                         lambda _, args: handler.module_gradients_cleared(args[0]))
+                         lambda _, args: handler.module_gradients_cleared(args[0]),
+                         also_resting=False)
         for kind in (LRScheduler, ReduceLROnPlateau, SequentialLR, ChainedScheduler):
             self._tell_after(kind, "__init__", lambda _, args: handler.scheduler_made(args[0]))
         self._patch_scheduler_steps()
@@ -188,6 +201,8 @@ class CallPatches:
 
             @functools.wraps(old)
             def clip(*args: Any, **kwargs: Any) -> Any:
+                if handler.progress.resting:
+                    return old(*args, **kwargs)
                 call = signature.bind(*args, **kwargs)
                 if not isinstance(call.arguments["parameters"], torch.Tensor):
                     # a generator can be read only once
@@ -307,15 +322,24 @@ class CallPatches:
             def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
                 # once: what can be iterated only once is the script's own
                 tensors = tuple_of_roots(tensors)
+                progress = handler.progress
+                if progress.resting and tensors and guard.in_watched_thread():
+                    progress.in_backward = True
+                    try:
+                        result = old(tensors, *args, **kwargs)
+                    finally:
+                        progress.in_backward = False
+                    guard(handler.backward_while_resting, tensors[0])
+                    return result
                 tensors_only = all(isinstance(one, torch.Tensor) for one in tensors)
                 if not guard.listens or not tensors or not tensors_only or not are_readable(tensors):
                     return old(tensors, *args, **kwargs)
                 guard.heard(handler.before_backward, tensors)
-                handler.progress.in_backward = True
+                progress.in_backward = True
                 try:
                     result = old(tensors, *args, **kwargs)
                 finally:  # a script may go on after too little memory
-                    handler.progress.in_backward = False
+                    progress.in_backward = False
                 guard(handler.after_backward)
                 return result
 

@@ -72,6 +72,17 @@ class EventHandler:
     def log_probability_taken(self, distribution: Any, result: Any) -> None:
         """distribution.log_prob(value)"""
 
+    # steps that are only counted, as those of a long run of one optimiser
+
+    def backward_while_resting(self, loss: torch.Tensor) -> None:
+        """A backward pass is complete, of which nothing else is told."""
+
+    def step_while_resting(self, optimizer: torch.optim.Optimizer) -> None:
+        """The same of a step."""
+
+    def rest_ended(self, within_step: bool) -> None:
+        """What comes next is told again. within_step: a part of this step was not."""
+
     # optimisers, schedules, loss scaling
 
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None: ...

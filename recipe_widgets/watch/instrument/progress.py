@@ -13,8 +13,8 @@ RESTARTED_STEPS, MOST_RESTARTS = 10, 20  # after an optimiser was made, or anoth
 # An agent calls its policy hundreds of times a step: then fewer steps show as much.
 MOST_CLOSE_CALLS, FEWEST_CLOSE_STEPS = 1500, 8
 CLOSE_STEPS_MOST, CLOSE_SAMPLES = 160, 1500  # more of them, while few samples have been seen
-# From the first step on, only each so-manieth step's forward pass is looked at.
-SPARSE = ((2000, 16), (320, 4))
+# From the first step on, only so many in a row of each so-many steps are looked at.
+SPARSE, LOOKS_IN_A_ROW = ((2000, 32), (320, 8)), 2
 _LAST_FULL_STEP = 10**8
 
 
@@ -38,6 +38,7 @@ class WatchProgress:
         full: graphs, weights and every submodule are looked at in this step.
         close: every torch call is looked at in this step.
         sparse: this step's training pass is not looked at.
+        resting: nothing of this step is looked at but its loss and its rate; it is counted.
         in_call: a module is being called right now. model: the one at the top of that call; None
             when it has no parameters.
         grad_at_start: were gradients on when that call began?
@@ -48,7 +49,7 @@ class WatchProgress:
 
     def __init__(self, last_step: int | None = None) -> None:
         self.step, self.last_step = 0, last_step
-        self.full = self.close = self.sparse = False
+        self.full = self.close = self.sparse = self.resting = False
         self.in_call, self.grad_at_start = False, True
         self.model: nn.Module | None = None
         self.in_backward = self.stepped = self.compiled = False
@@ -60,6 +61,7 @@ class WatchProgress:
         look, and a few close ones.
         """
         self.full = self.close = True
+        self.sparse = self.resting = False
         self._restarts += 1
         if self._restarts <= MOST_RESTARTS:  # not where each step makes an optimiser of its own
             self._close_until = self.step + RESTARTED_STEPS
@@ -67,13 +69,15 @@ class WatchProgress:
     def advance(self, samples: int) -> None:
         """A step has been taken. samples: training samples that were kept so far."""
         self.step += 1
+        was_full = self.full  # what is still open of it is told by the step after it
         self.full = self.step in _FULL_STEPS
         early = self.step < max(CLOSE_STEPS, self._close_until) or (self.step < CLOSE_STEPS_MOST and
                                             samples < CLOSE_SAMPLES)
         early &= self.close_calls < MOST_CLOSE_CALLS or self.step < FEWEST_CLOSE_STEPS
         self.close = self.full or early
         every = next((every for first, every in SPARSE if self.step >= first), 1)
-        self.sparse = self.step % every != 0 and not self.close
+        self.sparse = (every > 1 and self.step % every >= LOOKS_IN_A_ROW
+                       and not self.close and not was_full)
 
     @property
     def is_over(self) -> bool:
