@@ -5,9 +5,9 @@ from recipe_widgets.course.questions import QuestionText
 QUESTIONS = {
     "seed_spread": QuestionText(
         "Two runs differ in the seed alone. How far apart is their validation accuracy after 300 steps?",
-        "Up to some points", {
+        "Up to a few points", {
             "Not at all": "Other first weights and other batches lead elsewhere.",
-            "Up to some points": "So a gain of one point, seen in one run, may be luck alone.",
+            "Up to a few points": "So a gain of one point, seen in one run, may be luck alone.",
             "Ten points and more": "It is less, on these data. But it is far from nothing.",
         }),
     "first_loss_461": QuestionText(

@@ -18,8 +18,8 @@ def draw_losses(losses: Annotated[Mapping[str, Sequence[float]], filled()], titl
                 epoch: Annotated[int | None, whole(1)] = None,
                 guess: float | None = None,
                 smooth: Annotated[int, whole(1)] = 50) -> Picture:
-    """The loss of each step, pale, and its mean over the last `smooth` steps, dark; one colour a
-    name.
+    """The loss of each step, pale, and its mean over the `smooth` steps around it, dark; one
+    colour a name.
 
     epoch: steps of one, whose ends are marked. guess: loss of one who knows nothing, as a line.
     """
@@ -31,15 +31,17 @@ def draw_losses(losses: Annotated[Mapping[str, Sequence[float]], filled()], titl
         window = min(smooth, len(y))
         means = np.convolve(y, np.ones(window) / window, "valid")  # (steps - window + 1,)
         axes.plot(y, ".", markersize=2, color=colour, alpha=0.25)
-        axes.plot(np.arange(window - 1, len(y)), means, color=colour, label=name)
+        axes.plot(np.arange(len(means)) + (window - 1) / 2, means, color=colour, label=name)
         said.append(f"{name} from {y[0]:.2f} to {means[-1]:.2f}")
     if guess is not None:
         axes.axhline(guess, color="0.4", linestyle=":", label=f"a guess: {guess:.2f}")
     longest = max(len(values) for values in losses.values())
     for end in range(epoch, longest + 1, epoch) if epoch else ():
         axes.axvline(end, color="0.6", linestyle="--")
-        axes.text(end, axes.get_ylim()[1], "an epoch ends ", ha="right", va="top", fontsize=8)
+    if epoch and epoch <= longest:  # said once, at half height, clear of the curve and of a guess
+        axes.text(epoch, 0.5, "an epoch ends ", ha="right", transform=axes.get_xaxis_transform(),
+                  rotation=90, va="center", fontsize=8)
     axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None), title=title)
     axes.legend(frameon=False)
-    of = f" (mean of the last {smooth} steps)" if smooth > 1 else ""
+    of = f" (mean of {smooth} steps)" if smooth > 1 else ""
     return Picture(figure, f"Loss over steps: {'; '.join(said)}{of}.")
