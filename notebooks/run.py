@@ -50,10 +50,10 @@ class ReaderAtPanels(NotebookClient):
             last = ast.unparse(ast.parse(done.source).body[-1])  # what the cell shows: `panel`
             press_run = nbformat.v4.new_code_cell(f"__import__('run').picture_of({last})")
             await super().async_execute_cell(press_run, cell_index, store_history=False)
+            self.code_cells_executed -= 1  # the page has no such cell: its numbers go on without a gap
             self.nb.cells[cell_index] = done  # the hidden cell took its place
-            pictures = [output["data"]["image/png"] for output in press_run.outputs
-                        if "image/png" in output.get("data", {})]
-            shown[-1].update({"image/png": pictures[-1]})
+            pictures = [output["data"] for output in press_run.outputs if "image/png" in output.get("data", {})]
+            shown[-1].update(pictures[-1])  # and in place of the panel's name what is to be seen
         return done
 
 

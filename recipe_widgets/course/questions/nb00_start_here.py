@@ -13,10 +13,13 @@ QUESTIONS = {
                        "the wrong one.",
         }),
     "ten_times_lr": QuestionText(
-        "The learning rate ten times as high: what does the loss do?", "It stays high or jumps", {
-            "It falls faster": "A larger step is not a better one: beyond some size, each step "
-                               "jumps over the valley that it should walk down.",
-            "It stays high or jumps": "Each step jumps over the valley that it should walk down.",
-            "Nothing changes": "The learning rate is the length of every step.",
+        "Learning rate 0.05, momentum 0.9, as in the panel. The learning rate becomes 0.5: where is the "
+        "loss after 300 steps?", "High, near a guess", {
+            "Lower than before": "Without momentum 0.5 does no harm. With it each step carries on the "
+                                 "ones before, and the sum goes too far.",
+            "High, near a guess": "With momentum each step carries on the ones before, about ten times "
+                                  "as far in all. At 0.5 that jumps over the valley.",
+            "The same": "The learning rate is a factor of every step, so ten times the rate moves the "
+                        "weights about ten times as far.",
         }),
 }
