@@ -322,6 +322,19 @@ def test_classes_on_axis_1():
     assert found(model, WHOLE[:, :-1], WHOLE[:, 1:]) == [("error", "causal_dependence")]
 
 
+@pytest.mark.parametrize(("causal", "wrong"), [(True, False), (False, True)])
+def test_a_model_that_gives_its_own_loss_first(causal, wrong):
+    class WithLoss(LanguageModel):
+        def forward(self, x, y):
+            scores = super().forward(x)
+            return _each(scores, y), scores
+
+    torch.manual_seed(0)
+    inputs = WHOLE[:, :-1], WHOLE[:, 1:]
+    said = found(WithLoss(causal), *inputs, torch.zeros(len(WHOLE)), loss=lambda out, _: out[0])
+    assert said == ([("error", "causal_dependence")] if wrong else [])
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_forecasts_see_only_the_past(causal):
     class Forecast(LanguageModel):

@@ -307,7 +307,7 @@ def _scores(outputs: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor | None
     for o in outputs:
         if o.ndim >= 2 and (o.shape[:2] == x.shape[:2] or o.shape[:2] == (rows, columns - 1)):
             return o
-        if len(o) == rows * columns and o.numel() > len(o):
+        if o.ndim and len(o) == rows * columns and o.numel() > len(o):
             return o.reshape(rows, columns, -1)
         if o.ndim == 3 and len(o) == rows and o.shape[2] == columns:  # (N, K, T), for the loss
             return o.movedim(2, 1)
