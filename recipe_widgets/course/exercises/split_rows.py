@@ -1,4 +1,4 @@
-"""Notebook 01: a split without leaks."""
+"""Notebook 01: a split that keeps copies together."""
 
 from __future__ import annotations
 

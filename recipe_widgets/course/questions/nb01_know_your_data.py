@@ -7,10 +7,10 @@ QUESTIONS = {
         "A small network was trained. Which training images will have the highest loss?",
         "Odd ones", {
             "Dark ones": "Some are dark, but darkness is not what they have in common.",
-            "Odd ones": "Odd views, several things at once, and now and then a label that you would "
-                        "not have given.",
-            "Any": "They are no chance sample: odd views, several things at once, now and then a "
-                   "doubtful label.",
+            "Odd ones": "Odd views, odd colours, and many stand before an unusual background: "
+                        "airplanes without sky, boats without much water.",
+            "Any": "They are no chance sample: odd views, odd colours, and unusual backgrounds, such "
+                   "as airplanes without sky.",
         }),
     "dark_pictures": QuestionText(
         "What happened to the pictures with a contrast of nearly 0?",
