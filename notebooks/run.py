@@ -107,6 +107,15 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
+def number(notebook: nbformat.NotebookNode) -> None:
+    """Count the code cells from 1: pressing Run in between has taken numbers, too."""
+    for count, cell in enumerate((one for one in notebook.cells if one.cell_type == "code"), 1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+
+
 def fold_solutions(notebook: nbformat.NotebookNode) -> None:
     """Renew the folded solution that follows each exercise cell."""
     waiting: list[Exercise] = []
@@ -133,6 +142,7 @@ def run(path: Path) -> None:
     for cell, source in zip(notebook.cells, saved, strict=True):
         cell.source = source
     clean(notebook)
+    number(notebook)
     nbformat.write(notebook, path)
 
 
