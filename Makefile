@@ -92,6 +92,7 @@ notebooks: setup
 	$(BIN)/python notebooks/run.py $(ARGS)
 
 site: setup
+	@if command -v npm >/dev/null; then npm ci --silent --no-fund --no-audit; fi
 	OMP_NUM_THREADS=1 $(BIN)/python -m docs.site.build $(ARGS)
 
 # known holes in what is installed (needs PyPI's advisories), and its licences, with tools in an environment of their own

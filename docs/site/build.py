@@ -16,6 +16,7 @@ from docs.site.check import must_be_whole
 from docs.site.links import REPOSITORY
 from docs.site.page import Page, rendered
 from docs.site.plans import PLANS, Plan
+from docs.site.play_page import build_page, missing_tools
 from docs.site.recording import recorded
 from docs.site.replays import replay_page
 from docs.site.rules import rules_page
@@ -35,12 +36,14 @@ def lessons() -> list[str]:
     ]
 
 
-def index_page(pages: Sequence[Page], texts: Sequence[Page], plans: Sequence[Plan]) -> Page:
+def index_page(pages: Sequence[Page], texts: Sequence[Page], plans: Sequence[Plan],
+               trains: bool) -> Page:
     """The first page: the map of the recipe, and the way to all else."""
     stages = RecipeMap(REPOSITORY / "notebooks", with_progress=False)._repr_html_()
     for page in pages:
         stages = stages.replace(f'href="{Path(page.path).stem}.ipynb"', f'href="{page.path}"')
-    body = rendered("index.html", map=stages, plans=plans, lessons=pages, texts=texts)
+    body = rendered("index.html", map=stages, plans=plans, lessons=pages, texts=texts,
+                    trains=trains)
     return Page("index.html", "Learn the craft of training", body)
 
 
@@ -58,8 +61,13 @@ def build(site: Path, recordings: Path, plans: Sequence[Plan] = PLANS,
     pages = chained([notebook_page(source, [plan.name for plan in plans]) for source in lessons()])
     texts = text_pages(TEXTS)
     replays = [replay_page(plan, recorded(plan, load(plan.name), recordings)) for plan in plans]
-    index = index_page(pages, texts[:len(TEXTS)], plans)
-    for page in [*pages, *texts, *replays, rules_page(), index]:
+    trains = not (found := missing_tools())
+    if not trains:
+        print(f"The page that trains is left out: {found}", file=sys.stderr)
+    play = [build_page(site, recordings.parent / "play")] if trains else []
+    index = index_page(pages, texts[:len(TEXTS)], plans, trains)
+    for page in [*pages, *texts, *replays, *play, rules_page(), index]:
+        page.trains = trains
         page.write(site)
     write_reference(site / "api", modules)
     must_be_whole(site)

@@ -19,6 +19,11 @@ JINJA = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefin
                     trim_blocks=True, lstrip_blocks=True)
 
 
+# a page holds all that it needs, and may load nothing
+SELF_CONTAINED = ("default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+                  "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
+
+
 @dataclass
 class Page:
     """One page of the site.
@@ -27,7 +32,8 @@ class Page:
         path: in the site, such as "notebooks/05_overfit.html". body: HTML that is safe to show.
         contents: (id, text) of its sections. before, after: the pages to go to next, as (path,
             title).
-        script: JavaScript that stands in the page.
+        script: JavaScript that stands in the page. module: address of a module that it loads.
+        sheet: CSS of its own. policy: what a browser lets it load (Content-Security-Policy).
     """
 
     path: str
@@ -37,10 +43,14 @@ class Page:
     before: tuple[str, str] | None = None
     after: tuple[str, str] | None = None
     script: str = ""
+    module: str = ""
+    sheet: str = ""
+    policy: str = SELF_CONTAINED
+    trains: bool = False  # whether the site has the page that trains
 
     def html(self) -> str:
         return JINJA.get_template("page.html").render(page=self, root="../" * self.path.count("/"),
-                                                      style=style())
+                                                      style=style() + self.sheet)
 
     def write(self, site: Path) -> None:
         file = site / self.path

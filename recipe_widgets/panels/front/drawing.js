@@ -141,7 +141,7 @@ export class Drawing {
       paint(/** @type {HTMLCanvasElement} */ (canvas), bytes.subarray(n * size, (n + 1) * size), shape, 1, 1);
       say(text, `${label} → ${taken}`);
       const what = `a ${look.classes[label]}, taken for ${look.classes[taken]} with ${sure} %`;
-      mark(button, "aria-label", `${what}. Take it as your digit.`);
+      mark(button, "aria-label", `${label} → ${taken}: ${what}. Take it as your digit.`);
       mark(button, "title", what);
     });
   }

@@ -100,6 +100,7 @@ class Front {
     if (facts.can) {
       this.network.element.hidden = !facts.can.network;
       this.network.drawing.element.hidden = !facts.can.draw;
+      this.foresight.hidden = facts.can.foresight === false;
     }
     if (facts.foresight) {
       mark(this.foresight, "aria-pressed", String(facts.foresight.on));
