@@ -74,13 +74,13 @@ def test_overfit_explorers_by_keyboard(browser: Browser, lab: Lab) -> None:
     page.close()
 
 
-def test_a_question_answers_and_the_panel_trains(browser: Browser, lab: Lab) -> None:
+def test_a_prediction_is_kept_and_the_panel_trains(browser: Browser, lab: Lab) -> None:
     page = opened(browser, lab, "05_overfit.ipynb")
     run_cell(page, "mnist, cifar = load(")
-    cell = run_cell(page, "first = Question(")
-    cell.locator("button", has_text="to zero").click()
-    expect(cell.locator("[role=status]")).to_contain_text("Yes.", timeout=PATIENCE)
-    cell = run_cell(page, "one = mnist.subset(1)")
+    cell = run_cell(page, 'Question("one_sample")')
+    cell.locator("button", has_text="To zero").click()
+    expect(cell.locator("[role=status]")).to_contain_text("Noted.", timeout=PATIENCE)
+    cell = run_cell(page, "few = [data.subset(500)")
     cell.locator("button.jupyter-button", has_text="Run").click()
     expect(cell.locator(".recipe-front .recipe-words")).to_have_text(re.compile("Done with"),
                                                                      timeout=PATIENCE)

@@ -1,30 +1,11 @@
-import math
-
 import numpy as np
 import pytest
 import torch
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.lessons.nb05_overfit import (
-    architectures,
-    convolution,
-    learning_curves,
-    memorising,
-    small_nets,
-)
-from recipe_widgets.models import build_model, count_parameters
+from recipe_widgets.lessons.nb05_overfit import convolution, learning_curves, memorising
 
 SHORT = Settings(width=16, max_steps=40, batch_size=32)
-
-
-def test_a_zeroed_input_is_zero_after_normalisation_too(blobs: Data) -> None:
-    blank = memorising.zeroed(blobs)
-    x, y = blank.train.batch(torch.arange(5))
-    assert x.abs().max() == 0
-    assert torch.equal(y, blobs.train.y[:5])
-    assert blank.name == "blobs, input zeroed"
-    assert blank.shape == blobs.shape
-    assert blobs.train.x.max() > 0
 
 
 def test_random_labels_keep_images_and_class_counts(blobs: Data) -> None:
@@ -35,65 +16,9 @@ def test_random_labels_keep_images_and_class_counts(blobs: Data) -> None:
     assert torch.equal(shuffled.validation.y, blobs.validation.y)
 
 
-def test_entropy_of_labels() -> None:
-    assert memorising.label_entropy(torch.tensor([0, 1, 2, 3])) == pytest.approx(math.log(4))
-    assert memorising.label_entropy(torch.tensor([2, 2])) == 0
-    assert memorising.label_entropy(torch.tensor([0, 0, 0, 1])) == pytest.approx(0.5623, abs=1e-4)
-
-
-def test_one_sample_needs_no_input_and_a_handful_does(blobs: Data) -> None:
-    one = memorising.recall(blobs, SHORT, 1, seeds=2)
-    assert max(one.ends["zeros"]) < 0.1
-    assert "zeros do just as well" in str(one)
-    few = memorising.recall(blobs, SHORT.replace(max_steps=100), 9, seeds=2)
-    assert few.floor == pytest.approx(math.log(3))
-    assert max(few.ends["real input"]) < 0.05
-    assert min(few.ends["zeros"]) > 0.98 * few.floor
-    assert "stays at what the labels alone allow (1.099)" in str(few)
-    assert "real input ends at" in few.plot().alt
-
-
-def test_suspects_are_told_apart(blobs: Data) -> None:
-    found = memorising.suspects(blobs, Settings(width=32))
-    assert found["sound"].status == "pass"
-    assert all(found[name].status == "warn" for name in found if name != "sound")
-    assert "bug" in found["a bug"].message
-    assert "regularised" in found["regularised"].message
-
-
-def test_more_units_learn_a_batch(blobs: Data) -> None:
-    found = memorising.raise_capacity(blobs, SHORT.replace(optimizer="adam", lr=0.01, max_steps=120),
-                                   (1, 32), 32, seeds=2)
-    assert max(found.losses[32]) < min(found.losses[1])
-    assert found.parameters[32] == 64 * 32 + 32 + 32 * 3 + 3
-    assert found.enough == 32
-    assert found.answers[32] == found.labels
-    assert "From width 32 on" in str(found)
-    assert "Loss on one batch by width" in found.plot().alt
-    with pytest.raises(RecipeError):
-        memorising.raise_capacity(blobs, SHORT, (4,), samples=3)
-
-
-def test_random_labels_are_learnt_and_tell_nothing(blobs: Data) -> None:
-    found = memorising.memorise(blobs, SHORT.replace(width=128, max_steps=400), 60, seeds=2)
-    assert min(found.right["random labels"]) > 0.99
-    assert np.mean(found.steps["random labels"]) > np.mean(found.steps["true labels"])
-    assert found.runs.worst("true labels") > found.runs.best("random labels")
-    assert "memorises 60 random labels" in str(found)
-
-
-def test_measured_points_and_their_onset(blobs: Data) -> None:
-    curve = learning_curves.learning_curve({"blobs": (blobs, SHORT)}, (3, 200), seeds=2)
-    assert curve.chance == pytest.approx(1 / 3)
-    assert min(curve.points["blobs", 200].val) > 0.9
-    assert len(curve.points["blobs", 3].train) == 2
-    assert "n = 2" in str(curve)
-    assert "200:" in curve.plot(mark=("blobs", 200)).alt
-
-
 @pytest.mark.parametrize(("values", "onset"), [((0.1, 0.1, 0.5), 100), ((0.5, 0.5, 0.5), 5),
                                                ((0.5, 0.1, 0.5), 100), ((0.5, 0.5, 0.1), None)])
-def test_onset_is_where_every_later_point_beats_chance(values: tuple, onset: int | None) -> None:
+def test_onset_is_where_every_later_point_beats_chance(values: tuple[float, ...], onset: int | None) -> None:
     points = {("a", n): learning_curves.CurvePoint((1.0, ), (v, v + 0.1))
               for n, v in zip((5, 10, 100), values, strict=True)}
     assert learning_curves.AccuracyCurve("samples", 0.1, points).onset("a") == onset
@@ -105,54 +30,6 @@ def test_the_widest_is_judged_beside_the_best() -> None:
     points = {key: learning_curves.CurvePoint((1.0,), seeds) for key, seeds in validation.items()}
     text = learning_curves.width_verdict(learning_curves.AccuracyCurve("units", 0.1, points))
     assert text == "a: best at 8 units (85.0%), 64 units are worse; b: best at 64 units (20.0%), the widest there is."
-
-
-def test_capacity_has_a_line_per_count(blobs: Data) -> None:
-    curve = learning_curves.capacity(blobs, SHORT.replace(max_steps=5), (2, 8), (6,), seeds=1)
-    assert list(curve.points) == [("6 samples", 2), ("6 samples", 8)]
-    with pytest.raises(RecipeError):
-        learning_curves.capacity(blobs, SHORT, (), (6,))
-
-
-def test_a_fifth_of_the_layers_is_compared_with_all() -> None:
-    found = small_nets.Depths({2: 10, 10: 50}, {2: 1.0, 10: 4.0}, {2: [0.9, 0.95], 10: [0.7, 0.8]}, 100)
-    assert found.verdict.startswith(
-        "2 instead of 10 hidden layers: a step is 4.0 times as fast, and the result is better")
-
-
-def test_depths_are_measured(blobs: Data) -> None:
-    found = small_nets.depths(blobs, SHORT.replace(max_steps=5), (1, 3), seeds=1)
-    assert found.parameters[3] > found.parameters[1]
-    with pytest.raises(RecipeError):
-        small_nets.depths(blobs, SHORT, (1,))
-
-
-def test_seconds_are_those_of_the_clock(blobs: Data) -> None:
-    ticks = iter(range(1000))
-    assert small_nets.seconds_per_step(blobs, SHORT, 4, clock=lambda: next(ticks)) == 1
-
-
-def test_rank_correlation_of_short_and_long() -> None:
-    names = ["a", "b", "c", "d"]
-    assert small_nets.ShortLong(names, [1, 2, 3, 4], [5, 6, 7, 8], 1,
-                           10).rank_correlation == pytest.approx(1)
-    assert small_nets.ShortLong(names, [1, 2, 3, 4], [8, 7, 6, 5], 1,
-                           10).rank_correlation == pytest.approx(-1)
-    opposite = str(small_nets.ShortLong(names, [1, 2, 3, 4], [8, 7, 6, 5], 1, 10))
-    assert opposite == "Here 1 steps tell little of 10: rank correlation -1.00."
-    text = str(small_nets.ShortLong(names, [0.1, 0.2, 0.4, 0.3], [0.5, 0.6, 0.7, 0.8], 10, 100))
-    assert "(c) comes in as number 2 of the long ones, 10.0 points behind the best, at 10% of the time" in text
-
-
-def test_short_and_long_runs(blobs: Data) -> None:
-    found = small_nets.short_and_long(blobs, [SHORT.replace(lr=lr) for lr in (1e-5, 1e-3, 0.05)],
-                                 short=10)
-    assert found.names[2] == "lr 0.05"
-    assert found.long[2] == max(found.long)
-    told = ("order 3 candidates much as", "tell little of")  # one for each side of a half
-    expected, other = told if found.rank_correlation > 0.5 else told[::-1]
-    assert expected in found.plot().alt
-    assert other not in found.plot().alt
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -170,13 +47,6 @@ def test_convolution_is_scipys_correlation(padding: int, stride: int) -> None:
     found = convolution.convolve(image, kernel, padding, stride)
     np.testing.assert_allclose(found, expected)
     assert found.shape == tuple(convolution.output_size(side, 3, padding, stride) for side in image.shape)
-
-
-def test_sizes_of_the_lecture() -> None:
-    assert convolution.sizes(32, 5, 3) == [32, 28, 24, 20]
-    assert convolution.sizes(28, 3, 2, padding=1) == [28, 28, 28]
-    with pytest.raises(RecipeError, match="Pad more"):
-        convolution.sizes(4, 5, 1)
 
 
 def test_kernels_do_what_their_names_say() -> None:
@@ -215,70 +85,32 @@ def test_pictures_of_convolutions(blobs: Data) -> None:
         convolution.sample_image(blobs, 10**6)
 
 
-# --- architectures --------------------------------------------------------------------------------
 # -------------------
 
 
-def test_shapes_of_lenet() -> None:
-    text = architectures.shapes(Settings(model="lenet"), (1, 32, 32))
-    for part in ("6 x 28 x 28", "6 x 14 x 14", "16 x 10 x 10", "16 x 5 x 5", "61,706 parameters"):
-        assert part in text
+def test_measured_points_and_their_onset(blobs: Data) -> None:
+    curve = learning_curves.AccuracyCurve("samples", chance=1 / 3)
+    for count in (3, 200):
+        *_, curve.points["blobs", count] = learning_curves.measure(blobs, SHORT, count, seeds=2)
+    assert min(curve.points["blobs", 200].val) > 0.9
+    assert len(curve.points["blobs", 3].train) == 2
+    assert "n = 2" in str(curve)
+    assert "200:" in curve.plot(mark=("blobs", 200)).alt
 
 
-def test_shapes_of_alexnet_are_torchvisions() -> None:
-    from torchvision.models import alexnet
-
-    with torch.device("meta"):
-        model = alexnet()
-        x, found = torch.zeros(1, 3, 224, 224), []
-        for layer in [*model.features, model.avgpool, torch.nn.Flatten(1), *model.classifier]:
-            x = layer(x)
-            if isinstance(layer, (torch.nn.Conv2d, torch.nn.MaxPool2d, torch.nn.Linear)):
-                found.append(" x ".join(map(str, x.shape[1:])))
-    assert [size for _, size in architectures.ALEXNET[1:]] == found
+def test_the_size_of_an_output() -> None:
+    assert [convolution.output_size(size, kernel=5) for size in (32, 28, 24)] == [28, 24, 20]
+    assert convolution.output_size(28, kernel=3, padding=1) == 28
+    with pytest.raises(RecipeError, match="Pad more"):
+        convolution.output_size(4, kernel=5)
 
 
-def test_families_are_compared(blobs: Data) -> None:
-    found = architectures.families(blobs, {"linear": SHORT.replace(model="linear"), "MLP": SHORT},
-                              seeds=2)
-    assert found.parameters["MLP"] == count_parameters(build_model(SHORT, blobs.shape, 3))
-    means = {name: float(np.mean(found.runs.scores(name))) for name in ("linear", "MLP")}
-    best = max(means, key=lambda name: means[name])
-    assert found.verdict.startswith(f"Best after 40 steps: {best} ({means[best]:.1%}).")
-    assert found.verdict in found.plot().alt
-
-
-def test_plain_and_residual_nets(blobs: Data) -> None:
-    found = architectures.plain_and_residual(blobs, SHORT.replace(width=8, norm="batch", max_steps=4),
-                                        (1, 2), seeds=1)
-    assert list(found.plain) == list(found.residual) == [8, 14]
-    text = str(
-        architectures.Degrade({8: [1.0, 1.1], 26: [2.0, 2.1]}, {8: [1.0, 1.1], 26: [0.5, 0.6]}, 100))
-    assert "rises (1.05 to 2.05 nats) without shortcuts and falls (1.05 to 0.55 nats) with them" in text
-    assert "at 26 layers the residual net is lower with every seed" in text
-
-
-def test_shrunk_images_are_means_of_tiles(blobs: Data) -> None:
-    small = architectures.shrunk(blobs)
-    assert small.shape == (1, 4, 4)
-    tile = blobs.train.x[0, 0, :2, :2].float().mean().round()
-    assert small.train.x[0, 0, 0, 0] == tile
-    assert torch.equal(small.train.y, blobs.train.y)
-    with pytest.raises(RecipeError):
-        architectures.shrunk(blobs, 3)
-
-
-def test_shrunk_fractions_stay_fractions(blobs: Data) -> None:
-    grey = Data.from_arrays(
-        np.tile([[0.11, 0.33], [0.55, 0.33]], (12, 1, 2, 2)).astype(np.float32),
-        np.arange(12) % 2)
-    small = architectures.shrunk(grey)
-    assert small.shape == (1, 2, 2)
-    torch.testing.assert_close(small.train.x, torch.full((8, 1, 2, 2), 0.33))
-    assert len(architectures.shrunk(blobs).vault.sealed().y) == len(blobs.vault.sealed().y)
-
-
-def test_the_exercise_is_judged(blobs: Data) -> None:
-    assert memorising.check_fewest_units(blobs, 1, steps=5).startswith("Not yet")
-    assert memorising.check_fewest_units(blobs, 64, steps=150).startswith("More than it takes")
-    assert memorising.one_batch_check(blobs, Settings(width=32), samples=16).status == "pass"
+def test_answers_stand_beside_labels(blobs: Data) -> None:
+    labels = blobs.train.y[:5]
+    wrong = (labels + 1) % 3
+    picture = memorising.answers_beside_labels(blobs, {"right one": labels, "other": wrong})
+    assert "right one: 5 of 5 right; other: 0 of 5 right" in picture.alt
+    texts = [text for place in picture.figure.axes for text in place.texts]
+    assert [text.get_color() == "black" for text in texts] == [True, False] * 5
+    with pytest.raises(RecipeError, match="one network or more"):
+        memorising.answers_beside_labels(blobs, {})

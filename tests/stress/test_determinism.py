@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from recipe_widgets import load
-from recipe_widgets.lessons.nb05_overfit import sizes
+from recipe_widgets.lessons.nb05_overfit.convolution import output_size
 from recipe_widgets.lessons.nb07_regularise_with_data.rare_classes import class_weights
 from tests.stress.tally import FULL, Tally, times
 
@@ -103,7 +103,7 @@ def test_saved_figures_are_those_of_the_package(tally: Callable[[str], Tally]) -
         "00": f"{n:,} / 64 = {n / 64}: {math.ceil(n / 64)} steps", "01":
         f"the next float32 after 1e10 is {gap:.0f} away", "02": f"{tuple(layer.weight.shape)}  "
         f"{layer.weight.numel():,}", "05":
-        f"{sizes(32, kernel=5, layers=3)}\nwith padding 2: ", "07":
+        f"padding 0: {[32, *(output_size(side, kernel=5) for side in (32, 28, 24))]}", "07":
         f"a healthy one counts {healthy:.2f} times, an ill one {ill:.2f} times", "09":
         f"{mnist}\n{cifar}",
     }

@@ -93,20 +93,6 @@ def _each(data: Data, change: Callable[[Split], torch.Tensor], note: str) -> Dat
                     licence=data.licence, notes=(*data.notes, note))
 
 
-def zeroed(data: Data) -> Data:
-    """The same labels, and nothing but zeros as input (also after normalisation)."""
-    # mean and std that normalise nothing: zeros stay zeros
-    plain = (0.0,) * data.shape[0], (1.0,) * data.shape[0]
-
-    def blank(split: Split) -> Split:
-        old = split.samples
-        return Split(Samples(torch.zeros_like(old.x), old.y, old.index, old.origin), split.name,
-                     *plain)
-
-    return replace(data, name=f"{data.name}, input zeroed", train=blank(data.train),
-                   validation=blank(data.validation), _copies={})
-
-
 @validated
 def few_samples(data: Data,
                 count: Annotated[int, whole(1, 10**4)]) -> tuple[torch.Tensor, torch.Tensor]:

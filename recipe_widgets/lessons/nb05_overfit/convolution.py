@@ -48,16 +48,6 @@ def output_size(size: int, kernel: int, padding: int = 0, stride: int = 1) -> in
     return (size + 2 * padding - kernel) // stride + 1
 
 
-def sizes(size: int, kernel: int, layers: int, padding: int = 0, stride: int = 1) -> list[int]:
-    """The side of an image before and after each of some equal convolutions: 5x5 on 32 gives 32,
-    28, 24, 20.
-    """
-    found = [size]
-    for _ in range(layers):
-        found.append(output_size(found[-1], kernel, padding, stride))
-    return found
-
-
 def own_kernel(values: Any) -> Array:
     """A square kernel (k, k) of finite numbers from nested lists, or from k² numbers in a row."""
     try:

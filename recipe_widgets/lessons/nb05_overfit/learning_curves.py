@@ -4,13 +4,13 @@ O6.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipe_widgets.core import RecipeError, Settings
+from recipe_widgets.core import Settings
 from recipe_widgets.data import Data
 from recipe_widgets.models import build_model
 from recipe_widgets.plots import Picture
@@ -51,14 +51,6 @@ def measure(data: Data, settings: Settings, n: int, seeds: int,
         train.append(evaluate(training.model, few.train).accuracy)
         val.append(training.history.last("val_accuracy"))
     yield CurvePoint(tuple(train), tuple(val))
-
-
-def measured(data: Data, settings: Settings, n: int, seeds: int = 3) -> CurvePoint:
-    """The same at once."""
-    point = CurvePoint((), ())
-    for point in measure(data, settings, n, seeds):  # noqa: B007  # the last one counts
-        pass
-    return point
 
 
 @dataclass
@@ -136,31 +128,6 @@ class AccuracyCurve:
         return f"Better than chance by 5 points, with every seed: {'; '.join(parts)}"
 
 
-def learning_curve(sources: Mapping[str, tuple[Data, Settings]], counts: Sequence[int] = COUNTS,
-                   seeds: int = 3) -> AccuracyCurve:
-    """One line per source, over the number of training samples. All train for as many steps as
-    their settings say.
-    """
-    _some(counts, sources)
-    curve = AccuracyCurve("samples", 1 / next(iter(sources.values()))[0].num_classes)
-    for name, (data, settings) in sources.items():
-        for n in counts:
-            curve.points[name, n] = measured(data, settings, n, seeds)
-    return curve
-
-
-def capacity(data: Data, settings: Settings, widths: Sequence[int], counts: Sequence[int],
-             seeds: int = 3) -> AccuracyCurve:
-    """One line per number of samples, over the width of the net."""
-    _some(widths, counts)
-    curve = AccuracyCurve("units in the hidden layer", 1 / data.num_classes)
-    for n in counts:
-        for width in widths:
-            chosen = settings.replace(width=width)
-            curve.points[f"{n:,} samples", width] = measured(data, chosen, n, seeds)
-    return curve
-
-
 def width_verdict(curve: AccuracyCurve) -> str:
     """For each line: the best width, and whether the widest net is worse than it beyond the
     seeds' spread.
@@ -175,9 +142,3 @@ def width_verdict(curve: AccuracyCurve) -> str:
         parts.append(f"{name}: best at {best} units ({np.mean(line[best].val):.1%}), "
                      + (f"{widest} units are {tail}" if widest != best else "the widest there is"))
     return "; ".join(parts) + "."
-
-
-def _some(*given: object) -> None:
-    if not all(given):
-        raise RecipeError("AccuracyCurve", found="nothing to measure",
-                          expected="at least one value and one line")
