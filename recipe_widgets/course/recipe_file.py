@@ -173,7 +173,7 @@ def _put(exercise: Exercise, mine: Callable[..., Any] | None, path: Path, shown:
     shown: how the file is named in what is said.
     """
     if not exercise.in_recipe:
-        return f"{exercise.name}: {'yours' if mine else 'ours'} goes on."
+        return f"{exercise.name}: this page uses {'yours' if mine else 'ours'} (it is not part of my_recipe.py)."
     text = _existing(path)
     before, pieces = text, _pieces_in(text)
     if mine is not None:

@@ -29,8 +29,8 @@ QUESTIONS = {
             "All 64": "view cuts the memory anew, so each digit gets some states of every digit.",
         }),
     "axis_slip": QuestionText(
-        "One of two fast versions sums over the wrong axis. What notices?", "Only the comparison", {
-            "An error message": "All shapes fit, thanks to a cut that was made to fit.",
+        "One of two fast versions forgets the axis of a sum. What notices?", "Only the comparison", {
+            "An error message": "A single number fits any shape.",
             "The shape of the result": "The shape is right, although the numbers are not.",
             "Only the comparison": "It runs, and its shape is right. Only the slow version, which "
                                    "follows the definition, knows the numbers.",
@@ -53,12 +53,12 @@ QUESTIONS = {
                                   "learns how frequent the classes are, and nothing else.",
         }),
     "which_rises": QuestionText(
-        "MNIST. Which of these changes leaves the loss exactly at the level of a guess?",
-        "All weights 0", {
-            "Learning rate 5": "It throws the weights far away, and the loss ends a little above "
-                               "a guess.",
+        "MNIST. Which of these changes begins far above a guess and still learns a lot?",
+        "Weights from N(0, 1)", {
+            "Learning rate 5": "The start is as always. Then the weights are thrown far away, and the "
+                               "network stays at a guess.",
             "Weights from N(0, 1)": "The first loss is huge, and falls from there.",
-            "All weights 0": "Only the last bias learns, and the classes are nearly equally frequent.",
+            "All weights 0": "It begins exactly at a guess, and stays there: only the last bias learns.",
         }),
     "pictures_or_tensor": QuestionText(
         "One epoch on digits: one picture at a time through PIL and a DataLoader, or rows of one tensor. "

@@ -56,14 +56,17 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *,
     forbidden = ~np.eye(len(every), dtype=bool) if axis == 0 else np.triu(every, 1)
     shares = tuple(float((sizes[forbidden] > 0).mean()) for sizes in made)
     what = "sample" if axis == 0 else "position"
-    others = "of other samples count" if axis == 0 else "of later positions count"
+    others = "other sample" if axis == 0 else "later position"
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     for axes, sizes, name, share in zip(figure.subplots(1, 2), made, names, shares, strict=True):
         shown = np.log10(np.where(sizes > 0, sizes, np.nan) / sizes.max())  # NaN stays white
         image = axes.imshow(shown, cmap="viridis", vmin=-4, vmax=0)
         axes.set(xlabel=f"input of {what}", ylabel=f"output of {what}")
-        axes.set_title(f"{name}: {share:.0%} {others}", fontsize=10)
-    figure.colorbar(image, ax=figure.axes, label="gradient (log10 of its share of the largest)")
+        counted = {0: f"no {others} counts", 1: f"all {others}s count"}
+        axes.set_title(f"{name}: {counted.get(share, f'{share:.0%} of {others}s count')}",
+                       fontsize=10)
+    bar = figure.colorbar(image, ax=figure.axes, label="gradient / largest gradient")
+    bar.set_ticks([0, -1, -2, -3, -4], labels=["1", "0.1", "0.01", "0.001", "0.0001"])
     alt = f"Which {what} depends on which, white where exactly zero. " + " ".join(
         f"{name}: {share:.0%} of the entries that must be zero are not."
         for name, share in zip(names, shares, strict=True))
