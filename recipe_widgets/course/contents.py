@@ -8,5 +8,6 @@ EXERCISES_OF: dict[str, tuple[str, ...]] = {
     "02_skeleton_and_baselines": ("cross_entropy", "constant_baseline", "evaluate"),
     "03_check_the_machinery": ("numeric_gradient", "depends_on", "linear_relu_backward",
                                "first_look"),
+    "04_signals_inside": ("dead_units", "he_init", "clip_gradients", "update_ratios"),
     "05_overfit": ("overfit_batch", "convolution", "make_model", "ResidualBlock"),
 }
