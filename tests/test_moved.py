@@ -20,7 +20,7 @@ from recipe_widgets.lessons.inputs import spoiled_pictures, as_fed
 from recipe_widgets.lessons import losses, skeleton; losses.draw_predictions; skeleton.draw_templates
 from recipe_widgets.lessons import machinery; machinery.few_samples
 from recipe_widgets.lessons.clinic import Clinic, findings
-from recipe_widgets.lessons import signals; signals.one_sign
+from recipe_widgets.lessons import signals; signals.propagate
 from recipe_widgets.lessons import conv, families, overfit, samples, small; overfit.random_labels; conv.AccuracyCurve
 from recipe_widgets.lessons import batches, bowl, optimise, schedules, second_order; bowl.race
 from recipe_widgets.lessons.claims import claim, ends

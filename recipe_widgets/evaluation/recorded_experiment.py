@@ -67,7 +67,7 @@ class RecordedExperiment:
 
     def plot(self) -> Any:
         """A dot for each seed, a bar at the mean of each arm."""
-        return self.comparison.plot(self.experiment.title)
+        return self.comparison.plot()  # which names the experiment
 
     def rerun(self, arm: str | None = None, seed: int | None = None) -> RecordPart:
         """Train one arm from one seed again and lay it beside the record; what is not named is drawn

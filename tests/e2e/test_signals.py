@@ -20,7 +20,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab, running_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         open_notebook(page, lab, "04_signals_inside.ipynb")
-        run_cells(page, "from torch.nn import functional", "explorer = ActivationExplorer(",
+        run_cells(page, "tensors = {}", "explorer = ActivationExplorer(",
                   "deep = InitExplorer(", "recurrent = RecurrentExplorer(", "panel = LivePanel(")
         yield page
 

@@ -14,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 
 from recipe_widgets.core import RecipeError
-from recipe_widgets.core.validation import filled, unchecked, validated, whole
+from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.changed_data import few_samples
 from recipe_widgets.lessons.nb04_signals_inside.activations import curve, rng
@@ -144,84 +144,3 @@ def draw_signals(data: Data, depth: Annotated[int, whole(1, 1000)] = 10, scheme:
     about = f"{depth} layers of {width} {activation} units, weights {scheme}, {data.name}"
     figure.suptitle(f"{about}; {seeds} seeds", fontsize=10)
     return Picture(figure, f"{about}: " + "; ".join(said) + ".")
-
-
-@dataclass(frozen=True)
-class SignalGrid:
-    """What becomes of a signal, for all schemes and some activations."""
-
-    cells: dict[tuple[str, str], Signals]
-    depth: int
-    name: str
-
-    def table(self) -> str:
-        """Activations forward / gradients back, by scheme and activation."""
-        names = list(dict.fromkeys(activation for _, activation in self.cells))
-        rows = [f"{'weights':<16}" + "".join(f"{name:>32}" for name in names)]
-        for scheme in dict.fromkeys(scheme for scheme, _ in self.cells):
-            cells = [self.cells[scheme, name] for name in names]
-            rows.append(f"{scheme:<16}" + "".join(
-                f"{word(cell.kept) + ' / ' + word(cell.returned):>32}" for cell in cells))
-        return "\n".join([*rows, f"forward / back through {self.depth} layers, {self.name}, "
-                                 f"{len(next(iter(self.cells.values())).forward)} seeds"])
-
-    def best(self, activation: str) -> str:
-        """The scheme that keeps both signals nearest to their size."""
-        def distance(scheme: str) -> float:
-            cell = self.cells[scheme, activation]
-            # decades off 1, both ways
-            return abs(math.log(max(cell.kept, 1e-300))) + abs(math.log(max(cell.returned, 1e-300)))
-
-        return min(dict.fromkeys(scheme for scheme, _ in self.cells), key=distance)
-
-    def verdict(self, activation: str, textbook: str) -> str:
-        """Does the scheme of the textbook keep the signals best here?"""
-        best = self.best(activation)
-        mine, theirs = self.cells[best, activation], self.cells[textbook, activation]
-        said = "and so it is here" if best == textbook else f"here {best} keeps them better"
-        return (f"{activation}, {self.name}: the textbook says {textbook}, {said} (gradients at the "
-                f"first layer over those of the last: {mine.returned:.2g} with {best}, "
-                f"{theirs.returned:.2g} with {textbook}).")
-
-
-@validated
-def signal_grid(data: Data, depth: Annotated[int, whole(1, 1000)] = 20,
-                activations: Annotated[tuple[str, ...], filled()] = ("sigmoid", "tanh", "relu"),
-                width: Annotated[int, whole(1, 10**4)] = 128,
-                seeds: Annotated[int, whole(1, 1000)] = 3) -> SignalGrid:
-    """All schemes with these activations."""
-    x = few_samples(data, 64)[0].flatten(1)
-    cells = {(scheme, activation): propagate(x, depth, scheme, activation, width, seeds)
-             for scheme in SCHEMES for activation in activations}
-    return SignalGrid(cells, depth, data.name)
-
-
-@validated
-def sum_std(sizes: Annotated[tuple[int, ...], filled()] = (16, 64, 256, 1024),
-            draws: Annotated[int, whole(2, 10**5)] = 4000) -> str:
-    """Std of a sum of n products of N(0, 1) weights and inputs, beside sqrt(n) and n."""
-    draw, rows = torch.Generator().manual_seed(0), [f"{'n':>6} {'measured':>9} {'sqrt(n)':>8}"]
-    for n in sizes:
-        inputs, factors = (torch.randn(draws, n, generator=draw) for _ in range(2))
-        sums = (inputs * factors).sum(1)  # (draws,): variances of independent products add up
-        rows.append(f"{n:>6} {float(sums.std()):>9.1f} {math.sqrt(n):>8.1f}")
-    return "\n".join(rows)
-
-
-@validated
-def check_std(std: Annotated[float, unchecked], depth: Annotated[int, whole(1, 1000)] = 30,
-              width: Annotated[int, whole(1, 10**4)] = 256) -> str:
-    """Judge the exercise: a std of the weights that keeps both signals through `depth` ReLU
-    layers of `width` units.
-    """
-    if not isinstance(std, (int, float)) or not math.isfinite(std) or std <= 0:
-        return f"Not yet: a positive number is wanted, not {std!r}."
-    x = torch.randn(64, width, generator=torch.Generator().manual_seed(0))
-    seen = propagate(x, depth, lambda _n, _m: float(std), "relu", width)
-    facts = (f"Over {depth} layers the activations change {seen.kept:.2g}-fold and the gradients "
-             f"{seen.returned:.2g}-fold.")
-    if seen.kept < 0.2:
-        return f"Too small: the signal {word(seen.kept)}. {facts}"
-    if seen.kept > 5:
-        return f"Too large: the signal {word(seen.kept)}. {facts}"
-    return f"Right: both keep their size. {facts}"

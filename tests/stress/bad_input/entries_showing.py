@@ -6,7 +6,6 @@ import dataclasses
 import functools
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -187,27 +186,18 @@ LESSONS = [
           lambda: {"data": few_blobs(), "act": nn.ReLU(), "units": 4, "seed": 0}),
     Entry("lessons.nb03_check_the_machinery.ways_to_read", machinery.ways_to_read,
           lambda: {"data": few_blobs(), "n": 4}, heavy=True),
-    Entry("lessons.nb04_signals_inside.NetworkRace", signals.NetworkRace,
-          lambda: {"runs": _many(), "data_name": "x", "sizes": None}, use=str),
-    Entry("lessons.nb04_signals_inside.activation_race", signals.activation_race,
-          lambda: {"data": few_blobs(), "settings": quick(), "names":
-                   ("relu", ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry("lessons.nb04_signals_inside.check_clip", signals.check_clip,
-          lambda: {"mine": lambda grads, threshold: grads}),
-    Entry("lessons.nb04_signals_inside.check_std", signals.check_std,
-          lambda: {"std": 0.1, "depth": 2, "width": 8}, amounts=("depth", "width")),
-    Entry(
-        "lessons.nb04_signals_inside.clip_race", signals.clip_race, lambda: {
-            "data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0, "thresholds":
-            (1.0, ), "seeds": 1
-        }, words=RUN, amounts=("seeds", )),
-    Entry("lessons.nb04_signals_inside.curve_gallery", signals.curve_gallery,
-          lambda: {"data": few_blobs(), "variants": {"a": quick()}}, words=RUN),
-    Entry("lessons.nb04_signals_inside.curve_variants", signals.curve_variants, lambda: {"steps_": 3}),
-    Entry("lessons.nb04_signals_inside.dead_share", signals.dead_share,
-          lambda: {"model": tiny_net(), "data": few_blobs()}),
     Entry("lessons.nb04_signals_inside.draw_activation", signals.draw_activation,
           lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0}, words=("activation", )),
+    Entry("lessons.nb04_signals_inside.draw_by_layer", signals.draw_by_layer,
+          lambda: {"signals": {"a": ([1.0, 0.5], [0.1, 1.0])}, "title": "Two layers"}),
+    Entry("lessons.nb04_signals_inside.draw_by_rate", signals.draw_by_rate,
+          lambda: {"values": {"a": {0.1: [1.0, 2.0], 1.0: [3.0, 4.0]}}, "ylabel": "loss",
+                   "title": "A rate", "log": False}),
+    Entry("lessons.nb04_signals_inside.draw_filters", signals.draw_filters,
+          lambda: {"rows": {"a": torch.randn(3, 1, 4, 4)}, "title": "Filters", "count": 2},
+          amounts=("count",)),
+    Entry("lessons.nb04_signals_inside.draw_gallery", signals.draw_gallery,
+          lambda: {"losses": {"A": [2.0, 1.0, 0.5]}, "title": "A run"}),
     Entry("lessons.nb04_signals_inside.draw_recurrent", signals.draw_recurrent,
           lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "clip": 1.0}, words=("unroll", ),
           amounts=("steps", )),
@@ -216,56 +206,14 @@ LESSONS = [
             "data": few_blobs(), "depth": 2, "scheme": "Xavier", "activation": "tanh", "width": 8,
             "seeds": 1
         }, amounts=("depth", "width", "seeds")),
-    Entry("lessons.nb04_signals_inside.dying", signals.dying,
-          lambda: {"data": few_blobs(), "settings": quick(), "lrs":
-                   (0.1, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
     Entry("lessons.nb04_signals_inside.facts", signals.facts,
           lambda: {"name": "sigmoid", "scale": 1.0, "shift": 0.0, "n": 100},
           words=("activation", )),
-    Entry("lessons.nb04_signals_inside.filters_over_time", signals.filters_over_time,
-          lambda: {"data": few_blobs(), "variants": {"a": quick()}, "at":
-                   (0, 2), "count": 2}, words=RUN, amounts=("count", )),
-    Entry("lessons.nb04_signals_inside.mean_slopes", signals.mean_slopes,
-          lambda: {"data": few_blobs(), "factors": (1.0, ), "seeds": 1}, heavy=True),
-    Entry(
-        "lessons.nb04_signals_inside.norm_race", signals.norm_race, lambda:
-        {"data": few_blobs(), "settings": quick(), "init": "he", "norms":
-         ("none", ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry(
-        "lessons.nb04_signals_inside.norm_verdict", signals.norm_verdict, lambda: {
-            "races": {
-                "x": signals.NetworkRace({"none, init x": _many()["a"], "batch, init x": _many()["b"]})
-            }, "norm": "batch"
-        }),
-    Entry("lessons.nb04_signals_inside.one_sign", signals.one_sign,
-          lambda: {"data": few_blobs(), "names":
-                   ("relu", ), "samples": 4, "seeds": 1}, amounts=("seeds", )),
     Entry(
         "lessons.nb04_signals_inside.propagate", signals.propagate, lambda:
         {"x": rows(), "depth": 2, "scheme": "He", "activation": "relu", "width": 8, "seeds": 1},
         amounts=("depth", "width", "seeds")),
-    Entry("lessons.nb04_signals_inside.race", signals.race,
-          lambda: {"data": few_blobs(), "variants": {"a": quick()}, "seeds": 1}, words=RUN,
-          amounts=("seeds", )),
-    Entry(
-        "lessons.nb04_signals_inside.radius_race", signals.radius_race,
-        lambda: {"data": few_blobs(), "settings": quick(model="rnn"), "radii":
-                 (1.0, ), "seeds": 1}, words=RUN, amounts=("seeds", )),
-    Entry("lessons.nb04_signals_inside.row_reader", signals.row_reader,
-          lambda: {"data": few_blobs(), "settings": quick(model="rnn"), "radius": 1.0}, words=RUN),
-    Entry("lessons.nb04_signals_inside.saturation_runs", signals.saturation_runs,
-          lambda: {"data": few_blobs(), "settings": quick(), "seeds": 1}, words=RUN,
-          amounts=("seeds", )),
-    Entry(
-        "lessons.nb04_signals_inside.signal_grid", signals.signal_grid, lambda:
-        {"data": few_blobs(), "depth": 2, "activations":
-         ("relu", ), "width": 8, "seeds": 1}, amounts=("depth", "width", "seeds")),
-    Entry("lessons.nb04_signals_inside.smoothness", signals.smoothness,
-          lambda: {"filters": np.random.default_rng(0).normal(size=(3, 1, 4, 4))}),
-    Entry("lessons.nb04_signals_inside.sum_std", signals.sum_std, lambda: {"sizes": (4, 8), "draws": 20}),
     Entry("lessons.nb04_signals_inside.unroll", signals.unroll,
           lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "seeds": 1},
           amounts=("steps", "seeds")),
-    Entry("lessons.nb04_signals_inside.update_runs", signals.update_runs,
-          lambda: {"data": few_blobs(), "settings": quick(), "lrs": (0.1, )}, words=RUN),
 ]
