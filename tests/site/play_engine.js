@@ -44,3 +44,19 @@ globalThis.train = async ({settings, sizes, steps, masks, together}) => {
 
 /** A drawn digit as the network sees it. */
 globalThis.sample = ({drawn, side}) => Array.from(asSample(Uint8Array.from(drawn), side));
+
+/** Steps per second on random samples, forward pass to update. */
+globalThis.speed = ({settings, seconds}) => {
+  const network = new Network(new WebAssembly.Module(bytes), settings, SHAPE), labels = Uint8Array.from({length: settings.batch_size}, (_, i) => i % 10);
+  const optimizer = new Optimizer(settings.optimizer, network.parameters, network.gradients);
+  network.init("default", 0);
+  const x = Float32Array.from({length: network.input.out.count}, Math.random);
+  let done = -5, start = 0; // the first five warm up
+  while (done <= 0 || performance.now() - start < 1000 * seconds) {
+    if (done === 0) start = performance.now();
+    network.gradient(() => network.input.out.view.set(x), labels);
+    optimizer.step(settings);
+    done += 1;
+  }
+  return 1000 * done / (performance.now() - start);
+};
