@@ -44,7 +44,7 @@ class ReaderAtPanels(NotebookClient):
     async def async_execute_cell(self, cell: nbformat.NotebookNode, cell_index: int, *args: Any,
                                  **options: Any) -> nbformat.NotebookNode:
         done = await super().async_execute_cell(cell, cell_index, *args, **options)
-        shown = [output["data"] for output in done.get("outputs", [])
+        shown = [output for output in done.get("outputs", [])
                  if output.output_type == "execute_result" and output["data"]["text/plain"].startswith(PANEL)]
         if shown:
             last = ast.unparse(ast.parse(done.source).body[-1])  # what the cell shows: `panel`
@@ -52,8 +52,11 @@ class ReaderAtPanels(NotebookClient):
             await super().async_execute_cell(press_run, cell_index, store_history=False)
             self.code_cells_executed -= 1  # the page has no such cell: its numbers go on without a gap
             self.nb.cells[cell_index] = done  # the hidden cell took its place
-            pictures = [output["data"] for output in press_run.outputs if "image/png" in output.get("data", {})]
-            shown[-1].update(pictures[-1])  # and in place of the panel's name what is to be seen
+            picture = next(one for one in press_run.outputs if "image/png" in one.get("data", {}))
+            panel = shown[-1]["data"]["text/plain"].split(",")[0] + ")"  # "LivePanel(mnist)"
+            words = f"{panel} after a run. {picture['metadata']['image/png']['alt']}"
+            shown[-1]["data"] |= {"image/png": picture["data"]["image/png"], "text/plain": f"[picture] {words}"}
+            shown[-1]["metadata"] |= {"image/png": {"alt": words}}
         return done
 
 
@@ -107,15 +110,6 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
-def number(notebook: nbformat.NotebookNode) -> None:
-    """Count the code cells from 1: pressing Run in between has taken numbers, too."""
-    for count, cell in enumerate((one for one in notebook.cells if one.cell_type == "code"), 1):
-        cell.execution_count = count
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
-
-
 def fold_solutions(notebook: nbformat.NotebookNode) -> None:
     """Renew the folded solution that follows each exercise cell."""
     waiting: list[Exercise] = []
@@ -142,7 +136,6 @@ def run(path: Path) -> None:
     for cell, source in zip(notebook.cells, saved, strict=True):
         cell.source = source
     clean(notebook)
-    number(notebook)
     nbformat.write(notebook, path)
 
 

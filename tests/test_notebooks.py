@@ -63,6 +63,7 @@ def test_no_widget_state_and_no_large_pictures(notebook: nbformat.NotebookNode) 
             if "image/png" in data:
                 assert data["text/plain"].startswith(
                     "[picture]"), "every picture has a text alternative"
+                assert output.metadata["image/png"]["alt"], "a browser reads it out"
 
 
 def sections(path: Path) -> set[str]:
