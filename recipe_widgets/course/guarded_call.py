@@ -36,18 +36,27 @@ class LearnerError(Exception):
 
 
 class Guarded:
-    """A learner's function: called as it is, but what it raises becomes a `LearnerError`."""
+    """A learner's function: called as it is, but what it raises becomes a `LearnerError`.
+
+    It must leave the recording of gradients as it was: else `passing` is raised.
+    """
 
     def __init__(self, function: Callable[..., Any], passing: type[Exception]) -> None:
         self.function, self._passing = function, passing
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        recorded = torch.is_grad_enabled()
         try:
-            return self.function(*args, **options)
+            result = self.function(*args, **options)
         except BaseException as error:  # SystemExit, too
             if isinstance(error, TimeLimitReached | self._passing):  # ours, thrown into their code
                 raise
             raise LearnerError(error) from error
+        if torch.is_grad_enabled() != recorded:
+            raise self._passing("It leaves the recording of gradients switched "
+                                f"{'off' if recorded else 'on'} for all code after it. Use "
+                                "`with torch.no_grad():`, which ends by itself.")
+        return result
 
 
 @dataclass

@@ -63,8 +63,9 @@ def close(found: Any, wanted: Any, what: str, why: str = "", rtol: float = 1e-4)
     """
     ours = torch.as_tensor(wanted).detach().double().cpu()
     theirs = torch.as_tensor(found).detach().double().cpu()
-    scale = float(ours.abs().max()) if ours.numel() else 1.0
-    gap = (theirs - ours).abs()
+    finite = ours[ours.isfinite()].abs()
+    scale = float(finite.max()) if finite.numel() else 1.0
+    gap = (theirs - ours).abs().masked_fill(theirs == ours, 0.0)  # infinite ones may be equal, too
     if bool((gap <= rtol * max(scale, 1e-8)).all()):  # NaN compares as False
         return
     at = int(gap.nan_to_num(float("inf")).flatten().argmax())

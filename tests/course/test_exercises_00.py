@@ -216,6 +216,11 @@ def accuracy_axis(model: Any, loader: Any) -> Any:
     return right / sum(len(y) for _, y in loader)
 
 
+def accuracy_switches_off(model: Any, loader: Any) -> Any:
+    torch.set_grad_enabled(False)
+    return accuracy_gradients(model, loader)
+
+
 def accuracy_percent(model: Any, loader: Any) -> Any:
     return 100 * accuracy_numpy(model, loader)
 
@@ -252,6 +257,7 @@ WRONG = [
     ("accuracy", accuracy_batch_mean, "mean taken over batches"),
     ("accuracy", accuracy_training, r"model\.eval\(\)"),
     ("accuracy", accuracy_gradients, "no_grad"),
+    ("accuracy", accuracy_switches_off, "switched off for all code after it"),
     ("accuracy", accuracy_axis, "size of tensor|should be"),
     ("accuracy", accuracy_percent, "no per cent"), ("accuracy", accuracy_constant, "should be"),
     ("accuracy", accuracy_first, "should be"), ("accuracy", accuracy_threshold, "should be"),

@@ -74,6 +74,14 @@ def copies_identity(x: Any) -> Any:
     return range(len(x))
 
 
+def copies_printed(x: Any) -> Any:
+    return _by_dictionary([str(one) for one in x])
+
+
+def copies_whole_numbers(x: Any) -> Any:
+    return _by_dictionary([one.to(torch.uint8).numpy().tobytes() for one in x])
+
+
 # --- split_rows ---
 
 
@@ -142,6 +150,29 @@ def split_unseeded(y: Any, first: Any, share: Any, seed: Any) -> Any:
     return split_numpy(y, first, share, None)
 
 
+def split_rolled(y: Any, first: Any, share: Any, seed: Any) -> Any:
+    return _split_in_order(y, first, share, torch.arange(len(y)).roll(seed))
+
+
+def split_dealt(y: Any, first: Any, share: Any, seed: Any) -> Any:
+    return _split_in_order(y, first, share, ((torch.arange(len(y)) * 7 + seed) % len(y)))
+
+
+def split_shuffled_once(y: Any, first: Any, share: Any, seed: Any) -> Any:
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
+    return _split_in_order(y, first, share, order.roll(seed))
+
+
+def _split_in_order(y: Any, first: Any, share: Any, order: Any) -> Any:
+    chosen = torch.zeros(len(y), dtype=torch.bool)
+    leaders = order[first[order] == order]
+    for k in y.unique():
+        rows = leaders[y[leaders] == k]
+        chosen[rows[: round(share * len(rows))]] = True
+    chosen = chosen[first]
+    return (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
+
+
 def split_swapped(y: Any, first: Any, share: Any, seed: Any) -> Any:
     training, validation = split_numpy(y, first, share, seed)
     return validation, training
@@ -171,7 +202,11 @@ def standard_loop(x_train: Any, x_val: Any) -> Any:
         mean, std = a[:, channel].mean(), a[:, channel].std()
         for one in (a, b):
             one[:, channel] = (one[:, channel] - mean) / (std if std > 0 else 1)
-    return [a, b]
+    return [a.float(), b.float()]
+
+
+def standard_double(x_train: Any, x_val: Any) -> Any:
+    return [one.double() for one in standard_loop(x_train, x_val)]
 
 
 def standard_own(x_train: Any, x_val: Any) -> Any:
@@ -211,6 +246,11 @@ WRONG = [
     ("find_copies", copies_last, "first equal image"), ("find_copies", copies_flags, "first equal image"),
     ("find_copies", copies_nearest, "exactly equal|shape should be"),
     ("find_copies", copies_identity, "point to the first"),
+    ("find_copies", copies_printed, "✗ Images of 32 x 32"),
+    ("find_copies", copies_whole_numbers, "✗ Colour images in floats"),
+    ("split_rows", split_rolled, r"have the next row beside them.*5\.1"),
+    ("split_rows", split_dealt, "Is the order random"),
+    ("split_rows", split_shuffled_once, r"of 18 validation rows in common.*5\.4"),
     ("split_rows", split_random, "Deal each class"), ("split_rows", split_leaky, "copies lie on the other"),
     ("split_rows", split_overlap, "in both parts"), ("split_rows", split_drops, "each row should be, once"),
     ("split_rows", split_fixed, "Another seed gives the same"),
@@ -219,7 +259,8 @@ WRONG = [
     ("standardise", standard_own, "x_train alone"), ("standardise", standard_both, "x_train alone"),
     ("standardise", standard_one_number, "Each colour"),
     ("standardise", standard_no_guard, "divide by 1"),
-    ("standardise", standard_bytes, "floats are wanted|overflow"),
+    ("standardise", standard_double, r"torch\.float64; torch\.float32 is wanted"),
+    ("standardise", standard_bytes, r"torch\.uint8; torch\.float32 is wanted|overflow"),
     ("standardise", standard_range, "of the result is"),
 ]
 

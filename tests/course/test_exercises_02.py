@@ -17,8 +17,10 @@ from recipe_widgets.course import check
 # --- cross_entropy ---
 
 
-def entropy_logsumexp(scores: Any, labels: Any) -> Any:
-    return (torch.logsumexp(scores, 1) - scores.gather(1, labels[:, None])[:, 0]).mean()
+def entropy_gather(scores: Any, labels: Any) -> Any:
+    top = scores.amax(1)
+    total = top + (scores - top[:, None]).exp().sum(1).log()
+    return (total - scores.gather(1, labels[:, None])[:, 0]).mean()
 
 
 def entropy_loop(logits: Any, y: Any) -> Any:
@@ -52,6 +54,18 @@ def entropy_log_softmax(logits: Any, y: Any) -> Any:
     return -torch.log_softmax(logits, 1)[torch.arange(len(y)), y].mean()
 
 
+def entropy_logsumexp(logits: Any, y: Any) -> Any:
+    return (torch.logsumexp(logits, 1) - logits[torch.arange(len(y)), y]).mean()
+
+
+def entropy_special(logits: Any, y: Any) -> Any:
+    return -torch.special.log_softmax(logits, 1)[torch.arange(len(y)), y].mean()
+
+
+def entropy_cumulated(logits: Any, y: Any) -> Any:
+    return (logits.logcumsumexp(1)[:, -1] - logits[torch.arange(len(y)), y]).mean()
+
+
 def entropy_overflow(logits: Any, y: Any) -> Any:
     chances = logits.exp() / logits.exp().sum(1, keepdim=True)
     return -chances[torch.arange(len(y)), y].log().mean()
@@ -63,25 +77,25 @@ def entropy_underflow(logits: Any, y: Any) -> Any:
 
 
 def entropy_sum(logits: Any, y: Any) -> Any:
-    return entropy_logsumexp(logits, y) * len(y)
+    return entropy_gather(logits, y) * len(y)
 
 
 def entropy_axis(logits: Any, y: Any) -> Any:
-    return (torch.logsumexp(logits, 0).mean() - logits[torch.arange(len(y)), y]).mean()
+    return (logits.exp().sum(0).log().mean() - logits[torch.arange(len(y)), y]).mean()
 
 
 def entropy_item(logits: Any, y: Any) -> Any:
-    return entropy_logsumexp(logits, y).item()
+    return entropy_gather(logits, y).item()
 
 
 def entropy_detached(logits: Any, y: Any) -> Any:
-    return entropy_logsumexp(logits.detach(), y)
+    return entropy_gather(logits.detach(), y)
 
 
 def entropy_in_place(logits: Any, y: Any) -> Any:
     with torch.no_grad():
         logits -= logits.max(1, keepdim=True).values
-    return entropy_logsumexp(logits, y)
+    return entropy_gather(logits, y)
 
 
 def entropy_constant(logits: Any, y: Any) -> Any:
@@ -101,7 +115,8 @@ def constant_python(y_train: Any, y_val: Any, classes: Any) -> Any:
     counts = [y_train.tolist().count(label) for label in range(classes)]
     best = counts.index(max(counts))
     hits = [label == best for label in y_val.tolist()]
-    logs = [math.log(counts[label] / len(y_train)) for label in y_val.tolist()]
+    logs = [math.log(counts[label] / len(y_train)) if counts[label] else -math.inf
+            for label in y_val.tolist()]
     return [sum(hits) / len(hits), -sum(logs) / len(logs)]
 
 
@@ -113,6 +128,16 @@ def constant_torch(y_train: Any, y_val: Any, classes: Any) -> Any:
 
 def constant_from_validation(y_train: Any, y_val: Any, classes: Any) -> Any:
     return constant_python(y_val, y_val, classes)
+
+
+def constant_no_minlength(y_train: Any, y_val: Any, classes: Any) -> Any:
+    shares = torch.bincount(y_train) / len(y_train)
+    return (y_val == shares.argmax()).float().mean(), -shares[y_val].log().mean()
+
+
+def constant_never_infinite(y_train: Any, y_val: Any, classes: Any) -> Any:
+    shares = torch.bincount(y_train, minlength=classes) / len(y_train) + 1e-9
+    return (y_val == shares.argmax()).float().mean(), -shares[y_val].log().mean()
 
 
 def constant_uniform(y_train: Any, y_val: Any, classes: Any) -> Any:
@@ -153,7 +178,7 @@ def evaluate_cat(net: Any, data: Any, criterion: Any) -> Any:
             hits.append(out.max(1)[1] == y)
         count += y.numel()
     net.train(mode)
-    return torch.stack(total).sum() / count, torch.cat(hits).float().mean()
+    return (torch.stack(total).sum() / count).item(), torch.cat(hits).float().mean().item()
 
 
 @torch.no_grad()
@@ -227,6 +252,10 @@ def evaluate_sums(model: Any, loader: Any, loss_fn: Any) -> Any:
     return loss * sum(len(y) for _, y in loader), share
 
 
+def evaluate_tensors(model: Any, loader: Any, loss_fn: Any) -> Any:
+    return tuple(map(torch.tensor, evaluate_decorated(model, loader, loss_fn)))
+
+
 def evaluate_swapped(model: Any, loader: Any, loss_fn: Any) -> Any:
     return evaluate_decorated(model, loader, loss_fn)[::-1]
 
@@ -235,7 +264,7 @@ def evaluate_own_loss(model: Any, loader: Any, loss_fn: Any) -> Any:
     return evaluate_decorated(model, loader, F.cross_entropy)
 
 
-RIGHT = [("cross_entropy", entropy_logsumexp), ("cross_entropy", entropy_loop),
+RIGHT = [("cross_entropy", entropy_gather), ("cross_entropy", entropy_loop),
          ("cross_entropy", entropy_one_hot), ("constant_baseline", constant_numpy),
          ("constant_baseline", constant_python), ("constant_baseline", constant_torch),
          ("evaluate", evaluate_cat), ("evaluate", evaluate_decorated), ("evaluate", evaluate_at_once)]
@@ -243,6 +272,8 @@ WRONG = [
     ("cross_entropy", entropy_call, r"by hand.*line \d+"),
     ("cross_entropy", entropy_module, r"by hand.*CrossEntropyLoss"),
     ("cross_entropy", entropy_softmax, "by hand"), ("cross_entropy", entropy_log_softmax, "by hand"),
+    ("cross_entropy", entropy_logsumexp, "by hand"), ("cross_entropy", entropy_special, "by hand"),
+    ("cross_entropy", entropy_cumulated, "by hand"),
     ("cross_entropy", entropy_overflow, r"exp\(1000\) is infinite"),
     ("cross_entropy", entropy_underflow, "its logarithm is not"),
     ("cross_entropy", entropy_sum, "The loss is"), ("cross_entropy", entropy_axis, "The loss is"),
@@ -251,6 +282,8 @@ WRONG = [
     ("cross_entropy", entropy_in_place, "changes its input logits"),
     ("cross_entropy", entropy_constant, "The loss is"),
     ("constant_baseline", constant_from_validation, "y_train alone"),
+    ("constant_baseline", constant_no_minlength, "✗ The last class.*IndexError"),
+    ("constant_baseline", constant_never_infinite, "✗ The last class.*should be inf"),
     ("constant_baseline", constant_uniform, "The loss is"),
     ("constant_baseline", constant_entropy, r"0 times log\(0\)"),
     ("constant_baseline", constant_train_only, "is"), ("constant_baseline", constant_log2, "The loss is"),
@@ -260,6 +293,7 @@ WRONG = [
     ("evaluate", evaluate_stays_eval, "came in training mode"),
     ("evaluate", evaluate_always_train, "came in evaluation mode"),
     ("evaluate", evaluate_gradients, "no_grad"), ("evaluate", evaluate_sums, "The loss is"),
+    ("evaluate", evaluate_tensors, "loss is a tensor; a Python number"),
     ("evaluate", evaluate_swapped, "The loss is"), ("evaluate", evaluate_own_loss, "The loss is"),
 ]
 

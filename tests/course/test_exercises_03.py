@@ -235,6 +235,28 @@ def depends_sum_of_outputs(model: Any, x: Any, i: Any) -> Any:
     return [j for j in range(len(x)) if slope[j].any()]
 
 
+def depends_sum_of_sizes(model: Any, x: Any, i: Any) -> Any:
+    x = x.detach().clone().requires_grad_()
+    slope, = torch.autograd.grad(model(x)[i].abs().sum(), x)
+    return [j for j in range(len(x)) if slope[j].any()]
+
+
+def depends_first_pixel(model: Any, x: Any, i: Any) -> Any:
+    return _depends(model, x, i, lambda slope: slope.flatten()[0] != 0)
+
+
+def depends_clearly(model: Any, x: Any, i: Any) -> Any:
+    return _depends(model, x, i, lambda slope: slope.abs().max() > 1e-3)
+
+
+def _depends(model: Any, x: Any, i: Any, counts: Any) -> Any:
+    x, found = x.detach().clone().requires_grad_(), set()
+    for output in model(x)[i]:
+        slope, = torch.autograd.grad(output, x, retain_graph=True)
+        found |= {j for j in range(len(x)) if counts(slope[j])}
+    return found
+
+
 def depends_sum_of_slopes(model: Any, x: Any, i: Any) -> Any:
     x, found = x.detach().clone().requires_grad_(), set()
     for output in model(x)[i]:
@@ -342,6 +364,23 @@ def look_sum(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
     return loss.item(), names
 
 
+def look_some_zero(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
+    return _look(model, loss_fn, x, y, lambda grad: (grad == 0).any())
+
+
+def look_small(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
+    return _look(model, loss_fn, x, y, lambda grad: grad.abs().max() < 1e-3)
+
+
+def _look(model: Any, loss_fn: Any, x: Any, y: Any, silent: Any) -> Any:
+    model.zero_grad()
+    loss = loss_fn(model(x), y)
+    loss.backward()
+    names = [name for name, one in model.named_parameters() if one.grad is None or silent(one.grad)]
+    model.zero_grad()
+    return loss.item(), names
+
+
 def look_no_clear(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
     loss = loss_fn(model(x), y)
     loss.backward()
@@ -412,6 +451,9 @@ WRONG = [
     ("linear_relu_backward", layer_two_only, "three gradients"),
     ("depends_on", depends_constant, r"right is \[0, 1, 2, 3\]"),
     ("depends_on", depends_sum_of_outputs, "Are the outputs added up"),
+    ("depends_on", depends_sum_of_sizes, "or their absolute values"),
+    ("depends_on", depends_first_pixel, "Each pixel counts"),
+    ("depends_on", depends_clearly, "a slope of 1e-6"),
     ("depends_on", depends_sum_of_slopes, "take absolute values first"),
     ("depends_on", depends_all_pixels, "most pixels do not matter"),
     ("depends_on", depends_first_output, "All outputs of sample i count"),
@@ -420,6 +462,8 @@ WRONG = [
     ("depends_on", depends_leaves_gradients, "gradients of the weights are changed"),
     ("depends_on", depends_marks_x, "x itself keeps a gradient"),
     ("depends_on", depends_mask, "True and False"),
+    ("first_look", look_some_zero, "One hidden unit is off"),
+    ("first_look", look_small, "only exactly 0 counts"),
     ("first_look", look_none_only, "0 everywhere is none"),
     ("first_look", look_sum, "add up to 0"), ("first_look", look_no_clear, "Old gradients count"),
     ("first_look", look_leaves, "left at a weight"), ("first_look", look_steps, "The loss is"),

@@ -15,7 +15,8 @@ def constant_baseline(y_train, y_val, classes):
 
     y_train (N,), y_val (M,): classes from 0 to classes - 1.
     Returns (accuracy, loss): the share of y_val that is the commonest class of y_train; and the
-    cross-entropy in nats of always giving each class the probability of its share of y_train.
+    cross-entropy in nats of always giving each class the probability of its share of y_train. It is
+    infinite (float("inf")) where y_val has a class that y_train does not have.
     """
     shares = torch.bincount(y_train, minlength=classes) / len(y_train)  # (classes,)
     accuracy = (y_val == shares.argmax()).float().mean().item()
@@ -60,9 +61,14 @@ def missing(yours: Any) -> None:
            "classes that y_val has.")
 
 
+def unseen(yours: Any) -> None:
+    """The last class occurs in y_val alone: the loss is infinite"""
+    _judge(yours, [0, 0, 1, 0], [0, 1, 2], 3)
+
+
 EXERCISE = Exercise(
     constant_baseline, "02_skeleton_and_baselines",
-    (balanced, lopsided, another_commonest, missing),
+    (balanced, lopsided, another_commonest, missing, unseen),
     hints=(
         "torch.bincount(y_train, minlength=classes) counts each class; divide by len(y_train) for "
         "the shares.",

@@ -91,12 +91,26 @@ def opposite_outputs(yours: Any) -> None:
            "Are the outputs added up? Here their sum is always 0, and so is its gradient. Look at one "
            "output after the other, or weigh them with different numbers.")
 
+    def chances(x: torch.Tensor) -> torch.Tensor:
+        one = score(x).sigmoid()
+        return torch.cat([one, 1 - one], dim=1)
+
+    _judge(yours, _Calls(chances), _images(5, 3), 1, [1],
+           "Are the outputs added up, or their absolute values? These are two probabilities, whose sum "
+           "is always 1: its gradient is 0. Look at one output after the other.")
+
 
 def opposite_pixels(yours: Any) -> None:
     """A difference of two pixels; most pixels do not matter"""
     _judge(yours, _Calls(lambda x: 2 * x[:, 0, 0, :1] - 2 * x[:, 0, 1, :1]), _images(6, 4), 2, [2],
            "Some slopes are 0, and the others add up to 0: take absolute values first, and ask "
            "whether any is not 0.")
+
+
+def last_pixel(yours: Any) -> None:
+    """Only the last pixel matters, and only a little"""
+    _judge(yours, _Calls(lambda x: 1e-6 * x[:, 0, 3, 3:]), _images(10, 4), 2, [2],
+           "Each pixel counts, and so does a slope of 1e-6: only exactly 0 is none.")
 
 
 def last_output(yours: Any) -> None:
@@ -143,7 +157,8 @@ def no_trace(yours: Any) -> None:
 
 EXERCISE = Exercise(
     depends_on, "03_check_the_machinery",
-    (sound, mixed, neighbour, opposite_outputs, opposite_pixels, last_output, mode, no_trace),
+    (sound, mixed, neighbour, opposite_outputs, opposite_pixels, last_pixel, last_output, mode,
+     no_trace),
     hints=(
         "Make a copy of x that records gradients: x.detach().clone().requires_grad_(). Then ask for "
         "the gradient of an output of sample i by this copy.",

@@ -49,6 +49,9 @@ def _judge(yours: Any, model: nn.Module, loader: Batches, why: str = "") -> None
     found = yours(model, loader, F.cross_entropy)
     pair = isinstance(found, tuple | list) and len(found) == 2
     expect(pair, "It should return two numbers: loss, accuracy.")
+    for name, value in zip(("loss", "accuracy"), found, strict=True):
+        expect(not isinstance(value, torch.Tensor), f"The {name} is a tensor; a Python number is "
+                                                    "wanted: .item().")
     close(number(found[0], "The loss is"), F.cross_entropy(outputs, y), "The loss", why)
     right = (outputs.argmax(1) == y).double().mean()
     close(number(found[1], "The accuracy is"), right, "The accuracy", why)

@@ -58,6 +58,18 @@ def floats(yours: Any) -> None:
     """Colour images in floats that are not contiguous"""
     x = torch.randn(3, 5, 4, 3, generator=random(3)).permute(0, 3, 1, 2)
     _judge(yours, x[[2, 0, 2, 1]], [0, 1, 0, 3])
+    close_by = torch.full((3, 3, 4, 4), 0.5)  # floats from 0 to 1, as images often are
+    close_by[1, 0, 1, 1] += 1e-6
+    close_by[2, 0, 1, 1] = 0.9
+    _judge(yours, close_by, [0, 1, 2])
+
+
+def large(yours: Any) -> None:
+    """Images of 32 x 32 in colour that differ in one pixel in the middle"""
+    x = torch.randint(0, 256, (1, 3, 32, 32), generator=random(5), dtype=torch.uint8).repeat(4, 1, 1, 1)
+    x[1, 1, 16, 16] += 1
+    x[2, 1, 16, 17] += 1
+    _judge(yours, x, [0, 1, 2, 0])
 
 
 def many(yours: Any) -> None:
@@ -68,7 +80,7 @@ def many(yours: Any) -> None:
 
 
 EXERCISE = Exercise(
-    find_copies, "01_know_your_data", (none, some, nearly, floats, many),
+    find_copies, "01_know_your_data", (none, some, nearly, floats, large, many),
     hints=(
         "To compare each image with each other takes N times N looks. A dictionary finds an equal "
         "key in one.",

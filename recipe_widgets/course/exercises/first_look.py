@@ -114,9 +114,24 @@ def opposite(yours: Any) -> None:
            why="The gradients of a parameter may add up to 0 without being 0: ask whether any is not.")
 
 
+def small(yours: Any) -> None:
+    """Gradients that are very small, and one that is 0 for one unit alone"""
+    def millionth(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return 1e-6 * F.cross_entropy(out, y)
+
+    _judge(yours, small_net(6), [], seed=6, loss_fn=millionth,
+           why="However small a gradient is, it is one: only exactly 0 counts.")
+    model = small_net(7)
+    with torch.no_grad():
+        model[1].bias[0] = -100.0  # type: ignore[index]  # this unit is off for each image
+    _judge(yours, model, [], seed=7,
+           why="One hidden unit is off here, and its gradients are 0; the others' are not. Only where "
+               "all numbers of a gradient are 0 there is none.")
+
+
 EXERCISE = Exercise(
     first_look, "03_check_the_machinery",
-    (sound, guess, frozen, detached, old_gradients, opposite),
+    (sound, guess, frozen, detached, old_gradients, opposite, small),
     hints=(
         "It is one step of training without optimizer.step(): forward, loss, backward. Then look at "
         "weight.grad of each parameter.",

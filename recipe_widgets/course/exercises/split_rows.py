@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -91,8 +92,24 @@ def seeds(yours: Any) -> None:
     expect(one != other, "Another seed gives the same split: is the order random?")
 
 
+def chance(yours: Any) -> None:
+    """Chance deals: neither neighbours nor the splits of two seeds are alike"""
+    y, first = torch.zeros(60).long(), torch.arange(60)
+    splits = [set(_rows(yours, y, first, 0.3, seed)[1]) for seed in range(40)]
+    neighbours = sum(row + 1 in rows for rows in splits for row in rows) / 40
+    common = sum(len(one & other) for one, other in itertools.pairwise(splits)) / 39
+    # 18 of 60 rows by chance: 18 * 17 / 60 = 5.1 pairs of neighbours, 18 * 18 / 60 = 5.4 in common,
+    # each within 0.3 (one standard deviation of the mean over 40 seeds)
+    expect(3.5 < neighbours < 6.7,
+           f"Of the 18 validation rows of a split {neighbours:.3g} have the next row beside them, on "
+           "average over 40 seeds; by chance they are 5.1. Is the order random?")
+    expect(3.5 < common < 7.3,
+           f"Two seeds one after the other have {common:.3g} of 18 validation rows in common, on "
+           "average; by chance they are 5.4. Is the order random for each seed anew?")
+
+
 EXERCISE = Exercise(
-    split_rows, "01_know_your_data", (complete, stratified, copies, seeds),
+    split_rows, "01_know_your_data", (complete, stratified, copies, seeds, chance),
     hints=(
         "Begin without copies: a random order, torch.randperm(len(y), generator=...); for each class "
         "the first `share` of its rows validate.",

@@ -30,7 +30,8 @@ def _judge(yours: Any, train: torch.Tensor, validation: torch.Tensor, why: str =
     wanted = standardise(train.double(), validation.double())
     for name, mine, right in zip(("x_train", "x_val"), found, wanted, strict=True):
         values = tensor(mine, right.shape, f"{name} becomes")
-        expect(values.is_floating_point(), f"{name} becomes {values.dtype}: floats are wanted.")
+        expect(values.dtype == torch.float32, f"{name} becomes {values.dtype}; torch.float32 is wanted, "
+                                              "as the weights of a network are.")
         expect(bool(values.isfinite().all()), f"{name} becomes NaN or infinite. {why}".strip())
         # 1e-2: some divide by N, some by N - 1
         close(values, right, f"{name} of the result", why, rtol=1e-2)
