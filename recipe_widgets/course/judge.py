@@ -102,6 +102,9 @@ def _checked_source(function: Any, exercise: Exercise) -> Source:
             "a class" if isinstance(function, type) else type(function).__name__)
         raise RecipeError("check", found=found, expected=f"{wanted}: {exercise.signature}",
                           mend=f"check({exercise.name}), without quotes.")
+    if inspect.iscoroutinefunction(function):
+        raise RecipeError("check", found=f"async def {function.__name__}", expected=exercise.signature,
+                          mend="Write def alone: nothing waits here.")
     if isinstance(function, type) and not any(map(inspect.isfunction, vars(function).values())):
         return Source(f"class {function.__name__}: ...", "", 1)  # no method: it holds no code to find
     return source_of(function)

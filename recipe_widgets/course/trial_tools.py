@@ -36,6 +36,8 @@ def number(value: Any, what: str = "It returns") -> float:
 
     what: the beginning of the sentence where it is none.
     """
+    if isinstance(value, torch.Tensor) and value.is_meta:
+        raise Wrong(f"{what} a tensor without values (device meta).")
     if isinstance(value, torch.Tensor | np.ndarray | np.generic) and np.prod(value.shape) == 1:
         value = value.item()
     if not isinstance(value, Real) or isinstance(value, bool):
@@ -49,6 +51,10 @@ def tensor(value: Any, shape: Sequence[int], what: str = "It returns") -> torch.
         found = value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
         raise Wrong(f"{what} {describe_value(value)}; a tensor is wanted.") from None
+    if found.is_meta:
+        raise Wrong(f"{what} a tensor without values (device meta).")
+    if found.layout != torch.strided:
+        found = found.to_dense()
     if tuple(found.shape) != tuple(shape):
         raise Wrong(f"{what} a tensor of shape {tuple(found.shape)}; "
                     f"the shape should be {tuple(shape)}.")
@@ -70,8 +76,17 @@ def close(found: Any, wanted: Any, what: str, why: str = "", rtol: float = 1e-4)
         return
     at = int(gap.nan_to_num(float("inf")).flatten().argmax())
     place = "" if ours.ndim == 0 else f" at {_place(at, ours.shape)}"
-    raise Wrong(f"{what} is {float(theirs.flatten()[at]):.5g}{place}, "
-                f"and should be {float(ours.flatten()[at]):.5g}.{' ' + why if why else ''}")
+    seen, right = _apart(float(theirs.flatten()[at]), float(ours.flatten()[at]))
+    raise Wrong(f"{what} is {seen}{place}, and should be {right}.{' ' + why if why else ''}")
+
+
+def _apart(found: float, wanted: float) -> tuple[str, str]:
+    """Both numbers with as many digits, five at least, as show that they differ."""
+    for digits in range(5, 18):
+        texts = f"{found:.{digits}g}", f"{wanted:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _place(at: int, shape: Sequence[int]) -> str:
@@ -89,8 +104,11 @@ def inputs_kept(**inputs: torch.Tensor) -> Iterator[None]:
         expect(same, f"It changes its input {name}. Work on a copy, or without in-place operations.")
 
 
+_AUTOGRAD = ("backward", "grad")  # names of torch's functions
+
+
 class _Forbid(TorchFunctionMode):
-    """Raises Wrong when one of torch's functions with these names is called."""
+    """Raises Wrong when autograd, or one of torch's functions with these names, is called."""
 
     def __init__(self, names: Sequence[str], why: str) -> None:
         super().__init__()
@@ -99,6 +117,8 @@ class _Forbid(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (),
                            kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
+        if name in _AUTOGRAD:  # also inside torch.autograd.functional.jacobian and its like
+            raise Wrong(f"It uses autograd. {self.why}")
         if name in self.names:
             raise Wrong(f"It calls {resolve_name(func) or name}. {self.why}")
         return func(*args, **(kwargs or {}))
@@ -107,7 +127,7 @@ class _Forbid(TorchFunctionMode):
 @contextlib.contextmanager
 def by_hand(*names: str, why: str = "Write it by hand.") -> Iterator[None]:
     """Autograd, and torch's functions with these names ("cross_entropy"), are refused inside."""
-    with _Forbid([*names, "backward", "grad"], why), torch.no_grad():
+    with _Forbid(names, why), torch.no_grad():
         yield
 
 

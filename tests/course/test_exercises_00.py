@@ -251,7 +251,7 @@ WRONG = [
     ("train_epoch", train_no_step, "after the epoch|loss of step 2|watch"),
     ("train_epoch", train_graph, r"append loss\.item"),
     ("train_epoch", train_no_mode, r"model\.train\(\)"),
-    ("train_epoch", train_first_only, "1 losses for 5 batches"),
+    ("train_epoch", train_first_only, "Losses returned: 1; batches: 5"),
     ("train_epoch", train_mean, "a list of the losses is wanted"),
     ("train_epoch", train_own_loss, "loss of step 1"),
     ("accuracy", accuracy_batch_mean, "mean taken over batches"),

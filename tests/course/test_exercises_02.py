@@ -310,3 +310,14 @@ def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: 
     verdict = check(mine, name)
     assert not verdict.accepted
     assert re.search(reason, str(verdict)), verdict
+
+
+@pytest.mark.parametrize(("returned", "said"), [(None, "It returns None"), (2.5, "It returns 2.5"),
+                                                ("a", "It returns 'a'"), ([1], "It returns list")])
+def test_a_loss_that_is_no_tensor_is_called_what_it_is(returned: Any, said: str) -> None:
+    def cross_entropy(logits: Any, y: Any) -> Any:
+        return returned
+
+    verdict = str(check(cross_entropy))
+    assert re.search(said, verdict), verdict
+    assert "Python number" not in verdict

@@ -73,6 +73,10 @@ def numeric_long_step(f: Any, w: Any) -> Any:
     return _numeric(f, w, 0.01)
 
 
+def numeric_thousandth(f: Any, w: Any) -> Any:
+    return _numeric(f, w, 1e-3)
+
+
 def numeric_tiny_step(f: Any, w: Any) -> Any:
     return _numeric(f, w, 1e-12)
 
@@ -193,6 +197,16 @@ def layer_vjp(x: Any, w: Any, b: Any, g: Any) -> Any:
 
 def layer_two_only(x: Any, w: Any, b: Any, g: Any) -> Any:
     return layer_numpy(x, w, b, g)[:2]
+
+
+def layer_ready_forward(x: Any, w: Any, b: Any, g: Any) -> Any:
+    return layer_no_relu(x, w, b, g.masked_fill(nn.functional.linear(x, w, b) <= 0, 0))
+
+
+def layer_jacobian(x: Any, w: Any, b: Any, g: Any) -> Any:
+    with torch.enable_grad():
+        return torch.autograd.functional.vjp(lambda *ins: torch.relu(ins[0] @ ins[1].T + ins[2]),
+                                             (x, w, b), g)[1]
 
 
 # --- depends_on ---
@@ -322,6 +336,14 @@ def look_autograd(net: Any, criterion: Any, images: Any, labels: Any) -> Any:
     return float(loss), [name for name, _ in net.named_parameters() if name not in reached]
 
 
+def look_old_stay(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
+    old = [one.grad for one in model.parameters()]
+    found = look_autograd(model, loss_fn, x, y)
+    for one, grad in zip(model.parameters(), old, strict=True):
+        one.grad = grad
+    return found
+
+
 def look_copy(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
     import copy
     other = copy.deepcopy(model)
@@ -424,6 +446,7 @@ def look_loss_alone(model: Any, loss_fn: Any, x: Any, y: Any) -> Any:
 RIGHT = [("numeric_gradient", numeric_flat), ("numeric_gradient", numeric_in_place),
          ("numeric_gradient", numeric_array), ("linear_relu_backward", layer_einsum),
          ("linear_relu_backward", layer_loops), ("linear_relu_backward", layer_numpy),
+         ("linear_relu_backward", layer_ready_forward),
          ("depends_on", depends_jacobian), ("depends_on", depends_random_weights),
          ("depends_on", depends_backward), ("first_look", look_autograd), ("first_look", look_copy),
          ("first_look", look_optimizer)]
@@ -447,6 +470,7 @@ WRONG = [
     ("linear_relu_backward", layer_at_zero, "not \\(z >= 0\\)"),
     ("linear_relu_backward", layer_in_place, "changes its input grad_a"),
     ("linear_relu_backward", layer_autograd, r"by hand.*line \d+"),
+    ("linear_relu_backward", layer_jacobian, "It uses autograd"),
     ("linear_relu_backward", layer_vjp, "by hand"),
     ("linear_relu_backward", layer_two_only, "three gradients"),
     ("depends_on", depends_constant, r"right is \[0, 1, 2, 3\]"),
@@ -466,13 +490,15 @@ WRONG = [
     ("first_look", look_small, "only exactly 0 counts"),
     ("first_look", look_none_only, "0 everywhere is none"),
     ("first_look", look_sum, "add up to 0"), ("first_look", look_no_clear, "Old gradients count"),
+    ("first_look", look_old_stay, "there before your call are still there"),
     ("first_look", look_leaves, "left at a weight"), ("first_look", look_steps, "The loss is"),
     ("first_look", look_tensor, "The loss is a tensor"), ("first_look", look_own_loss, "The loss is"),
     ("first_look", look_requires_grad, "no gradient arrives"),
     ("first_look", look_loss_alone, "two things"),
 ]
 ODD = [None, 3, [], {}, "text", torch.tensor(1.0), float("nan"), [None, 1], (1, 2, 3), [[1], [2, 3]],
-       ["a", "b", "c"], torch.ones(2, 2) > 0, object()]
+       ["a", "b", "c"], torch.ones(2, 2) > 0, object(),
+       torch.empty(3, device="meta"), torch.empty((), device="meta"), torch.eye(3).to_sparse()]
 
 
 @pytest.mark.parametrize(("name", "mine"), RIGHT, ids=lambda one: getattr(one, "__name__", one))
@@ -487,6 +513,21 @@ def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: 
     verdict = check(mine, name)
     assert not verdict.accepted
     assert re.search(reason, str(verdict)), verdict
+
+
+def test_found_and_wanted_are_shown_to_the_digit_in_which_they_differ() -> None:
+    said = str(check(numeric_thousandth, "numeric_gradient"))
+    pairs = re.findall(r"The gradient is (\S+) at \S+, and should be (\S+)\. ", said + " ")
+    assert pairs
+    assert all(found != wanted for found, wanted in pairs)
+
+
+@pytest.mark.parametrize("returned", [None, 3, 2.5, "text", object()])
+def test_what_is_no_list_of_rows_is_called_so(returned: Any) -> None:
+    def depends_on(model: Any, x: Any, i: Any) -> Any:
+        return returned
+
+    assert "a list of the numbers of rows is wanted" in str(check(depends_on))
 
 
 @pytest.mark.parametrize("name", ["numeric_gradient", "linear_relu_backward", "depends_on", "first_look"])

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from recipe_widgets.core.describe import describe_value
 from recipe_widgets.course.exercise import Exercise, MainLines
 from recipe_widgets.course.trial_tools import by_hand, close, expect, inputs_kept, random, tensor
 
@@ -31,8 +32,9 @@ def _judge(yours: Any, logits: torch.Tensor, y: torch.Tensor, why: str = "") -> 
     with inputs_kept(logits=logits, y=y), by_hand(*_FORBIDDEN, why="Write softmax and cross-entropy "
                                                   "by hand: exp, sum, log."):
         found = yours(logits, y)
-    expect(isinstance(found, torch.Tensor), "It returns a Python number: the loss must stay a tensor, "
-                                            "so that backward() can go through it.")
+    expect(isinstance(found, torch.Tensor),
+           f"It returns {describe_value(found)}: the loss must stay a tensor, so that backward() can go "
+           "through it.")
     close(tensor(found, ()), F.cross_entropy(logits, y), "The loss", why)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from recipe_widgets.core.describe import describe_value
 from recipe_widgets.course.exercise import Exercise, MainLines
 from recipe_widgets.course.trial_tools import (
     close,
@@ -54,6 +55,8 @@ def _judge(yours: Any, model: nn.Module, x: torch.Tensor, i: int, wanted: list[i
            why: str = "") -> None:
     with inputs_kept(x=x):
         found = yours(model, x, i)
+    expect(isinstance(found, list | set | tuple | torch.Tensor | np.ndarray),
+           f"It returns {describe_value(found)}; a list of the numbers of rows is wanted.")
     rows = list(found) if isinstance(found, set | tuple) else found
     listed = isinstance(rows, list) or (isinstance(rows, torch.Tensor | np.ndarray) and rows.ndim > 0)
     numbers = tensor(rows, (len(rows),) if listed else (1,))

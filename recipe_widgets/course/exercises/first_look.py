@@ -17,7 +17,8 @@ def first_look(model, loss_fn, x, y):
     """Before training: the loss of one batch, and the parameters that get no gradient from it.
 
     Returns the loss, a Python number, and a list of names, as model.named_parameters() has them:
-    those whose gradient is None or 0 everywhere. The weights do not move, and no gradient is left.
+    those whose gradient is None or 0 everywhere. The weights do not move, and no gradient is left:
+    those from before are cleared, too.
     """
     model.zero_grad()
     loss = loss_fn(model(x), y)
@@ -33,6 +34,7 @@ def _judge(yours: Any, model: nn.Module, wanted: list[str], loss: float | None =
     (x, y), = batches(seed, [12])
     right = loss_fn(copy_of(model)(x), y).item() if loss is None else loss
     before = copy_of(model)
+    old = [None if weight.grad is None else weight.grad.clone() for weight in model.parameters()]
     found = yours(model, loss_fn, x, y)
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise Wrong("It should return two things: the loss, and a list of names.")
@@ -45,8 +47,11 @@ def _judge(yours: Any, model: nn.Module, wanted: list[str], loss: float | None =
     expect(sorted(names) == sorted(wanted),
            f"It names {sorted(names) or 'none'}; right is {sorted(wanted) or 'none'}."
            + (f" {why}" if why else ""))
-    for weight, old in zip(model.parameters(), before.parameters(), strict=True):
-        expect(torch.equal(weight, old), "A weight has moved. Only look: no optimizer.step().")
+    for weight, start, grad in zip(model.parameters(), before.parameters(), old, strict=True):
+        expect(torch.equal(weight, start), "A weight has moved. Only look: no optimizer.step().")
+        expect(grad is None or weight.grad is None or not torch.equal(weight.grad, grad),
+               "The gradients that were there before your call are still there, and backward() adds to "
+               "them at the first step of training. Clear them, too: model.zero_grad().")
         expect(weight.grad is None or not weight.grad.any(),
                "A gradient is left at a weight, and backward() adds to it at the first step of "
                "training. Clear it at the end: model.zero_grad().")

@@ -28,6 +28,7 @@ def train_epoch(model, loader, loss_fn, optimizer):
     """One epoch: a step for each batch (x, y) of `loader`. Changes the weights of `model`.
 
     loss_fn(outputs, y) is the loss of a batch, a tensor of one number.
+    The model is in training mode meanwhile (`model.train()`).
     Returns the loss of each step, a list of Python numbers.
     """
     model.train()
@@ -62,7 +63,8 @@ def _judge(yours: Any, model: nn.Module, loader: Batches, given: Iterable[Any] |
 def _compare(model: nn.Module, found: Any, twin: nn.Module, wanted: list[float]) -> None:
     expect(isinstance(found, list | tuple), f"It returns {type(found).__name__}; "
                                             "a list of the losses is wanted.")
-    expect(len(found) == len(wanted), f"It returns {len(found)} losses for {len(wanted)} batches.")
+    expect(len(found) == len(wanted), f"Losses returned: {len(found)}; batches: {len(wanted)}. "
+                                       "One loss for each batch is wanted.")
     for one in found:
         graph = isinstance(one, torch.Tensor) and one.requires_grad
         expect(not graph, "The losses still hold the graph of their step, which fills the memory: "
