@@ -61,23 +61,43 @@ def tensor(value: Any, shape: Sequence[int], what: str = "It returns") -> torch.
     return found.detach().cpu()
 
 
-def close(found: Any, wanted: Any, what: str, why: str = "", rtol: float = 1e-4) -> None:
+Slips = Sequence[tuple[Any, str]]
+"""What known slips lead to: (the value that is found then, what to tell)."""
+
+
+def close(found: Any, wanted: Any, what: str, why: str = "", rtol: float = 1e-4,
+          slips: Slips = ()) -> None:
     """Numbers or tensors must agree to `rtol` of the largest entry.
+
+    slips: the first whose value is the one found is told instead of `why`; so nobody is told of a
+        slip that is not theirs.
 
     Raises:
         Wrong: "what" is found so and wanted so, and `why`.
     """
     ours = torch.as_tensor(wanted).detach().double().cpu()
     theirs = torch.as_tensor(found).detach().double().cpu()
-    finite = ours[ours.isfinite()].abs()
-    scale = float(finite.max()) if finite.numel() else 1.0
-    gap = (theirs - ours).abs().masked_fill(theirs == ours, 0.0)  # infinite ones may be equal, too
-    if bool((gap <= rtol * max(scale, 1e-8)).all()):  # NaN compares as False
+    gap, most = _gap(theirs, ours, rtol)
+    if bool((gap <= most).all()):  # NaN compares as False
         return
+    for value, tip in slips:
+        slip = torch.as_tensor(value).detach().double().cpu()
+        off, most = _gap(theirs, slip, rtol)
+        if bool(((off <= most) | (theirs.isnan() & slip.isnan())).all()):
+            why = tip
+            break
     at = int(gap.nan_to_num(float("inf")).flatten().argmax())
     place = "" if ours.ndim == 0 else f" at {_place(at, ours.shape)}"
     seen, right = _apart(float(theirs.flatten()[at]), float(ours.flatten()[at]))
     raise Wrong(f"{what} is {seen}{place}, and should be {right}.{' ' + why if why else ''}")
+
+
+def _gap(found: torch.Tensor, wanted: torch.Tensor, rtol: float) -> tuple[torch.Tensor, float]:
+    """How far apart each entry is, and how far they may be."""
+    finite = wanted[wanted.isfinite()].abs()
+    scale = float(finite.max()) if finite.numel() else 1.0
+    # infinite entries may be equal, too
+    return (found - wanted).abs().masked_fill(found == wanted, 0.0), rtol * max(scale, 1e-8)
 
 
 def _apart(found: float, wanted: float) -> tuple[str, str]:

@@ -221,6 +221,18 @@ def accuracy_switches_off(model: Any, loader: Any) -> Any:
     return accuracy_gradients(model, loader)
 
 
+def accuracy_smallest(model: Any, loader: Any) -> Any:
+    return accuracy_numpy(lambda_model(model), loader)
+
+
+def lambda_model(model: Any) -> Any:
+    class Turned(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return -model.eval()(x)
+
+    return Turned()
+
+
 def accuracy_percent(model: Any, loader: Any) -> Any:
     return 100 * accuracy_numpy(model, loader)
 
@@ -276,3 +288,13 @@ def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: 
     verdict = check(mine, name)
     assert not verdict.accepted
     assert re.search(reason, str(verdict), re.I), verdict
+
+
+@pytest.mark.parametrize(("name", "mine", "foreign"), [
+    ("accuracy", accuracy_smallest, "mean taken over batches"),
+    ("accuracy", accuracy_first, "mean taken over batches"),
+    ("accuracy", accuracy_constant, "mean taken over batches")])
+def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
+    verdict = check(mine, name)
+    assert not verdict.accepted
+    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict

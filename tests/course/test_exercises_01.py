@@ -237,6 +237,10 @@ def standard_range(x_train: Any, x_val: Any) -> Any:
     return x_train / 255, x_val / 255
 
 
+def standard_raw_validation(x_train: Any, x_val: Any) -> Any:
+    return standard_numpy(x_train, x_val)[0], x_val.float()
+
+
 RIGHT = [("find_copies", copies_sha), ("find_copies", copies_unique), ("find_copies", copies_tuple),
          ("split_rows", split_groups), ("split_rows", split_numpy),
          ("split_rows", split_global_seed), ("standardise", standard_numpy),
@@ -245,7 +249,7 @@ WRONG = [
     ("find_copies", copies_sum, "sum or a mean"), ("find_copies", copies_previous, "point to the first"),
     ("find_copies", copies_last, "first equal image"), ("find_copies", copies_flags, "first equal image"),
     ("find_copies", copies_nearest, "exactly equal|shape should be"),
-    ("find_copies", copies_identity, "point to the first"),
+    ("find_copies", copies_identity, "first equal image is 2"),
     ("find_copies", copies_printed, "✗ Images of 32 x 32"),
     ("find_copies", copies_whole_numbers, "✗ Colour images in floats"),
     ("split_rows", split_rolled, r"have the next row beside them.*5\.1"),
@@ -261,6 +265,7 @@ WRONG = [
     ("standardise", standard_no_guard, "divide by 1"),
     ("standardise", standard_double, r"torch\.float64; torch\.float32 is wanted"),
     ("standardise", standard_bytes, r"torch\.uint8; torch\.float32 is wanted|overflow"),
+    ("standardise", standard_raw_validation, "x_val of the result.*as it came"),
     ("standardise", standard_range, "of the result is"),
 ]
 
@@ -286,3 +291,14 @@ def test_a_split_of_ours_has_no_leak_on_real_copies() -> None:
     training, validation = split(torch.zeros(400).long(), first, 0.25, seed=1)
     assert not {x[k].numpy().tobytes() for k in training} & {x[k].numpy().tobytes()
                                                             for k in validation}
+
+
+@pytest.mark.parametrize(("name", "mine", "foreign"), [
+    ("standardise", standard_raw_validation, "Each colour|x_train alone"),
+    ("standardise", standard_range, "Each colour|x_train alone|divide by 1"),
+    ("find_copies", copies_identity, "point to the first"),
+    ("find_copies", copies_flags, "point to the first")])
+def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
+    verdict = check(mine, name)
+    assert not verdict.accepted
+    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict

@@ -321,3 +321,17 @@ def test_a_loss_that_is_no_tensor_is_called_what_it_is(returned: Any, said: str)
     verdict = str(check(cross_entropy))
     assert re.search(said, verdict), verdict
     assert "Python number" not in verdict
+
+
+@pytest.mark.parametrize(("name", "mine", "foreign"), [
+    ("cross_entropy", entropy_sum, r"exp\(1000\)|logarithm is not"),
+    ("cross_entropy", entropy_constant, r"exp\(1000\)|logarithm is not"),
+    ("constant_baseline", constant_from_validation, r"log\(0\)"),
+    ("constant_baseline", constant_train_only, "y_train alone"),
+    ("evaluate", evaluate_batch_means, "In training mode dropout"),
+    ("evaluate", evaluate_training_mode, "weigh each batch"),
+    ("evaluate", evaluate_swapped, "weigh each batch|In training mode")])
+def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
+    verdict = check(mine, name)
+    assert not verdict.accepted
+    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict

@@ -462,8 +462,8 @@ WRONG = [
     ("numeric_gradient", numeric_changes_w, "changes its input w"),
     ("numeric_gradient", numeric_vector_only, r"the shape should be \(4, 3\)"),
     ("linear_relu_backward", layer_no_relu, "ReLU's slope is 0"),
-    ("linear_relu_backward", layer_mask_of_gradient, "ReLU's slope is 0"),
-    ("linear_relu_backward", layer_no_bias_in_z, "ReLU's slope is 0"),
+    ("linear_relu_backward", layer_mask_of_gradient, "not by that of grad_a"),
+    ("linear_relu_backward", layer_no_bias_in_z, "b is left out"),
     ("linear_relu_backward", layer_mean, "no mean"),
     ("linear_relu_backward", layer_transposed, r"the shape should be \(2, 3\)"),
     ("linear_relu_backward", layer_transposed_if_square, "✗ As many units as inputs"),
@@ -546,3 +546,15 @@ def test_whatever_is_returned_is_judged(name: str, odd: Any) -> None:
     verdict = check(mine, name)
     assert not verdict.accepted
     assert verdict.trials, verdict
+
+
+@pytest.mark.parametrize(("name", "mine", "foreign"), [
+    ("numeric_gradient", numeric_half, "Go to both|rounding|back in its place"),
+    ("numeric_gradient", numeric_thousandth, "Go to both|rounding|back in its place"),
+    ("linear_relu_backward", layer_no_relu, "no mean|transposed|N, H"),
+    ("depends_on", depends_constant, "Are the outputs|absolute values|stay in the mode"),
+    ("first_look", look_small, "One hidden unit|0 everywhere|add up")])
+def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
+    verdict = check(mine, name)
+    assert not verdict.accepted
+    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict

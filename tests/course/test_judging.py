@@ -139,6 +139,16 @@ def test_a_fault_of_ours_stays_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         check(real.reference, "accuracy")
 
 
+def test_a_slip_is_told_where_its_value_is_found() -> None:
+    slips = [(2.0, "doubled"), (torch.nan, "no number")]
+    for found, told in ((2.0, "doubled"), (torch.nan, "no number"), (3.0, r"1\.$")):
+        with pytest.raises(Wrong, match=told):
+            close(found, 1.0, "It", slips=slips)
+    close(torch.inf, torch.inf, "It")
+    with pytest.raises(Wrong, match="1e\\+09, and should be inf"):
+        close(1e9, torch.inf, "It")
+
+
 def test_the_tools_of_trials() -> None:
     with pytest.raises(Wrong, match="number is wanted"):
         number(None)

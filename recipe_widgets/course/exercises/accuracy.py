@@ -10,6 +10,7 @@ from torch import nn
 from recipe_widgets.course.exercise import Exercise
 from recipe_widgets.course.trial_tools import (
     ModeRecorder,
+    Slips,
     batches,
     close,
     expect,
@@ -53,11 +54,11 @@ def _table_batches(sizes: list[int], right: list[int]) -> list[tuple[torch.Tenso
 
 
 def _judge(yours: Any, loader: list[tuple[torch.Tensor, torch.Tensor]], wanted: float,
-           why: str = "") -> None:
+           slips: Slips = ()) -> None:
     found = number(yours(_Table(), loader))
     expect(not (found > 1 and abs(found - 100 * wanted) < 0.1),
            f"It returns {found:.4g}: a share from 0 to 1 is wanted, no per cent.")
-    close(found, wanted, "The accuracy", why)
+    close(found, wanted, "The accuracy", slips=slips)
 
 
 def one_batch(yours: Any) -> None:
@@ -74,8 +75,8 @@ def none_and_all(yours: Any) -> None:
 def unequal(yours: Any) -> None:
     """Batches of 8, 8 and 2 samples"""
     _judge(yours, _table_batches([8, 8, 2], [8, 8, 0]), 16 / 18,
-           "Is the mean taken over batches? The batch of 2 counts as much as one of 8 then: count "
-           "the right ones and all samples, and divide at the end.")
+           [((1 + 1 + 0) / 3, "Is the mean taken over batches? The batch of 2 counts as much as one of 8 "
+                              "then: count the right ones and all samples, and divide at the end.")])
 
 
 def empty_batch(yours: Any) -> None:

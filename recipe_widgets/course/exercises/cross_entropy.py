@@ -9,7 +9,15 @@ from torch.nn import functional as F
 
 from recipe_widgets.core.describe import describe_value
 from recipe_widgets.course.exercise import Exercise, MainLines
-from recipe_widgets.course.trial_tools import by_hand, close, expect, inputs_kept, random, tensor
+from recipe_widgets.course.trial_tools import (
+    Slips,
+    by_hand,
+    close,
+    expect,
+    inputs_kept,
+    random,
+    tensor,
+)
 
 _FORBIDDEN = ("cross_entropy", "cross_entropy_loss", "softmax", "log_softmax", "special_softmax",
               "special_log_softmax", "logsumexp", "special_logsumexp", "logcumsumexp", "nll_loss",
@@ -28,14 +36,22 @@ def cross_entropy(logits, y):
     return (log_total - right).mean()
 
 
-def _judge(yours: Any, logits: torch.Tensor, y: torch.Tensor, why: str = "") -> None:
+def _judge(yours: Any, logits: torch.Tensor, y: torch.Tensor, slips: Slips = ()) -> None:
     with inputs_kept(logits=logits, y=y), by_hand(*_FORBIDDEN, why="Write softmax and cross-entropy "
                                                   "by hand: exp, sum, log."):
         found = yours(logits, y)
     expect(isinstance(found, torch.Tensor),
            f"It returns {describe_value(found)}: the loss must stay a tensor, so that backward() can go "
            "through it.")
-    close(tensor(found, ()), F.cross_entropy(logits, y), "The loss", why)
+    total = F.cross_entropy(logits, y, reduction="sum")
+    close(tensor(found, ()), F.cross_entropy(logits, y), "The loss",
+          slips=[*slips, (total, "It is the sum over the samples, and the mean is wanted.")])
+
+
+def _quotient(powers: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """A slip: the logarithm of a quotient that no float can hold."""
+    shares = powers / powers.sum(dim=1, keepdim=True)
+    return -shares[torch.arange(len(y)), y].log().mean()
 
 
 def _case(seed: int, n: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,17 +80,18 @@ def shapes(yours: Any) -> None:
 
 def large(yours: Any) -> None:
     """Outputs of 1,000"""
-    logits = torch.tensor([[1000.0, 0.0, 999.0], [0.0, -1000.0, 0.0]])
-    _judge(yours, logits, torch.tensor([2, 0]),
-           "exp(1000) is infinite. Subtract the largest output of each sample first: the "
+    logits, y = torch.tensor([[1000.0, 0.0, 999.0], [0.0, -1000.0, 0.0]]), torch.tensor([2, 0])
+    tip = ("exp(1000) is infinite. Subtract the largest output of each sample first: the "
            "probabilities stay the same.")
+    differences = (logits.exp().sum(dim=1).log() - logits[torch.arange(2), y]).mean()
+    _judge(yours, logits, y, [(_quotient(logits.exp(), y), tip), (differences, tip)])
 
 
 def hopeless(yours: Any) -> None:
     """A right class whose probability rounds to 0"""
-    _judge(yours, torch.tensor([[0.0, 200.0]]), torch.tensor([0]),
-           "The probability is too small for a float, its logarithm is not: use "
-           "log(a / b) = log(a) - log(b).")
+    logits, y = torch.tensor([[0.0, 200.0]]), torch.tensor([0])
+    _judge(yours, logits, y, [(_quotient((logits - 200).exp(), y), "The probability is too small for a "
+                               "float, its logarithm is not: use log(a / b) = log(a) - log(b).")])
 
 
 def gradient(yours: Any) -> None:

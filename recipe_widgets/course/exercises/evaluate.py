@@ -20,6 +20,9 @@ from recipe_widgets.course.trial_tools import (
 
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
+_MEANS = ("A small batch counts as much as a large one here: weigh each batch by its size, and divide by "
+          "all samples at the end.")
+
 
 def evaluate(model, loader, loss_fn):
     """Mean loss and accuracy over all samples of `loader`, however they are cut into batches.
@@ -41,20 +44,26 @@ def evaluate(model, loader, loss_fn):
     return loss / seen, right / seen
 
 
-def _judge(yours: Any, model: nn.Module, loader: Batches, why: str = "") -> None:
-    model.eval()
+def _judge(yours: Any, net: nn.Module, loader: Batches) -> None:
+    net.eval()
     x, y = (torch.cat([batch[part] for batch in loader]) for part in (0, 1))
     with torch.no_grad():
-        outputs = model(x)
+        outputs = net(x)
+        losses = torch.stack([F.cross_entropy(net(x), y) for x, y in loader])
+        shares = torch.stack([(net(x).argmax(1) == y).double().mean() for x, y in loader])
+    model = ModeRecorder(net).eval()
     found = yours(model, loader, F.cross_entropy)
     pair = isinstance(found, tuple | list) and len(found) == 2
     expect(pair, "It should return two numbers: loss, accuracy.")
     for name, value in zip(("loss", "accuracy"), found, strict=True):
         expect(not isinstance(value, torch.Tensor), f"The {name} is a tensor; a Python number is "
                                                     "wanted: .item().")
-    close(number(found[0], "The loss is"), F.cross_entropy(outputs, y), "The loss", why)
+    why = ("In training mode dropout switches units off, and BatchNorm uses the batch: call model.eval() "
+           "first.") if any(training for training, _ in model.seen) else ""
+    close(number(found[0], "The loss is"), F.cross_entropy(outputs, y), "The loss", why,
+          slips=[(losses.mean(), _MEANS)])
     right = (outputs.argmax(1) == y).double().mean()
-    close(number(found[1], "The accuracy is"), right, "The accuracy", why)
+    close(number(found[1], "The accuracy is"), right, "The accuracy", why, slips=[(shares.mean(), _MEANS)])
 
 
 def equal(yours: Any) -> None:
@@ -64,9 +73,7 @@ def equal(yours: Any) -> None:
 
 def unequal(yours: Any) -> None:
     """Batches of 16, 16 and 1 samples"""
-    _judge(yours, small_net(2), batches(2, [16, 16, 1]),
-           "The last batch has one sample, and must not count as much as one of 16: weigh each "
-           "batch by its size, and divide by all samples at the end.")
+    _judge(yours, small_net(2), batches(2, [16, 16, 1]))
 
 
 def dropout(yours: Any) -> None:
@@ -77,9 +84,7 @@ def dropout(yours: Any) -> None:
                               nn.Dropout(0.5), nn.Linear(8, 3)).double()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     loader = batches(3, [8, 5], dtype=torch.float64)
-    _judge(lambda *args: yours(args[0].train(), *args[1:]), model, loader,
-           "In training mode dropout switches units off, and BatchNorm uses the batch: call "
-           "model.eval() first.")
+    _judge(lambda *args: yours(args[0].train(), *args[1:]), model, loader)
     for name, value in model.state_dict().items():
         expect(torch.equal(value, before[name]), f"It changes {name} of the model.")
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from recipe_widgets.course.exercise import Exercise
-from recipe_widgets.course.trial_tools import close, inputs_kept, random, tensor
+from recipe_widgets.course.trial_tools import Slips, close, inputs_kept, random, tensor
 
 
 def find_copies(x):
@@ -24,10 +24,10 @@ def find_copies(x):
     return torch.tensor(first)
 
 
-def _judge(yours: Any, x: torch.Tensor, wanted: list[int], why: str = "") -> None:
+def _judge(yours: Any, x: torch.Tensor, wanted: list[int], slips: Slips = ()) -> None:
     with inputs_kept(x=x):
         found = tensor(yours(x), (len(x),))
-    close(found, torch.tensor(wanted), "The row of the first equal image", why)
+    close(found, torch.tensor(wanted), "The row of the first equal image", slips=slips)
 
 
 def _images(seed: int, n: int) -> torch.Tensor:
@@ -42,7 +42,8 @@ def none(yours: Any) -> None:
 def some(yours: Any) -> None:
     """Two copies of one image, one of another"""
     _judge(yours, _images(2, 4)[[0, 1, 0, 2, 3, 1, 0]], [0, 1, 0, 3, 4, 1, 0],
-           "Of three equal images, the second and the third point to the first.")
+           [([0, 1, 0, 3, 4, 1, 2], "Of three equal images, the second and the third point to the first."),
+            ([6, 5, 6, 3, 4, 5, 6], "Each image points to the last of its copies, not to the first.")])
 
 
 def nearly(yours: Any) -> None:
@@ -51,7 +52,8 @@ def nearly(yours: Any) -> None:
     x[1, 0, 2, 3] = 101
     x[2, 0, 0, 0], x[2, 0, 0, 1] = 99, 101  # the same sum as x[0]
     x[3, 0, 0, 0], x[3, 0, 0, 1] = 101, 99
-    _judge(yours, x, [0, 1, 2, 3], "Only exactly equal images are copies: a sum or a mean is not enough.")
+    _judge(yours, x, [0, 1, 2, 3], [([0, 1, 0, 0], "Only exactly equal images are copies: a sum or a mean is "
+                                                   "not enough.")])
 
 
 def floats(yours: Any) -> None:

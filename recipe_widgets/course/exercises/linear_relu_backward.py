@@ -26,14 +26,38 @@ def linear_relu_backward(x, w, b, grad_a):
     return grad_x, grad_w, grad_b
 
 
-_WHY = {
-    "grad_x": "Each input reaches all units: grad_z (N, H) times w (H, D).",
-    "grad_w": "Each weight meets all samples: grad_z.T (H, N) times x (N, D), summed, no mean.",
-    "grad_b": "b is added to each sample: sum grad_z over the samples, no mean.",
-}
+Gradients = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
-def _judge(yours: Any, *case: torch.Tensor, why: str = "") -> None:
+def _products(x: torch.Tensor, w: torch.Tensor, grad_z: torch.Tensor) -> Gradients:
+    return grad_z @ w, grad_z.T @ x, grad_z.sum(dim=0)
+
+
+def _slips(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor,
+           grad_a: torch.Tensor) -> list[tuple[Gradients, str]]:
+    """The three gradients that known slips lead to."""
+    z = x @ w.T + b
+    grad_z = grad_a * (z > 0)
+    by_x, by_w, by_b = _products(x, w, grad_z)
+    known = [
+        (_products(x, w, grad_a * (z >= 0)), "Where x @ w.T + b is exactly 0 PyTorch takes the slope 0: "
+                                             "(z > 0), not (z >= 0)."),
+        (_products(x, w, grad_a), "Where x @ w.T + b was negative, ReLU's slope is 0 and nothing flows "
+                                  "back; where it was positive, the slope is 1."),
+        (_products(x, w, grad_a * (grad_a > 0)), "ReLU's slope goes by the sign of x @ w.T + b, not by that "
+                                                 "of grad_a."),
+        (_products(x, w, grad_a * (x @ w.T > 0)), "ReLU's slope goes by the sign of x @ w.T + b: b is left "
+                                                  "out."),
+        ((by_x / len(x), by_w / len(x), by_b / len(x)), "Sum over the samples, no mean: grad_a has the "
+                                                        "1 / N in it if the loss is a mean."),
+    ]
+    if len({*x.shape, *w.shape}) == 1:
+        turned = "A matrix is transposed: grad_x is grad_z @ w, grad_w is grad_z.T @ x."
+        known.append(((grad_z @ w.T, by_w.T, by_b), turned))
+    return known
+
+
+def _judge(yours: Any, *case: torch.Tensor) -> None:
     x, w, b, grad_a = case
     with (inputs_kept(x=x, w=w, b=b, grad_a=grad_a),
           by_hand(why="Write the backward pass by hand: products and sums.")):
@@ -47,8 +71,10 @@ def _judge(yours: Any, *case: torch.Tensor, why: str = "") -> None:
     inputs = [one.clone().requires_grad_() for one in (x, w, b)]
     a = torch.relu(inputs[0] @ inputs[1].T + inputs[2])
     wanted = torch.autograd.grad(a, inputs, grad_a)
-    for name, mine, right in zip(_NAMES, parts, wanted, strict=True):
-        close(tensor(mine, right.shape, f"{name} is"), right, name, why or _WHY[name])
+    known = _slips(*case)
+    for at, (name, mine, right) in enumerate(zip(_NAMES, parts, wanted, strict=True)):
+        close(tensor(mine, right.shape, f"{name} is"), right, name,
+              slips=[(gradients[at], tip) for gradients, tip in known])
 
 
 def _case(seed: int, n: int, inputs: int, units: int,
@@ -66,9 +92,7 @@ def all_on(yours: Any) -> None:
 
 def some_off(yours: Any) -> None:
     """Some units are off for some samples"""
-    _judge(yours, *_case(2, 6, 5, 4),
-           why="Where x @ w.T + b was negative, ReLU's slope is 0 and nothing flows back; where it was "
-               "positive, the slope is 1.")
+    _judge(yours, *_case(2, 6, 5, 4))
 
 
 def all_off(yours: Any) -> None:
@@ -93,8 +117,7 @@ def one_sample(yours: Any) -> None:
 def at_the_kink(yours: Any) -> None:
     """Exactly at 0, where PyTorch says that the slope is 0"""
     x, w, b, grad_a = _case(8, 3, 4, 2)
-    _judge(yours, torch.zeros_like(x), w, torch.zeros_like(b), grad_a,
-           why="Where x @ w.T + b is exactly 0 PyTorch takes the slope 0: (z > 0), not (z >= 0).")
+    _judge(yours, torch.zeros_like(x), w, torch.zeros_like(b), grad_a)
 
 
 EXERCISE = Exercise(

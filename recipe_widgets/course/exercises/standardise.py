@@ -23,18 +23,35 @@ def standardise(x_train, x_val):
     return (values - mean) / std, (x_val.float() - mean) / std
 
 
-def _judge(yours: Any, train: torch.Tensor, validation: torch.Tensor, why: str = "") -> None:
+_ALONE = ("Mean and spread must come from x_train alone: with its own, the validation set would enter the "
+          "network in another scale, and would leak into what you choose.")
+_COLOURS = "Each colour has a mean and a spread of its own: x.mean(dim=(0, 2, 3), keepdim=True)."
+
+
+def _scaled(x: torch.Tensor, of: torch.Tensor, dims: tuple[int, ...] = (0, 2, 3)) -> torch.Tensor:
+    """x by mean and spread of another set, over these dimensions; 0 / 0 where there is no spread."""
+    of = of.double()
+    return (x.double() - of.mean(dims, keepdim=True)) / of.std(dims, keepdim=True)
+
+
+def _judge(yours: Any, train: torch.Tensor, validation: torch.Tensor) -> None:
     with inputs_kept(x_train=train, x_val=validation):
         found = yours(train, validation)
     expect(isinstance(found, tuple | list) and len(found) == 2, "It should return two tensors.")
     wanted = standardise(train.double(), validation.double())
-    for name, mine, right in zip(("x_train", "x_val"), found, wanted, strict=True):
+    for name, given, mine, right in zip(("x_train", "x_val"), (train, validation), found, wanted,
+                                        strict=True):
         values = tensor(mine, right.shape, f"{name} becomes")
         expect(values.dtype == torch.float32, f"{name} becomes {values.dtype}; torch.float32 is wanted, "
                                               "as the weights of a network are.")
-        expect(bool(values.isfinite().all()), f"{name} becomes NaN or infinite. {why}".strip())
+        flat = torch.equal(values.isfinite(), _scaled(given, train).isfinite())
+        expect(bool(values.isfinite().all()), f"{name} becomes NaN or infinite." + (
+            " The spread of a colour is 0: divide by 1 there instead." if flat else ""))
         # 1e-2: some divide by N, some by N - 1
-        close(values, right, f"{name} of the result", why, rtol=1e-2)
+        close(values, right, f"{name} of the result", rtol=1e-2, slips=[
+            (given, "It is as it came."), (_scaled(given, given), _ALONE),
+            (_scaled(given, torch.cat([train, validation])), _ALONE),
+            (_scaled(given, train, (0, 1, 2, 3)), _COLOURS)])
 
 
 def _bytes(seed: int, n: int, channels: int, low: int = 0, high: int = 256) -> torch.Tensor:
@@ -48,23 +65,20 @@ def grey(yours: Any) -> None:
 
 def other_range(yours: Any) -> None:
     """A validation set that is darker than the training set"""
-    _judge(yours, _bytes(3, 20, 1), _bytes(4, 6, 1, high=60),
-           "Mean and spread must come from x_train alone: with its own, the validation set would "
-           "enter the network in another scale, and would leak into what you choose.")
+    _judge(yours, _bytes(3, 20, 1), _bytes(4, 6, 1, high=60))
 
 
 def colours(yours: Any) -> None:
     """Each of three colours by itself"""
     train = torch.cat([_bytes(5, 20, 1, 0, 50), _bytes(6, 20, 1, 100, 150), _bytes(7, 20, 1, 0, 256)], 1)
-    _judge(yours, train, train[:4], "Each colour has a mean and a spread of its own: "
-                                    "x.mean(dim=(0, 2, 3), keepdim=True).")
+    _judge(yours, train, train[:4])
 
 
 def constant(yours: Any) -> None:
     """A colour that is the same everywhere"""
     train = _bytes(8, 10, 2)
     train[:, 1] = 7
-    _judge(yours, train, train[:3], "Its spread is 0: divide by 1 there instead.")
+    _judge(yours, train, train[:3])
 
 
 EXERCISE = Exercise(
