@@ -40,8 +40,9 @@ $(VENV)/.ready: $(VENV)/.reader
 	$(PIP_LINES) | $(INSTALL)
 	touch $@
 
+# first on PATH: `recipe` and `python` of a terminal in JupyterLab are this environment's
 lab: $(VENV)/.reader
-	$(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT_FLAG) --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
 test: setup
 ifdef ARGS

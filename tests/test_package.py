@@ -144,6 +144,21 @@ def test_set_up_says_where_gpu_libraries_are_not_used(
     assert capsys.readouterr().out[:len(NO_GPU)] == (NO_GPU if told else "")
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_a_terminal_in_jupyterlab_finds_this_environments_programs(tmp_path: Path) -> None:
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    for name, text in (("jupyter", "command -v recipe; command -v python"), ("recipe", ":"), ("python", ":")):
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    for name in ("Makefile", "environment.yml", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv" / ".reader").touch()  # set up already
+    told = subprocess.run(["make", "--silent", "lab"], cwd=tmp_path, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.split() == [str(folder / "recipe"), str(folder / "python")]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that is built from the sdist, as an installer without wheels would build it."""

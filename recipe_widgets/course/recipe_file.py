@@ -122,6 +122,9 @@ if __name__ == "__main__":
 def keep(piece: Any, folder: str | Path | None = None) -> Any:
     """Put a piece into my_recipe.py and return the function that the page goes on with.
 
+    What the piece takes from other cells goes into the file, too: imports, small constants,
+    functions written with def. With anything else in it, such as a tensor, it is not put there.
+
     Args:
         piece: your function, once `check` accepts it; until then ours is taken in its place. Or
             the name of an exercise: then ours is taken.
@@ -129,16 +132,19 @@ def keep(piece: Any, folder: str | Path | None = None) -> Any:
             the folder of the notebook.
     """
     path = Path(folder or os.environ.get("RECIPE_FOLDER") or ".") / FILE
+    shown = str(path) if folder else FILE
+    # what goes wrong is told in a sentence: a learner's slip is no reason for a traceback
     try:
         exercise = exercise_of(piece, "keep")
-        mine = not isinstance(piece, str) and check(piece).accepted
-        shown = str(path) if folder else FILE
-        said = _put(exercise, piece if mine else None, path, shown)
     except RecipeError as error:
-        # one sentence: a learner's slip is no reason for a traceback
         print(error)
         return piece
-    print(said)
+    mine = not isinstance(piece, str) and check(piece).accepted
+    try:
+        print(_put(exercise, piece if mine else None, path, shown))
+    except RecipeError as error:
+        print(f"{error}\n{exercise.name}: the page goes on with {'yours' if mine else 'ours'}; "
+              f"{shown} is as it was.")
     return piece if mine else exercise.reference
 
 
@@ -304,6 +310,10 @@ def _with_surroundings(text: str, mine: Any, source: str) -> str:
             continue
         value = around[name]
         if callable(value) and getattr(value, "__module__", "") == "__main__":
+            if getattr(value, "__name__", "") == "<lambda>":
+                raise RecipeError(f"keep({mine.__name__})", found=f"{name}, a lambda, in it",
+                                  expected="functions written with def",
+                                  mend=f"Write def {name}(...).")
             helper = source_of(value).text
             text = _before_piece(text, mine.__name__, helper)
             text = _with_surroundings(text, value, helper)

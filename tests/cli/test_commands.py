@@ -134,3 +134,11 @@ def test_a_search_stopped_by_hand_gives_130(tmp_path: Path,
 
     monkeypatch.setattr(Tuning, "run", stop)
     assert main(["tune", "--trials", "1", "--out", str(tmp_path)]) == 130
+
+
+@pytest.mark.parametrize("module", ["recipe_widgets", "recipe_widgets.cli"])
+def test_python_runs_it_as_a_module_too(module: str) -> None:
+    told = subprocess.run([sys.executable, "-m", module, "explain", "loss_at_init"],
+                          capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "loss_at_init" in told.stdout

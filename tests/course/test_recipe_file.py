@@ -33,7 +33,30 @@ def accuracy(net: Any, batches: Any) -> float:
     return sum(right for right, _ in counts) / sum(count for _, count in counts)
 
 
-right_ones.__module__ = accuracy.__module__ = "__main__"  # as in a notebook
+def with_a_tensor() -> Any:
+    def accuracy(net: Any, batches: Any) -> float:
+        net.eval()
+        with torch.no_grad():
+            counts = [(right_ones(net(x), y) * float(SOMETHING[0]), len(y)) for x, y in batches]
+        return sum(right for right, _ in counts) / sum(count for _, count in counts)
+
+    return accuracy
+
+
+def with_a_lambda() -> Any:
+    def accuracy(net: Any, batches: Any) -> float:
+        net.eval()
+        with torch.no_grad():
+            counts = [(right_ones(net(x), y), how_many(y)) for x, y in batches]
+        return sum(right for right, _ in counts) / sum(count for _, count in counts)
+
+    return accuracy
+
+
+how_many = lambda y: len(y)  # noqa: E731  as people write it
+accuracy_with_a_tensor, accuracy_with_a_lambda = with_a_tensor(), with_a_lambda()
+for one in (right_ones, accuracy, how_many):
+    one.__module__ = "__main__"  # as in a notebook
 
 
 @pytest.fixture
@@ -162,6 +185,23 @@ def test_a_variable_of_the_notebook_is_refused(folder: Path,
     said = capsys.readouterr().out
     assert "recipe_widgets" in said or "SOMETHING" in said
     assert not (folder / FILE).exists()
+
+
+def test_who_keeps_what_no_file_holds_is_told_whose_the_page_uses(
+        folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert keep(accuracy_with_a_tensor, folder) is accuracy_with_a_tensor
+    said = capsys.readouterr().out
+    assert "SOMETHING" in said
+    assert "the page goes on with yours" in said
+    (folder / FILE).write_text("def half(:\n")
+    assert keep("accuracy", folder) is exercise_named("accuracy").reference
+    assert "the page goes on with ours" in capsys.readouterr().out
+
+
+def test_a_lambda_of_another_cell_is_called_by_its_name(folder: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    assert keep(accuracy_with_a_lambda, folder) is accuracy_with_a_lambda
+    assert "how_many, a lambda, in it" in capsys.readouterr().out
 
 
 def test_nothing_is_raised_for_odd_pieces(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
