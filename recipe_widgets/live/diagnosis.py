@@ -24,6 +24,7 @@ LAST_BATCHES, FEWEST_BATCHES = 20, 5
 LAST_LOSSES = 30  # batches whose median is the training loss of now
 # loss / loss of guessing: above the first nothing was learnt, above the second much is missing
 GUESSES, HANGS = 0.98, 0.33
+FEWEST_TO_LEARN = 200  # steps after which a loss that is still that of guessing says something
 STRONG_DECAY, LONG_MOMENTUM = 0.05, 0.97  # where a setting is the likely cause
 FEWEST_SAMPLES = 1000  # of a validation set, where the settings do not say how many are looked at
 TWO_ERRORS = 1.96  # standard errors within which a difference of accuracies may be chance
@@ -75,11 +76,15 @@ def results(run: Run) -> list[CheckResult]:
     history = run.history
     steps, loss = history.arrays("train_loss")
     update_steps, updates = history.arrays("update_ratio")
+    whole = loss
     if run.changes:  # a turned knob bends the curve: only what came after it is judged
         since = run.changes[-1][0]
         if len(steps) - since >= DIAGNOSE_FROM_STEP:
             steps, loss, updates = steps[since:], loss[since:], updates[update_steps >= since]
-    found = [lr_verdict(CurveAndUpdates(loss, updates, lr=run.newest.lr)),
+            # of a network that had learnt by then nobody expects a steep fall; its noise is no leap
+            had_learnt = since and _level(whole[:since]) < HANGS * float(whole[0])
+            whole = whole if had_learnt else loss
+    found = [lr_verdict(CurveAndUpdates(whole, updates, lr=run.newest.lr)),
              curve_shape(LossCurve(loss))]
     looks, val_loss = history.arrays("val_loss")
     if not len(looks):
@@ -93,6 +98,11 @@ def results(run: Run) -> list[CheckResult]:
     return [*found, fit_diagnosis(evidence)]
 
 
+def _level(losses: np.ndarray) -> float:
+    """The training loss at the end of a curve: the median of its last batches."""
+    return float(np.median(losses[-LAST_LOSSES:]))
+
+
 # --- one judgement --------------------------------------------------------------------------------
 
 
@@ -101,7 +111,7 @@ def _judgement(run: Run, classes: int) -> tuple[str, str]:
     guessing = _guessing_loss(run, classes)
     judged = {result.name: result for result in results(run)}
     _, losses = run.history.arrays("train_loss")
-    level = float(np.median(losses[-LAST_LOSSES:]))
+    level = _level(losses)
     settings, rate = run.newest, judged["lr_verdict"]
     stands = f"training loss {level:.3g}, guessing gives {guessing:.3g}"
     if level > HANGS * guessing:
@@ -123,6 +133,9 @@ def _judgement(run: Run, classes: int) -> tuple[str, str]:
     if rate.status == "warn":
         finding, advice = _sentences(rate)
         return finding, f"{advice.removesuffix('.')} (not tried yet)."
+    if _knows_guessing(run, classes) and level > GUESSES * guessing and len(losses) >= FEWEST_TO_LEARN:
+        return (f"Nothing is learnt ({stands}).",
+                "Look at the range of the inputs, and for dead units in the network below.")
     if judged.get("fit_diagnosis") is None:  # no validation set
         warned = [result for result in judged.values() if result.status in ("warn", "fail")]
         return _sentences(warned[0]) if warned else ("", "")

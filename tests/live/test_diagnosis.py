@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from recipe_widgets.core import History, Run, Settings
 from recipe_widgets.live.diagnosis import Diagnosis, diagnose
 
@@ -36,3 +38,32 @@ def test_after_a_turned_knob_the_updates_before_it_are_not_judged() -> None:
     run.changes.append((300, {"lr": 1e-4}))
     assert "too high" not in diagnose(run)
     assert "is low" in diagnose(run)
+
+
+def test_noise_of_a_network_that_had_learnt_is_no_leap() -> None:
+    """1,000 steps down to 0.1, then a fork at a lower rate: single batches scatter by as much."""
+    draw = np.random.default_rng(0)
+    fall = 2.2 * np.exp(-np.arange(1000) / 80) + 0.1
+    plateau = np.full(1000, 0.1)
+    noise = np.exp(draw.normal(0, 0.6, 2000))
+    run = _run((np.concatenate([fall, plateau]) * noise).tolist())
+    for step in range(0, 2000, 10):
+        run.history.append("update_ratio", step, 1.2e-3)
+    run.changes.append((1000, {"lr": 0.0025}))
+    said = diagnose(run, classes=10)
+    assert "too high" not in said
+    assert "is low" not in said
+
+
+def test_a_leap_after_a_turned_knob_is_still_said() -> None:
+    losses = (2.2 * np.exp(-np.arange(500) / 80) + 0.1).tolist() + [2.1] * 500
+    run = _run(losses)
+    run.changes.append((500, {"lr": 5.0}))
+    assert diagnose(run, classes=10).startswith("The learning rate is ")
+    assert "high" in diagnose(run, classes=10)
+
+
+def test_a_loss_that_falls_to_that_of_guessing_has_learnt_nothing() -> None:
+    """Inputs from 0 to 255: the first steps kill all units, the loss goes from 27 to ln 10."""
+    run = _run([math.log(10) + 25 * math.exp(-step / 15) for step in range(400)])
+    assert diagnose(run, classes=10).startswith("Nothing is learnt (training loss 2.3")
