@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from playwright.sync_api import Page
@@ -27,7 +28,7 @@ from tests.site.served import served
 
 REPOSITORY = Path(__file__).parents[1]
 BATCH, SECONDS = 64, 2.0  # samples; length of a measurement, about
-MODELS = {  # name in the table -> settings
+MODELS: dict[str, dict[str, Any]] = {  # name in the table -> settings
     "MLP 784-128-10": {"model": "mlp"},
     "MLP 784-128-10, Adam": {"model": "mlp", "optimizer": "adam", "lr": 0.001},
     "ConvNet, width 64": {"model": "convnet", "width": 64},

@@ -62,7 +62,7 @@ def dependence_charts(right: nn.Module, wrong: nn.Module, x: torch.Tensor, *,
         shown = np.log10(np.where(sizes > 0, sizes, np.nan) / sizes.max())  # NaN stays white
         image = axes.imshow(shown, cmap="viridis", vmin=-4, vmax=0)
         axes.set(xlabel=f"input of {what}", ylabel=f"output of {what}")
-        counted = {0: f"no {others} counts", 1: f"all {others}s count"}
+        counted = {0.0: f"no {others} counts", 1.0: f"all {others}s count"}
         axes.set_title(f"{name}: {counted.get(share, f'{share:.0%} of {others}s count')}",
                        fontsize=10)
     bar = figure.colorbar(image, ax=figure.axes, label="gradient / largest gradient")
