@@ -77,8 +77,11 @@ def test_the_network_is_seen_before_its_first_run() -> None:
     ("updates", "Linear 784 → 16")])
 def test_the_tabs_call_layers_as_the_network_view_does(tab: str, says: str) -> None:
     session = Session(load("mnist").subset(500), Settings(width=16, depth=1, max_steps=60))
-    session.look(tab)
-    session.order("restart", session.settings)
-    session.wait(60)
-    until(lambda: says in session.frame().inside)
-    assert "layer 1" not in session.frame().inside
+    try:
+        session.look(tab)
+        session.order("restart", session.settings)
+        session.wait(60)
+        until(lambda: says in session.frame().inside)
+        assert "layer 1" not in session.frame().inside
+    finally:
+        session.close()
