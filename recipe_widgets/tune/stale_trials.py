@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # user attributes of a trial
 ALIVE = "worker"  # its first sign of life is in the storage
 ERROR = "error"  # it failed by its own fault: running it again would not help
+SURPLUS = "surplus"  # two workers took the last place at the same moment, and this one stepped back
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,26 @@ def _spent(trial: optuna.trial.FrozenTrial, retries: int) -> bool:
     """Whether a failed trial will not be run again."""
     from optuna.trial import TrialState as State
 
-    return trial.state == State.FAIL and (ERROR in trial.user_attrs or len(
+    return trial.state == State.FAIL and SURPLUS not in trial.user_attrs and (ERROR in trial.user_attrs or len(
         trial.system_attrs.get("retry_history", [])) >= retries)
+
+
+def step_back(study: optuna.Study, trial: optuna.Trial, most: int, retries: int) -> bool:
+    """Whether `trial`, just taken, is one too many for a search of `most`; then it is given up.
+
+    Counting and taking are two steps, between which another worker may take a trial, too. Of those
+    the one with the lower number stays. A trial that is run again always stays.
+    """
+    from optuna.trial import TrialState as State
+
+    running = study.get_trials(deepcopy=False, states=(State.RUNNING, ))
+    again = {one.number for one in running if one.system_attrs.get("retry_history")}
+    before = sum(one.number < trial.number or one.number in again for one in running)
+    if trial.number in again or trial_counts(study, retries).finished + before < most:
+        return False
+    trial.set_user_attr(SURPLUS, True)
+    study.tell(trial, state=State.FAIL, skip_if_finished=True)
+    return True
 
 
 def requeue_stale_trials(study: optuna.Study, heartbeat: int, retries: int) -> None:
@@ -72,7 +91,7 @@ def requeue_stale_trials(study: optuna.Study, heartbeat: int, retries: int) -> N
         queued = _numbers_run_again(trials)
         for trial in trials:
             ended = trial.datetime_complete
-            stale = trial.state == State.FAIL and ERROR not in trial.user_attrs
+            stale = trial.state == State.FAIL and not {ERROR, SURPLUS} & trial.user_attrs.keys()
             if stale and trial.number not in queued and ended and ended < long_ago:
                 Retry(retries)(study, copy.deepcopy(trial))
 

@@ -31,6 +31,7 @@ from recipe_widgets.tune.stale_trials import (
     TrialCounts,
     requeue,
     requeue_stale_trials,
+    step_back,
     trial_counts,
 )
 from recipe_widgets.tune.storage import (
@@ -157,6 +158,8 @@ class Tuning:
 
         with quiet_optuna():
             trial = self.study.ask()
+            if step_back(self.study, trial, self.trials, self.retries):
+                return
         told = False
         try:
             with Heartbeat(self.study, trial, self.heartbeat, self.worker):

@@ -27,6 +27,7 @@ import torch
 
 from recipe_widgets import Data, Settings
 from recipe_widgets.tune import Tuning, space, tune
+from recipe_widgets.tune.stale_trials import SURPLUS
 
 URL, FOLDER = sys.argv[1], Path(sys.argv[2])
 TRIALS, KILLS, TOGETHER, SEED = map(int, sys.argv[3:7])
@@ -86,7 +87,7 @@ def report(data: Data) -> None:
     trials = [{
         "number": t.number, "state": t.state.name, "value": t.value, "params": t.params, "again":
         t.system_attrs.get("retry_history", []), "worker": t.user_attrs.get("worker")
-    } for t in study.get_trials(deepcopy=False)]
+    } for t in study.get_trials(deepcopy=False) if SURPLUS not in t.user_attrs]
     (FOLDER / "trials.json").write_text(json.dumps(trials))
 
 
