@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
-from recipe_widgets.course import check
+from tests.course.exercise_tests import ExerciseTests
 
 # --- look_at_batch ---
 
@@ -274,27 +272,12 @@ WRONG = [
     ("accuracy", accuracy_percent, "no per cent"), ("accuracy", accuracy_constant, "should be"),
     ("accuracy", accuracy_first, "should be"), ("accuracy", accuracy_threshold, "should be"),
 ]
-
-
-@pytest.mark.parametrize(("name", "mine"), RIGHT, ids=lambda one: getattr(one, "__name__", one))
-def test_other_right_ways_pass(name: str, mine: Any) -> None:
-    verdict = check(mine, name)
-    assert verdict.accepted, verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "reason"), WRONG,
-                         ids=lambda one: getattr(one, "__name__", ""))
-def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert re.search(reason, str(verdict), re.I), verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "foreign"), [
+FOREIGN = [
     ("accuracy", accuracy_smallest, "mean taken over batches"),
     ("accuracy", accuracy_first, "mean taken over batches"),
-    ("accuracy", accuracy_constant, "mean taken over batches")])
-def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict
+    ("accuracy", accuracy_constant, "mean taken over batches"),
+]
+
+
+class TestExercises(ExerciseTests):
+    """Of notebook 00."""

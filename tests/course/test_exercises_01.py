@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random as python_random
-import re
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
-from recipe_widgets.course import check
 from recipe_widgets.course.exercises import exercise_named
+from tests.course.exercise_tests import ExerciseTests
 
 # --- find_copies ---
 
@@ -268,20 +266,16 @@ WRONG = [
     ("standardise", standard_raw_validation, "x_val of the result.*as it came"),
     ("standardise", standard_range, "of the result is"),
 ]
+FOREIGN = [
+    ("standardise", standard_raw_validation, "Each colour|x_train alone"),
+    ("standardise", standard_range, "Each colour|x_train alone|divide by 1"),
+    ("find_copies", copies_identity, "point to the first"),
+    ("find_copies", copies_flags, "point to the first"),
+]
 
 
-@pytest.mark.parametrize(("name", "mine"), RIGHT, ids=lambda one: getattr(one, "__name__", one))
-def test_other_right_ways_pass(name: str, mine: Any) -> None:
-    verdict = check(mine, name)
-    assert verdict.accepted, verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "reason"), WRONG,
-                         ids=lambda one: getattr(one, "__name__", ""))
-def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert re.search(reason, str(verdict)), verdict
+class TestExercises(ExerciseTests):
+    """Of notebook 01."""
 
 
 def test_a_split_of_ours_has_no_leak_on_real_copies() -> None:
@@ -291,14 +285,3 @@ def test_a_split_of_ours_has_no_leak_on_real_copies() -> None:
     training, validation = split(torch.zeros(400).long(), first, 0.25, seed=1)
     assert not {x[k].numpy().tobytes() for k in training} & {x[k].numpy().tobytes()
                                                             for k in validation}
-
-
-@pytest.mark.parametrize(("name", "mine", "foreign"), [
-    ("standardise", standard_raw_validation, "Each colour|x_train alone"),
-    ("standardise", standard_range, "Each colour|x_train alone|divide by 1"),
-    ("find_copies", copies_identity, "point to the first"),
-    ("find_copies", copies_flags, "point to the first")])
-def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict

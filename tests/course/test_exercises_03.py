@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.course import check
+from tests.course.exercise_tests import ExerciseTests
 
 # --- numeric_gradient ---
 
@@ -496,23 +497,17 @@ WRONG = [
     ("first_look", look_requires_grad, "no gradient arrives"),
     ("first_look", look_loss_alone, "two things"),
 ]
-ODD = [None, 3, [], {}, "text", torch.tensor(1.0), float("nan"), [None, 1], (1, 2, 3), [[1], [2, 3]],
-       ["a", "b", "c"], torch.ones(2, 2) > 0, object(),
-       torch.empty(3, device="meta"), torch.empty((), device="meta"), torch.eye(3).to_sparse()]
+FOREIGN = [
+    ("numeric_gradient", numeric_half, "Go to both|rounding|back in its place"),
+    ("numeric_gradient", numeric_thousandth, "Go to both|rounding|back in its place"),
+    ("linear_relu_backward", layer_no_relu, "no mean|transposed|N, H"),
+    ("depends_on", depends_constant, "Are the outputs|absolute values|stay in the mode"),
+    ("first_look", look_small, "One hidden unit|0 everywhere|add up"),
+]
 
 
-@pytest.mark.parametrize(("name", "mine"), RIGHT, ids=lambda one: getattr(one, "__name__", one))
-def test_other_right_ways_pass(name: str, mine: Any) -> None:
-    verdict = check(mine, name)
-    assert verdict.accepted, verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "reason"), WRONG,
-                         ids=lambda one: getattr(one, "__name__", ""))
-def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert re.search(reason, str(verdict)), verdict
+class TestExercises(ExerciseTests):
+    """Of notebook 03."""
 
 
 def test_found_and_wanted_are_shown_to_the_digit_in_which_they_differ() -> None:
@@ -528,33 +523,3 @@ def test_what_is_no_list_of_rows_is_called_so(returned: Any) -> None:
         return returned
 
     assert "a list of the numbers of rows is wanted" in str(check(depends_on))
-
-
-@pytest.mark.parametrize("name", ["numeric_gradient", "linear_relu_backward", "depends_on", "first_look"])
-@pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
-def test_whatever_is_returned_is_judged(name: str, odd: Any) -> None:
-    def two(_a: Any, _b: Any) -> Any:
-        return odd
-
-    def three(_a: Any, _b: Any, _c: Any) -> Any:
-        return odd
-
-    def four(_a: Any, _b: Any, _c: Any, _d: Any) -> Any:
-        return odd
-
-    mine = {"numeric_gradient": two, "depends_on": three}.get(name, four)
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert verdict.trials, verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "foreign"), [
-    ("numeric_gradient", numeric_half, "Go to both|rounding|back in its place"),
-    ("numeric_gradient", numeric_thousandth, "Go to both|rounding|back in its place"),
-    ("linear_relu_backward", layer_no_relu, "no mean|transposed|N, H"),
-    ("depends_on", depends_constant, "Are the outputs|absolute values|stay in the mode"),
-    ("first_look", look_small, "One hidden unit|0 everywhere|add up")])
-def test_nobody_is_told_of_a_slip_that_is_not_theirs(name: str, mine: Any, foreign: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert not re.search(foreign, " ".join(one.reason for one in verdict.trials)), verdict

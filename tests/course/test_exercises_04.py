@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
-from recipe_widgets.course import check
+from tests.course.exercise_tests import ExerciseTests
 
 # --- dead_units ---
 
@@ -580,47 +578,7 @@ WRONG = [
     ("update_ratios", ratios_one_number, "should return a dictionary"),
     ("update_ratios", ratios_squared, "The ratio of"), ("update_ratios", ratios_train_mode, "other mode"),
 ]
-ODD = [None, 3, [], {}, "text", torch.tensor(1.0), float("nan"), [None, 1], (1, 2, 3), {"2": None},
-       {"2": "text", "1": 3}, {1: 2}, torch.ones(2, 2) > 0, object()]
 
 
-@pytest.mark.parametrize(("name", "mine"), RIGHT, ids=lambda one: getattr(one, "__name__", one))
-def test_other_right_ways_pass(name: str, mine: Any) -> None:
-    verdict = check(mine, name)
-    assert verdict.accepted, verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "reason"), WRONG,
-                         ids=lambda one: getattr(one, "__name__", ""))
-def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert re.search(reason, str(verdict)), verdict
-
-
-@pytest.mark.parametrize("name", ["dead_units", "he_init", "clip_gradients", "update_ratios"])
-@pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
-def test_whatever_is_returned_is_judged(name: str, odd: Any) -> None:
-    def one(_a: Any) -> Any:
-        return odd
-
-    def two(_a: Any, _b: Any) -> Any:
-        return odd
-
-    def five(_a: Any, _b: Any, _c: Any, _d: Any, _e: Any) -> Any:
-        return odd
-
-    verdict = check({"he_init": one, "update_ratios": five}.get(name, two), name)
-    assert not verdict.accepted
-    assert verdict.trials, verdict
-    for trial in verdict.trials:
-        assert trial.result != "wrong" or trial.reason
-
-
-@pytest.mark.parametrize("name", ["dead_units", "he_init", "clip_gradients", "update_ratios"])
-@pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
-def test_whatever_is_handed_in_gets_one_sentence(name: str, odd: Any) -> None:
-    verdict = check(odd, name)
-    assert not verdict.accepted
-    assert verdict.message
-    assert "Traceback" not in verdict.message
+class TestExercises(ExerciseTests):
+    """Of notebook 04."""

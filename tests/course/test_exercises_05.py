@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.course import check
+from tests.course.exercise_tests import ODD, ExerciseTests, word
 
 # --- overfit_batch ---
 
@@ -480,40 +480,14 @@ WRONG = [
     ("ResidualBlock", BlockNoSuper, r"line \d+: `self.conv"),
     ("ResidualBlock", BlockNoForward, "forward"),
 ]
-ODD = [None, 3, [], {}, "text", torch.tensor(1.0), float("nan"), [None, 1], (1, 2, 3), [[1], [2, 3]],
-       ["a", "b", "c"], torch.ones(2, 2) > 0, object(), int, nn.Linear]
 
 
-@pytest.mark.parametrize(("name", "mine"), RIGHT, ids=lambda one: getattr(one, "__name__", one))
-def test_other_right_ways_pass(name: str, mine: Any) -> None:
-    verdict = check(mine, name)
-    assert verdict.accepted, verdict
-
-
-@pytest.mark.parametrize(("name", "mine", "reason"), WRONG,
-                         ids=lambda one: getattr(one, "__name__", ""))
-def test_wrong_ones_are_refused_for_what_is_wrong(name: str, mine: Any, reason: str) -> None:
-    verdict = check(mine, name)
-    assert not verdict.accepted
-    assert re.search(reason, str(verdict)), verdict
-
-
-@pytest.mark.parametrize("name", ["overfit_batch", "convolution", "make_model"])
-@pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
-def test_whatever_is_returned_is_judged(name: str, odd: Any) -> None:
-    def five(_a: Any, _b: Any, _c: Any, _d: Any = 1, _e: Any = 1) -> Any:
-        return odd
-
-    def none() -> Any:
-        return odd
-
-    verdict = check(none if name == "make_model" else five, name)
-    assert not verdict.accepted
-    assert verdict.trials, verdict
+class TestExercises(ExerciseTests):
+    """Of notebook 05."""
 
 
 @pytest.mark.parametrize("name", ["make_model", "ResidualBlock"])
-@pytest.mark.parametrize("odd", ODD, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("odd", ODD, ids=word)
 def test_whatever_a_network_returns_is_judged(name: str, odd: Any) -> None:
     class Odd(nn.Module):
         def __init__(self, *_: Any) -> None:
@@ -528,15 +502,6 @@ def test_whatever_a_network_returns_is_judged(name: str, odd: Any) -> None:
     verdict = check(make if name == "make_model" else Odd, name)
     assert not verdict.accepted
     assert verdict.trials, verdict
-
-
-@pytest.mark.parametrize("odd", [*ODD, BlockEmpty], ids=lambda value: type(value).__name__)
-@pytest.mark.parametrize("name", ["overfit_batch", "convolution", "make_model", "ResidualBlock"])
-def test_whatever_is_handed_in_gets_one_sentence(name: str, odd: Any) -> None:
-    verdict = check(odd, name)
-    assert not verdict.accepted
-    if not verdict.trials:
-        assert len(str(verdict).splitlines()) == 1
 
 
 def test_an_empty_class_is_begun_by_a_hint() -> None:

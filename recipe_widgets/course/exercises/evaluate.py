@@ -44,6 +44,11 @@ def evaluate(model, loader, loss_fn):
     return loss / seen, right / seen
 
 
+def _expect_pair(found: Any) -> None:
+    expect(isinstance(found, tuple | list) and len(found) == 2,
+           "It should return two numbers: loss, accuracy.")
+
+
 def _judge(yours: Any, net: nn.Module, loader: Batches) -> None:
     net.eval()
     x, y = (torch.cat([batch[part] for batch in loader]) for part in (0, 1))
@@ -53,8 +58,7 @@ def _judge(yours: Any, net: nn.Module, loader: Batches) -> None:
         shares = torch.stack([(net(x).argmax(1) == y).double().mean() for x, y in loader])
     model = ModeRecorder(net).eval()
     found = yours(model, loader, F.cross_entropy)
-    pair = isinstance(found, tuple | list) and len(found) == 2
-    expect(pair, "It should return two numbers: loss, accuracy.")
+    _expect_pair(found)
     for name, value in zip(("loss", "accuracy"), found, strict=True):
         expect(not isinstance(value, torch.Tensor), f"The {name} is a tensor; a Python number is "
                                                     "wanted: .item().")
@@ -113,7 +117,7 @@ def other_loss(yours: Any) -> None:
     with torch.no_grad():
         wanted = sum(float(loss_fn(model(x), y)) * len(y) for x, y in loader) / 8
     found = yours(model, loader, loss_fn)
-    expect(isinstance(found, tuple | list), "It should return two numbers: loss, accuracy.")
+    _expect_pair(found)
     close(number(found[0]), wanted, "The loss")
 
 
