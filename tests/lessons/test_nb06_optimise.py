@@ -40,6 +40,35 @@ def test_the_best_rate_of_gradient_descent_is_near_two_over_one_plus_kappa() -> 
     assert found == pytest.approx(2 / 21, rel=0.35)  # the grid has eight rates a decade
 
 
+def test_momentum_pays_in_a_steep_bowl_and_not_in_a_mild_one() -> None:
+    """At its best rate plain descent keeps (κ - 1)/(κ + 1) of the error a step, momentum γ at
+    least √γ: equal at κ = 38.
+    """
+    for kappa, pays in ((20, False), (200, True)):
+        paths = bowl.race(bowl.bowl(kappa), ("sgd", "momentum"))
+        assert (paths["momentum"].end < paths["sgd"].end) is pays, kappa
+
+
+def test_a_swing_that_passes_the_minimum_at_the_last_step_is_no_best_rate() -> None:
+    surface = bowl.bowl(200.0)
+    ends = [bowl.descend(surface, "momentum", lr).end for lr in bowl.RATES[::3]]
+    best = bowl.descend(surface, "momentum", bowl.best_rate(surface, "momentum"))
+    assert best.end < 1.5 * min(ends)
+    assert best.end >= best.losses[-1]
+
+
+@pytest.mark.parametrize(("loss", "said"), [(6.4e-30, "below 1e-6"), (3.71e-5, "0.000037"), (0.734, "0.73"),
+                                            (12.3, "12"), (2000.0, "2000")])
+def test_losses_are_said_in_plain_numbers(loss: float, said: str) -> None:
+    assert bowl.loss_text(loss) == said
+
+
+def test_optimisers_that_have_arrived_share_the_first_place() -> None:
+    paths = {name: bowl.Path(name, 0.1, np.zeros((2, 2)), np.array([1.0, loss]), False)
+             for name, loss in (("a", 1e-20), ("b", 1e-9), ("c", 0.5))}
+    assert bowl.ranking(paths) == "Lowest after 1 steps: a, b (below 1e-6); highest: c (0.5)."
+
+
 @pytest.mark.parametrize("name", [*bowl.OPTIMIZERS, "adadelta"])
 def test_rates_tried_at_once_end_where_single_runs_end(name: str) -> None:
     surface, rates = bowl.banana(5.0), (0.003, 0.01, 0.03)

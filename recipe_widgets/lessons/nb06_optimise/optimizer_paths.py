@@ -22,7 +22,12 @@ from recipe_widgets.training import manual_optimizers as by_hand
 
 Array = npt.NDArray[np.float64]
 Loss = Callable[[torch.Tensor], torch.Tensor]
-RATES = tuple(np.geomspace(1e-3, 10.0, 33).tolist())  # eight a decade
+RATES = tuple(np.geomspace(1e-3, 10.0, 97).tolist())  # 24 a decade
+# A loss is judged by the largest of the last tenth of its steps: one that swings passes its minimum
+# by chance, at any rate.
+LAST = 0.1
+NEARBY = 0.05  # share of the picture: starts for which a rate has to do lie so far around the path's
+FLOOR = 1e-6  # losses below it are all at the minimum for our purpose
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "normalized")
 _MARKS = "osD^vP*X"
 
@@ -122,9 +127,26 @@ class Path:
     losses: Array  # (steps + 1,)
     diverged: bool
 
+    @property
+    def end(self) -> float:
+        """The largest loss of the last tenth of the steps."""
+        return float(self.losses[-_last(len(self.losses) - 1):].max())
+
     def __str__(self) -> str:
-        end = "diverged" if self.diverged else f"loss {self.losses[-1]:.2g}"
+        end = "diverged" if self.diverged else f"loss {loss_text(self.end)}"
         return f"{self.name} (lr {self.lr:.2g}): {end} after {len(self.losses) - 1} steps"
+
+
+def _last(steps: int) -> int:
+    """How many losses are the last ones."""
+    return max(1, round(LAST * steps))
+
+
+def loss_text(loss: float) -> str:
+    """Two digits of it, in plain figures: 0.00017."""
+    if loss < FLOOR:
+        return f"below {FLOOR:g}".replace("e-0", "e-")
+    return str(np.format_float_positional(float(f"{loss:.2g}"), trim="-"))
 
 
 def descend(surface: Surface, name: str, lr: float, steps: int = 60, gamma: float = 0.9) -> Path:
@@ -151,22 +173,36 @@ def _gradient(surface: Surface, w: torch.Tensor) -> torch.Tensor:
 
 def best_rate(surface: Surface, name: str, steps: int = 60, gamma: float = 0.9,
               rates: Sequence[float] = RATES) -> float:
-    """The learning rate among `rates` with the lowest loss after `steps`: all are tried at once,
-    one row each.
+    """The learning rate among `rates` that ends lowest after `steps`, on average over starts in
+    and around the surface's own: all are tried at once, one row each.
     """
     step, constants = rule(name, gamma)
-    weights = torch.tensor(surface.start, dtype=torch.float64).repeat(len(rates), 1)  # (rates, 2)
-    lr: Any = torch.tensor(rates, dtype=torch.float64)[:, None]  # (rates, 1): one for each row
+    starts = nearby_starts(surface)  # (S, 2)
+    weights = starts.repeat(len(rates), 1)  # (rates * S, 2): all starts of the first rate come first
+    lr: Any = torch.tensor(rates, dtype=torch.float64).repeat_interleave(len(starts))[:, None]
     state: dict[str, Any] = {}
-    for _ in range(steps):
+    highest = torch.zeros(len(weights), dtype=torch.float64)  # of the last steps
+    for number in range(steps):
         gradient = _gradient(surface, weights)
         if name == "normalized":  # its norm is of one weight vector, not of all rows
             norms = gradient.norm(dim=1, keepdim=True)
             by_hand.sgd(weights, gradient / (norms + 1e-12), state, lr=lr)
         else:
             step(weights, gradient, state, lr=lr, **constants)
-    # a row that diverged is the worst, not an error
-    return float(rates[int(surface.loss(weights).nan_to_num(nan=torch.inf).argmin())])
+        if number >= steps - _last(steps):
+            # a row that diverged is the worst, not an error
+            highest = highest.maximum(surface.loss(weights).nan_to_num(nan=torch.inf))
+    return float(rates[int(highest.reshape(len(rates), len(starts)).mean(1).argmin())])
+
+
+def nearby_starts(surface: Surface) -> torch.Tensor:
+    """(9, 2): the surface's start and eight around it."""
+    left, right, low, high = surface.span
+    x = [NEARBY * (right - left) * side for side in (-1, 0, 1)]
+    y = [NEARBY * (high - low) * side for side in (-1, 0, 1)]
+    around = torch.cartesian_prod(torch.tensor(x, dtype=torch.float64),
+                                  torch.tensor(y, dtype=torch.float64))
+    return torch.tensor(surface.start, dtype=torch.float64) + around
 
 
 def race(surface: Surface, names: Sequence[str] = OPTIMIZERS, lr: float | None = None,
@@ -191,31 +227,32 @@ def race(surface: Surface, names: Sequence[str] = OPTIMIZERS, lr: float | None =
 def ranking(paths: Mapping[str, Path]) -> str:
     """One sentence: who is lowest at the end, who is last, who diverged."""
     ended = sorted((path for path in paths.values() if not path.diverged),
-                   key=lambda path: float(path.losses[-1]))
+                   key=lambda path: path.end)
     diverged = [path.name for path in paths.values() if path.diverged]
     tail = f" Diverged: {', '.join(diverged)}." if diverged else ""
     if not ended:
         return f"All diverged: {', '.join(diverged)}. Take a lower learning rate."
-    lowest = ended[0]
-    head = f"Lowest after {len(lowest.losses) - 1} steps: {lowest.name} ({lowest.losses[-1]:.2g})"
-    last = f"; highest: {ended[-1].name} ({ended[-1].losses[-1]:.2g})" if len(ended) > 1 else ""
+    # those that have arrived share the first place
+    lowest = [path for path in ended if path.end < FLOOR] or ended[:1]
+    steps = len(ended[0].losses) - 1
+    names = ", ".join(path.name for path in lowest)
+    head = f"Lowest after {steps} steps: {names} ({loss_text(lowest[0].end)})"
+    last = f"; highest: {ended[-1].name} ({loss_text(ended[-1].end)})" if len(ended) > len(lowest) else ""
     return f"{head}{last}.{tail}"
 
 
 def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> Picture:
     """Left the paths over the lines of equal loss, right the loss over the steps."""
-    figure = Figure(figsize=(8.2, 3.1), layout="constrained")
+    figure = Figure(figsize=(8.2, 3.5), layout="constrained")
     plane, curve = figure.subplots(1, 2)
     _contours(plane, surface)
     for number, path in enumerate(paths.values()):
         # a marker each, so that the lines can be told apart without colour
-        look: dict[str, Any] = {
-            "color": PALETTE[number % len(PALETTE)], "marker": _MARKS[number % len(_MARKS)],
-            "markersize": 3, "linewidth": 1.1
-        }
-        plane.plot(*path.weights.T, **look, markevery=4)
-        # 1e-12: the axis is logarithmic, and some optimisers reach the minimum exactly
-        curve.plot(np.maximum(path.losses - surface.least, 1e-12), **look, markevery=10,
+        look: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)],
+                                "marker": _MARKS[number % len(_MARKS)], "markersize": 4}
+        _draw_path(plane, path.weights, look)
+        above = path.losses - surface.least
+        curve.plot(np.maximum(above, FLOOR), **look, linewidth=1.3, markevery=max(1, len(above) // 6),
                    label=f"{path.name}, lr {path.lr:.2g}{', diverged' if path.diverged else ''}")
     plane.plot(*surface.start, "k*", markersize=10)
     left, right, low, high = surface.span
@@ -227,6 +264,17 @@ def show_race(surface: Surface, paths: Mapping[str, Path], title: str = "") -> P
     set_title(figure, title or ranking(paths), 8.2)
     ends = "; ".join(map(str, paths.values()))
     return Picture(figure, f"Paths of optimisers from the star. {ranking(paths)} {ends}.")
+
+
+def _draw_path(axes: Axes, weights: Array, look: Mapping[str, Any]) -> None:
+    """A path (steps + 1, 2) whose beginning fades: what swings for long is no scribble; every
+    fifth step has a mark, and the last one a large one.
+    """
+    ends = np.linspace(0, len(weights) - 1, 7).round().astype(int)  # six parts
+    for begin, end, shade in zip(ends, ends[1:], np.linspace(0.25, 1.0, 6), strict=False):
+        axes.plot(*weights[begin:end + 1].T, **{**look, "markersize": 3}, alpha=shade, linewidth=1.2,
+                  markevery=(-begin % 5, 5))
+    axes.plot(*weights[-1], **{**look, "markersize": 8}, linestyle="", markeredgecolor="black")
 
 
 def _contours(axes: Axes, surface: Surface) -> None:
