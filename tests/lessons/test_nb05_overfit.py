@@ -32,6 +32,32 @@ def test_the_widest_is_judged_beside_the_best() -> None:
     assert text == "a: best at 8 units (85.0%), 64 units are worse; b: best at 64 units (20.0%), the widest there is."
 
 
+def test_no_verdict_on_widths_before_those_beside_the_best_are_measured() -> None:
+    curve = learning_curves.AccuracyCurve("units", 0.1)
+    widths = (8, 16, 32, 64)
+
+    def measured(width: int, value: float) -> str:
+        curve.points["a", width] = learning_curves.CurvePoint((1.0,), (value,))
+        return learning_curves.width_verdict(curve, widths)
+
+    assert measured(32, 0.6) == "a: 32 units reach 60.0%. One of 4 widths is measured: no verdict yet."
+    assert measured(8, 0.5) == ("a: the highest of 2 measured widths is 32 (60.0%). "
+                                "No verdict before 16 and 64 beside it.")
+    assert "No verdict before 64 beside it" in measured(16, 0.55)
+    assert measured(64, 0.5) == "a: best at 32 units (60.0%), 64 units are worse."
+    curve.points.clear()
+    assert "No verdict before 32 beside it" in [measured(8, 0.1), measured(64, 0.7)][1]
+    assert "best at 64 units (70.0%), the widest there is" in measured(32, 0.6)
+
+
+def test_an_onset_is_one_only_where_fewer_samples_were_measured() -> None:
+    curve = learning_curves.AccuracyCurve("samples", 0.1)
+    curve.points["a", 100] = learning_curves.CurvePoint((1.0,), (0.6,))
+    assert "a: with 100 samples; 30 are not measured" in curve.verdict((10, 30, 100))
+    curve.points["a", 30] = learning_curves.CurvePoint((1.0,), (0.1,))
+    assert "a: from 100 samples on" in curve.verdict((10, 30, 100))
+
+
 # --- convolution ----------------------------------------------------------------------------------
 # -------------------
 

@@ -4,7 +4,7 @@ O6.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,29 +116,49 @@ class AccuracyCurve:
         set_title(figure, title or self.verdict(), 7.5)
         return Picture(figure, f"Validation accuracy by {self.label}. {'; '.join(words)}.")
 
-    def verdict(self) -> str:
-        """One sentence about where generalisation begins, computed."""
+    def verdict(self, counts: Sequence[int] = ()) -> str:
+        """One sentence about where generalisation begins, computed.
+
+        counts: the numbers of samples that could be measured; by default those that were.
+        """
         parts = []
         for name in self.names():
-            onset = self.onset(name)
-            parts.append(f"{name}: from {onset:,} {self.label} on"
-                         if onset is not None else f"{name}: not yet")
+            onset, line = self.onset(name), self.line(name)
+            fewer = [count for count in counts if onset is not None and count < onset]
+            if onset is None:
+                parts.append(f"{name}: not yet")
+            elif fewer and fewer[-1] not in line:
+                parts.append(f"{name}: with {onset:,} {self.label}; {fewer[-1]:,} are not measured")
+            else:
+                parts.append(f"{name}: from {onset:,} {self.label} on")
         if not parts:
             return "Nothing measured yet"
         return f"Better than chance by 5 points, with every seed: {'; '.join(parts)}"
 
 
-def width_verdict(curve: AccuracyCurve) -> str:
+def width_verdict(curve: AccuracyCurve, widths: Sequence[int] = ()) -> str:
     """For each line: the best width, and whether the widest net is worse than it beyond the
-    seeds' spread.
+    seeds' spread; no verdict where the widths beside the best one are not measured.
+
+    widths: those that could be measured; by default those that were.
     """
-    parts = []
-    for name in curve.names():
-        line = curve.line(name)
-        best = max(line, key=lambda x: float(np.mean(line[x].val)))
-        widest = max(line)
-        worse = max(line[widest].val) < min(line[best].val)  # the ranges of the seeds do not meet
-        tail = "worse" if worse else "as good within the seeds' spread"
-        parts.append(f"{name}: best at {best} units ({np.mean(line[best].val):.1%}), "
-                     + (f"{widest} units are {tail}" if widest != best else "the widest there is"))
-    return "; ".join(parts) + "."
+    grid = sorted({*widths, *(x for _, x in curve.points)})
+    return "; ".join(f"{name}: {_best_width(curve.line(name), grid)}" for name in curve.names()) + "."
+
+
+def _best_width(line: dict[int, CurvePoint], grid: list[int]) -> str:
+    best = max(line, key=lambda x: float(np.mean(line[x].val)))
+    reached = f"{np.mean(line[best].val):.1%}"
+    if len(line) == 1 < len(grid):
+        return f"{best} units reach {reached}. One of {len(grid)} widths is measured: no verdict yet"
+    at = grid.index(best)
+    beside = [width for width in (*grid[max(0, at - 1):at], *grid[at + 1:at + 2]) if width not in line]
+    if beside:
+        return (f"the highest of {len(line)} measured widths is {best} ({reached}). "
+                f"No verdict before {' and '.join(map(str, beside))} beside it")
+    widest = max(line)
+    if best == grid[-1]:
+        return f"best at {best} units ({reached}), the widest there is"
+    worse = max(line[widest].val) < min(line[best].val)  # the ranges of the seeds do not meet
+    tail = "worse" if worse else "as good within the seeds' spread"
+    return f"best at {best} units ({reached}), {widest} units are {tail}"
