@@ -32,6 +32,7 @@ from recipe_widgets.course.notebook_cells import (
 
 HERE = Path(__file__).parent
 PANEL = "LivePanel("  # how the text of a panel begins
+LARGEST_SVG = 80_000  # characters; of a larger one the PNG alone is kept
 SECONDS = 12  # that a panel trains for its picture, unless it is done before
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -55,8 +56,12 @@ class ReaderAtPanels(NotebookClient):
             picture = next(one for one in press_run.outputs if "image/png" in one.get("data", {}))
             panel = shown[-1]["data"]["text/plain"].split(",")[0] + ")"  # "LivePanel(mnist)"
             words = f"{panel} after a run. {picture['metadata']['image/png']['alt']}"
-            shown[-1]["data"] |= {"image/png": picture["data"]["image/png"], "text/plain": f"[picture] {words}"}
-            shown[-1]["metadata"] |= {"image/png": {"alt": words}}
+            kinds = [kind for kind in picture["data"] if kind.startswith("image/")]  # PNG, and SVG that follows the theme
+            shown[-1]["data"] |= {**{kind: picture["data"][kind] for kind in kinds}, "text/plain": f"[picture] {words}"}
+            shown[-1]["metadata"] |= {kind: {"alt": words} for kind in kinds}
+            style = [one for one in press_run.outputs if "<style>" in one.get("data", {}).get("text/html", "")]
+            at = done.outputs.index(shown[-1])
+            done.outputs[at:at] = style
         return done
 
 
@@ -93,7 +98,7 @@ def is_progress(output: nbformat.NotebookNode) -> bool:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """No widget state (it is stale without a kernel), no timestamps.
+    """No widget state (it is stale without a kernel), no timestamps, no large SVG.
 
     `language_info` stays as the kernel gave it: JupyterLab puts it back when it opens a page without it, and then
     saves a page that nobody changed.
@@ -108,6 +113,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
+                if len(output["data"].get("image/svg+xml", "")) > LARGEST_SVG:
+                    del output["data"]["image/svg+xml"]
 
 
 def fold_solutions(notebook: nbformat.NotebookNode) -> None:

@@ -60,6 +60,7 @@ def test_no_widget_state_and_no_large_pictures(notebook: nbformat.NotebookNode) 
             data = output.get("data", {})
             assert "application/vnd.jupyter.widget-view+json" not in data
             assert len(data.get("image/png", "")) * 3 / 4 < 60_000
+            assert len(data.get("image/svg+xml", "")) <= runner.LARGEST_SVG
             if "image/png" in data:
                 assert data["text/plain"].startswith(
                     "[picture]"), "every picture has a text alternative"

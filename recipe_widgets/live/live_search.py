@@ -20,6 +20,7 @@ from recipe_widgets.plots.tuning import WORDS
 from recipe_widgets.training.thread_count import rest_openmp, set_threads
 from recipe_widgets.tune import Tuning
 from recipe_widgets.tune.storage import storage_errors
+from recipe_widgets.tune.study import Trial
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class SearchFrame:
     chart: str
     words: str
     phase: Phase
+
+
+def _trial_words(trial: Trial) -> str:
+    knobs = ", ".join(f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+                      for name, value in trial.knobs.items())
+    return f"trial {trial.number}: {knobs}; " + (
+        f"{trial.value:.4g}" if trial.state == "complete" else trial.state)
 
 
 class LiveSearch:
@@ -155,7 +163,8 @@ class LiveSearch:
         pruned = sum(trial.state == "pruned" for trial in table)
         words = (f"{len(table)} of {tuning.trials} trials, {pruned} of them pruned; "
                  f"{tuning.words()}.")
-        chart = search_svg([TrialDot(trial.number, trial.value) for trial in table], tuning.trials,
+        dots = [TrialDot(trial.number, trial.value, _trial_words(trial)) for trial in table]
+        chart = search_svg(dots, tuning.trials,
                           WORDS[tuning.metric], tuning.metric == "val_loss", words)
         return SearchFrame(chart, words, self.phase)
 

@@ -19,7 +19,7 @@ from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
     SampleTable,
     sample_table,
 )
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, sheet, status_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.images import contact_sheet, data_url
 
@@ -70,8 +70,8 @@ class DataBrowser(Panel):
                                layout=WRAPPED_ROW)
         paging = widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
                               layout=WRAPPED_ROW)
-        self.widget = widgets.VBox(
-            [filters, paging, self._words, self._style, grid, self.details])
+        # a box of its own: the sheet hides what holds nothing but a style
+        self.widget = sheet(filters, paging, self._words, self._style, grid, self.details)
         self.rows = self.table.rows()  # (n,) rows of the split that pass the filters, in order
         self._connect()
         self._new_column()

@@ -11,7 +11,7 @@ from recipe_widgets.core.files import state_folder
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb03_check_the_machinery import Clinic, findings
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, as_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, as_html, busy, sheet
 from recipe_widgets.plots import Picture
 
 
@@ -47,10 +47,11 @@ class BugClinic(Panel):
         # after the last patient comes the first
         self.buttons["next"].on_click(lambda _: self.open(self.number % len(self.clinic) + 1))
         self.buttons["afresh"].on_click(lambda _: self.afresh())
-        actions = widgets.HBox([self.buttons[key] for key in ("examine", "next", "afresh")])
+        actions = widgets.HBox([self.buttons[key] for key in ("examine", "next", "afresh")],
+                               layout=WRAPPED_ROW)
         diagnosis = widgets.HBox([self.choice, self.buttons["answer"]], layout=WRAPPED_ROW)
-        self.widget = widgets.VBox([self.menu, self._picture, actions, self._evidence, diagnosis,
-                                    self._reply, self._score])
+        self.widget = sheet(self.menu, self._picture, actions, self._evidence, diagnosis,
+                            self._reply, self._score)
         self._opened()
 
     @property
@@ -68,7 +69,8 @@ class BugClinic(Panel):
         """Run the checks on this patient's program, some seconds long, and return their report."""
         # said first: the checks take some seconds
         self._say(self._evidence, "<i>The checks are looking …</i>")
-        report = self.clinic.examine(self.number, progress=False)
+        with busy(self._picture):
+            report = self.clinic.examine(self.number, progress=False)
         self._show_evidence()
         return report
 
@@ -92,8 +94,10 @@ class BugClinic(Panel):
 
     def _opened(self) -> None:
         """Another patient: its curves beside a sound program's, and what was found before."""
-        self._say(self._picture, "<i>Training the patient and a sound program …</i>")
-        self._picture.value = as_html(self.clinic.plot(self.number))
+        if not self._picture.value:
+            self._say(self._picture, "<i>Training the patient and a sound program …</i>")
+        with busy(self._picture):
+            self._picture.value = as_html(self.clinic.plot(self.number))
         self._reply.value, self.choice.value = "", ""
         self._show_evidence()
         self._say(self._score, f"<b>{html.escape(self.clinic.score)}</b>")

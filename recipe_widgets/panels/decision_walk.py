@@ -12,7 +12,7 @@ from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import (
     Answer,
     DecisionPath,
 )
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, sheet
 from recipe_widgets.plots import Picture
 
 
@@ -32,8 +32,7 @@ class DecisionWalk(Panel):
         self.buttons["yes"].on_click(lambda _: self.answer("yes"))
         self.buttons["no"].on_click(lambda _: self.answer("no"))
         self.buttons["back"].on_click(lambda _: self.back())
-        self.widget = widgets.VBox(
-            [self._words, widgets.HBox([*self.buttons.values()]), self._places])
+        self.widget = sheet(self._words, widgets.HBox([*self.buttons.values()]), self._places)
         self._show()
 
     @validated

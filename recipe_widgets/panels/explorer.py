@@ -13,12 +13,12 @@ import ipywidgets as widgets
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.errors import user_code
 from recipe_widgets.core.validation import filled, validated
-from recipe_widgets.panels.panel_base import Panel, as_html, status_html
+from recipe_widgets.panels.panel_base import Panel, as_html, busy, sheet, status_html
 from recipe_widgets.plots import Picture
 
-# wide enough for "steepness ratio κ" and "training samples", narrow enough for a phone
-STYLE = {"description_width": "170px"}
-LAYOUT = {"width": "min(100%, 520px)"}
+# labels stand above their controls, which share the width (`front/sheet.css`)
+STYLE = {"description_width": "initial"}
+LAYOUT = {"width": "auto"}
 
 # --- controls -------------------------------------------------------------------------------------
 # Each function makes one control: its label with the unit, its values, and where it stands at first.
@@ -113,11 +113,12 @@ class PictureView:
 
     def redraw(self) -> None:
         """Show the picture of now; what cannot be drawn is said, and the old one stays."""
-        try:
-            self.picture, self.problem = self.drawn(), ""
-        except RecipeError as error:
-            self.problem = str(error)
-        self.show()
+        with busy(self.image):
+            try:
+                self.picture, self.problem = self.drawn(), ""
+            except RecipeError as error:
+                self.problem = str(error)
+            self.show()
 
     def show(self) -> None:
         # some 30 kB a message; where nothing has changed, ipywidgets sends none
@@ -161,10 +162,10 @@ class Explorer(Panel):
         view.show()
         for control in self.controls.values():
             control.observe(moved, names="value")
-        self.widget = widgets.VBox([
-            widgets.HTML(html.escape(note)), *self.controls.values(), *buttons, view.alert,
-            view.image, view.line
-        ])
+        knobs = widgets.VBox([*self.controls.values()])
+        knobs.add_class("recipe-knobs")
+        notes = [widgets.HTML(html.escape(note))] if note else []
+        self.widget = sheet(*notes, knobs, *buttons, view.alert, view.image, view.line)
 
     @property
     def values(self) -> dict[str, Any]:

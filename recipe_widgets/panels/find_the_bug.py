@@ -7,11 +7,22 @@ from collections.abc import Callable
 from typing import Annotated
 
 import ipywidgets as widgets
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.course.bug_hunt import LEVELS, PROGRAMS, BugHunt
 from recipe_widgets.course.progress_store import progress
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, busy, sheet
+
+
+def _coloured(program: str) -> str:
+    """A program as HTML with numbered lines; the colours stand in `front/sheet.css`."""
+    shape = HtmlFormatter(linenos="inline", cssclass="recipe-code", wrapcode=True)
+    # a long program scrolls, by keyboard too
+    return highlight(program, PythonLexer(stripnl=False), shape).replace(
+        "<pre>", '<pre tabindex="0" aria-label="the program">', 1)
 
 
 class FindTheBug(Panel):
@@ -45,9 +56,9 @@ class FindTheBug(Panel):
             self.buttons[key].on_click(lambda _, action=action: action())
         looking = widgets.HBox([self.buttons["run"], self.buttons["watch"]], layout=WRAPPED_ROW)
         naming = widgets.HBox([self.line, self.buttons["line"]], layout=WRAPPED_ROW)
-        self.widget = widgets.VBox([self.menu, self._program, looking, self._found, naming,
-                                    self._line_reply, self.editor, self.buttons["mend"],
-                                    self._mend_reply])
+        self.widget = sheet(self.menu, self._program, looking, self._found, naming,
+                            self._line_reply, self.editor, self.buttons["mend"],
+                            self._mend_reply)
         self._opened()
 
     @staticmethod
@@ -70,16 +81,18 @@ class FindTheBug(Panel):
 
     def run(self) -> str:
         """Run the program; returns what it prints."""
-        self._say(self._found, "Running …")
-        done = self.hunt.run()
+        with busy(self._found):
+            self._say(self._found, "Running …")
+            done = self.hunt.run()
         printed = done.printed.strip() or done.error
         self._say(self._found, printed)
         return printed
 
     def watch(self) -> list[str]:
         """What `recipe watch` finds in it."""
-        self._say(self._found, "Watching it run …")
-        found = self.hunt.watch()
+        with busy(self._found):
+            self._say(self._found, "Watching it run …")
+            found = self.hunt.watch()
         self._say(self._found, "\n".join(found) or "recipe watch finds nothing in it.")
         return found
 
@@ -93,8 +106,9 @@ class FindTheBug(Panel):
     @validated
     def mend(self, text: str) -> str:
         """Judge the changed program; it is run."""
-        self._say(self._mend_reply, "Running your program …")
-        reply = self.hunt.mend(text)
+        with busy(self._mend_reply):
+            self._say(self._mend_reply, "Running your program …")
+            reply = self.hunt.mend(text)
         self._say(self._mend_reply, reply)
         self._mark_mended()
         return reply
@@ -113,8 +127,7 @@ class FindTheBug(Panel):
         if self._renewing:
             return
         self._hunt = BugHunt(int(self.menu.value))
-        self._program.value = ('<pre style="line-height:1.3;overflow:auto;max-height:480px">'
-                               f"{html.escape(self._hunt.numbered)}</pre>")
+        self._program.value = _coloured(self._hunt.text)
         self.editor.value = self._hunt.text
         for reply in (self._found, self._line_reply, self._mend_reply):
             reply.value = ""

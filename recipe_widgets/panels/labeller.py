@@ -13,7 +13,7 @@ from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.common.images import photos
 from recipe_widgets.lessons.nb01_know_your_data.labelling import KEYS, ROUNDS, labelling
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, sheet, status_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.images import bytes_of, contact_sheet, data_url
 
@@ -43,10 +43,8 @@ class Labeller(Panel):
         ]
         self.afresh = widgets.Button(description="Start afresh", icon="undo", layout=AUTO_WIDTH)
         self._picture, self._words = widgets.HTML(), widgets.HTML()
-        self.widget = widgets.VBox([
-            self.turn, self._picture, self.keys,
-            widgets.HBox(self.buttons, layout=WRAPPED_ROW), self._words, self.afresh
-        ])
+        self.widget = sheet(self.turn, self._picture, self.keys,
+                            widgets.HBox(self.buttons, layout=WRAPPED_ROW), self._words, self.afresh)
         for number, button in enumerate(self.buttons):
             button.on_click(lambda _, number=number: self.type(KEYS[number]))
         self.turn.observe(lambda _: self._show_round(), names="value")
@@ -86,7 +84,11 @@ class Labeller(Panel):
         row = self.labels.next_row(turn)  # of the validation split; None at the end
         done = len(self.labels.texts[turn])
         if row is None:
-            self._picture.value = "<p>Round done.</p>"
+            score = self.labels.accuracy(turn)
+            assert score is not None  # all are labelled
+            self._picture.value = (
+                f'<div class="recipe-score"><b>{score.value:.0%}</b> of round {turn + 1}: '
+                f"{score.hits} of {total} as the data set says</div>")
             said = [str(self.labels)]
             said += [f"Row {number}: the data set says {theirs}, you said {mine}"
                      for number, theirs, mine in self.labels.mistakes(turn)]
@@ -95,7 +97,8 @@ class Labeller(Panel):
             self._picture.value = (
                 f'<img width="192" height="192" style="image-rendering:pixelated" src="{address}" '
                 f'alt="picture {done + 1} of {total}, to be labelled">')
-            said = [f"Picture {done + 1} of {total}. Backspace takes the last label back."]
+            said = [f"Picture {done + 1} of {total}. Backspace takes the last label back; "
+                    "your score comes at the end."]
         lines = [html.escape(line) for text in said for line in text.splitlines()]
         self._words.value = f'<div role="status">{"<br>".join(lines)}</div>'
 

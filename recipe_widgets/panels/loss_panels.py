@@ -11,7 +11,7 @@ from recipe_widgets.core.validation import real, validated, whole
 from recipe_widgets.data import Data
 from recipe_widgets.lessons.nb02_skeleton_and_baselines.loss_shapes import Dice, loss_shapes
 from recipe_widgets.panels.explorer import Dials
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, as_html, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, as_html, busy, sheet, status_html
 from recipe_widgets.plots import Picture
 
 
@@ -40,7 +40,7 @@ class LossDice(Panel):
         self.button = widgets.Button(description=f"Roll {rolls} more", icon="random",
                                      layout=AUTO_WIDTH)
         self._image, self._words = widgets.HTML(), widgets.HTML()
-        self.widget = widgets.VBox([self.button, self._image, self._words])
+        self.widget = sheet(self.button, self._image, self._words)
         self.button.on_click(lambda _: self.roll())
         self.roll()
 
@@ -48,9 +48,10 @@ class LossDice(Panel):
     def roll(self, times: Annotated[int | None, whole(1, 10**5)] = None) -> Picture:
         """Roll `times` more, and show the histograms of all rolls."""
         # each roll is a fresh network and one batch, some milliseconds
-        self.dice.roll(self.rolls if times is None else times)
-        picture = self.dice.plot()
-        self._image.value = as_html(picture)
+        with busy(self._image):
+            self.dice.roll(self.rolls if times is None else times)
+            picture = self.dice.plot()
+            self._image.value = as_html(picture)
         self._words.value = status_html(picture.alt)
         return picture
 

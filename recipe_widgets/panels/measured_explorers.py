@@ -57,10 +57,20 @@ class MeasuredExplorer(Explorer, WorkingPanel):
         self.buttons = {"measure": button}
         super().__init__(draw, controls, describe=describe, buttons=[button])
         # none of these may hold the panel itself: a dropped one goes
-        view = queue.view = self._view.redraw
         here = self._view
-        button.on_click(lambda _: queue.request(place(here.values)))
-        button.on_click(lambda _: view())
+
+        def show() -> None:
+            measuring = queue.has_command
+            button.description, button.icon = (("Measuring …", "hourglass-half") if measuring
+                                               else ("Measure here", "play"))
+            here.redraw()
+
+        def pressed(_: object) -> None:
+            queue.request(place(here.values))
+            show()
+
+        queue.view = show
+        button.on_click(pressed)
         self._close_with(queue)
 
     def measure(self, *places: Place) -> None:
@@ -143,7 +153,7 @@ class LearningCurve(MeasuredExplorer):
             return measure(data, settings, min(place[1], data.train.size), seeds)
 
         super().__init__(controls, curve, measure_at, lambda at: (at["name"], at["n"]),
-                         lambda found: found.verdict())
+                         lambda found: found.verdict(counts))
 
 
 class CapacityExplorer(MeasuredExplorer):
@@ -171,4 +181,4 @@ class CapacityExplorer(MeasuredExplorer):
             return measure(data, settings.replace(width=width), count, seeds)
 
         super().__init__(controls, curve, measure_at, lambda at: (at["samples"], at["width"]),
-                         width_verdict)
+                         lambda found: width_verdict(found, WIDTHS))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
+
+from recipe_widgets.panels.front_widget import FOLDER, style_text
 
 if TYPE_CHECKING:
     from recipe_widgets.plots import Picture  # Matplotlib loads with the first picture
@@ -19,11 +24,46 @@ WRAPPED_ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
 
 def as_html(picture: Picture) -> str:
-    """An `<img>` with a text alternative, which `widgets.Image` has not."""
-    png = base64.b64encode(picture.png()).decode()
+    """An `<img>` with a text alternative, which `widgets.Image` has not; it follows the theme of
+    the page where its SVG is not too large.
+    """
+    svg = picture.svg()
+    kind, data = ("svg+xml", svg.encode()) if svg else ("png", picture.png())
     alt = html.escape(picture.alt, quote=True)
-    style = "max-width:100%;height:auto;background:white"
-    return f'<img src="data:image/png;base64,{png}" alt="{alt}" style="{style}">'
+    return (f'<img class="recipe-picture" src="data:image/{kind};base64,'
+            f'{base64.b64encode(data).decode()}" alt="{alt}" style="max-width:100%;height:auto">')
+
+
+def sheet(*rows: widgets.Widget) -> widgets.VBox:
+    """A panel's rows, one below the other, with the style that all panels share."""
+    box = widgets.VBox([widgets.HTML(_style()), *rows])
+    box.add_class("recipe-sheet")
+    return box
+
+
+@cache
+def _style() -> str:
+    """The live panel's colours and controls under another name of the root, and what panels have
+    besides.
+    """
+    from recipe_widgets.plots.themed_svg import THEME_STYLE
+
+    live = style_text()
+    shared = live[:live.index("/* --- the grid")] + live[live.index("/* --- controls"):live.index("/* --- tiles")]
+    own = (FOLDER / "sheet.css").read_text(encoding="utf-8")
+    return f"{THEME_STYLE}<style>{shared.replace('.recipe-live', '.recipe-sheet')}{own}</style>"
+
+
+@contextmanager
+def busy(*shown: widgets.DOMWidget) -> Iterator[None]:
+    """What is shown now is marked as old while its successor is computed."""
+    for one in shown:
+        one.add_class("recipe-busy")
+    try:
+        yield
+    finally:
+        for one in shown:
+            one.remove_class("recipe-busy")
 
 
 def status_html(text: str, css_class: str = "") -> str:

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import filled, validated
 from recipe_widgets.course.questions import QuestionText, predict, question_named
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, sheet, status_html
 
 
 class Question(Panel):
@@ -47,9 +47,8 @@ class Question(Panel):
         self._reply = widgets.HTML()
         for button in self._buttons:
             button.on_click(lambda pressed: self.choose(pressed.description))
-        self.widget = widgets.VBox(
-            [widgets.HTML(f"<b>{html.escape(asked.text)}</b>"),
-             widgets.HBox(self._buttons), self._reply])
+        self.widget = sheet(widgets.HTML(f"<b>{html.escape(asked.text)}</b>"),
+                            widgets.HBox(self._buttons, layout=WRAPPED_ROW), self._reply)
 
     @validated
     def choose(self, choice: str) -> str:

@@ -11,7 +11,7 @@ from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.live import engine_for
 from recipe_widgets.live.live_search import LiveSearch, SearchFrame
 from recipe_widgets.panels.live_view import HEAD
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WorkingPanel, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WorkingPanel, sheet, status_html
 from recipe_widgets.tune import Tuning
 
 
@@ -43,9 +43,8 @@ class TuningBoard(WorkingPanel):
         show(search.frame())
         search.view = show
         # the head holds the style of the chart, and says when the kernel is gone
-        self.widget = widgets.VBox(
-            [widgets.HTML(HEAD),
-             widgets.HBox([*self.buttons.values()]), self._words, self._chart])
+        self.widget = sheet(widgets.HTML(HEAD), widgets.HBox([*self.buttons.values()]), self._words,
+                            self._chart)
         self._close_with(search)
 
     @property

@@ -18,7 +18,7 @@ from recipe_widgets.lessons.nb10_squeeze.final_evaluation import (
     openings,
     price_words,
 )
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, as_html, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, Panel, as_html, busy, sheet, status_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import text_card
 
@@ -57,8 +57,7 @@ class VaultReport(Panel):
         self.page = widgets.Dropdown(options=PAGES, description="show", disabled=True)
         self.page.observe(lambda _: self._show(), names="value")
         self._words, self._body = widgets.HTML(), widgets.HTML()
-        self.widget = widgets.VBox(
-            [self._words, widgets.HBox([self.button, self.page]), self._body])
+        self.widget = sheet(self._words, widgets.HBox([self.button, self.page]), self._body)
         self._show()
 
     def open(self) -> Final:
@@ -67,7 +66,8 @@ class VaultReport(Panel):
         """
         if self.final is None:
             # the log is written first: without its line nothing is opened
-            self.final = open_final(self.data, *self._models, self._why, self._names)
+            with busy(self._words):
+                self.final = open_final(self.data, *self._models, self._why, self._names)
             self.button.disabled, self.page.disabled = True, False
             self._show()
         return self.final

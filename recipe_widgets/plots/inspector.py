@@ -30,7 +30,7 @@ _STYLE = """<style>
 .recipe-inside .bad{outline:2px solid #D55E00}
 .recipe-inside img{image-rendering:pixelated}
 .recipe-inside .l0{stroke:#0072B2}.recipe-inside .l1{stroke:#D55E00}.recipe-inside .l2{stroke:#009E73}
-.recipe-inside .l3{stroke:#CC79A7}.recipe-inside .l4{stroke:#56B4E9}.recipe-inside .l5{stroke:#8a6d00}
+.recipe-inside .l3{stroke:#BF6A9A}.recipe-inside .l4{stroke:#2B90C9}.recipe-inside .l5{stroke:#8a6d00}
 </style>"""
 
 

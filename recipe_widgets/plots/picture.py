@@ -8,17 +8,21 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from matplotlib import rc_context
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatterSciNotation
 
 from recipe_widgets.core import Run
 from recipe_widgets.core.validation import filled, validated, whole
 from recipe_widgets.plots.curves import CurveBand, PlottedRun, charts, describe_all, headline
+from recipe_widgets.plots.themed_svg import ON_IMAGE, themed_svg
 
 COLOURS = {
-    "train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#CC79A7",
-    "pin3": "#56B4E9", "pin4": "#8a6d00", "new": "#D55E00", "old": "#009E73", "guess": "#222222"
+    "train": "#0072B2", "val": "#D55E00", "other": "#009E73", "pin1": "#009E73", "pin2": "#BF6A9A",
+    "pin3": "#2B90C9", "pin4": "#8a6d00", "new": "#D55E00", "old": "#009E73", "guess": "#222222"
 }
+CHART_COLOURS = 64  # of a saved chart: a quarter of the bytes, and no eye sees it
 PLAIN = 4  # log axes say 0.001 and 1000, and powers of ten from 10^4 on
 _LINES = {"ghost": "--", "pin1": ":", "pin2": ":", "pin3": ":", "pin4": ":"}
 
@@ -39,6 +43,19 @@ class Picture:
         # names as they are: between two dollars Matplotlib would look for a formula
         for text in figure.findobj(Text):
             text.set_parse_math("$" not in text.get_text() or "mathdefault" in text.get_text())
+        for axes in figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                for ticks in (axis.major, axis.minor):
+                    if type(ticks.formatter) is LogFormatterSciNotation:
+                        ticks.formatter.__class__ = _PlainLogFormatter
+            for text in axes.texts if axes.images else ():
+                text.set_color(ON_IMAGE.get(to_hex(text.get_color()), text.get_color()))
+
+    def svg(self) -> str | None:
+        """As SVG for an `<img>` that follows the page's theme; None where that would be too
+        large.
+        """
+        return themed_svg(self.figure)
 
     @validated
     def png(self, dpi: Annotated[int, whole(1, 2000)] = 80) -> bytes:
@@ -52,11 +69,22 @@ class Picture:
         return f"[picture] {self.alt}"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        """A PNG, which code-hosting pages show too (they strip images out of HTML), and the
-        words.
+        """A PNG, which every page shows: also those that strip images out of HTML, or show no SVG
+        of strangers; and the words. On a live page `panels.page_theme` adds the SVG.
         """
-        png = base64.b64encode(self.png()).decode()
+        image = self.png()
+        if not (self.colours or any(axes.images for axes in self.figure.axes)):
+            image = fewer_colours(image, CHART_COLOURS)
+        png = base64.b64encode(image).decode()
         return {"image/png": png, "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
+
+
+class _PlainLogFormatter(LogFormatterSciNotation):
+    """Labels the same ticks as Matplotlib's, and says 6 where that says 6 × 10⁰."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        label = super().__call__(x, pos)
+        return f"{x:g}" if label and 10.0**-PLAIN < x < 10.0**PLAIN else label
 
 
 def fewer_colours(png: bytes, colours: int) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recipe_widgets.core.validation import validated
+from recipe_widgets.plots.svg import step_ticks
 
 WIDTH, HEIGHT = 560, 264  # SVG units
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 34, 38  # margins of the chart, SVG units
@@ -18,10 +19,13 @@ SHOWN_SPREADS = 2.0
 
 @dataclass(frozen=True)
 class TrialDot:
-    """One ended trial: where it stands in the order, its value (NaN: pruned or failed)."""
+    """One ended trial: where it stands in the order, its value (NaN: pruned or failed), and what
+    is said when the pointer rests on it.
+    """
 
     number: int
     value: float
+    words: str = ""
 
 
 def best_so_far(values: Sequence[float], lower_is_better: bool) -> list[float]:
@@ -49,6 +53,15 @@ def limits(values: Sequence[float], lower_is_better: bool) -> tuple[float, float
     return (low, high) if lower_is_better else (-high, -low)
 
 
+def round_ticks(low: float, high: float) -> list[float]:
+    """Three to six round numbers between the ends of an axis."""
+    least = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(least))
+    distance = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)
+    first, last = math.ceil(low / distance), math.floor(high / distance)
+    return [number * distance for number in range(first, last + 1)]
+
+
 @validated
 def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better: bool,
                words: str) -> str:
@@ -68,8 +81,8 @@ def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better:
         return TOP + (high - min(max(value, low), high)) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     marks = "".join(
-        _cross(x(i + 0.5)) if math.isnan(dot.value)
-        else f'<circle cx="{x(i + 0.5):.1f}" cy="{y(dot.value):.1f}" r="3.5"/>'
+        _cross(x(i + 0.5), _said(dot)) if math.isnan(dot.value)
+        else f'<circle cx="{x(i + 0.5):.1f}" cy="{y(dot.value):.1f}" r="4">{_said(dot)}</circle>'
         for i, dot in enumerate(dots))
     best = best_so_far([dot.value for dot in dots], lower_is_better)
     # each trial is a step: down or up to its level, then across
@@ -77,23 +90,46 @@ def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better:
         f"{'M' if i == 0 or math.isnan(best[i - 1]) else 'L'}{x(i):.1f},{y(value):.1f}"
         f"H{x(i + 1):.1f}"
         for i, value in enumerate(best) if not math.isnan(value))
-    line = f'<path class="train" d="{steps}"/>' if steps else ""
+    line = f'<path class="val" d="{steps}"/>' if steps else ""
+    # before the first trial there is nothing to measure on the axis
+    known = round_ticks(low, high) if any(math.isfinite(dot.value) for dot in dots) else []
     ticks = "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" '
         f'y2="{y(mark):.1f}"/>'
-        f'<text x="{LEFT - 6}" y="{y(mark) + 4:.1f}" text-anchor="end">{mark:.3g}</text>'
-        for mark in (low + share * (high - low) for share in (0.05, 0.35, 0.65, 0.95)))
+        f'<text x="{LEFT - 6}" y="{y(mark) + 4:.1f}" text-anchor="end">{mark:.5g}</text>'
+        for mark in known)
     counts = "".join(
-        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{count:.0f}'
-        "</text>" for count in (0, 0.5 * wide, wide))
+        f'<line class="grid" x1="{x(count):.1f}" x2="{x(count):.1f}" y1="{HEIGHT - BOTTOM}" '
+        f'y2="{HEIGHT - BOTTOM + 4}"/>'
+        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{count}</text>'
+        for count in step_ticks(wide))
+    frame = f'<path class="frame" d="M{LEFT},{TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
     return (
-        f'<div class="recipe-curves recipe-board"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<div class="recipe-curves recipe-board">{_LEGEND}'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" style="max-width:720px" '
         f'aria-label="{html.escape(words, quote=True)}">'
-        f'<text x="{LEFT}" y="16" font-weight="bold">{html.escape(unit)}</text>{ticks}{counts}'
+        f'<text x="{LEFT}" y="16" font-weight="bold">{html.escape(unit)}</text>{ticks}{counts}{frame}'
         f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">trial</text>'
-        f'<g style="fill:var(--train)">{marks}</g>{line}</svg></div>')
+        f'{line}<g style="fill:var(--train)">{marks}</g></svg></div>')
 
 
-def _cross(middle: float) -> str:
+def _legend_entry(mark: str, words: str) -> str:
+    return f'<span><svg viewBox="0 0 26 10" aria-hidden="true">{mark}</svg>{words}</span>'
+
+
+# with the marks of the chart; this circle is a path, so that circles are trials
+_LEGEND = '<div class="recipe-legend">' + "".join((
+    _legend_entry('<path d="M9,5a4,4 0 1,0 8,0a4,4 0 1,0 -8,0" style="fill:var(--train)"/>',
+                  "whole trial (at the edge: beyond it)"),
+    _legend_entry('<path class="cut" d="M10,2l6,6m0,-6l-6,6"/>', "pruned or failed"),
+    _legend_entry('<path class="val" d="M0,5h26"/>', "best so far"))) + "</div>"
+
+
+def _said(dot: TrialDot) -> str:
+    """What a browser shows when the pointer rests on a mark."""
+    return f"<title>{html.escape(dot.words)}</title>" if dot.words else ""
+
+
+def _cross(middle: float, said: str) -> str:
     """At the bottom of the chart: a trial that was pruned or failed has no value."""
-    return f'<path class="val" d="M{middle - 3:.1f},{HEIGHT - BOTTOM - 6}l6,6m0,-6l-6,6"/>'
+    return f'<path class="cut" d="M{middle - 3:.1f},{HEIGHT - BOTTOM - 9}l6,6m0,-6l-6,6">{said}</path>'

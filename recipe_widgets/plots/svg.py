@@ -20,7 +20,7 @@ _DISTANCES = (1.0, 2.0, 2.5, 4.0, 5.0, 10.0)
 
 # Okabe & Ito's colours, told apart also by colour-blind readers; lighter ones on dark pages.
 STYLE = """<style>
-.recipe-curves{--train:#0072B2;--val:#D55E00;--old:#009E73;--pin2:#CC79A7;--pin3:#56B4E9;--pin4:#8a6d00;
+.recipe-curves{--train:#0072B2;--val:#D55E00;--old:#009E73;--pin2:#BF6A9A;--pin3:#2B90C9;--pin4:#8a6d00;
  --ink:var(--jp-ui-font-color1,#222);--faint:var(--jp-border-color2,#ccc);font-family:var(--jp-ui-font-family,sans-serif)}
 [data-jp-theme-light="false"] .recipe-curves{--train:#56B4E9;--val:#E69F00;--old:#2fd3a3;--pin3:#7aa6ff;--pin4:#F0E442}
 .recipe-charts{display:flex;flex-wrap:wrap;gap:8px}
@@ -41,6 +41,7 @@ STYLE = """<style>
 .recipe-curves .pin2-train,.recipe-curves .pin2-val{stroke:var(--pin2);stroke-dasharray:2 3}
 .recipe-curves .pin3-train,.recipe-curves .pin3-val{stroke:var(--pin3);stroke-dasharray:2 3}
 .recipe-curves .pin4-train,.recipe-curves .pin4-val{stroke:var(--pin4);stroke-dasharray:2 3}
+.recipe-curves .frame{stroke:var(--faint);stroke-width:1}.recipe-curves .cut{stroke:var(--ink);stroke-width:1.5}
 .recipe-curves .band-new{fill:var(--val);opacity:.25;stroke:none}
 .recipe-curves .band-old{fill:var(--old);opacity:.25;stroke:none}
 .recipe-curves .line-new{stroke:var(--val)}.recipe-curves .line-old{stroke:var(--old)}

@@ -57,6 +57,25 @@ def test_set_moves_all_at_once_or_nothing() -> None:
         InitExplorer()
 
 
+def test_a_picture_is_marked_as_old_while_its_successor_is_drawn() -> None:
+    shown: list[Explorer] = []
+    marked: list[bool] = []
+    picture = ActivationExplorer().picture
+
+    def draw(a: int) -> object:
+        marked.extend("recipe-busy" in one._view.image._dom_classes for one in shown)
+        if a == 3:
+            raise RecipeError("a", found="3", expected="1 or 2")
+        return picture
+
+    explorer = Explorer(draw, {"a": stops("a", (1, 2, 3), 1)})
+    shown.append(explorer)
+    explorer.set(a=2)
+    explorer.set(a=3)
+    assert marked == [True, True]
+    assert "recipe-busy" not in explorer._view.image._dom_classes
+
+
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> BugClinic:
     monkeypatch.setattr(clinic_module, "EXAMINATION", (output_scale,))

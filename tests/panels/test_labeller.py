@@ -23,6 +23,9 @@ def test_labeller_takes_keys_buttons_and_backspace(blobs: Data) -> None:
     labeller.type("000000")
     assert len(labeller.labels.texts[0]) == 6
     assert "95% interval" in labeller.words
+    score = labeller.labels.accuracy(0)
+    assert f"{score.hits} of 6" in labeller._picture.value
+    assert f"{score.value:.0%}" in labeller._picture.value
     labeller.turn.value = 1
     assert labeller.keys.value == ""
     labeller.type("111111")

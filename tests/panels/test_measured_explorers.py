@@ -22,6 +22,7 @@ def test_a_place_is_measured_when_it_is_visited(blobs: Data) -> None:
         panel.plot()
     panel.controls["n"].value = 30
     panel.buttons["measure"].click()
+    assert panel.buttons["measure"].description == "Measuring …"
     curve = panel.wait(60)
     assert list(curve.points) == [("blobs, MLP", 30)]
     assert "30 samples: training" in panel.words

@@ -37,9 +37,9 @@ def test_a_search_runs_on_the_board_as_it_does_without(blobs: Data) -> None:
     plain = tune(blobs, space("lr", "momentum"), BASE, trials=6, sampler="random")
     assert [(t.knobs, t.state) for t in found.table()] == [(t.knobs, t.state)
                                                            for t in plain.table()]
-    chart = board.widget.children[3]
+    chart = board._chart
     assert until(lambda: chart.value.count("<circle") == len(found.ranked()))
-    assert until(lambda: "Done. 6 of 6 trials" in board.widget.children[2].value)
+    assert until(lambda: "Done. 6 of 6 trials" in board._words.value)
     board.close()
 
 

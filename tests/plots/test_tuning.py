@@ -69,7 +69,10 @@ def test_the_board_has_a_mark_per_trial() -> None:
     svg = search_svg([TrialDot(0, 0.5), TrialDot(1, math.nan), TrialDot(2, 0.4)], 10, "loss <nats>", True,
                     'best "0.4"')
     assert svg.count("<circle") == 2
-    assert svg.count('class="val"') == 1
+    legend, chart = svg.split("</div>", 1)
+    for what in ("whole trial", "pruned or failed", "best so far"):
+        assert what in legend
+    assert chart.count('class="cut"') == chart.count('class="val"') == 1
     assert "loss &lt;nats&gt;" in svg
     assert "&quot;0.4&quot;" in svg
     assert "nan" not in svg
