@@ -9,6 +9,7 @@ from recipe_widgets.ensembles import Ensemble, distill
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 from recipe_widgets.training import train_many
 
+from .own_training import model_of
 from .samples import first, mnist
 
 MEMBERS = 5
@@ -22,7 +23,7 @@ def averaged(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
     for place in range(0, len(runs), MEMBERS):
         own = runs[place:place + MEMBERS]
         diverged = any(run.status == "diverged" for run in own)
-        made.append(Run(settings, own[0].history, Ensemble([run.model for run in own]),
+        made.append(Run(settings, own[0].history, Ensemble([model_of(run) for run in own]),
                         "diverged" if diverged else "done"))
     return made
 
@@ -30,7 +31,7 @@ def averaged(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
 def distilled(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
     """A student of each such ensemble, as large as one member."""
     teachers = averaged(data, settings, seeds)
-    return [distill(teacher.model, data, settings.replace(seed=seed))
+    return [distill(model_of(teacher), data, settings.replace(seed=seed))
             for seed, teacher in zip(seeds, teachers, strict=True)]
 
 

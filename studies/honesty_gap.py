@@ -14,7 +14,7 @@ from recipe_widgets.data.split import Split
 from recipe_widgets.evaluation.experiment import Arm, Experiment, Floats, PairedQuestion, right
 from recipe_widgets.training import evaluate, train_many
 
-from .own_training import Train
+from .own_training import Train, model_of
 from .samples import first, mnist
 
 IMAGES = 300  # of a validation set; each seed draws its own
@@ -40,7 +40,7 @@ def trained(data: Data, settings: Settings, seeds: tuple[int, ...]) -> list[list
     found = [train_many(data, settings.replace(**point), seeds) for point in tried()]
     for runs in found:
         for run, split in zip(runs, splits, strict=True):
-            run.history.append(SERIES, run.steps_done - 1, evaluate(run.model, split).accuracy)
+            run.history.append(SERIES, run.steps_done - 1, evaluate(model_of(run), split).accuracy)
     return found
 
 

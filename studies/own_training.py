@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast
 
 from torch import nn
 from torch.optim import Optimizer
@@ -12,6 +13,23 @@ from recipe_widgets.models import build_model
 from recipe_widgets.training import Training, advance, end_with_best
 
 Train = Callable[[Data, Settings, Sequence[int]], list[Run]]
+
+
+class Steps(Protocol):
+    """What training asks of an optimiser."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]: ...
+
+    def zero_grad(self) -> None: ...
+
+    def step(self) -> Any: ...
+
+
+def model_of(run: Run) -> nn.Module:
+    """The model of a run that trained one."""
+    assert run.model is not None
+    return run.model
 
 
 def with_model(make: Callable[[Settings, Data], nn.Module]) -> Train:
@@ -24,14 +42,14 @@ def with_model(make: Callable[[Settings, Data], nn.Module]) -> Train:
     return trained
 
 
-def with_optimizer(make: Callable[[nn.Module, Settings], Optimizer]) -> Train:
+def with_optimizer(make: Callable[[nn.Module, Settings], Steps]) -> Train:
     """The usual training with an optimiser of one's own."""
     def trained(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
         runs = []
         for seed in seeds:
             own = settings.replace(seed=seed)
             training = Training(build_model(own, data.shape, data.num_classes), data, own)
-            training.optimizer = make(training.model, own)
+            training.optimizer = cast(Optimizer, make(training.model, own))
             runs.append(_to_the_end(training))
         return runs
 

@@ -21,7 +21,13 @@ RUNGS: tuple[tuple[str, dict[str, Any], str], ...] = (
      "Shifted and flipped images on top of it help"),
 )
 NAMES = [name for name, _, _ in RUNGS]
-CHANGES = itertools.accumulate((change for _, change, _ in RUNGS), lambda below, new: {**below, **new})
+
+
+def merged(below: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    return {**below, **new}
+
+
+CHANGES = itertools.accumulate((change for _, change, _ in RUNGS), merged)
 
 EXPERIMENT = Experiment(
     name="recipe_ladder",

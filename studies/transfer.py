@@ -17,7 +17,7 @@ from recipe_widgets.data.stratified_split import split_generator, stratified
 from recipe_widgets.evaluation.experiment import Arm, Experiment, PairedQuestion
 from recipe_widgets.models import build_model
 
-from .own_training import Train
+from .own_training import Train, model_of
 from .samples import mnist
 
 PRETRAINING = {"lr": 0.03, "max_steps": 600, "eval_every": 600}
@@ -49,9 +49,7 @@ def pretrained(settings: Settings) -> nn.Module:
     """Trained on 20,000 digits that are turned by 90 degrees."""
     data = halved()
     rows, _ = stratified(data.train.y, APART, split_generator(0))
-    run = train(of_training(data, rows, turned=True), settings)
-    assert run.model is not None
-    return run.model
+    return model_of(train(of_training(data, rows, turned=True), settings))
 
 
 def begun(how: str, count: int) -> Train:
