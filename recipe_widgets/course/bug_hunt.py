@@ -73,12 +73,6 @@ class BugHunt:
     def level(self) -> int:
         return next(level for level, names in LEVELS.items() if self.name in names)
 
-    @property
-    def numbered(self) -> str:
-        """The program with a number before each line."""
-        return "\n".join(f"{number:>3}  {line}"
-                         for number, line in enumerate(self.text.splitlines(), 1))
-
     def wrong_lines(self) -> set[int]:
         """Lines, from 1, that differ from the mended program; of a missing line its neighbours."""
         # blank lines are no part of the program

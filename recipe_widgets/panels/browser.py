@@ -19,7 +19,7 @@ from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
     SampleTable,
     sample_table,
 )
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, sheet, status_html
+from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, busy, sheet, status_html
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.images import contact_sheet, data_url
 
@@ -70,7 +70,6 @@ class DataBrowser(Panel):
                                layout=WRAPPED_ROW)
         paging = widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
                               layout=WRAPPED_ROW)
-        # a box of its own: the sheet hides what holds nothing but a style
         self.widget = sheet(filters, paging, self._words, self._style, grid, self.details)
         self.rows = self.table.rows()  # (n,) rows of the split that pass the filters, in order
         self._connect()
@@ -95,7 +94,8 @@ class DataBrowser(Panel):
 
     def _new_column(self) -> None:
         """Another split or column: limits around all of its values."""
-        values = self.table.columns[str(self.sort.value)]
+        with busy(self._words):  # a split is measured when it is shown first
+            values = self.table.columns[str(self.sort.value)]
         low, high = float(values.min()), float(values.max())
         # first wider, then moved, then narrower: a slider refuses values outside its ends
         with self.limits.hold_trait_notifications():
@@ -103,6 +103,7 @@ class DataBrowser(Panel):
             self.limits.value = (low, high)
             self.limits.min, self.limits.max = low, high
             self.limits.step = max(high - low, 1e-6) / LIMIT_STEPS
+            self.limits.readout_format = _plain_format(high - low)
         self._select()
 
     def _select(self) -> None:
@@ -190,6 +191,12 @@ class DataBrowser(Panel):
     def __repr__(self) -> str:
         return (f"DataBrowser({self.data.name} {self.split.value}: {len(self.rows):,} pictures, "
                 f"sorted by {self.sort.value})")
+
+
+def _plain_format(span: float) -> str:
+    """How numbers of an axis of that length are written, as d3-format reads it: 8,333 and 0.12."""
+    digits = max(0, 2 - math.floor(math.log10(max(span, 1e-6))))
+    return f",.{digits}f"
 
 
 def _choice(label: str, options: list[str], value: str) -> widgets.Dropdown:

@@ -21,8 +21,8 @@ def _coloured(program: str) -> str:
     """A program as HTML with numbered lines; the colours stand in `front/sheet.css`."""
     shape = HtmlFormatter(linenos="inline", cssclass="recipe-code", wrapcode=True)
     # a long program scrolls, by keyboard too
-    return highlight(program, PythonLexer(stripnl=False), shape).replace(
-        "<pre>", '<pre tabindex="0" aria-label="the program">', 1)
+    return str(highlight(program, PythonLexer(stripnl=False), shape)).replace(
+        "<pre>", '<pre tabindex="0" role="region" aria-label="the program">', 1)
 
 
 class FindTheBug(Panel):

@@ -21,7 +21,7 @@ def pictures_follow_the_page() -> None:
     plain script; a second call does nothing.
     """
     shell = get_ipython()
-    if shell is None or getattr(shell, "kernel", None) is None:
+    if shell is None or shell.display_formatter is None or getattr(shell, "kernel", None) is None:
         return
     formatter = shell.display_formatter.formatters["image/svg+xml"]
     formatter.for_type_by_name(*_FIGURES, _figure_svg)

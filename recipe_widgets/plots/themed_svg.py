@@ -83,8 +83,8 @@ def themed_svg(figure: Figure) -> str | None:
         return None
     buffer = io.StringIO()
     # the same salt: a picture that has not changed is the same text
-    options = {"svg.fonttype": "none", "svg.hashsalt": "recipe", "axes.formatter.min_exponent": 4}
-    with rc_context(options), _colour_maps_as_images(figure):
+    with _colour_maps_as_images(figure), rc_context({
+            "svg.fonttype": "none", "svg.hashsalt": "recipe", "axes.formatter.min_exponent": 4}):
         figure.savefig(buffer, format="svg", dpi=DOTS, bbox_inches="tight", metadata=_NO_METADATA)
     text = _shortened(buffer.getvalue())
     return _with_both_themes(text) if len(text) <= MOST_CHARACTERS else None
@@ -121,7 +121,7 @@ def _colour_maps_as_images(figure: Figure) -> Iterator[None]:
         yield
     finally:
         for one in maps:
-            one.set_rasterized(None)
+            one.set_rasterized(False)
 
 
 def _is_colour_map(artist: Artist) -> bool:

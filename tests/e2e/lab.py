@@ -113,6 +113,15 @@ def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
                         has_text="| Idle").first).to_be_visible(timeout=PATIENCE)
 
 
+def choose_theme(page: Page, name: str) -> None:
+    """Settings > Theme, such as "JupyterLab Dark", and wait until the page has it."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitem", name=name, exact=True).click()
+    light = "false" if "Dark" in name else "true"
+    page.wait_for_function("is => document.body.dataset.jpThemeLight === is", arg=light)
+
+
 def save(page: Page) -> None:
     """File > Save Notebook, and wait until the server has it."""
     page.get_by_role("menuitem", name="File", exact=True).click()

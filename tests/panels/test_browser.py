@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from recipe_widgets import Data, Settings
 from recipe_widgets.models import build_model
 from recipe_widgets.panels import DataBrowser
+from recipe_widgets.panels.browser import _plain_format
 
 SMALL = Settings(width=8, max_steps=10)
 
@@ -16,6 +18,7 @@ def test_browser_filters_sorts_and_turns_pages(blobs: Data) -> None:
     assert len(browser.rows) == 400
     assert browser.pages == 3
     assert browser.shown == list(range(144))
+    assert browser.limits.readout_format == ",.0f", "rows are whole numbers"
     browser.label.value = "low"
     assert {browser.table.label(row) for row in browser.rows} == {"low"}
     browser.sort.value, browser.descending.value = "brightness", True
@@ -68,3 +71,8 @@ def test_an_empty_page_shows_nothing(blobs: Data) -> None:
     assert all(tile.disabled for tile in browser.tiles)
     assert "0 of 400 pictures" in browser._words.value
     browser.close()
+
+
+@pytest.mark.parametrize(("span", "written"), [(8333, ",.0f"), (255, ",.0f"), (12, ",.1f"), (0.7, ",.3f"), (0, ",.8f")])
+def test_limits_are_written_as_people_do(span: float, written: str) -> None:
+    assert _plain_format(span) == written

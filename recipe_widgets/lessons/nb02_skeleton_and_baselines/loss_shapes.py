@@ -128,6 +128,7 @@ class Dice:
             axes.set(xlabel=f"{name} loss{' (nats)' if name == 'softmax' else ''}",
                      ylabel="initialisations" if not number else "",
                      title=f"outputs 0: {by_hand:.3f}")
+            axes.yaxis.get_major_locator().set_params(integer=True)
             axes.title.set_fontsize(9)
         figure.suptitle(
             f"{self.data.name}, {self.settings.model}, init {self.settings.init}: {self.rolls} "

@@ -142,13 +142,13 @@ def draw_error(data: Data, h: Annotated[float, real(0, 1, above=True)] = 1e-5,
                   backgroundcolor="white", zorder=1.5)  # below the curve
     axes.set(
         xlabel="step size h (relative to the weights)", ylabel="relative error",
-        title=f"{dtype}, {differences} differences, {activation}: best at h = {STEPS[best]:.0e}")
+        title=f"{dtype}, {differences} differences, {activation}: best at h = {STEPS[best]:g}")
     axes.set_ylim(top=max(1.0, axes.get_ylim()[1]))
     axes.grid(alpha=0.3)
     return Picture(
         figure,
-        f"With h = {h:.0e} the relative error of a right gradient is {here:.1e}: {verdict}. The best "
-        f"of 13 step sizes is {STEPS[best]:.0e} with {curve[best]:.1e} ({data.name}, {activation}, "
+        f"With h = {h:g} the relative error of a right gradient is {here:.1e}: {verdict}. The best "
+        f"of 13 step sizes is {STEPS[best]:g} with {curve[best]:.1e} ({data.name}, {activation}, "
         f"{dtype}, {differences} differences, {samples} samples).")
 
 

@@ -96,7 +96,7 @@ def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
     left.fill_between(steps_back, shown.min(0), shown.max(0), color=PALETTE[0], alpha=0.3, linewidth=0)
     left.plot(steps_back, np.exp(np.log(shown).mean(0)), color=PALETTE[0])
     left.set(yscale="log", xlabel="steps back in time", ylabel="norm of the gradient by the state",
-             title=f"{steps} steps back it is {seen.share:.1e} times as large")
+             title=f"{steps} steps back it is {seen.share:.2g} times as large")
     left.grid(alpha=0.3)
     norms = np.logspace(-2, 3, 400)
     threshold = clip or 10.0  # where clipping is off the picture shows an example
@@ -116,5 +116,5 @@ def draw_recurrent(radius: Annotated[float, real(0, 1e6)] = 1.0,
                  f"{clipped(norm, clip, 'to one'):.2g} where it is divided by its norm instead")
     return Picture(
         figure,
-        f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.1e} of the "
+        f"Spectral radius {radius:g}, {kind}: after {steps} steps back {seen.share:.2g} of the "
         f"gradient is left (3 seeds); {said}.")
