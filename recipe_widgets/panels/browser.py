@@ -19,7 +19,14 @@ from recipe_widgets.lessons.nb01_know_your_data.sample_browser import (
     SampleTable,
     sample_table,
 )
-from recipe_widgets.panels.panel_base import AUTO_WIDTH, WRAPPED_ROW, Panel, busy, sheet, status_html
+from recipe_widgets.panels.panel_base import (
+    AUTO_WIDTH,
+    WRAPPED_ROW,
+    Panel,
+    busy,
+    sheet,
+    status_html,
+)
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.images import contact_sheet, data_url
 
@@ -63,9 +70,10 @@ class DataBrowser(Panel):
         for number, tile in enumerate(self.tiles):
             tile.add_class(f"{self._name}-{number}")
             tile.on_click(lambda _, number=number: self.press(number))
-        columns = f"repeat({COLUMNS}, {TILE}px)"
-        grid = widgets.GridBox(self.tiles, layout={"grid_template_columns": columns,
-                                                   "grid_gap": "2px", "overflow": "auto"})
+        # fewer in a row where the page is narrow; each paints its own part of the sheet
+        grid = widgets.GridBox(self.tiles, layout={
+            "grid_template_columns": f"repeat(auto-fill, {TILE}px)", "grid_gap": "2px",
+            "width": f"min(100%, {COLUMNS * (TILE + 2)}px)"})
         filters = widgets.HBox([self.split, self.label, self.sort, self.descending],
                                layout=WRAPPED_ROW)
         paging = widgets.HBox([self.limits, self.buttons["back"], self.page, self.buttons["on"]],
