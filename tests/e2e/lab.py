@@ -116,8 +116,8 @@ def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
 def choose_theme(page: Page, name: str) -> None:
     """Settings > Theme, such as "JupyterLab Dark", and wait until the page has it."""
     page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_role("menuitem", name="Theme", exact=True).hover()
-    page.get_by_role("menuitem", name=name, exact=True).click()
+    for label in ("Theme", name):
+        page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).click()
     light = "false" if "Dark" in name else "true"
     page.wait_for_function("is => document.body.dataset.jpThemeLight === is", arg=light)
 

@@ -78,6 +78,13 @@ def test_pictures_follow_the_theme(page: Page, theme: str) -> None:
         assert (ground > 250 and ink < 90) if theme == "Light" else (ground < 24 and ink > 160), (text, ground, ink)
 
 
+def test_the_browser_shows_its_pictures(page: Page) -> None:
+    """On a button: a style of all buttons once hid them."""
+    choose_theme(page, "JupyterLab Light")
+    tiles = cell(page, "DataBrowser(").locator("button[class*=recipe-tiles]")
+    assert pixels(tiles.nth(0)).std() > 30  # a digit, white on black
+
+
 @needs_axe
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_nobody_is_shut_out(page: Page, theme: str) -> None:
