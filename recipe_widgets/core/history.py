@@ -121,6 +121,13 @@ class History:
         count = len(steps)  # first: the value of a step that is seen is there
         return values[count - 1] if count else math.nan
 
+    def before(self, name: str, step: int) -> float | None:
+        """The newest number of one column that was taken before `step`; None when there is none."""
+        self.flush()
+        steps, values = self._columns.get(name, _EMPTY)
+        number = bisect.bisect_left(steps, step)  # steps of a column never go back
+        return values[number - 1] if number else None
+
     @validated
     def arrays(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (int64) and values (float64) of one column as copies; empty arrays when there is
@@ -132,13 +139,15 @@ class History:
         at = np.frombuffer(steps.tobytes(), np.int64)
         return at, np.frombuffer(values.tobytes(), np.float64)[: len(at)]
 
-    def since(self, name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """What `arrays` gives, without the first `count` numbers: costs only what is new. Called
-        many times a second, so its arguments are not looked at.
+    def since(self, name: str, count: int,
+              stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """What `arrays` gives, without the first `count` numbers, and without those from number
+        `stop` on: costs only what it gives. Called many times a second, so its arguments are not
+        looked at.
         """
         self.flush()
         steps, values = self._columns.get(name, _EMPTY)
-        at = np.frombuffer(steps[count:].tobytes(), np.int64)
+        at = np.frombuffer(steps[count:stop].tobytes(), np.int64)
         return at, np.frombuffer(values[count:count + len(at)].tobytes(), np.float64)
 
     def _column(self, name: str) -> tuple[array[int], array[float]]:

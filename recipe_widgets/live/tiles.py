@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from recipe_widgets.core import Run
 from recipe_widgets.live.status_text import SessionState, seconds_words
 
@@ -35,9 +33,7 @@ def _value_at(run: Run | None, column: str, step: int) -> float | None:
         return None
     if step >= run.steps_done:
         return run.history.last(column)
-    steps, values = run.history.arrays(column)
-    number = int(np.searchsorted(steps, step))
-    return float(values[number - 1]) if number else None
+    return run.history.before(column, step)
 
 
 def _accuracy(run: Run | None, before: Run | None, at: int) -> Tile:

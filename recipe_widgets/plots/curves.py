@@ -14,6 +14,7 @@ import numpy as np
 from recipe_widgets.core import Run
 from recipe_widgets.core.errors import RecipeError
 from recipe_widgets.core.validation import validated, whole
+from recipe_widgets.plots.curve_summary import curve_points
 from recipe_widgets.rules.curve_shape import NO_FALL, ROSE
 
 BINS = 240  # points per curve: more cannot be seen in a picture of this size
@@ -126,9 +127,8 @@ _KINDS = {"train": "training batches", "val": "validation"}
 
 
 def _line(one: PlottedRun, column: str, role: str, factor: float) -> ChartLine:
-    x, y = one.run.history.arrays(column)
-    kept = np.isfinite(y)  # steps without a look at the validation set are NaN
-    x, y = downsample(x[kept].astype(float), y[kept] * factor)
+    x, y = curve_points(one.run.history, column, BINS)
+    y = y * factor
     kind = _KINDS[role.rsplit("-")[-1]]
     label = ", ".join(filter(None, [one.label, kind]))
     if one.part in ("ghost", "pinned") and one.label:
@@ -193,9 +193,10 @@ def headline(shown: Sequence[PlottedRun]) -> str:
         if other is not None and "val_accuracy" in other.run.history:
             text += f", {_against(other)} {other.run.history.last('val_accuracy'):.1%}"
         return f"{text} ({run.steps_done:,} steps)"
-    losses = run.history.arrays("train_loss")[1]
-    first = float(np.median(losses[:5]))  # medians: single batches jump
-    last = float(np.median(losses[-max(1, len(losses) // 20):]))
+    count = len(run.history)
+    # medians: single batches jump
+    first, last = (float(np.median(run.history.since("train_loss", start, stop)[1]))
+                   for start, stop in ((0, 5), (count - max(1, count // 20), count)))
     word = "falls" if last < NO_FALL * first else "rises" if last > ROSE * first else "stays"
     ends = f"near {last:.2g}" if word == "stays" else f"from {first:.2g} to {last:.2g}"
     return f"{run.what}: the training loss {word} {ends} in {run.steps_done:,} steps"
@@ -211,7 +212,7 @@ def describe(run: Run | None) -> str:
     if run is None or not len(run.history):
         return "Loss and accuracy over training steps; nothing has been trained yet."
     history = run.history
-    first, last = history.arrays("train_loss")[1][0], history.last("train_loss")
+    first, last = history.since("train_loss", 0, 1)[1][0], history.last("train_loss")
     text = f"Training loss went from {first:.3g} to {last:.3g} in {len(history)} steps"
     if "val_accuracy" in history:
         text += f"; validation accuracy is {history.last('val_accuracy'):.1%}"

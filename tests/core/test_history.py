@@ -22,6 +22,17 @@ def test_columns_keep_steps_and_values() -> None:
     assert history.names == ("train_loss", "val_loss")
 
 
+def test_parts_of_a_column() -> None:
+    history = History()
+    for step in range(0, 50, 10):
+        history.append("val_loss", step, step / 10)
+    steps, values = history.since("val_loss", 1, 3)
+    assert (steps.tolist(), values.tolist()) == ([10, 20], [1.0, 2.0])
+    assert history.since("val_loss", 4)[1].tolist() == [4.0]
+    assert [history.before("val_loss", step) for step in (0, 1, 30, 31, 99)] == [None, 0, 2, 3, 4]
+    assert history.before("nothing", 9) is None
+
+
 def test_tensors_that_wait_are_there_when_read() -> None:
     history = History()
     for step in range(100):
