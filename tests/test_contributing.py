@@ -78,8 +78,7 @@ def _coin_flips(name: str) -> TrainAndTest:
 
 DATASETS = {row.name: row for row in [
     DatasetRow("coins", "Coins", ("head", "tail"), (1, 1, 1), "thrown by hand", "CC0",
-               read=_coin_flips),'''),
-               ("from typing import Annotated, Any\n", "from typing import Annotated, Any\n\nimport torch\n")],
+               read=_coin_flips),''')],
     "live/pacing.py": [("REPAINT_EVERY = 0.125", "REPAINT_EVERY = 0.5")],
     "rules/divergence.py": [("'NaN' if math.isnan(loss) else", "'no number' if math.isnan(loss) else")],
 }

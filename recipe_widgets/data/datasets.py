@@ -13,22 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import torch
+
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.validation import unchecked, validated
 from recipe_widgets.data.dataset import Data, assemble
-from recipe_widgets.data.split import Samples
+from recipe_widgets.data.split import Deal, Samples
 from recipe_widgets.data.stratified_split import checked_fraction, sample_count, split_rows
 
 TrainAndTest = tuple[Samples, Samples]
 
 
-def _embedded(name: str) -> TrainAndTest:
+def _embedded(name: str, deal: Deal) -> list[Samples]:
     """What comes with the package; no network is needed."""
-    from recipe_widgets.data.embedded import embedded
+    from recipe_widgets.data.embedded import dealt
 
-    decoded = embedded(name)
-    # `load` deals the training samples into copies; these would be shared with all who load
-    return decoded.train, decoded.test.copy()
+    return dealt(name, deal)
 
 
 def _from_archives(name: str) -> TrainAndTest:
@@ -48,8 +48,11 @@ class DatasetRow:
         shape: of one sample, (C, H, W).
         source, licence: where the samples come from, and on what terms.
         read: name to training samples, from which the validation set is taken, and test samples.
-        notes: what `read` gives.
-        read_all: the same of the complete set, where `read` gives a part of it.
+        read_dealt: instead of it, where dealing on the way saves a copy: the name, and a function
+            from labels to the rows of each part, to the parts of the training samples and the test
+            samples.
+        notes: what they give.
+        read_all: the same of the complete set, where they give a part of it.
     """
 
     name: str
@@ -58,7 +61,8 @@ class DatasetRow:
     shape: tuple[int, ...]
     source: str
     licence: str
-    read: Callable[[str], TrainAndTest]
+    read: Callable[[str], TrainAndTest] | None = None
+    read_dealt: Callable[[str, Deal], list[Samples]] | None = None
     notes: str = "the complete set"
     read_all: Callable[[str], TrainAndTest] | None = None
 
@@ -69,7 +73,7 @@ DATASETS = {row.name: row for row in [
         source="Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits "
                "(1998)",
         licence="CC BY-SA 3.0, as commonly stated; see data/README.md",
-        read=_embedded),
+        read_dealt=_embedded),
     DatasetRow(
         "cifar10", "CIFAR-10",
         ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
@@ -78,7 +82,7 @@ DATASETS = {row.name: row for row in [
                "report, University of Toronto (2009)",
         licence="no formal licence; its authors offer it for download and ask to cite the report; "
                 "see data/README.md",
-        read=_embedded,
+        read_dealt=_embedded,
         notes="a balanced sample: 1,000 of 5,000 training and 200 of 1,000 test images of each "
               "class",
         read_all=_from_archives),
@@ -103,14 +107,23 @@ def load(name: Annotated[str, unchecked], full: bool = False, seed: int = 0,
     """
     row = _row(name)
     part = checked_fraction(validation, "load(validation=)")
-    if full and row.read_all is not None:
-        (train, test), notes = row.read_all(name), "the complete set"
+
+    def deal(y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        held_out = sample_count(len(y), part, "load(validation=)")
+        return split_rows(y, held_out, 0, seed)[:2]  # train, validation; the test set is there
+
+    whole = full and row.read_all is not None
+    notes = "the complete set" if whole else row.notes
+    read = row.read_all if whole else row.read
+    if read is not None:
+        samples, test = read(name)
+        train, held_out = (samples.take(rows) for rows in deal(samples.y))
+    elif row.read_dealt is not None:
+        train, held_out, test = row.read_dealt(name, deal)
     else:
-        (train, test), notes = row.read(name), row.notes
-    held_out = sample_count(len(train.y), part, "load(validation=)")
-    rest, chosen, _ = split_rows(train.y, held_out, 0, seed)
-    return assemble(train.take(rest), train.take(chosen), test, name=name, classes=row.classes,
-                    source=row.source, licence=row.licence, notes=(notes, ))
+        raise LookupError(f"{name}: DATASETS says nobody who reads it")
+    return assemble(train, held_out, test, name=name, classes=row.classes, source=row.source,
+                    licence=row.licence, notes=(notes, ))
 
 
 def _row(name: Any) -> DatasetRow:

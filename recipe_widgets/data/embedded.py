@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import torch
 
 from recipe_widgets.core import RecipeError
 from recipe_widgets.core.machine import cores
-from recipe_widgets.data.split import Samples
+from recipe_widgets.data.split import Deal, Samples
 
 # sha256 of each manifest.json (line ends as \n); the manifest holds those of all other files.
 MANIFESTS = {
@@ -61,27 +62,70 @@ def embedded(name: str) -> Embedded:
     return _decoded(data_folder(), name)
 
 
+def dealt(name: str, deal: Deal) -> list[Samples]:
+    """The parts into which `deal` deals the training samples, then the test samples; each in memory
+    of its own.
+
+    The first time in a process the images are decoded straight into the parts: most load a set once,
+    and whole it would take as much memory again. From the second time on it is kept.
+    """
+    root = data_folder()
+    if (root, name) in _loaded:
+        whole = embedded(name)
+        return [*(whole.train.take(rows) for rows in deal(whole.train.y)), whole.test.copy()]
+    parts = _decode(root, name, deal)
+    _loaded.add((root, name))
+    return parts
+
+
+_loaded: set[tuple[Path, str]] = set()  # what `dealt` has decoded in this process
+
+
 @functools.lru_cache(maxsize=4)
 def _decoded(root: Path, name: str) -> Embedded:
+    train, test = _decode(root, name, lambda y: [torch.arange(len(y))])
+    return Embedded(manifest(name), train, test)
+
+
+def _decode(root: Path, name: str, deal: Deal) -> list[Samples]:
+    """The parts of the training samples, then the test samples."""
     from concurrent.futures import ThreadPoolExecutor
 
-    folder = root / name
-    about = manifest(name)
+    folder, about = root / name, manifest(name)
     files: dict[str, str] = about["files"]
-    images = {
-        part: np.empty((about[part]["count"], *about["shape"]), np.uint8)
-        for part in ("train", "test")
-    }
+    parts: list[Samples] = []
     # Pillow lets go of the interpreter while it decodes
     with ThreadPoolExecutor(cores()) as pool:
-        jobs = [pool.submit(_sheet, folder, sheet, files[sheet["file"]], target)
-                for part in images
-                for sheet, target in _targets(about[part]["sheets"], images[part])]
+        jobs = []
+        for origin, key in enumerate(("train", "test")):
+            part = about[key]
+            y = _array(folder, part["labels"], files)
+            index = _array(folder, part["index"], files) if part["index"] else None
+            nothing = torch.empty(len(y), 0)  # instead of images: they come below
+            numbered = Samples.numbered(nothing, y, origin, index)
+            each_rows = deal(y) if key == "train" else [torch.arange(len(y))]
+            made = [replace(numbered.take(rows), x=_room(len(rows), about["shape"]))
+                    for rows in each_rows]
+            targets = [_Target(rows.numpy(), one.x.numpy())
+                       for rows, one in zip(each_rows, made, strict=True)]
+            jobs += [pool.submit(_sheet, folder, sheet, files[sheet["file"]], start, targets)
+                     for start, sheet in _starts(part["sheets"])]
+            parts += made
         for job in jobs:
             job.result()  # raises what the thread raised
-    train, test = (_samples(folder, about[part], files, torch.from_numpy(images[part]), origin)
-                   for origin, part in enumerate(images))
-    return Embedded(about, train, test)
+    return parts
+
+
+def _room(count: int, shape: list[int]) -> torch.Tensor:
+    """uint8 (count, *shape), not written yet. By numpy, which asks for large pages of memory."""
+    return torch.from_numpy(np.empty((count, *shape), np.uint8))
+
+
+class _Target(NamedTuple):
+    """Where some samples of a set go: rows (n,) ascending, their numbers in the set; x (n, C, H, W)."""
+
+    rows: npt.NDArray[np.int64]
+    x: npt.NDArray[np.uint8]
 
 
 def checked(folder: Path, file: str, sha256: str) -> bytes:
@@ -106,17 +150,19 @@ def untile(sheet: npt.NDArray[np.uint8], rows: int, columns: int) -> npt.NDArray
     return sheet.reshape(rows, height, columns, width, -1).transpose(0, 2, 4, 1, 3)
 
 
-def _targets(sheets: list[dict[str, Any]],
-             images: npt.NDArray[np.uint8]) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.uint8]]]:
-    """Each sheet with the part of `images` that it fills."""
+def _starts(sheets: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each sheet with the number of its first sample."""
     start = 0
     for sheet in sheets:
-        yield sheet, images[start:start + sheet["count"]]
+        yield start, sheet
         start += sheet["count"]
 
 
-def _sheet(folder: Path, sheet: dict[str, Any], sha256: str, target: npt.NDArray[np.uint8]) -> None:
-    """Decode one sheet into `target` (count, C, H, W)."""
+def _sheet(folder: Path, sheet: dict[str, Any], sha256: str, start: int,
+           targets: list[_Target]) -> None:
+    """Decode one sheet, whose first sample has the number `start`, and write each of its samples
+    into the target that asks for it.
+    """
     # the plugin by name, else Pillow imports all of its fifty to find it
     from PIL import Image, WebPImagePlugin
 
@@ -130,17 +176,12 @@ def _sheet(folder: Path, sheet: dict[str, Any], sha256: str, target: npt.NDArray
                           expected="a Pillow that reads PNG and WebP",
                           mend="Reinstall pillow.") from None
     tiles = untile(pixels, sheet["rows"], sheet["columns"])
-    for row in range(sheet["rows"]):
-        part = target[row * sheet["columns"]:(row + 1) * sheet["columns"]]
-        # the last row of a sheet may be filled in part
-        part[...] = tiles[row, :len(part)]
-
-
-def _samples(folder: Path, part: dict[str, Any], files: dict[str, str], x: torch.Tensor,
-             origin: int) -> Samples:
-    labels = _array(folder, part["labels"], files)
-    index = _array(folder, part["index"], files) if part["index"] else None
-    return Samples.numbered(x, labels, origin, index)
+    images = np.ascontiguousarray(tiles).reshape(-1, *tiles.shape[2:])
+    for rows, x in targets:
+        first, end = np.searchsorted(rows, (start, start + sheet["count"]))
+        if first < end:
+            # "clip" writes at once, without a buffer; no row is outside
+            np.take(images, rows[first:end] - start, 0, out=x[first:end], mode="clip")
 
 
 def _array(folder: Path, file: str, files: dict[str, str]) -> torch.Tensor:

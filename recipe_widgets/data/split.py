@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,6 +19,10 @@ from recipe_widgets.core.validation import unchecked, validated
 ORIGINS = ("train", "test", "validation")
 ORIGINAL_TEST = 1  # of `Split.origin`
 _CHUNK = 2**16  # values per chunk of a statistic: small enough to stay in the cache
+
+
+# labels (N,) to the rows of each part, int64 (n,), ascending
+Deal = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from recipe_widgets import RecipeError, load
 from recipe_widgets.data import embedded
@@ -54,6 +55,26 @@ def test_mnist_is_complete() -> None:
         total.update(part.x.numpy().data)
         total.update(part.y.numpy().data)
     assert total.hexdigest() == SETS["mnist"].content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_load_deals_on_the_way_and_gives_what_the_second_does(
+        name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one holds the images once; the second one deals what is kept."""
+    monkeypatch.setattr(embedded, "_loaded", set())
+    with monkeypatch.context() as patch:
+        patch.setattr(embedded, "_decoded", None)
+        first = load(name, seed=3)
+    whole, second = embedded.embedded(name), load(name, seed=3)
+    assert first.sha256 == second.sha256
+    assert first.train.x.data_ptr() != second.train.x.data_ptr()
+    for split in (first.train, first.validation):
+        rows = torch.searchsorted(whole.train.index, split.index)
+        assert torch.equal(split.x, whole.train.x[rows])
+        assert torch.equal(split.y, whole.train.y[rows])
+        assert split.origin.tolist() == [0] * split.size
+    assert torch.equal(first.vault.sealed().x, whole.test.x)
+    assert first.mean == second.mean
 
 
 def test_known_pixels_and_labels() -> None:
