@@ -35,6 +35,13 @@ def generator(seed: Annotated[int, whole(0, 2**63 - 1)], stream: Stream,
     return fresh.manual_seed(int(state) >> 1)  # torch takes 63 bits
 
 
+def sent(numbers: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """What was drawn on the CPU, on `device`: from pinned memory, so that nobody waits for a GPU."""
+    if torch.device(device).type != "cuda":
+        return numbers.to(device)
+    return numbers.pin_memory().to(device, non_blocking=True)
+
+
 @contextlib.contextmanager
 def rng_guard() -> Iterator[None]:
     """Leave the global generators of `random`, numpy and torch (CPU and every started GPU) as

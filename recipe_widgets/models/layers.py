@@ -41,7 +41,10 @@ class Dropout(nn.Module):
             return x
         mask = torch.empty_like(x, device=self.generator.device)
         mask.bernoulli_(1.0 - self.p, generator=self.generator)
-        return x * mask.to(x.device).div_(1.0 - self.p)  # the mean stays as it was
+        if x.is_cuda:  # from pinned memory, so that nobody waits for the GPU
+            mask = mask.pin_memory()
+        kept = mask.to(x.device, non_blocking=x.is_cuda)
+        return x * kept.div_(1.0 - self.p)  # the mean stays as it was
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import torch
 
 from recipe_widgets.core import generator
+from recipe_widgets.core.randomness import sent
 from recipe_widgets.core.validation import validated, whole
 
 
@@ -75,7 +76,7 @@ class BatchIndices:
 
     def _cut(self, start: int) -> None:
         full = (self.n - start) // self.batch_size * self.batch_size  # samples in whole batches
-        rows = self._order[start:start + full].to(self.device)
+        rows = sent(self._order[start:start + full], self.device)
         self._chunks = rows.view(-1, self.batch_size)
         self._start, self._next = start, 0
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from recipe_widgets.core import Settings
+from recipe_widgets.core.randomness import sent
 from recipe_widgets.models import Dropout
 from recipe_widgets.training.optimizers import make_optimizer
 
@@ -131,7 +132,7 @@ class StackedMLP:
                 # each from its own generator, as it would alone
                 for one, drop in zip(mask, self.drops, strict=True):
                     one.bernoulli_(1.0 - p, generator=drop.generator)
-                masks.append(mask.to(a.device).div_(1.0 - p))
+                masks.append(sent(mask, a.device).div_(1.0 - p))
                 a = a * masks[-1]
             inputs.append(a)
         return inputs, outs, masks, torch.baddbmm(self.layers[-1].b, inputs[-1], self.layers[-1].w)

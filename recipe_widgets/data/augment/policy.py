@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from recipe_widgets.core import RecipeError, Settings, generator
 from recipe_widgets.core.choice_table import ChoiceTable
+from recipe_widgets.core.randomness import sent
 from recipe_widgets.core.validation import Limit, real, validated, whole
 from recipe_widgets.data.augment.transforms import (
     backgrounds,
@@ -40,7 +41,7 @@ _NAMES = Limit(lambda names: set(names.split("+")) <= set(Settings.knob("augment
 
 def uniform(n: int, x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """(n,) numbers from 0 to 1, on the device of x."""
-    return torch.rand(n, generator=draw).to(x.device)
+    return sent(torch.rand(n, generator=draw), x.device)
 
 
 def place(room: torch.Tensor, x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
@@ -57,7 +58,7 @@ def random_crop(x: torch.Tensor, strength: float, draw: torch.Generator) -> torc
     reach = round(strength * side / 8)  # pixels
     if not reach:
         return x
-    top, left = (torch.randint(2 * reach + 1, (len(x),), generator=draw).to(x.device)
+    top, left = (sent(torch.randint(2 * reach + 1, (len(x),), generator=draw), x.device)
                  for _ in range(2))
     # a digit stands on black; a photo goes on beyond its border
     on_black = x.shape[1] != 3 or reach >= side
@@ -75,7 +76,7 @@ def random_colour(x: torch.Tensor, strength: float, draw: torch.Generator) -> to
 
 
 def random_background(x: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
-    noise = torch.rand((len(x), x.shape[1], 4, 4), generator=draw).to(x.device)
+    noise = sent(torch.rand((len(x), x.shape[1], 4, 4), generator=draw), x.device)
     smooth = F.interpolate(noise, x.shape[2:], mode="bilinear", align_corners=False)
     return backgrounds(x, smooth * min(1.0, 0.5 * strength))
 
@@ -94,7 +95,7 @@ def random_erase(x: torch.Tensor, strength: float, draw: torch.Generator) -> tor
 
 def random_mixup(x: torch.Tensor, targets: torch.Tensor, strength: float,
                  draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    partner = torch.randperm(len(x), generator=draw).to(x.device)
+    partner = sent(torch.randperm(len(x), generator=draw), x.device)
     given = (uniform(len(x), x, draw) * strength).clamp_(max=1.0)  # the partner's share
     return mixup(x, targets, partner, 1 - given)
 
@@ -102,7 +103,7 @@ def random_mixup(x: torch.Tensor, targets: torch.Tensor, strength: float,
 def random_cutmix(x: torch.Tensor, targets: torch.Tensor, strength: float,
                   draw: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     rows, columns = x.shape[2:]
-    partner = torch.randperm(len(x), generator=draw).to(x.device)
+    partner = sent(torch.randperm(len(x), generator=draw), x.device)
     given = (uniform(len(x), x, draw) * strength).clamp_(max=1.0)  # the partner's area
     high, wide = ((given.sqrt() * side).round_().long() for side in (rows, columns))
     top = place(rows - high, x, draw)

@@ -102,7 +102,8 @@ def box(top: WholePerImage, left: WholePerImage, height: WholePerImage, width: W
 
 def erase(x: Images, where: Mask, value: float | torch.Tensor = 0.0) -> torch.Tensor:
     """`value` where `where` (N,1,H,W), as `box` makes it, is True (Zhong et al. 2020)."""
-    filling = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    # a number is filled in where x is: copied there it would wait for a GPU
+    filling = value.to(x) if isinstance(value, torch.Tensor) else x.new_full((), value)
     return torch.where(where, filling, x)
 
 
