@@ -35,9 +35,9 @@ from recipe_widgets.live.page_stream import PageStream
 LONG = Settings(max_steps=1_000_000)
 
 
-def in_kernel(moves: int) -> list[float]:
+def in_kernel(moves: int, settings: Settings = LONG) -> list[float]:
     """Milliseconds per move."""
-    panel, answers = LivePanel(load("mnist"), LONG), []
+    panel, answers = LivePanel(load("mnist"), settings), []
     panel.start()
     for number in range(moves + 3):
         time.sleep(0.15)

@@ -1,16 +1,26 @@
-"""What the package asks of a small machine: one thread, with and without wide instructions.
+"""What the package asks of a small machine: one thread, no wide instructions, one core, a busy
+neighbour, 2 GB of memory.
 
-    python benchmarks/machines.py [--only run_all duplicates] [--before FOLDER] [--full FOLDER]
-                                  [--nets resnet18] [--sets mnist] [--cpu avx2] [--no-bf16]
-                                  [--rounds 1] [--markdown FILE]
+    python benchmarks/machines.py [--only run_all duplicates paths notebooks] [--before FOLDER]
+                                  [--full FOLDER] [--nets resnet18] [--sets mnist] [--cpu avx2]
+                                  [--no-bf16] [--notebooks 05_overfit] [--alone] [--rounds 1]
+                                  [--markdown FILE]
 
 run_all     all checks on torchvision's nets and on the package's ConvNet: seconds by net and by check,
             findings, and seconds until a broken loss is told
 duplicates  near copies in complete MNIST and CIFAR-10, and how many of planted ones are found; needs
             --full, a folder with mnist.npz and cifar10.npz (x_train, y_train, x_test, y_test)
+paths       what trains, checks and searches: seconds by the clock as the machine is, with bf16
+            hidden, on one core, and beside a process that keeps the last core busy; and whether
+            what is found is the same
+notebooks   every notebook in a kernel of its own, exercises solved: its memory at the peak (RSS of
+            the kernel and its children, five times a second, and the kernel's own high-water mark),
+            where 2 GB is what Binder gives; then the ten slowest of its training cells again beside a
+            process that keeps the last core busy (not with --alone). A quarter of an hour or more
 
-Each part runs in a fresh Python on one thread. Seconds are processor time, which other programs on
-the machine disturb less than wall time; still they slow it down where they share a core.
+The parts of the first two run in a fresh Python on one thread. Their seconds are processor time,
+which other programs on the machine disturb less than wall time; still they slow it down where they
+share a core.
 `--before` names a checkout of an earlier state: it takes turns with this one, part by part.
 A section is a function in SECTIONS that gives rows of a table: what, and numbers by column.
 """
@@ -24,10 +34,18 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 NETS = ("resnet18", "mobilenet_v3_small", "shufflenet_v2", "convnet")
@@ -104,6 +122,44 @@ print(json.dumps({{"seconds": seconds, "near pairs": len(found.details["near"]),
                   "found of 100 planted": sum(hits[:100]),
                   "found of 100 that are moved, too": sum(hits[100:])}}))
 """
+# What is found goes into `said`: numbers are rounded to what other sums of the same terms keep.
+PATHS = {
+    "a lesson's training, MLP": """
+from recipe_widgets import Settings, load
+from recipe_widgets.lessons.common import guarded
+run = guarded.train(load("mnist"), Settings(max_steps={mlp_steps}, eval_every={mlp_steps}))
+said = [run.status, round(run.history.last("val_accuracy"), 1)]
+""",
+    "a lesson's training, ConvNet": """
+from recipe_widgets import Settings, load
+from recipe_widgets.lessons.common import guarded
+run = guarded.train(load("mnist"), Settings(model="convnet", max_steps={conv_steps}, eval_every=10**6))
+said = [run.status, round(run.history.last("val_accuracy"), 1)]
+""",
+    "8 seeds at once, MLP": """
+from recipe_widgets import Settings, load
+from recipe_widgets.lessons.common import guarded
+runs = guarded.train_many(load("mnist"), Settings(max_steps={many_steps}, eval_every=10**6), range(8))
+said = [[run.status, round(run.history.last("val_accuracy"), 1)] for run in runs]
+""",
+    "run_all, ConvNet": """
+from torch.nn import functional as F
+from recipe_widgets import Settings, checks, load
+from recipe_widgets.models import build_model
+data = load("cifar10").subset({samples})
+settings = Settings(model="convnet", width={width})
+found = checks.run_all(lambda: build_model(settings, data.shape, 10), data, F.cross_entropy,
+                       num_classes=10, progress=False)
+said = sorted(result.name for result in found if result.status in ("fail", "warn"))
+""",
+    "duplicates": """
+from recipe_widgets import checks, load
+found = checks.duplicates(load("cifar10").subset({samples}), progress=False)
+said = sorted(str(pair) for pair in found.details["near"])
+""",
+}
+PATH_SIZES = {"mlp_steps": 3000, "conv_steps": 200, "many_steps": 500, "samples": 6000, "width": 64}
+AS_IT_IS, HIDDEN, ONE_CORE, BUSY = "as it is", "bf16 hidden", "one core", "beside a busy process"
 
 
 @dataclass(frozen=True)
@@ -117,6 +173,9 @@ class Machine:
     full: Path | None = None
     nets: tuple[str, ...] = NETS
     sets: tuple[str, ...] = SETS
+    notebooks: tuple[str, ...] = ()  # empty: all
+    alone: bool = False
+    sizes: dict[str, int] = field(default_factory=lambda: dict(PATH_SIZES))
 
     def fresh(self, state: str, code: str, **values: Any) -> dict[str, Any]:
         """What a fresh Python prints, as JSON."""
@@ -151,16 +210,18 @@ class Machine:
 
 @dataclass
 class Table:
-    """Rows of numbers, one column a state."""
+    """Rows of numbers, one column a state of the package, or a condition."""
 
     title: str
     rows: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)  # empty: the states of the package
 
     def add(self, name: str, state: str, value: float) -> None:
         self.rows.setdefault(name, {}).setdefault(state, []).append(value)
 
     def markdown(self, states: list[str]) -> str:
+        states = self.columns or states
         lines = [f"## {self.title}", "", f"| | {' | '.join(states)} |",
                  "| --- |" + " --- |" * len(states)]
         for name, values in self.rows.items():
@@ -222,8 +283,160 @@ def duplicates(machine: Machine) -> list[Table]:
     return [table]
 
 
+@contextmanager
+def busy_neighbour() -> Iterator[None]:
+    """A process that keeps the last core busy, and nothing else."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _own_cores(count: int | None = None) -> list[int]:
+    return sorted(os.sched_getaffinity(0))[:count] if hasattr(os, "sched_getaffinity") else []
+
+
+def paths(machine: Machine) -> list[Table]:
+    """Seconds by the clock under each condition, imports and data included, and whether what is
+    found is what was found as the machine is.
+    """
+    table = Table("What trains, checks and searches: seconds, start of Python left out")
+    columns = (AS_IT_IS, HIDDEN, ONE_CORE, BUSY)
+    table.columns = list(columns)
+    differing = []
+    for name, code in PATHS.items():
+        for _ in range(machine.rounds):
+            told = {column: _under(machine, code, column) for column in columns}
+            for column, one in told.items():
+                table.add(name, column, one["seconds"])
+                if one["said"] != told[AS_IT_IS]["said"]:
+                    differing.append(f"{name}, {column}")
+    table.notes = [f"What is found differs: {'; '.join(differing) or 'nowhere'}."]
+    return [table]
+
+
+def _under(machine: Machine, code: str, condition: str) -> dict[str, Any]:
+    """Seconds and findings of a fresh Python with as many threads as it has cores."""
+    cores = _own_cores(1 if condition == ONE_CORE else None)
+    count = str(len(cores) or os.cpu_count())
+    bound = f"os.sched_setaffinity(0, {set(cores)})" if cores else ""
+    text = (f"import os\n{bound}\nimport torch\nfrom recipe_widgets.core import machine\n"
+            + ("machine.bf16_is_fast = lambda: False\n" if condition == HIDDEN else "")
+            + "import json, time\nstart = time.perf_counter()\n" + code.format(**machine.sizes)
+            + "\nprint(json.dumps({'seconds': time.perf_counter() - start, 'said': said}))")
+    own = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+    with busy_neighbour() if condition == BUSY else nullcontext():
+        done = subprocess.run([sys.executable, "-c", text], check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=own)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+# --- notebooks ------------------------------------------------------------------------------------
+
+NOTEBOOKS = ROOT / "notebooks"
+ROOM = 2048  # MB: Binder's
+SLOWEST = 10  # cells
+TRAINS = ("train", "fit", "step(", "backward", "for ")  # words of cells that may train
+
+
+@dataclass
+class Ran:
+    """A notebook that was run. cells: seconds by number. peak: MB."""
+
+    cells: dict[int, float]
+    peak: float
+
+
+def _run_notebook(path: Path, last: int | None = None) -> Ran:
+    """Its code cells up to number `last`, as a reader who solves the exercises would."""
+    from recipe_widgets.course.notebook_cells import with_solutions
+
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=900, kernel_name="python3",
+                            resources={"metadata": {"path": str(path.parent)}})
+    seconds: dict[int, float] = {}
+    count = str(len(_own_cores()) or os.cpu_count())
+    with tempfile.TemporaryDirectory() as state:
+        own = {**os.environ, "PYTHONPATH": str(ROOT), "RECIPE_STATE": state, "RECIPE_FOLDER": state,
+               "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        with client.setup_kernel(env=own), _watched(_pid(client)) as peaks:
+            for number, cell in enumerate(notebook.cells[:None if last is None else last + 1]):
+                if cell.cell_type == "code":
+                    cell.source = with_solutions(cell.source, cell.metadata.get("tags", ()))
+                    start = time.perf_counter()
+                    client.execute_cell(cell, number)
+                    seconds[number] = time.perf_counter() - start
+    return Ran(seconds, max(peaks))
+
+
+def _pid(client: NotebookClient) -> int:
+    return int(getattr(getattr(client.km, "provisioner", None), "pid", 0))
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[list[float]]:
+    """MB that a process and its children hold; the last number is the process's own peak."""
+    process, found, over = psutil.Process(pid), [0.0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.2):
+            with suppress(psutil.Error):
+                held = sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+                found[0] = max(found[0], held / 2**20)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+        with suppress(OSError):  # only Linux tells
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            found.append(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+    finally:
+        over.set()
+        thread.join()
+
+
+def notebooks(machine: Machine) -> list[Table]:
+    """Memory of all, then the slowest training cells beside a busy process."""
+    memory = Table(f"Notebooks: memory at the peak (MB; {ROOM} are Binder's)")
+    slowest = Table("Slowest training cells: seconds")
+    memory.columns, slowest.columns = ["now"], [AS_IT_IS, BUSY, "times as long"]
+    names = machine.notebooks or tuple(path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb")))
+    cells: dict[tuple[str, int], float] = {}
+    for name in names:
+        path = NOTEBOOKS / f"{name}.ipynb"
+        ran, sources = _run_notebook(path), nbformat.read(path, as_version=4).cells
+        memory.add(name, "now", ran.peak)
+        print(f"{name}: {ran.peak:.0f} MB, {sum(ran.cells.values()):.0f} s", file=sys.stderr, flush=True)
+        cells |= {(name, number): seconds for number, seconds in ran.cells.items()
+                  if any(word in sources[number].source for word in TRAINS)}
+    chosen = sorted(cells, key=lambda cell: -cells[cell])[:SLOWEST]
+    for name in names:
+        numbers = sorted(number for one, number in chosen if one == name)
+        if not numbers:
+            continue
+        beside: dict[int, float] = {}
+        if not machine.alone:
+            with busy_neighbour():
+                beside = _run_notebook(NOTEBOOKS / f"{name}.ipynb", numbers[-1]).cells
+        for number in numbers:
+            row, alone = f"{name}, cell {number}", cells[name, number]
+            slowest.add(row, AS_IT_IS, alone)
+            if number in beside:
+                slowest.add(row, BUSY, beside[number])
+                slowest.add(row, "times as long", beside[number] / alone)
+    over = [name for name, values in memory.rows.items() if max(values["now"]) > ROOM]
+    memory.notes = [f"More than {ROOM} MB: {', '.join(over) or 'none'}."]
+    return [memory, slowest]
+
+
 SECTIONS: dict[str, Callable[[Machine], list[Table]]] = {
-    "run_all": run_all, "duplicates": duplicates
+    "run_all": run_all, "duplicates": duplicates, "paths": paths, "notebooks": notebooks
 }
 
 
@@ -237,12 +450,15 @@ def main() -> None:
     parser.add_argument("--sets", choices=SETS, nargs="+", default=SETS)
     parser.add_argument("--cpu", default="", choices=["avx2", ""], help="hide wider instructions")
     parser.add_argument("--no-bf16", action="store_true")
+    parser.add_argument("--notebooks", nargs="+", default=(), metavar="NAME")
+    parser.add_argument("--alone", action="store_true", help="no cells beside a busy process")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--markdown", type=Path)
     chosen = parser.parse_args()
     states = {"before": chosen.before.resolve()} if chosen.before else {}
     machine = Machine({**states, "now": ROOT}, chosen.rounds, chosen.cpu, chosen.no_bf16,
-                      chosen.full, tuple(chosen.nets), tuple(chosen.sets))
+                      chosen.full, tuple(chosen.nets), tuple(chosen.sets), tuple(chosen.notebooks),
+                      chosen.alone)
     texts = [machine.about()]
     print(texts[0] + "\n", flush=True)
     for name in chosen.only:

@@ -1,13 +1,17 @@
-"""How long 8 seeds take at once, in units of one seed: MLP 784-128-10 on MNIST, batch 64.
+"""How long 8 seeds take at once, in units of one seed, on MNIST: MLP 784-128-10, batch 64, and a
+ConvNet, batch 128.
 
-    python benchmarks/seeds.py [--rounds 7] [--steps 600] [--seeds 8] [--json FILE]
+    python benchmarks/seeds.py [--models mlp convnet] [--threads 1] [--rounds 7] [--steps 600]
+                               [--seeds 8] [--json FILE]
 
 one      steps() of one seed, its loss read at every step
 shared   train_many's engine, all seeds on the same batches
 own      the same, every seed on batches of its own: the runs equal those of the seeds alone
+least    no way: what the products and convolutions of all seeds would take at the speed of a large
+         matrix product on this machine (the roofline), if nothing else cost any time
 
 The ways take turns; ratios are paired with the same round's `one`. No way looks at the validation
-set.
+set. A ConvNet makes a tenth of the steps.
 """
 
 from __future__ import annotations
@@ -21,28 +25,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from recipe_widgets import Data, Settings, load, steps
 from recipe_widgets.models import build_model
-from recipe_widgets.training import MultiSeedTraining
+from recipe_widgets.training import MultiSeedTraining, Training
 
-SETTINGS = Settings(model="mlp", batch_size=64)
+MODELS = {
+    "mlp": Settings(model="mlp", batch_size=64), "convnet": Settings(model="convnet", batch_size=128)
+}
+SIDE = 1024  # of the matrices whose product tells what this machine can do
 
 
-def one(data: Data, count: int) -> float:
+def operations(data: Data, settings: Settings) -> int:
+    """Floating-point operations of one step's products and convolutions, there and back."""
+    training = Training(build_model(settings, data.shape, data.num_classes), data, settings)
+    with FlopCounterMode(display=False) as counter:
+        training.step()
+    return int(counter.get_total_flops())
+
+
+def speed_of_products(side: int = SIDE) -> float:
+    """Floating-point operations per second of a large product in float32: the best of a few."""
+    a, times = torch.ones(side, side), []
+    for _ in range(5):
+        start = time.perf_counter()
+        torch.mm(a, a)
+        times.append(time.perf_counter() - start)
+    return 2 * side**3 / min(times)
+
+
+def one(data: Data, settings: Settings, count: int) -> float:
     """Seconds per step."""
-    model = build_model(SETTINGS, data.shape, data.num_classes)
+    model = build_model(settings, data.shape, data.num_classes)
     start = time.perf_counter()
-    for step in steps(model, data, SETTINGS.replace(max_steps=count)):
+    for step in steps(model, data, settings.replace(max_steps=count)):
         step.loss  # noqa: B018  so do the others
     return (time.perf_counter() - start) / count
 
 
-def many(data: Data, count: int, seeds: int, shared: bool) -> float:
+def many(data: Data, settings: Settings, count: int, seeds: int, shared: bool) -> float:
     """Seconds per step of all."""
-    settings = SETTINGS.replace(max_steps=2 * count, eval_every=2 * count)
+    settings = settings.replace(max_steps=2 * count, eval_every=2 * count)
     engine = MultiSeedTraining(data, settings, range(seeds), shared_batches=shared)
-    assert engine.stacked
     for member in engine.members:
         member.due = lambda: False  # type: ignore[method-assign]
     start = time.perf_counter()
@@ -51,28 +76,21 @@ def many(data: Data, count: int, seeds: int, shared: bool) -> float:
     return (time.perf_counter() - start) / count
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    data, n, k = load("mnist"), chosen.steps, chosen.seeds
+def measure(data: Data, settings: Settings, rounds: int, count: int,
+            seeds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds per step of each way, and in units of one: median, lowest, highest."""
     ways: dict[str, Callable[[], float]] = {
-        "one": lambda: one(data, n), "shared": lambda: many(data, n, k, True), "own":
-        lambda: many(data, n, k, False)
+        "one": lambda: one(data, settings, count),
+        "shared": lambda: many(data, settings, count, seeds, True),
+        "own": lambda: many(data, settings, count, seeds, False),
+        "least": lambda: seeds * operations(data, settings) / speed_of_products()
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(chosen.rounds + 1):  # the first round only warms up
+    for turn in range(rounds + 1):  # the first round only warms up
         for name, way in (ways.items() if turn % 2 else reversed(ways.items())):
             seconds = way()
             if turn:
                 times[name].append(seconds)
-    print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {k} seeds, "
-        f"n = {chosen.rounds} rounds of {n} steps")
     table = {}
     for name, values in times.items():
         ratios = [value / base for value, base in zip(values, times["one"], strict=True)]
@@ -80,15 +98,39 @@ def main() -> None:
             "ms_per_step": 1e3 * statistics.median(values), "ratio": statistics.median(ratios),
             "ratio_low": min(ratios), "ratio_high": max(ratios)
         }
-        row = table[name]
-        print(f"  {name:8}{row['ms_per_step']:8.3f} ms{row['ratio']:8.2f} x   "
-              f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", choices=MODELS, nargs="+", default=list(MODELS))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    data, tables = load("mnist"), {}
+    print(f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, "
+          f"{torch.get_num_threads()} threads, torch {torch.__version__}, {chosen.seeds} seeds, "
+          f"n = {chosen.rounds} rounds of {chosen.steps} steps")
+    for name in chosen.models:
+        settings = MODELS[name]
+        count = chosen.steps if name == "mlp" else max(1, chosen.steps // 10)
+        table = tables[name] = measure(data, settings, chosen.rounds, count, chosen.seeds)
+        print(f"\n{name}: {operations(data, settings) / 1e6:,.0f} million operations a step and seed, "
+              f"{speed_of_products() / 1e9:,.0f} thousand million a second in a large product")
+        for way, row in table.items():
+            print(f"  {way:8}{row['ms_per_step']:8.3f} ms{row['ratio']:8.2f} x   "
+                  f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}", flush=True)
     if chosen.json:
         chosen.json.write_text(
             json.dumps(
                 {
-                    "torch": torch.__version__, "threads": torch.get_num_threads(), "seeds": k,
-                    "rounds": chosen.rounds, "ways": table
+                    "torch": torch.__version__, "threads": torch.get_num_threads(),
+                    "seeds": chosen.seeds, "rounds": chosen.rounds, "models": tables
                 }, indent=1))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import compiled, machines, scaling
+from benchmarks import compiled, gpu, machines, scaling, seeds
 from benchmarks.peers import labels
 from recipe_widgets import Data, Settings
 
@@ -65,3 +68,79 @@ def test_small_machines(tmp_path: Path) -> None:
     for table in (nets, copies):
         assert all(value >= 0 for row in table.rows.values() for value in row["now"])
         assert "| now |" in table.markdown(["now"])
+
+
+def test_seeds_at_once_beside_what_the_products_alone_would_take(blobs: Data) -> None:
+    """64 inputs, 8 units, 3 classes, 32 samples: products there and back, by hand."""
+    settings = Settings(width=8, batch_size=32)
+    first, last = 2 * 32 * 64 * 8, 2 * 32 * 8 * 3
+    assert seeds.operations(blobs, settings) == 2 * first + 3 * last  # inputs get no gradient
+    table = seeds.measure(blobs, settings, rounds=1, count=2, seeds=2)
+    assert list(table) == ["one", "shared", "own", "least"]
+    assert all(row["ms_per_step"] > 0 for row in table.values())
+    assert table["one"]["ratio"] == 1
+
+
+def test_what_is_found_is_the_same_on_small_machines() -> None:
+    """Every path under every condition, in small."""
+    sizes = {"mlp_steps": 5, "conv_steps": 2, "many_steps": 3, "samples": 300, "width": 8}
+    table, = machines.paths(machines.Machine({"now": machines.ROOT}, sizes=sizes))
+    assert set(table.rows) == set(machines.PATHS)
+    assert table.notes == ["What is found differs: nowhere."]
+    assert f"| {machines.BUSY} |" in table.markdown(["now"])
+
+
+def test_memory_and_slow_cells_of_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "NOTEBOOKS", tmp_path)
+    cells = ["import numpy as np", "held = np.ones(2**25)  # 256 MB", "del held",
+             "import time\nfor _ in range(3): time.sleep(0.1)"]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(made, tmp_path / "small.ipynb")
+    memory, slowest = machines.notebooks(machines.Machine({"now": machines.ROOT}))
+    assert 256 < memory.rows["small"]["now"][0] < machines.ROOM
+    assert memory.notes == ["More than 2048 MB: none."]
+    row = slowest.rows["small, cell 3"]
+    assert row[machines.AS_IT_IS][0] >= 0.3
+    assert row["times as long"] == [row[machines.BUSY][0] / row[machines.AS_IT_IS][0]]
+
+
+@pytest.mark.parametrize(("part", "rows"), [("waits", 4), ("step", 5), ("cifar", 2), ("live", 1)])
+def test_gpu_benchmark_without_one(part: str, rows: int) -> None:
+    """Each part runs, and says what was not measured."""
+    bench = gpu.Bench(torch.device("cpu"), quick=True)
+    found = gpu.PARTS[part](bench)
+    assert len(found) == rows
+    text = gpu.markdown(bench, found)
+    assert text.count("\n| ") == rows + 2
+    assert ("needs CUDA" in text) == (part in ("waits", "step"))
+
+
+def test_lines_that_wait_for_a_gpu_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[str] = []
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+
+    def work() -> None:
+        for _ in range(3):
+            warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+
+    (line, times), = gpu.waiting_lines(work).items()
+    assert (line.partition(":")[0], times) == (Path(__file__).name, 3)
+    with pytest.raises(ZeroDivisionError):
+        gpu.waiting_lines(lambda: 1 / 0)
+    assert modes == ["warn", "default"] * 2
+
+
+def test_complete_cifar_takes_the_first_length_that_reaches_the_aim(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    data = Data.from_arrays(draw.integers(0, 255, (120, 8, 8, 3), dtype=np.uint8),
+                            np.arange(120) % 10, validation=0)
+    monkeypatch.setattr(gpu, "load", lambda *_, **__: data)
+    monkeypatch.setenv("RECIPE_DATA", str(tmp_path))
+    monkeypatch.setenv("RECIPE_STATE", str(tmp_path))
+    reached = iter([0.9, 0.95, 0.99])
+    monkeypatch.setattr(gpu, "evaluate", lambda *_: type("Judged", (), {"accuracy": next(reached)}))
+    found = gpu.cifar(gpu.Bench(torch.device("cpu"), quick=True, full=tmp_path))
+    assert [row.measured.partition(" ")[0] for row in found] == ["90.00%", "95.00%"]
+    assert data.vault_log()[0]["why"].startswith("benchmarks/gpu.py")
