@@ -94,6 +94,20 @@ def test_a_sum_with_a_rate_to_match(rate, falls, status):
     assert judged("loss_reduction", passes, rate=rate, falls=falls).status == status
 
 
+@pytest.mark.parametrize(("rate", "status"), [
+    pytest.param(11.5 / (1024 * (1 + 1 / (1 - 0.85))), "note", id="per_sample"),
+    pytest.param(0.05, "warn", id="per_batch")])
+def test_a_sum_over_a_large_batch_with_a_rate_per_sample(rate, status):
+    """As in a well-known speed record on CIFAR-10: 1,024 losses are added, and the rate is
+    given for 1,024 samples.
+    """
+    def summed(z, y):
+        return F.cross_entropy(z, y, reduction="none").sum()
+
+    passes = seen(summed, y=torch.arange(1024) % 10, shape=(1024, 10))
+    assert judged("loss_reduction", passes, rate=rate, falls=True).status == status
+
+
 def test_broadcast():
     y = torch.randn(N, generator=torch.Generator().manual_seed(1))
     looks = seen(lambda z, y: ((z - y) ** 2).mean(), y=y, shape=(N, 1))
