@@ -72,10 +72,10 @@ def run_at(run: Run, step: int) -> Run:
     return at(run, step)
 
 
-def script_of(run: Run, data: Data | None) -> str:
+def script_of(run: Run, data: Data | None, plain: bool) -> str:
     from recipe_widgets.export import script_of
 
-    return script_of(run, data)
+    return script_of(run, data, plain)
 
 
 def send_alert(report: Report, target: str) -> None:

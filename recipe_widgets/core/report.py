@@ -129,7 +129,10 @@ class Report:
 
     @property
     def overhead(self) -> float:
-        """All that watching took, as a share of the time of the script itself."""
+        """What the watcher's own code took, as a share of the time of the script itself.
+
+        What the script's own steps lose beside it (caches, memory) cannot be told from inside.
+        """
         alone = self.seconds - self.costs.during
         return (self.costs.start + self.costs.during + self.costs.end) / max(1e-9, alone)
 
@@ -164,7 +167,7 @@ class Report:
             return [self._checking] if self.check_costs or self.unjudged else []
         cost = self.costs
         lines = [f"watching took {cost.start:.1f} s to start, {cost.during:.1f} s during the run "
-                 f"and {cost.end:.1f} s after it: {self.overhead:+.0%}"]
+                 f"and {cost.end:.1f} s after it: at least {self.overhead:+.0%}"]
         if self.unjudged:
             lines.append(f"too little time to judge: {', '.join(self.unjudged)}")
         if self.not_looked_at:

@@ -135,12 +135,13 @@ class Run:
         """
         return service("run_at")(self, step)  # type: ignore[no-any-return]
 
-    def to_script(self, data: Any = None) -> str:
+    def to_script(self, data: Any = None, plain: bool = False) -> str:
         """A standalone script in plain PyTorch; the last number it prints is the last `train_loss`.
 
-        data: the `Data`, for a run that was read from a file.
+        data: the `Data`, for a run that was read from a file. plain: the short script that one
+        would write by hand, with other random numbers: about the same result, not the same digits.
         """
-        return service("script_of")(self, data)  # type: ignore[no-any-return]
+        return service("script_of")(self, data, plain)  # type: ignore[no-any-return]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the weights, as JSON can carry it."""

@@ -27,6 +27,7 @@ from recipe_widgets.data import Data
 from recipe_widgets.data.augment.policy import AUGMENTATIONS
 from recipe_widgets.export import template
 from recipe_widgets.export.layers import model_code
+from recipe_widgets.export.plain import plain_text
 from recipe_widgets.export.source import plain_source, sources
 from recipe_widgets.export.template import fill, spaced
 from recipe_widgets.models import build_model
@@ -42,9 +43,12 @@ from recipe_widgets.training.weight_averaging import blend, newest_share
 
 
 @validated
-def script_of(run: Run, data: Data | None = None) -> str:
+def script_of(run: Run, data: Data | None = None, plain: bool = False) -> str:
     """The script of a run; its data are put into the reader's state folder, where the script finds
     them.
+
+    plain: the short script of the same recipe (`export.plain`) instead. Its data file belongs
+    beside it: `save_script(run, folder, plain=True)` writes both.
 
     It trains exactly the steps the run has done, knobs changed on the way included, and prints the
     last training loss last. `save_script` puts script and data side by side instead, to take away.
@@ -54,6 +58,8 @@ def script_of(run: Run, data: Data | None = None) -> str:
             loop.
     """
     chosen = _data_of(run, data)
+    if plain:
+        return plain_text(run, chosen, f"{_slug(chosen.name)}.npz")
     content = data_file(chosen, run)
     # named by its content, so that scripts of one data set share a file
     digest = hashlib.sha256(content).hexdigest()[:16]
@@ -69,13 +75,14 @@ def script_of(run: Run, data: Data | None = None) -> str:
 
 @validated
 def save_script(run: Run, folder: str | Path, data: Data | None = None,
-                name: str = "train") -> Path:
+                name: str = "train", plain: bool = False) -> Path:
     """Write `<name>.py` and its data file into `folder` (made where it is missing) and return
-    the script's path.
+    the script's path. plain: the short script of the same recipe, with other random numbers.
     """
     chosen = _data_of(run, data)
     target, beside = Path(folder), f"{_slug(chosen.name)}.npz"
-    path, text = target / f"{_slug(name)}.py", text_of(run, chosen, beside, "")
+    text = plain_text(run, chosen, beside) if plain else text_of(run, chosen, beside, "")
+    path = target / f"{_slug(name)}.py"
     with _folder_errors(target):
         target.mkdir(parents=True, exist_ok=True)
         write_atomically(target / beside, data_file(chosen, run))

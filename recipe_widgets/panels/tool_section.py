@@ -123,18 +123,21 @@ class ToolSection(FoldedSection):
         return ""  # the status text above the curves says how far it is
 
     def _show_code(self) -> None:
-        script = html.escape(self._newest_run("Code").to_script())
+        run = self._newest_run("Code")
         # tabindex: a reader without a mouse can scroll it
         style = "max-height:320px;overflow:auto"
-        self.said.value = ('<div role="status">'
-                           f'<pre class="recipe-code" tabindex="0" style="{style}">{script}</pre>'
-                           "</div>")
+        short, exact = (f'<pre class="recipe-code" tabindex="0" style="{style}">'
+                        f"{html.escape(run.to_script(plain=plain))}</pre>" for plain in (True, False))
+        self.said.value = (f'<div role="status">{short}<details><summary>The same run to the last '
+                           f"digit</summary>{exact}</details></div>")
 
     def _save_script(self) -> str:
         from recipe_widgets.export import save_script  # late: few readers save one
 
-        path = save_script(self._newest_run("Script"), Path("recipe_script"))
-        return f"Written: {path}, with its data beside it."
+        run, folder = self._newest_run("Script"), Path("recipe_script")
+        short = save_script(run, folder, name="train_short", plain=True)
+        exact = save_script(run, folder)
+        return f"Written: {short}, and {exact} with the run's own numbers; their data lie beside."
 
     def _save_session(self) -> str:
         path = self._session.save(self._file.value.strip() or SESSION_FILE)

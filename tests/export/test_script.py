@@ -2,20 +2,25 @@
 numbers they print.
 """
 
+import math
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings, train
 from recipe_widgets.core import Run
 from recipe_widgets.ensembles import distill
 from recipe_widgets.export import save_script
-from recipe_widgets.training import replay, train_autoencoder
+from recipe_widgets.export.plain import _schedule, _shortened
+from recipe_widgets.models import build_model
+from recipe_widgets.training import lr_at, replay, train_autoencoder
 
 MLP = Settings(width=16, max_steps=60, batch_size=32)
 CONV = Settings(model="convnet", width=16, max_steps=25, batch_size=32)
@@ -163,3 +168,72 @@ def test_a_run_of_no_steps_has_a_script_too(blobs: Data, tmp_path: Path) -> None
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert (done.returncode,
             done.stdout.splitlines()[-1]) == (0, "last training loss nan"), done.stderr
+
+
+PLAIN = [
+    MLP,
+    MLP.replace(dropout=0.3, init="xavier", optimizer="adamw", lr=0.005, weight_decay=0.01,
+                schedule="cosine", warmup=10, ema=0.9),
+    CONV.replace(norm="batch", init="he", augment="flip+crop+colour+erase+mixup+cutmix",
+                 precision="bf16", clip_norm=1.0, label_smoothing=0.1, schedule="onecycle"),
+    CONV.replace(norm="weight", loss="focal", optimizer="normalized", lr=0.01, schedule="plateau"),
+    Settings(model="resnet", width=16, norm="batch", max_steps=8, batch_size=32),
+    Settings(model="gru", width=16, init="he", max_steps=12, batch_size=32),
+]
+
+
+@pytest.mark.parametrize("settings", PLAIN, ids=lambda one: f"{one.model}-{one.optimizer}-{one.loss}")
+def test_the_plain_script_trains_the_same_recipe(blobs: Data, tmp_path: Path,
+                                                 settings: Settings) -> None:
+    script = save_script(train(blobs, settings), tmp_path, plain=True)
+    text = script.read_text()
+    assert "recipe_widgets" not in text
+    assert str(tmp_path) not in text
+    (tmp_path / "module.py").write_text(text + "\nassert step == STEPS\n"
+                                        "print(sum(p.numel() for p in model.parameters()))\n")
+    built = sum(p.numel() for p in build_model(settings, blobs.shape, blobs.num_classes).parameters())
+    assert last_numbers(tmp_path / "module.py") == [built]
+
+
+def test_the_plain_script_of_an_mlp_is_short_and_reaches_what_the_run_reached(
+        blobs: Data, tmp_path: Path) -> None:
+    settings = MLP.replace(dropout=0.1, max_steps=150)
+    run = train(blobs, settings)
+    script = save_script(run, tmp_path, plain=True)
+    assert len(script.read_text().splitlines()) < 70
+    assert last_numbers(script)[0] == pytest.approx(100 * run.history.last("val_accuracy"), abs=6)
+
+
+@pytest.mark.parametrize("warmup", [0, 7], ids=["at_once", "warm_up"])
+@pytest.mark.parametrize("schedule", [one for one in Settings.knob("schedule").choices
+                                      if one != "plateau"])
+def test_the_plain_schedules_are_those_of_the_package(blobs: Data, schedule: str, warmup: int) -> None:
+    settings = MLP.replace(schedule=schedule, warmup=warmup, max_steps=50)
+    weight = nn.Parameter(torch.zeros(1))
+    names: dict[str, Any] = {"optimizer": torch.optim.SGD([weight], lr=settings.lr, momentum=0.9), "math": math,
+                             "torch": torch, "train_loader": range(10)}
+    exec(_schedule(settings), names)
+    rates = []
+    for _ in range(settings.max_steps):
+        rates.append(names["optimizer"].param_groups[0]["lr"])
+        names["optimizer"].step()
+        if "scheduler" in names:
+            names["scheduler"].step()
+    assert rates == pytest.approx([lr_at(step, settings, 10) for step in range(50)], rel=1e-6, abs=1e-12)
+
+
+def test_each_layer_of_the_plain_script_is_the_model_s_own() -> None:
+    layers = [nn.Conv2d(3, 8, 5, padding=2), nn.Conv2d(8, 8, (3, 5), stride=2, bias=False),
+              nn.Linear(4, 2, bias=False), nn.MaxPool2d(3, 2), nn.MaxPool2d(2), nn.GroupNorm(2, 8),
+              nn.LayerNorm((8, 4, 4)), nn.BatchNorm2d(8, eps=0.1), nn.PReLU(), nn.LeakyReLU(0.2),
+              nn.GELU(approximate="tanh"), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    for layer in layers:
+        assert repr(eval(f"nn.{_shortened(layer)}")) == repr(layer)
+    assert _shortened(layers[0]) == "Conv2d(3, 8, 5, padding=2)"
+
+
+def test_a_plain_script_says_what_it_leaves_out(blobs: Data) -> None:
+    run = replay(blobs, MLP.replace(max_steps=20), [(5, {"lr": 0.01})])
+    text = run.to_script(plain=True)
+    assert "Knobs were turned on the way" in text
+    assert "lr=0.01" in text
