@@ -4,6 +4,7 @@ with. Whatever trains, checks or searches asks here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -28,12 +29,24 @@ def cores() -> int:
 
 
 def _quota(cgroup: Path) -> int | None:
-    """Cores that a control group (version 2) grants, rounded up; None: no limit."""
+    """Cores that a control group grants, rounded up; None: no limit."""
+    text = _first_of(cgroup / "cpu.max")  # version 2: limit and period, in microseconds
+    if text is None:  # version 1
+        text = f"{_first_of(cgroup / 'cpu/cpu.cfs_quota_us')} " \
+               f"{_first_of(cgroup / 'cpu/cpu.cfs_period_us')}"
     try:
-        limit, period = (cgroup / "cpu.max").read_text(encoding="utf-8").split()
-        return None if limit == "max" else -(-int(limit) // int(period))
-    except (OSError, ValueError):
+        limit, period = map(int, text.split())
+    except ValueError:  # "max", or nothing is told
         return None
+    return -(-limit // period) if limit > 0 else None  # version 1 says -1 for no limit
+
+
+def _first_of(*files: Path) -> str | None:
+    """The text of the first file that can be read."""
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):
+            return file.read_text(encoding="utf-8").strip()
+    return None
 
 
 def memory_bytes() -> int | None:
@@ -49,11 +62,8 @@ def memory_bytes() -> int | None:
 
 
 def _memory_limit(cgroup: Path) -> int | None:
-    try:
-        text = (cgroup / "memory.max").read_text(encoding="utf-8").strip()
-        return None if text == "max" else int(text)
-    except (OSError, ValueError):
-        return None
+    text = _first_of(cgroup / "memory.max", cgroup / "memory/memory.limit_in_bytes")
+    return int(text) if text is not None and text.isdecimal() else None  # "max": none
 
 
 def peak_memory() -> int:

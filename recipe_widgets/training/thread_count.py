@@ -25,6 +25,7 @@ from typing import Any
 import torch
 
 from recipe_widgets.core import Run
+from recipe_widgets.core.machine import cores
 from recipe_widgets.training.trainer import Training
 
 # --- choosing a count before a run ----------------------------------------------------------------
@@ -152,11 +153,14 @@ class ThreadCount:
     up meanwhile.
 
     Attributes:
+        available: the most that a run may compute with.
         estimate: seconds of a step of the newest run, roughly; 0 where it is not known.
     """
 
     def __init__(self) -> None:
-        self.available = torch.get_num_threads()
+        self.default = torch.get_num_threads()  # of threads that nobody has told a count
+        # in a container with a quota PyTorch counts the whole machine's cores
+        self.available = min(self.default, cores())
         self._usual = math.inf  # seconds per step, as measured before the run
         self._durations: deque[float] = deque()  # seconds of the newest steps
         self._lasted = 0.0  # seconds of these together
@@ -172,7 +176,7 @@ class ThreadCount:
 
     def set(self, count: int) -> None:
         """Let the calling thread compute with so many."""
-        set_threads(count, self.available)
+        set_threads(count, self.default)
 
     def apply(self, run: Run | None) -> None:
         """Let the calling thread compute as this run does by its record; None: with all."""

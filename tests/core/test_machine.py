@@ -49,6 +49,17 @@ def test_memory_is_the_limit_where_that_is_less(cgroup):
     assert machine.memory_bytes() == whole
 
 
+@pytest.mark.parametrize(("quota", "cores"), [("150000", 2), ("-1", 8)], ids=["limited", "not"])
+def test_version_1_of_control_groups(cgroup, monkeypatch, quota, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    for file, text in {"cpu/cpu.cfs_quota_us": quota, "cpu/cpu.cfs_period_us": "100000",
+                       "memory/memory.limit_in_bytes": "2097152"}.items():
+        (cgroup / file).parent.mkdir(exist_ok=True)
+        (cgroup / file).write_text(text + "\n")
+    assert machine.cores() == cores
+    assert machine.memory_bytes() == 2097152
+
+
 @pytest.mark.parametrize("slow", [torch.bfloat16, torch.float32])
 def test_bf16_is_used_where_its_product_is_the_faster(monkeypatch, slow):
     monkeypatch.setattr(machine, "_seconds_of_product", lambda dtype: 2.0 if dtype is slow else 1.0)

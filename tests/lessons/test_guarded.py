@@ -45,6 +45,7 @@ def test_beside_a_neighbour_it_goes_on_with_one_thread(blobs: Data, monkeypatch:
     """Two threads serve at first; then each step takes ten times as long."""
     clock, used, now = [0.0], [], [2]
     monkeypatch.setattr(torch, "get_num_threads", lambda: now[0])
+    monkeypatch.setattr(thread_count, "cores", lambda: 2)
     monkeypatch.setattr(thread_count, "set_threads", lambda count, _: now.__setitem__(0, count))
     monkeypatch.setattr(guarded.time, "perf_counter", lambda: clock[0])
 

@@ -89,6 +89,7 @@ def test_a_heavy_run_tries_both_counts_in_its_own_first_steps(blobs: Data,
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thread_count, "HEAVY_STEP", 0.0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(thread_count, "cores", lambda: 2)
     counts = thread_count.ThreadCount()
     assert counts.available == 2
     session = Session(blobs, Settings(width=16, max_steps=9))

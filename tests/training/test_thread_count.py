@@ -24,6 +24,19 @@ def two() -> ThreadCount:
     return chosen
 
 
+def test_no_more_threads_than_a_quota_grants_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch counts the machine's; the rest of the process keeps its count."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(thread_count, "cores", lambda: 1)
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(thread_count, "set_threads", lambda *counts: given.append(counts))
+    counts = ThreadCount()
+    run = running()
+    counts.try_in_run(run, ("a kind of model",))
+    counts.apply(run)
+    assert (run.threads, given) == ([(0, 1)], [(1, 8)])
+
+
 def running() -> Run:
     run = Run(Settings(max_steps=10))
     run.threads[:] = [(0, 2)]

@@ -56,7 +56,7 @@ def guarded(settings: Settings, label: str, seeds: int = 1) -> Iterator[Callable
         yield after_a_step
     finally:
         bar.close()
-        counts.set(counts.available)
+        counts.set(counts.default)
 
 
 def train(data: Data, settings: Settings, model: Any = None, *,
