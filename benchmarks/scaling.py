@@ -51,13 +51,14 @@ class _Figures(dict[str, list[float]]):
         self.setdefault(name, []).append(value)
 
 
-def seconds(work: Callable[[], object], times: int = 3) -> float:
+def seconds(work: Callable[[], object], times: int = 3,
+            clock: Callable[[], float] = time.perf_counter) -> float:
     """Median of `times` calls, after one that warms up; a call over ten seconds is not repeated."""
     each = []
     for turn in range(times + 1):
-        start = time.perf_counter()
+        start = clock()
         work()
-        took = time.perf_counter() - start
+        took = clock() - start
         if took > 10:
             return took
         if turn:
@@ -92,6 +93,9 @@ def by_model(widths: dict[int, int]) -> tuple[list[int], list[Row]]:
 def _of_one_model(training: Training, figures: _Figures) -> None:
     model, (x, y) = training.model, training.data.train.batch(torch.arange(64))
     figures.add("one training step (ms)", 1e3 * seconds(training.step))
+    figures.add("one training step, processor time (ms)",
+                1e3 * seconds(training.step, clock=time.process_time))
+    figures.add("new pages of memory a step, 4 kB each", _new_pages(training))
     for probe in (UpdateRatio(), LayerUpdates()):
         def sampled(probe: Probe = probe) -> None:
             probe.before(model)
@@ -106,6 +110,21 @@ def _of_one_model(training: Training, figures: _Figures) -> None:
     figures.add("snapshots held by a run (MB)", _held(training))
     if count_parameters(model) < 2 * 10**7:
         figures.add("checks.run_all (s)", seconds(lambda: run_all(model, training.data), 1))
+
+
+def _new_pages(training: Training) -> float:
+    """Pages that the system hands out, and clears, in one step."""
+    before = _pages()
+    training.step()
+    return _pages() - before
+
+
+def _pages() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _at_fifty(training: Training) -> Training:
