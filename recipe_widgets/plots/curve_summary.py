@@ -21,7 +21,7 @@ class CurveSummary:
 
     def __init__(self, most: int) -> None:
         self.most, self.length = most, 1
-        self._read = 0  # numbers of the column
+        self._read = self._count = 0  # numbers of the column, and the finite ones among them
         self._sums = np.zeros((3, 0))  # steps, values, count
         self._lock = threading.Lock()  # a page and a saved picture may ask at once
 
@@ -33,26 +33,28 @@ class CurveSummary:
             steps, values = history.since(column, self._read)
             self._read += len(steps)
             kept = np.isfinite(values)  # steps without a look at the validation set are NaN
-            if kept.any():
-                self._take(np.stack([steps[kept], values[kept], np.ones(kept.sum())]))
+            self._take(steps[kept], values[kept])
             return self._sums
 
-    def _take(self, new: np.ndarray) -> None:
-        """new: (3, m), one column a number."""
-        last = int(self._sums[2, -1]) if self._sums.shape[1] else self.length
-        room = self.length - last  # of the last stretch
-        edges = np.arange(room, new.shape[1], self.length)
-        if room:
-            edges = np.concatenate([[0], edges])
-        added = np.add.reduceat(new, edges, axis=1)
-        if room:
-            begun = self._sums[:, -1:] + added[:, :1]
-            added = np.concatenate([begun, added[:, 1:]], 1)
-        self._sums = np.concatenate([self._sums[:, :-1] if room else self._sums, added], 1)
-        while self._sums.shape[1] > self.most:
+    def _take(self, steps: np.ndarray, values: np.ndarray) -> None:
+        """Both (m,)."""
+        self._count += len(steps)
+        while self._count > self.most * self.length:
             pairs = np.arange(0, self._sums.shape[1], 2)
             self._sums = np.add.reduceat(self._sums, pairs, axis=1)
             self.length *= 2
+        if not len(steps):
+            return
+        begun = (self._count - len(steps)) % self.length  # numbers in a last stretch that is not full
+        edges = np.arange(-begun, len(steps), self.length)
+        edges[0] = 0
+        ends = np.append(edges[1:], len(steps))
+        added = np.stack([np.add.reduceat(steps.astype(float), edges),
+                          np.add.reduceat(values, edges), ends - edges])
+        if begun:
+            added[:, 0] += self._sums[:, -1]
+            self._sums = self._sums[:, :-1]
+        self._sums = np.concatenate([self._sums, added], axis=1)
 
 
 _summaries: WeakKeyDictionary[History, dict[tuple[str, int], CurveSummary]] = WeakKeyDictionary()
