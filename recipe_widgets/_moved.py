@@ -22,7 +22,7 @@ OF_NOTEBOOKS = {
     "nb03_check_the_machinery": ("clinic", "machinery"),
     "nb04_signals_inside": ("signals",),
     "nb05_overfit": ("conv", "families", "overfit", "samples", "small"),
-    "nb06_optimise": ("batches", "bowl", "claims", "optimise", "schedules", "second_order"),
+    "nb06_optimise": ("bowl",),
     "nb07_regularise_with_data": ("regularise_with_data",),
     "nb08_regularise_the_model": ("regularise_the_model",),
     "nb09_tune": ("tune",),

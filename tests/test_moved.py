@@ -22,8 +22,7 @@ from recipe_widgets.lessons import machinery; machinery.few_samples
 from recipe_widgets.lessons.clinic import Clinic, findings
 from recipe_widgets.lessons import signals; signals.propagate
 from recipe_widgets.lessons import conv, families, overfit, samples, small; overfit.random_labels; conv.AccuracyCurve
-from recipe_widgets.lessons import batches, bowl, optimise, schedules, second_order; bowl.race
-from recipe_widgets.lessons.claims import claim, ends
+from recipe_widgets.lessons import bowl; bowl.race
 from recipe_widgets.lessons import regularise_with_data as lesson; lesson.sweep
 from recipe_widgets.lessons import regularise_the_model as lesson; lesson.beside
 from recipe_widgets.lessons import tune as lesson; lesson.searches

@@ -10,4 +10,6 @@ EXERCISES_OF: dict[str, tuple[str, ...]] = {
                                "first_look"),
     "04_signals_inside": ("dead_units", "he_init", "clip_gradients", "update_ratios"),
     "05_overfit": ("overfit_batch", "convolution", "make_model", "ResidualBlock"),
+    "06_optimise": ("accumulated_step", "momentum_step", "adamw_step", "lr_range_test",
+                    "warmup_cosine"),
 }

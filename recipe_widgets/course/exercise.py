@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Trial = Callable[[Any], None]  # called with the learner's function; its docstring says what it tries
-Place = Literal["split", "data", "baseline", "network", "model", "loss", "before training", "report",
-                "after training"]
+Place = Literal["split", "data", "baseline", "network", "model", "loss", "optimizer", "before training",
+                "report", "after training"]
 
 
 class Wrong(Exception):  # noqa: N818  reads as the sentence it is

@@ -77,11 +77,12 @@ def make_model():
 
 # The lines of main() at each place; what a piece brings takes their place, or is added.
 _SPLIT = "train_rows, val_rows = torch.arange(50_000), torch.arange(50_000, 60_000)"
+_OPTIMIZER = "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)"
 _REPORT = 'print(f"epoch {epoch + 1}: {accuracy(model, val_loader):.2%} of the validation set right")'
 DEFAULTS: dict[Place, str] = {
     "split": _SPLIT, "data": "", "baseline": "", "network": "model = make_model()", "model": "",
-    "loss": "loss_fn = F.cross_entropy", "before training": "", "report": _REPORT,
-    "after training": "",
+    "loss": "loss_fn = F.cross_entropy", "optimizer": _OPTIMIZER, "before training": "",
+    "report": _REPORT, "after training": "",
 }
 _MAIN = '''def main():
     torch.manual_seed(0)
@@ -94,7 +95,7 @@ _MAIN = '''def main():
 {network}
 {model}
 {loss}
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+{optimizer}
 {before training}
     for epoch in range(5):
         losses = train_epoch(model, train_loader, loss_fn, optimizer)

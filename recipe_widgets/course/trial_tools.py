@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from recipe_widgets.core.describe import describe_value
@@ -42,7 +43,10 @@ def number(value: Any, what: str = "It returns") -> float:
         value = value.item()
     if not isinstance(value, Real) or isinstance(value, bool):
         raise Wrong(f"{what} {describe_value(value)}; a number is wanted.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        raise Wrong(f"{what} a number too large for a float.") from None
 
 
 def tensor(value: Any, shape: Sequence[int], what: str = "It returns") -> torch.Tensor:
@@ -149,6 +153,19 @@ def by_hand(*names: str, why: str = "Write it by hand.") -> Iterator[None]:
     """Autograd, and torch's functions with these names ("cross_entropy"), are refused inside."""
     with _Forbid(names, why), torch.no_grad():
         yield
+
+
+@contextlib.contextmanager
+def no_optimizer() -> Iterator[None]:
+    """Inside, a step of one of torch's optimisers raises Wrong: the update is to be written."""
+    def refuse(optimizer: Any, *_: Any) -> None:
+        raise Wrong(f"It calls torch.optim.{type(optimizer).__name__}. Write the update by hand.")
+
+    handle = register_optimizer_step_pre_hook(refuse)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def small_net(seed: int, inputs: int = 16, classes: int = 3, hidden: int = 8) -> nn.Sequential:

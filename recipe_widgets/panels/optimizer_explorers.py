@@ -13,7 +13,7 @@ from recipe_widgets.lessons.nb06_optimise.optimizer_paths import (
     show_race,
     turned,
 )
-from recipe_widgets.lessons.nb06_optimise.schedule_comparison import SCHEDULES, show_schedule
+from recipe_widgets.lessons.nb06_optimise.schedule_pictures import SCHEDULES, show_schedule
 from recipe_widgets.panels.explorer import (
     LAYOUT,
     Explorer,

@@ -23,7 +23,7 @@ from recipe_widgets.course.exercises import exercise_named
 
 ODD: list[Any] = [
     None, 3, [], {}, "text", torch.tensor(1.0), float("nan"), [None, 1], (1, 2, 3), [[1], [2, 3]],
-    ["a", "b", "c"], {"2": None}, {"2": "text", "1": 3}, {1: 2}, torch.ones(2, 2) > 0, object(),
+    ["a", "b", "c"], {"2": None}, {"2": "text", "1": 3}, {1: 2}, torch.ones(2, 2) > 0, object(), 10**400, 1j,
     torch.empty(3, device="meta"), torch.empty((), device="meta"), torch.eye(3).to_sparse()]
 
 

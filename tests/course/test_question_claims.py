@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from recipe_widgets import load
 from recipe_widgets.course.exercises import exercise_named
 from recipe_widgets.course.questions import question_named
+from recipe_widgets.lessons.common.recorded import recorded
 
 
 def test_ten_times_the_rate_with_momentum_ends_near_a_guess() -> None:
@@ -59,3 +60,64 @@ def test_units_of_digits_die_at_a_rate_of_one_and_not_at_a_tenth() -> None:
     assert question_named("dying_rate").answer == "1"
     assert dead[0.1] < 0.1
     assert dead[0.5] < 0.5 < dead[1.0]
+
+
+def test_answers_of_notebook_06_are_those_of_the_records() -> None:
+    def found(study: str, claim: str) -> str:
+        return recorded(study).answer(claim).verdict
+
+    def points(study: str, arm: str, base: str) -> float:
+        scores = recorded(study).comparison.scores
+        return 100 * (sum(scores[arm]) / len(scores[arm]) - sum(scores[base]) / len(scores[base]))
+
+    assert question_named("larger_batch").answer == "Lower"
+    assert found("batch_size", "Batches of 64 are better than batches of 1,024") == "holds"
+    assert question_named("falling_rate").answer == "About half a point"
+    assert found("cool_down", "A cosine is better than a constant rate, with momentum") == "holds"
+    assert 0.3 < points("cool_down", "cosine, momentum", "constant, momentum") < 0.7
+    assert question_named("warm_up_for_whom").answer == "The one with eight layers and no norms"
+    assert found("warm_up", "A warm-up helps eight layers without norms") == "holds"
+    assert found("warm_up", "A warm-up helps one layer") == "no difference that matters"
+    assert question_named("three_e_minus_four").answer == "About four points worse"
+    assert found("optimizers_cifar", "Adam at 3e-4 is better than tuned SGD") == "the reverse"
+    assert -5 < points("optimizers_cifar", "Adam at 3e-4", "SGD with momentum") < -3
+
+
+def test_what_notebook_06_says_of_its_records() -> None:
+    """Sentences of the page that no question asks for."""
+    for study, claim, verdict in (
+            ("accumulation", "With BatchNorm, a batch at once is better than the same in four parts",
+             "no difference that matters"),
+            ("batch_time", "In equal time, batches of 64 are better than batches of 16", "holds"),
+            ("batch_time", "In equal time, batches of 64 are better than batches of 256", "the reverse"),
+            ("averaging", "A constant rate with averages is better than a cosine", "holds"),
+            ("averaging", "Averaging helps a cosine, too", "no difference that matters"),
+            ("decay_parts", "Weight decay with norms and biases left out is better than decay of all", "holds"),
+            ("optimizers", "Momentum is better than plain SGD", "undecided"),
+            ("optimizers_cifar", "Adam is better than SGD with momentum", "undecided"),
+            ("optimizers_cifar", "Tuned Adam is better than Adam at 3e-4", "holds"),
+            ("warm_up", "Warm-up, stable, decay is better than warm-up and cosine in one layer", "holds"),
+            ("warm_up", "Warm-up, stable, decay is better than warm-up and cosine in eight layers", "holds"),
+            ("muon", "Muon is better than AdamW", "holds"),
+            ("bfloat16", "float32 is better than bfloat16", "no difference that matters")):
+        assert recorded(study).answer(claim).verdict == verdict, claim
+
+
+def test_momentum_at_its_own_rate_is_far_ahead_in_the_steep_valley_alone() -> None:
+    def end(kappa: float, momentum: float, lr: float) -> float:
+        w, v = torch.tensor([-2.0, 1.0], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+        steep = torch.tensor([1.0, kappa], dtype=torch.float64)
+        losses = []
+        for _ in range(120):
+            losses.append(float((steep * w * w).sum() / 2))
+            v = momentum * v + steep * w
+            w = w - lr * v
+        return max(losses[-12:])
+
+    def best(kappa: float, momentum: float) -> float:
+        ends = [end(kappa, momentum, lr) for lr in torch.logspace(-4, 0, 33).tolist()]
+        return min(one for one in ends if math.isfinite(one))
+
+    assert question_named("steep_valley").answer == "At κ = 200 only"
+    assert best(200, 0.9) < 0.1 * best(200, 0.0)
+    assert best(20, 0.0) < best(20, 0.9)

@@ -125,13 +125,6 @@ def claim(text: str, runs: RunComparison[str], old: str, new: str) -> Claim:
     return runs.accuracies.claim(text, new, old)
 
 
-def ends(runs: RunComparison[str]) -> str:
-    """A title: who ends best and who last, by mean validation accuracy."""
-    best, last = max(runs.runs, key=runs.mean), min(runs.runs, key=runs.mean)
-    return f"Best at the end: {best}, {runs.mean(best):.1%} right; last: {last}, {runs.mean(last):.1%}\n" \
-           f"Line: mean of {runs.seeds} seeds; band: lowest to highest"
-
-
 def quiet_run(data: Data, settings: Settings, model: nn.Module | None = None,
               loss_fn: LossFunction | None = None) -> Run:
     """Train with the barest looks on the way: on small networks they would cost as much as the

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from recipe_widgets.core import Run, Settings
 from recipe_widgets.data import Data
 from recipe_widgets.evaluation.seed_comparison import SeedComparison, points
-from recipe_widgets.lessons.common.comparison import RunComparison
 from recipe_widgets.lessons.common.guarded import train_many
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import PALETTE
@@ -149,27 +148,3 @@ def _curves(axes: Axes, one: Sweep) -> None:
         f"at {first:g}, {100 * one.gap(last):.0f} at {last:g}", fontsize=8.5)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
-
-
-class LrSweep(RunComparison[float]):
-    """The same run at several learning rates."""
-
-    @property
-    def best_lr(self) -> float:
-        return max(self.runs, key=self.mean)
-
-    def plot(self, title: str = "") -> Picture:
-        """Validation accuracy against learning rate: mean, lowest and highest."""
-        figure = Figure(figsize=(6, 3), layout="constrained")
-        axes = figure.subplots()
-        lrs = list(self.runs)
-        means = np.array([self.mean(lr) for lr in lrs]) * 100  # (lrs,) per cent
-        # (2, lrs) points below and above the mean, as errorbar wants it
-        spread = np.abs(np.array([[self.worst(lr), self.best(lr)] for lr in lrs]).T * 100 - means)
-        axes.errorbar(lrs, means, yerr=spread, color=PALETTE[0], marker="o", capsize=4)
-        axes.set(xscale="log", xlabel="learning rate", ylabel="validation accuracy (%)",
-                 ylim=(0, 100), title=title or f"Best of these: learning rate {self.best_lr:g}")
-        axes.grid(alpha=0.3)
-        points = "; ".join(f"{lr:g}: {mean:.0f} %" for lr, mean in zip(lrs, means, strict=True))
-        return Picture(
-            figure, f"Validation accuracy by learning rate, mean of {self.seeds} seeds: {points}.")

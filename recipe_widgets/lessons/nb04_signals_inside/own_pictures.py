@@ -1,5 +1,5 @@
-"""Pictures of what a learner's own lines computed: signals by layer, numbers by learning rate, first
-filters, loss curves. (Notebook 04.)
+"""Pictures of what a learner's own lines computed: signals by layer, first filters, loss curves.
+(Notebook 04.)
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from recipe_widgets.core.validation import filled, measured, validated, whole
+from recipe_widgets.core.validation import filled, validated, whole
+from recipe_widgets.lessons.common.line_pictures import Number
+from recipe_widgets.lessons.common.line_pictures import draw_by_rate as draw_by_rate
 from recipe_widgets.plots import Picture
 from recipe_widgets.plots.figures import LINES, PALETTE, set_title
 
-Number = Annotated[float, measured]  # NaN, too: a run may diverge
 LOWEST, HIGHEST = 1e-30, 1e30  # what a logarithmic axis can show
 
 
@@ -42,35 +43,6 @@ def draw_by_layer(signals: Annotated[Mapping[str, tuple[Sequence[Number], Sequen
                   ncols=min(5, len(signals)), frameon=False, fontsize=8)
     set_title(figure, title, 9)
     return Picture(figure, f"{title + ': ' if title else ''}{'; '.join(said)}.")
-
-
-@validated
-def draw_by_rate(values: Annotated[Mapping[str, Mapping[float, Sequence[Number]]], filled()],
-                 ylabel: str, title: str = "", log: bool = False) -> Picture:
-    """One line a name over the learning rate: the mean of the seeds, and the band from the lowest to
-    the highest.
-
-    values: name -> learning rate -> one number for each seed. log: logarithmic y axis.
-    """
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    axes = figure.subplots()
-    said = []
-    for number, (name, by_rate) in enumerate(values.items()):
-        rates = list(by_rate)
-        seeds = [np.asarray(by_rate[rate], float) for rate in rates]
-        colour = PALETTE[number % len(PALETTE)]
-        axes.plot(rates, [one.mean() for one in seeds], LINES[number % len(LINES)], marker="o",
-                  color=colour, label=name)
-        axes.fill_between(rates, [one.min() for one in seeds], [one.max() for one in seeds],
-                          color=colour, alpha=0.2, linewidth=0)
-        said += [f"{name} at {rate:g}: {one.mean():.3g}" for rate, one in zip(rates, seeds, strict=True)]
-    axes.set(xscale="log", yscale="log" if log else "linear", xlabel="learning rate", ylabel=ylabel)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
-    count = len(seeds[0])
-    band = f" (mean of {count} seeds; band: lowest to highest)" if count > 1 else ""
-    set_title(figure, title + band, 7)
-    return Picture(figure, f"{ylabel} by learning rate. {'; '.join(said)}.")
 
 
 @validated

@@ -15,6 +15,7 @@ from recipe_widgets.lessons import nb00_start_here as start
 from recipe_widgets.lessons import nb03_check_the_machinery as machinery
 from recipe_widgets.lessons import nb04_signals_inside as signals
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
+from recipe_widgets.lessons.common.line_pictures import draw_lines
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES
 from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import DecisionPath
 from recipe_widgets.training import train_many
@@ -193,6 +194,9 @@ LESSONS = [
     Entry("lessons.nb04_signals_inside.draw_by_rate", signals.draw_by_rate,
           lambda: {"values": {"a": {0.1: [1.0, 2.0], 1.0: [3.0, 4.0]}}, "ylabel": "loss",
                    "title": "A rate", "log": False}),
+    Entry("lessons.common.line_pictures.draw_lines", draw_lines,
+          lambda: {"lines": {"a": ([1.0, 2.0], [3.0, 4.0])}, "xlabel": "step", "ylabel": "loss",
+                   "title": "A line", "log": "y"}, words=("log",)),
     Entry("lessons.nb04_signals_inside.draw_filters", signals.draw_filters,
           lambda: {"rows": {"a": torch.randn(3, 1, 4, 4)}, "title": "Filters", "count": 2},
           amounts=("count",)),
