@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,9 +17,14 @@ FILES = ("dom.js", "store.js", "scale.js", "chart.js", "sound.js", "curves.js", 
 
 @cache
 def module_text() -> str:
-    """All files as one ES module: their imports of one another and their exports are left out."""
+    """The live panel's."""
+    return one_module(FILES)
+
+
+def one_module(names: Sequence[str]) -> str:
+    """Files as one ES module: their imports of one another and their exports are left out."""
     parts = []
-    for name in FILES:
+    for name in names:
         text = (FOLDER / name).read_text(encoding="utf-8")
         text = re.sub(r'^import .*? from "\./.*?";\n', "", text, flags=re.MULTILINE)
         parts.append(re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE))

@@ -32,7 +32,8 @@ class OptimizerBowl(Explorer):
     """
 
     def __init__(self) -> None:
-        lr = log_number("learning rate", -3, 1, 0.05)
+        # both begin on a stop of their sliders: the page would move them there, and all be drawn twice
+        lr = log_number("learning rate", -3, 1, 10**-1.3)
         lr.disabled = True  # while each optimiser has its own
         tuned = widgets.Checkbox(value=True, layout=LAYOUT, style={"description_width": "0px"},
                                  description="give each optimiser its own best learning rate")
@@ -43,7 +44,7 @@ class OptimizerBowl(Explorer):
                 # largest curvature / smallest: 1 is a round bowl, 1000 a gorge
                 # at 200 momentum pays: 0.9 forgets √0.9 of the error a step, plain descent at its
                 # best (κ - 1)/(κ + 1), which is slower from κ = 38 on
-                "condition": log_number("steepness ratio κ", 0, 3, 200.0, step=0.1, digits=3),
+                "condition": log_number("steepness ratio κ", 0, 3, 10**2.3, step=0.1, digits=3),
                 # per-weight rates (Adam) only help along the axes
                 "turn": whole_number("turned by (degrees)", 0, 45, 0, step=5),
                 "names": several("optimisers", OPTIMIZERS, ("sgd", "momentum", "rmsprop", "adam")),

@@ -8,16 +8,16 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 
-from recipe_widgets.panels.front_widget import FOLDER, style_text
-
 if TYPE_CHECKING:
     from recipe_widgets.plots import Picture  # Matplotlib loads with the first picture
 
+FRONT = Path(__file__).parent / "front"
 # layouts that many panels share
 AUTO_WIDTH = {"width": "auto"}  # of a button: as wide as its text
 WRAPPED_ROW = {"flex_flow": "row wrap", "align_items": "center"}
@@ -30,15 +30,28 @@ def as_html(picture: Picture) -> str:
     svg = picture.svg()
     kind, data = ("svg+xml", svg.encode()) if svg else ("png", picture.png())
     alt = html.escape(picture.alt, quote=True)
-    return (f'<img class="recipe-picture" src="data:image/{kind};base64,'
-            f'{base64.b64encode(data).decode()}" alt="{alt}" style="max-width:100%;height:auto">')
+    # where the page is narrow the picture scrolls rather than shrink to nothing: by keyboard, too
+    return ('<div class="recipe-frame" role="group" aria-label="picture" tabindex="0">'
+            f'<img class="recipe-picture" src="data:image/{kind};base64,'
+            f'{base64.b64encode(data).decode()}" alt="{alt}"></div>')
 
 
 def sheet(*rows: widgets.Widget) -> widgets.VBox:
     """A panel's rows, one below the other, with the style that all panels share."""
-    box = widgets.VBox([widgets.HTML(_style()), *rows])
+    inside = [part for row in rows for part in widgets_in(row)]
+    plain = all(isinstance(part, (widgets.HTML, widgets.Button, widgets.Box)) for part in inside)
+    box = widgets.VBox([widgets.HTML(_style()), *([] if plain else _helpers()), *rows])
     box.add_class("recipe-sheet")
     return box
+
+
+def _helpers() -> list[widgets.Widget]:
+    """What names sliders and menus on the page; none where anywidget is not installed."""
+    try:
+        from recipe_widgets.panels.sheet_widget import SheetWidget
+    except ImportError:
+        return []
+    return [SheetWidget()]
 
 
 @cache
@@ -48,9 +61,9 @@ def _style() -> str:
     """
     from recipe_widgets.plots.themed_svg import THEME_STYLE
 
-    live = style_text()
+    live = (FRONT / "front.css").read_text(encoding="utf-8")
     shared = live[:live.index("/* --- the grid")] + live[live.index("/* --- controls"):live.index("/* --- tiles")]
-    own = (FOLDER / "sheet.css").read_text(encoding="utf-8")
+    own = (FRONT / "sheet.css").read_text(encoding="utf-8")
     return f"{THEME_STYLE}<style>{shared.replace('.recipe-live', '.recipe-sheet')}{own}</style>"
 
 

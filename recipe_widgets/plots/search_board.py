@@ -106,7 +106,7 @@ def search_svg(dots: Sequence[TrialDot], total: int, unit: str, lower_is_better:
     frame = f'<path class="frame" d="M{LEFT},{TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
     return (
         f'<div class="recipe-curves recipe-board">{_LEGEND}'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" style="max-width:720px" '
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" style="max-width:620px" '
         f'aria-label="{html.escape(words, quote=True)}">'
         f'<text x="{LEFT}" y="16" font-weight="bold">{html.escape(unit)}</text>{ticks}{counts}{frame}'
         f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">trial</text>'

@@ -33,6 +33,7 @@ FONT = "system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif"  # as Jup
 THEME_STYLE = """<style>
 body[data-jp-theme-light="true"] :is(.jp-RenderedSVG img,.recipe-picture),body.vscode-light :is(img,svg){color-scheme:light}
 body[data-jp-theme-light="false"] :is(.jp-RenderedSVG img,.recipe-picture),body.vscode-dark :is(img,svg){color-scheme:dark}
+.jp-RenderedSVG img{max-width:100%;height:auto}
 .jp-OutputArea-child:has(>.jp-RenderedHTML>style:only-child){display:none}
 </style>"""
 # Text on a photograph or on a colour map has its contrast against that: these two stay.

@@ -111,6 +111,9 @@ class AccuracyCurve:
         axes.plot([], ":", color="0.4", label="training")
         axes.axhline(100 * self.chance, color="0.5", linestyle="--", linewidth=1, label="chance")
         axes.set(xscale="log", xlabel=self.label, ylabel="accuracy (%)", ylim=(0, 102))
+        places = sorted({x for _, x in self.points})  # round numbers of a log axis would be others
+        axes.set_xticks(places, [f"{x:,}" for x in places])
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
         set_title(figure, title or self.verdict(), 7.5)
@@ -142,8 +145,9 @@ def width_verdict(curve: AccuracyCurve, widths: Sequence[int] = ()) -> str:
 
     widths: those that could be measured; by default those that were.
     """
-    grid = sorted({*widths, *(x for _, x in curve.points)})
-    return "; ".join(f"{name}: {_best_width(curve.line(name), grid)}" for name in curve.names()) + "."
+    lines = {name: curve.line(name) for name in curve.names()}
+    return "; ".join(f"{name}: {_best_width(line, sorted({*widths, *line}))}"
+                     for name, line in lines.items()) + "."
 
 
 def _best_width(line: dict[int, CurvePoint], grid: list[int]) -> str:
