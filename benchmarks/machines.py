@@ -1,7 +1,7 @@
 """What the package asks of a small machine: one thread, no wide instructions, one core, a busy
 neighbour, 2 GB of memory.
 
-    python benchmarks/machines.py [--only run_all duplicates paths notebooks] [--before FOLDER]
+    python benchmarks/machines.py [--only run_all duplicates paths waiting notebooks] [--before FOLDER]
                                   [--full FOLDER] [--nets resnet18] [--sets mnist] [--cpu avx2]
                                   [--no-bf16] [--notebooks 05_overfit] [--alone] [--rounds 1]
                                   [--markdown FILE]
@@ -13,6 +13,9 @@ duplicates  near copies in complete MNIST and CIFAR-10, and how many of planted 
 paths       what trains, checks and searches: seconds by the clock as the machine is, with bf16
             hidden, on one core, and beside a process that keeps the last core busy; and whether
             what is found is the same
+waiting     a loop written by hand on all cores: milliseconds a step, alone and beside the busy process,
+            where idle threads of GNU's OpenMP stay awake as long as is usual, and as short as
+            `make lab` and `recipe` let them (GOMP_SPINCOUNT)
 notebooks   every notebook in a kernel of its own, exercises solved: its memory at the peak (RSS of
             the kernel and its children, five times a second, and the kernel's own high-water mark),
             where 2 GB is what Binder gives; then the ten slowest of its training cells again beside a
@@ -46,6 +49,8 @@ from typing import Any
 import nbformat
 import psutil
 from nbclient import NotebookClient
+
+from recipe_widgets.cli import SPINS
 
 ROOT = Path(__file__).parents[1]
 NETS = ("resnet18", "mobilenet_v3_small", "shufflenet_v2", "convnet")
@@ -175,6 +180,7 @@ class Machine:
     sets: tuple[str, ...] = SETS
     notebooks: tuple[str, ...] = ()  # empty: all
     alone: bool = False
+    most_steps: int = 10**6  # of a loop by hand
     sizes: dict[str, int] = field(default_factory=lambda: dict(PATH_SIZES))
 
     def fresh(self, state: str, code: str, **values: Any) -> dict[str, Any]:
@@ -336,6 +342,51 @@ def _under(machine: Machine, code: str, condition: str) -> dict[str, Any]:
     return told
 
 
+WAITING = """
+import json, time, torch
+from torch import nn
+from recipe_widgets import Settings
+from recipe_widgets.models import build_model
+model = build_model(Settings(model={model!r}), (1, 28, 28), 10)
+x, y = torch.randn({batch}, 1, 28, 28), torch.randint(0, 10, ({batch},))
+def step():
+    loss = nn.functional.cross_entropy(model(x), y)
+    model.zero_grad()
+    loss.backward()
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.sub_(weights.grad, alpha=0.01)
+for _ in range(5):
+    step()
+start = time.perf_counter()
+for _ in range({steps}):
+    step()
+print(json.dumps({{"ms": 1e3 * (time.perf_counter() - start) / {steps}}}))
+"""
+LOOPS = {"MLP, batch 64": ("mlp", 64, 300), "ConvNet, batch 128": ("convnet", 128, 20)}
+
+
+def waiting(machine: Machine) -> list[Table]:
+    """Milliseconds a step of a plain loop on all cores, by how long idle threads stay awake."""
+    table = Table("A loop by hand on all cores: ms a step")
+    table.columns = [AS_IT_IS, BUSY]
+    count = str(len(_own_cores()) or os.cpu_count())
+    usual = {name: text for name, text in os.environ.items()
+             if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    for _ in range(machine.rounds):
+        for name, (model, batch, steps) in LOOPS.items():
+            code = WAITING.format(model=model, batch=batch, steps=min(steps, machine.most_steps))
+            for kind, more in (("usual", {}), (f"{SPINS} looks", {"GOMP_SPINCOUNT": SPINS})):
+                own = {**usual, **more, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": count}
+                for column in table.columns:
+                    with busy_neighbour() if column == BUSY else nullcontext():
+                        done = subprocess.run([sys.executable, "-c", code], check=True, text=True,
+                                              stdout=subprocess.PIPE, cwd=ROOT, env=own)
+                    table.add(f"{name}, idle threads awake for {kind}", column,
+                              json.loads(done.stdout)["ms"])
+    return [table]
+
+
 # --- notebooks ------------------------------------------------------------------------------------
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -436,7 +487,8 @@ def notebooks(machine: Machine) -> list[Table]:
 
 
 SECTIONS: dict[str, Callable[[Machine], list[Table]]] = {
-    "run_all": run_all, "duplicates": duplicates, "paths": paths, "notebooks": notebooks
+    "run_all": run_all, "duplicates": duplicates, "paths": paths, "waiting": waiting,
+    "notebooks": notebooks
 }
 
 

@@ -103,6 +103,13 @@ said = machine.bf16_is_fast.__name__
     assert f"| {machines.BUSY} |" in table.markdown(["now"])
 
 
+def test_loops_by_how_long_idle_threads_stay_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "LOOPS", {"MLP": ("mlp", 8, 300)})
+    table, = machines.waiting(machines.Machine({"now": machines.ROOT}, most_steps=3))
+    assert len(table.rows) == 2
+    assert all(row[column][0] > 0 for row in table.rows.values() for column in table.columns)
+
+
 def test_memory_and_slow_cells_of_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "NOTEBOOKS", tmp_path)
     cells = ["import numpy as np", "held = np.ones(2**25)  # 256 MB", "del held",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recipe_widgets import Run, Settings
-from recipe_widgets.cli import EPILOG, main, parser
+from recipe_widgets.cli import EPILOG, SPINS, main, parser
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 
@@ -86,6 +87,27 @@ def test_what_runs_nothing_of_the_readers_does_without_torch(line: str, said: st
                           capture_output=True, text=True, check=False, timeout=120)
     assert said in done.stdout, done.stderr
     assert done.stdout.endswith("status 0, torch loaded: False\n"), done.stderr
+
+
+@pytest.mark.parametrize(("line", "spins"), [("data", SPINS), ("watch no_such.py", None)],
+                         ids=["ours", "a_script"])
+def test_idle_threads_soon_sleep_in_commands_of_ours_only(
+        line: str, spins: str | None, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that is watched keeps its environment."""
+    monkeypatch.setenv("GOMP_SPINCOUNT", "whatever, so that it is put back")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    main(line.split())
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    main(line.split())
+    assert os.environ["GOMP_SPINCOUNT"] == "7"  # the user's own
+    capsys.readouterr()
+
+
+def test_make_lab_says_the_same_of_idle_threads() -> None:
+    makefile = (GUIDE.parents[1] / "Makefile").read_text(encoding="utf-8")
+    assert f"\nexport GOMP_SPINCOUNT ?= {SPINS}\n" in makefile
 
 
 def test_help_and_version_are_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
