@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -48,8 +49,8 @@ class Picture:
                 for ticks in (axis.major, axis.minor):
                     if type(ticks.formatter) is LogFormatterSciNotation:
                         ticks.formatter.__class__ = _PlainLogFormatter
-            for text in axes.texts if axes.images else ():
-                text.set_color(ON_IMAGE.get(to_hex(text.get_color()), text.get_color()))
+            if axes.images:
+                _keep_colours_on_images(axes)
 
     def svg(self) -> str | None:
         """As SVG for an `<img>` that follows the page's theme; None where that would be too
@@ -77,6 +78,15 @@ class Picture:
             image = fewer_colours(image, CHART_COLOURS)
         png = base64.b64encode(image).decode()
         return {"image/png": png, "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
+
+
+def _keep_colours_on_images(axes: Axes) -> None:
+    """What lies on an image, and what shows through it, goes with the image, not with the theme."""
+    ground = to_hex(axes.get_facecolor())
+    axes.set_facecolor(ON_IMAGE.get(ground, ground))
+    for text in axes.texts:
+        if axes.bbox.contains(*text.get_transform().transform(text.get_position())):
+            text.set_color(ON_IMAGE.get(to_hex(text.get_color()), text.get_color()))
 
 
 class _PlainLogFormatter(LogFormatterSciNotation):

@@ -71,11 +71,14 @@ def test_photographs_and_text_upon_them_stay() -> None:
     axes.imshow(np.zeros((4, 4, 3), np.uint8))
     axes.text(1, 1, "on it", color="white")
     axes.set_xlabel("below it")
+    axes.text(0.5, -0.4, "far below it", transform=axes.transAxes, color="black")
     text = Picture(figure, "a photograph").svg()
     assert text is not None
     assert "data:image/png;base64" in text
     assert re.search(r'fill: #fefefe[^>]*>on it', text)
-    assert not re.search(r'fill[^>]*>below it', text), "takes the ink of the theme"
+    for words in ("below it", "far below it"):
+        assert f">{words}<" in text
+        assert not re.search(rf"fill[^>]*>{words}", text), "takes the ink of the theme"
 
 
 def test_a_colour_map_is_an_image_and_the_figure_is_as_before() -> None:
