@@ -32,7 +32,7 @@ from recipe_widgets.course.notebook_cells import (
 
 HERE = Path(__file__).parent
 PANEL = "LivePanel("  # how the text of a panel begins
-LARGEST_SVG = 50_000  # characters; of a larger one the PNG alone is kept
+LARGEST_SVG = 80_000  # characters; of a larger one the PNG alone is kept
 SECONDS = 12  # that a panel trains for its picture, unless it is done before
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 

@@ -45,5 +45,5 @@ def _with_style(svg: str | None) -> str | None:
     if svg is not None and shell is not None:
         from recipe_widgets.plots.themed_svg import THEME_STYLE
 
-        shell.display_pub.publish({"text/html": THEME_STYLE, "text/plain": ""})
+        shell.display_pub.publish({"text/html": THEME_STYLE})
     return svg

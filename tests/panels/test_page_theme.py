@@ -36,7 +36,7 @@ def test_a_picture_has_svg_and_png_and_words(kernel: Any) -> None:
     assert "prefers-color-scheme:dark" in data["image/svg+xml"]
     assert data["image/png"]
     assert metadata["image/svg+xml"]["alt"] == metadata["image/png"]["alt"] == "a line"
-    assert [list(one) for one in kernel.published] == [["text/html", "text/plain"]]
+    assert [list(one) for one in kernel.published] == [["text/html"]]
     assert "color-scheme" in kernel.published[0]["text/html"]
 
 
