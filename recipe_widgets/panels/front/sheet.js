@@ -2,8 +2,17 @@
 import {Controls} from "./controls.js";
 import {h, mark, say} from "./dom.js";
 
-/** Those of a live panel, and sliders with two handles. */
+const SOON = 700; // ms: what takes no longer is not read out
+
+/** Those of a live panel, and sliders with two handles. Here the kernel computes while the page waits. */
 class SheetControls extends Controls {
+  /** @param {string} what */
+  ask(what) {
+    super.ask(what);
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => this.speak(`${what}: computing`), SOON);
+  }
+
   improve() {
     super.improve();
     for (const handle of this.root.querySelectorAll(".noUi-handle-upper")) {
