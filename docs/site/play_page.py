@@ -17,6 +17,7 @@ from docs.site.replays import json_in_html
 from recipe_widgets import RecipeError, Settings
 from recipe_widgets.data.embedded import data_folder, embedded, manifest
 from recipe_widgets.live.slider_grid import LINEAR_STEP, LOG_STEP, slider_range, slider_stops
+from recipe_widgets.live.status_text import number_words
 from recipe_widgets.panels.front_widget import FOLDER as FRONT
 
 SOURCES = HERE / "play"
@@ -147,14 +148,14 @@ def _stops(name: str) -> list[tuple[str, float]]:
     """Where a slider can stand: words and values. Those of a panel's, and where it begins."""
     knob, first = Settings.knob(name), getattr(FIRST, name)
     if knob.scale == "log2" or (knob.scale == "log" and not first):
-        return slider_stops(name, first)
+        return [(number_words(stop) if stop else text, stop) for text, stop in slider_stops(name, first)]
     low, high = slider_range(name, first)
     if isinstance(first, int) and knob.scale == "linear":
         return [(str(value), value) for value in range(int(low), int(high) + 1)]
     step = LOG_STEP if knob.scale == "log" else LINEAR_STEP
     places = [low + step * number for number in range(round((high - low) / step) + 1)]
     if knob.scale != "log":
-        return [(f"{place:.2f}", round(place, 3)) for place in places]
+        return [(number_words(round(place, 3)), round(place, 3)) for place in places]
     values = [float(f"{10**place:.2g}") for place in places]
     if isinstance(first, int):
         return [(f"{value:,.0f}", int(value)) for value in values]

@@ -87,6 +87,12 @@ class BranchTree:
             if branch.parent == number:
                 branch.parent = None
 
+    def take_back(self, number: int) -> None:
+        """Forget a run that nobody has looked at; the newest one's number is free again."""
+        self.remove(number)
+        if number == self._next - 1:
+            self._next = number
+
     @validated
     def to_json(self, data: str = "", sha256: str = "") -> str:
         """Settings, changes and numbers of every run, without weights. data, sha256: what they

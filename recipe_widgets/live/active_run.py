@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from recipe_widgets.core import RecipeError, Run, Settings, Step
 from recipe_widgets.data import Data
+from recipe_widgets.live.score import WHOLE_ACCURACY, WHOLE_LOSS
 from recipe_widgets.models import build_model
 from recipe_widgets.training import (
     OPTIMIZERS,
@@ -151,6 +152,8 @@ class ModelRun:
         if self.run.status == "done" and len(validation.y):
             score = evaluate(self.training.model, validation)
             self.run.message = f"On the whole validation set: {score}."
+            self.run.history.append(WHOLE_LOSS, self.run.steps_done - 1, score.loss)
+            self.run.history.append(WHOLE_ACCURACY, self.run.steps_done - 1, score.accuracy)
 
     def release(self) -> None:
         self.training, self._steps = None, iter(())

@@ -23,6 +23,8 @@ class Command:
     settings: Settings
     step: int | None = None  # to visit, or to rewind to
     against: Settings | None = None  # to compare with over seeds
+    gesture: int = 0  # moves of a slider with the same number are one; 0: none
+    note: str = ""  # to be said of it
 
 
 class CommandQueue:
@@ -50,7 +52,8 @@ class CommandQueue:
         return self._waiting
 
     def put(self, action: Action, settings: Settings | None = None, step: int | None = None,
-            against: Settings | None = None) -> bool:
+            against: Settings | None = None, gesture: int = 0,
+            note: str = "") -> bool:
         """Leave a command; called on any thread. False when the session is closed or there is
         nothing to pause.
         """
@@ -65,7 +68,8 @@ class CommandQueue:
             # a rewind goes on from the step that is visited; any other command leaves the past
             if action != "rewind":
                 self.visiting = step if action == "visit" else None
-            self._waiting = Command(action, self.settings, self.visiting, against)
+            self._waiting = Command(action, self.settings, self.visiting, against, gesture,
+                                    note)
             if self.phase != "running":
                 self.phase = "waiting"
         return True

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from recipe_widgets.core import CheckResult, Run
+from recipe_widgets.core.number_words import percent, plain
 from recipe_widgets.live.pacing import DIAGNOSE_EVERY, DIAGNOSE_FROM_STEP, DIAGNOSE_SHARE
+from recipe_widgets.live.score import LAST_LOSSES, score_of
 from recipe_widgets.live.status_text import changed_words, knob_words, number_words
 from recipe_widgets.rules import dropout_rate
 from recipe_widgets.rules.curve_shape import LossCurve, curve_shape
@@ -21,7 +23,6 @@ from recipe_widgets.rules.noise_level import BatchLosses, noise_level
 
 # batches whose accuracy is averaged to the training accuracy, and how many there must be
 LAST_BATCHES, FEWEST_BATCHES = 20, 5
-LAST_LOSSES = 30  # batches whose median is the training loss of now
 # loss / loss of guessing: above the first nothing was learnt, above the second much is missing
 GUESSES, HANGS = 0.98, 0.33
 FEWEST_TO_LEARN = 200  # steps after which a loss that is still that of guessing says something
@@ -113,7 +114,7 @@ def _judgement(run: Run, classes: int) -> tuple[str, str]:
     _, losses = run.history.arrays("train_loss")
     level = _level(losses)
     settings, rate = run.newest, judged["lr_verdict"]
-    stands = f"training loss {level:.3g}, guessing gives {guessing:.3g}"
+    stands = f"training loss {plain(level)}, guessing gives {plain(guessing)}"
     if level > HANGS * guessing:
         if settings.init == "zeros" and settings.model != "linear" and level > GUESSES * guessing:
             return (f"Nothing is learnt ({stands}): all weights began at zero, so all units of a "
@@ -152,8 +153,10 @@ def _of_fit(run: Run, judged: dict[str, CheckResult], level: float, guessing: fl
         return _sentences(judged["curve_shape"])
     if verdict == "unknown":
         return "", ""
-    validation = run.history.last("val_loss")
-    ends = f"training loss {level:.3g}, validation loss {validation:.3g}"
+    score = score_of(run)
+    ends = f"training loss {plain(level)}"
+    if score is not None:
+        ends += f", validation loss {plain(score.loss)}"
     if settings.weight_decay >= STRONG_DECAY and level > HANGS / 2 * guessing:
         return (f"The curves hang ({ends}): a weight decay of "
                 f"{number_words(settings.weight_decay)} keeps the weights small.", "Less of it.")
@@ -162,7 +165,7 @@ def _of_fit(run: Run, judged: dict[str, CheckResult], level: float, guessing: fl
     if verdict == "still improving":
         return f"It was still falling at the end ({ends}).", "Train longer."
     if level > HANGS * guessing:
-        return (f"Both curves hang ({ends}; guessing gives {guessing:.3g}). Steps that are too long "
+        return (f"Both curves hang ({ends}; guessing gives {plain(guessing)}). Steps that are too long "
                 "and a model that is too small look alike.",
                 f"{_try(settings.lr / 3)} If that changes nothing, a larger model.")
     return f"The curves end together ({ends}).", ""
@@ -207,12 +210,17 @@ def _beside(run: Run, before: Run | None) -> Compared | None:
     same = run.data_name == before.data_name and run.steps_done == before.steps_done
     if not changed or not same:
         return None
-    old, new = (one.history.last("val_accuracy") for one in (before, run))
+    scores = [score_of(one) for one in (before, run)]
+    alike = all(score is not None and score.whole for score in scores)
+    old, new = (score.accuracy if alike and score is not None else one.history.last("val_accuracy")
+                for score, one in zip(scores, (before, run), strict=True))
     # standard error of the difference of two shares of so many samples each
     samples = run.settings.eval_samples or FEWEST_SAMPLES
+    if alike and run.data is not None:
+        samples = len(run.data.validation.y)
     beyond = abs(new - old) > TWO_ERRORS * math.sqrt((old * (1 - old) + new * (1 - new)) / samples)
     word = ("worse" if new < old else "better") if beyond else "no difference beyond chance"
-    text = f"{changed[:1].upper()}{changed[1:]}: {old:.1%} → {new:.1%}, {word}."
+    text = f"{changed[:1].upper()}{changed[1:]}: {percent(old)} → {percent(new)}, {word}."
     return Compared(text, beyond and new < old, knob_words(before.newest, run.newest))
 
 
@@ -236,4 +244,4 @@ def _is_told(value: object) -> bool:
 
 
 def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return plain(value) if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipe_widgets.core import RecipeError, Run
+from recipe_widgets.live.score import score_of
 from recipe_widgets.plots import CurveBand
 
 # column of the history -> (chart that it stands in, factor to the chart's unit, its name)
@@ -73,14 +74,18 @@ class Guess:
         if not len(steps):
             return f"The run has no {label} to compare with."
         smooth = _smooth(values)
-        return self._reply_end(smooth) if len(self.steps) == 1 else self._reply_course(
-            steps, smooth)
+        if len(self.steps) > 1:
+            return self._reply_course(steps, smooth)
+        score, came = score_of(run), float(smooth[-1])
+        if score is not None and score.whole:  # the number that the page shows
+            came = {"val_accuracy": score.accuracy, "val_loss": score.loss}.get(self.column, came)
+        return self._reply_end(came)
 
-    def _reply_end(self, smooth: np.ndarray) -> str:
+    def _reply_end(self, came: float) -> str:
         """Of the last value."""
         _, factor, label = COLUMNS[self.column]
         percent = factor == 100
-        came, guessed = smooth[-1] * factor, self.values[0] * factor
+        came, guessed = came * factor, self.values[0] * factor
         sign, points = (" %", " points") if percent else ("", "")
         return (f"You guessed a {label} of {guessed:.3g}{sign}, it came to {came:.3g}{sign}: "
                 f"{_difference(came - guessed, points)}.")

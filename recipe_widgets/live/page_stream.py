@@ -5,17 +5,19 @@ points of the curves as bytes.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from recipe_widgets.core import Branch, Run, Settings
+from recipe_widgets.core.number_words import percent
 from recipe_widgets.live.drawing import can_be_drawn
 from recipe_widgets.live.foresight import STEPS
 from recipe_widgets.live.frame import Frame
 from recipe_widgets.live.pacing import REPAINT_EVERY
+from recipe_widgets.live.score import WHOLE_ACCURACY, WHOLE_LOSS, score_of
 from recipe_widgets.live.session import Session
 from recipe_widgets.live.slider_grid import slider_place
 from recipe_widgets.live.status_text import (
@@ -27,7 +29,7 @@ from recipe_widgets.live.status_text import (
 from recipe_widgets.plots import PlottedRun, downsample
 from recipe_widgets.plots.curves import describe_all
 
-COLUMNS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
+COLUMNS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", WHOLE_LOSS, WHOLE_ACCURACY)
 # points of one curve: when a page hears of it first, and in a message, shared by the runs that grow
 FIRST_POINTS, NEW_POINTS = 1000, 120
 # A message that comes late carries as many more, up to so many times: else the curve would look
@@ -152,7 +154,7 @@ class PageStream:
             "tiles": frame.tiles,
             "runs": [_run_facts(one, known.key, branches.get(id(one.run)), beside)
                      for one, known in zip(shown, told, strict=True)],
-            "list": self._list(shown), "was": self._before(run),
+            "list": self._list(shown), "was": self._before(run), "knobs": _knob_texts(session.settings),
             "can": {"visit": session.data is not None, "network": session.data is not None,
                     "draw": session.data is not None
                     and can_be_drawn(session.data.shape, session.data.classes)},
@@ -173,8 +175,9 @@ class PageStream:
         """The runs that are kept, the newest first, each below the one that it left."""
         tree, first = tuple(self._session.tree), self._session.first_settings
         parts = {id(one.run): one.part for one in shown}
-        made_of = (first, [(branch.number, branch.parent, branch.pinned, branch.name,
-                            branch.run.status, len(branch.run.changes), parts.get(id(branch.run)))
+        made_of = (first, [(branch.number, id(branch.run), branch.parent, branch.pinned, branch.name,
+                            branch.run.status, WHOLE_LOSS in branch.run.history,
+                            len(branch.run.changes), parts.get(id(branch.run)))
                            for branch in tree])
         if made_of == self._listed_of:
             return list(self._facts["list"])
@@ -190,8 +193,8 @@ class PageStream:
                 run = branch.run
                 differing = knob_words(run.newest, first)
                 score = ""
-                if "val_accuracy" in run.history and run.status != "running":
-                    score = f"{run.history.last('val_accuracy'):.1%}"
+                if (known_score := score_of(run)) is not None and run.status != "running":
+                    score = percent(known_score.accuracy)
                 found.append({
                     "number": branch.number, "depth": depth, "pinned": branch.pinned,
                     "name": branch.title, "score": score, "part": parts.get(id(run), ""),
@@ -225,8 +228,8 @@ class PageStream:
             says = f"trying learning rates, {left} to go" if left else ""
         if found and not says:
             best = max(found, key=lambda one: one.mean)
-            says = f"after {STEPS} steps best near {best.lr:g}: {best.mean:.0%}"
-        return {"on": True, "points": points, "says": says}
+            says = f"best near {best.lr:g}"
+        return {"on": True, "points": points, "says": says, "steps": STEPS}
 
     def _before(self, run: Run | None) -> dict[str, list[Any]]:
         """What the knobs were in the run before, where they differ."""
@@ -260,6 +263,14 @@ def _flags(run: Run, branch: Branch | None, beside: Branch | None) -> list[list[
     if run.status == "diverged":
         found.append([run.steps_done, "alarm", "diverged"])
     return found
+
+
+@lru_cache(16)  # asked for with every message
+def _knob_texts(settings: Settings) -> dict[str, str]:
+    """Knob -> its value as the words say it, of those that are numbers."""
+    names = [one.name for one in fields(settings)]
+    return {name: number_words(getattr(settings, name)) for name in names
+            if Settings.knob(name).kind != "fixed" and not Settings.knob(name).choices}
 
 
 @lru_cache(16)  # asked for with every message

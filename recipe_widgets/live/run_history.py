@@ -48,6 +48,14 @@ class RunHistory:
         for branch in unpinned[:-MOST_LISTED]:
             self._drop(branch.number)
 
+    def take_back(self, run: Run) -> None:
+        """Forget a run that a slider began on its way to where it was let go."""
+        branch = self.tree.of(run)
+        if branch is not None and branch.pinned:
+            self.retire([run])
+        elif branch is not None:
+            self.tree.take_back(branch.number)
+
     def remove(self, number: int, newest: list[Run]) -> None:
         """Forget a run that is over.
 

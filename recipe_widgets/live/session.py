@@ -16,8 +16,10 @@ from recipe_widgets.live.command import WITHOUT_TRAINING, Action, CommandQueue, 
 from recipe_widgets.live.diagnosis import Diagnosis
 from recipe_widgets.live.drawing import as_sample
 from recipe_widgets.live.engine import ENGINE, Engine
+from recipe_widgets.live.example_settings import start_on, start_words
 from recipe_widgets.live.foreground import wait_until
 from recipe_widgets.live.frame import Frame, runs_in_picture
+from recipe_widgets.live.gesture import Gesture
 from recipe_widgets.live.guess import Guess
 from recipe_widgets.live.guess_record import answered, record
 from recipe_widgets.live.inspector import Inspector
@@ -44,6 +46,7 @@ class Session:
         view: gets each new frame, on the painter thread.
         guess: what the reader expects of the next run. locked: a guess is asked for first, so no run
             begins.
+        gesture: which moves of the sliders are one.
     """
 
     def __init__(self, source: Any, settings: Settings, view: Callable[[Frame], None] | None = None,
@@ -54,6 +57,8 @@ class Session:
         self.guess: Guess | None = None
         self._answered: tuple[Guess, Run, str] | None = None  # the newest guess that came true or not
         self.locked = False
+        self.gesture = Gesture()
+        self._rates: dict[str, float] = {}  # data set -> the learning rate that it was left at
         self._diagnosis = Diagnosis()
         self._painted: tuple[Any, ...] = ()  # what the last frame was made of
         engine.open(self)
@@ -61,12 +66,14 @@ class Session:
     # --- any thread -------------------------------------------------------------------------------
 
     def order(self, action: Action, settings: Settings | None = None, step: int | None = None,
-              against: Settings | None = None) -> None:
+              against: Settings | None = None, gesture: int = 0, note: str = "") -> None:
         """Ask for something. Returns at once; the newest command wins.
 
         Args:
             settings: to go on with; by default the newest ones.
             step: the past step to visit. against: settings to compare with over seeds.
+            gesture: orders of one number are one: what they began before leaves no trace.
+            note: what is to be said of it.
         """
         if action not in get_args(Action):
             raise RecipeError("Session.order(action)", found=repr(action),
@@ -77,9 +84,14 @@ class Session:
             self.repaint_all()
             return
         rest_openmp()
-        if self.commands.put(action, settings, step, against):
+        if self.commands.put(action, settings, step, against, gesture, note):
             self.engine.enqueue(self)
             self.engine.repaint(at_once=True)
+
+    def turn_knobs(self, action: Action, settings: Settings) -> None:
+        """A slider or menu was moved; the moves of one drag are one."""
+        knobs = tuple(settings - self.settings)
+        self.order(action, settings, gesture=self.gesture.of(knobs))
 
     def warm_up(self) -> None:
         """Load behind the page what a first run needs: PyTorch imports for a second at the first
@@ -130,9 +142,18 @@ class Session:
         self.trainer.history.remove(number, [one.run for one in self.trainer.active])
         self.repaint_all()
 
-    def switch(self, source: Any) -> None:
-        """Let the next run come from another source: another data set."""
-        self.trainer.source = as_source(source)
+    def switch(self, source: Any) -> Settings:
+        """Begin a run from another source: another data set, at a learning rate at which it trains.
+        Returns its settings.
+        """
+        rates, old = self._rates, self.source.name
+        rates[old] = self.settings.lr
+        self.trainer.source = new = as_source(source)
+        first = self.settings.replace(lr=rates[new.name]) if new.name in rates else self.settings
+        wanted = start_on(new.name, first)
+        note = start_words(new.name, self.settings, wanted)
+        self.order("restart", wanted, note=note)
+        return wanted
 
     def restore(self, tree: BranchTree) -> None:
         """Show the runs of a saved session, the newest as the ghost. Only for a session that has
@@ -226,6 +247,13 @@ class Session:
     @property
     def first_settings(self) -> Settings:
         return self.commands.first_settings
+
+    @property
+    def start_settings(self) -> Settings:
+        """What a reset puts the sliders to."""
+        if not self._rates:  # the reader's own data set, and own settings
+            return self.first_settings
+        return start_on(self.source.name, self.first_settings)
 
     @property
     def visiting(self) -> int | None:

@@ -65,6 +65,7 @@ class SessionTrainer:
         self.problem = self.note = ""
         self._setting_up: tuple[Settings, float] | None = None  # since time.perf_counter()
         self._unborn: Run | None = None  # what a first run would begin with
+        self._gesture = 0  # that began the newest run
         self._first_step = False  # of a new run or of other knobs: a reader waits for it
         self._commands, self._engine = commands, engine
         # held for a whole turn; who closes the session waits for it
@@ -169,7 +170,7 @@ class SessionTrainer:
     # --- commands ---------------------------------------------------------------------------------
 
     def _carry_out(self, command: Command) -> None:
-        self.problem = self.note = ""
+        self.problem, self.note = "", command.note
         if command.action != "rewind":  # a rewind goes on from the past step; all else leaves it
             self.time_travel.end()
         {
@@ -184,7 +185,7 @@ class SessionTrainer:
         """
         newest = self.active[-1] if self.active else None
         if newest is None or command.action == "restart":
-            self._begin(command.settings)
+            self._begin(command.settings, command.gesture)
             return
         why = newest.why_not(command.settings)
         if command.action == "fork" and not why:
@@ -193,16 +194,16 @@ class SessionTrainer:
             elif newest.run.status != "running":
                 why = "that run is over"
         if why:
-            self._begin(command.settings)
+            self._begin(command.settings, command.gesture)
             self.note = f"A new run, since {why}."
         elif command.action == "continue":
             self.threads.turned(command.settings - newest.run.newest)
             newest.turn(command.settings)
             self._go_on()
         else:
-            self._fork(newest, command.settings)
+            self._fork(newest, command.settings, command.gesture)
 
-    def _begin(self, wanted: Settings) -> None:
+    def _begin(self, wanted: Settings, gesture: int = 0) -> None:
         """A new run from the same seed; the ones before stay as ghosts, if there was something
         to see.
         """
@@ -218,29 +219,36 @@ class SessionTrainer:
                 self.threads.forget()
         finally:
             self._setting_up = None
+        if self.active and gesture and gesture == self._gesture:
+            self.history.take_back(self.active.pop().run)
         self.history.retire(one.run for one in self.active)
-        self.active, self._unborn = [begun], None
+        self.active, self._unborn, self._gesture = [begun], None, gesture
         self._add_to_tree(begun.run)
         self.threads.begin()
         self.rate.start(0)
         self._enter("running")
 
-    def _fork(self, newest: ActiveRun, wanted: Settings) -> None:
+    def _fork(self, newest: ActiveRun, wanted: Settings, gesture: int) -> None:
         """The old settings go on beside the new ones. A fork just made, of which nobody has seen
-        much, is made anew.
+        much, or by the same drag of a slider, is made anew.
         """
+        same_gesture = gesture != 0 and gesture == self._gesture
         if len(self.active) > 1:
             old, young = self.active
             branch = self.history.tree.of(young.run)
             fresh = branch is not None and young.run.steps_done - branch.at_step < GHOST_STEPS
-            gone, newest = (young, old) if fresh else (old, young)
+            again = (same_gesture or fresh) and old.run.status == "running"
+            gone, newest = (young, old) if again else (old, young)
             self._end_run(gone, OTHER_BRANCH)
-            self.history.retire([gone.run])
+            if again and same_gesture:
+                self.history.take_back(gone.run)
+            else:
+                self.history.retire([gone.run])
         forked = newest.fork()
         self.threads.turned(wanted - forked.run.newest)
         forked.turn(wanted)
         self._add_to_tree(forked.run, newest.run, newest.run.steps_done)
-        self.active = [newest, forked]
+        self.active, self._gesture = [newest, forked], gesture
         self.threads.begin()
         self._go_on()
 
@@ -344,7 +352,7 @@ class SessionTrainer:
         self.history.retire(one.run for one in self.active)
         self.threads.forget()
         self.threads.begin()
-        self.active = [new]
+        self.active, self._gesture = [new], 0
         self._add_to_tree(new.run, left, at_step)
         self._commands.leave_past()
         self._go_on()

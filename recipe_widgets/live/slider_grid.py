@@ -70,6 +70,29 @@ def moved_to(name: str, value: float, now: float) -> float:
     return float(f"{value:.2g}") if Settings.knob(name).scale == "log" else round(value, 3)
 
 
+def typed_value(name: str, text: str, now: float) -> tuple[float, str]:
+    """The setting that a typed text means, within the range of the slider, and what is to be said
+    where it is another one than was typed. now: where the slider stands.
+    """
+    knob, typed = Settings.knob(name), text.strip()[:20]
+    off = 0.0 if knob.least == 0 and name not in ("lr", "max_steps") else None
+    written = typed.replace(",", "").removesuffix(knob.unit).strip().lower()
+    try:
+        value = off if written == "off" and off is not None else float(written)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        return now, f"“{typed}” is no number: {knob.label} stays {now:g}."
+    low, high = min(float(knob.low or 0.0), now), max(float(knob.high or 1.0), now)
+    meant = value if value == off else min(high, max(low, value))
+    if knob.value_type is int:
+        meant = math.floor(meant + 0.5)
+    if meant == value:
+        return meant, ""
+    takes = "whole numbers" if low <= value <= high else f"{low:,g} to {high:,g}"
+    return meant, f"{typed} became {meant:,g}: {knob.label} takes {takes}."
+
+
 def _same(first: float, second: float) -> bool:
     """Equal but for what a number loses on its way through the page (JSON, float64)."""
     return math.isclose(first, second, rel_tol=1e-6, abs_tol=1e-9)

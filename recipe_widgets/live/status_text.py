@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from recipe_widgets.core import Branch, Run, Settings
+from recipe_widgets.core.number_words import percent, plain
 from recipe_widgets.live.command import Phase
+from recipe_widgets.live.score import WHOLE_LOSS, score_of, training_loss
 from recipe_widgets.training import describe_device, pick_device
 
 ALWAYS_TOLD = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four knobs
@@ -95,14 +97,17 @@ def _run_text(state: SessionState, run: Run) -> str:
     cause = ""
     if state.other is not None and state.branch is not None:
         cause = cause_words(run, state.other, state.branch.at_step)
-    parts = (text, state.note, progress + ".", score_words(run), run.message, cause, *state.answers)
+    # the message of a run that is done has its score on the whole set, which stands there already
+    message = "" if run.status == "done" and WHOLE_LOSS in run.history else run.message
+    parts = (text, state.note, progress + ".", score_words(run), message, cause, *state.answers)
     return " ".join(part for part in parts if part)
 
 
 def _loss_at(run: Run, step: int) -> str:
     if not step:
         return "Nothing was learnt yet."
-    return f"Its batch had a loss of {run.history.series('train_loss')[step - 1]:.3g}."
+    loss = training_loss(run, step)
+    return f"The training loss was {plain(loss)}." if loss is not None else ""
 
 
 def value_words(name: str, value: Any) -> str:
@@ -183,10 +188,13 @@ def progress_words(run: Run, train_size: int, steps_per_second: float) -> str:
 
 def score_words(run: Run) -> str:
     """The newest validation accuracy, and on how many samples."""
-    if "val_accuracy" not in run.history:
+    score = score_of(run)
+    if score is None:
         return ""
     samples = f" ({run.settings.eval_samples:,} samples)" if run.settings.eval_samples else ""
-    return f"Validation accuracy {run.history.last('val_accuracy'):.1%}{samples}."
+    if score.whole:
+        samples = " on the whole validation set"
+    return f"Validation accuracy {percent(score.accuracy)}{samples}."
 
 
 def seconds_words(seconds: float) -> str:
@@ -204,8 +212,8 @@ def run_title(branch: Branch, first_settings: Settings) -> str:
     if branch.parent is not None:
         parent = f", left run {branch.parent} after step {branch.at_step:,}"
     score = ""
-    if "val_accuracy" in run.history:
-        score = f", {run.history.last('val_accuracy'):.1%}"
+    if (found := score_of(run)) is not None:
+        score = f", {percent(found.accuracy)}"
     return (f"{branch.title}: {settings}{parent} "
             f"({run.status}, {run.steps_done:,} steps{score})")
 

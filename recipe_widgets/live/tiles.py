@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from recipe_widgets.core import Run
+from recipe_widgets.core.number_words import percent, plain
+from recipe_widgets.live.score import score_of, training_loss
 from recipe_widgets.live.status_text import SessionState, seconds_words
 
 NOTHING = "–"
@@ -24,38 +26,38 @@ def tiles(run: Run | None, before: Run | None, moment: int | None,
     at, or None.
     """
     at = moment if moment is not None else (run.steps_done if run is not None else 0)
-    return _accuracy(run, before, at), _loss(run, at), _speed(run, state), _time(run, at, state)
+    return _accuracy(run, before, at, state), _loss(run, at), _speed(run, state), _time(run, at, state)
 
 
-def _value_at(run: Run | None, column: str, step: int) -> float | None:
-    """The newest value of a column before `step` steps were done; None where there is none."""
-    if run is None or column not in run.history:
-        return None
-    if step >= run.steps_done:
-        return run.history.last(column)
-    return run.history.before(column, step)
-
-
-def _accuracy(run: Run | None, before: Run | None, at: int) -> Tile:
-    validation = run is not None and "val_accuracy" in run.history
-    column, label = ("val_accuracy", "validation accuracy")
-    if not validation and run is not None and "train_accuracy" in run.history:
-        column, label = ("train_accuracy", "accuracy of a batch")
-    now = _value_at(run, column, at)
+def _accuracy(run: Run | None, before: Run | None, at: int, state: SessionState) -> Tile:
+    score = score_of(run, at)
+    if score is None:
+        batch = _newest_batch(run, at)
+        return Tile("accuracy of a batch" if batch is not None else "validation accuracy",
+                    percent(batch) if batch is not None else NOTHING, "")
     # at the same step, as long as the run before had got there
-    then = _value_at(before, column, at)
-    note = f"run before: {then:.1%}" if then is not None and at else ""
-    if note and before is not None and at > before.steps_done:
-        note = f"its end before: {then:.1%}"
-    return Tile(label, f"{now:.1%}" if now is not None else NOTHING, note)
+    then = score_of(before, at)
+    if then is None or before is None or not at:
+        return Tile("validation accuracy", percent(score.accuracy), "")
+    when = "its end before" if at > before.steps_done else "run before"
+    if state.other is before:
+        when = "old settings"
+    return Tile("validation accuracy", percent(score.accuracy), f"{when}: {percent(then.accuracy)}")
+
+
+def _newest_batch(run: Run | None, at: int) -> float | None:
+    """The share right in the newest batch before a step; None where nobody looked."""
+    if run is None or "train_accuracy" not in run.history:
+        return None
+    return run.history.before("train_accuracy", at)
 
 
 def _loss(run: Run | None, at: int) -> Tile:
-    train, validation = (_value_at(run, column, at) for column in ("train_loss", "val_loss"))
-    if validation is None:
-        return Tile("loss of a batch", f"{train:.3g}" if train is not None else NOTHING, "nats")
-    note = f"last batch: {train:.3g}" if train is not None else ""
-    return Tile("validation loss", f"{validation:.3g}", note)
+    train, score = training_loss(run, at), score_of(run, at)
+    if score is None:
+        return Tile("training loss", plain(train) if train is not None else NOTHING, "")
+    note = f"training loss: {plain(train)}" if train is not None else ""
+    return Tile("validation loss", plain(score.loss), note)
 
 
 def _speed(run: Run | None, state: SessionState) -> Tile:
@@ -80,5 +82,7 @@ def _time(run: Run | None, at: int, state: SessionState) -> Tile:
     if state.phase == "running" and state.steps_per_second and known:
         left = (planned - run.steps_done) / state.steps_per_second
         return Tile("time left", seconds_words(left), note)
-    heads = {"running": NOTHING, "paused": "paused", "waiting": "starts"}
-    return Tile("time left", heads.get(state.phase, run.status), note)
+    if state.phase == "running":
+        return Tile("time left", NOTHING, note)
+    heads = {"paused": "paused", "waiting": "starts"}
+    return Tile("this run", heads.get(state.phase, run.status), note)

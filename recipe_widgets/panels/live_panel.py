@@ -102,7 +102,11 @@ class LivePanel(WorkingPanel):
         self._controls = controls = SettingsControls(
             settings, opened, folded,
             why_not=lambda now, name: session.source.without_effect(now, name),
-            on_change=lambda new: session.order(mode_buttons.value, new))
+            on_change=lambda new: session.turn_knobs(mode_buttons.value, new))
+        # two branches side by side are compared: so one fork a drag, where the slider is let go
+        mode_buttons.observe(lambda change: controls.wait_for_release(change["new"] == "fork"),
+                             names="value")
+        controls.wait_for_release(mode_buttons.value == "fork")
         self._view = view = LiveView(session, controls)
         self._tools = ToolSection(session, controls, own_training)
         self._inspector = None if own_training else InspectorSection(session, controls)
@@ -381,8 +385,7 @@ def _data_menu(sources: list[RunSource], session: Session,
         description="data set", style=STYLE)
 
     def changed(change: Any) -> None:
-        session.switch(sources[change["new"]])
-        session.order("restart", controls.settings)
+        controls.show(session.switch(sources[change["new"]]))
 
     menu.observe(changed, names="value")
     return menu

@@ -67,8 +67,9 @@ class LiveView:
 
     def reset(self) -> None:
         """Clear the curves, and put the sliders back to where they began."""
-        self._controls.show(self._session.first_settings)
-        self._session.order("reset")
+        start = self._session.start_settings
+        self._controls.show(start)
+        self._session.order("reset", start)
 
     def ask_first(self, guess_input: GuessInput) -> None:
         """Let Run wait for the reader's guess."""
@@ -92,9 +93,15 @@ class LiveView:
         match message:
             case {"kind": "hello"}:
                 self._says_hello = True
+                session.gesture.hold(False)
                 session.repaint_all()
             case {"kind": "ask", "number": int(number)}:
                 self._heard = number
+                session.repaint_all()
+            case {"kind": "hold", "held": bool(held)}:
+                session.gesture.hold(held)
+            case {"kind": "type", "knob": str(knob), "text": str(text)}:
+                self.front.send({"kind": "typed", "knob": knob, "says": self._controls.type_in(knob, text)})
                 session.repaint_all()
             case {"kind": "visit", "step": int(step)}:
                 session.order("visit", step=step)

@@ -19,6 +19,7 @@ from recipe_widgets.live.slider_grid import (
     moved_to,
     slider_range,
     slider_stops,
+    typed_value,
 )
 
 ALWAYS_SHOWN = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four knobs
@@ -60,6 +61,7 @@ class SettingsControls:
         self.settings, self._why_not, self._on_change = settings, why_not, on_change
         # .quiet: on this thread the panel itself moves widgets; others may hear of a reader
         self._here = threading.local()
+        self._waits_for_release = False
         self.sliders: dict[str, widgets.Widget] = {}
         shown = [self._widget(name) for name in names]
         wanted = set(folded)
@@ -92,10 +94,32 @@ class SettingsControls:
         """The widget of a knob, made once."""
         if name not in self.sliders:
             self.sliders[name] = widget = _knob_widget(name, _on_slider(self.settings, name))
+            self._set_release(widget)
             widget.add_class(f"recipe-knob-{name}")  # the page marks there what it was
             self._enable(name)
             widget.observe(lambda change: self._moved(name, change["new"]), names="value")
         return self.sliders[name]
+
+    def wait_for_release(self, wanted: bool) -> None:
+        """Whether a slider tells its value only where it is let go, or all the way there."""
+        self._waits_for_release = wanted
+        for widget in tuple(self.sliders.values()):
+            self._set_release(widget)
+
+    def _set_release(self, widget: widgets.Widget) -> None:
+        if widget.has_trait("continuous_update"):
+            widget.continuous_update = not self._waits_for_release
+
+    def type_in(self, name: str, text: str) -> str:
+        """A reader has typed a number beside a slider. Returns what is to be said of it, or ""."""
+        if name not in self.sliders or Settings.knob(name).choices:
+            return ""
+        now = _on_slider(self.settings, name)
+        value, said = typed_value(name, text, now)
+        if value != now:
+            self.show(self.settings.replace(**{name: value}))
+            self._on_change(self.settings)
+        return said
 
     def _enable(self, name: str) -> None:
         why = self._why_not(self.settings, name)

@@ -145,7 +145,7 @@ def test_back_along_the_curve_shows_that_step_at_once(page: Page) -> None:
     step = said.split()[1]
     expect(page.locator(".rf-tiles")).to_contain_text(f"step {step}")
     words(page, 0, rf"^Looking at step {step} of")
-    expect(page.locator(".rf-network-words")).to_contain_text(f"after step {step};", timeout=PATIENCE)
+    expect(page.locator(".rf-network-words")).to_contain_text(f"after step {step}", timeout=PATIENCE)
     page.get_by_role("button", name="Go on from here").click()
     words(page, 0, r"^Training")
     expect(page.locator(".rf-past")).to_have_class(re.compile("rf-off"))

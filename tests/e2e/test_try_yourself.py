@@ -128,7 +128,10 @@ def test_foresight_paints_the_slider_while_nothing_else_computes(page: Page) -> 
     expect(button).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
     expect(front(page).locator(".rf-outlook")).to_have_attribute("data-points", "9", timeout=4 * PATIENCE)
     expect(front(page).locator(".rf-foresight .rf-small")).to_contain_text("best near")
-    assert "%" in str(front(page).locator(".recipe-knob-lr").get_attribute("title"))
+    says = r"^At 0\.\d+: about [\d.]+% expected after 200 steps \([\d.]+% to [\d.]+%\)\.$"
+    expect(front(page).locator(".rf-outlook-words")).to_have_text(re.compile(says))
+    front(page).locator(".rf-outlook").hover(position={"x": 2, "y": 30})
+    expect(front(page).locator(".rf-outlook-words")).to_have_text(re.compile(r"^At 0\.00\d+: about"))
     button.click()
 
 

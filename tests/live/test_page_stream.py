@@ -155,5 +155,5 @@ def test_tiles_say_what_stood_at_a_past_step(session: Session) -> None:
     assert (now[0].value, now[0].note) == ("49.0%", "run before: 50.0%")
     then = tiles(run, before, 20, session.state())
     assert (then[0].value, then[1].value) == ("19.0%", "20")
-    assert then[1].note == "last batch: 1.62"
+    assert then[1].note == "training loss: 1.81"  # the median of the 20 batches before
     assert tiles(None, None, None, session.state())[0].value == "–"

@@ -2,7 +2,7 @@ import pytest
 
 from recipe_widgets.core import Settings
 from recipe_widgets.live.active_run import why_without_effect
-from recipe_widgets.live.slider_grid import moved_to, on_grid, powers_of_two
+from recipe_widgets.live.slider_grid import moved_to, on_grid, powers_of_two, typed_value
 
 
 @pytest.mark.parametrize(("name", "value", "place"), [("lr", 0.05, 10**-1.3), ("lr", 0.1, 0.1),
@@ -38,3 +38,19 @@ def test_a_knob_without_effect_says_why() -> None:
     assert "no momentum" in why_without_effect(Settings(optimizer="adagrad"), "momentum")
     assert "augmented" in why_without_effect(Settings(), "augment_strength")
     assert why_without_effect(Settings(augment="flip"), "augment_strength") == ""
+
+
+@pytest.mark.parametrize(("name", "text", "value", "says"), [
+    ("lr", "0.03", 0.03, ""), ("lr", " 0.3 ", 0.3, ""), ("lr", "20", 10.0, "0.0001 to 10"),
+    ("lr", "0", 1e-4, "0.0001 to 10"), ("lr", "abc", 0.05, "is no number"),
+    ("lr", "nan", 0.05, "is no number"), ("lr", "", 0.05, "is no number"),
+    ("batch_size", "100", 100, ""), ("batch_size", "1,024", 1024, ""),
+    ("batch_size", "64 samples", 64, ""), ("batch_size", "5000", 1024, "1 to 1,024"),
+    ("batch_size", "33.4", 33, "whole numbers"), ("weight_decay", "off", 0.0, ""),
+    ("weight_decay", "0", 0.0, ""), ("dropout", "0.95", 0.9, "0 to 0.9"), ("seed", "7", 7, "")])
+def test_a_typed_number_is_taken_or_says_why_not(name: str, text: str, value: float, says: str) -> None:
+    now = getattr(Settings(), name)
+    meant, said = typed_value(name, text, now or 0)
+    assert (meant, bool(said)) == (value, bool(says))
+    assert says in said
+    assert getattr(Settings(**{name: meant}), name) == (value or getattr(Settings(), name) or 0)

@@ -77,9 +77,10 @@ class Panel {
       return h("div", {class: `widget-dropdown recipe-knob-${name}`, title: help}, caption, menu);
     }
     const readout = h("output", {class: "widget-readout", for: id});
-    const slider = h("input", {id, type: "range", min: 0, max: stops.length - 1, step: 1, oninput: () => {
+    const move = () => this.move(name, stops[Number(slider.value)]);
+    const slider = h("input", {id, type: "range", min: 0, max: stops.length - 1, step: 1, onchange: move, oninput: () => {
       tell();
-      this.move(name, stops[Number(slider.value)]);
+      if (this.mode !== "fork") move(); // two branches are compared: one fork a drag, where it is let go
     }});
     const tell = () => {
       say(readout, texts[Number(slider.value)]);

@@ -35,6 +35,9 @@ export class Session {
     this.shown = false; // the network
     this.preview = null; // the network before the first run
     this.heard = 0;
+    this.held = false; // a slider is in the reader's hand
+    /** @type {Run | null} */
+    this.passing = null; // the run that it began meanwhile: one for each place on its way
     this.paintAt = this.lookAt = 0;
     this.rate = {at: 0, steps: 0, value: 0};
     this.stream = new Stream(this);
@@ -52,6 +55,10 @@ export class Session {
     const acts = {
       hello: () => this.anew = true,
       ask: () => this.heard = message.number,
+      hold: () => {
+        this.held = message.held;
+        this.passing = null;
+      },
       order: () => this.order(message.action, message.settings),
       visit: () => this.visit(message.step),
       now: () => this.order("resume", this.settings),
@@ -115,6 +122,7 @@ export class Session {
   begin() {
     this.retire(REPLACED);
     this.run = new Run(++this.numbers, new Training(this.kernels, this.data, this.settings));
+    this.passing = this.held ? this.run : null;
     this.start();
   }
 
@@ -136,6 +144,11 @@ export class Session {
 
   /** Let the old and the new settings go on side by side, from the same weights. */
   fork() {
+    if (this.other?.status === "running" && this.run && this.run === this.passing) { // by the same hand: from the same branch
+      this.end(this.run, OTHER_BRANCH);
+      this.run = this.other;
+      this.other = null;
+    }
     const old = this.run;
     if (!old || old.status !== "running" || !canGoOn(old.settings, this.settings)) {
       this.begin();
@@ -154,6 +167,7 @@ export class Session {
     this.run = new Run(++this.numbers, training, parent);
     this.run.settings = state.settings;
     this.run.turn(this.settings);
+    this.passing = this.held ? this.run : null;
     this.start();
   }
 
@@ -166,6 +180,10 @@ export class Session {
   /** A run is over: it stays to be compared with, or goes where there was nothing to see. @param {Run} run @param {string} message */
   end(run, message) {
     run.stop(message);
+    if (run === this.passing && !run.pinned) {
+      this.numbers -= run.number === this.numbers ? 1 : 0;
+      return;
+    }
     const ghost = this.over.at(-1), stub = run.message === REPLACED || run.message === OTHER_BRANCH;
     const fewest = stub ? Math.max(GHOST_STEPS, (ghost?.steps ?? 0) / 2) : 2;
     if (run.steps - run.atStep < fewest && !run.pinned) return;

@@ -6,6 +6,7 @@ const FIRST_POINTS = 1000, NEW_POINTS = 240; // of one curve in a message
 const NOTHING = "–", GUESSING = Math.log(10); // nats: the loss of guessing
 const HANGS = 0.33; // of that loss: above it much is missing
 const TWO_ERRORS = 1.96;
+const LAST_LOSSES = 30; // whose median is the training loss of now
 
 export class Stream {
   /** @param {import("./session.js").Session} session */
@@ -138,12 +139,14 @@ export class Stream {
   tiles(before) {
     const {run, journey, rate, phase} = this.session, at = journey ? journey.step : run?.steps ?? 0;
     const value = (name, one = run) => one?.value(name, at);
-    const accuracy = value("val_accuracy"), loss = value("val_loss"), batch = value("train_loss");
+    const accuracy = value("val_accuracy"), loss = value("val_loss");
+    const batch = at ? median(run.columns.train_loss.y.slice(0, at).slice(-LAST_LOSSES)) : undefined;
     const then = before && at ? value("val_accuracy", before) : undefined;
+    const when = before && before === this.session.other ? "old settings" : before && at > before.steps ? "its end before" : "run before";
     const tiles = [["validation accuracy", accuracy === undefined ? NOTHING : words.percent(accuracy),
-      then === undefined ? "" : `${at > before.steps ? "its end before" : "run before"}: ${words.percent(then)}`]];
-    if (loss === undefined) tiles.push(["loss of a batch", batch === undefined ? NOTHING : words.threeDigits(batch), "nats"]);
-    else tiles.push(["validation loss", words.threeDigits(loss), batch === undefined ? "" : `last batch: ${words.threeDigits(batch)}`]);
+      then === undefined ? "" : `${when}: ${words.percent(then)}`]];
+    if (loss === undefined) tiles.push(["training loss", batch === undefined ? NOTHING : words.plain(batch), ""]);
+    else tiles.push(["validation loss", words.plain(loss), batch === undefined ? "" : `training loss: ${words.plain(batch)}`]);
     if (!rate.value || !run) tiles.push(["speed", NOTHING, ""]);
     else {
       tiles.push(["images per second", words.grouped(Math.round(rate.value * run.settings.batch_size)),
@@ -153,7 +156,8 @@ export class Stream {
     if (journey) tiles.push(["looking at", `step ${words.grouped(at)}`, `of ${words.grouped(run.steps)}`]);
     else if (run && phase === "running" && rate.value) {
       tiles.push(["time left", words.secondsWords((run.settings.max_steps - run.steps) / rate.value), note]);
-    } else tiles.push(["time left", !run ? NOTHING : phase === "running" ? NOTHING : phase === "paused" ? "paused" : run.status, note]);
+    } else if (!run || phase === "running") tiles.push(["time left", NOTHING, note]);
+    else tiles.push(["this run", phase === "paused" ? "paused" : run.status, note]);
     return tiles;
   }
 
@@ -205,7 +209,7 @@ export class Stream {
     return shown.toReversed().map(({run, label}) => {
       const losses = run.columns.train_loss.y, accuracy = run.value("val_accuracy");
       if (!losses.length) return `${label || "This run"}: no point yet.`;
-      const [first, last] = [losses[0], losses.at(-1)].map(words.threeDigits);
+      const [first, last] = [losses[0], losses.at(-1)].map(words.plain);
       return `${label || "This run"}: training loss from ${first} to ${last} in ${run.steps} steps` +
         `${accuracy === undefined ? "" : `, validation accuracy ${words.percent(accuracy)}`}.`;
     }).join(" ") || "No curve yet.";
@@ -215,10 +219,10 @@ export class Stream {
 /** One judgement with the numbers it rests on; "" while it is too early. */
 function diagnosis(run, before) {
   if (!run || run.steps < Math.min(100, run.settings.max_steps) || run.status === "diverged") return "";
-  const level = median(run.columns.train_loss.y.slice(-30));
+  const level = median(run.columns.train_loss.y.slice(-LAST_LOSSES));
   const compared = beside(run, before);
   if (level <= HANGS * GUESSING) return compared;
-  const stands = `training loss ${words.threeDigits(level)}, guessing gives ${words.threeDigits(GUESSING)}`;
+  const stands = `training loss ${words.plain(level)}, guessing gives ${words.plain(GUESSING)}`;
   const {settings} = run;
   if (settings.init === "zeros" && settings.model !== "linear" && level > 0.98 * GUESSING) {
     return `Nothing is learnt (${stands}): all weights began at zero, so all units of a layer get the same gradient.`;

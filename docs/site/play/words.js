@@ -1,4 +1,5 @@
 // What the page says of a run: the sentences of the live panel.
+export {percent, plain} from "../../../recipe_widgets/panels/front/scale.js";
 
 export const ALWAYS_TOLD = ["lr", "batch_size", "dropout", "momentum"];
 const LABELS = {lr: "learning rate", batch_size: "batch size", weight_decay: "weight decay", max_steps: "steps"};
@@ -34,16 +35,6 @@ export function settingsWords(settings, base) {
 export function changedWords(now, then) {
   return differing(now, then).map(name =>
     `${LABELS[name] ?? name} ${numberWords(then[name])} → ${numberWords(now[name])}`).join("; ");
-}
-
-/** @param {number} share */
-export function percent(share) {
-  return `${(100 * share).toFixed(1)}%`;
-}
-
-/** @param {number} value */
-export function threeDigits(value) {
-  return String(Number(value.toPrecision(3)));
 }
 
 /** @param {number} seconds */

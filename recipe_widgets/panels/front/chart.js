@@ -1,8 +1,9 @@
 // Draws one set of axes on a canvas.
 import {fitted} from "./dom.js";
-import {linearMarks, logMarks, plain} from "./scale.js";
+import {linearMarks, logMarks, percent, plain} from "./scale.js";
 
-/** @typedef {{label: string, role: string, x: ArrayLike<number>, y: ArrayLike<number>, n: number, raw?: boolean}} Line */
+/** @typedef {{label: string, role: string, x: ArrayLike<number>, y: ArrayLike<number>, n: number, raw?: boolean,
+ *             whole?: boolean}} Line whole: one point, of the whole validation set */
 /** @typedef {{x0: number, x1: number, low: number, high: number, log: boolean}} View */
 /** @typedef {{step: number, kind: string, text: string}} Flag */
 
@@ -54,11 +55,11 @@ export class Chart {
     return log ? low * (high / low) ** share : low + share * (high - low);
   }
 
-  /** Inside the axes, also for what lies beyond them. @param {number} value */
+  /** Also beyond the axes, where a curve leaves the picture. @param {number} value */
   y(value) {
     const {low, high, log} = this.view;
-    const share = log ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : (value - low) / (high - low);
-    return this.bottom - Math.min(1, Math.max(0, share)) * (this.bottom - MARGIN.top);
+    const share = log ? Math.log(Math.max(value, 1e-30) / low) / Math.log(high / low) : (value - low) / (high - low);
+    return this.bottom - Math.min(3, Math.max(-2, share)) * (this.bottom - MARGIN.top);
   }
 
   /** Empty axes, with marks. */
@@ -97,6 +98,11 @@ export class Chart {
     }
   }
 
+  /** A value in the unit of the axis. @param {number} value */
+  say(value) {
+    return this.title.includes("%") ? percent(value / 100) : plain(value);
+  }
+
   /** Words in the middle of empty axes. @param {string} text */
   hint(text) {
     const {pen} = this;
@@ -110,6 +116,10 @@ export class Chart {
   line(line, head) {
     const {pen} = this, [from, to] = this.range(line, head);
     if (to - from < 1) return;
+    if (line.whole) {
+      this.diamond(this.x(line.x[0]), this.y(line.y[0]), line.role);
+      return;
+    }
     pen.save();
     this.clip();
     this.style(line.role, line.raw);
@@ -134,6 +144,21 @@ export class Chart {
     pen.restore();
   }
 
+  /** @param {number} x @param {number} y @param {string} role */
+  diamond(x, y, role) {
+    const {pen} = this;
+    if (y < MARGIN.top - 6 || y > this.bottom + 6 || x > this.width) return;
+    pen.setLineDash([]);
+    pen.lineWidth = 2;
+    pen.strokeStyle = this.colour(role);
+    pen.fillStyle = this.colour("ground");
+    pen.beginPath();
+    for (const [right, down] of [[0, -5], [5, 0], [0, 5], [-5, 0]]) pen.lineTo(x + right, y + down);
+    pen.closePath();
+    pen.fill();
+    pen.stroke();
+  }
+
   /** The points from one before the left edge to one after the right edge. @param {Line} line @param {number} head */
   range(line, head) {
     const {x0, x1} = this.view;
@@ -145,7 +170,7 @@ export class Chart {
 
   clip() {
     this.pen.beginPath();
-    this.pen.rect(MARGIN.left, MARGIN.top - 2, this.width - MARGIN.left - MARGIN.right, this.bottom - MARGIN.top + 4);
+    this.pen.rect(MARGIN.left, MARGIN.top - 2, this.width - MARGIN.left - MARGIN.right + 4, this.bottom - MARGIN.top + 4);
     this.pen.clip();
   }
 
@@ -224,11 +249,11 @@ export class Chart {
     for (const row of rows) {
       pen.fillStyle = this.colour(row.role);
       pen.beginPath();
-      pen.arc(this.x(step), this.y(row.value), 3.2, 0, 7);
+      pen.arc(this.x(step), Math.min(this.bottom, Math.max(MARGIN.top, this.y(row.value))), 3.2, 0, 7);
       pen.fill();
     }
     pen.font = `11px ${this.colour("font")}`;
-    const texts = [...head, ...rows.map(row => `${row.text}  ${plain(row.value)}`)];
+    const texts = [...head, ...rows.map(row => `${row.text}  ${this.say(row.value)}`)];
     const width = 24 + Math.max(...texts.map(text => pen.measureText(text).width)), height = 10 + 15 * texts.length;
     const at = this.x(step), x = at + 10 + width < this.width - 2 ? at + 10 : Math.max(2, at - 10 - width);
     const y = Math.max(2, Math.min(MARGIN.top + 2, this.height - height - 2));

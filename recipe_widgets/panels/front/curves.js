@@ -1,7 +1,7 @@
 // The curves of loss and accuracy: hover, zoom, smoothing, flags, and the way back in time.
 import {Chart, MARGIN} from "./chart.js";
 import {calm, h, mark, say} from "./dom.js";
-import {limits, plain} from "./scale.js";
+import {limits} from "./scale.js";
 import {Sound} from "./sound.js";
 import {near} from "./store.js";
 
@@ -11,7 +11,7 @@ import {near} from "./store.js";
 /** @typedef {import("./chart.js").Line} Line */
 /** @typedef {(message: Record<string, any>) => void} Send */
 
-const CHARTS = [{name: "loss", title: "loss (nats)"}, {name: "accuracy", title: "accuracy (%)"}];
+const CHARTS = [{name: "loss", title: "loss"}, {name: "accuracy", title: "accuracy (%)"}];
 const KINDS = /** @type {Record<string, string>} */ ({train: "training batches", val: "validation"});
 const SHORTEST = 40; // steps on the axis, at least
 const GUESS_POINTS = 40; // of a drawn curve that are told
@@ -34,6 +34,7 @@ export class Curves {
     this.hover = null; // a step
     this.over = 0; // the chart that the pointer is over
     this.limitsAt = -Infinity;
+    this.stale = true; // there is more to see than the limits were made for
     this.sent = 0;
     this.held = false; // the handle of time is in the hand
     /** @type {number | null} */
@@ -139,7 +140,7 @@ export class Curves {
     const step = Math.min(chart.view.x1, Math.max(0, chart.step(event.clientX - box.left)));
     const last = this.guess.last ?? step, [from, to] = [Math.min(last, step), Math.max(last, step)];
     const rest = points.filter(([at]) => at !== step && (at <= from || at >= to));
-    rest.push([step, chart.value(event.clientY - box.top)]);
+    rest.push([step, Math.max(0, chart.value(event.clientY - box.top))]);
     this.guess = {number, points: rest.sort((a, b) => a[0] - b[0]), last: step};
     this.redraw();
   }
@@ -162,7 +163,7 @@ export class Curves {
     if (moved) {
       this.hover = Math.min(x1, Math.max(x0, at + moved * span));
       const {head, rows} = this.values(this.over, this.hover);
-      say(this.spoken, [...head, ...rows.map(row => `${row.text} ${plain(row.value)}`)].join(", "));
+      say(this.spoken, [...head, ...rows.map(row => `${row.text} ${this.charts[this.over].say(row.value)}`)].join(", "));
     } else if (event.key === "ArrowUp" || event.key === "ArrowDown") this.over = event.key === "ArrowUp" ? 0 : 1;
     else if (event.key === "+" || event.key === "=") this.zoomTo([Math.max(0, at - span / 4), at + span / 4]);
     else if (event.key === "-" || event.key === "0" || event.key === "Escape") this.zoomTo(null);
@@ -229,7 +230,7 @@ export class Curves {
     const add = (/** @type {string} */ label, /** @type {string} */ role) =>
       entries.set(label, (entries.get(label) ?? new Set()).add(role));
     for (const run of [...this.lines(0), ...this.lines(1)].reverse()) add(run.label, run.role); // the newest first
-    if (runs.length > 1 && runs.at(-1)?.facts.label) add("thin line: training", "none");
+    if (runs.length > 1 && runs.at(-1)?.facts.label) add("thin line: training batches", "none");
     for (const band of bands) add(band.label, band.role === "guess" ? "line-guess" : `band-${band.role}`);
     const key = JSON.stringify([...entries].map(([label, roles]) => [label, ...roles]));
     if (key !== this.legendKey) {
@@ -238,6 +239,7 @@ export class Curves {
         h("i", {class: `rf-swatch rf-is-${role}`, "data-role": role, "aria-hidden": "true"})), label)));
       if (!entries.size) this.legend.append(h("span", {role: "listitem"}, "no curve yet"));
     }
+    this.stale = true;
     mark(this.area, "aria-label", `Curves; arrow keys read values, plus and minus zoom. ${facts.described ?? ""}`);
     const loss = this.store.newest?.column("train_loss");
     if (loss?.n) this.sound.hear(loss.y[loss.n - 1], facts.phase === "running");
@@ -265,6 +267,10 @@ export class Curves {
           if (part === "new" || part === "other") found.push({label: text, role, x: column.x, y: column.y, n: column.n, raw: true});
           found.push({label: text, role, x: column.x, y: this.smooth(column, number ? 100 : 20 * column.y[0]), n: column.n});
         } else found.push({label: text, role, x: column.x, y: column.y, n: column.n});
+        const whole = run.column(`whole_val_${name}`);
+        if (kind === "val" && whole.n && part !== "pinned") {
+          found.push({label: text, role, x: [whole.last], y: [whole.y[whole.n - 1]], n: 1, whole: true});
+        }
       }
     }
     return found;
@@ -293,7 +299,7 @@ export class Curves {
     if (this.guessing) return {x0: 0, x1: this.store.facts.planned ?? 1000};
     if (this.zoom) return {x0: this.zoom[0], x1: this.zoom[1]};
     const {newest, runs} = this.store, steps = newest?.steps ?? 0, fork = newest?.facts.fork ?? 0;
-    const longest = Math.max(SHORTEST, ...runs.map(run => run.steps));
+    const longest = Math.max(SHORTEST, ...runs.map(run => run.steps + 1)); // steps count from 0
     // beside a longer run before it the newest one has the larger part
     const x1 = this.whole ? longest : Math.min(longest, Math.max(SHORTEST, 1.3 * steps));
     const x0 = fork && fork !== this.unforked && !this.whole ? Math.max(0, fork - 0.25 * (steps - fork) - 10) : 0;
@@ -317,7 +323,11 @@ export class Curves {
     const part = near ? 1 : 0.25;
     let moving = !near;
     const fresh = now - this.limitsAt > 150;
-    if (fresh) this.limitsAt = now;
+    moving = moving || (this.stale && !fresh);
+    if (fresh) {
+      this.limitsAt = now;
+      this.stale = false;
+    }
     this.charts.forEach((chart, number) => {
       const {view} = chart, log = number === 0 && this.log, changed = log !== view.log;
       view.x0 += part * (x0 - view.x0);
@@ -343,7 +353,11 @@ export class Curves {
     const {x0, x1} = this.target(), values = [], percent = number === 1;
     if (this.guessing) return percent ? [0, 100] : this.log ? [0.01, 5] : [0, 3];
     for (const line of this.lines(number)) {
-      if (line.raw) continue;
+      if (line.raw) { // its noise may leave the picture, but not all of it
+        const seen = Array.from(line.y).slice(0, line.n).filter((_, i) => line.x[i] >= x0 && line.x[i] <= x1).sort((a, b) => a - b);
+        if (!percent && seen.length) values.push(seen[Math.floor(0.05 * seen.length)]);
+        continue;
+      }
       const every = Math.max(1, Math.floor(line.n / 300));
       for (let i = 0; i < line.n; i += every) if (line.x[i] >= x0 && line.x[i] <= x1) values.push(line.y[i]);
     }
@@ -351,7 +365,8 @@ export class Curves {
       if (band.chart === CHARTS[number].name) values.push(...band.low, ...band.high);
     }
     const start = Math.max(0, ...this.store.runs.map(run => run.column("train_loss").n ? run.column("train_loss").y[0] : 0));
-    return limits(values, {log: !percent && this.log, percent, start, first: x0 > 0 ? 0 : start});
+    const log = !percent && this.log, now = log === this.charts[number].view.log ? this.goals[number] : undefined;
+    return limits(values, {log, percent, start, first: x0 > 0 ? 0 : start, falls: this.store.facts.phase === "running", now});
   }
 
   /** @param {Chart} chart @param {number} number @param {number} head */
@@ -359,7 +374,7 @@ export class Curves {
     const {store} = this, {pen} = chart;
     chart.fit();
     if (!chart.width) return;
-    chart.title = CHARTS[number].title + (number === 0 && this.log ? ", log" : "");
+    chart.title = CHARTS[number].title + (number === 0 && this.log ? ", log axis" : "");
     chart.axes();
     if (!store.runs.length && number === 0 && !this.guessing) chart.hint("Press Run, or move a knob: the curves begin here.");
     for (const {chart: name, role, x, low, middle, high} of store.bands) {
@@ -406,12 +421,14 @@ export class Curves {
 
   /** What stands at a step. @param {number} number of the chart @param {number} step */
   values(number, step) {
+    const {x0, x1} = this.charts[0].view, close = 0.015 * (x1 - x0);
     const rows = this.lines(number).filter(line => !line.raw).map(line => {
       const kind = line.role.endsWith("val") ? KINDS.val : line.role.startsWith("pin") ? "" : KINDS.train;
-      return {role: line.role, text: line.label === kind ? kind : `${line.label}, ${kind}`, value: near(line, step)};
+      const text = (line.label === kind ? kind : `${line.label}, ${kind}`) + (line.whole ? " at the end, whole set" : "");
+      return {role: line.role, text, value: line.whole ? Math.abs(line.x[0] - step) < close ? line.y[0] : NaN : near(line, step)};
     }).filter(row => Number.isFinite(row.value)).reverse();
-    const {x0, x1} = this.charts[0].view, all = this.store.newest?.facts.flags ?? [];
-    const flags = all.filter(([at]) => Math.abs(at - step) < 0.015 * (x1 - x0));
+    const all = this.store.newest?.facts.flags ?? [];
+    const flags = all.filter(([at]) => Math.abs(at - step) < close);
     return {head: [`step ${Math.round(step).toLocaleString("en")}`, ...flags.map(([, , text]) => text)], rows};
   }
 }

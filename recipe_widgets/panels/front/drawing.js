@@ -30,10 +30,10 @@ export class Drawing {
     this.said = h("span", {class: "rf-hidden", role: "status"});
     this.mistakes = h("div", {class: "rf-mistakes"});
     this.element = h("div", {class: "rf-part rf-drawing", role: "group", "aria-label": "A digit of your own"},
-      h("span", {class: "rf-small"}, "your digit · as the network sees it"),
+      h("span", {class: "rf-small"}, "your own digit, and as the network sees it"),
       h("div", {class: "rf-draw-row"}, h("div", {class: "rf-draw-place"}, this.canvas, this.hint),
         h("div", {class: "rf-draw-side"}, this.seen, this.clear), this.bars),
-      h("span", {class: "rf-small"}, "its surest mistakes (press one to take it)"), this.mistakes, this.said);
+      h("span", {class: "rf-small"}, "surest mistakes: true → predicted"), this.mistakes, this.said);
     this.pen = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d", {willReadFrequently: true}));
     this.wipe(false);
     this.canvas.addEventListener("pointerdown", event => {
@@ -119,7 +119,7 @@ export class Drawing {
       pen.textAlign = "left";
       pen.fillText(String(k), 2, y);
       pen.textAlign = "right";
-      if (share >= 5) pen.fillText(`${Math.round(100 * share / PER)} %`, wide, y);
+      if (share >= 5) pen.fillText(`${Math.round(100 * share / PER)}%`, wide, y);
     });
     const best = opinion.indexOf(most);
     mark(this.canvas, "data-taken", best < 0 ? "" : String(best));
@@ -140,7 +140,7 @@ export class Drawing {
       const [label, taken, sure] = told[n], [canvas, text] = button.children;
       paint(/** @type {HTMLCanvasElement} */ (canvas), bytes.subarray(n * size, (n + 1) * size), shape, 1, 1);
       say(text, `${label} → ${taken}`);
-      const what = `a ${look.classes[label]}, taken for ${look.classes[taken]} with ${sure} %`;
+      const what = `a ${look.classes[label]}, taken for ${look.classes[taken]} with ${sure}%`;
       mark(button, "aria-label", `${label} → ${taken}: ${what}. Take it as your digit.`);
       mark(button, "title", what);
     });

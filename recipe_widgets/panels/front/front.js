@@ -67,7 +67,8 @@ class Front {
       this.controls = new Controls(root, message => this.model.send(message), text => say(this.spoken, text));
       this.asked.append(this.controls.asked);
       this.controls.showWas(this.store.facts.was ?? {});
-      this.controls.foresee(this.store.facts.foresight?.points ?? [], name => this.colour(name));
+      this.controls.foresee(this.store.facts.foresight ?? {points: []}, name => this.colour(name));
+      this.controls.showKnobs(this.store.facts.knobs ?? {});
     }
     this.redraw();
   }
@@ -77,6 +78,7 @@ class Front {
   /** @param {any} message @param {DataView[]} buffers */
   hear(message, buffers) {
     if (message.kind === "network") this.network.hear(message.look, buffers[0]);
+    else if (message.kind === "typed") this.controls?.answered(message.knob, message.says);
     else if (message.kind === "drawn") this.network.drawing.hear(buffers[0]);
     else if (message.kind === "frame") this.hearFrame(message.facts, buffers[0]);
   }
@@ -96,6 +98,7 @@ class Front {
     if (facts.list) this.showRuns(facts.list);
     if (facts.was) this.controls?.showWas(facts.was);
     if (facts.heard) this.controls?.heard(facts.heard);
+    if (facts.knobs || facts.heard) this.controls?.showKnobs(all.knobs ?? {});
     this.takeOver.hidden = !all.waits;
     if (facts.can) {
       this.network.element.hidden = !facts.can.network;
@@ -105,7 +108,7 @@ class Front {
     if (facts.foresight) {
       mark(this.foresight, "aria-pressed", String(facts.foresight.on));
       say(this.foresaid, facts.foresight.says);
-      this.controls?.foresee(facts.foresight.points, name => this.colour(name));
+      this.controls?.foresee(facts.foresight, name => this.colour(name));
     }
     if (facts.opinion) this.network.drawing.show(facts.opinion);
     if (all.phase !== this.phase) { // read out when something happens, not while numbers run
@@ -152,7 +155,7 @@ class Front {
   recolour() {
     this.colours = {};
     this.network.drawing.show(this.network.drawing.opinion);
-    this.controls?.foresee(this.store.facts.foresight?.points ?? [], name => this.colour(name));
+    this.controls?.foresee(this.store.facts.foresight ?? {points: []}, name => this.colour(name));
     if (this.network.look) this.network.hear(this.network.look, new DataView(this.network.bytes.buffer));
     this.redraw();
   }

@@ -36,13 +36,13 @@ export class Network {
     this.told = false; // that the kernel looks
     this.blocks = h("div", {class: "rf-blocks", role: "group", "aria-label": "Layers", tabindex: "0"});
     this.samples = h("div", {class: "rf-samples", role: "list", "aria-label": "Samples and what the network takes them for"});
-    this.table = h("button", {type: "button", class: "rf-confusion", "aria-label": "Labels against predictions",
+    this.table = h("button", {type: "button", class: "rf-confusion", "aria-label": "True classes against predicted ones",
       onclick: () => this.enlarge("confusion")}, h("canvas", {"aria-hidden": "true"}), h("span"));
     this.words = h("span", {class: "rf-network-words"}, "Looking inside …");
     this.fold = h("button", {type: "button", class: "rf-fold", "aria-expanded": "true", onclick: () => this.unfold()}, "The network, now");
     this.body = h("div", {class: "rf-network-body"}, this.blocks, this.drawing.element,
       h("div", {class: "rf-part"}, h("span", {class: "rf-small"}, "ten fixed validation samples"), this.samples),
-      h("div", {class: "rf-part"}, h("span", {class: "rf-small"}, "label (down), prediction (across)"), this.table));
+      h("div", {class: "rf-part"}, h("span", {class: "rf-small"}, "true class ↓, predicted →"), this.table));
     this.element = h("section", {class: "rf-network", "aria-label": "The network"},
       h("div", {class: "rf-network-head"}, this.fold, this.words), this.body);
     const close = h("button", {type: "button", class: "rf-close", onclick: () => this.dialog.close()}, "Close");
@@ -81,8 +81,7 @@ export class Network {
     this.look = look;
     this.bytes = new Uint8Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     const when = look.step ? `after step ${look.step.toLocaleString("en")}` : "before any training";
-    say(this.words, `${look.model}, ${look.weights.toLocaleString("en")} weights, ${when}; ` +
-      `${(100 * look.right).toFixed(1)} % of ${look.samples} samples right`);
+    say(this.words, `${look.model}, ${look.weights.toLocaleString("en")} weights, ${when}`);
     this.showBlocks(look);
     this.showSamples(look);
     this.showTable(look);
@@ -116,8 +115,9 @@ export class Network {
           h("b", {}, block.title), h("span", {class: "rf-small"}, block.rest || "output"),
           ...[["activations"], ["gradients"]].map(([kind]) =>
             h("span", {class: "rf-row"}, h("i", {}, kind), h("canvas", {class: `rf-${kind}`, "aria-hidden": "true"}))),
-          h("span", {class: "rf-row"}, h("i", {}, "update"), h("span", {class: "rf-update"}, h("s"), h("em"))),
-          h("span", {class: "rf-numbers"}), h("span", {class: "rf-hidden"}));
+          h("span", {class: "rf-row"}, h("i", {}, "update"), h("span", {class: "rf-update",
+            title: "The size of an update beside the weights. Green: the usual range"}, h("s"), h("em"))),
+          h("span", {class: "rf-numbers", title: "Dead: units that are off for every sample"}), h("span", {class: "rf-hidden"}));
         if (i === 0 && look.filters.length) button.append(h("canvas", {class: "rf-filters", "aria-hidden": "true"}));
         return i ? [h("span", {class: "rf-arrow", "aria-hidden": "true"}, "→"), button] : [button];
       }));
@@ -129,8 +129,8 @@ export class Network {
       this.histogram(canvas(".rf-gradients"), block.gradients, "val");
       this.gauge(/** @type {HTMLElement} */ (button.querySelector(".rf-update")), block.update, look.usual);
       const numbers = /** @type {HTMLElement} */ (button.querySelector(".rf-numbers"));
-      say(numbers, [block.update !== null && `update ${small(block.update)}`,
-        block.dead !== null && block.dead !== undefined && `dead ${percent(block.dead)}`].filter(Boolean).join(" · ") || " ");
+      say(numbers, [block.update !== null && `update ${plain(block.update)}`,
+        block.dead !== null && block.dead !== undefined && `dead ${roughly(block.dead)}`].filter(Boolean).join(" · ") || " ");
       numbers.classList.toggle("rf-bad", (block.dead ?? 0) > 0.5);
       const filters = canvas(".rf-filters");
       if (filters) paint(filters, this.part("filters"), look.filters, Math.min(FILTERS_SHOWN, look.filters[0]), 8);
@@ -197,8 +197,9 @@ export class Network {
           pen.fillRect(k * wide / classes, high - share / SHARES * high, Math.max(1, wide / classes - 1), share / SHARES * high);
         });
       }
-      const text = `${look.classes[taken]} · ${percent(own[taken] / SHARES)}`;
-      say(guess, right ? text : `✗ ${text}`);
+      const text = `${look.classes[taken]} · ${roughly(own[taken] / SHARES)}`;
+      const long = look.classes[taken].length > 2; // then there is room for its name alone
+      say(guess, long ? look.classes[taken] : right ? text : `✗ ${text}`);
       tile.classList.toggle("rf-wrong", !right);
       mark(tile, "aria-label", right ? `${text}, right` : `${text}, wrong: it is ${look.classes[look.labels[n]]}`);
     });
@@ -223,7 +224,7 @@ export class Network {
     const worst = mistakes(look)[0];
     const text = worst ? `mostly ${look.classes[worst.label]} taken for ${look.classes[worst.taken]} (${worst.count})` : "no mistake";
     say(/** @type {Element} */ (this.table.lastElementChild), text);
-    mark(this.table, "aria-label", `Labels against predictions: ${text}. Open large.`);
+    mark(this.table, "aria-label", `True classes against predicted ones: ${text}. Open large.`);
   }
 
   // --- large -------------------------------------------------------------------------------------
@@ -240,15 +241,16 @@ export class Network {
     const {look} = this;
     if (!look) return;
     if (this.large === "confusion") {
-      say(this.title, `Label against prediction, ${look.samples} validation samples`);
+      say(this.title, `Which class is taken for which: ${look.samples} validation samples`);
       const cell = (/** @type {number} */ count, /** @type {boolean} */ right) =>
         h("td", {class: count ? right ? "rf-right" : "rf-mistake" : ""}, count ? String(count) : "");
-      this.inside.replaceChildren(h("div", {class: "rf-scroll", tabindex: "0", role: "group", "aria-label": "Table"}, h("table", {},
-        h("tr", {}, h("th", {scope: "col"}, "label"), ...look.classes.map(name => h("th", {scope: "col"}, name))),
+      const place = {class: "rf-scroll", tabindex: "0", role: "group", "aria-label": "Table"};
+      const worst = mistakes(look).slice(0, 5).map(one => `${look.classes[one.label]} taken for ${look.classes[one.taken]} (${one.count})`);
+      this.inside.replaceChildren(h("div", place, h("table", {class: "rf-counts"},
+        h("tr", {}, h("th", {scope: "col"}, "true ↓  predicted →"), ...look.classes.map(name => h("th", {scope: "col"}, name))),
         ...look.confusion.map((row, label) => h("tr", {}, h("th", {scope: "row"}, look.classes[label]),
           ...row.map((count, taken) => cell(count, label === taken)))))),
-      h("p", {}, mistakes(look).slice(0, 5).map(one => `${look.classes[one.label]} taken for ${look.classes[one.taken]}: ${one.count}`)
-        .join("; ") || "No mistake."));
+      h("p", {}, `Commonest mistakes: ${worst.join(", ") || "none"}.`));
       return;
     }
     const block = look.blocks.find(one => one.path === this.large);
@@ -290,10 +292,10 @@ function facts(block) {
     ["weights", block.weights.toLocaleString("en")],
     ["activations, mean", number(block.mean)],
     ["activations, spread", number(block.std)],
-    ["dead units", block.dead !== null && block.dead !== undefined && percent(block.dead)],
-    ["saturated values", block.saturated !== null && block.saturated !== undefined && percent(block.saturated)],
+    ["dead units", block.dead !== null && block.dead !== undefined && roughly(block.dead)],
+    ["saturated values", block.saturated !== null && block.saturated !== undefined && roughly(block.saturated)],
     ["gradient, norm", number(block.gradient)],
-    ["update, share of the weights", block.update !== null && small(block.update)],
+    ["update, share of the weights", block.update !== null && plain(block.update)],
   ]);
   return /** @type {[string, string][]} */ (known.filter(([, value]) => value));
 }
@@ -308,14 +310,9 @@ function number(value) {
   return value !== null && value !== undefined && plain(value);
 }
 
-/** @param {number} value */
-function small(value) {
-  return value > 0 && value < 0.001 ? value.toExponential(0) : plain(Number(value.toPrecision(2)));
-}
-
-/** @param {number} share */
-function percent(share) {
-  return `${Math.round(100 * share)} %`;
+/** A probability or a share of units. @param {number} share */
+function roughly(share) {
+  return `${Math.round(100 * share)}%`;
 }
 
 /** The mistakes, the commonest first. @param {Look} look */
