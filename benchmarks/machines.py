@@ -302,6 +302,12 @@ def busy_neighbour() -> Iterator[None]:
         process.wait()
 
 
+def _as_make_lab(count: str) -> dict[str, str]:
+    """Variables of a process that computes with so many threads, which sleep when idle."""
+    return {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count,
+            "GOMP_SPINCOUNT": SPINS}
+
+
 def _own_cores(count: int | None = None) -> list[int]:
     return sorted(os.sched_getaffinity(0))[:count] if hasattr(os, "sched_getaffinity") else []
 
@@ -334,7 +340,7 @@ def _under(machine: Machine, code: str, condition: str) -> dict[str, Any]:
             + ("machine.bf16_is_fast = lambda: False\n" if condition == HIDDEN else "")
             + "import json, time\nstart = time.perf_counter()\n" + code.format(**machine.sizes)
             + "\nprint(json.dumps({'seconds': time.perf_counter() - start, 'said': said}))")
-    own = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+    own = {**os.environ, **_as_make_lab(count)}
     with busy_neighbour() if condition == BUSY else nullcontext():
         done = subprocess.run([sys.executable, "-c", text], check=True, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=own)
@@ -413,8 +419,7 @@ def _run_notebook(path: Path, last: int | None = None) -> Ran:
     seconds: dict[int, float] = {}
     count = str(len(_own_cores()) or os.cpu_count())
     with tempfile.TemporaryDirectory() as state:
-        own = {**os.environ, "PYTHONPATH": str(ROOT), "RECIPE_STATE": state, "RECIPE_FOLDER": state,
-               "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        own = {**os.environ, **_as_make_lab(count), "RECIPE_STATE": state, "RECIPE_FOLDER": state}
         with client.setup_kernel(env=own), _watched(_pid(client)) as peaks:
             for number, cell in enumerate(notebook.cells[:None if last is None else last + 1]):
                 if cell.cell_type == "code":
