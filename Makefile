@@ -1,6 +1,7 @@
 # make lab    opens JupyterLab on the first notebook         make lint   ruff, mypy, tsc, eslint, who imports whom
 # make test   all tests, then the notebooks, two at a time make bench  speed, growth, and peers beside it
 # make stress storms, faults and bad input, in full        make site   lessons, replays and reference as pages
+# make bench-gpu  the same on a GPU, in five minutes
 # make lab TORCH_INDEX=https://download.pytorch.org/whl/cpu   the first time, or after `make clean`: with PyTorch's CPU build,
 #                                                           which needs 4 GB of disk less on Linux
 PYTHON ?= python3
