@@ -369,6 +369,7 @@ class Session:
             replayed=trainer.time_travel.share if going_back else 1.0,
             train_size=trainer.source.size,
             steps_per_second=trainer.rate.steps_per_second if phase == "running" else 0.0,
+            newest_rate=trainer.rate.steps_per_second,
             answers=self._answers(run, phase), setting_up=trainer.setting_up)
 
     def _seconds_to_wait(self) -> float:

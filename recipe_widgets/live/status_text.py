@@ -33,7 +33,7 @@ class SessionState:
         past_step: the past step that is looked at or on the way to, and `replayed`, the share of
             that way (1 on arrival).
         train_size: training samples, 0 where that is not known.
-        steps_per_second: 0 where it is not known.
+        steps_per_second: 0 where it is not known. newest_rate: also of a run that goes no more.
         answers: the verdict over seeds, the reply to a guess.
     """
 
@@ -52,6 +52,7 @@ class SessionState:
     replayed: float = 1.0
     train_size: int = 0
     steps_per_second: float = 0.0
+    newest_rate: float = 0.0
     answers: tuple[str, ...] = ()
     setting_up: Settings | None = None
 

@@ -61,7 +61,7 @@ def _loss(run: Run | None, at: int) -> Tile:
 
 
 def _speed(run: Run | None, state: SessionState) -> Tile:
-    rate = state.steps_per_second
+    rate = state.newest_rate
     if not rate or run is None:
         return Tile("speed", NOTHING, "")
     steps = f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.1f} steps/s"

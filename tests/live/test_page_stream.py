@@ -157,3 +157,17 @@ def test_tiles_say_what_stood_at_a_past_step(session: Session) -> None:
     assert (then[0].value, then[1].value) == ("19.0%", "20")
     assert then[1].note == "training loss: 1.81"  # the median of the 20 batches before
     assert tiles(None, None, None, session.state())[0].value == "–"
+
+
+def test_the_speed_of_a_run_stays_when_it_has_ended(session: Session) -> None:
+    session.order("restart", LONG)
+    until(lambda: session.trainer.rate.steps_per_second > 0)
+    session.order("stop")
+    session.wait(60)
+    label, value, note = tiles(session.run, None, None, session.state())[2]
+    assert (label, note.split()[1]) == ("images per second", "steps/s")
+    assert int(value.replace(",", "")) > 0
+    assert "img/s" not in session.words()  # nothing moves
+    session.order("reset")
+    until(lambda: session.run is None)
+    assert tiles(None, None, None, session.state())[2].value == "–"

@@ -103,6 +103,47 @@ def test_orders_of_a_page_are_carried_out(panel: LivePanel) -> None:
     assert not panel._session.inspector.network_open
 
 
+def test_a_typed_number_is_answered_and_trains(panel: LivePanel) -> None:
+    page = Page(panel)
+    page.say(kind="hello")
+    page.say(kind="type", knob="batch_size", text="20")
+    panel.wait(60)
+    assert panel.run.settings.batch_size == panel.sliders["batch_size"].value == 20
+    assert [one["says"] for one, _ in page.heard if one["kind"] == "typed"] == [""]
+    until(lambda: page.facts["knobs"]["batch_size"] == "20")
+    page.say(kind="type", knob="lr", text="99")
+    panel.wait(60)
+    assert panel.settings.lr == 10.0
+    (says, ) = [one["says"] for one, _ in page.heard if one.get("knob") == "lr"]
+    assert says == "99 became 10: learning rate takes 0.0001 to 10."
+    page.say(kind="type", knob="model", text="3")  # a menu
+    page.say(kind="type", knob="no such", text="3")
+    assert panel.settings.lr == 10.0
+
+
+def test_sliders_that_a_page_holds_make_one_run(panel: LivePanel) -> None:
+    page = Page(panel)
+    panel.start()
+    panel.wait(60)
+    page.say(kind="hold", held=True)
+    for rate in (0.1, 0.2, 0.3):
+        panel.sliders["lr"].value = rate
+        panel.wait(60)
+    page.say(kind="hold", held=False)
+    assert [branch.run.newest.lr for branch in panel.runs] == [0.05, 0.3]
+    page.say(kind="hold", held=True)
+    page.say(kind="hello")  # the page was loaded anew, and holds nothing
+    assert not panel._session.gesture._held
+
+
+def test_two_branches_are_made_where_a_slider_is_let_go(panel: LivePanel) -> None:
+    panel.mode = "fork"
+    assert not panel.sliders["lr"].continuous_update
+    assert not panel.sliders["weight_decay"].continuous_update  # of a group that was folded
+    panel.mode = "restart"
+    assert panel.sliders["lr"].continuous_update
+
+
 def test_a_page_draws_a_digit_and_gets_it_back_as_the_network_sees_it() -> None:
     panel = LivePanel(load("mnist").subset(300), SHORT)
     page = Page(panel)
@@ -162,7 +203,7 @@ def test_a_curve_drawn_on_the_page_is_a_guess_and_opens_the_lock(blobs: Data) ->
 @pytest.mark.parametrize("message", [
     {"kind": "draw", "side": 3}, {"kind": "guess", "column": "?", "steps": [1], "values": [1]},
     {}, {"kind": "visit", "step": "x"}, {"kind": "pin", "number": 99, "pinned": True},
-    {"kind": "network"}, {"kind": "?"}])
+    {"kind": "network"}, {"kind": "type", "knob": "lr"}, {"kind": "hold", "held": 2}, {"kind": "?"}])
 def test_what_makes_no_sense_is_left_alone(panel: LivePanel, message: dict[str, Any]) -> None:
     page = Page(panel)
     page.say(**message)
