@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 
 from recipe_widgets.core import RecipeError
@@ -76,4 +79,14 @@ def test_the_panel() -> None:
     assert "1 mended" in repr(panel)
     assert any(label.startswith("✓") for label, _ in panel.menu.options)
     assert repr(FindTheBug()).startswith("FindTheBug(program 1 of")
+    panel.close()
+
+
+def test_the_program_is_coloured_and_numbered_and_whole() -> None:
+    panel = FindTheBug()
+    shown = panel._program.value
+    assert 'class="kn">import' in shown
+    assert 'class="linenos"> 1<' in shown
+    plain = html.unescape(re.sub(r"<[^>]*>", "", re.sub(r'<span class="linenos">.*?</span>', "", shown)))
+    assert plain.split() == panel.hunt.text.split()
     panel.close()
