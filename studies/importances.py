@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from recipe_widgets import Data, Run, Settings
 from recipe_widgets.data.split import Split
 from recipe_widgets.evaluation.experiment import Arm, Experiment, Floats, PairedQuestion
-from recipe_widgets.tune import space, tune
+from recipe_widgets.tune import Tuning, space, tune
+from recipe_widgets.tune.importances import BEST, shares_among, whole_trials
 
 from .own_training import Train
 from .samples import mnist
 
 SEARCHED = space("lr", "momentum", "dropout")
 MANY, FEW = 64, 8
+# (trials of a search, how many of them count as good at least; by Optuna's default a tenth: of 8 one)
+FIRST = ((FEW, 2), (FEW, BEST), (16, BEST), (MANY, BEST))
 SERIES = "importance"
 
 
 @functools.lru_cache(maxsize=64)
-def importances(data: Data, settings: Settings, trials: int) -> dict[str, float]:
-    """Of random trials, none of them cut short."""
-    return tune(data, SEARCHED, settings, trials=trials, sampler="random", pruner="none",
-                metric="val_accuracy").importances()
+def search(data: Data, settings: Settings) -> Tuning:
+    """Random trials, none of them cut short."""
+    return tune(data, SEARCHED, settings, trials=MANY, sampler="random", pruner="none", metric="val_accuracy")
+
+
+def importances(data: Data, settings: Settings, trials: int, best: int = BEST) -> Mapping[str, float]:
+    """Of the first trials of a search; `Tuning.importances` refuses so few as 8."""
+    study = search(data, settings).study
+    return shares_among(study, whole_trials(study)[:trials], best)
 
 
 def explains(knob: str, trials: int) -> Train:
@@ -37,14 +46,14 @@ def explains(knob: str, trials: int) -> Train:
     return found
 
 
-def rate_is_first(trials: int) -> Train:
+def rate_is_first(trials: int, best: int) -> Train:
     """1 where the learning rate explains most, else 0."""
     def found(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
-        each = [importances(data, settings.replace(seed=seed), trials) for seed in seeds]
+        each = [importances(data, settings.replace(seed=seed), trials, best) for seed in seeds]
         return [told(settings.replace(seed=seed), float(max(one, key=lambda knob: one[knob]) == "lr"))
                 for seed, one in zip(seeds, each, strict=True)]
 
-    found.__name__ = f"rate_is_first_{trials}"
+    found.__name__ = f"rate_is_first_{trials}_{best}"
     return found
 
 
@@ -71,16 +80,18 @@ EXPERIMENT = Experiment(
     arms=[
         *(Arm(f"{knob}, {MANY} trials", train=explains(knob, MANY), untuned=True)
           for knob in SEARCHED.names),
-        *(Arm(f"lr is first, {count} trials", train=rate_is_first(count), untuned=True)
-          for count in (FEW, MANY)),
+        *(Arm(f"lr is first, {count} trials, best {max(best, math.ceil(count / 10))}",
+              train=rate_is_first(count, best), untuned=True) for count, best in FIRST),
     ],
     questions=[
         PairedQuestion("The learning rate explains more than momentum", f"lr, {MANY} trials",
                        f"momentum, {MANY} trials"),
         PairedQuestion("The learning rate explains more than dropout", f"lr, {MANY} trials",
                        f"dropout, {MANY} trials"),
+        PairedQuestion(f"The best {BEST} of {FEW} trials name the learning rate first more often than the best 2",
+                       f"lr is first, {FEW} trials, best {BEST}", f"lr is first, {FEW} trials, best 2"),
         PairedQuestion(f"{MANY} trials name the learning rate first more often than {FEW}",
-                       f"lr is first, {MANY} trials", f"lr is first, {FEW} trials"),
+                       f"lr is first, {MANY} trials, best 7", f"lr is first, {FEW} trials, best {BEST}"),
     ],
     grid={},
     matters=0.1,

@@ -96,12 +96,22 @@ def plot_history(tuning: Tuning) -> Picture:
 
 
 def plot_importances(tuning: Tuning) -> Picture:
-    """How much each knob matters, as bars that sum to 1."""
+    """How much each knob matters, as bars that sum to 1, and how sure that is."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     found = tuning.importances()
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in found.items())
-    most = max(found, key=found.__getitem__)
-    title = f"{tuning.name}: {most} explains most of which trials are good ({found[most]:.0%})"
-    return _picture("plot_param_importances", title, tuning, f"Importances: {shares}.")
+    most, share = next(iter(found.items()))
+    title = (f"{tuning.name}, {found.trials} trials: {most} explains most of which are good ({share:.0%}). "
+             f"{found.warning}")
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    names = list(found)[::-1]  # the largest on top
+    axes.barh(names, [found[name] for name in names], color=COLOURS["train"])
+    axes.hlines(names, *zip(*(found.intervals[name] for name in names), strict=True), color="#222222")
+    axes.set(xlim=(0, 1), xlabel="share, with its 95 % interval")
+    _in_our_style(figure, title.strip())
+    return Picture(figure, f"Importances: {found}.")
 
 
 def plot_slice(tuning: Tuning) -> Picture:

@@ -1,3 +1,4 @@
+from .importances import Importances as Importances
 from .reranking import Finalist as Finalist
 from .reranking import Finalists as Finalists
 from .reranking import finalists as finalists

@@ -23,6 +23,7 @@ from recipe_widgets.training import (
     evaluate,
     torch_errors_explained,
 )
+from recipe_widgets.tune.importances import Importances, importances
 from recipe_widgets.tune.samplers import GRID_POINTS, Pruner, Sampler, make_pruner, make_sampler
 from recipe_widgets.tune.search_space import Space, size_of, space
 from recipe_widgets.tune.stale_trials import (
@@ -278,17 +279,15 @@ class Tuning:
         ranked = self.ranked()
         return ranked[0].value if ranked else math.nan
 
-    def importances(self) -> dict[str, float]:
-        """How much each knob explains of which trials are good, summing to 1 (PED-ANOVA,
-        Watanabe et al. 2023).
-        """
-        import optuna
+    def importances(self) -> Importances:
+        """How much each knob explains of which trials are good, summing to 1, each with its
+        interval, and a warning where the trials are too few to tell the first from the second.
+        Trials that a pruner cut short do not count.
 
-        if len(self.ranked()) < 4:
-            raise RecipeError("Tuning.importances()", found=f"{len(self.ranked())} whole trials",
-                              expected="at least 4")
-        with quiet_optuna():
-            return dict(optuna.importance.get_param_importances(self.study))
+        Raises:
+            RecipeError: fewer than 16 trials ran to their end.
+        """
+        return importances(self.study)
 
     def words(self) -> str:
         """The best so far, in a line."""

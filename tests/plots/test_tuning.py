@@ -14,7 +14,7 @@ from recipe_widgets.tune import Tuning, space, tune
 @pytest.fixture(scope="module")
 def searched(blobs: Data) -> Tuning:
     base = Settings(width=8, max_steps=40, batch_size=32, eval_every=10)
-    return tune(blobs, space("lr", "momentum"), base, trials=12, sampler="random")
+    return tune(blobs, space("lr", "momentum"), base, trials=24, sampler="random", pruner="none")
 
 
 @pytest.mark.parametrize("kind", ["history", "importances", "slice", "parallel", "curves"])

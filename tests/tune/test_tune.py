@@ -299,16 +299,6 @@ def test_finalists_are_ranked_over_shared_seeds(blobs: Data) -> None:
         finalists(found, blobs.split(0.9, 0.0, 0.1), seeds=(1, 2))
 
 
-def test_the_knob_that_matters_is_found_important(blobs: Data) -> None:
-    found = tune(blobs, space("lr", activation=["relu", "leaky_relu"]), BASE, trials=30,
-                 sampler="random", pruner="none")
-    shares = found.importances()
-    assert sum(shares.values()) == pytest.approx(1.0)
-    assert shares["lr"] > 0.7
-    with pytest.raises(RecipeError, match="at least 4"):
-        tune(blobs, space("lr"), BASE, trials=2).importances()
-
-
 def planted(kind: str, seed: int) -> bool:
     """Whether a search of 27 trials over three knobs, of which only the learning rate matters,
     comes within a quarter of a
