@@ -1,4 +1,6 @@
-"""MNIST: is the learning rate of a narrow net also that of a wide one?"""
+"""MNIST: is the learning rate of a narrow net also that of a wide one, in the usual form and in the
+maximal update parametrisation?
+"""
 
 from __future__ import annotations
 
@@ -16,26 +18,18 @@ from recipe_widgets.evaluation.experiment import (
     Experiment,
     PairedQuestion,
     right,
+    trained,
     tune_on_grid,
 )
-from recipe_widgets.training import train_many
 
 from .own_training import Train, with_optimizer
 from .samples import mnist
 
-NARROW, WIDE = 16, 512
-RATES = {"lr": (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02)}
+BASE = 16  # units of the net that both forms share
+NARROW, WIDE = (16, 64), 512
+RATES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02)
+PARAMETRISED_RATES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # of a net of `BASE` units
 CHOOSING = (100, 101)
-
-
-@functools.lru_cache(maxsize=4)
-def narrow_rate(data: Data, settings: Settings) -> float:
-    """The rate that suits the narrow net best, on the same images that choose for the others."""
-    def score(point: dict[str, float]) -> float:
-        runs = train_many(data, settings.replace(width=NARROW, **point), CHOOSING)
-        return float(sum(right(run, data.validation).mean() for run in runs)) / len(runs)
-
-    return tune_on_grid(RATES, score).best["lr"]
 
 
 class AdamByWidth(torch.optim.Adam):
@@ -52,53 +46,72 @@ class AdamByWidth(torch.optim.Adam):
 
 
 def maximal_update(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The maximal update parametrisation (Yang et al. 2022, table 3) from the narrow net: matrices
-    that have as many inputs as there are units get a smaller rate, and the last one begins smaller.
+    """The maximal update parametrisation for Adam (Yang et al. 2022, table 3): matrices that have as
+    many inputs as there are units get a smaller rate, the last one begins smaller, and biases begin
+    as in a net of `BASE` units.
     """
-    ratio = NARROW / settings.width
+    ratio = BASE / settings.width
     first, *others = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
     with torch.no_grad():
         others[-1].weight.mul_(math.sqrt(ratio))  # from a standard deviation ~ 1/sqrt(width) to ~ 1/width
+        for layer in others:
+            layer.bias.div_(math.sqrt(ratio))  # PyTorch draws them within 1/sqrt(width)
     matrices = [layer.weight for layer in others]
     vectors = [first.weight, *(layer.bias for layer in (first, *others))]
     return AdamByWidth([{"params": matrices, "factor": ratio}, {"params": vectors, "factor": 1.0}],
                        lr=settings.lr, betas=(settings.momentum, 0.999))
 
 
-def at_narrow_rate(then: Train) -> Train:
-    """Training at the rate that suits the narrow net."""
-    def trained(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
-        return then(data, settings.replace(lr=narrow_rate(data, settings)), seeds)
+PARAMETRISED = with_optimizer(maximal_update)
 
-    trained.__name__ = f"narrow_rate_{then.__name__}"
-    return trained
+
+@functools.lru_cache(maxsize=16)
+def best_rate(data: Data, settings: Settings, train: Train, rates: Sequence[float]) -> float:
+    """Chosen on the same images, from the same seeds and as many rates, as for the wide net."""
+    def score(point: dict[str, float]) -> float:
+        runs = train(data, settings.replace(**point), CHOOSING)
+        return float(sum(right(run, data.validation).mean() for run in runs)) / len(runs)
+
+    return tune_on_grid({"lr": rates}, score).best["lr"]
+
+
+def at_rate_of(width: int, train: Train, rates: Sequence[float]) -> Train:
+    """Training at the rate that suits a net of `width` units best, in the same form."""
+    def found(data: Data, settings: Settings, seeds: Sequence[int]) -> list[Run]:
+        lr = best_rate(data, settings.replace(width=width), train, rates)
+        return train(data, settings.replace(lr=lr), seeds)
+
+    found.__name__ = f"rate_of_{width}_{train.__name__}"
+    return found
 
 
 EXPERIMENT = Experiment(
     name="rate_across_width",
     title=f"MNIST, MLPs of two hidden layers of {WIDE} units, Adam",
     asks="Can the learning rate be tuned on a narrow net?",
-    refuted_by=f"{WIDE} units as good at the rate of {NARROW} units as at their own",
-    equal="400 steps of 64 images",
+    refuted_by=f"{WIDE} units as good at the rate of {NARROW[0]} units as at their own",
+    equal="400 steps of 64 images, six learning rates tried",
     page="09",
     data=mnist,
     base=Settings(model="mlp", width=WIDE, depth=2, optimizer="adam", batch_size=64, max_steps=400,
                   momentum=0.9, schedule="cosine", eval_every=400),
     arms=[
-        Arm("own rate"),
-        Arm(f"rate of {NARROW} units", train=at_narrow_rate(train_many), untuned=True),
-        Arm(f"rate of {NARROW} units, maximal update", untuned=True,
-            train=at_narrow_rate(with_optimizer(maximal_update))),
+        Arm("own rate", grid={"lr": RATES}),
+        *(Arm(f"rate of {width} units", untuned=True, train=at_rate_of(width, trained, RATES))
+          for width in NARROW),
+        Arm("maximal update, own rate", grid={"lr": PARAMETRISED_RATES}, train=PARAMETRISED),
+        *(Arm(f"maximal update, rate of {width} units", untuned=True,
+              train=at_rate_of(width, PARAMETRISED, PARAMETRISED_RATES)) for width in NARROW),
     ],
     questions=[
-        PairedQuestion(f"{WIDE} units are better at their own rate than at that of {NARROW} units",
-                       "own rate", f"rate of {NARROW} units"),
-        PairedQuestion("The narrow net's rate is better in the maximal update parametrisation",
-                       f"rate of {NARROW} units, maximal update", f"rate of {NARROW} units"),
-        PairedQuestion(f"{WIDE} units are better at their own rate than in the maximal update "
-                       f"parametrisation at the rate of {NARROW} units",
-                       "own rate", f"rate of {NARROW} units, maximal update"),
+        *(PairedQuestion(f"{WIDE} units are better at their own rate than at that of {width} units",
+                         "own rate", f"rate of {width} units") for width in NARROW),
+        *(PairedQuestion(f"In the maximal update parametrisation, {WIDE} units are better at their own rate "
+                         f"than at that of {width} units", "maximal update, own rate",
+                         f"maximal update, rate of {width} units") for width in NARROW),
+        PairedQuestion("Each at its own rate, the maximal update parametrisation is better",
+                       "maximal update, own rate", "own rate"),
     ],
-    grid=RATES,
+    grid={},
     matters=0.005,
 )
