@@ -1,10 +1,10 @@
 """What the package asks of a small machine: one thread, no wide instructions, one core, a busy
 neighbour, 2 GB of memory.
 
-    python benchmarks/machines.py [--only run_all duplicates paths waiting notebooks] [--before FOLDER]
+    python benchmarks/machines.py [--only run_all duplicates paths label_errors] [--before FOLDER]
                                   [--full FOLDER] [--nets resnet18] [--sets mnist] [--cpu avx2]
-                                  [--no-bf16] [--notebooks 05_overfit] [--alone] [--rounds 1]
-                                  [--markdown FILE]
+                                  [--no-bf16] [--epochs 16] [--notebooks 05_overfit] [--alone]
+                                  [--rounds 1] [--markdown FILE]
 
 run_all     all checks on torchvision's nets and on the package's ConvNet: seconds by net and by check,
             findings, and seconds until a broken loss is told
@@ -20,6 +20,8 @@ notebooks   every notebook in a kernel of its own, exercises solved: its memory 
             the kernel and its children, five times a second, and the kernel's own high-water mark),
             where 2 GB is what Binder gives; then the ten slowest of its training cells again beside a
             process that keeps the last core busy (not with --alone). A quarter of an hour or more
+label_errors  how many of the label errors of CIFAR-10's test set that people confirmed are among the
+            first suspects, by how long its nets learn; needs --full, too
 
 The parts of the first two run in a fresh Python on one thread. Their seconds are processor time,
 which other programs on the machine disturb less than wall time; still they slow it down where they
@@ -55,6 +57,7 @@ from recipe_widgets.cli import SPINS
 ROOT = Path(__file__).parents[1]
 NETS = ("resnet18", "mobilenet_v3_small", "shufflenet_v2", "convnet")
 SETS = ("mnist", "cifar10")
+EPOCHS = (4, 8, 16)
 SHOWN = 0.3  # seconds from which on a check has a row of its own
 
 # Code for a fresh Python ends with print(json.dumps(figures)).
@@ -165,6 +168,33 @@ said = sorted(str(pair) for pair in found.details["near"])
 }
 PATH_SIZES = {"mlp_steps": 3000, "conv_steps": 200, "many_steps": 500, "samples": 6000, "width": 64}
 AS_IT_IS, HIDDEN, ONE_CORE, BUSY = "as it is", "bf16 hidden", "one core", "beside a busy process"
+LABEL_ERRORS = """
+import numpy as np
+from recipe_widgets import checks
+
+held = np.load({file!r})
+parts = {{part: (held["x_" + part], held["y_" + part].reshape(-1)) for part in ("train", "test")}}
+start = time.process_time()
+found = checks.label_errors(parts, epochs={epochs}, seconds=1e9, progress=False)
+seconds, listed = time.process_time() - start, found.details["ranked"]
+ranked = listed["test"]
+right = np.isin(ranked["rows"], {confirmed})
+print(json.dumps({{"seconds": seconds, "accuracy of the nets": found.details["accuracy"],
+                  "confirmed among the first 100": int(right[:100].sum()),
+                  "confirmed among the first 300": int(right[:300].sum()),
+                  "confirmed among the first 500": int(right[:500].sum()),
+                  "expected to be wrong of all 60,000":
+                      float(sum(part["chance"].sum() for part in listed.values()))}}))
+"""
+# Test images of CIFAR-10 of which at most two of five people chose the given label (Northcutt,
+# Athalye, Mueller 2021; mturk/cifar10_mturk.json of github.com/cleanlab/label-errors, Apache-2.0).
+# People saw 275 images only, the suspects of the authors' own networks.
+CONFIRMED = (
+    165, 792, 882, 1227, 1300, 1684, 1718, 1969, 2010, 2128, 2232, 2405, 2532, 2592, 2804, 2840,
+    2940, 3113, 3168, 3183, 3192, 3490, 3600, 3753, 3977, 4055, 4198, 4614, 4643, 4794, 4910,
+    4965, 5166, 5191, 5211, 5468, 5632, 5690, 5882, 5960, 6522, 6792, 6877, 6966, 7311, 7657,
+    7846, 8058, 8296, 8620, 9227, 9352, 9643, 9793,
+)
 
 
 @dataclass(frozen=True)
@@ -182,6 +212,7 @@ class Machine:
     alone: bool = False
     most_steps: int = 10**6  # of a loop by hand
     sizes: dict[str, int] = field(default_factory=lambda: dict(PATH_SIZES))
+    epochs: tuple[int, ...] = EPOCHS
 
     def fresh(self, state: str, code: str, **values: Any) -> dict[str, Any]:
         """What a fresh Python prints, as JSON."""
@@ -491,9 +522,24 @@ def notebooks(machine: Machine) -> list[Table]:
     return [memory, slowest]
 
 
+def label_errors(machine: Machine) -> list[Table]:
+    """Confirmed label errors among the first suspects of CIFAR-10's test set, by epochs."""
+    if machine.full is None:
+        return []
+    table = Table(f"label_errors: complete CIFAR-10, {len(CONFIRMED)} confirmed errors in its test set")
+    file = str((machine.full / "cifar10.npz").resolve())
+    for epochs in machine.epochs:
+        for state, told in machine.in_turn(LABEL_ERRORS, file=file, epochs=epochs,
+                                           confirmed=CONFIRMED).items():
+            for each in told:
+                for what, value in each.items():
+                    table.add(f"{epochs} epochs, {what}", state, value)
+    return [table]
+
+
 SECTIONS: dict[str, Callable[[Machine], list[Table]]] = {
     "run_all": run_all, "duplicates": duplicates, "paths": paths, "waiting": waiting,
-    "notebooks": notebooks
+    "notebooks": notebooks, "label_errors": label_errors
 }
 
 
@@ -505,6 +551,7 @@ def main() -> None:
     parser.add_argument("--full", type=Path, help="folder with mnist.npz and cifar10.npz")
     parser.add_argument("--nets", choices=NETS, nargs="+", default=NETS)
     parser.add_argument("--sets", choices=SETS, nargs="+", default=SETS)
+    parser.add_argument("--epochs", type=int, nargs="+", default=EPOCHS)
     parser.add_argument("--cpu", default="", choices=["avx2", ""], help="hide wider instructions")
     parser.add_argument("--no-bf16", action="store_true")
     parser.add_argument("--notebooks", nargs="+", default=(), metavar="NAME")
@@ -515,7 +562,7 @@ def main() -> None:
     states = {"before": chosen.before.resolve()} if chosen.before else {}
     machine = Machine({**states, "now": ROOT}, chosen.rounds, chosen.cpu, chosen.no_bf16,
                       chosen.full, tuple(chosen.nets), tuple(chosen.sets), tuple(chosen.notebooks),
-                      chosen.alone)
+                      chosen.alone, epochs=tuple(chosen.epochs))
     texts = [machine.about()]
     print(texts[0] + "\n", flush=True)
     for name in chosen.only:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -65,7 +66,9 @@ def test_small_machines(tmp_path: Path) -> None:
     }
     copies, = machines.duplicates(machine)
     assert "cifar10, found of 100 planted" in copies.rows
-    for table in (nets, copies):
+    suspects, = machines.label_errors(replace(machine, epochs=(1, 2)))
+    assert "2 epochs, confirmed among the first 300" in suspects.rows
+    for table in (nets, copies, suspects):
         assert all(value >= 0 for row in table.rows.values() for value in row["now"])
         assert "| now |" in table.markdown(["now"])
 

@@ -29,9 +29,14 @@ from recipe_widgets.core import RecipeError, generator, machine, rng_guard
 Array = npt.NDArray[np.float64]
 Tensor = torch.Tensor
 _SIDE, _PAD, _BATCH = 32, 2, 256
+_SHIFTS = ((0, 0), (-1, -1), (1, 1))  # pixels; the views whose mean judges, as in the paper
 _WIDTHS = (32, 64, 128)
 _RATES = (1.0, 0.25, 0.0625)  # that are tried, until a net learns
 _LOOKED_AT = 200  # images
+_FIRST_STEPS = 40  # that are taken however short the time is
+_PEAK = 0.21  # of the training, where the rate is highest and ReLUs die
+# of the training: later the whitened patches stay, as in the paper, and need no gradient
+_WHITENING_LEARNS = 0.3
 _MOST_TO_ONE = 0.5  # share of them that a sound net never takes too many for one class
 
 
@@ -121,11 +126,13 @@ def fit(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
     were taken.
 
     The paper's rate is for CIFAR-10. On images that are mostly black all its ReLUs can die at once:
-    then a lower rate is tried.
+    then a lower rate is tried in the time that is left.
     """
-    trained = net
+    trained, start = net, time.monotonic()
     for share in _RATES:
-        trained = _trained(copy.deepcopy(net), x, y, replace(plan, rate=plan.rate * share), tick)
+        left = max(0.0, plan.seconds - (time.monotonic() - start))
+        own = replace(plan, rate=plan.rate * share, seconds=left)
+        trained = _trained(copy.deepcopy(net), x, y, own, tick)
         if not _is_dead(trained, x, y):
             break
     return trained
@@ -151,7 +158,7 @@ def _trained(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
     windows = border.unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)  # (N, C, 5, 5, H, W)
     turned = torch.randint(2, (len(x),), generator=draw).bool()
     net.to(memory_format=torch.channels_last).train()
-    epoch, share = 0, 0.0
+    epoch, share, looked = 0, 0.0, False
     while share < 1:
         for rows in torch.randperm(len(x), generator=draw)[: len(x) // batch * batch].split(batch):
             dy, dx = torch.randint(2 * _PAD + 1, (2, len(rows)), generator=draw)
@@ -161,22 +168,32 @@ def _trained(net: QuickNet, x: Tensor, y: Tensor, plan: Plan,
                                      images.flip(3), images)
             for group, lr in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = lr * _rate(share)
+            net.white.bias.requires_grad_(share < _WHITENING_LEARNS)  # type: ignore[union-attr]
             _step(net, optimizer, images, y[rows])
             done += 1
             tick(len(rows))
             # Where the machine is slow or busy, the time says how far the training is; a few steps
             # are taken at any rate.
             share = max(done / total,
-                        (time.monotonic() - start) / plan.seconds if done >= 40 else 0.0)
+                        _share_of_time(start, plan.seconds) if done >= _FIRST_STEPS else 0.0)
             if share >= 1:
                 break
+            if not looked and done >= _FIRST_STEPS and share > _PEAK:
+                looked = True
+                if _is_dead(net, x, y):  # it stays so: the time is for a lower rate
+                    return net
+                net.train()
         epoch += 1
     return net
 
 
+def _share_of_time(start: float, seconds: float) -> float:
+    return (time.monotonic() - start) / seconds if seconds > 0 else 1.0
+
+
 def _rate(share: float) -> float:
     """A triangle: up to the peak at 21 % of the training, then down."""
-    return 0.2 + 0.8 * share / 0.21 if share < 0.21 else 1 - 0.93 * (share - 0.21) / 0.79
+    return 0.2 + 0.8 * share / _PEAK if share < _PEAK else 1 - 0.93 * (share - _PEAK) / (1 - _PEAK)
 
 
 def _optimizer(net: QuickNet, batch: int, rate: float) -> torch.optim.Optimizer:
@@ -209,13 +226,22 @@ def logits(net: QuickNet, x: Tensor, mirrored: bool) -> Tensor:
     """(N, K) in eval mode, the mean of both ways round where mirrored."""
     net.eval()
     found = []
-    for part in x.split(1000):
+    for part in x.split(_BATCH):  # 1,000 at a time take twice as long
         ways = [part, part.flip(3)] if mirrored else [part]
         with _autocast():
             found.append(
                 sum(net(way.contiguous(memory_format=torch.channels_last)).float()
                     for way in ways) / len(ways))
     return torch.cat(found)
+
+
+def shifted_logits(net: QuickNet, x: Tensor, mirrored: bool) -> Tensor:
+    """(N, K), the mean over images that are shifted by a pixel, too."""
+    border = F.pad(x, (1,) * 4, mode="reflect")
+    height, width = x.shape[2:]
+    views = [logits(net, border[:, :, 1 + dy:1 + dy + height, 1 + dx:1 + dx + width], mirrored)
+             for dy, dx in _SHIFTS]
+    return torch.stack(views).mean(0)
 
 
 def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan: Plan, *,
@@ -232,7 +258,7 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
     # one thread a net: two nets on one thread each are faster than one net on two
     workers = max(1, min(count, machine.cores(), torch.get_num_threads()))
     # in epochs: a prediction costs a third of a training step
-    predicting = (1 + plan.mirrored) / 3 / (count - 1)
+    predicting = len(_SHIFTS) * (1 + plan.mirrored) / 3 / (count - 1)
     plan = replace(plan,
                    seconds=plan.seconds * workers / count * plan.epochs /
                    (plan.epochs + predicting))
@@ -247,7 +273,7 @@ def image_probabilities(x: Tensor, y: Tensor, classes: int, folds: Tensor, plan:
             torch.set_num_threads(1)
             seen, held = (folds != fold).nonzero().flatten(), (folds == fold).nonzero().flatten()
             net = fit(nets[fold], x[seen], y[seen], plan, bar.update)
-            scores = logits(net, x[held], plan.mirrored)
+            scores = shifted_logits(net, x[held], plan.mirrored)
             out[held] = (scores * _sharpness(scores, y[held])).softmax(1)
 
         threads = torch.get_num_threads()

@@ -5,7 +5,8 @@ What it finds
     predictions cannot tell apart (one class under two names). It says how many of the labels it
     doubts it expects to be wrong, by a model in which a label is drawn from the learner's own
     probabilities or, with a chance that is fitted, from the other classes alike: a weak learner
-    contradicts many labels, and expects few of them to be wrong. In a script that is watched,
+    contradicts many labels, and expects few of them to be wrong. Wrong labels that it would confuse
+    itself count as its mistakes: where these are many, the number is too low. In a script that is watched,
     labels are held against those of the nearest neighbours.
 Why it hurts
     A net learns a wrong label by heart as well as a right one; in the test set wrong labels decide

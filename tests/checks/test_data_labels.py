@@ -1,5 +1,7 @@
 """Balance, wrong labels, shuffled labels, augmentation, pipelines: both ways."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -252,3 +254,25 @@ def test_a_net_that_dies_at_the_usual_rate_learns_at_a_lower_one():
     found = plain_learners.image_probabilities(x, y, 10, folds, plain_learners.Plan(epochs=2, seconds=300))
     right = torch.from_numpy(found).argmax(1) == y
     assert all(float(right[folds == fold].float().mean()) > 0.9 for fold in (0, 1))
+
+
+def test_a_net_that_dies_is_left_early_and_its_time_goes_on(monkeypatch):
+    """All of them die here: each is left after 40 of 160 steps, and the next has what is left."""
+    x, y = bars(800)
+    now, given, taken = [0.0], [], [0]
+    trained = plain_learners._trained
+
+    def tick(count):
+        taken[0] += count
+        now[0] += 0.5  # seconds a step
+
+    def noted(net, x, y, plan, tick):
+        given.append(plan.seconds)
+        return trained(net, x, y, plan, tick)
+
+    monkeypatch.setattr(plain_learners, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(plain_learners, "_is_dead", lambda *_: True)
+    monkeypatch.setattr(plain_learners, "_trained", noted)
+    plain_learners.fit(plain_learners.QuickNet(x, 2), x, y, plain_learners.Plan(20.0, 1000.0), tick)
+    assert taken[0] == 3 * 40 * 100  # 3 rates, 40 steps of 100 images
+    assert given == [1000, 980, 960]
