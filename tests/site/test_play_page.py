@@ -166,6 +166,28 @@ def test_a_fork_shows_both_from_one_place(play: Opened) -> None:
     expect(page.locator(".rf-run")).to_have_count(2)
 
 
+@pytest.mark.parametrize("mode", ["fork", "restart"])
+def test_a_slow_drag_compares_before_with_after(play: Opened, mode: str) -> None:
+    page = play.page
+    page.get_by_role("button", name=mode, exact=True).click()
+    play.run()
+    (started if mode == "fork" else finished)(page)
+    handle = page.get_by_role("slider", name="learning rate", exact=True)
+    box, place = handle.bounding_box(), handle.evaluate("e => e.value / e.max")
+    assert box
+    x, y = box["x"] + 8 + (box["width"] - 16) * place, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for stop in (1, 2, 3):  # some ten steps lie between two of them
+        page.mouse.move(x + 8 * stop, y)
+        page.wait_for_timeout(600)
+    page.mouse.up()
+    label = {"fork": "old", "restart": "before"}[mode]
+    expect(page.locator(".recipe-legend")).to_contain_text(f"{label}: learning rate 0.05")
+    expect(page.locator(".recipe-knob-lr .widget-label")).to_have_attribute("data-was", "was 0.05")
+    expect(page.locator(".rf-run")).to_have_count(2)
+
+
 def test_a_fork_where_nothing_differs_goes_on_to_the_same_numbers(play: Opened) -> None:
     page = play.page
     page.get_by_role("button", name="fork", exact=True).click()
