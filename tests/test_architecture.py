@@ -113,6 +113,8 @@ def test_no_import_is_hidden_in_a_text() -> None:
 def test_no_public_class_has_the_name_of_another() -> None:
     places = defaultdict(set)
     for name, tree in trees().items():
+        if name.startswith("course/exercises/"):
+            continue  # a learner's class is called as the field calls it, such as Dropout
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].add(name)

@@ -24,7 +24,7 @@ from recipe_widgets.lessons import signals; signals.propagate
 from recipe_widgets.lessons import conv, families, overfit, samples, small; overfit.random_labels; conv.AccuracyCurve
 from recipe_widgets.lessons import bowl; bowl.race
 from recipe_widgets.lessons import regularise_with_data as lesson; lesson.sweep
-from recipe_widgets.lessons import regularise_the_model as lesson; lesson.beside
+from recipe_widgets.lessons import regularise_the_model as lesson; lesson.DecisionPath
 from recipe_widgets.lessons import tune as lesson; lesson.searches
 from recipe_widgets.lessons import squeeze as lesson; lesson.gains
 from recipe_widgets.lessons import compare, show_batch, your_own as lesson; lesson.SCRIPT

@@ -22,7 +22,7 @@ from recipe_widgets.course.notebook_cells import (
 HERE = Path(__file__).parents[1] / "notebooks"
 CONVERTED: tuple[str, ...] = (  # grows until it holds all notebooks
     "00_start_here", "01_know_your_data", "02_skeleton_and_baselines", "03_check_the_machinery",
-    "04_signals_inside", "05_overfit", "06_optimise")
+    "04_signals_inside", "05_overfit", "06_optimise", "08_regularise_the_model")
 # names of torch as the field imports them, and methods and functions of one's own loop
 TORCH_NAMES = {"torch", "nn", "F", "DataLoader", "TensorDataset"}
 TORCH_METHODS = {"backward", "zero_grad", "step", "argmax", "softmax", "log_softmax", "parameters",

@@ -12,4 +12,6 @@ EXERCISES_OF: dict[str, tuple[str, ...]] = {
     "05_overfit": ("overfit_batch", "convolution", "make_model", "ResidualBlock"),
     "06_optimise": ("accumulated_step", "momentum_step", "adamw_step", "lr_range_test",
                     "warmup_cosine"),
+    "08_regularise_the_model": ("Dropout", "decay_groups", "smoothed_cross_entropy",
+                                "EarlyStopping"),
 }

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Trial = Callable[[Any], None]  # called with the learner's function; its docstring says what it tries
-Place = Literal["split", "data", "baseline", "network", "model", "loss", "optimizer", "before training",
-                "report", "after training"]
+Place = Literal["split", "data", "baseline", "network", "model", "loss", "parameters", "optimizer",
+                "before training", "report", "after epoch", "after training"]
 
 
 class Wrong(Exception):  # noqa: N818  reads as the sentence it is
@@ -40,7 +40,7 @@ class Exercise:
         trials: each is called with the learner's function, in this order, and raises `Wrong`
             where something is not as it should be. The first line of its docstring names it.
         hints: from a nudge to almost the code.
-        main: how my_recipe.py uses it; None where the script only holds it.
+        main: how my_recipe.py uses it, at one place or several; None where the script only holds it.
         needs: other exercises whose functions these lines call.
         in_recipe: whether it is a piece of my_recipe.py at all.
         seconds: longest that one trial may take.
@@ -50,7 +50,7 @@ class Exercise:
     notebook: str
     trials: tuple[Trial, ...]
     hints: tuple[str, ...]
-    main: MainLines | None = None
+    main: MainLines | tuple[MainLines, ...] | None = None
     needs: tuple[str, ...] = ()
     in_recipe: bool = True
     seconds: float = 20.0
@@ -58,6 +58,13 @@ class Exercise:
     @property
     def name(self) -> str:
         return self.reference.__name__
+
+    @property
+    def main_lines(self) -> tuple[MainLines, ...]:
+        """What `main` holds, always as a tuple."""
+        if self.main is None:
+            return ()
+        return (self.main,) if isinstance(self.main, MainLines) else self.main
 
     @property
     def signature(self) -> str:

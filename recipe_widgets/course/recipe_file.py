@@ -77,13 +77,15 @@ def make_model():
 
 # The lines of main() at each place; what a piece brings takes their place, or is added.
 _SPLIT = "train_rows, val_rows = torch.arange(50_000), torch.arange(50_000, 60_000)"
-_OPTIMIZER = "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)"
+_OPTIMIZER = "optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9)"
 _REPORT = 'print(f"epoch {epoch + 1}: {accuracy(model, val_loader):.2%} of the validation set right")'
 DEFAULTS: dict[Place, str] = {
     "split": _SPLIT, "data": "", "baseline": "", "network": "model = make_model()", "model": "",
-    "loss": "loss_fn = F.cross_entropy", "optimizer": _OPTIMIZER, "before training": "",
-    "report": _REPORT, "after training": "",
+    "loss": "loss_fn = F.cross_entropy", "parameters": "parameters = model.parameters()",
+    "optimizer": _OPTIMIZER, "before training": "", "report": _REPORT, "after epoch": "",
+    "after training": "",
 }
+_IN_LOOP = ("report", "after epoch")  # places that stand in the loop over epochs
 _MAIN = '''def main():
     torch.manual_seed(0)
     x, y = load_mnist()
@@ -95,11 +97,13 @@ _MAIN = '''def main():
 {network}
 {model}
 {loss}
+{parameters}
 {optimizer}
 {before training}
     for epoch in range(5):
         losses = train_epoch(model, train_loader, loss_fn, optimizer)
 {report}
+{after epoch}
 {after training}
 '''
 _BUILD = '''
@@ -272,14 +276,13 @@ def _main_for(pieces: Iterable[str]) -> str:
     """main() as the course writes it for these pieces."""
     places = dict(DEFAULTS)
     added: dict[Place, list[str]] = {}
-    for name in pieces:
-        lines = exercise_named(name).main
-        if lines is not None and DEFAULTS[lines.place]:
+    for lines in (one for name in pieces for one in exercise_named(name).main_lines):
+        if DEFAULTS[lines.place]:
             places[lines.place] = lines.lines
-        elif lines is not None:
+        else:
             added.setdefault(lines.place, []).append(lines.lines)
     places |= {place: "\n".join(lines) for place, lines in added.items()}
-    indents = {place: 8 if place == "report" else 4 for place in places}
+    indents = {place: 8 if place in _IN_LOOP else 4 for place in places}
     filled = {place: "\n".join(" " * indents[place] + line for line in lines.splitlines())
               for place, lines in places.items()}
     return "\n".join(line for line in _MAIN.format(**filled).splitlines() if line) + "\n"

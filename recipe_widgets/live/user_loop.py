@@ -47,6 +47,10 @@ class UserLoop:
                               expected="a torch.optim.Optimizer")
         self.steps, self.model, self.optimizer, self.name = steps, model, optimizer, name
         self._begun = False
+        groups = optimizer.param_groups if optimizer is not None else []
+        decays = [group.get("weight_decay", 0.0) for group in groups]
+        # groups that are left out of the decay, as norms and biases are: they stay so
+        self._undecayed = [not decay and any(decays) for decay in decays]
         self._first = self._state() if self.again else None  # where each new run begins
 
     def settings(self) -> Settings:
@@ -106,9 +110,10 @@ class UserLoop:
 
     def apply(self, settings: Settings) -> None:
         """Let optimiser and dropout layers stand where the settings say."""
-        for group in self.optimizer.param_groups if self.optimizer is not None else ():
+        groups = self.optimizer.param_groups if self.optimizer is not None else []
+        for group, undecayed in zip(groups, self._undecayed, strict=False):
             group["lr"] = settings.lr
-            if "weight_decay" in group:
+            if "weight_decay" in group and not undecayed:
                 group["weight_decay"] = settings.weight_decay
             if "betas" in group:
                 group["betas"] = (settings.momentum, *group["betas"][1:])

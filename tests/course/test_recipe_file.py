@@ -167,6 +167,19 @@ def test_main_grows_while_it_is_the_courses(folder: Path) -> None:
     assert "784, 99" in text_of(folder)
 
 
+def test_a_piece_may_stand_at_several_places_of_main(folder: Path) -> None:
+    keep("train_epoch", folder)
+    assert "    optimizer = torch.optim.SGD(parameters, " in text_of(folder)
+    keep("decay_groups", folder)
+    keep("EarlyStopping", folder)
+    main = text_of(folder).partition("def main")[2]
+    places = ["parameters = decay_groups(model, ", "stopping = EarlyStopping(", "for epoch in range(5)",
+              "\n        if stopping.look(model, ", "\n            break\n", "\n    stopping.restore(model)\n"]
+    assert [main.count(place) for place in places] == [1] * len(places)
+    assert sorted(places, key=main.index) == places
+    assert "parameters = model.parameters()" not in main
+
+
 def test_a_file_that_is_no_python_is_left_alone(folder: Path,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     (folder / FILE).write_text("def half(:\n")

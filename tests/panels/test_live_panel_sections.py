@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, LivePanel, RecipeError, Settings
+from recipe_widgets.live.user_loop import UserLoop
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 SHORT = Settings(width=16, max_steps=60, batch_size=32)
@@ -203,6 +204,17 @@ def test_a_readers_own_model_and_loader() -> None:
                       (model, [], "mse")):
         with pytest.raises(RecipeError):
             LivePanel.for_model(*arguments)
+
+
+def test_groups_left_out_of_the_decay_stay_left_out() -> None:
+    model = nn.Linear(4, 2)
+    for bias_decay, wanted in ((0.0, [0.3, 0.0]), (0.1, [0.3, 0.3])):
+        optimizer = torch.optim.AdamW([{"params": [model.weight], "weight_decay": 0.1},
+                                       {"params": [model.bias], "weight_decay": bias_decay}])
+        source = UserLoop(lambda: iter(()), model, optimizer)
+        for decay in (0.0, 0.3):  # down to nothing, and up again
+            source.apply(source.settings().replace(weight_decay=decay))
+        assert [group["weight_decay"] for group in optimizer.param_groups] == wanted
 
 
 def test_dropped_panels_with_everything_open_leave_nothing(blobs: Data) -> None:

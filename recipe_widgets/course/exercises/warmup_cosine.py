@@ -114,7 +114,7 @@ EXERCISE = Exercise(
         "warmup)), and return (1 + math.cos(math.pi * share)) / 2.",
     ),
     main=MainLines("optimizer", """\
-optimizer = torch.optim.AdamW(model.parameters(), lr=0.002, weight_decay=0.01)
+optimizer = torch.optim.AdamW(parameters, lr=0.002, weight_decay=0.01)
 total = 5 * len(train_loader)  # epochs times batches
 schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, total, total // 20))
 optimizer.register_step_post_hook(lambda *_: schedule.step())  # another rate after each step"""))

@@ -1,11 +1,4 @@
-from .bagging import bags
 from .decision_path import DecisionPath
-from .dropout import dropout_and_norm, dropout_race, mask_average, variance_shift
-from .exercise import beside, check_regularised, sweep, sweeps_beside
-from .fit_curves import early_stopping, fits, larger_stopped, larger_verdict, plot_larger
+from .own_pictures import draw_by_knob, draw_fits, draw_regimes
 
-__all__ = [
-    "DecisionPath", "bags", "beside", "check_regularised", "dropout_and_norm", "dropout_race",
-    "early_stopping", "fits", "larger_stopped", "larger_verdict", "mask_average", "plot_larger",
-    "sweep", "sweeps_beside", "variance_shift"
-]
+__all__ = ["DecisionPath", "draw_by_knob", "draw_fits", "draw_regimes"]

@@ -9,13 +9,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from recipe_widgets.checks import curve_shape, fit_diagnosis
-from recipe_widgets.core import Run
 from recipe_widgets.plots import Picture
 
 Answer = Literal["yes", "no"]
@@ -39,7 +36,7 @@ QUESTIONS = (
     Way("Can it learn the training set by heart (99 % right)?", "05_overfit.ipynb",
         "Train longer or take a larger model; regularising now makes it worse.",
         "05_overfit.ipynb"),
-    Way("Is validation clearly worse than training?", f"{_MODEL}#1.-Read-the-fit-(R12)",
+    Way("Is validation clearly worse than training?", f"{_MODEL}#1.-Read-the-fit",
         "Nothing to regularise: go on to tuning.", "09_tune.ipynb"),
 )
 # the order of A. Karpathy, A Recipe for Training Neural Networks, 2019: data first
@@ -49,11 +46,11 @@ MEASURES = (
     Way("Creative augmentation", f"{_DATA}#3.-Creative-augmentation-(R3)"),
     Way("Pretraining, with labels", f"{_DATA}#4.-Pretraining-(R4)"),
     Way("Smaller input, model, batch", f"{_DATA}#6.-Smaller-input,-model-and-batch-(R6)"),
-    Way("Dropout", f"{_MODEL}#2.-Dropout,-and-a-myth-(R7)"),
-    Way("Weight decay", f"{_MODEL}#4.-Weight-decay-(R8)"),
-    Way("Early stopping", f"{_MODEL}#5.-Early-stopping-(R9)"),
-    Way("A larger model, stopped early", f"{_MODEL}#6.-A-larger-model,-stopped-early-(R10)"),
-    Way("Averaging several models", f"{_MODEL}#7.-Bagging-and-averaging-(R11)"),
+    Way("Dropout", f"{_MODEL}#2.-Dropout"),
+    Way("Weight decay", f"{_MODEL}#3.-Weight-decay"),
+    Way("Early stopping", f"{_MODEL}#5.-Early-stopping"),
+    Way("A larger model, stopped early", f"{_MODEL}#6.-A-larger-model,-stopped-early"),
+    Way("Averaging several models", f"{_MODEL}#7.-Average-several-models"),
 )
 _BOX = ("padding:6px 10px;border-radius:6px;border:2px solid {edge};display:inline-block;"
         "margin:2px 0;color:inherit;text-decoration:none")
@@ -91,24 +88,6 @@ class DecisionPath:
     def answer(self, value: Answer, fact: str = "") -> DecisionPath:
         """One answer further; the same path once it has ended."""
         return self if self.ended else DecisionPath((*self.answers, value), (*self.facts, fact))
-
-    @classmethod
-    def of(cls, run: Run) -> DecisionPath:
-        """The answers that a run gives: `curve_shape`, the accuracy of its last training
-        batches, `fit_diagnosis`.
-        """
-        shape = curve_shape(run)
-        down = shape.details.get("shape") in ("falling", "noisy", "jumps")
-        path = cls().answer("yes" if down else "no", shape.message)
-        # share of the last 20 training batches that is right, 0 to 1
-        hits = float(np.mean(run.history.series("train_accuracy")[-20:]))
-        path = path.answer("yes" if hits >= 0.99 else "no",
-                           f"{hits:.1%} right in the last training batches")
-        fit = fit_diagnosis(run)
-        gap = hits - run.history.last("val_accuracy")
-        wide = fit.details["verdict"] == "overfitting" or gap > 0.02  # two points of accuracy
-        return path.answer("yes" if wide else "no",
-                           f"{fit.message}; {100 * gap:.1f} points of accuracy between them")
 
     def __str__(self) -> str:
         rows = [

@@ -14,8 +14,10 @@ from recipe_widgets.data import Data
 from recipe_widgets.lessons import nb00_start_here as start
 from recipe_widgets.lessons import nb03_check_the_machinery as machinery
 from recipe_widgets.lessons import nb04_signals_inside as signals
+from recipe_widgets.lessons import nb08_regularise_the_model as regularise
 from recipe_widgets.lessons.common.comparison import RunComparison, compare
 from recipe_widgets.lessons.common.line_pictures import draw_lines
+from recipe_widgets.lessons.common.recorded import recorded
 from recipe_widgets.lessons.nb03_check_the_machinery.clinic_cases import CASES
 from recipe_widgets.lessons.nb08_regularise_the_model.decision_path import DecisionPath
 from recipe_widgets.training import train_many
@@ -220,4 +222,12 @@ LESSONS = [
     Entry("lessons.nb04_signals_inside.unroll", signals.unroll,
           lambda: {"radius": 1.0, "steps": 3, "kind": "tanh", "seeds": 1},
           amounts=("steps", "seeds")),
+    Entry("lessons.nb08_regularise_the_model.draw_by_knob", regularise.draw_by_knob,
+          lambda: {"values": {"a": {0: [1.0, 2.0], 0.5: [3.0, 4.0]}}, "knob": "decay",
+                   "ylabel": "right (%)", "title": "A knob"}),
+    Entry("lessons.nb08_regularise_the_model.draw_fits", regularise.draw_fits,
+          lambda: {"curves": {"a": {"train_loss": [2.0, 1.0], "val_loss": ([0, 1], [2.0, 1.5])}},
+                   "title": "A run", "marks": {"a": 1}}),
+    Entry("lessons.nb08_regularise_the_model.draw_regimes", regularise.draw_regimes,
+          lambda: {"studies": {"few": recorded("regularise_few")}, "title": "Gains"}),
 ]
