@@ -11,10 +11,12 @@ import anywidget
 
 from recipe_widgets.panels.front_widget import one_module
 
+FILES = ("dom.js", "scale.js", "controls.js", "sheet.js")  # in the order in which one needs the other
+
 
 @cache
 def _module_text() -> str:
-    return one_module(("dom.js", "controls.js", "sheet.js"))
+    return one_module(FILES)
 
 
 class SheetWidget(anywidget.AnyWidget):

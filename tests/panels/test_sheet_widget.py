@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import pytest
 
 from recipe_widgets.panels import OptimizerBowl, Question
+from recipe_widgets.panels.front_widget import FOLDER
 from recipe_widgets.panels.panel_base import widgets_in
-from recipe_widgets.panels.sheet_widget import SheetWidget
+from recipe_widgets.panels.sheet_widget import FILES, SheetWidget
 
 
 def helpers(panel: Any) -> list[SheetWidget]:
@@ -26,6 +28,12 @@ def test_a_question_of_the_page_is_answered_with_its_number() -> None:
     assert said == [{"number": 3}]
     assert "import " not in helper._esm.split("export default")[0].split("\n", 1)[0]
     explorer.close()
+
+
+def test_what_a_file_takes_from_another_stands_before_it() -> None:
+    for place, name in enumerate(FILES):
+        taken = re.findall(r'^import .* from "\./(.*?)";', (FOLDER / name).read_text(), re.MULTILINE)
+        assert set(taken) <= set(FILES[:place]), name
 
 
 def test_buttons_have_their_names_without_help() -> None:
