@@ -11,7 +11,8 @@ How to mend
     Add up hits and samples over all batches; divide once, at the end.
 When it stays silent
     When the printed number agrees with a recount of any part of the evaluation, when it is none of
-    the two slips, and when it has too few digits to tell them apart.
+    the two slips, when it has too few digits to tell them apart, and when so many numbers are printed
+    that one of them may be equal to a slip's by chance.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from recipe_widgets.rules.rulebook import Rule, rule
 
 ROUNDING = 0.51  # of the last printed digit
 FEWEST_DIGITS = 2  # behind the point, or none of a percentage
+MOST_CHANCE = 0.05  # that one of the numbers printed is a slip's by chance
 FEWEST_UNITS = 200  # half digits in a loss, before two that agree are no chance
 
 
@@ -34,12 +36,14 @@ class PrintedMetric:
     Attributes:
         right: shares of hits of all rounds of the evaluation; the first is the round in question.
         slips: in words -> what it would give. digits: printed behind the point.
+        numbers: how many were printed after the evaluation.
     """
 
     printed: float
     digits: int
     right: tuple[float, ...]
     slips: Mapping[str, float]
+    numbers: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,9 @@ def metric_recount(rule: Rule[PrintedMetric], seen: PrintedMetric) -> CheckResul
     half_digit = ROUNDING * 10.0**-seen.digits
     for scale, unit, digits in ((1.0, "", seen.digits), (100.0, "%", seen.digits + 2)):
         agrees = any(abs(seen.printed - scale * share) <= half_digit for share in seen.right)
-        if agrees or digits < FEWEST_DIGITS:
+        # each number hits each slip with this chance, were it any share at all
+        chance = seen.numbers * len(seen.slips) * 2 * half_digit / scale
+        if agrees or digits < FEWEST_DIGITS or chance > MOST_CHANCE:
             continue
         for slip, value in seen.slips.items():
             told_apart = abs(value - seen.right[0]) * scale > 2 * half_digit

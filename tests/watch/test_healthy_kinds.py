@@ -498,3 +498,72 @@ def test_short_sequences_that_are_equal_by_chance_are_no_leak():
     both = {tuple(row) for row in x.tolist()} & {tuple(row) for row in held.tolist()}
     assert len(both) >= 0.05 * 160
     assert "split_leak" not in said(train)
+
+
+def trained(model, x, y, epochs=8, change=lambda x, y: (x, y), after=lambda model: None):
+    """Epochs in batches of 40, each followed by `after` in evaluation mode."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(epochs):
+        model.train()
+        for rows in torch.randperm(len(x)).split(40):
+            xb, yb = change(x[rows], y[rows])
+            loss = F.cross_entropy(model(xb), yb)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            after(model)
+
+
+def test_accuracies_on_training_and_validation_samples_beside_each_other_are_no_leak():
+    x, y = blobs(400)
+    x_val, y_val = blobs(200, seed=1)
+
+    def after(model):
+        for xs, ys in ((x[:200], y[:200]), (x_val, y_val)):
+            print(f"{(model(xs).argmax(1) == ys).float().mean().item():.3f}")
+
+    assert "split_leak" not in said(lambda: trained(mlp(), x, y, after=after))
+    order = torch.randperm(400, generator=torch.Generator().manual_seed(0))
+    mixed, labels = torch.cat([x[:200], x_val])[order], torch.cat([y[:200], y_val])[order]
+
+    def in_calls_that_hold_both(model):
+        hits = [(model(xs).argmax(1) == ys).sum().item()
+                for xs, ys in zip(mixed.split(50), labels.split(50), strict=True)]
+        print(f"accuracy {sum(hits) / 400:.3f}")
+
+    assert "split_leak" in said(lambda: trained(mlp(), x, y, after=in_calls_that_hold_both))
+
+
+def test_mixed_training_samples_that_come_out_unchanged_are_no_leak():
+    x, y = blobs(400)
+    x_val, _ = blobs(200, seed=1)
+
+    def mixup(xb, yb):
+        share = torch.distributions.Beta(0.5, 0.5).sample((len(xb), 1))
+        share[:2] = 1.0  # as rounding leaves some of them
+        other = torch.randperm(len(xb))
+        targets = F.one_hot(yb, K).float()
+        return share * xb + (1 - share) * xb[other], share * targets + (1 - share) * targets[other]
+
+    def after(model):
+        model(x_val)
+        model(x)
+
+    assert "split_leak" not in said(lambda: trained(mlp(), x, y, change=mixup, epochs=6, after=after))
+
+
+def test_recalls_of_many_classes_are_no_wrong_accuracy():
+    """With two digits one of them is easily what a slip would have made of the accuracy."""
+    x, y = blobs(400)
+    x_val, y_val = blobs(201, seed=1)
+
+    def after(model):
+        hits = torch.cat([model(xb).argmax(1) == yb
+                          for xb, yb in zip(x_val.split(50), y_val.split(50), strict=True)])
+        slip = hits.sum().item() / (5 * 50)
+        print("recalls", *(f"{slip + (at - 3) / 20:.2f}" for at in range(8)))
+
+    assert "metric_recount" not in said(lambda: trained(mlp(), x, y, after=after))

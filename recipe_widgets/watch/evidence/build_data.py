@@ -56,6 +56,8 @@ _FEWEST_TO_PROBE, _FEWEST_EVALUATED = 150, 100
 _MOST_CLASSES_TO_PROBE = 100
 _WEAK_ACCURACY = 0.7
 _FEWEST_FLIPPED = 80
+# Of training samples that are changed at random: share that comes out unchanged; share that is new.
+_RARE_MATCH, _ALL_NEW = 0.01, 0.95
 _CLEAN_SHARE, _FEWEST_CLEAN = 0.01, 10  # an evaluation without training samples
 # Share of an evaluation's samples that come in another one, too, if both read one set.
 _SAME_SET, _MOST_COMPARED = 0.5, 6
@@ -230,6 +232,11 @@ class _TrainedSamples:
         known = (different[place] == own) & (first[place] < end)
         return int(known.sum()), int((first < end).sum())
 
+    @functools.cached_property
+    def are_all_new(self) -> bool:
+        """Is nearly every sample seen once only, as where each is changed at random?"""
+        return len(self._first_steps[0]) >= _ALL_NEW * sum(map(len, self._batches))
+
     def between(self, first: int, end: int) -> SampleHashes:
         """Different samples of the batches of these steps."""
         batches = [hashes for step, hashes in zip(self._steps, self._batches, strict=True)
@@ -281,8 +288,21 @@ def _overlaps_by_hash(run: WatchedRun) -> Built:
                                         or shared < max(_CHANCE_SHARE, 5 * copies) * len(own)
                                         or shared <= 2 * _equal_by_chance(samples, len(own), size))
         same_place = at_one_place[passes[0].model, passes[0].line]
-        if not by_chance and not _is_drawn_anew(own, same_place):
+        of_model = by_model[passes[0].model, passes[0].generation]
+        # training pictures that are changed at random now and then come out unchanged
+        rare_match = clean and of_model.are_all_new and shared < _RARE_MATCH * size
+        if not (by_chance or rare_match or _is_drawn_anew(own, same_place)
+                or _training_apart(of_model, phase.step, passes)):
             yield _shared(shared, len(own), size, clean), phase.line
+
+
+def _training_apart(trained: _TrainedSamples, end: int, passes: list[ForwardPass]) -> bool:
+    """Does each call of the model get training samples only, or none of them? Then the accuracy on
+    both is wanted, one beside the other.
+    """
+    shares = [trained.count_before(end, own)[0] / len(own)
+              for own in (np.unique(_hashes([one])) for one in passes) if len(own)]
+    return len(shares) > 1 and min(shares) == 0 and all(one in (0, 1) for one in shares)
 
 
 def _equal_by_chance(samples: int, distinct: int, train_size: int) -> float:
@@ -408,8 +428,8 @@ def printed_metrics(run: WatchedRun) -> Built:
                 float(hits.sum() / (len(sizes) * sizes.max()))
             }
             for number in phase.printed:
-                yield PrintedMetric(number.value, number.digits, (share, *shares),
-                                    slips), number.line
+                yield PrintedMetric(number.value, number.digits, (share, *shares), slips,
+                                    len(phase.printed)), number.line
 
 
 @builds(PrintedLoss)
