@@ -28,7 +28,7 @@ from recipe_widgets.training.validation import stratified_subset
 
 Label = TypeVar("Label", str, float)
 GLANCE = 50  # validation samples per look on the way, where only the end counts
-beside = plot_seed_comparisons  # as the cells of notebooks 07 and 08 say
+beside = plot_seed_comparisons  # as the cells of notebook 07 say
 SOME_RUNS = Limit(lambda runs: len(runs) > 0 and all(map(len, runs.values())),
                   "some runs for each of some labels")
 
