@@ -15,6 +15,7 @@ from recipe_widgets.rules.split_leak import SharedSamples
 from recipe_widgets.rules.train_eval_preprocessing import TrainAndEvaluationInputs
 from recipe_widgets.rules.training_evidence import ProbeAccuracies, TrainingLabels
 from recipe_widgets.watch.evidence import data_probes, observe_mask_pairs
+from recipe_widgets.watch.evidence.build_data import _TrainedSamples
 from recipe_widgets.watch.evidence.input_statistics import RunningStatistics
 from recipe_widgets.watch.evidence.observe_windows import overlaps
 from recipe_widgets.watch.evidence.sample_hash import SampleHasher
@@ -93,6 +94,12 @@ def test_split_leak(overlap, size, train, clean, status):
 def test_a_split_that_changes_while_the_model_goes_on(size, earlier, says):
     said = judged("split_leak", SharedSamples(size, size, train_size=400, earlier=earlier))
     assert says in said.message if says else said is None
+
+
+def test_a_model_that_was_never_trained_has_no_new_samples():
+    nothing = _TrainedSamples()
+    assert not nothing.are_all_new
+    assert nothing.count_before(3, np.arange(4)) == (0, 0)
 
 
 def test_sorted_classes():

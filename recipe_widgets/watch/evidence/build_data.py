@@ -235,7 +235,7 @@ class _TrainedSamples:
     @functools.cached_property
     def are_all_new(self) -> bool:
         """Is nearly every sample seen once only, as where each is changed at random?"""
-        return len(self._first_steps[0]) >= _ALL_NEW * sum(map(len, self._batches))
+        return bool(self._batches) and len(self._first_steps[0]) >= _ALL_NEW * sum(map(len, self._batches))
 
     def between(self, first: int, end: int) -> SampleHashes:
         """Different samples of the batches of these steps."""
