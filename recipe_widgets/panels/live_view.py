@@ -14,6 +14,7 @@ from recipe_widgets.core import RecipeError
 from recipe_widgets.live import Frame, Guess, Session
 from recipe_widgets.live.network_look import NetworkLook
 from recipe_widgets.live.page_stream import Message, PageStream
+from recipe_widgets.live.status_text import number_words
 from recipe_widgets.panels.folded_section import FoldedSection
 from recipe_widgets.panels.guess_input import GuessInput
 from recipe_widgets.panels.panel_base import AUTO_WIDTH
@@ -101,7 +102,9 @@ class LiveView:
             case {"kind": "hold", "held": bool(held)}:
                 session.gesture.hold(held)
             case {"kind": "type", "knob": str(knob), "text": str(text)}:
-                self.front.send({"kind": "typed", "knob": knob, "says": self._controls.type_in(knob, text)})
+                says = self._controls.type_in(knob, text)
+                stands = number_words(getattr(self._controls.settings, knob, text))
+                self.front.send({"kind": "typed", "knob": knob, "says": says, "text": stands})
                 session.repaint_all()
             case {"kind": "visit", "step": int(step)}:
                 session.order("visit", step=step)

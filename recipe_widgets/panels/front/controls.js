@@ -126,8 +126,9 @@ export class Controls {
     this.ask(`${this.root.querySelector(`.recipe-knob-${knob} .widget-label`)?.textContent?.trim()} ${text}`);
   }
 
-  /** The kernel has taken a typed number. @param {string} knob @param {string} says what it made of it, "" where it is the same */
-  answered(knob, says) {
+  /** The kernel has taken a typed number. @param {string} knob @param {string} says what became of it, "" where nothing
+   * @param {string} text where the slider stands now */
+  answered(knob, says, text) {
     const row = this.root.querySelector(`.recipe-knob-${knob}`), note = row?.querySelector(".rf-typed");
     if (!row || !note) return;
     delete this.told[knob];
@@ -135,7 +136,7 @@ export class Controls {
     clearTimeout(this.saidNo);
     this.saidNo = window.setTimeout(() => say(note, ""), SAID);
     const field = /** @type {HTMLInputElement} */ (row.querySelector(".rf-value"));
-    if (says) field.value = this.knobs[knob];
+    if (says) field.value = text;
   }
 
   // --- one move of a slider ----------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Front {
   /** @param {any} message @param {DataView[]} buffers */
   hear(message, buffers) {
     if (message.kind === "network") this.network.hear(message.look, buffers[0]);
-    else if (message.kind === "typed") this.controls?.answered(message.knob, message.says);
+    else if (message.kind === "typed") this.controls?.answered(message.knob, message.says, message.text);
     else if (message.kind === "drawn") this.network.drawing.hear(buffers[0]);
     else if (message.kind === "frame") this.hearFrame(message.facts, buffers[0]);
   }
