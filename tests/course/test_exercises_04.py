@@ -172,6 +172,10 @@ def dead_list(model: Any, loader: Any) -> Any:
     return list(_dead(model, loader).values())
 
 
+def dead_first_batch(model: Any, loader: Any) -> Any:
+    return _dead(model, loader, dead=lambda outs: (outs[0] == 0).all(0).float().mean().item())
+
+
 # --- he_init ---
 
 
@@ -418,6 +422,19 @@ def clip_on_copies(weights: Any, threshold: Any) -> Any:
     return norm
 
 
+def clip_adds_norms(weights: Any, threshold: Any) -> Any:
+    grads = [one.grad for one in weights if one.grad is not None]
+    norm = sum(float(grad.norm()) for grad in grads)
+    for grad in grads:
+        grad.mul_(min(1.0, threshold / max(norm, 1e-9)))
+    return norm
+
+
+def clip_to_half(weights: Any, threshold: Any) -> Any:
+    """Of no known slip."""
+    return _clip(weights, threshold, lambda _, norm: 0.5 * threshold / norm if norm > threshold else 1)
+
+
 def clip_divides_by_zero(weights: Any, threshold: Any) -> Any:
     return _clip(weights, threshold, lambda grad, norm: min(1.0, threshold / norm))
 
@@ -522,6 +539,22 @@ def ratios_squared(model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any) -> 
     return _ratios(model, loss_fn, optimizer, x, y, size=lambda one: one.square().sum().item())
 
 
+def ratios_of_norms(model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any) -> Any:
+    """How much the norm changed, and not the norm of the change."""
+    before = {name: one.detach().norm().item() for name, one in model.named_parameters() if one.ndim > 1}
+    _ratios(model, loss_fn, optimizer, x, y)
+    return {name: abs(model.get_parameter(name).detach().norm().item() - size) / size
+            for name, size in before.items()}
+
+
+def ratios_by_what_is_left(model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any) -> Any:
+    return _ratios(model, loss_fn, optimizer, x, y, by=lambda one: one.detach())
+
+
+def ratios_undivided(model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any) -> Any:
+    return _ratios(model, loss_fn, optimizer, x, y, by=lambda one: torch.ones(1))
+
+
 def ratios_train_mode(model: Any, loss_fn: Any, optimizer: Any, x: Any, y: Any) -> Any:
     model.train()
     return _ratios(model, loss_fn, optimizer, x, y)
@@ -534,20 +567,20 @@ RIGHT = [("dead_units", dead_keeps_outputs), ("dead_units", dead_by_largest),
          ("update_ratios", ratios_state_dict), ("update_ratios", ratios_flat),
          ("update_ratios", ratios_closure)]
 WRONG = [
-    ("dead_units", dead_share_of_zeros, "0 for every sample"),
+    ("dead_units", dead_share_of_zeros, "share of zeros among all outputs"),
     ("dead_units", dead_mostly, "seldom answers is a specialist"),
     ("dead_units", dead_last_batch, "Remember over all batches"),
     ("dead_units", dead_mean_of_batches, "Remember over all batches"),
     ("dead_units", dead_threshold, "without a threshold"),
     ("dead_units", dead_children, "also those inside others"),
     ("dead_units", dead_other_activations, "choose those that are nn.ReLU"),
-    ("dead_units", dead_channels, "✗ A convolution"),
+    ("dead_units", dead_channels, "counts whole channels"),
     ("dead_units", dead_hooks_stay, "hooks stay at the model"),
     ("dead_units", dead_in_training, "count in evaluation mode"),
     ("dead_units", dead_leaves_eval, "in the other mode"),
     ("dead_units", dead_gradients, "Gradients are recorded"),
     ("dead_units", dead_clears_all_hooks, "not its own"),
-    ("dead_units", dead_count, "The share of '2' is 3"), ("dead_units", dead_alive, "is 0.625"),
+    ("dead_units", dead_count, "how many units are dead"), ("dead_units", dead_alive, "that are alive"),
     ("dead_units", dead_list, "should return a dictionary"),
     ("he_init", he_variance, "the standard deviation is its root"),
     ("he_init", he_without_relu, "ReLU halves"), ("he_init", he_fan_out, "not of units"),
@@ -557,17 +590,19 @@ WRONG = [
     ("he_init", he_children, r"\(300, 300\)"), ("he_init", he_new_tensors, "train the old one"),
     ("he_init", he_seeded, "do not set a seed"), ("he_init", he_torch, r"kaiming_normal_.*line \d+"),
     ("he_init", he_in_graph, r"leaf Variable.*line \d+"), ("he_init", he_positive, "should be 0"),
-    ("clip_gradients", clip_to_one, "Dividing by the norm alone"),
-    ("clip_gradients", clip_each, "One norm for all gradients"),
+    ("clip_gradients", clip_to_one, "divided by the norm, so that"),
+    ("clip_gradients", clip_each, "The norm of this tensor alone"),
     ("clip_gradients", clip_always, "must stay"),
-    ("clip_gradients", clip_values, "One norm for all gradients"),
-    ("clip_gradients", clip_no_root, "One norm for all gradients"),
+    ("clip_gradients", clip_values, "Each number is clipped on its own"),
+    ("clip_gradients", clip_no_root, "The root is missing"),
+    ("clip_gradients", clip_adds_norms, "Add their squares"),
+    ("clip_gradients", clip_to_half, "One norm for all gradients together, here 50"),
     ("clip_gradients", clip_reads_twice, "it is empty"),
     ("clip_gradients", clip_with_none, r"NoneType.*line \d+"),
     ("clip_gradients", clip_torch, "Write it by hand"),
     ("clip_gradients", clip_returns_after, "The norm before clipping is wanted"),
     ("clip_gradients", clip_the_weights, "A weight has moved"),
-    ("clip_gradients", clip_on_copies, "One norm for all gradients"),
+    ("clip_gradients", clip_on_copies, "It is as it was"),
     ("clip_gradients", clip_divides_by_zero, "division by zero"),
     ("update_ratios", ratios_no_clone, "moves along"),
     ("update_ratios", ratios_from_gradient, "measure the change itself"),
@@ -576,7 +611,24 @@ WRONG = [
     ("update_ratios", ratios_two_steps, "After the step"),
     ("update_ratios", ratios_largest, "The ratio of"), ("update_ratios", ratios_no_step, "After the step"),
     ("update_ratios", ratios_one_number, "should return a dictionary"),
-    ("update_ratios", ratios_squared, "The ratio of"), ("update_ratios", ratios_train_mode, "other mode"),
+    ("update_ratios", ratios_squared, "The root is missing"),
+    ("update_ratios", ratios_of_norms, "how much the norm changed"),
+    ("update_ratios", ratios_by_what_is_left, "divided by the norm after the step"),
+    ("update_ratios", ratios_undivided, "It is not divided"), ("update_ratios", ratios_train_mode, "other mode"),
+]
+
+
+FOREIGN = [
+    ("dead_units", dead_mostly, "are alive|how many|zeros among|whole channels"),
+    ("dead_units", dead_first_batch, "are alive|how many|zeros among|whole channels"),
+    ("dead_units", dead_in_training, "are alive|how many|zeros among"),
+    ("clip_gradients", clip_values, "generator|tensor alone|It is as it was"),
+    ("clip_gradients", clip_each, "generator|on its own|It is as it was"),
+    ("clip_gradients", clip_no_root, "generator|tensor alone|It is as it was"),
+    ("clip_gradients", clip_to_half, "generator|tensor alone|It is as it was|root is missing|added up"),
+    ("update_ratios", ratios_squared, r"clone\(\)|measure the change itself"),
+    ("update_ratios", ratios_largest, r"clone\(\)|measure the change itself|root is missing"),
+    ("update_ratios", ratios_two_steps, r"clone\(\)|measure the change itself"),
 ]
 
 

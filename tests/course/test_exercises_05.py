@@ -433,6 +433,49 @@ class BlockEmpty(nn.Module):
     """Head and docstring."""
 
 
+def batch_after_the_step(model: Any, loss_fn: Any, x: Any, y: Any, steps: int = 200) -> Any:
+    """Dropout is off and the mode is right; the losses are those after each step."""
+    return batch_sgd(model, loss_fn, x, y, steps + 1)[1:]
+
+
+def _conv(x: Any, weight: Any, bias: Any, stride: int, padding: int, place: Any, swap: bool = False,
+          channels: Any = None) -> Any:
+    """By loops; place(products, bias): one number of the output for each sample."""
+    x = F.pad(x, [padding] * 4)[:, :channels]
+    weight = (weight.transpose(2, 3) if swap else weight)[:, :channels]
+    k = weight.shape[-1]
+    rows, columns = ((side - k) // stride + 1 for side in x.shape[2:])
+    out = x.new_zeros(len(x), len(weight), rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            patch = x[:, None, :, i * stride:i * stride + k, j * stride:j * stride + k]
+            out[:, :, i, j] = place((patch * weight).flatten(2), bias)
+    return out
+
+
+def conv_mean(x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0) -> Any:
+    return _conv(x, weight, bias, stride, padding, lambda products, bias: products.mean(2) + bias)
+
+
+def conv_mean_of_channels(x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0) -> Any:
+    return _conv(x, weight, bias, stride, padding,
+                 lambda products, bias: products.sum(2) / x.shape[1] + bias)
+
+
+def conv_bias_each(x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0) -> Any:
+    return _conv(x, weight, bias, stride, padding,
+                 lambda products, bias: (products + bias[:, None]).sum(2))
+
+
+def conv_transposed_kernel(x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0) -> Any:
+    return _conv(x, weight, bias, stride, padding, lambda products, bias: products.sum(2) + bias, swap=True)
+
+
+def conv_minus_bias(x: Any, weight: Any, bias: Any, stride: int = 1, padding: int = 0) -> Any:
+    """Of no known slip."""
+    return _conv(x, weight, bias, stride, padding, lambda products, bias: products.sum(2) - bias)
+
+
 RIGHT = [("overfit_batch", batch_sgd), ("overfit_batch", batch_by_hand),
          ("overfit_batch", batch_put_back), ("convolution", conv_unfold),
          ("convolution", conv_shifted), ("convolution", conv_numpy), ("make_model", model_class),
@@ -457,6 +500,11 @@ WRONG = [
     ("convolution", conv_first_channel, "over all input channels"),
     ("convolution", conv_square_only, r"the shape should be \(3, 2, 5, 3\)"),
     ("convolution", conv_every_window, "window begins at rows 0, 2, 4"),
+    ("overfit_batch", batch_after_the_step, "no step before it"),
+    ("convolution", conv_mean, "mean of the products"),
+    ("convolution", conv_mean_of_channels, "mean over the input channels"),
+    ("convolution", conv_bias_each, "added to every product"),
+    ("convolution", conv_transposed_kernel, "Rows and columns of the kernel"),
     ("convolution", conv_into_x, "changes its input x"),
     ("make_model", model_softmax, "a softmax at the end"),
     ("make_model", model_mean_pooling, "mean-pooling"),
@@ -479,6 +527,16 @@ WRONG = [
     ("ResidualBlock", BlockNoModule, "no nn.Module"),
     ("ResidualBlock", BlockNoSuper, r"line \d+: `self.conv"),
     ("ResidualBlock", BlockNoForward, "forward"),
+]
+
+
+FOREIGN = [
+    ("overfit_batch", batch_after_the_step, "Dropout is still on|BatchNorm should use"),
+    ("overfit_batch", batch_dropout_on, "BatchNorm should use|no step before it"),
+    ("overfit_batch", batch_all_eval, "Dropout is still on"),
+    ("convolution", conv_minus_bias, "first input channel|window begins|mean|every product|exchanged"),
+    ("convolution", conv_every_window, "first input channel|mean|every product|exchanged"),
+    ("convolution", conv_first_channel, "window begins|mean|every product|exchanged"),
 ]
 
 

@@ -8,7 +8,15 @@ import torch
 from torch.nn import functional as F
 
 from recipe_widgets.course.exercise import Exercise
-from recipe_widgets.course.trial_tools import by_hand, close, expect, inputs_kept, random, tensor
+from recipe_widgets.course.trial_tools import (
+    Slips,
+    by_hand,
+    close,
+    expect,
+    inputs_kept,
+    random,
+    tensor,
+)
 
 
 def convolution(x, weight, bias, stride=1, padding=0):
@@ -39,8 +47,30 @@ def _case(seed: int, n: int, channels: int, sides: tuple[int, int], kernels: int
     return x, weight, bias
 
 
-def _judge(yours: Any, case: tuple[torch.Tensor, ...], stride: int = 1, padding: int = 0,
-           why: str = "") -> None:
+def _slips(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, stride: int,
+           padding: int) -> Slips:
+    """What known slips compute."""
+    zeros = torch.zeros_like(bias)
+    sums = F.conv2d(x, weight, zeros, stride, padding)
+    each = bias[:, None, None]
+    rows, columns = sums.shape[2:]
+    return [
+        (F.conv2d(x[:, :1], weight[:, :1], bias, stride, padding),
+         "Only the first input channel is taken: each output channel adds up the products over all "
+         "input channels."),
+        (sums / x.shape[1] + each, "That is the mean over the input channels; add them up."),
+        (sums / weight[0].numel() + each, "That is the mean of the products; their sum is wanted."),
+        (sums + each * weight[0].numel(), "The bias is added to every product; once for each place of the "
+                                          "output is right."),
+        (F.conv2d(x, weight.transpose(2, 3), bias, stride, padding), "Rows and columns of the kernel are "
+                                                                     "exchanged."),
+        (F.conv2d(x, weight, bias, 1, padding)[:, :, :rows, :columns],
+         f"The window moves by 1. With stride {stride} the window begins at rows 0, {stride}, "
+         f"{2 * stride}, ..., and at such columns."),
+    ]
+
+
+def _judge(yours: Any, case: tuple[torch.Tensor, ...], stride: int = 1, padding: int = 0) -> None:
     x, weight, bias = case
     wanted = F.conv2d(x, weight, bias, stride, padding)
     with (inputs_kept(x=x, weight=weight, bias=bias),
@@ -53,7 +83,7 @@ def _judge(yours: Any, case: tuple[torch.Tensor, ...], stride: int = 1, padding:
            "The kernel is mirrored, as mathematicians do it. nn.Conv2d lays it on the image as it is.")
     expect(not _same(out, wanted - bias[:, None, None]) or not bool(bias.any()),
            "The bias is missing: bias[o] is added to every place of output channel o.")
-    close(out, wanted, "The output", why, rtol=1e-4)
+    close(out, wanted, "The output", slips=_slips(x, weight, bias, stride, padding))
 
 
 def _same(found: torch.Tensor, other: torch.Tensor) -> bool:
@@ -73,8 +103,7 @@ def not_mirrored(yours: Any) -> None:
 
 def channels(yours: Any) -> None:
     """Several channels, several kernels"""
-    _judge(yours, _case(3, 1, 3, (5, 5), 4, 3),
-           why="Each output channel adds up the products over all input channels.")
+    _judge(yours, _case(3, 1, 3, (5, 5), 4, 3))
 
 
 def batch(yours: Any) -> None:
@@ -91,8 +120,7 @@ def padded(yours: Any) -> None:
 def strided(yours: Any) -> None:
     """A stride of 2 and of 3, also where the last rows are left over"""
     for stride, padding in ((2, 0), (2, 1), (3, 1)):
-        _judge(yours, _case(7, 2, 2, (8, 9), 2, 3), stride, padding,
-               why=f"With stride {stride} the window begins at rows 0, {stride}, {2 * stride}, ...")
+        _judge(yours, _case(7, 2, 2, (8, 9), 2, 3), stride, padding)
 
 
 def other_numbers(yours: Any) -> None:

@@ -10,8 +10,10 @@ from torch import nn
 from recipe_widgets.course.exercise import Exercise, MainLines
 from recipe_widgets.course.trial_tools import (
     ModeRecorder,
+    Slips,
     batches,
     close,
+    copy_of,
     expect,
     number,
     random,
@@ -52,8 +54,37 @@ def dead_units(model, loader):
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
 
+def _slips(model: nn.Module, loader: Batches) -> dict[str, Slips]:
+    """Name of each ReLU -> the shares that known slips lead to."""
+    model, seen = copy_of(model).eval(), dict[str, list[torch.Tensor]]()
+    for name, part in model.named_modules():
+        if isinstance(part, nn.ReLU):
+            seen[name] = []
+            part.register_forward_hook(lambda _part, _inputs, out, kept=seen[name]: kept.append(out))
+    with torch.no_grad():
+        for x, _ in loader:
+            model(x)
+    return {name: _known(torch.cat(outputs) == 0) for name, outputs in seen.items()}
+
+
+def _known(zero: torch.Tensor) -> Slips:
+    """zero: where a ReLU gave 0, (samples, units) or (samples, channels, height, width)."""
+    dead = zero.all(dim=0).double()
+    return [
+        (1 - dead.mean(), "That is the share of the units that are alive; the dead ones are wanted."),
+        (dead.sum(), "That is how many units are dead. The share is wanted: their number by that of all "
+                     "units, or the mean."),
+        (zero.double().mean(), "That is the share of zeros among all outputs. A unit is dead if it is 0 "
+                               "for every sample."),
+        (zero.flatten(2).all(dim=2).all(dim=0).double().mean() if zero.ndim > 2 else dead.mean(),
+         "That counts whole channels. Each place of each channel is a unit."),
+    ]
+
+
 def _judge(yours: Any, model: nn.Module, loader: Batches, wanted: dict[str, float],
-           why: str = "") -> None:
+           why: str = "", slips: bool = True) -> None:
+    """slips: whether to tell of known ones; not where something else leads to the same shares."""
+    known = _slips(model, loader) if slips else {}
     found = yours(model, loader)
     expect(isinstance(found, dict), "It should return a dictionary: name of the ReLU -> share of its "
                                     "units that are dead.")
@@ -61,7 +92,8 @@ def _judge(yours: Any, model: nn.Module, loader: Batches, wanted: dict[str, floa
     expect(set(found) == set(wanted), f"Its names are {', '.join(names) or 'none'}; right is {sorted(wanted)}."
                                     f"{' ' + why if why else ''}")
     for name, share in wanted.items():
-        close(number(found[name], f"The share of {name!r} is"), share, f"The share of {name!r}", why)
+        close(number(found[name], f"The share of {name!r} is"), share, f"The share of {name!r}", why,
+              slips=known.get(name, ()))
 
 
 def _positive(x: torch.Tensor) -> torch.Tensor:
@@ -170,7 +202,7 @@ def mode(yours: Any) -> None:
         model = ModeRecorder(inner).train(training)
         _judge(yours, model, batches(7, [8, 8]), {"model.2": 1.0},
                "In training mode BatchNorm uses the batch, and dropout switches units off: count in "
-               "evaluation mode, model.eval().")
+               "evaluation mode, model.eval().", slips=False)
         expect(not any(gradients for _, gradients in model.seen),
                "Gradients are recorded, which costs time and memory: with torch.no_grad(): around the "
                "loop.")
@@ -184,7 +216,7 @@ def hooks_removed(yours: Any) -> None:
     model[2].register_forward_hook(lambda *_: calls.append(1))
     (x, y), = batches(8, [6])
     for _ in range(2):
-        _judge(yours, model, [(_positive(x), y)], {"2": 2 / 8})
+        _judge(yours, model, [(_positive(x), y)], {"2": 2 / 8}, slips=False)
     left = sum(len(module._forward_hooks) + len(module._forward_pre_hooks)
                for module in model.modules())
     expect(left <= 1, "Its hooks stay at the model, and run at each step from now on. "

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from recipe_widgets.course.exercise import Exercise, MainLines
 from recipe_widgets.course.trial_tools import (
+    Slips,
     batches,
     close,
     copy_of,
@@ -57,11 +58,11 @@ def _losses(found: Any, steps: int) -> list[float]:
 
 def _judge(yours: Any, model: nn.Module, first: float, why: str = "", steps: int = 200,
            left: float = 0.1, seed: int = 1, loss_fn: Any = F.cross_entropy,
-           dtype: torch.dtype = torch.float32) -> None:
+           dtype: torch.dtype = torch.float32, slips: Slips = ()) -> None:
     (x, y), = batches(seed, [12], dtype=dtype)
     with inputs_kept(x=x, y=y):
         losses = _losses(yours(model, loss_fn, x, y, steps), steps)
-    close(losses[0], first, "The first loss", why, rtol=1e-3)
+    close(losses[0], first, "The first loss", why, rtol=1e-3, slips=slips)
     expect(losses[-1] <= left * losses[0],
            f"The loss only goes from {losses[0]:.3g} to {losses[-1]:.3g} in {steps} steps, although "
            "this model can learn the batch by heart. Is it the same model in each step, with the "
@@ -76,11 +77,13 @@ def _first_loss(model: nn.Module, seed: int = 1, dtype: torch.dtype = torch.floa
         return float(loss_fn(copy_of(model)(x), y))
 
 
+_AS_IT_CAME = "The first loss is that of the model as it came: no new weights, no step before it."
+
+
 def learns(yours: Any) -> None:
     """A network that can learn the batch; in float32 and in float64"""
     model = small_net(1, hidden=64)
-    _judge(yours, model, _first_loss(model),
-           "The first loss is that of the model as it came: no new weights, no step before it.")
+    _judge(yours, model, _first_loss(model), _AS_IT_CAME)
     double = small_net(2, hidden=64).double()
     _judge(yours, double, _first_loss(double, 2, torch.float64), seed=2, dtype=torch.float64)
 
@@ -118,9 +121,12 @@ def _with(layer: nn.Module) -> nn.Sequential:
 
 def dropout(yours: Any) -> None:
     """Dropout is off"""
-    dropped = nn.Dropout(0.8)
+    dropped = nn.Dropout(0.0)
     model = _with(dropped)
-    _judge(yours, model, _first_loss(copy_of(model).eval()),
+    first = _first_loss(copy_of(model).eval())
+    _judge(yours, model, first, _AS_IT_CAME)  # so that what is wrong below is the dropout
+    dropped.p = 0.8
+    _judge(yours, model, first,
            "Dropout is still on: set p = 0 in each nn.Dropout of the copy, or put these layers alone "
            "into evaluation mode.")
     expect(dropped.p == 0.8, "The dropout of the model itself is changed.")
@@ -129,11 +135,11 @@ def dropout(yours: Any) -> None:
 def norm(yours: Any) -> None:
     """BatchNorm is in training mode, also where the model comes in evaluation mode"""
     model = _with(nn.BatchNorm1d(64))
-    first = _first_loss(copy_of(model).train())
+    first, evaluated = _first_loss(copy_of(model).train()), _first_loss(copy_of(model).eval())
     for training in (True, False):
-        _judge(yours, model.train(training), first,
-               "BatchNorm should use the batch, as it does in training: .train() on the copy. Only the "
-               "dropout layers are to be off.")
+        _judge(yours, model.train(training), first, _AS_IT_CAME, slips=[(
+            evaluated, "BatchNorm should use the batch, as it does in training: .train() on the copy. "
+                       "Only the dropout layers are to be off.")])
 
 
 class _Blind(nn.Module):

@@ -10,7 +10,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from recipe_widgets.course.exercise import Exercise
-from recipe_widgets.course.trial_tools import batches, close, copy_of, expect, number, small_net
+from recipe_widgets.course.trial_tools import (
+    Slips,
+    batches,
+    close,
+    copy_of,
+    expect,
+    number,
+    small_net,
+)
 
 
 def update_ratios(model, loss_fn, optimizer, x, y):
@@ -39,15 +47,36 @@ def _sgd(**options: Any) -> Make:
     return lambda model: torch.optim.SGD(model.parameters(), **options)
 
 
+def _slips(old: torch.Tensor, new: torch.Tensor, grad: torch.Tensor | None, lr: float) -> Slips:
+    """The ratios that known slips lead to, of a tensor before and after a step."""
+    if grad is None:
+        return ()
+    change, size = (new - old).norm(), old.norm()
+    return [
+        (0.0, "Copy the tensors before the step, with clone(): without it you hold the tensor itself, "
+              "which moves along."),
+        (lr * grad.norm() / size, "That is lr times the gradient. With momentum, Adam or weight decay a "
+                                  "step is another: measure the change itself."),
+        (grad.norm() / size, "That is the size of the gradient: measure the change itself, of the tensor."),
+        (change, "It is not divided by the norm that the tensor had before the step."),
+        (change / new.norm(), "It is divided by the norm after the step; that before the step is wanted."),
+        (size / change, "That is the weights by the change; the change by the weights is wanted."),
+        ((change / size) ** 2, "The root is missing: a norm is the root of the sum of the squares."),
+        ((new.norm() - size).abs() / size, "That is how much the norm changed. Subtract the tensors "
+                                           "first: the norm of the change is wanted."),
+    ]
+
+
 def _judge(yours: Any, model: nn.Module, make: Make, why: str = "", steps: int = 1,
            loss_fn: Any = F.cross_entropy, dtype: torch.dtype = torch.float32) -> None:
-    """A twin is trained beside it: its change is the right one."""
+    """A twin is trained beside it: its change is the right one. why: of a step that is another."""
     (x, y), = batches(3, [12], dtype=dtype)
     twin = copy_of(model)
     for mine, theirs in zip(twin.parameters(), model.parameters(), strict=True):
         mine.grad = None if theirs.grad is None else theirs.grad.clone()
     optimizer, twins = make(model), make(twin)
     for _ in range(steps):
+        before = {name: weight.detach().clone() for name, weight in twin.named_parameters()}
         wanted = update_ratios(twin, loss_fn, twins, x, y)
         found = yours(model, loss_fn, optimizer, x, y)
         expect(isinstance(found, dict), "It should return a dictionary: name of the tensor -> ratio.")
@@ -58,26 +87,25 @@ def _judge(yours: Any, model: nn.Module, make: Make, why: str = "", steps: int =
             close(mine, theirs, f"After the step {name}",
                   why or "Exactly one step: zero_grad, forward, loss, backward, step.")
         for name, ratio in wanted.items():
-            close(number(found[name], f"The ratio of {name!r} is"), ratio, f"The ratio of {name!r}", why)
+            new = twin.get_parameter(name)
+            close(number(found[name], f"The ratio of {name!r} is"), ratio, f"The ratio of {name!r}",
+                  "The norm of a tensor is the root of the sum of the squares of all its numbers.",
+                  slips=_slips(before[name], new.detach(), new.grad, twins.param_groups[0]["lr"]))
 
 
 def plain(yours: Any) -> None:
     """Plain SGD: one step"""
-    _judge(yours, small_net(1), _sgd(lr=0.1),
-           "Copy the tensors before the step, with clone(): without it you hold the tensor itself, which "
-           "moves along.")
+    _judge(yours, small_net(1), _sgd(lr=0.1))
 
 
 def momentum(yours: Any) -> None:
     """Momentum, three steps"""
-    _judge(yours, small_net(2), _sgd(lr=0.1, momentum=0.9), steps=3,
-           why="With momentum a step is more than lr times the gradient: measure the change itself.")
+    _judge(yours, small_net(2), _sgd(lr=0.1, momentum=0.9), steps=3)
 
 
 def adam(yours: Any) -> None:
     """Adam, and weight decay"""
-    _judge(yours, small_net(3), lambda model: torch.optim.AdamW(model.parameters(), lr=0.01),
-           "Adam's step is not lr times the gradient: measure the change itself.", steps=2)
+    _judge(yours, small_net(3), lambda model: torch.optim.AdamW(model.parameters(), lr=0.01), steps=2)
 
 
 def old_gradients(yours: Any) -> None:
@@ -105,8 +133,7 @@ def convolution(yours: Any) -> None:
     def squared(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return (outputs - F.one_hot(y, 3)).square().sum()
 
-    _judge(yours, model, _sgd(lr=1e-6), loss_fn=squared, dtype=torch.float64,
-           why="The norm of a tensor is the root of the sum of the squares of all its numbers.")
+    _judge(yours, model, _sgd(lr=1e-6), loss_fn=squared, dtype=torch.float64)
 
 
 def mode(yours: Any) -> None:

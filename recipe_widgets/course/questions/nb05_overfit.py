@@ -25,9 +25,10 @@ QUESTIONS = {
     "units_for_a_batch": QuestionText(
         "64 photographs, 200 steps. How many hidden units does a network need to learn them by heart?",
         "16", {
-            "2": "Two numbers for each photograph are too few to keep ten classes apart.",
-            "16": "Few units can tell 64 photographs apart: each unit looks at 3,072 numbers.",
-            "More than 100": "100 would do, and so would fewer: each unit looks at 3,072 numbers.",
+            "2": "Two numbers for each photograph are too few, in 200 steps, to keep ten classes apart.",
+            "16": "A few units are enough: each of them looks at all 3,072 numbers of a photograph.",
+            "More than 100": "100 would do, and so would fewer: each unit looks at all 3,072 numbers of a "
+                             "photograph.",
         }),
     "random_labels": QuestionText(
         "500 images, their labels shuffled. The training accuracy of a wide net ends at about ...",
