@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from recipe_widgets import __version__
-from recipe_widgets.cli import check, data, explain, rules, train, tune, watch
+from recipe_widgets.cli import check, course, data, explain, rules, train, tune, watch
 from recipe_widgets.cli.common import INTERRUPTED, MISTAKE
 from recipe_widgets.core.errors import RecipeError, mask_passwords
 
@@ -27,6 +27,7 @@ examples:
   recipe explain loss_at_init                what a rule finds, why it hurts, how to mend it
   recipe tune --knobs lr,width=32:256        search settings
   recipe data cifar10                        what a data set holds, its source and licence
+  recipe course export hand_in --nbgrader    the exercises as assignments of nbgrader
 
 `recipe COMMAND --help` tells the rest, with examples; `python -m recipe_widgets` is the same.
 
@@ -42,7 +43,7 @@ exit status:
 # Those who wait awake lose their core to a busy neighbour just when there is work: a step of a small
 # MLP on two threads took 1.3 ms beside busy processes instead of 100.
 SPINS = "1000"
-COMMANDS = (train, check, watch, rules, explain, tune, data)  # in the order of the help
+COMMANDS = (train, check, watch, rules, explain, tune, data, course)  # in the order of the help
 
 
 class Parser(argparse.ArgumentParser):

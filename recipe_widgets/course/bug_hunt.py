@@ -73,6 +73,11 @@ class BugHunt:
     def level(self) -> int:
         return next(level for level, names in LEVELS.items() if self.name in names)
 
+    @property
+    def mended_text(self) -> str:
+        """The program without its bug."""
+        return self._twin
+
     def wrong_lines(self) -> set[int]:
         """Lines, from 1, that differ from the mended program; of a missing line its neighbours."""
         # blank lines are no part of the program
@@ -107,14 +112,15 @@ class BugHunt:
 
     def mend(self, text: str) -> str:
         """Judge a changed program: it must run, and do what the mended program does."""
-        verdict, right = self._judge(text)
+        verdict, right = self.judged(text)
         if right:
             state = progress()
             state.bugs[self.name] = "mended"
             state.save()
         return verdict
 
-    def _judge(self, text: str) -> tuple[str, bool]:
+    def judged(self, text: str) -> tuple[str, bool]:
+        """What is said of a changed program, and whether it is right; no progress is kept."""
         if not isinstance(text, str) or not text.strip():
             return "Hand in the whole program, as a text.", False
         try:

@@ -43,7 +43,8 @@ def statuses(text: str) -> dict[str, str]:
 
 
 def test_every_command_shows_examples() -> None:
-    assert set(commands()) == {"train", "check", "watch", "rules", "explain", "tune", "data"}
+    assert set(commands()) == {"train", "check", "watch", "rules", "explain", "tune", "data",
+                               "course"}
     for name, one in commands().items():
         assert one.description, name
         assert f"  recipe {name}" in (one.epilog or ""), name
