@@ -1,11 +1,11 @@
 """Single-object detector (class and box) on rendered scenes, in the manner of SSD's training script."""
 import argparse
+
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.utils.data as data
-
 
 parser = argparse.ArgumentParser(description='Single shot detection of one object')
 parser.add_argument('--batch_size', default=1, type=int)

@@ -1,6 +1,5 @@
 """Binding affinity from a protein string and a ligand string (two 1-D conv towers), best epoch kept."""
 import argparse
-from copy import deepcopy
 
 import numpy as np
 import torch
