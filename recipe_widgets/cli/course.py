@@ -32,7 +32,12 @@ def run(chosen: argparse.Namespace) -> int:
         return _watch([Path(name) for name in chosen.names], chosen.seconds)
     if not chosen.nbgrader:
         raise RecipeError("recipe course export", found="no form", expected="--nbgrader")
-    from recipe_widgets.course.nbgrader_export import ASSIGNMENTS, export_nbgrader, listing
+    try:
+        from recipe_widgets.course.nbgrader_export import ASSIGNMENTS, export_nbgrader, listing
+    except ModuleNotFoundError as error:
+        raise RecipeError("recipe course export", found=f"no module {error.name}",
+                          expected="nbformat, which nbgrader brings",
+                          mend="pip install nbgrader") from None
 
     folder, *names = chosen.names
     print("\n".join(listing(export_nbgrader(Path(folder), names or ASSIGNMENTS))))

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from recipe_widgets.core import RecipeError
 
+FOUND = 3  # exit status of `recipe watch` with findings
 _LONGEST = 60  # characters of what a script printed last
 
 
@@ -51,12 +52,13 @@ def _watched(script: Path, seconds: float) -> ScriptRow:
         report = Path(folder) / "report.json"
         call = [sys.executable, "-m", "recipe_widgets", "watch", "--json", str(report), script.name]
         try:
-            done = subprocess.run(call, cwd=script.resolve().parent, capture_output=True, text=True,
-                                  errors="replace", timeout=seconds)
+            done = subprocess.run(call, cwd=script.resolve().parent, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, errors="replace",
+                                  timeout=seconds)
         except subprocess.TimeoutExpired:
             return ScriptRow(script, "out of time")
-        ended = "done" if "Traceback (most recent call last)" not in done.stderr \
-            else "stopped with an error"
+        # 3: findings, where the script's own project asks for that status
+        ended = "done" if done.returncode in (0, FOUND) else "stopped with an error"
         printed = done.stdout.strip().splitlines()
         if not report.exists():
             return ScriptRow(script, "stopped with an error", (done.stderr.splitlines() or [""])[-1])

@@ -4,6 +4,10 @@ as `check`, without a trace in anybody's progress.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from recipe_widgets.core import RecipeError
@@ -23,7 +27,8 @@ def points(function: Any, of: Annotated[float, real(0, 1e6)], name: str | None =
     Raises:
         RecipeError: there is no exercise of that name.
     """
-    verdict = verdict_of(function, name)
+    with _silent():
+        verdict = verdict_of(function, name)
     held = sum(trial.result == "holds" for trial in verdict.trials)
     return round(of * held / max(1, len(verdict.trials)), 2)
 
@@ -43,5 +48,15 @@ def bug_points(program: str, line: Any, mended: Any,
     if program not in PROGRAMS:
         raise RecipeError("Program", found=repr(program), expected="one of " + ", ".join(PROGRAMS))
     hunt = BugHunt(PROGRAMS.index(program) + 1)
-    _, works = hunt.judged(mended)
-    return round(of * ((line in hunt.wrong_lines()) + works) / 2, 2)
+    with _silent():
+        _, works = hunt.judged(mended)
+    named = isinstance(line, int) and line in hunt.wrong_lines()
+    return round(of * (named + works) / 2, 2)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """nbgrader gives nothing for a cell that writes to stderr, as warnings do."""
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

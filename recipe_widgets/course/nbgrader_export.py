@@ -27,6 +27,12 @@ ASSIGNMENTS = (*EXERCISES_OF, BUGS)
 _SECONDS = 300  # longest that a cell may take: a mend is run, and watched where it prints other numbers
 
 CONFIG = f"""\
+import os
+import tempfile
+
+# the grader's own progress in the course stays as it is
+os.environ.setdefault("RECIPE_STATE", tempfile.mkdtemp())
+
 c = get_config()
 c.CourseDirectory.course_id = "recipe"
 # an empty body as the course has it
@@ -34,6 +40,10 @@ c.ClearSolutions.code_stub = {{"python": "...  # your lines"}}
 c.Execute.timeout = {_SECONDS}  # seconds a cell
 """
 _IMPORTS = """\
+import copy
+import math
+
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F

@@ -225,7 +225,8 @@ def plain_text(run: Run, data: Data, file: str) -> str:
 def _notes(run: Run, s: Settings, data: Data, file: str) -> Iterator[str]:
     accuracy = run.history.last("val_accuracy")
     if math.isfinite(accuracy):
-        yield f"The run reached {accuracy:.1%} on {data.validation.size:,} validation samples."
+        size = min(run.settings.eval_samples or data.validation.size, data.validation.size)
+        yield f"The run reached {accuracy:.1%} on {size:,} validation samples."
     yield "Weights and batches are drawn anew here: expect about the same, not the same digits."
     yield f"Needs torch, numpy, and {file} beside it."
     if run.changes:
@@ -252,9 +253,9 @@ def _inputs(data: Data) -> tuple[str, str]:
     std = 1 / (scale * (255 if byte else 1))
     mean = -shift * std
     if len(std) == 1:
-        return f"MEAN, STD = {float(mean):.4f}, {float(std):.4f}", f"({unit} - MEAN) / STD"
+        return f"MEAN, STD = {float(mean):.6g}, {float(std):.6g}", f"({unit} - MEAN) / STD"
     ones = (1, ) * (split.x.ndim - 2)
-    numbers = [", ".join(f"{float(one):.4f}" for one in values) for values in (mean, std)]
+    numbers = [", ".join(f"{float(one):.6g}" for one in values) for values in (mean, std)]
     lines = "\n".join(f"{name} = torch.tensor([{values}]).reshape({(-1, *ones)})"
                       for name, values in zip(("MEAN", "STD"), numbers, strict=True))
     return lines, f"({unit} - MEAN) / STD"

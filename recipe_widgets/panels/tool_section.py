@@ -128,8 +128,9 @@ class ToolSection(FoldedSection):
         style = "max-height:320px;overflow:auto"
         short, exact = (f'<pre class="recipe-code" tabindex="0" style="{style}">'
                         f"{html.escape(run.to_script(plain=plain))}</pre>" for plain in (True, False))
-        self.said.value = (f'<div role="status">{short}<details><summary>The same run to the last '
-                           f"digit</summary>{exact}</details></div>")
+        self.said.value = ('<div role="status">It needs its data file: <i>Script</i> writes both.'
+                           f"{short}<details><summary>The same run to the last digit</summary>"
+                           f"{exact}</details></div>")
 
     def _save_script(self) -> str:
         from recipe_widgets.export import save_script  # late: few readers save one

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,35 @@ def test_a_class_is_watched_in_one_table(tmp_path: Path, capsys: pytest.CaptureF
     assert "60 steps, nothing found. Last line: ended" in table(rows.values())
     assert main(["course", "watch", str(tmp_path / "none.py")]) == 2
     assert "none.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_solution_has_all_points_with_the_imports_of_its_assignment(
+        name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = next(page for page, names in EXERCISES_OF.items() if name in names)
+    cells = {cell.metadata.nbgrader.grade_id: cell.source for cell in assignment(page).cells
+             if "nbgrader" in cell.metadata}
+    # a file, since judging reads the learner's lines
+    solved = cells[name].rpartition("\n\n\ncheck(")[0]
+    (tmp_path / f"hand_in_{name}.py").write_text(f"{cells['imports']}\n\n\n{solved}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    solution = getattr(importlib.import_module(f"hand_in_{name}"), name)
+    most = len(exercise_named(name).trials)
+    assert points(solution, of=most) == most
+
+
+def test_what_a_solution_writes_to_stderr_costs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    reference = exercise_named("cross_entropy").reference
+
+    def cross_entropy(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        warnings.warn("old", stacklevel=1)
+        print("here", file=sys.stderr)
+        return reference(logits, y)
+
+    assert points(cross_entropy, of=6) == 6
+    assert capsys.readouterr().err == ""
+
+
+def test_a_line_that_is_no_number_costs_the_line_only() -> None:
+    hunt = BugHunt(1)
+    assert bug_points(hunt.name, [3], hunt.mended_text, of=4) == 2
