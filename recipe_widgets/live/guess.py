@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipe_widgets.core import RecipeError, Run
+from recipe_widgets.core.number_words import percent, plain
 from recipe_widgets.live.score import score_of
 from recipe_widgets.plots import CurveBand
 
@@ -84,11 +85,10 @@ class Guess:
     def _reply_end(self, came: float) -> str:
         """Of the last value."""
         _, factor, label = COLUMNS[self.column]
-        percent = factor == 100
-        came, guessed = came * factor, self.values[0] * factor
-        sign, points = (" %", " points") if percent else ("", "")
-        return (f"You guessed a {label} of {guessed:.3g}{sign}, it came to {came:.3g}{sign}: "
-                f"{_difference(came - guessed, points)}.")
+        guessed = self.values[0]
+        say, points = (percent, " points") if factor == 100 else (plain, "")
+        return (f"You guessed a {label} of {say(guessed)}, it came to {say(came)}: "
+                f"{_difference(factor * (came - guessed), points)}.")
 
     def _reply_course(self, steps: np.ndarray, smooth: np.ndarray) -> str:
         """Of the whole curve, at the steps that the run has reached."""
@@ -101,12 +101,12 @@ class Guess:
         gaps = [(seen - guessed) * factor for step, seen, guessed in pairs if step in inside]
         worst = int(np.argmax(np.abs(gaps)))
         points = " points" if factor == 100 else ""
-        return (f"Your curve of the {label} is {np.mean(np.abs(gaps)):.3g}{points} off on average, "
+        return (f"Your curve of the {label} is {plain(float(np.mean(np.abs(gaps))))}{points} off on average, "
                 f"most at step {inside[worst]:g}: {_difference(gaps[worst], points)}.")
 
 
 def _difference(gap: float, unit: str) -> str:
-    return f"{abs(gap):.3g}{unit} {'more' if gap > 0 else 'less'} than you thought"
+    return f"{plain(abs(gap))}{unit} {'more' if gap > 0 else 'less'} than you thought"
 
 
 def _smooth(values: Sequence[float] | np.ndarray) -> np.ndarray:

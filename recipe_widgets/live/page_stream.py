@@ -176,7 +176,7 @@ class PageStream:
         tree, first = tuple(self._session.tree), self._session.first_settings
         parts = {id(one.run): one.part for one in shown}
         made_of = (first, [(branch.number, id(branch.run), branch.parent, branch.pinned, branch.name,
-                            branch.run.status, WHOLE_LOSS in branch.run.history,
+                            branch.run.status, WHOLE_ACCURACY in branch.run.history,
                             len(branch.run.changes), parts.get(id(branch.run)))
                            for branch in tree])
         if made_of == self._listed_of:

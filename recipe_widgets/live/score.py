@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ LAST_LOSSES = 30  # batches whose median is the training loss of now
 
 
 class Score(NamedTuple):
-    """What a run came to on validation samples. loss: nats. accuracy: share right. whole: of all of
-    them, not of those that a run is looked at on its way.
+    """What a run came to on validation samples. loss: nats; NaN where a reader's own loop gives
+    none. accuracy: share right. whole: of all of them, not of those that a run is looked at on its
+    way; which ones a reader's own loop takes, nobody knows.
     """
 
     loss: float
@@ -30,15 +32,15 @@ def score_of(run: Run | None, step: int | None = None) -> Score | None:
     if run is None or "val_accuracy" not in run.history:
         return None
     history = run.history
+    whole = not run.own and not run.settings.eval_samples
     if step is None or step >= run.steps_done:
         if WHOLE_ACCURACY in history and history.steps(WHOLE_ACCURACY)[-1] >= run.steps_done - 1:
             return Score(history.last(WHOLE_LOSS), history.last(WHOLE_ACCURACY), True)
-        whole = not run.settings.eval_samples
         return Score(history.last("val_loss"), history.last("val_accuracy"), whole)
     loss, accuracy = (history.before(column, step) for column in ("val_loss", "val_accuracy"))
-    if loss is None or accuracy is None:
+    if accuracy is None:
         return None
-    return Score(loss, accuracy, not run.settings.eval_samples)
+    return Score(math.nan if loss is None else loss, accuracy, whole)
 
 
 def training_loss(run: Run | None, step: int | None = None) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any
 from recipe_widgets.core import Branch, Run, Settings
 from recipe_widgets.core.number_words import percent, plain
 from recipe_widgets.live.command import Phase
-from recipe_widgets.live.score import WHOLE_LOSS, score_of, training_loss
+from recipe_widgets.live.score import WHOLE_ACCURACY, score_of, training_loss
 from recipe_widgets.training import describe_device, pick_device
 
 ALWAYS_TOLD = ("lr", "batch_size", "dropout", "momentum")  # the recipe's four knobs
@@ -99,7 +99,7 @@ def _run_text(state: SessionState, run: Run) -> str:
     if state.other is not None and state.branch is not None:
         cause = cause_words(run, state.other, state.branch.at_step)
     # the message of a run that is done has its score on the whole set, which stands there already
-    message = "" if run.status == "done" and WHOLE_LOSS in run.history else run.message
+    message = "" if run.status == "done" and WHOLE_ACCURACY in run.history else run.message
     parts = (text, state.note, progress + ".", score_words(run), message, cause, *state.answers)
     return " ".join(part for part in parts if part)
 
@@ -192,7 +192,8 @@ def score_words(run: Run) -> str:
     score = score_of(run)
     if score is None:
         return ""
-    samples = f" ({run.settings.eval_samples:,} samples)" if run.settings.eval_samples else ""
+    known = run.settings.eval_samples and not run.own  # a reader's own loop takes which it likes
+    samples = f" ({run.settings.eval_samples:,} samples)" if known else ""
     if score.whole:
         samples = " on the whole validation set"
     return f"Validation accuracy {percent(score.accuracy)}{samples}."

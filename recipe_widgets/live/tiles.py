@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from recipe_widgets.core import Run
@@ -54,10 +55,13 @@ def _newest_batch(run: Run | None, at: int) -> float | None:
 
 def _loss(run: Run | None, at: int) -> Tile:
     train, score = training_loss(run, at), score_of(run, at)
-    if score is None:
+    loss = score.loss if score is not None else None
+    if run is not None and (loss is None or not math.isfinite(loss)):
+        loss = run.history.before("val_loss", at)  # a reader's own loop may give it alone
+    if loss is None:
         return Tile("training loss", plain(train) if train is not None else NOTHING, "")
     note = f"training loss: {plain(train)}" if train is not None else ""
-    return Tile("validation loss", plain(score.loss), note)
+    return Tile("validation loss", plain(loss), note)
 
 
 def _speed(run: Run | None, state: SessionState) -> Tile:

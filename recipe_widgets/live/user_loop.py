@@ -58,12 +58,14 @@ class UserLoop:
         known.
         """
         group = self._first_group()
+        groups = self.optimizer.param_groups if self.optimizer is not None else []
+        decays = (float(one.get("weight_decay", 0.0)) for one in groups)
         momentum = group.get("momentum", group.get("betas", (0.0,))[0])  # Adam: its first beta
         dropouts = self._dropouts()
         most = Settings.knob("dropout").most or 1.0  # nn.Dropout also takes 1, Settings do not
         return Settings(
             lr=float(group.get("lr", 0.0)), momentum=float(momentum),
-            weight_decay=float(group.get("weight_decay", 0.0)),
+            weight_decay=next((decay for decay in decays if decay), 0.0),  # the first may be norms
             dropout=min(float(dropouts[0].p), most) if dropouts else 0.0, max_steps=ENDLESS)
 
     def _first_group(self) -> dict[str, Any]:
@@ -111,7 +113,8 @@ class UserLoop:
     def apply(self, settings: Settings) -> None:
         """Let optimiser and dropout layers stand where the settings say."""
         groups = self.optimizer.param_groups if self.optimizer is not None else []
-        for group, undecayed in zip(groups, self._undecayed, strict=False):
+        for number, group in enumerate(groups):  # a reader may have added some meanwhile
+            undecayed = number < len(self._undecayed) and self._undecayed[number]
             group["lr"] = settings.lr
             if "weight_decay" in group and not undecayed:
                 group["weight_decay"] = settings.weight_decay

@@ -13,6 +13,7 @@ import numpy as np
 
 from recipe_widgets.core import Run
 from recipe_widgets.core.errors import RecipeError
+from recipe_widgets.core.number_words import percent
 from recipe_widgets.core.validation import validated, whole
 from recipe_widgets.plots.curve_summary import curve_points
 from recipe_widgets.rules.curve_shape import NO_FALL, ROSE
@@ -214,8 +215,9 @@ def describe(run: Run | None) -> str:
     history = run.history
     first, last = history.since("train_loss", 0, 1)[1][0], history.last("train_loss")
     text = f"Training loss went from {first:.3g} to {last:.3g} in {len(history)} steps"
-    if "val_accuracy" in history:
-        text += f"; validation accuracy is {history.last('val_accuracy'):.1%}"
+    # one accuracy: the message of a run that is done may have that of the whole validation set
+    if "val_accuracy" in history and "whole validation set" not in run.message:
+        text += f"; validation accuracy is {percent(history.last('val_accuracy'))}"
     return f"{text}. Run {run.status}. {run.message}".strip()
 
 

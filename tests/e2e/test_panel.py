@@ -117,7 +117,7 @@ def test_run_waits_for_the_guess_and_answers_it(page: Page) -> None:
     assert page.locator("button.jupyter-button", has_text="Run").nth(1).is_disabled()
     press(page, "Lock my guess")
     press(page, "Run", 1)
-    words(page, 1, r"You guessed a validation accuracy of 50 %, it came to")
+    words(page, 1, r"You guessed a validation accuracy of 50\.0%, it came to")
     assert drawn(page, "line-guess").count() > 0
 
 

@@ -10,8 +10,12 @@ import torch
 from torch import nn
 
 from recipe_widgets import Data, RecipeError, Settings
-from recipe_widgets.core import BranchTree
+from recipe_widgets.core import BranchTree, History, Run
+from recipe_widgets.core.number_words import percent
 from recipe_widgets.live import PRESETS, Guess, Session, UserLoop, live_settings, loop
+from recipe_widgets.live.score import WHOLE_LOSS, score_of
+from recipe_widgets.live.status_text import SessionState, status_text
+from recipe_widgets.live.tiles import tiles
 from recipe_widgets.training import replay
 from tests.live.test_session import until
 
@@ -224,7 +228,7 @@ def test_a_guess_is_answered(session: Session) -> None:
     session.guess = Guess("val_accuracy", (80.0,), (0.5,))
     session.order("restart", SHORT)
     run = session.wait(60)
-    assert f"it came to {100 * run.history.last('val_accuracy'):.3g} %" in session.words()
+    assert f"a validation accuracy of 50.0%, it came to {percent(score_of(run).accuracy)}:" in session.words()
     assert "your guess: validation accuracy" in session.picture()
     session.guess = Guess("train_loss", (0.0, 40.0, 79.0), (1.0, 1.0, 1.0))
     assert "off on average" in session.words()
@@ -304,6 +308,44 @@ def test_a_bare_generator_runs_once_and_its_slips_are_told() -> None:
         wrong.close()
     with pytest.raises(RecipeError, match="generator"):
         UserLoop(3)
+
+
+@pytest.mark.parametrize(("given", "tile", "words"), [
+    ({"val_accuracy": 0.9}, ("training loss", "0.5"), "Validation accuracy 90.0%."),
+    ({"val_loss": 0.7}, ("validation loss", "0.7"), ""),
+    ({"val_loss": 0.7, "val_accuracy": 0.9}, ("validation loss", "0.7"), "Validation accuracy 90.0%.")],
+    ids=["accuracy alone", "loss alone", "both"])
+def test_what_a_readers_own_loop_gives_is_shown_and_no_more(
+        given: dict[str, float], tile: tuple[str, str], words: str) -> None:
+    source = UserLoop({"train_loss": 0.5, **given} for _ in range(5))
+    session = Session(source, source.settings())
+    session.order("resume")
+    run = session.wait(60)
+    assert words in session.words()
+    assert "whole validation set" not in session.words()
+    for step in (3, 5):
+        shown = tiles(run, None, step, SessionState("ended", run.settings, run.settings, run))
+        assert shown[1][:2] == tile
+    session.close()
+
+
+def test_the_message_of_a_run_stands_until_its_score_does() -> None:
+    run = Run(SHORT, History(), status="done", message="On the whole validation set: so and so.")
+    run.history.append("train_loss", 0, 1.0)
+    run.history.append(WHOLE_LOSS, 0, 1.0)  # its accuracy comes in a moment
+    assert run.message in status_text(SessionState("ended", SHORT, SHORT, run))
+
+
+def test_the_sliders_reach_groups_that_were_added_later_and_leave_the_decay_of_the_first() -> None:
+    model = nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2), nn.Linear(2, 2))
+    optimizer = torch.optim.AdamW([{"params": model[1].parameters(), "weight_decay": 0.0},
+                                   {"params": model[0].parameters(), "weight_decay": 0.1}])
+    source = UserLoop(lambda: iter(()), model, optimizer)
+    source.apply(source.settings())
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.0, 0.1]
+    optimizer.add_param_group({"params": model[2].parameters(), "lr": 1.0})
+    source.apply(source.settings().replace(lr=0.02))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.02] * 3
 
 
 def test_a_generator_that_fails_at_its_end_stops_no_panel() -> None:

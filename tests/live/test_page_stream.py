@@ -12,6 +12,7 @@ from recipe_widgets import Data, Settings
 from recipe_widgets.core import History, Run
 from recipe_widgets.live import Session
 from recipe_widgets.live.page_stream import Message, PageStream
+from recipe_widgets.live.score import WHOLE_ACCURACY, WHOLE_LOSS
 from recipe_widgets.live.slider_grid import slider_place
 from recipe_widgets.live.tiles import tiles
 from tests.live.test_session import until
@@ -60,6 +61,20 @@ def test_a_page_gets_each_number_once(session: Session) -> None:
     again = stream.everything(session.frame())
     assert again.facts["anew"] is True
     assert {column for _, column in curves(again)} == {column for _, column in told}
+
+
+def test_the_list_has_the_whole_score_also_where_it_comes_in_two_parts(session: Session) -> None:
+    stream = PageStream(session)
+    session.order("restart", LONG)
+    until(lambda: session.run is not None and session.run.steps_done > 25)
+    session.order("stop")
+    run = session.wait(60)
+    stream.everything(session.frame())
+    for column, value in ((WHOLE_LOSS, 0.5), (WHOLE_ACCURACY, 0.123)):
+        run.history.append(column, run.steps_done - 1, value)
+        message = news(session, stream)
+    (listed, ) = message.facts["list"]
+    assert listed["score"] == "12.3%"
 
 
 def test_a_tick_of_a_fast_run_is_small_and_loses_no_stretch(session: Session) -> None:

@@ -173,7 +173,7 @@ def test_a_guess_comes_before_run(blobs: Data) -> None:
     assert not panel.buttons["run"].disabled
     panel.buttons["run"].click()
     assert panel.wait(60).settings.lr == 0.2
-    assert "You guessed a validation accuracy of 70 %" in panel.words
+    assert "You guessed a validation accuracy of 70.0%" in panel.words
     panel.close()
     course = LivePanel(blobs, SHORT, predict="train_loss", points=4)
     assert course._predict.steps == [0, 20, 40, 60]

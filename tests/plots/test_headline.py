@@ -8,7 +8,7 @@ import pytest
 
 from recipe_widgets.core import History, Run, Settings
 from recipe_widgets.plots import plot_runs
-from recipe_widgets.plots.curves import PlottedRun, headline
+from recipe_widgets.plots.curves import PlottedRun, describe, headline
 
 
 def _run(losses: list[float], accuracy: float | None = None, **more: object) -> Run:
@@ -46,6 +46,14 @@ def test_a_loop_of_ones_own_is_told_by_its_loss(losses: list[float], said: str) 
     assert headline([PlottedRun(run,
                            "new")]) == f"your own training: the training loss {said} in 100 steps"
     assert Run.from_json(run.to_json()).what == "your own training"
+
+
+def test_the_description_says_one_accuracy() -> None:
+    run = _run([2.0, 1.0], 0.913, status="done")
+    assert "validation accuracy is 91.3%" in describe(run)
+    run.message = "On the whole validation set: loss 0.4, accuracy 90.20% on 5,000 samples."
+    assert "91.3%" not in describe(run)
+    assert "90.20%" in describe(run)
 
 
 def test_runs_without_a_result() -> None:
