@@ -6,6 +6,7 @@ The range itself is a knob's `low`, `high` and `scale` in `core/settings.py`, an
 from __future__ import annotations
 
 import math
+import re
 
 from recipe_widgets.core import Settings
 
@@ -13,6 +14,7 @@ LOG_STEP = 0.1  # of a log slider, in powers of ten: ten stops a decade
 LINEAR_STEP = 0.01  # of a linear slider, in the knob's unit
 LOWEST_LOG = 1e-4  # where a log slider begins whose knob may be 0
 LOWEST_STOP = 1e-6  # the first stop above "off"
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?")  # else a comma is a decimal point
 
 
 def slider_range(name: str, value: float) -> tuple[float, float]:
@@ -76,14 +78,16 @@ def typed_value(name: str, text: str, now: float) -> tuple[float, str]:
     """
     knob, typed = Settings.knob(name), text.strip()[:20]
     off = 0.0 if knob.least == 0 and name not in ("lr", "max_steps") else None
-    written = typed.replace(",", "").removesuffix(knob.unit).strip().lower()
+    written = typed.removesuffix(knob.unit).strip().lower()
+    written = written.replace(",", "" if THOUSANDS.fullmatch(written) else ".")
     try:
         value = off if written == "off" and off is not None else float(written)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         return now, f"“{typed}” is no number: {knob.label} stays {now:g}."
-    low, high = min(float(knob.low or 0.0), now), max(float(knob.high or 1.0), now)
+    stands = now if now != off else float(knob.low or 0.0)  # off is no number of the range
+    low, high = min(float(knob.low or 0.0), stands), max(float(knob.high or 1.0), stands)
     meant = value if value == off else min(high, max(low, value))
     if knob.value_type is int:
         meant = math.floor(meant + 0.5)

@@ -47,7 +47,10 @@ def test_a_knob_without_effect_says_why() -> None:
     ("batch_size", "100", 100, ""), ("batch_size", "1,024", 1024, ""),
     ("batch_size", "64 samples", 64, ""), ("batch_size", "5000", 1024, "1 to 1,024"),
     ("batch_size", "33.4", 33, "whole numbers"), ("weight_decay", "off", 0.0, ""),
-    ("weight_decay", "0", 0.0, ""), ("dropout", "0.95", 0.9, "0 to 0.9"), ("seed", "7", 7, "")])
+    ("lr", "0,1", 0.1, ""), ("lr", "0,003", 0.003, ""), ("batch_size", "1,024 samples", 1024, ""),
+    ("lr", "1,2,3", 0.05, "is no number"), ("weight_decay", "1e-9", 1e-6, "1e-06 to 0.1"),
+    ("ema", "0.5", 0.9, "0.9 to 0.9999"), ("weight_decay", "0", 0.0, ""),
+    ("dropout", "0.95", 0.9, "0 to 0.9"), ("seed", "7", 7, "")])
 def test_a_typed_number_is_taken_or_says_why_not(name: str, text: str, value: float, says: str) -> None:
     now = getattr(Settings(), name)
     meant, said = typed_value(name, text, now or 0)
