@@ -68,6 +68,6 @@ def start_words(data_name: str, before: Settings, start: Settings) -> str:
     if start.lr == before.lr:
         return ""
     why = "that it had before"
-    if start.lr == SOUND_RATES.get(data_name):
+    if start.lr == SOUND_RATES.get(data_name) and start.lr < before.lr:
         why = f"at {before.lr:g} the loss may leap out of the valley"
     return f"For {data_name} the learning rate goes from {before.lr:g} to {start.lr:g}, {why}."

@@ -58,7 +58,8 @@ class Session:
         self._answered: tuple[Guess, Run, str] | None = None  # the newest guess that came true or not
         self.locked = False
         self.gesture = Gesture()
-        self._rates: dict[str, float] = {}  # data set -> the learning rate that it was left at
+        # (data set, optimiser) -> the learning rate that it was left at
+        self._rates: dict[tuple[str, str], float] = {}
         self._diagnosis = Diagnosis()
         self._painted: tuple[Any, ...] = ()  # what the last frame was made of
         engine.open(self)
@@ -146,10 +147,10 @@ class Session:
         """Begin a run from another source: another data set, at a learning rate at which it trains.
         Returns its settings.
         """
-        rates, old = self._rates, self.source.name
-        rates[old] = self.settings.lr
+        rates, optimizer = self._rates, self.settings.optimizer
+        rates[self.source.name, optimizer] = self.settings.lr
         self.trainer.source = new = as_source(source)
-        first = self.settings.replace(lr=rates[new.name]) if new.name in rates else self.settings
+        first = self.settings.replace(lr=rates.get((new.name, optimizer), self.settings.lr))
         wanted = start_on(new.name, first)
         note = start_words(new.name, self.settings, wanted)
         self.order("restart", wanted, note=note)

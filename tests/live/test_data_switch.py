@@ -50,6 +50,16 @@ def test_a_rate_that_a_reader_chose_comes_back_with_its_data(panel: LivePanel) -
     assert panel.settings.lr == 0.003
 
 
+def test_a_rate_comes_back_to_its_own_optimiser_only(panel: LivePanel) -> None:
+    panel.turn(lr=0.1)
+    panel.wait(60)
+    choose(panel, 1)
+    panel.turn(optimizer="adam", lr=0.003)
+    panel.wait(60)
+    choose(panel, 0)
+    assert panel.settings.lr == 0.003
+
+
 def test_reset_goes_to_where_the_data_trains(panel: LivePanel) -> None:
     choose(panel, 1)
     panel.turn(lr=5.0)
@@ -68,6 +78,9 @@ def test_only_what_is_too_high_is_changed() -> None:
     assert start_on("mnist", FIRST.replace(lr=3.0)).lr == 3.0
     assert start_on("cifar10", FIRST.replace(optimizer="adam")).lr == 0.05
     assert start_words("cifar10", FIRST, FIRST) == ""
+    low, sound = FIRST.replace(lr=0.003), FIRST.replace(lr=0.01)
+    assert start_words("cifar10", low, sound).endswith("from 0.003 to 0.01, that it had before.")
+    assert "leap out of the valley" in start_words("cifar10", FIRST, sound)
 
 
 def test_a_readers_own_settings_are_left_alone(sets: list[Data]) -> None:
