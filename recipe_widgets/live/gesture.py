@@ -23,7 +23,7 @@ class Gesture:
 
     def hold(self, held: bool) -> None:
         """A page says that a slider is in the hand, or was let go."""
-        if held and not self._open:
+        if held and not self._held:
             self._next(())
         if self._held and not held:
             self._open_until = time.monotonic() + LAST_VALUE

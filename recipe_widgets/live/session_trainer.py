@@ -193,6 +193,8 @@ class SessionTrainer:
                 why = "your own training cannot be copied"
             elif newest.run.status != "running":
                 why = "that run is over"
+            elif command.gesture and command.gesture == self._gesture and len(self.active) == 1:
+                why = "there was none to fork"  # that run itself was begun on the way of this hand
         if why:
             self._begin(command.settings, command.gesture)
             self.note = f"A new run, since {why}."

@@ -41,6 +41,8 @@ def test_moves_are_one_while_a_slider_is_held_and_shortly_after() -> None:
     assert gesture.of(("lr", )) == first
     gesture.hold(False)
     assert gesture.of(("lr", )) == first  # a page's last value comes late
+    gesture.hold(True)  # once more, within that time
+    assert gesture.of(("lr", )) != first
     assert gesture.of(("momentum", )) != first
 
 
@@ -79,6 +81,24 @@ def test_two_drags_are_two(session: Session) -> None:
         until(lambda name=knob, to=value: getattr(session.run.newest, name) == to)
         session.gesture.hold(False)
     assert (session.other.newest.lr, session.other.newest.momentum) == (0.1, 0.9)
+
+
+def test_a_hand_that_forks_where_no_run_goes_on_begins_one(session: Session) -> None:
+    session.order("restart", LONG)
+    runs_long(session, 0.05)
+    session.order("stop")
+    session.wait(60)
+    session.gesture.hold(True)
+    for lr in (0.06, 0.08):
+        session.turn_knobs("fork", LONG.replace(lr=lr))
+        runs_long(session, lr)
+    assert session.other is None
+    assert [(branch.run.newest.lr, branch.parent) for branch in session.tree] == [(0.05, None), (0.08, None)]
+    session.gesture.hold(False)
+    session.gesture.hold(True)  # the next one has a run to fork
+    session.turn_knobs("fork", LONG.replace(lr=0.1))
+    until(lambda: session.other is not None)
+    assert session.other.newest.lr == 0.08
 
 
 def test_a_pinned_run_stays_whatever_the_hand_does(session: Session) -> None:

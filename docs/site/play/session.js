@@ -150,7 +150,8 @@ export class Session {
       this.other = null;
     }
     const old = this.run;
-    if (!old || old.status !== "running" || !canGoOn(old.settings, this.settings)) {
+    const begun = old === this.passing && !this.other; // by the same hand, as there was none to fork
+    if (!old || begun || old.status !== "running" || !canGoOn(old.settings, this.settings)) {
       this.begin();
       return;
     }
