@@ -98,6 +98,7 @@ export class Controls {
   /** What stands beside a slider: while it moves its own number, else the kernel's. @param {Element} row */
   valueOf(row) {
     const own = row.querySelector(".widget-readout")?.textContent ?? "", number = Number.parseFloat(own.replaceAll(",", ""));
+    if (row.querySelectorAll(".noUi-handle").length > 1) return own; // a range
     const known = this.held || this.waits ? undefined : this.knobs[knobOf(row)];
     return known ?? (Number.isNaN(number) ? own : String(number));
   }

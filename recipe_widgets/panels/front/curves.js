@@ -268,7 +268,8 @@ export class Curves {
           found.push({label: text, role, x: column.x, y: this.smooth(column, number ? 100 : 20 * column.y[0]), n: column.n});
         } else found.push({label: text, role, x: column.x, y: column.y, n: column.n});
         const whole = run.column(`whole_val_${name}`);
-        if (kind === "val" && whole.n && part !== "pinned") {
+        const ended = whole.n && whole.last >= run.steps; // it may have been given more steps
+        if (kind === "val" && ended && part !== "pinned") {
           found.push({label: text, role, x: [whole.last], y: [whole.y[whole.n - 1]], n: 1, whole: true});
         }
       }

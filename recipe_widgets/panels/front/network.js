@@ -199,7 +199,8 @@ export class Network {
       }
       const text = `${look.classes[taken]} · ${roughly(own[taken] / SHARES)}`;
       const long = look.classes[taken].length > 2; // then there is room for its name alone
-      say(guess, long ? look.classes[taken] : right ? text : `✗ ${text}`);
+      const said = long ? look.classes[taken] : text;
+      say(guess, right ? said : `✗ ${said}`);
       tile.classList.toggle("rf-wrong", !right);
       mark(tile, "aria-label", right ? `${text}, right` : `${text}, wrong: it is ${look.classes[look.labels[n]]}`);
     });
