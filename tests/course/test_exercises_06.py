@@ -415,7 +415,7 @@ def range_new_optimizer(model: Any, loss_fn: Any, batches: Any, rates: Any) -> A
         optimizer.zero_grad()
         loss = loss_fn(model(x), y)
         losses.append(float(loss))
-        if math.isnan(losses[-1]) or losses[-1] > 4 * losses[0]:
+        if math.isnan(losses[-1]) or math.isinf(losses[-1]) or losses[-1] > 4 * losses[0]:
             break
         loss.backward()
         optimizer.step()
@@ -431,7 +431,7 @@ def range_lambda(model: Any, loss_fn: Any, batches: Any, rates: Any) -> Any:
     for (x, y), _ in zip(batches, rates, strict=False):
         loss = loss_fn(model(x), y)
         losses = np.append(losses, loss.item())
-        if not loss.item() <= 4 * losses[0]:
+        if not np.isfinite(losses[-1]) or losses[-1] > 4 * losses[0]:
             break
         optimizer.zero_grad()
         loss.backward()
@@ -448,7 +448,7 @@ def _range(model: Any, loss_fn: Any, batches: Any, rates: Any, train: bool = Tru
         learner.train()
     options = {"momentum": momentum} if kind is torch.optim.SGD else {}
     optimizer = kind(learner.parameters(), lr=1.0, **options)
-    ends = ends or (lambda loss, first: not loss <= 4 * first)
+    ends = ends or (lambda loss, first: not math.isfinite(loss) or loss > 4 * first)
     losses: list[float] = []
     batch = next(iter(batches)) if again else None
     for rate, (x, y) in zip(rates, batches, strict=False):
@@ -492,6 +492,10 @@ def range_never_ends(model: Any, loss_fn: Any, batches: Any, rates: Any) -> Any:
 
 def range_nan_goes_on(model: Any, loss_fn: Any, batches: Any, rates: Any) -> Any:
     return _range(model, loss_fn, batches, rates, ends=lambda loss, first: loss > 4 * first)
+
+
+def range_infinity_goes_on(model: Any, loss_fn: Any, batches: Any, rates: Any) -> Any:
+    return _range(model, loss_fn, batches, rates, ends=lambda loss, first: not loss <= 4 * first)
 
 
 def range_drops_last(model: Any, loss_fn: Any, batches: Any, rates: Any) -> Any:
@@ -667,6 +671,7 @@ WRONG = [
     ("lr_range_test", range_adam, "That is Adam"),
     ("lr_range_test", range_never_ends, "above four times the first"),
     ("lr_range_test", range_nan_goes_on, "✗ A loss that becomes NaN.*NaN is not above"),
+    ("lr_range_test", range_infinity_goes_on, "✗ A first loss that is infinite.*ask math.isfinite"),
     ("lr_range_test", range_drops_last, "this loss is the last one"),
     ("lr_range_test", range_loss_after, "before the step is wanted"),
     ("lr_range_test", range_one_batch, "A new batch for each step"),

@@ -60,6 +60,14 @@ def test_a_record_is_of_the_present_definition(name):
             assert inside or knob in found.edge[arm.name], f"{arm.name}: {knob} {value} of {values}"
 
 
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_answers_in_a_record_are_those_of_the_present_rule(name):
+    """Who reads the file and who reads a page are told the same."""
+    path = RECORDS / f"{name}.json"
+    now = json.loads(load_record(path).to_json(experiment(name)))
+    assert json.loads(path.read_text(encoding="utf-8"))["answers"] == now["answers"]
+
+
 def test_a_part_of_a_record_run_anew_agrees():
     """Another one each time; the seed of the draw is in the message."""
     draw = random.Random(seed := random.randrange(10**6))

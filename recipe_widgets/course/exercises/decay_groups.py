@@ -19,7 +19,9 @@ def decay_groups(model, weight_decay):
     Returns a list of two dictionaries, each with "params" (a list) and "weight_decay": first the
     weights of linear layers and convolutions, with this weight_decay; then all biases and the
     parameters of norms (BatchNorm, LayerNorm, GroupNorm), with 0.
-    Each parameter of the model stands in exactly one of them. The model stays as it is.
+    Each parameter of the model stands in exactly one of them; where an embedding or a parameter of a
+    module's own stands is up to you. A norm here is over one axis: its parameters have one axis. The
+    model stays as it is.
     """
     weights, others = [], []
     for parameter in model.parameters():        # each one once, also where two layers share it

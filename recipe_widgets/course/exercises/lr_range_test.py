@@ -30,7 +30,7 @@ def lr_range_test(model, loss_fn, batches, rates):
     for rate, (x, y) in zip(rates, batches, strict=False):     # ends with the shorter one
         loss = loss_fn(learner(x), y)
         losses.append(loss.item())
-        if not losses[-1] <= 4 * losses[0]:     # also where it is NaN
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * losses[0]:
             break
         optimizer.zero_grad()
         loss.backward()
@@ -88,7 +88,8 @@ def _judge(yours: Any, model: nn.Module, rates: Sequence[float], given: Any = No
     stop = "" if len(wanted) == len(rates) else (
         f" The loss is {wanted[-1]:.3g} there, the first one {wanted[0]:.3g}: above four times the first, "
         f"or not finite, it ends, and this loss is the last one. {ends}")
-    expect(len(found) == len(wanted), f"It returns {len(found)} losses; {len(wanted)} are wanted.{stop}".strip())
+    expect(len(found) == len(wanted), f"It returns {len(found)} losses; {len(wanted)} "
+                                      f"{'is' if len(wanted) == 1 else 'are'} wanted.{stop}")
     return wanted
 
 
@@ -120,7 +121,16 @@ def not_a_number(yours: Any) -> None:
         return loss * torch.where(outputs.detach().abs().max() > 3, torch.nan, 1.0)
 
     _judge(yours, small_net(3), rising(0.1, 1e4, count=12), loss_fn=breaks,
-           ends="NaN is not above anything: ask `if not loss <= 4 * first`, or math.isfinite.")
+           ends="NaN is not above anything: ask math.isfinite.")
+
+
+def infinite(yours: Any) -> None:
+    """A first loss that is infinite"""
+    def overflows(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(outputs, y) + torch.inf
+
+    _judge(yours, small_net(3), rising(0.1, 1.0, count=4), loss_fn=overflows,
+           ends="Four times infinity is infinity, and it is not above itself: ask math.isfinite.")
 
 
 def stays(yours: Any) -> None:
@@ -163,14 +173,14 @@ def other_loss(yours: Any) -> None:
 
 EXERCISE = Exercise(
     lr_range_test, "06_optimise",
-    (low_rates, diverges, not_a_number, stays, read_once, other_order, other_loss),
+    (low_rates, diverges, not_a_number, infinite, stays, read_once, other_order, other_loss),
     hints=(
         "It is your training loop, on a copy, with another learning rate at each step. "
         "for rate, (x, y) in zip(rates, batches) walks over both.",
         'The rate of an optimiser can be changed: optimizer.param_groups[0]["lr"] = rate. No momentum: '
         "else earlier steps mix in.",
-        "After losses.append(loss.item()): if not losses[-1] <= 4 * losses[0]: break. So NaN ends it, too, "
-        "as no comparison with NaN is true.",
+        "After losses.append(loss.item()): if not math.isfinite(losses[-1]) or losses[-1] > 4 * losses[0]: "
+        "break. NaN and infinity need a question of their own: NaN is above nothing.",
         "learner = copy.deepcopy(model).train(); optimizer = torch.optim.SGD(learner.parameters(), lr=0.0); "
         "then in the loop: loss, append, break?, zero_grad, backward, set the rate, step.",
     ))
