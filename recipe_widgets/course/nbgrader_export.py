@@ -90,7 +90,7 @@ def export_nbgrader(folder: Path, assignments: Sequence[str] = ASSIGNMENTS) -> l
 def assignment(name: str) -> nbformat.NotebookNode:
     """One assignment, with our solutions between nbgrader's marks."""
     cells = list(_bug_cells() if name == BUGS else _exercise_cells(name))
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python",
                                        "name": "python3"}
     return notebook
@@ -149,7 +149,7 @@ def _literal(program: str) -> str:
 
 
 def _text(name: str, source: str) -> nbformat.NotebookNode:
-    cell = nbformat.v4.new_markdown_cell(source)
+    cell: nbformat.NotebookNode = nbformat.v4.new_markdown_cell(source)
     cell["id"] = f"text-{name}"[:64]
     return cell
 
@@ -162,7 +162,7 @@ def _graded(name: str, call: str, points: int) -> nbformat.NotebookNode:
 
 
 def _code(name: str, source: str, **marks: Any) -> nbformat.NotebookNode:
-    cell = nbformat.v4.new_code_cell(source)
+    cell: nbformat.NotebookNode = nbformat.v4.new_code_cell(source)
     cell["id"] = name.replace("_", "-")[:64]
     cell.metadata["nbgrader"] = {"grade_id": name, "schema_version": 3, "task": False, **marks}
     return cell

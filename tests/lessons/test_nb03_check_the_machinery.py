@@ -95,6 +95,11 @@ def test_pil_and_tensors_give_the_same_pictures(blobs: Data) -> None:
     assert y == int(label[0])
 
 
+def test_ways_to_read_stop_at_the_last_picture(blobs: Data) -> None:
+    # as many as there are: 64 bytes for each, times 1,000, in kilobytes
+    assert m.ways_to_read(blobs, n=10**6).kilobytes["bytes in memory"] == 64
+
+
 def test_ways_to_read_count_bytes(blobs: Data) -> None:
     seen = m.ways_to_read(blobs, n=20)
     assert seen.kilobytes["bytes in memory"] == 64.0  # 8 x 8 bytes a picture

@@ -70,12 +70,13 @@ class Reading:
 
 @validated
 def ways_to_read(data: Data, n: Annotated[int, whole(1, 10**7)] = 500) -> Reading:
-    """The same n pictures from single compressed files, from one file of bytes, from memory, and
-    at half the resolution.
+    """The same n pictures, or all where there are fewer, from single compressed files, from one file
+    of bytes, from memory, and at half the resolution.
     """
     from PIL import Image
 
     x = data.train.x[:n]
+    n = len(x)
     # (H, W) or (H, W, 3), as PIL wants it
     arrays = [image.permute(1, 2, 0).numpy().squeeze() for image in x]
     with tempfile.TemporaryDirectory() as folder:

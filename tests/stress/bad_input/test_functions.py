@@ -50,7 +50,7 @@ RECORDS = {
     "evaluation.Calibration", "evaluation.ClassTable", "evaluation.Confusion",
     "evaluation.Difference", "evaluation.LedgerEntry", "evaluation.Kappa", "evaluation.McNemar",
     "evaluation.Mistakes", "evaluation.Proportion", "evaluation.SeedComparison", "tune.Finalist",
-    "tune.Finalists", "tune.Trial",
+    "tune.Finalists", "tune.Importances", "tune.Trial",
     "plots.Chart", "plots.ChartLine", "plots.TrialDot", "plots.CurveBand", "plots.PlottedRun",
 }
 # Made by other doors (load, from_arrays), or nothing that is called: types, tables, texts, modules.
