@@ -153,6 +153,7 @@ def test_keys_in_quick_succession_are_one_fork(page: Page) -> None:
 
 def test_another_data_set_begins_where_it_trains(page: Page) -> None:
     press(page, "Reset")
+    words(page, 0, r"Set: learning rate 0\.05")  # what is chosen before that is seen is another matter
     menu = page.locator(".widget-dropdown", has_text="data set").locator("select")
     menu.select_option(label="cifar10")
     words(page, 0, r"^(Training|Done) with learning rate 0\.01.*For cifar10 the learning rate goes from 0\.05 to 0\.01")

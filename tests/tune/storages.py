@@ -32,7 +32,7 @@ def nothing_is_lost(found: dict[str, Any], trials: int) -> list[dict[str, Any]]:
     """Asserts it, and returns the interrupted trials."""
     by_number = {trial["number"]: trial for trial in found["trials"]}
     ended = [trial for trial in found["trials"] if trial["state"] in ("COMPLETE", "PRUNED")]
-    assert len(ended) == trials
+    assert len(ended) == trials, [(t["number"], t["state"], t["again"]) for t in found["trials"]]
     assert {trial["state"] for trial in found["trials"]} <= {"COMPLETE", "PRUNED",
                                                              "FAIL"}  # none hangs
     for number, value in found["told"]:  # a worker heard that this one is stored
