@@ -12,9 +12,9 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 # without compiled files each kernel and each process of the tests would compile PyTorch anew: seconds
 unexport PYTHONDONTWRITEBYTECODE
 
-# How long an idle thread of a parallel computation stays awake before it sleeps (GNU's OpenMP, which PyTorch uses): 0.05 ms. The usual
+# How long an idle thread of a parallel computation stays awake before it sleeps (GNU's OpenMP, which PyTorch uses): 1 ms. The usual
 # 15 ms made a loop on two threads up to a hundred times slower beside busy processes. recipe_widgets/cli has the number, too.
-export GOMP_SPINCOUNT ?= 1000
+export GOMP_SPINCOUNT ?= 20000
 
 .PHONY: setup lab test stress studies lint bench bench-gpu peers bug-matrix notebooks site screenshots audit clean
 

@@ -39,10 +39,10 @@ exit status:
   130  stopped by hand; what is written stays
 """
 
-# How often a thread of GNU's OpenMP looks for work before it sleeps: 0.05 ms, where 15 ms are usual.
-# Those who wait awake lose their core to a busy neighbour just when there is work: a step of a small
-# MLP on two threads took 1.3 ms beside busy processes instead of 100.
-SPINS = "1000"
+# How often a thread of GNU's OpenMP looks for work before it sleeps: 1 ms, where 15 ms are usual.
+# Those who wait awake lose their core to a busy neighbour just when there is work; those who sleep at
+# once take long to wake (benchmarks/records/machines.md).
+SPINS = "20000"
 COMMANDS = (train, check, watch, rules, explain, tune, data, course)  # in the order of the help
 
 
