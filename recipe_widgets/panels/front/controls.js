@@ -209,8 +209,9 @@ export class Controls {
 
   /** @param {HTMLCanvasElement} canvas @param {(name: string) => string} colour */
   paintOutlook(canvas, colour) {
-    const pen = fitted(canvas), {clientWidth: wide, clientHeight: high} = canvas, best = Math.max(...this.outlook.map(([, mean]) => mean));
+    const pen = fitted(canvas), {clientWidth: wide, clientHeight: high} = canvas;
     if (!pen) return;
+    const best = Math.max(...this.outlook.map(([, mean]) => mean)), named = this.outlook.find(([, mean]) => mean === best);
     pen.clearRect(0, 0, wide, high);
     pen.textAlign = "center";
     pen.font = `600 11px ${colour("font")}`;
@@ -218,7 +219,7 @@ export class Controls {
       const size = Math.max(1, mean * (high - 14)), first = mean === best;
       pen.fillStyle = colour(first ? "accent" : rate === this.shown ? "ink" : "border");
       pen.fillRect(wide * place - 4, high - size, 8, size);
-      if (first) pen.fillText(`${Math.round(100 * mean)}%`, wide * place, high - size - 3);
+      if (rate === named?.[4]) pen.fillText(`${Math.round(100 * mean)}%`, wide * place, high - size - 3);
     }
   }
 
