@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. Arguments: those of the process when None."""
     chosen = parser().parse_args(arguments)
     if chosen.command != "watch":  # there the streams and the threads are the script's
-        # before torch is loaded
-        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+        if chosen.command != "course":  # it watches scripts in processes of their own
+            os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # before torch is loaded
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a pipe on Windows knows no check marks
