@@ -47,6 +47,6 @@ def run(chosen: argparse.Namespace) -> int:
 def _watch(scripts: list[Path], seconds: float) -> int:
     from recipe_widgets.course.class_watch import table, watch_scripts
 
-    rows = watch_scripts(scripts, seconds)
+    rows = watch_scripts(scripts, seconds, FOUND)
     print(table(rows))
     return FOUND if any(row.found for row in rows) else DONE

@@ -14,7 +14,6 @@ from tqdm.auto import tqdm
 
 from recipe_widgets.core import RecipeError
 
-FOUND = 3  # exit status of `recipe watch` with findings
 _LONGEST = 60  # characters of what a script printed last
 
 
@@ -35,8 +34,10 @@ class ScriptRow:
     found: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def watch_scripts(scripts: Sequence[Path], seconds: float) -> list[ScriptRow]:
+def watch_scripts(scripts: Sequence[Path], seconds: float, found_status: int) -> list[ScriptRow]:
     """Run each script in its own folder and process, watched.
+
+    found_status: exit status of `recipe watch` where something is found.
 
     Raises:
         RecipeError: a script is no file.
@@ -44,10 +45,10 @@ def watch_scripts(scripts: Sequence[Path], seconds: float) -> list[ScriptRow]:
     for script in scripts:
         if not script.is_file():
             raise RecipeError("Script", found=str(script), expected="a file that can be read")
-    return [_watched(script, seconds) for script in tqdm(scripts, unit="script", disable=None)]
+    return [_watched(script, seconds, found_status) for script in tqdm(scripts, unit="script", disable=None)]
 
 
-def _watched(script: Path, seconds: float) -> ScriptRow:
+def _watched(script: Path, seconds: float, found_status: int) -> ScriptRow:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         call = [sys.executable, "-m", "recipe_widgets", "watch", "--json", str(report), script.name]
@@ -57,8 +58,8 @@ def _watched(script: Path, seconds: float) -> ScriptRow:
                                   timeout=seconds)
         except subprocess.TimeoutExpired:
             return ScriptRow(script, "out of time")
-        # 3: findings, where the script's own project asks for that status
-        ended = "done" if done.returncode in (0, FOUND) else "stopped with an error"
+        # findings, too, where the script's own project asks for that status
+        ended = "done" if done.returncode in (0, found_status) else "stopped with an error"
         printed = done.stdout.strip().splitlines()
         if not report.exists():
             return ScriptRow(script, "stopped with an error", (done.stderr.splitlines() or [""])[-1])

@@ -17,6 +17,7 @@ import torch
 
 from recipe_widgets import RecipeError
 from recipe_widgets.cli import main
+from recipe_widgets.cli.common import FOUND
 from recipe_widgets.course import bug_points, points, progress
 from recipe_widgets.course.bug_hunt import BugHunt
 from recipe_widgets.course.class_watch import table, watch_scripts
@@ -170,7 +171,7 @@ def test_a_class_is_watched_in_one_table(tmp_path: Path, capsys: pytest.CaptureF
                "broken": "import torch\nraise ValueError('no data')\n"}
     for name, text in scripts.items():
         (tmp_path / f"{name}.py").write_text(text)
-    rows = {row.script.stem: row for row in watch_scripts([tmp_path / f"{name}.py" for name in scripts], 120)}
+    rows = {row.script.stem: row for row in watch_scripts([tmp_path / f"{name}.py" for name in scripts], 120, FOUND)}
     assert rows["sound"].found == []
     assert (rows["sound"].ended, rows["sound"].last, rows["sound"].steps) == ("done", "ended", 60)
     assert "grads_are_cleared" in {rule for _, rule, _ in rows["buggy"].found}
