@@ -31,11 +31,11 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.action == "watch":
         return _watch([Path(name) for name in chosen.names], chosen.seconds)
     if not chosen.nbgrader:
-        raise RecipeError("recipe course export", found="no form", expected="--nbgrader")
+        raise RecipeError("export", found="no form", expected="--nbgrader")
     try:
         from recipe_widgets.course.nbgrader_export import ASSIGNMENTS, export_nbgrader, listing
     except ModuleNotFoundError as error:
-        raise RecipeError("recipe course export", found=f"no module {error.name}",
+        raise RecipeError("export", found=f"no module {error.name}",
                           expected="nbformat, which nbgrader brings",
                           mend="pip install nbgrader") from None
 
@@ -45,6 +45,8 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _watch(scripts: list[Path], seconds: float) -> int:
+    if not seconds > 0:
+        raise RecipeError("--seconds", found=f"{seconds:g}", expected="more than 0")
     from recipe_widgets.course.class_watch import table, watch_scripts
 
     rows = watch_scripts(scripts, seconds, FOUND)

@@ -177,6 +177,8 @@ def test_a_class_is_watched_in_one_table(tmp_path: Path, capsys: pytest.CaptureF
     assert "grads_are_cleared" in {rule for _, rule, _ in rows["buggy"].found}
     assert rows["broken"].ended == "stopped with an error"
     assert "60 steps, nothing found. Last line: ended" in table(rows.values())
+    assert main(["course", "watch", str(tmp_path / "sound.py"), "--seconds", "-1"]) == 2
+    assert "--seconds" in capsys.readouterr().err
     assert main(["course", "watch", str(tmp_path / "none.py")]) == 2
     assert "none.py" in capsys.readouterr().err
 
@@ -202,7 +204,8 @@ def test_what_a_solution_writes_to_stderr_costs_nothing(capsys: pytest.CaptureFi
     def cross_entropy(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         warnings.warn("old", stacklevel=1)
         print("here", file=sys.stderr)
-        return reference(logits, y)
+        loss: torch.Tensor = reference(logits, y)
+        return loss
 
     assert points(cross_entropy, of=6) == 6
     assert capsys.readouterr().err == ""
