@@ -329,11 +329,13 @@ def _schedule(s: Settings) -> str:
     if s.schedule in torchs_own and not s.warmup:
         made.append(f"scheduler = torch.optim.lr_scheduler.{torchs_own[s.schedule]}")
     elif s.schedule not in ("constant", "plateau") or s.warmup:
-        lines = [f"t = min(step / {max(1, s.max_steps)}, 1.0)", f"factor = {FACTORS.get(s.schedule, 0)}"]
-        if "t" not in {node.id for node in ast.walk(ast.parse(lines[1])) if isinstance(node, ast.Name)}:
-            del lines[0]
         if s.schedule == "onecycle":
             lines = [ONE_CYCLE.format(steps=s.max_steps)]
+        else:
+            lines = [f"factor = {FACTORS[s.schedule]}"]
+            names = {node.id for node in ast.walk(ast.parse(lines[0])) if isinstance(node, ast.Name)}
+            if "t" in names:
+                lines.insert(0, f"t = min(step / {max(1, s.max_steps)}, 1.0)")
         warmup = f" * min(1.0, (step + 1) / {s.warmup + 1})" if s.warmup else ""
         made.append(fill(FACTOR, {"lines": "\n".join(lines), "warmup": warmup}))
     return "\n".join(made)
